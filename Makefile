@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# make          build/whywait, without root
+# make deps     installs what building needs (Debian, Ubuntu; root)
+# make demo     installs, builds, and shows the main job on real services (root)
+# make test     every test that fits a coffee break (root for the kernel and truth tests)
+# make bench    what observing costs, beside other tools (root)
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+
+CC ?= cc
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+B := build
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+LIBS := libbpf libelf zlib sqlite3 jansson ncursesw
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DWW_VERSION='"$(VERSION)"' -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))
+ALL_LDLIBS = $(shell pkg-config --libs $(LIBS)) -lm $(LDLIBS)
+BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Ibpf
+
+SRC := $(sort $(shell find src -name '*.c'))
+OBJ := $(SRC:%.c=$(B)/%.o)
+BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
+BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+
+.PHONY: all deps demo test bench lint unit clean check-tools
+all: $(B)/whywait
+
+$(B)/whywait: $(OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+$(B)/src/%.o: src/%.c | check-tools
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/whywait/*) | check-tools
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(B)/whywait.bpf.o: $(BPF_OBJ)
+	$(BPFTOOL) gen object $@ $^
+
+$(B)/whywait.skel.h: $(B)/whywait.bpf.o
+	$(BPFTOOL) gen skeleton $< name whywait_bpf > $@
+
+# Only what talks to BPF sees the skeleton.
+$(B)/src/kernel/%.o: $(B)/whywait.skel.h
+
+# Unit tests link everything but main and what needs the skeleton.
+UNIT_OBJ := $(filter-out $(B)/src/main.o $(B)/src/kernel/% $(B)/src/commands/%,$(OBJ))
+$(B)/tests/unit/%: tests/unit/%.c $(UNIT_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(UNIT_OBJ) $(ALL_LDLIBS) -lcmocka
+
+unit: $(UNIT)
+
+check-tools:
+	@sh tools/check-build-tools "$(CC)" "$(CLANG)" "$(BPFTOOL)" $(LIBS)
+
+deps:
+	sh tools/install-deps build
+
+demo:
+	tools/demo/run
+
+test:
+	tests/run
+
+bench:
+	tests/bench/run
+
+lint:
+	tests/lint/run
+
+clean:
+	rm -rf $(B)
+
+-include $(OBJ:.o=.d) $(UNIT:=.d)

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract between the kernel side (bpf/) and user space (src/), and nothing else: fixed-width records, padded
+ * by hand. Both sides include this file; neither may include the other's headers.
+ *
+ * All times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns) or differences of them.
+ */
+#ifndef WHYWAIT_ABI_H
+#define WHYWAIT_ABI_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define WW_ABI_VERSION 1
+
+enum ww_kind {
+#define WW_KIND(id, name, meaning) WW_KIND_##id,
+#include "kinds.def"
+#undef WW_KIND
+	WW_KIND_COUNT
+};
+
+enum ww_counter {
+#define WW_COUNTER(id, name, loses, meaning) WW_COUNT_##id,
+#include "counters.def"
+#undef WW_COUNTER
+	WW_COUNTER_COUNT
+};
+
+enum ww_system {
+#define WW_SYSTEM(id, detail, otel, kind, port) WW_SYSTEM_##id,
+#include "systems.def"
+#undef WW_SYSTEM
+	WW_SYSTEM_COUNT
+};
+
+/* How sure a record is that all of its time is its own (DESIGN.md, "Whose time is it"). */
+enum ww_attribution {
+	WW_ATTRIBUTION_EXACT,	  /* sockets and blocking calls alone decided */
+	WW_ATTRIBUTION_INFERRED,  /* a handoff, a slice or a timer of an event loop was involved */
+	WW_ATTRIBUTION_AMBIGUOUS, /* two requests could own some of the time: that time is in `other` */
+	WW_ATTRIBUTION_COUNT
+};
+
+/* What the `value` of a detail means. */
+enum ww_detail_type {
+	WW_DETAIL_NONE,	   /* nothing more is known */
+	WW_DETAIL_PEER,	   /* index into the peer list */
+	WW_DETAIL_SYSCALL, /* number of the blocking syscall, of the host's architecture */
+	WW_DETAIL_NAME,	   /* enum ww_detail_name */
+};
+
+/* Waits that have a name of their own. */
+enum ww_detail_name {
+	WW_NAME_NONE,
+	WW_NAME_THROTTLED,  /* runq: the cgroup's CPU quota is used up */
+	WW_NAME_PIPE,	    /* ipc */
+	WW_NAME_EVENTFD,    /* ipc */
+	WW_NAME_UNIX,	    /* ipc: unix socket, socketpair */
+	WW_NAME_CHILD,	    /* ipc: wait4, waitid */
+	WW_NAME_FUTEX,	    /* lock */
+	WW_NAME_FILE_LOCK,  /* lock: flock, fcntl */
+	WW_NAME_FSYNC,	    /* disk */
+	WW_NAME_READ,	    /* disk */
+	WW_NAME_WRITE,	    /* disk */
+	WW_NAME_PAGE_FAULT, /* disk */
+	WW_NAME_STOPPED,    /* other: SIGSTOP, a debugger */
+	WW_NAME_COUNT
+};
+
+/* A part of a kind's time with its cause; parts of one kind may sum to less than the kind, never to more. */
+struct ww_detail {
+	__u64 ns;
+	__u32 count; /* waits */
+	__u32 value;
+	__u8 kind; /* enum ww_kind */
+	__u8 type; /* enum ww_detail_type */
+	__u8 pad[6];
+};
+_Static_assert(sizeof(struct ww_detail) == 24, "ABI");
+
+#define WW_DETAILS     8   /* per request; what does not fit is counted in DETAIL_OVERFLOW and has no name */
+#define WW_TARGET_MAX  192 /* bytes kept of a request target, without its query string */
+#define WW_TRACEPARENT 55  /* W3C trace context, version 00 */
+#define WW_METHOD_MAX  16
+#define WW_COMM	       16
+
+enum ww_account_flags {
+	WW_FLAG_ABORTED = 1 << 0,	   /* the connection ended before the response was whole */
+	WW_FLAG_UPGRADED = 1 << 1,	   /* 101 or a CONNECT tunnel: the account ends there */
+	WW_FLAG_UNTIL_CLOSE = 1 << 2,	   /* the response's length was its connection's end */
+	WW_FLAG_PIPELINED = 1 << 3,	   /* arrived while an earlier request of its connection was not finished */
+	WW_FLAG_TARGET_TRUNCATED = 1 << 4, /* the target was longer than WW_TARGET_MAX */
+	WW_FLAG_TRACEPARENT = 1 << 5,	   /* `traceparent` is set */
+	WW_FLAG_SEGMENTS = 1 << 6,	   /* a ww_segments record with the same id was sent */
+	WW_FLAG_ARRIVAL_UNKNOWN = 1 << 7,  /* the first byte's arrival was not seen: the account starts at its read */
+};
+
+/* One finished request. Only `size` bytes are sent: `target` is cut after `target_len`. */
+struct ww_account {
+	__u16 size;
+	__u8 version; /* WW_ABI_VERSION */
+	__u8 attribution;
+	__u16 flags;
+	__u16 status; /* of the response; 0: none was sent */
+	__u64 id;
+	__u64 start_ns;	     /* arrival of the first byte */
+	__u64 end_ns;	     /* the sum over kinds_ns is end_ns - start_ns, exactly */
+	__u64 first_byte_ns; /* when the response's first byte was handed to the kernel; 0: never */
+	__u64 cpu_ns;	     /* over all threads */
+	__u64 bytes_in;
+	__u64 bytes_out;
+	__u64 cgroup_id; /* cgroup v2 */
+	__u64 kinds_ns[WW_KIND_COUNT];
+	struct ww_detail details[WW_DETAILS];
+	__u32 tgid; /* of the thread that answered, in the initial pid namespace */
+	__u32 tid;
+	__u32 local; /* the server's own address: index into the peer list */
+	__u16 port;  /* the server's port; 0: unix socket */
+	__u8 details_len;
+	__u8 minor; /* HTTP/1.minor */
+	char comm[WW_COMM];
+	char method[WW_METHOD_MAX]; /* NUL-padded */
+	char traceparent[WW_TRACEPARENT + 1];
+	__u16 target_len;
+	__u16 pad[3];
+	char target[WW_TARGET_MAX]; /* not NUL-terminated */
+};
+_Static_assert(sizeof(struct ww_account) == 72 + 8 * WW_KIND_COUNT + 24 * WW_DETAILS + 16 + 16 + 16 + 56 + 8 + 192,
+	       "ABI");
+
+/* A stretch of one kind on a request's time line. */
+struct ww_segment {
+	__u64 start_ns; /* from the request's start */
+	__u64 duration_ns;
+	__u32 value;
+	__u8 kind;
+	__u8 type; /* enum ww_detail_type */
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct ww_segment) == 24, "ABI");
+
+#define WW_SEGMENTS 32
+
+/*
+ * The time line of a request, sent before its account, for a part of the requests only. When `truncated`, the time
+ * after the last segment is not drawn.
+ */
+struct ww_segments {
+	__u64 id; /* of the account */
+	__u32 len;
+	__u32 truncated;
+	struct ww_segment segments[WW_SEGMENTS];
+};
+_Static_assert(sizeof(struct ww_segments) == 16 + 24 * WW_SEGMENTS, "ABI");
+
+/* An address: a server's own, or an upstream's. Interned once; records refer to it by its index in the peer list. */
+#define WW_PEER_PATH 64
+struct ww_peer {
+	__u8 family; /* AF_INET, AF_INET6, AF_UNIX */
+	__u8 system; /* enum ww_system; of an upstream */
+	__u16 port;  /* host byte order */
+	__u8 addr[16];
+	char path[WW_PEER_PATH]; /* of a unix socket; '@' in front of an abstract name; cut when longer */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ww_peer) == 88, "ABI");
+
+/* What a server's port carries that can't be read; index of a per-port counter. */
+enum ww_unreadable { WW_UNREADABLE_TLS, WW_UNREADABLE_HTTP2, WW_UNREADABLE_COUNT };
+
+#endif

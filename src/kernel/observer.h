@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The loaded and attached BPF side: opens it with what the host offers, drains its rings into an ingest, reads its
+ * counters. One observer a process; not thread-safe.
+ */
+#ifndef WHYWAIT_OBSERVER_H
+#define WHYWAIT_OBSERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "requests/ingest.h"
+#include "whywait/abi.h"
+
+struct ww_observer;
+
+/* Whom to observe. Empty lists select nothing by that property; all lists empty selects every process. */
+struct ww_select {
+	const pid_t *pids;
+	size_t pids_len;
+	const char *const *comms; /* exact thread or process names, 15 bytes at most */
+	size_t comms_len;
+	const uint16_t *ports; /* the server's */
+	size_t ports_len;
+	const uint64_t *cgroups; /* cgroup v2 ids */
+	size_t cgroups_len;
+};
+
+struct ww_observer_options {
+	struct ww_select select;
+	/* Sizes; 0 takes the default. Tests set tiny ones to provoke loss. */
+	uint32_t max_requests;	   /* requests in flight on the host */
+	uint32_t max_peers;	   /* different addresses */
+	uint32_t account_ring;	   /* bytes, a power of two and a multiple of the page size */
+	uint32_t detail_ring;	   /* the same */
+	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
+	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
+};
+
+/*
+ * Loads and attaches. On failure returns a negative errno and writes one line that says what is missing and how to mend
+ * it to `message`; *observer stays untouched. The observer is the caller's, to be closed with ww_observer__close().
+ */
+int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
+		      size_t message_size);
+
+/*
+ * Feeds what has finished since the last call to `ingest`; waits up to timeout_ms for something to come.
+ * Returns the number of records, or a negative errno (-EINTR on a signal).
+ */
+int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, int timeout_ms);
+
+/* Ends accounts whose connection or process is gone without a word; call it about once a second. */
+int ww_observer__sweep(struct ww_observer *observer);
+
+/* Sums of every counter since the start, over all CPUs, indexed by enum ww_counter. */
+int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNTER_COUNT]);
+
+/* Calls `each` for every server port that carried connections whose requests can't be read. */
+int ww_observer__unreadable(struct ww_observer *observer,
+			    void (*each)(void *ctx, uint16_t port, enum ww_unreadable what, uint64_t connections),
+			    void *ctx);
+
+/* The address with that index. -ENOENT when there is none. */
+int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_peer *peer);
+
+/* NULL-safe. Detaches everything. */
+void ww_observer__close(struct ww_observer *observer);
+
+#endif

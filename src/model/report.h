@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a report says, as plain data: filled by the store (from a recording) or by the live aggregation, drawn by every
+ * writer in outputs/ and by `top`. Field for field the JSON of `report --format json`.
+ */
+#ifndef WHYWAIT_REPORT_H
+#define WHYWAIT_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "whywait/abi.h"
+
+struct ww_quantiles {
+	uint64_t sum;
+	uint64_t mean;
+	uint64_t p50, p95, p99;
+	uint64_t max;
+}; /* nanoseconds */
+
+struct ww_status_count {
+	uint16_t status; /* 0: no response was sent */
+	uint64_t requests;
+};
+
+struct ww_detail_row {
+	uint8_t kind;
+	const char *name;
+	uint64_t sum_ns;
+	uint64_t count;
+};
+
+struct ww_endpoint_report {
+	const char *service, *protocol, *method, *route;
+	uint64_t requests;
+	uint64_t errors;  /* status >= 500, or aborted */
+	uint64_t aborted; /* the client went away first */
+	double rate_per_s;
+	struct ww_status_count *status;
+	size_t status_len;
+	double in_flight_mean; /* Little's law: wall.sum / window */
+	uint64_t in_flight_max;
+	struct ww_quantiles wall;
+	uint64_t cpu_sum_ns;
+	uint64_t kinds_sum_ns[WW_KIND_COUNT]; /* sums to wall.sum */
+	uint64_t bytes_in, bytes_out;
+	uint64_t attribution[WW_ATTRIBUTION_COUNT]; /* requests */
+
+	/* The requests at p95 and above. */
+	uint64_t tail_requests;
+	uint64_t tail_wall_sum_ns;
+	uint64_t tail_kinds_sum_ns[WW_KIND_COUNT];
+
+	struct ww_detail_row *details; /* by kind, then by sum, largest first */
+	size_t details_len;
+};
+
+struct ww_service_report {
+	const char *service;
+	const char *container; /* "" when the service runs in none */
+	const char *cgroup;
+	uint64_t processes, threads;
+	uint64_t rss_steady_bytes, rss_peak_bytes;
+	double cpu_seconds;
+};
+
+struct ww_loss {
+	const char *cause; /* name in counters.def */
+	uint64_t count;
+	bool loses; /* requests or time are missing, so the report is not complete */
+};
+
+struct ww_unreadable_port {
+	uint16_t port;
+	const char *protocol; /* "tls", "http2" */
+	uint64_t connections;
+};
+
+struct ww_report {
+	const char *host, *kernel;
+	unsigned cpus;
+	int64_t start_unix_ns, end_unix_ns;
+	bool complete;
+	struct ww_loss *losses; /* causes with a count above 0 */
+	size_t losses_len;
+	struct ww_unreadable_port *unreadable;
+	size_t unreadable_len;
+	struct ww_endpoint_report *endpoints; /* by wall.sum, largest first */
+	size_t endpoints_len;
+	struct ww_service_report *services;
+	size_t services_len;
+	void *arena; /* owns every pointer above */
+};
+
+/* Frees all that a report holds; NULL-safe. */
+void ww_report_free(struct ww_report *report);
+
+#endif
