@@ -1,19 +1,90 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * From the kernel's records to requests: gives each account its service, route and names, joins it with its time line,
- * and hands it to the live aggregation and the recording.
+ * and hands it to the live aggregation and the recording. Not thread-safe.
  */
 #ifndef WHYWAIT_INGEST_H
 #define WHYWAIT_INGEST_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/report.h"
 #include "whywait/abi.h"
 
 struct ww_ingest;
+struct ww_recorder;
 
-/* Takes one finished request; `account` is only read during the call and may lie in read-only memory. */
+/* What the options default to where they are 0. */
+#define WW_ROUTES_MAX	200 /* endpoints a service may have beside "(other)" */
+#define WW_SERVICES_MAX 256
+#define WW_LIVE_SECONDS 10
+
+struct ww_ingest_options {
+	/* Where requests are recorded; NULL: nowhere. It stays the caller's and is closed after the ingest is
+	 * destroyed. */
+	struct ww_recorder *recorder;
+	unsigned live_seconds; /* longest window of ww_ingest__report(); 0: no live aggregation */
+
+	const char *const
+		*routes; /* the user's patterns, tried in this order: "/shop/{name}/items", "/static/{file...}" */
+	size_t routes_len;
+	unsigned routes_max; /* endpoints a service may have beside "(other)" */
+
+	const char *const *services; /* globs; only requests of services that match one count; none: every service */
+	size_t services_len;
+
+	/* The address with that index, as ww_observer__peer(): 0, or -ENOENT. */
+	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
+	void *peer_ctx;
+
+	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */
+};
+
+/* What was taken in since the start. */
+struct ww_ingest_totals {
+	uint64_t requests;	  /* that count */
+	uint64_t errors;	  /* of these */
+	uint64_t filtered;	  /* left out by `services` */
+	uint64_t routes_over_cap; /* of `requests`: filed under "(other)" */
+	uint64_t malformed;	  /* accounts that contradict themselves; not counted as requests, and lost */
+};
+
+/* The ingest is the caller's, to be destroyed with ww_ingest__destroy(). Strings in `options` must outlive it. */
+int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options *options);
+
+/* NULL-safe. */
+void ww_ingest__destroy(struct ww_ingest *ingest);
+
+/*
+ * Takes one finished request; `account` is only read during the call and may lie in read-only memory. -EPROTO when the
+ * record is malformed (counted), -ENOMEM.
+ */
 int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *account);
 
 /* Takes a time line; it arrives before the account of the same id, which may be lost. */
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments);
+
+/*
+ * To be called about once a second, and once at the end before the recorder is closed: samples services from /proc,
+ * moves the live window on, and commits what came since the last call to the recording. `now_ns` is CLOCK_MONOTONIC.
+ * `counters` are the kernel side's sums since the start; NULL: none. Returns a negative errno when the recording could
+ * not be written; what was not written is written by a later call or counted as lost.
+ */
+int ww_ingest__tick(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT]);
+
+/* The connections that a port carried and that can't be read, since the start. Feeds the recording and reports. */
+int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections);
+
+/* The totals so far; valid until the ingest is destroyed. */
+const struct ww_ingest_totals *ww_ingest__totals(const struct ww_ingest *ingest);
+
+/*
+ * A report of what ended in the last `seconds` whole seconds (at most options.live_seconds) before the last tick.
+ * Losses, unreadable ports and services' memory are those since the start. The report is the caller's, to be freed with
+ * ww_report_free(). -EINVAL without live aggregation.
+ */
+int ww_ingest__report(struct ww_ingest *ingest, unsigned seconds, struct ww_report **report);
 
 #endif

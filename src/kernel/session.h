@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The loop that `record` and `top` share: an observer that feeds an ingest, until a signal, a deadline or the caller
+ * ends it. One session a process: it owns the handlers of SIGINT and SIGTERM while it runs.
+ */
+#ifndef WHYWAIT_SESSION_H
+#define WHYWAIT_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/observer.h"
+#include "requests/ingest.h"
+
+struct ww_session;
+
+struct ww_session_options {
+	struct ww_observer_options observer;
+	struct ww_ingest_options ingest; /* `peer` is set by the session */
+	uint64_t duration_ns;		 /* 0: until something else ends it */
+
+	/*
+	 * Called in the session's thread, where not NULL; above 0 ends the session, below 0 fails it with that errno.
+	 * `each_drain` runs after each drain, so at least 10 times a second: look at the keyboard there, don't wait.
+	 * `each_second` runs once a second, after what came was committed.
+	 */
+	int (*each_drain)(void *ctx, struct ww_session *session);
+	int (*each_second)(void *ctx, struct ww_session *session);
+	void *ctx;
+};
+
+/* Why a session ended. */
+enum ww_session_end {
+	WW_SESSION_SIGNAL,   /* SIGINT or SIGTERM */
+	WW_SESSION_DURATION, /* options.duration_ns is over */
+	WW_SESSION_CALLBACK, /* a callback asked for it */
+	WW_SESSION_PIDS,     /* every process of options.observer.select.pids has ended */
+};
+
+/*
+ * Loads and attaches. On failure returns a negative errno and writes one line without a newline to `message`. What
+ * `options` points to must outlive the session. The session is the caller's, to be closed with ww_session__close().
+ */
+int ww_session__open(struct ww_session **session, const struct ww_session_options *options, char *message,
+		     size_t message_size);
+
+/* Observes until something ends it; then takes in what is still in the rings. Writes why to *end. */
+int ww_session__run(struct ww_session *session, enum ww_session_end *end);
+
+/* For the callbacks, and after ww_session__run(). */
+struct ww_ingest *ww_session__ingest(struct ww_session *session);
+
+/* Sums of every counter as of the last second, indexed by enum ww_counter. */
+const uint64_t *ww_session__counters(const struct ww_session *session);
+
+/* Nanoseconds since observation started. */
+uint64_t ww_session__elapsed_ns(const struct ww_session *session);
+
+/* NULL-safe. */
+void ww_session__close(struct ww_session *session);
+
+#endif

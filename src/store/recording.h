@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Reading a recording. The file may still be written by a running `whywait record`: what is read is as of its last
+ * commit. docs/schema.md describes the file.
+ */
+#ifndef WHYWAIT_RECORDING_H
+#define WHYWAIT_RECORDING_H
+
+#include "model/report.h"
+#include "model/request.h"
+
+struct ww_recording;
+
+/*
+ * Opens a recording for reading. On failure writes one line that says what is wrong with which file and what to do to
+ * `message` (without a newline) and returns
+ *   -ENOENT, -EACCES, ..  it can't be opened
+ *   -EINVAL               it is no recording
+ *   -EPROTONOSUPPORT      a newer version of whywait wrote it
+ *   -EBADMSG              it is truncated or corrupt
+ * The recording is the caller's, to be closed with ww_recording__close().
+ */
+int ww_recording__open(struct ww_recording **recording, const char *path, char *message, size_t message_size);
+
+/* NULL-safe. Ends cursors that are still open. */
+void ww_recording__close(struct ww_recording *recording);
+
+/* Which requests are meant. All zeros: every one. */
+struct ww_selection {
+	/*
+	 * A glob (fnmatch without FNM_PATHNAME, so `*` matches `/` too) that has to match one of ROUTE, "METHOD ROUTE",
+	 * SERVICE, or "SERVICE METHOD ROUTE". NULL: every endpoint.
+	 */
+	const char *endpoint;
+	/*
+	 * Unix times in ns; 0: open. Reports are made of whole intervals: those that overlap [since, until) count.
+	 * Requests are chosen by their start.
+	 */
+	int64_t since_unix_ns, until_unix_ns;
+};
+
+/*
+ * The report of the selected endpoints and intervals; its window is what was observed of [since, until). The report is
+ * the caller's, to be freed with ww_report_free(). -EBADMSG and others: see ww_recording__message().
+ */
+int ww_recording__report(struct ww_recording *recording, const struct ww_selection *selection,
+			 struct ww_report **report);
+
+/* Length of the recording's intervals in ns: what since and until are resolved to. Intervals start at multiples of it.
+ */
+int64_t ww_recording__interval_ns(const struct ww_recording *recording);
+
+/* What was observed, in Unix ns: from the start until the last commit. */
+void ww_recording__window(const struct ww_recording *recording, int64_t *start_unix_ns, int64_t *end_unix_ns);
+
+/* One line, without a newline, on why the last call on this recording or one of its cursors failed. */
+const char *ww_recording__message(const struct ww_recording *recording);
+
+struct ww_request_cursor;
+
+/*
+ * Goes through the requests that were kept: in the order of their start, or when `slowest` is above 0 the `slowest`
+ * ones, longest first. The cursor is the caller's, to be closed before the recording.
+ */
+int ww_recording__requests(struct ww_recording *recording, const struct ww_selection *selection, uint64_t slowest,
+			   struct ww_request_cursor **cursor);
+
+/* 1: *request is the next one, valid until the next call on the cursor; 0: no more; else a negative errno. */
+int ww_request_cursor__next(struct ww_request_cursor *cursor, const struct ww_request **request);
+
+/* NULL-safe. */
+void ww_request_cursor__close(struct ww_request_cursor *cursor);
+
+#endif
