@@ -2,8 +2,8 @@
 /*
  * What a command is, and what all of them share: one way to read options, to explain themselves and to fail.
  *
- * A command is a line in commands.def and a function `ww_command_NAME` in a file of its name. Its struct ww_usage is the
- * one source of `whywait NAME --help` and of the man page whywait-NAME(1).
+ * A command is a line in commands.def and a function `ww_command_NAME` in a file of its name. Its struct ww_usage is
+ * the one source of `whywait NAME --help` and of the man page whywait-NAME(1).
  */
 #ifndef WHYWAIT_COMMAND_H
 #define WHYWAIT_COMMAND_H
@@ -42,7 +42,8 @@ struct ww_usage {
 /*
  * Parses argv by usage->argp, with `input` as the input of its parser (state->input). Handles --help and --help=man,
  * which print and exit. Wrong usage is one line on stderr and exit status 2: an unknown option is answered with the
- * nearest one that exists. Parsers report a bad value by ww_command__wrong(), not by argp_error(), which is silent here.
+ * nearest one that exists. Parsers report a bad value by ww_command__wrong(), not by argp_error(), which is silent
+ * here.
  * "--" ends the options; the words after it come as ARGP_KEY_ARG.
  */
 void ww_command__parse(const struct ww_usage *usage, int argc, char **argv, void *input);
@@ -53,9 +54,6 @@ void ww_command__wrong(const char *name, const char *format, ...) __attribute__(
 /* One line on stderr, "whywait NAME: ..": what, where, what to do. Returns `status`. */
 int ww_command__fail(const char *name, enum ww_exit status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* The summary of a command in commands.def; NULL when there is no such command. */
-const char *ww_command__summary(const char *name);
 
 /* The word in `words` (ended by NULL) that a typing error away might have been meant; NULL when none is near. */
 const char *ww_command__nearest(const char *word, const char *const *words);

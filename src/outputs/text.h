@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Words and numbers as outputs write them.
+ *
+ * Routes, paths and names come from the network: whatever could move a cursor, hide or reorder text is written as an
+ * escape (\x1b, \u202e), and so are bytes that are no UTF-8 (\xff), in every format.
+ */
+#ifndef WHYWAIT_TEXT_H
+#define WHYWAIT_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "outputs/style.h"
+
+#define WW_TEXT_NUMBER 32 /* bytes that any number below takes */
+
+/*
+ * Text for machine formats: valid UTF-8, whatever the locale. The caller frees it. NULL when there is no memory.
+ */
+char *ww_text__machine(const char *text);
+
+/*
+ * Text for people: escaped as the style's character set demands, cut to `columns` with an ellipsis. Writes at most
+ * size - 1 bytes and a NUL; returns the columns used.
+ */
+int ww_text__fit(char *out, size_t size, const char *text, int columns, const struct ww_style *style);
+
+/* Columns that ww_text__fit() would take, were there room for all. */
+int ww_text__columns(const char *text, const struct ww_style *style);
+
+/* Each writes to `out` (WW_TEXT_NUMBER bytes) and returns it. */
+char *ww_text__ms(char *out, uint64_t ns);			    /* "0.41", "9.13", "91.3", "1410"; no unit */
+char *ww_text__duration(char *out, uint64_t ns);		    /* "0.41 ms", "91.3 ms", "14.1 s" */
+char *ww_text__share(char *out, uint64_t part, uint64_t whole);	    /* "88 %", "<1 %" */
+char *ww_text__count(char *out, uint64_t count);		    /* "12,345" */
+char *ww_text__number(char *out, double number);		    /* "0.33", "51.2", "1,234" */
+char *ww_text__bytes(char *out, uint64_t bytes);		    /* "312 MiB" */
+char *ww_text__plural(char *out, uint64_t count, const char *noun); /* "1 process", "5 processes"; `noun` singular */
+
+/* RFC 3339 in UTC with nanoseconds: "2026-11-20T16:22:10.000000000Z". */
+char *ww_text__rfc3339(char *out, int64_t unix_ns);
+
+#endif
