@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What an asyncio loop did when, and for which request, told by the loop itself.
+
+A slice is one callback of the loop: when it ran, the CPU time that its thread used, and the request that it belonged to. The
+request is known from the callback's context (tasks inherit it), for reads of a connection to a peer from whoever wrote to it
+last, for reads of a server's connection from the request whose handler starts next on it.
+"""
+import asyncio
+import contextvars
+import time
+from asyncio import events, selector_events
+
+from aiohttp import web_protocol
+
+request = contextvars.ContextVar("request", default=None)
+
+
+class Slices:
+    """Install one per process, before the loop runs. Times are CLOCK_MONOTONIC nanoseconds."""
+
+    def __init__(self):
+        self.slices = []  # [start, end, cpu, owner or None]
+        self.idle = []  # [start, end, cpu time of the thread at start]: blocked in the selector
+        self.responded = {}  # request: [when its last byte was handed to the kernel, cpu time of the thread then]
+        self._writers = {}  # transport: the request that wrote to it last
+        self._arriving = {}  # server connection: slices since its last read that have no owner yet
+        self._connections = {}  # task of a server connection: the connection
+        self._install()
+
+    def begin(self, name, protocol):
+        """The handler of request `name` starts on that connection: what led to it was the request's, too."""
+        for piece in self._arriving.pop(protocol, ()):
+            piece[3] = name
+        self._connections[protocol._task_handler] = protocol
+        request.set(name)
+
+    def watch(self, loop):
+        """Records when the loop is blocked in its selector."""
+        select = loop._selector.select
+
+        def timed(timeout=None):
+            if timeout is not None and timeout <= 0:
+                return select(timeout)
+            start, cpu = time.monotonic_ns(), time.thread_time_ns()
+            ready = select(timeout)
+            self.idle.append([start, time.monotonic_ns(), cpu])
+            return ready
+
+        loop._selector.select = timed
+
+    def _owner(self, handle, piece):
+        name = handle._context.get(request)
+        if name is not None:
+            return name
+        on = getattr(handle._callback, "__self__", None)
+        if isinstance(on, selector_events._SelectorSocketTransport):
+            protocol = on.get_protocol()
+            if not isinstance(protocol, web_protocol.RequestHandler):
+                return self._writers.get(on)
+            self._arriving[protocol] = [piece]
+        elif isinstance(on, asyncio.Task) and self._connections.get(on) in self._arriving:
+            self._arriving[self._connections[on]].append(piece)
+        return None
+
+    def _install(self):
+        run, write = events.Handle._run, selector_events._SelectorSocketTransport.write
+
+        def timed_run(handle):
+            piece = [time.monotonic_ns(), 0, time.thread_time_ns(), None]
+            piece[3] = self._owner(handle, piece)
+            run(handle)
+            piece[2] = time.thread_time_ns() - piece[2]
+            piece[1] = time.monotonic_ns()
+            self.slices.append(piece)
+
+        def noted_write(transport, data):
+            self._writers[transport] = name = request.get()
+            write(transport, data)
+            if isinstance(transport.get_protocol(), web_protocol.RequestHandler):
+                self.responded[name] = [time.monotonic_ns(), time.thread_time_ns()]
+
+        events.Handle._run = timed_run
+        selector_events._SelectorSocketTransport.write = noted_write
