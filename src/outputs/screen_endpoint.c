@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The page of one endpoint: where its requests spent their time, all of them beside the slowest. */
+#include <stdio.h>
+#include <string.h>
+
+#include "outputs/screen_pages.h"
+#include "outputs/text.h"
+
+static const struct ww_pen plain_pen, dim_pen = {.attributes = WW_CELL_DIM}, bold_pen = {.attributes = WW_CELL_BOLD};
+
+#define LABEL_WIDTH 11
+
+/* Columns of the table of kinds; the tail and the bar are there when the width allows. */
+struct kinds_places {
+	int mean_x, share_x, tail_mean_x, tail_share_x, bar_x, bar_width;
+	int name_width;
+};
+
+#define NUMBER_WIDTH 11
+
+static struct kinds_places place_kinds(int width)
+{
+	struct kinds_places places = {.name_width = width < 60 ? 14 : 22};
+	int x = places.name_width + 1;
+
+	places.mean_x = x;
+	places.share_x = x += NUMBER_WIDTH + 1;
+	x += 8;
+	if (width >= x + NUMBER_WIDTH + 8) {
+		places.tail_mean_x = x;
+		places.tail_share_x = x += NUMBER_WIDTH + 1;
+		x += 8;
+	}
+	if (width >= x + 10) {
+		places.bar_x = x;
+		places.bar_width = width - x < 50 ? width - x : 50;
+	}
+	return places;
+}
+
+static void draw_fact(struct ww_screen *screen, int y, const char *label, const char *text)
+{
+	ww_screen__text(screen, y, 0, LABEL_WIDTH, dim_pen, label);
+	ww_screen__text(screen, y, LABEL_WIDTH, screen->width - LABEL_WIDTH, plain_pen, text);
+}
+
+/* "12.345 ms" */
+static void draw_mean(struct ww_screen *screen, int y, int x, struct ww_pen pen, uint64_t sum_ns, uint64_t requests)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "%.3f ms", requests ? (double)sum_ns / (double)requests / 1e6 : 0.0);
+	ww_screen__text_right(screen, y, x, NUMBER_WIDTH, pen, text);
+}
+
+static void draw_share(struct ww_screen *screen, int y, int x, struct ww_pen pen, uint64_t part, uint64_t whole)
+{
+	char text[WW_TEXT_NUMBER];
+
+	ww_screen__text_right(screen, y, x, 6, pen, ww_text__share(text, part, whole));
+}
+
+static void draw_status(const struct ww_endpoint_report *endpoint, struct ww_screen *screen, int y)
+{
+	char text[512] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < endpoint->status_len && n < sizeof(text) - 48; i++) {
+		const struct ww_status_count *status = &endpoint->status[i];
+
+		if (status->status)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u: %llu", n ? "  " : "", status->status,
+					      (unsigned long long)status->requests);
+		else
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%snone: %llu", n ? "  " : "",
+					      (unsigned long long)status->requests);
+	}
+	draw_fact(screen, y, "status", text);
+}
+
+static void draw_facts(const struct ww_endpoint_report *endpoint, struct ww_scroll *scroll, struct ww_screen *screen)
+{
+	char a[WW_TEXT_NUMBER], b[WW_TEXT_NUMBER], c[WW_TEXT_NUMBER], d[WW_TEXT_NUMBER], e[WW_TEXT_NUMBER], text[512];
+	uint64_t requests = endpoint->requests ? endpoint->requests : 1;
+
+	snprintf(text, sizeof(text), "%llu, %s/s, in flight %.2f on average, %llu at most",
+		 (unsigned long long)endpoint->requests, ww_text__number(a, endpoint->rate_per_s),
+		 endpoint->in_flight_mean, (unsigned long long)endpoint->in_flight_max);
+	draw_fact(screen, ww_scroll__next_line(scroll), "requests", text);
+	snprintf(text, sizeof(text), "%llu (%s), of them %llu aborted by the client",
+		 (unsigned long long)endpoint->errors, ww_text__share(a, endpoint->errors, endpoint->requests),
+		 (unsigned long long)endpoint->aborted);
+	draw_fact(screen, ww_scroll__next_line(scroll), "errors", text);
+	draw_status(endpoint, screen, ww_scroll__next_line(scroll));
+	snprintf(text, sizeof(text), "mean %s  p50 %s  p95 %s  p99 %s  max %s",
+		 ww_text__duration(a, endpoint->wall.mean), ww_text__duration(b, endpoint->wall.p50),
+		 ww_text__duration(c, endpoint->wall.p95), ww_text__duration(d, endpoint->wall.p99),
+		 ww_text__duration(e, endpoint->wall.max));
+	draw_fact(screen, ww_scroll__next_line(scroll), "wall", text);
+	snprintf(text, sizeof(text), "mean %s over all threads", ww_text__duration(a, endpoint->cpu_sum_ns / requests));
+	draw_fact(screen, ww_scroll__next_line(scroll), "cpu", text);
+	snprintf(text, sizeof(text), "%s in, %s out per request", ww_text__bytes(a, endpoint->bytes_in / requests),
+		 ww_text__bytes(b, endpoint->bytes_out / requests));
+	draw_fact(screen, ww_scroll__next_line(scroll), "bytes", text);
+	snprintf(text, sizeof(text), "%llu exact, %llu inferred, %llu ambiguous",
+		 (unsigned long long)endpoint->attribution[WW_ATTRIBUTION_EXACT],
+		 (unsigned long long)endpoint->attribution[WW_ATTRIBUTION_INFERRED],
+		 (unsigned long long)endpoint->attribution[WW_ATTRIBUTION_AMBIGUOUS]);
+	draw_fact(screen, ww_scroll__next_line(scroll), "accounts", text);
+}
+
+/* Both bars have the same length, so what the slow requests wait for more shows at a glance. */
+static void draw_bars(const struct ww_endpoint_report *endpoint, struct ww_scroll *scroll, struct ww_screen *screen)
+{
+	int width = screen->width - LABEL_WIDTH < 100 ? screen->width - LABEL_WIDTH : 100;
+	int y = ww_scroll__next_line(scroll);
+
+	ww_screen__text(screen, y, 0, LABEL_WIDTH, dim_pen, "all");
+	ww_screen__bar(screen, y, LABEL_WIDTH, width, endpoint->kinds_sum_ns);
+	y = ww_scroll__next_line(scroll);
+	ww_screen__text(screen, y, 0, LABEL_WIDTH, dim_pen, "slowest");
+	ww_screen__bar(screen, y, LABEL_WIDTH, width, endpoint->tail_kinds_sum_ns);
+}
+
+static void draw_kinds_heading(const struct ww_endpoint_report *endpoint, const struct kinds_places *places,
+			       struct ww_scroll *scroll, struct ww_screen *screen)
+{
+	char slowest[64];
+	int y = ww_scroll__next_line(scroll);
+
+	ww_screen__text_right(screen, y, places->mean_x, NUMBER_WIDTH, bold_pen, "all");
+	snprintf(slowest, sizeof(slowest), "p95+ (%llu)", (unsigned long long)endpoint->tail_requests);
+	if (places->tail_mean_x)
+		ww_screen__text_right(screen, y, places->tail_mean_x - 4, NUMBER_WIDTH + 4, bold_pen, slowest);
+	y = ww_scroll__next_line(scroll);
+	ww_screen__text(screen, y, 0, places->name_width, bold_pen, "KIND");
+	ww_screen__text_right(screen, y, places->mean_x, NUMBER_WIDTH, bold_pen, "MEAN");
+	ww_screen__text_right(screen, y, places->share_x, 6, bold_pen, "SHARE");
+	if (places->tail_mean_x) {
+		ww_screen__text_right(screen, y, places->tail_mean_x, NUMBER_WIDTH, bold_pen, "MEAN");
+		ww_screen__text_right(screen, y, places->tail_share_x, 6, bold_pen, "SHARE");
+	}
+}
+
+static void draw_kind_bar(struct ww_screen *screen, int y, const struct kinds_places *places, enum ww_kind kind,
+			  uint64_t part, uint64_t whole)
+{
+	uint64_t alone[WW_KIND_COUNT] = {0};
+	int width = whole ? (int)((double)places->bar_width * (double)part / (double)whole + 0.5) : 0;
+
+	alone[kind] = part;
+	if (places->bar_x && part)
+		ww_screen__bar(screen, y, places->bar_x, width ? width : 1, alone);
+}
+
+static void draw_details(const struct ww_endpoint_report *endpoint, enum ww_kind kind,
+			 const struct kinds_places *places, struct ww_scroll *scroll, struct ww_screen *screen)
+{
+	for (size_t i = 0; i < endpoint->details_len; i++) {
+		const struct ww_detail_row *detail = &endpoint->details[i];
+		int y;
+
+		if (detail->kind != kind)
+			continue;
+		y = ww_scroll__next_line(scroll);
+		ww_screen__text(screen, y, 2, places->name_width - 2, dim_pen, detail->name);
+		draw_mean(screen, y, places->mean_x, dim_pen, detail->sum_ns, endpoint->requests);
+		draw_share(screen, y, places->share_x, dim_pen, detail->sum_ns, endpoint->wall.sum);
+		if (places->tail_mean_x && endpoint->requests)
+			ww_screen__print(screen, y, places->tail_mean_x + 2, screen->width - places->tail_mean_x - 2,
+					 dim_pen, "%.2f waits a request",
+					 (double)detail->count / (double)endpoint->requests);
+	}
+}
+
+static void draw_kinds(const struct ww_endpoint_report *endpoint, struct ww_scroll *scroll, struct ww_screen *screen)
+{
+	struct kinds_places places = place_kinds(screen->width);
+	int y;
+
+	draw_kinds_heading(endpoint, &places, scroll, screen);
+	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++) {
+		uint64_t sum = endpoint->kinds_sum_ns[kind], tail = endpoint->tail_kinds_sum_ns[kind];
+		struct ww_pen pen = sum ? plain_pen : dim_pen;
+
+		y = ww_scroll__next_line(scroll);
+		ww_screen__text(screen, y, 0, places.name_width, pen, ww_screen_kind_name(kind));
+		draw_mean(screen, y, places.mean_x, pen, sum, endpoint->requests);
+		draw_share(screen, y, places.share_x, pen, sum, endpoint->wall.sum);
+		if (places.tail_mean_x) {
+			draw_mean(screen, y, places.tail_mean_x, pen, tail, endpoint->tail_requests);
+			draw_share(screen, y, places.tail_share_x, pen, tail, endpoint->tail_wall_sum_ns);
+		}
+		draw_kind_bar(screen, y, &places, kind, sum, endpoint->wall.sum);
+		draw_details(endpoint, kind, &places, scroll, screen);
+	}
+	y = ww_scroll__next_line(scroll);
+	ww_screen__text(screen, y, 0, places.name_width, bold_pen, "wall");
+	draw_mean(screen, y, places.mean_x, bold_pen, endpoint->wall.sum, endpoint->requests);
+	draw_share(screen, y, places.share_x, bold_pen, endpoint->wall.sum, endpoint->wall.sum);
+	if (places.tail_mean_x) {
+		draw_mean(screen, y, places.tail_mean_x, bold_pen, endpoint->tail_wall_sum_ns, endpoint->tail_requests);
+		draw_share(screen, y, places.tail_share_x, bold_pen, endpoint->tail_wall_sum_ns,
+			   endpoint->tail_wall_sum_ns);
+	}
+}
+
+void ww_endpoint__draw(struct ww_view *view, const struct ww_report *report, struct ww_screen *screen)
+{
+	const char *keys = screen->unicode ? "q quit  ? help  Esc back  \u2191\u2193 scroll  p pause"
+					   : "q quit  ? help  Esc back  up/down scroll  p pause";
+	const struct ww_endpoint_report *endpoint = ww_view__find(view, view->drilled);
+	struct ww_scroll scroll = {.first = view->scroll};
+	char text[256];
+
+	scroll.body = ww_frame__draw(view, report, screen, keys);
+	if (!endpoint) {
+		ww_screen__text(screen, ww_scroll__next_line(&scroll), 0, screen->width, bold_pen, view->drilled);
+		ww_scroll__next_line(&scroll);
+		ww_screen__text(screen, ww_scroll__next_line(&scroll), 0, screen->width, plain_pen,
+				"None of its requests has ended in this time.");
+	} else {
+		ww_screen__print(screen, ww_scroll__next_line(&scroll), 0, screen->width, bold_pen, "%s %s",
+				 endpoint->method, endpoint->route);
+		snprintf(text, sizeof(text), "%s, %s", endpoint->service, endpoint->protocol);
+		draw_fact(screen, ww_scroll__next_line(&scroll), "service", text);
+		draw_facts(endpoint, &scroll, screen);
+		draw_bars(endpoint, &scroll, screen);
+		ww_scroll__next_line(&scroll);
+		draw_kinds(endpoint, &scroll, screen);
+	}
+	if (ww_scroll__end(&scroll, view)) {
+		ww_screen__blank(screen);
+		ww_endpoint__draw(view, report, screen);
+	}
+}
