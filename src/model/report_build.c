@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "model/report_build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/arena.h"
+
+void ww_report_free(struct ww_report *report)
+{
+	if (report)
+		ww_arena__free(report->arena); /* the report itself lies in it */
+}
+
+static int compare_details(const void *left, const void *right)
+{
+	const struct ww_detail_row *a = left, *b = right;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->sum_ns != b->sum_ns)
+		return a->sum_ns > b->sum_ns ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+static int compare_status(const void *left, const void *right)
+{
+	const struct ww_status_count *a = left, *b = right;
+
+	return (a->status > b->status) - (a->status < b->status);
+}
+
+static int compare_endpoints(const void *left, const void *right)
+{
+	const struct ww_endpoint_report *a = left, *b = right;
+	int order;
+
+	if (a->wall.sum != b->wall.sum)
+		return a->wall.sum > b->wall.sum ? -1 : 1;
+	order = strcmp(a->service, b->service);
+	if (!order)
+		order = strcmp(a->route, b->route);
+	return order ? order : strcmp(a->method, b->method);
+}
+
+static void fill_tail(struct ww_endpoint_report *endpoint, const struct ww_histogram *histogram)
+{
+	for (uint32_t at = ww_histogram__position(histogram, 95); at < histogram->len; at++) {
+		uint32_t index;
+		const struct ww_bucket *bucket = ww_histogram__at(histogram, at, &index);
+
+		endpoint->tail_requests += bucket->count;
+		for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
+			endpoint->tail_kinds_sum_ns[kind] += bucket->kinds_ns[kind];
+			endpoint->tail_wall_sum_ns += bucket->kinds_ns[kind];
+		}
+	}
+}
+
+static int fill_rows(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
+		     const struct ww_aggregate *aggregate)
+{
+	endpoint->status = ww_arena__array(arena, aggregate->status_len, sizeof(*endpoint->status));
+	endpoint->details = ww_arena__array(arena, aggregate->details_len, sizeof(*endpoint->details));
+	if (!endpoint->status || !endpoint->details)
+		return -ENOMEM;
+	endpoint->status_len = aggregate->status_len;
+	for (size_t i = 0; i < endpoint->status_len; i++) {
+		endpoint->status[i].status = aggregate->status[i].status;
+		endpoint->status[i].requests = aggregate->status[i].requests;
+	}
+	qsort(endpoint->status, endpoint->status_len, sizeof(*endpoint->status), compare_status);
+	endpoint->details_len = aggregate->details_len;
+	for (size_t i = 0; i < endpoint->details_len; i++) {
+		const struct ww_detail_sum *detail = &aggregate->details[i];
+
+		endpoint->details[i].kind = detail->kind;
+		endpoint->details[i].name = ww_arena__strdup(arena, ww_intern__get(catalog->names, detail->name));
+		endpoint->details[i].sum_ns = detail->ns;
+		endpoint->details[i].count = detail->count;
+		if (!endpoint->details[i].name)
+			return -ENOMEM;
+	}
+	qsort(endpoint->details, endpoint->details_len, sizeof(*endpoint->details), compare_details);
+	return 0;
+}
+
+static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
+			 uint32_t id, const struct ww_aggregate *aggregate, int64_t window_ns)
+{
+	const struct ww_catalog_endpoint *names = &catalog->endpoints[id];
+
+	endpoint->service = ww_arena__strdup(arena, catalog->services[names->service].name);
+	endpoint->protocol = ww_arena__strdup(arena, names->protocol);
+	endpoint->method = ww_arena__strdup(arena, names->method);
+	endpoint->route = ww_arena__strdup(arena, names->route);
+	if (!endpoint->service || !endpoint->protocol || !endpoint->method || !endpoint->route)
+		return -ENOMEM;
+	endpoint->requests = aggregate->requests;
+	endpoint->errors = aggregate->errors;
+	endpoint->aborted = aggregate->aborted;
+	endpoint->wall.sum = ww_aggregate__wall_ns(aggregate);
+	endpoint->wall.mean = endpoint->wall.sum / aggregate->requests;
+	endpoint->wall.p50 = ww_histogram__quantile(&aggregate->histogram, 50);
+	endpoint->wall.p95 = ww_histogram__quantile(&aggregate->histogram, 95);
+	endpoint->wall.p99 = ww_histogram__quantile(&aggregate->histogram, 99);
+	endpoint->wall.max = aggregate->wall_max_ns;
+	if (window_ns > 0) {
+		endpoint->rate_per_s = (double)aggregate->requests * 1e9 / (double)window_ns;
+		endpoint->in_flight_mean = (double)endpoint->wall.sum / (double)window_ns;
+	}
+	endpoint->in_flight_max = aggregate->in_flight_max;
+	endpoint->cpu_sum_ns = aggregate->cpu_ns;
+	endpoint->bytes_in = aggregate->bytes_in;
+	endpoint->bytes_out = aggregate->bytes_out;
+	memcpy(endpoint->kinds_sum_ns, aggregate->kinds_ns, sizeof(endpoint->kinds_sum_ns));
+	memcpy(endpoint->attribution, aggregate->attribution, sizeof(endpoint->attribution));
+	fill_tail(endpoint, &aggregate->histogram);
+	return fill_rows(arena, endpoint, catalog, aggregate);
+}
+
+static int fill_frame(struct ww_arena *arena, struct ww_report *report, const struct ww_report_frame *frame)
+{
+	report->host = ww_arena__strdup(arena, frame->host);
+	report->kernel = ww_arena__strdup(arena, frame->kernel);
+	report->losses = ww_arena__array(arena, frame->losses_len, sizeof(*report->losses));
+	report->unreadable = ww_arena__array(arena, frame->unreadable_len, sizeof(*report->unreadable));
+	report->services = ww_arena__array(arena, frame->services_len, sizeof(*report->services));
+	if (!report->host || !report->kernel || !report->losses || !report->unreadable || !report->services)
+		return -ENOMEM;
+	report->cpus = frame->cpus;
+	report->start_unix_ns = frame->start_unix_ns;
+	report->end_unix_ns = frame->end_unix_ns;
+	report->complete = true;
+	for (size_t i = 0; i < frame->losses_len; i++) {
+		struct ww_loss *loss = &report->losses[report->losses_len];
+
+		if (!frame->losses[i].count)
+			continue;
+		*loss = frame->losses[i];
+		loss->cause = ww_arena__strdup(arena, loss->cause);
+		if (!loss->cause)
+			return -ENOMEM;
+		if (loss->loses)
+			report->complete = false;
+		report->losses_len++;
+	}
+	for (size_t i = 0; i < frame->unreadable_len; i++) {
+		struct ww_unreadable_port *port = &report->unreadable[report->unreadable_len];
+
+		if (!frame->unreadable[i].connections)
+			continue;
+		*port = frame->unreadable[i];
+		port->protocol = ww_arena__strdup(arena, port->protocol);
+		if (!port->protocol)
+			return -ENOMEM;
+		report->unreadable_len++;
+	}
+	for (size_t i = 0; i < frame->services_len; i++) {
+		struct ww_service_report *service = &report->services[i];
+
+		*service = frame->services[i];
+		service->service = ww_arena__strdup(arena, service->service);
+		service->container = ww_arena__strdup(arena, service->container);
+		service->cgroup = ww_arena__strdup(arena, service->cgroup);
+		if (!service->service || !service->container || !service->cgroup)
+			return -ENOMEM;
+	}
+	report->services_len = frame->services_len;
+	return 0;
+}
+
+int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalog *catalog,
+		     const struct ww_slice *slice, struct ww_report **report)
+{
+	struct ww_arena *arena = ww_arena__new();
+	struct ww_report *built;
+	int err = -ENOMEM;
+
+	if (!arena)
+		return err;
+	built = ww_arena__alloc(arena, sizeof(*built));
+	if (!built)
+		goto fail;
+	built->arena = arena;
+	err = fill_frame(arena, built, frame);
+	if (err)
+		goto fail;
+	built->endpoints = ww_arena__array(arena, slice->used_len, sizeof(*built->endpoints));
+	if (!built->endpoints) {
+		err = -ENOMEM;
+		goto fail;
+	}
+	for (uint32_t i = 0; i < slice->used_len; i++) {
+		uint32_t id = slice->used[i];
+
+		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id],
+				    frame->end_unix_ns - frame->start_unix_ns);
+		if (err)
+			goto fail;
+	}
+	built->endpoints_len = slice->used_len;
+	qsort(built->endpoints, built->endpoints_len, sizeof(*built->endpoints), compare_endpoints);
+	*report = built;
+	return 0;
+fail:
+	ww_arena__free(arena);
+	return err;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Makes a report from sums: the one way from aggregates to what every output says. */
+#ifndef WHYWAIT_REPORT_BUILD_H
+#define WHYWAIT_REPORT_BUILD_H
+
+#include "model/catalog.h"
+#include "model/report.h"
+#include "model/slice.h"
+
+/* What a report says beside its endpoints; every string and row is copied. */
+struct ww_report_frame {
+	const char *host, *kernel;
+	unsigned cpus;
+	int64_t start_unix_ns, end_unix_ns;
+	const struct ww_loss *losses; /* rows with a count of 0 are left out */
+	size_t losses_len;
+	const struct ww_unreadable_port *unreadable; /* the same */
+	size_t unreadable_len;
+	const struct ww_service_report *services; /* those without an endpoint in the report as well */
+	size_t services_len;
+};
+
+/* The report is the caller's, to be freed with ww_report_free(). -ENOMEM. */
+int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalog *catalog,
+		     const struct ww_slice *slice, struct ww_report **report);
+
+#endif

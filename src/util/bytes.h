@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Bytes that grow, and numbers of variable length in them: LEB128, unsigned, 7 bits a byte, the lowest first. Reading
+ * never goes beyond the end, whatever the bytes say.
+ */
+#ifndef WHYWAIT_BYTES_H
+#define WHYWAIT_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All zeros is an empty one. `failed` sticks when memory ran out: check it once, at the end. */
+struct ww_bytes {
+	uint8_t *data;
+	size_t len, cap;
+	bool failed;
+};
+
+/* NULL-safe. Frees the content, not `bytes` itself, which is empty then. */
+void ww_bytes__free(struct ww_bytes *bytes);
+
+/* Makes room for `more` bytes behind `len`; false when out of memory, which sets `failed`. */
+bool ww_bytes__reserve(struct ww_bytes *bytes, size_t more);
+
+void ww_bytes__put(struct ww_bytes *bytes, const void *data, size_t len);
+void ww_bytes__put_number(struct ww_bytes *bytes, uint64_t number);
+
+/* A part of memory that is being read; `failed` sticks when it was too short or a number too long. */
+struct ww_reader {
+	const uint8_t *at, *end;
+	bool failed;
+};
+
+/* The next number; 0 when failed. */
+uint64_t ww_reader__number(struct ww_reader *reader);
+
+#endif
