@@ -254,9 +254,13 @@ class Postgres(Server):
 
 
 class Redis(Server):
-    """A Redis of its own that saves nothing."""
+    """A Redis of its own that saves nothing; `settings` are those of redis.conf."""
 
     name = "redis"
+
+    def __init__(self, settings=None, **options):
+        super().__init__(**options)
+        self.settings = settings or {}
 
     @property
     def socket(self):
@@ -266,6 +270,8 @@ class Redis(Server):
         self.port = self.port or free_port()
         self.argv = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", self.socket,
                      "--save", "", "--appendonly", "no", "--dir", str(self.directory)]
+        for key, value in self.settings.items():
+            self.argv += [f"--{key}", str(value)]
 
     def is_ready(self):
         return accepts(("127.0.0.1", self.port)) and accepts(self.socket)

@@ -26,6 +26,7 @@ class Exchange:
         self.bytes_out = None
         self.aborted = False
         self.optional = False   # it may be recorded once or not at all
+        self.absent = False     # it must not be recorded
         self.expectations = []  # (text, predicate of the record)
 
     @property
@@ -138,12 +139,12 @@ class Ledger:
         for exchange in case.exchanges:
             sent.add(exchange.key)
             found = by_path.get(exchange.key, [])
-            if len(found) == 1:
+            if len(found) == 1 and not exchange.absent:
                 pairs.append((exchange, found[0]))
-            elif found or not exchange.optional:
+            elif found or not (exchange.optional or exchange.absent):
                 wrong.append(f"{exchange.method} {exchange.path}: {len(found)} records")
         wrong += [f"{path}: not sent" for path in by_path if path.startswith(f"/{case.name}/") and path not in sent]
-        must = sum(not exchange.optional for exchange in case.exchanges)
+        must = sum(not (exchange.optional or exchange.absent) for exchange in case.exchanges)
         tap.check(f"{case.name}: {must} requests, {must} records", case.exchanges and not wrong,
                   "\n".join(wrong[:SHOWN] + [f"{len(wrong)} in all"]))
         return pairs

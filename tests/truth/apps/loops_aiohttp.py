@@ -17,15 +17,9 @@ import asyncpg
 import redis.asyncio
 from aiohttp import web
 
-from loops_slices import Slices, request
+from loops_slices import Slices, request, run_delay
 
 REALTIME = time.time_ns() - time.monotonic_ns()
-
-
-def run_delay():
-    """Nanoseconds that this thread has waited for a CPU."""
-    with open("/proc/thread-self/schedstat", encoding="ascii") as stat:
-        return int(stat.read().split()[1])
 
 
 class Work:

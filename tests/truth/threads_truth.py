@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What the truth tests of thread-per-request servers share: the servers with the probe in them, clients that take the time, and the
+comparison of what whywait recorded with what the server and the clients measured themselves.
+
+    with Backends() as backends, Measured() as measured:
+        with Gunicorn(.., env=measured.environment(backends)) as web, Record("--port", web.port) as record:
+            samples = drive(web.port, [jobs_of_client_1, ..])
+        compare(tap, record, samples, measured.requests())
+"""
+import contextlib
+import gc
+import json
+import multiprocessing
+import os
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "lib"), str(HERE / "apps")]
+
+from services import Postgres, Redis, Upstream  # noqa: E402
+from threads_plan import KIND, plan  # noqa: E402
+from whywait import KINDS  # noqa: E402
+
+APPS = HERE / "apps"
+MS = 1_000_000
+
+
+class Backends(contextlib.ExitStack):
+    """A Postgres, a Redis and an upstream."""
+
+    def __enter__(self):
+        super().__enter__()
+        # Redis looks so often per second whether a BLPOP has waited long enough.
+        self.postgres, self.redis, self.upstream = map(
+            self.enter_context, (Postgres(), Redis(settings={"hz": 500}), Upstream()))
+        return self
+
+
+class Measured:
+    """What a server that runs with environment() measures of itself."""
+
+    def __enter__(self):
+        self.scratch = tempfile.mkdtemp(prefix="whywait-truth-", dir="/var/tmp")  # on a disk
+        self.memory = tempfile.mkdtemp(prefix="whywait-truth-", dir="/dev/shm")  # writing there never waits for one
+        subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-shared",
+                        "-fPIC", "-o", f"{self.memory}/probe.so", APPS / "threads_probe.c"], check=True)
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(self.memory, ignore_errors=True)
+
+    def environment(self, backends, unix=False):
+        """For the server; `unix`: it reaches Postgres and Redis by their unix sockets."""
+        pathlib.Path(self.memory, "log").unlink(missing_ok=True)
+        postgres, redis, upstream = backends.postgres, backends.redis, backends.upstream
+        return {"LD_PRELOAD": f"{self.memory}/probe.so", "TRUTH_LOG": f"{self.memory}/log",
+                "TRUTH_PEERS": f"{postgres.port}=db {redis.port}=db {upstream.port}=net",
+                "TRUTH_DSN": postgres.unix_dsn if unix else postgres.dsn,
+                "TRUTH_REDIS": redis.socket if unix else str(redis.port),
+                "TRUTH_UPSTREAM": str(upstream.port), "TRUTH_SCRATCH": self.scratch}
+
+    def requests(self):
+        """{path: what the probe wrote at the response's last send}"""
+        lines = map(json.loads, pathlib.Path(self.memory, "log").read_text().splitlines())
+        return {line["path"]: line for line in lines}
+
+
+class Job(NamedTuple):
+    path: str
+    upload_ms: float = 0  # so long after the head comes the body; 0: there is none
+    pause_ms: float = 0   # before the request
+
+
+class Sample(NamedTuple):
+    """What a client saw; CLOCK_MONOTONIC."""
+    path: str
+    sent_ns: int  # before the first byte was sent
+    done_ns: int  # after the last byte was read
+    status: int
+
+    @property
+    def wall_ns(self):
+        return self.done_ns - self.sent_ns
+
+
+def mix(name, count, clients):
+    """The jobs of so many clients, `count` in all, each as plan(name, number) says."""
+    jobs = []
+    for number in range(count):
+        jobs.append(Job(f"/mix/{name}/{number}", dict(plan(name, number)).get("upload", 0)))
+    return [jobs[client::clients] for client in range(clients)]
+
+
+def _connect(address):
+    if isinstance(address, int):
+        connection = socket.create_connection(("127.0.0.1", address))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(address)
+    return connection
+
+
+def _read_response(connection):
+    """Returns the status once the response's last byte is there."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536) or _ended(data)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    chunked = b"chunked" in head.lower()
+    while not (len(body) >= int(length[1]) if length else chunked and body.endswith(b"\r\n0\r\n\r\n")):
+        more = connection.recv(65536)
+        if not more:
+            if length or chunked:
+                _ended(data)
+            break
+        body += more
+    return int(head.split()[1])
+
+
+def _ended(data):
+    raise ConnectionError(f"the response ended after {data!r}")
+
+
+def _client(address, jobs, keep_alive, start, results):
+    # It must not be late: what it waits for a CPU would look like the server's time.
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    gc.disable()
+    samples, connection = [], None
+    start.wait()
+    try:
+        for job in jobs:
+            time.sleep(job.pause_ms / 1000)
+            connection = connection or _connect(address)
+            method, length = ("POST", "Content-Length: 4\r\n") if job.upload_ms else ("GET", "")
+            close = "" if keep_alive else "Connection: close\r\n"
+            head = f"{method} {job.path} HTTP/1.1\r\nHost: truth\r\n{length}{close}\r\n".encode()
+            sent = time.perf_counter_ns()
+            connection.sendall(head)
+            if job.upload_ms:
+                time.sleep(job.upload_ms / 1000)
+                connection.sendall(b"body")
+            status = _read_response(connection)
+            samples.append(Sample(job.path, sent, time.perf_counter_ns(), status))
+            if not keep_alive:
+                connection.close()
+                connection = None
+        results.put(samples)
+    except OSError as error:
+        results.put(error)
+
+
+def drive(address, jobs_of_clients, keep_alive=False):
+    """Lets each client, a process, do its jobs one after the other, all clients at once. `address` is a port on 127.0.0.1 or the path
+    of a unix socket. Returns all samples."""
+    fork = multiprocessing.get_context("fork")
+    start, results, samples, failure = fork.Event(), fork.Queue(), [], None
+    clients = [fork.Process(target=_client, args=(address, jobs, keep_alive, start, results), daemon=True)
+               for jobs in jobs_of_clients]
+    for client in clients:
+        client.start()
+    start.set()
+    for _ in clients:
+        result = results.get(timeout=80)
+        if isinstance(result, OSError):
+            failure = result
+        else:
+            samples += result
+    for client in clients:
+        client.join()
+    if failure:
+        raise failure
+    return samples
+
+
+def truth(sample, probe):
+    """A request's {kind: ns} as its server and its client measured it.
+
+    The last send wakes the client, which takes the CPU if it has to: its send() returns late, but nothing was left to do.
+    """
+    kinds = {kind: probe.get(f"{kind}_ns", 0) for kind in KINDS}
+    kinds["compute"] = probe["cpu_ns"]
+    kinds["runq"] -= probe["last_runq_ns"]
+    # When the thread was not blocked but in calls that the probe knows, the rest is what the hypervisor took away from the virtual
+    # CPU on which the thread was: the scheduler does not count it as the thread's.
+    rest = probe["last_ns"] - probe["last_runq_ns"] - probe["first_ns"] - sum(kinds.values())
+    kinds["other" if probe["unknown_blocks"] else "compute"] += rest
+    # From the first byte's arrival to its being read it waited for a thread, but for what that thread, idle until then, needed to get
+    # to it.
+    before = probe["first_ns"] - sample.sent_ns
+    if probe["woken_ns"] > sample.sent_ns:
+        kinds["compute"] += probe["first_ns"] - probe["woken_ns"]
+        late = min(probe["woken_runq_ns"], probe["woken_ns"] - sample.sent_ns)
+        kinds["runq"] += late
+        before = probe["woken_ns"] - sample.sent_ns - late
+    kinds["queue"] = before
+    return kinds
+
+
+def _known_work(path):
+    _, word, name, number, *_ = path.split("/")
+    operations = plan(name, number) if word == "mix" else [(name, float(number))]
+    # A late body is not always waited for: it may have come while the request did other things, or was in a queue.
+    return [(KIND[operation], ms) for operation, ms in operations if operation != "upload"]
+
+
+def check_probe(tap, samples, probes):
+    """Whether the truth is one: the probe saw every request, and no less than the work that it was known to have."""
+    tap.check("the server measured every request, each on one thread",
+              all(s.path in probes and probes[s.path]["one_thread"] for s in samples),
+              [s.path for s in samples if s.path not in probes or not probes[s.path]["one_thread"]][:10])
+    # The delays of others may begin before the server waits for them, so a single request can have waited less.
+    known, measured = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
+    for sample in samples:
+        for kind, ns in truth(sample, probes[sample.path]).items():
+            measured[kind] += ns
+        for kind, ms in _known_work(sample.path):
+            known[kind] += ms * MS
+    short = [f"{kind}: {measured[kind] / MS:.1f} ms, known are {known[kind] / MS:.1f}" for kind in KINDS
+             if measured[kind] < 0.95 * known[kind]]
+    tap.check("it measured no less than the work that it was known to do", not short, "\n".join(short))
+    walls = [s.wall_ns for s in samples]
+    spans = [sum(truth(s, probes[s.path]).values()) for s in samples]
+    near = sum(abs(wall - span) < 0.3 * MS for wall, span in zip(walls, spans))
+    tap.check("server and clients agree on 95 % of the wall times", near >= 0.95 * len(samples), f"{near} of {len(samples)}")
+
+
+def compare(tap, record, samples, probes, percent=2, slack_ns=0.1 * MS):
+    """Checks that every account is right. `percent` of the mean wall time and `slack_ns` may the mean of a kind be off."""
+    check_probe(tap, samples, probes)
+    record.check(tap)
+    recorded = record.by_path()
+    missing = [s.path for s in samples if s.path not in recorded]
+    tap.check(f"{len(samples)} requests sent, {len(samples)} recorded", not missing and len(recorded) == len(samples),
+              f"missing {missing[:10]}, more {sorted(set(recorded) - {s.path for s in samples})[:10]}")
+    samples = [s for s in samples if s.path in recorded]
+    tap.check("each with its status", all(recorded[s.path]["status"] == s.status for s in samples))
+    inexact = [s.path for s in samples if recorded[s.path]["attribution"] != "exact"]
+    tap.check("all exact", not inexact, f"{len(inexact)} are not: {inexact[:10]}")
+
+    off = sorted((abs(recorded[s.path]["wall_ns"] - s.wall_ns), s.path) for s in samples)
+    far = [f"{path}: {ns / MS:.3f} ms" for ns, path in off if ns >= 0.3 * MS]
+    tap.check("95 % of the wall times are within 0.3 ms of what the clients measured", len(far) <= 0.05 * len(samples),
+              f"{len(far)} of {len(samples)} are not: {far[-10:]}")
+
+    truths = {s.path: truth(s, probes[s.path]) for s in samples}
+    wall = statistics.mean(s.wall_ns for s in samples)
+    allowed = wall * percent / 100 + slack_ns
+    for kind in KINDS:
+        is_ns = statistics.mean(recorded[s.path]["kinds_ns"][kind] for s in samples)
+        should_ns = statistics.mean(truths[s.path][kind] for s in samples)
+        text = f"{is_ns / MS:.3f} ms, measured by the server {should_ns / MS:.3f} ms, allowed {allowed / MS:.3f} ms off"
+        tap.check(f"{kind}: mean {text}", abs(is_ns - should_ns) <= allowed, _worst(kind, samples, recorded, truths))
+
+
+def _worst(kind, samples, recorded, truths):
+    """The requests whose account of that kind is farthest off, whole."""
+    def off(sample):
+        return abs(recorded[sample.path]["kinds_ns"][kind] - truths[sample.path][kind])
+
+    lines = []
+    for sample in sorted(samples, key=off, reverse=True)[:5]:
+        request = recorded[sample.path]
+        lines.append(f"{sample.path} tid {request['tid']}: " + ", ".join(
+            f"{k} {request['kinds_ns'][k] / MS:.3f} (truth {truths[sample.path][k] / MS:.3f})" for k in KINDS
+            if request["kinds_ns"][k] or truths[sample.path][k]))
+    return "\n".join(lines)
