@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Steps 3 to 6 of the demo: starts the applications and what they need, loads them, observes, reports, ends everything."""
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+DEMO = pathlib.Path(__file__).resolve().parent
+ROOT = DEMO.parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+from services import Gunicorn, Postgres, Python, Redis, ServiceError, Upstream  # noqa: E402
+
+WHYWAIT = ROOT / "build/whywait"
+RECORDING = ROOT / "build/demo.db"
+SECONDS = 20
+
+# Who visits: how many, the mean pause between two requests in milliseconds, and what they ask for.
+SHOP_VISITORS = [
+    (4, 80, ["GET /", "GET /recommendations/{200}", "GET /customers/{200}/orders", "GET /products/{500}/reviews",
+             "POST /checkout", "POST /payments"]),
+    (3, 15, ["POST /products/{500}/reservations"]),
+]
+FEED_VISITORS = [
+    (4, 80, ["GET /trending", "GET /timeline/{200}", "GET /preview/{600}", "GET /mentions/{500}"]),
+    (1, 120, ["GET /rank/{200}"]),
+]
+
+
+def step(number, text):
+    print(f"[{number}/6] {text}", flush=True)
+
+
+def fail(text, status=1):
+    print(f"demo: {text}", file=sys.stderr)
+    sys.exit(status)
+
+
+def start_applications(stack, pids):
+    """Starts all services; returns the ports of shop and feed."""
+    def start(service):
+        stack.enter_context(service)
+        pids.extend(service.pids())
+        return service
+
+    # One core a query, so that the slow one is as slow everywhere.
+    database = start(Postgres(settings={"max_parallel_workers_per_gather": 0}))
+    database.sql((DEMO / "schema.sql").read_text())
+    cache = start(Redis())
+    stock, prices, shipping = (start(Upstream()) for _ in range(3))
+    # Not in /tmp, which may be memory: there an fsync costs nothing.
+    ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="whywait-demo-", dir="/var/tmp"))
+    env = {"DSN": database.dsn, "FEED_DSN": f"postgresql://postgres@127.0.0.1:{database.port}/test",
+           "REDIS_PORT": str(cache.port), "LEDGER": f"{ledger}/payments",
+           "STOCK_URL": stock.url(12), "PRICES_URL": prices.url(18), "SHIPPING_URL": shipping.url(30)}
+    shop = start(Gunicorn("shop:app", cwd=DEMO, workers=6, env=env))
+    feed = start(Python(DEMO / "feed.py", env=env))
+    return shop.port, feed.port
+
+
+def start_visitors(stack, port, groups):
+    """A wrk for each group; returns the processes."""
+    started = []
+    for count, pause, requests in groups:
+        visitors = subprocess.Popen(
+            ["wrk", f"-t{count}", f"-c{count}", f"-d{SECONDS}s", "-s", DEMO / "load.lua", f"http://127.0.0.1:{port}", "--",
+             str(pause), *requests], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True)
+        stack.callback(end, visitors, signal.SIGKILL)
+        started.append(visitors)
+    return started
+
+
+def end(process, how):
+    """Ends a process of ours and waits until it has."""
+    if process.poll() is None:
+        process.send_signal(how)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def requests_sent(visitors):
+    """What the visitors counted, once they are through."""
+    total = 0
+    for process in visitors:
+        text = process.communicate(timeout=SECONDS + 30)[0]
+        found = re.search(r"(\d+) requests in", text)
+        if process.returncode or not found:
+            fail(f"wrk did not end well:\n{text}")
+        failed = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+        if failed:
+            fail(f"{failed.group(1)} requests were answered by an error:\n{text}")
+        total += int(found.group(1))
+    return total
+
+
+def observe(stack, ports):
+    """Records the visitors' requests; returns how many they sent."""
+    for suffix in ("", "-wal", "-shm"):
+        pathlib.Path(f"{RECORDING}{suffix}").unlink(missing_ok=True)
+    # It is told when to stop; the duration only bounds it should this process be killed.
+    command = [WHYWAIT, "record", "--port", ",".join(map(str, ports)), "-d", str(SECONDS + 60), "-o", RECORDING]
+    recorder = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                text=True, start_new_session=True)
+    stack.callback(end, recorder, signal.SIGINT)
+    time.sleep(1)
+    if recorder.poll() is not None:
+        fail(recorder.stdout.read().strip(), recorder.returncode)
+    visitors = start_visitors(stack, ports[0], SHOP_VISITORS) + start_visitors(stack, ports[1], FEED_VISITORS)
+    sent = requests_sent(visitors)
+    recorder.send_signal(signal.SIGINT)
+    said = recorder.communicate(timeout=30)[0]
+    if recorder.returncode:
+        fail(f"whywait record ended with status {recorder.returncode}: {said.strip()}", recorder.returncode)
+    return sent
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def main():
+    pids = []
+    try:
+        with contextlib.ExitStack() as stack:
+            # From here on a second Ctrl-C must not cut the ending short.
+            stack.callback(signal.signal, signal.SIGINT, signal.SIG_DFL)
+            step(3, "start PostgreSQL, Redis, three upstream services, shop (Flask, gunicorn) and feed (aiohttp)")
+            ports = start_applications(stack, pids)
+            step(4, f"observe shop (port {ports[0]}) and feed (port {ports[1]}) under load for {SECONDS} s")
+            sent = observe(stack, ports)
+            step(5, "end everything that was started")
+    except KeyboardInterrupt:
+        fail("interrupted; everything that was started has ended", 130)
+    except ServiceError as error:
+        fail(error)
+    finally:
+        left = [pid for pid in pids if alive(pid)]
+        if left:
+            fail(f"still running: {left}")
+    step(6, f"report ({sent} requests were sent)")
+    subprocess.run([WHYWAIT, "report", RECORDING], check=True)
+
+
+main()
