@@ -7,17 +7,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "outputs/screen.h"
+
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN     40
-
-/* Compute is warm, for it is what a faster language would change; waits are cool; a lack of CPU or workers is yellow.
- */
-static const char *const colours[WW_KIND_COUNT] = {
-	[WW_KIND_COMPUTE] = "\033[38;5;203m", [WW_KIND_GC] = "\033[38;5;168m",	   [WW_KIND_RUNQ] = "\033[38;5;215m",
-	[WW_KIND_QUEUE] = "\033[38;5;221m",   [WW_KIND_DB] = "\033[38;5;68m",	   [WW_KIND_NET] = "\033[38;5;80m",
-	[WW_KIND_DISK] = "\033[38;5;107m",    [WW_KIND_LOCK] = "\033[38;5;140m",   [WW_KIND_SLEEP] = "\033[38;5;109m",
-	[WW_KIND_IPC] = "\033[38;5;73m",      [WW_KIND_CLIENT] = "\033[38;5;180m", [WW_KIND_OTHER] = "\033[38;5;245m",
-};
+#define SEQUENCE_MAX  16
 
 struct ww_style ww_style__of(FILE *stream)
 {
@@ -37,9 +31,25 @@ struct ww_style ww_style__of(FILE *stream)
 	return style;
 }
 
+/* "\033[38;5;203m": the colours are the live screen's. */
+static const char *sequence(char text[SEQUENCE_MAX], int plane, enum ww_kind kind)
+{
+	snprintf(text, SEQUENCE_MAX, "\033[%d;5;%dm", plane, ww_kind_colour(kind));
+	return text;
+}
+
 const char *ww_style__kind(const struct ww_style *style, enum ww_kind kind)
 {
-	return style->colour ? colours[kind] : "";
+	static char sequences[WW_KIND_COUNT][SEQUENCE_MAX];
+
+	return style->colour ? sequence(sequences[kind], 38, kind) : "";
+}
+
+const char *ww_style__kind_background(const struct ww_style *style, enum ww_kind kind)
+{
+	static char sequences[WW_KIND_COUNT][SEQUENCE_MAX];
+
+	return style->colour ? sequence(sequences[kind], 48, kind) : "";
 }
 
 const char *ww_style__bold(const struct ww_style *style)

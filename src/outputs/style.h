@@ -19,6 +19,7 @@ struct ww_style ww_style__of(FILE *stream);
 
 /* SGR sequences: each is "" when the style has no colour, so that they can be printed without asking. */
 const char *ww_style__kind(const struct ww_style *style, enum ww_kind kind);
+const char *ww_style__kind_background(const struct ww_style *style, enum ww_kind kind);
 const char *ww_style__bold(const struct ww_style *style);
 const char *ww_style__dim(const struct ww_style *style);
 const char *ww_style__good(const struct ww_style *style);

@@ -108,6 +108,8 @@ int ww_text__fit(char *out, size_t size, const char *text, int columns, const st
 /* Three digits that count: 0.412, 9.13, 91.3, 141. */
 static char *digits(char *out, double number)
 {
+	if (number > 0 && number < 0.0005)
+		return strcpy(out, "<0.001");
 	int decimals = number >= 99.95 || number == 0 ? 0 : number >= 9.995 ? 1 : number >= 0.9995 ? 2 : 3;
 
 	snprintf(out, WW_TEXT_NUMBER, "%.*f", decimals, number);
@@ -182,6 +184,28 @@ char *ww_text__plural(char *out, uint64_t count, const char *noun)
 	ww_text__count(out, count);
 	size_t used = strlen(out);
 	snprintf(out + used, WW_TEXT_NUMBER - used, " %s%s", noun, ending);
+	return out;
+}
+
+char *ww_text__real(char *out, double number)
+{
+	for (int precision = 15; precision <= 17; precision++) {
+		snprintf(out, WW_TEXT_NUMBER, "%.*g", precision, number);
+		if (strtod(out, NULL) == number)
+			break;
+	}
+	return out;
+}
+
+char *ww_text__exact_ms(char *out, uint64_t ns)
+{
+	int len = snprintf(out, WW_TEXT_NUMBER, "%llu.%06llu", (unsigned long long)(ns / 1000000),
+			   (unsigned long long)(ns % 1000000));
+
+	while (out[len - 1] == '0')
+		out[--len] = '\0';
+	if (out[len - 1] == '.')
+		out[len - 1] = '\0';
 	return out;
 }
 

@@ -38,6 +38,12 @@ char *ww_text__number(char *out, double number);		    /* "0.33", "51.2", "1,234"
 char *ww_text__bytes(char *out, uint64_t bytes);		    /* "312 MiB" */
 char *ww_text__plural(char *out, uint64_t count, const char *noun); /* "1 process", "5 processes"; `noun` singular */
 
+/* For machines: the shortest decimal that reads back as the same number. */
+char *ww_text__real(char *out, double number);
+
+/* For machines: milliseconds, exactly: "91.300001". */
+char *ww_text__exact_ms(char *out, uint64_t ns);
+
 /* RFC 3339 in UTC with nanoseconds: "2026-11-20T16:22:10.000000000Z". */
 char *ww_text__rfc3339(char *out, int64_t unix_ns);
 

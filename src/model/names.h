@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The words for what records hold as numbers; every format uses the same ones. */
+#ifndef WHYWAIT_NAMES_H
+#define WHYWAIT_NAMES_H
+
+#include "whywait/abi.h"
+
+const char *ww_kind_name(enum ww_kind kind);			  /* "db" */
+const char *ww_attribution_name(enum ww_attribution attribution); /* "exact" */
+
+/* "aborted" for the flag 1 << bit of enum ww_account_flags; NULL for one that says nothing of the request itself. */
+const char *ww_flag_name(unsigned bit);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Comma-separated values (RFC 4180) for spreadsheets and capacity planners. docs/outputs.md explains the columns. */
+#ifndef WHYWAIT_CSV_H
+#define WHYWAIT_CSV_H
+
+#include <stdio.h>
+
+#include "model/report.h"
+#include "model/request.h"
+
+/* A header, once; then the rows of any number of reports, such as one an interval. Errors of `out`: ferror(). */
+void ww_csv__report_header(FILE *out);
+int ww_csv__report(FILE *out, const struct ww_report *report); /* one row an endpoint; -ENOMEM */
+
+void ww_csv__request_header(FILE *out);
+int ww_csv__request(FILE *out, const struct ww_request *request); /* one row; -ENOMEM */
+
+#endif

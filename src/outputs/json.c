@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "outputs/json.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/names.h"
+#include "outputs/text.h"
+#include "outputs/verdict.h"
+
+#define SCHEMA	       1
+#define REAL_PRECISION 15 /* digits that any double keeps */
+#define NSEC	       1e9
+
+/* Collects the first error, so that a document is put together without a check at every field. */
+struct builder {
+	int err;
+};
+
+static void put(struct builder *b, json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value) && !b->err)
+		b->err = -ENOMEM;
+}
+
+static void append(struct builder *b, json_t *array, json_t *value)
+{
+	if (json_array_append_new(array, value) && !b->err)
+		b->err = -ENOMEM;
+}
+
+static void put_integer(struct builder *b, json_t *object, const char *key, uint64_t number)
+{
+	if (number > INT64_MAX && !b->err)
+		b->err = -EOVERFLOW;
+	put(b, object, key, json_integer((json_int_t)number));
+}
+
+static void put_real(struct builder *b, json_t *object, const char *key, double number)
+{
+	put(b, object, key, json_real(number));
+}
+
+static void put_text(struct builder *b, json_t *object, const char *key, const char *text)
+{
+	char *clean = ww_text__machine(text);
+
+	put(b, object, key, clean ? json_string(clean) : NULL);
+	free(clean);
+}
+
+/* Puts an empty object or array and returns it; the parent owns it. */
+static json_t *put_object(struct builder *b, json_t *parent, const char *key)
+{
+	json_t *object = json_object();
+
+	put(b, parent, key, object);
+	return object;
+}
+
+static json_t *put_array(struct builder *b, json_t *parent, const char *key)
+{
+	json_t *array = json_array();
+
+	put(b, parent, key, array);
+	return array;
+}
+
+static json_t *append_object(struct builder *b, json_t *array)
+{
+	json_t *object = json_object();
+
+	append(b, array, object);
+	return object;
+}
+
+static void put_time(struct builder *b, json_t *object, const char *key, int64_t unix_ns)
+{
+	char text[WW_TEXT_NUMBER];
+
+	put_text(b, object, key, ww_text__rfc3339(text, unix_ns));
+}
+
+static uint64_t mean(uint64_t sum, uint64_t count)
+{
+	return count ? sum / count : 0;
+}
+
+/* details[kind][name]: names that escapes made alike are one. */
+static void put_detail(struct builder *b, json_t *details, enum ww_kind kind, const char *name, uint64_t ns,
+		       uint64_t count)
+{
+	json_t *of_kind = json_object_get(details, ww_kind_name(kind));
+	char *clean = ww_text__machine(name);
+
+	if (!of_kind)
+		of_kind = put_object(b, details, ww_kind_name(kind));
+	json_t *detail = clean ? json_object_get(of_kind, clean) : NULL;
+	if (detail) {
+		ns += (uint64_t)json_integer_value(json_object_get(detail, "sum_ns"));
+		count += (uint64_t)json_integer_value(json_object_get(detail, "count"));
+	} else {
+		detail = put_object(b, of_kind, clean ? clean : "");
+	}
+	if (!clean && !b->err)
+		b->err = -ENOMEM;
+	put_integer(b, detail, "sum_ns", ns);
+	put_integer(b, detail, "count", count);
+	free(clean);
+}
+
+static void put_times(struct builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
+{
+	json_t *wall = put_object(b, object, "wall_ns"), *cpu = put_object(b, object, "cpu_ns");
+	json_t *kinds = put_object(b, object, "kinds_ns");
+
+	put_integer(b, wall, "sum", endpoint->wall.sum);
+	put_integer(b, wall, "mean", endpoint->wall.mean);
+	put_integer(b, wall, "p50", endpoint->wall.p50);
+	put_integer(b, wall, "p95", endpoint->wall.p95);
+	put_integer(b, wall, "p99", endpoint->wall.p99);
+	put_integer(b, wall, "max", endpoint->wall.max);
+	put_integer(b, cpu, "sum", endpoint->cpu_sum_ns);
+	put_integer(b, cpu, "mean", mean(endpoint->cpu_sum_ns, endpoint->requests));
+	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++) {
+		json_t *of_kind = put_object(b, kinds, ww_kind_name(kind));
+		put_integer(b, of_kind, "sum", endpoint->kinds_sum_ns[kind]);
+		put_integer(b, of_kind, "mean", mean(endpoint->kinds_sum_ns[kind], endpoint->requests));
+	}
+}
+
+static void put_tail(struct builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
+{
+	json_t *tail = put_object(b, object, "tail");
+
+	put_text(b, tail, "from", "p95");
+	put_integer(b, tail, "requests", endpoint->tail_requests);
+	put_integer(b, put_object(b, tail, "wall_ns"), "mean",
+		    mean(endpoint->tail_wall_sum_ns, endpoint->tail_requests));
+	json_t *kinds = put_object(b, tail, "kinds_ns");
+	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
+		put_integer(b, put_object(b, kinds, ww_kind_name(kind)), "mean",
+			    mean(endpoint->tail_kinds_sum_ns[kind], endpoint->tail_requests));
+}
+
+static void put_verdict(struct builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
+{
+	struct ww_verdict found = ww_verdict__of(endpoint);
+	json_t *verdict = put_object(b, object, "verdict");
+
+	put_text(b, verdict, "bound", ww_verdict__bound_name(found.bound));
+	put_real(b, verdict, "compute_share", found.compute_share);
+	put_text(b, verdict, "text", found.text);
+	json_t *faster = put_object(b, verdict, "faster_language_10x");
+	put_integer(b, faster, "mean_ns", found.faster_mean_ns);
+	put(b, faster, "p50_ns", json_null());
+	put(b, faster, "p95_ns", json_null());
+	put(b, faster, "p99_ns", json_null());
+}
+
+static void append_endpoint(struct builder *b, json_t *endpoints, const struct ww_endpoint_report *endpoint)
+{
+	json_t *object = append_object(b, endpoints);
+
+	put_text(b, object, "service", endpoint->service);
+	put_text(b, object, "protocol", endpoint->protocol);
+	put_text(b, object, "method", endpoint->method);
+	put_text(b, object, "route", endpoint->route);
+	put_integer(b, object, "requests", endpoint->requests);
+	put_integer(b, object, "errors", endpoint->errors);
+	put_integer(b, object, "aborted", endpoint->aborted);
+	put_real(b, object, "rate_per_s", endpoint->rate_per_s);
+	json_t *status = put_object(b, object, "status");
+	for (size_t i = 0; i < endpoint->status_len; i++) {
+		char code[8];
+		snprintf(code, sizeof(code), "%u", endpoint->status[i].status);
+		put_integer(b, status, code, endpoint->status[i].requests);
+	}
+	json_t *in_flight = put_object(b, object, "in_flight");
+	put_real(b, in_flight, "mean", endpoint->in_flight_mean);
+	put_integer(b, in_flight, "max", endpoint->in_flight_max);
+	put_times(b, object, endpoint);
+	put_tail(b, object, endpoint);
+	json_t *details = put_object(b, object, "detail");
+	for (size_t i = 0; i < endpoint->details_len; i++) {
+		const struct ww_detail_row *row = &endpoint->details[i];
+		put_detail(b, details, row->kind, row->name, row->sum_ns, row->count);
+	}
+	put_array(b, object, "operations");
+	json_t *attribution = put_object(b, object, "attribution");
+	for (int a = 0; a < WW_ATTRIBUTION_COUNT; a++)
+		put_integer(b, attribution, ww_attribution_name(a), endpoint->attribution[a]);
+	put_integer(b, object, "bytes_in", endpoint->bytes_in);
+	put_integer(b, object, "bytes_out", endpoint->bytes_out);
+	put_array(b, object, "findings");
+	put_verdict(b, object, endpoint);
+}
+
+static void append_service(struct builder *b, json_t *services, const struct ww_service_report *service)
+{
+	json_t *object = append_object(b, services);
+
+	put_text(b, object, "service", service->service);
+	put_text(b, object, "container", service->container ? service->container : "");
+	put_text(b, object, "cgroup", service->cgroup ? service->cgroup : "");
+	put_integer(b, object, "processes", service->processes);
+	put_integer(b, object, "threads", service->threads);
+	json_t *rss = put_object(b, object, "rss_bytes");
+	put_integer(b, rss, "steady", service->rss_steady_bytes);
+	put_integer(b, rss, "peak", service->rss_peak_bytes);
+	put(b, object, "rss_growth_per_request_bytes", json_null());
+	put_real(b, object, "cpu_seconds", service->cpu_seconds);
+	put(b, object, "oom_kills", json_null());
+}
+
+/* Every character that a machine's text may hold is a printable one, so that the output is fit for a terminal too. */
+static int write_out(FILE *out, struct builder *b, const json_t *object, size_t flags)
+{
+	if (b->err)
+		return b->err;
+	if (json_dumpf(object, out, flags | JSON_REAL_PRECISION(REAL_PRECISION)) || fputc('\n', out) == EOF)
+		return -EIO;
+	return 0;
+}
+
+int ww_json__report(FILE *out, const struct ww_report *report)
+{
+	struct builder b = {0};
+	json_t *object = json_object();
+
+	put_integer(&b, object, "schema", SCHEMA);
+	put_text(&b, object, "version", WW_VERSION);
+	json_t *host = put_object(&b, object, "host");
+	put_text(&b, host, "name", report->host);
+	put_text(&b, host, "kernel", report->kernel);
+	put_integer(&b, host, "cpus", report->cpus);
+	json_t *window = put_object(&b, object, "window");
+	put_time(&b, window, "start", report->start_unix_ns);
+	put_time(&b, window, "end", report->end_unix_ns);
+	put_real(&b, window, "duration_s", (double)(report->end_unix_ns - report->start_unix_ns) / NSEC);
+	put(&b, object, "complete", json_boolean(report->complete));
+	json_t *losses = put_object(&b, object, "losses");
+	for (size_t i = 0; i < report->losses_len; i++)
+		put_integer(&b, losses, report->losses[i].cause, report->losses[i].count);
+	json_t *unreadable = put_array(&b, object, "unreadable");
+	for (size_t i = 0; i < report->unreadable_len; i++) {
+		json_t *port = append_object(&b, unreadable);
+		put_integer(&b, port, "port", report->unreadable[i].port);
+		put_text(&b, port, "protocol", report->unreadable[i].protocol);
+		put_integer(&b, port, "connections", report->unreadable[i].connections);
+	}
+	json_t *endpoints = put_array(&b, object, "endpoints");
+	for (size_t i = 0; i < report->endpoints_len; i++)
+		append_endpoint(&b, endpoints, &report->endpoints[i]);
+	json_t *services = put_array(&b, object, "services");
+	for (size_t i = 0; i < report->services_len; i++)
+		append_service(&b, services, &report->services[i]);
+	int err = write_out(out, &b, object, JSON_INDENT(2));
+	json_decref(object);
+	return err;
+}
+
+static void put_segments(struct builder *b, json_t *object, const struct ww_request *request)
+{
+	json_t *segments = put_array(b, object, "segments");
+
+	for (size_t i = 0; i < request->segments_len; i++) {
+		const struct ww_request_segment *segment = &request->segments[i];
+		json_t *entry = append_object(b, segments);
+		put_text(b, entry, "kind", ww_kind_name(segment->kind));
+		put_integer(b, entry, "start_ns", segment->start_ns);
+		put_integer(b, entry, "duration_ns", segment->duration_ns);
+		put_text(b, entry, "detail", segment->detail);
+	}
+	put(b, object, "segments_truncated", json_boolean(request->segments_truncated));
+}
+
+int ww_json__request(FILE *out, const struct ww_request *request)
+{
+	struct builder b = {0};
+	json_t *object = json_object();
+
+	put_time(&b, object, "start", request->start_unix_ns);
+	put_text(&b, object, "service", request->service);
+	put_integer(&b, object, "pid", request->pid);
+	put_integer(&b, object, "tid", request->tid);
+	put_text(&b, object, "comm", request->comm);
+	put_text(&b, object, "protocol", request->protocol);
+	put_text(&b, object, "method", request->method);
+	put_text(&b, object, "path", request->path);
+	put_text(&b, object, "route", request->route);
+	put_integer(&b, object, "status", request->status);
+	put_integer(&b, object, "bytes_in", request->bytes_in);
+	put_integer(&b, object, "bytes_out", request->bytes_out);
+	put_integer(&b, object, "wall_ns", request->wall_ns);
+	put_integer(&b, object, "first_byte_ns", request->first_byte_ns);
+	put_integer(&b, object, "cpu_ns", request->cpu_ns);
+	json_t *kinds = put_object(&b, object, "kinds_ns");
+	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
+		put_integer(&b, kinds, ww_kind_name(kind), request->kinds_ns[kind]);
+	put_text(&b, object, "attribution", ww_attribution_name(request->attribution));
+	json_t *flags = put_array(&b, object, "flags");
+	for (unsigned bit = 0; bit < 16; bit++)
+		if (request->flags & 1u << bit && ww_flag_name(bit))
+			append(&b, flags, json_string(ww_flag_name(bit)));
+	if (*request->traceparent)
+		put_text(&b, object, "traceparent", request->traceparent);
+	json_t *details = put_object(&b, object, "detail");
+	for (size_t i = 0; i < request->details_len; i++) {
+		const struct ww_request_detail *detail = &request->details[i];
+		put_detail(&b, details, detail->kind, detail->name, detail->ns, detail->count);
+	}
+	put_array(&b, object, "operations");
+	if (request->segments_len)
+		put_segments(&b, object, request);
+	int err = write_out(out, &b, object, JSON_COMPACT);
+	json_decref(object);
+	return err;
+}

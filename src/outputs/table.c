@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "outputs/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "outputs/table_parts.h"
+#include "outputs/text.h"
+
+#define NSEC	      1000000000ll
+#define CELL_BYTES    1024
+#define SERVICES_WIDE 66 /* columns from which on processes, threads and peak have theirs */
+
+void ww_table__cell(const struct ww_page_out *page, const char *text, int columns)
+{
+	char fitted[CELL_BYTES];
+	int used = ww_text__fit(fitted, sizeof(fitted), text, abs(columns), &page->style);
+	int blank = abs(columns) - used;
+
+	fprintf(page->out, "%*s%s%*s", columns < 0 ? blank : 0, "", fitted, columns < 0 ? 0 : blank, "");
+}
+
+void ww_table__rest(const struct ww_page_out *page, const char *text, int column)
+{
+	char fitted[CELL_BYTES];
+
+	ww_text__fit(fitted, sizeof(fitted), text, page->style.width - column, &page->style);
+	fprintf(page->out, "%s%s\n", fitted, ww_style__plain(&page->style));
+}
+
+static const char *meaning_of(const char *cause)
+{
+	static const struct {
+		const char *name, *meaning;
+	} counters[] = {
+#define WW_COUNTER(id, name, loses, meaning) {name, meaning},
+#include "whywait/counters.def"
+#undef WW_COUNTER
+	};
+
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		if (!strcmp(cause, counters[i].name))
+			return counters[i].meaning;
+	return "";
+}
+
+/* "2026-11-20 16:22:10 to 16:22:40 UTC, 30.0 s", in local time */
+static void write_window(const struct ww_page_out *page, const struct ww_report *report)
+{
+	time_t start = (time_t)(report->start_unix_ns / NSEC), end = (time_t)(report->end_unix_ns / NSEC);
+	char first[32], last[48], seconds[WW_TEXT_NUMBER];
+	struct tm start_tm, end_tm;
+
+	localtime_r(&start, &start_tm);
+	localtime_r(&end, &end_tm);
+	bool same_day = start_tm.tm_yday == end_tm.tm_yday && start_tm.tm_year == end_tm.tm_year;
+	strftime(first, sizeof(first), "%Y-%m-%d %H:%M:%S", &start_tm);
+	strftime(last, sizeof(last), same_day ? "%H:%M:%S %Z" : "%Y-%m-%d %H:%M:%S %Z", &end_tm);
+	fprintf(page->out, "%s to %s, %s s", first, last,
+		ww_text__number(seconds, (double)(report->end_unix_ns - report->start_unix_ns) / NSEC));
+}
+
+static void write_losses(const struct ww_page_out *page, const struct ww_report *report, bool loses)
+{
+	char line[CELL_BYTES], number[WW_TEXT_NUMBER];
+
+	for (size_t i = 0; i < report->losses_len; i++) {
+		const struct ww_loss *loss = &report->losses[i];
+		if (loss->loses != loses)
+			continue;
+		snprintf(line, sizeof(line), "%s %s: %s", ww_text__count(number, loss->count), loss->cause,
+			 meaning_of(loss->cause));
+		fputs("  ", page->out);
+		ww_table__rest(page, line, 2);
+	}
+}
+
+static void write_unreadable(const struct ww_page_out *page, const struct ww_report *report)
+{
+	char line[CELL_BYTES], number[WW_TEXT_NUMBER];
+
+	for (size_t i = 0; i < report->unreadable_len; i++) {
+		const struct ww_unreadable_port *port = &report->unreadable[i];
+		const char *protocol = !strcmp(port->protocol, "tls")	  ? "TLS"
+				       : !strcmp(port->protocol, "http2") ? "HTTP/2"
+									  : port->protocol;
+		snprintf(line, sizeof(line), "%u: %s %s connection%s, requests not readable", port->port,
+			 ww_text__count(number, port->connections), protocol, port->connections == 1 ? "" : "s");
+		ww_table__rest(page, line, 0);
+	}
+}
+
+void ww_table__head(const struct ww_page_out *page, const struct ww_report *report)
+{
+	const struct ww_style *style = &page->style;
+	const char *dot = style->utf8 ? " · " : ", ";
+	char text[CELL_BYTES], cpus[WW_TEXT_NUMBER];
+
+	ww_text__fit(text, sizeof(text), report->host, style->width / 2, style);
+	fprintf(page->out, "%s%s%s", ww_style__bold(style), text, ww_style__plain(style));
+	ww_text__fit(text, sizeof(text), report->kernel, style->width / 2, style);
+	fprintf(page->out, "%sLinux %s%s%s\n", dot, text, dot, ww_text__plural(cpus, report->cpus, "CPU"));
+	write_window(page, report);
+	if (report->complete)
+		fprintf(page->out, "%s%scomplete%s\n", dot, ww_style__good(style), ww_style__plain(style));
+	else
+		fprintf(page->out, "%s%sNOT COMPLETE%s\n", dot, ww_style__bad(style), ww_style__plain(style));
+	if (!report->complete)
+		write_losses(page, report, true);
+}
+
+void ww_table__services(const struct ww_page_out *page, const struct ww_report *report)
+{
+	const struct ww_style *style = &page->style;
+	double window = (double)(report->end_unix_ns - report->start_unix_ns) / NSEC;
+	bool wide = style->width >= SERVICES_WIDE;
+	int name_width = style->width - (wide ? 50 : 22);
+
+	if (!report->services_len)
+		return;
+	fprintf(page->out, "\n%s", ww_style__dim(style));
+	ww_table__cell(page, "service", name_width);
+	if (wide)
+		fprintf(page->out, " %9s %7s", "processes", "threads");
+	fprintf(page->out, " %9s", "memory");
+	if (wide)
+		fprintf(page->out, " %9s", "peak");
+	fprintf(page->out, " %5s %5s%s\n", "cpu s", "cores", ww_style__plain(style));
+	for (size_t i = 0; i < report->services_len; i++) {
+		const struct ww_service_report *service = &report->services[i];
+		char text[5][WW_TEXT_NUMBER];
+		ww_table__cell(page, service->service, name_width);
+		if (wide)
+			fprintf(page->out, " %9s %7s", ww_text__count(text[0], service->processes),
+				ww_text__count(text[1], service->threads));
+		fprintf(page->out, " %9s", ww_text__bytes(text[2], service->rss_steady_bytes));
+		if (wide)
+			fprintf(page->out, " %9s", ww_text__bytes(text[3], service->rss_peak_bytes));
+		fprintf(page->out, " %5s %5.2f\n", ww_text__number(text[4], service->cpu_seconds),
+			window > 0 ? service->cpu_seconds / window : 0);
+		if (service->container && *service->container) {
+			fprintf(page->out, "  %scontainer ", ww_style__dim(style));
+			ww_table__rest(page, service->container, 12);
+		}
+	}
+}
+
+void ww_table__foot(const struct ww_page_out *page, const struct ww_report *report)
+{
+	uint64_t counts[WW_ATTRIBUTION_COUNT] = {0}, noted = 0;
+	char line[CELL_BYTES], text[3][WW_TEXT_NUMBER];
+
+	for (size_t i = 0; i < report->endpoints_len; i++)
+		for (int a = 0; a < WW_ATTRIBUTION_COUNT; a++)
+			counts[a] += report->endpoints[i].attribution[a];
+	if (report->endpoints_len) {
+		snprintf(line, sizeof(line), "attribution: %s exact, %s inferred, %s ambiguous",
+			 ww_text__count(text[0], counts[WW_ATTRIBUTION_EXACT]),
+			 ww_text__count(text[1], counts[WW_ATTRIBUTION_INFERRED]),
+			 ww_text__count(text[2], counts[WW_ATTRIBUTION_AMBIGUOUS]));
+		fprintf(page->out, "\n%s", ww_style__dim(&page->style));
+		ww_table__rest(page, line, 0);
+	}
+	write_unreadable(page, report);
+	for (size_t i = 0; i < report->losses_len; i++)
+		noted += !report->losses[i].loses;
+	if (noted) {
+		fprintf(page->out, "%snoted, and nothing lost by it:%s\n", ww_style__dim(&page->style),
+			ww_style__plain(&page->style));
+		write_losses(page, report, false);
+	}
+}
+
+int ww_table__write(FILE *out, const struct ww_report *report, const struct ww_style *style, size_t detailed)
+{
+	struct ww_page_out page = {.out = out, .style = *style};
+
+	if (page.style.width > WW_TABLE_WIDTH_MAX)
+		page.style.width = WW_TABLE_WIDTH_MAX;
+	ww_table__head(&page, report);
+	if (!report->endpoints_len)
+		fputs("\nNo requests.\n\n", out);
+	int err = report->endpoints_len ? ww_table__endpoints(&page, report) : 0;
+	if (err)
+		return err;
+	for (size_t i = 0; i < report->endpoints_len && i < detailed; i++)
+		ww_table__details(&page, &report->endpoints[i]);
+	if (report->endpoints_len > detailed)
+		fprintf(out, "\n%zu more endpoints have no details here: see one with --endpoint GLOB.\n",
+			report->endpoints_len - detailed);
+	ww_table__services(&page, report);
+	ww_table__foot(&page, report);
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The parts of a table, top to bottom. Internal to the table: users call ww_table__write(). */
+#ifndef WHYWAIT_TABLE_PARTS_H
+#define WHYWAIT_TABLE_PARTS_H
+
+#include <stdio.h>
+
+#include "model/report.h"
+#include "outputs/style.h"
+
+/* Where parts are written to. */
+struct ww_page_out {
+	FILE *out;
+	struct ww_style style;
+};
+
+/* Host, window, whether the report is complete and what is missing from it. */
+void ww_table__head(const struct ww_page_out *page, const struct ww_report *report);
+
+/* One line an endpoint, under its service. */
+int ww_table__endpoints(const struct ww_page_out *page, const struct ww_report *report);
+
+/* What an endpoint's time went to, on the mean and at the tail. */
+void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
+
+void ww_table__services(const struct ww_page_out *page, const struct ww_report *report);
+
+/* How sure the accounts are, what can't be read, and what was counted without being a loss. */
+void ww_table__foot(const struct ww_page_out *page, const struct ww_report *report);
+
+/* The rest of a line, cut at the page's width when it starts at `column`; ends the line. */
+void ww_table__rest(const struct ww_page_out *page, const char *text, int column);
+
+/* Text in `columns` columns: cut when longer, padded when shorter, to the left of it when `columns` is negative. */
+void ww_table__cell(const struct ww_page_out *page, const char *text, int columns);
+
+/* Says why a counter of that name counts; "" for an unknown one. */
+const char *ww_table__meaning(const char *cause);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "outputs/verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/names.h"
+#include "outputs/text.h"
+
+#define NAMED_WAITS 2 /* that a verdict names at most */
+
+struct writer {
+	char *text;
+	size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct writer *writer, const char *format, ...)
+{
+	size_t room = WW_VERDICT_TEXT - writer->len;
+	va_list args;
+
+	va_start(args, format);
+	int len = vsnprintf(writer->text + writer->len, room, format, args);
+	va_end(args);
+	writer->len += (size_t)len < room ? (size_t)len : room - 1;
+}
+
+/* The name behind most of a kind; NULL when none stands out. */
+static const char *main_detail(const struct ww_endpoint_report *endpoint, enum ww_kind kind)
+{
+	for (size_t i = 0; i < endpoint->details_len; i++) {
+		const struct ww_detail_row *detail = &endpoint->details[i];
+		if (detail->kind == kind && detail->sum_ns > endpoint->kinds_sum_ns[kind] / 2)
+			return detail->name;
+	}
+	return NULL;
+}
+
+/* The largest waits that make a tenth of the time or more: "db (postgres) 88 %, queue 12 %". */
+static void add_waits(struct writer *writer, const struct ww_endpoint_report *endpoint)
+{
+	const struct ww_style ascii = {.utf8 = false};
+	bool named[WW_KIND_COUNT] = {[WW_KIND_COMPUTE] = true};
+
+	for (int n = 0; n < NAMED_WAITS; n++) {
+		enum ww_kind largest = WW_KIND_COMPUTE;
+		for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
+			if (!named[kind] && (largest == WW_KIND_COMPUTE ||
+					     endpoint->kinds_sum_ns[kind] > endpoint->kinds_sum_ns[largest]))
+				largest = kind;
+		uint64_t sum = endpoint->kinds_sum_ns[largest];
+		if (sum == 0 || (sum < endpoint->wall.sum / 10 && n > 0))
+			return;
+		named[largest] = true;
+
+		char share[WW_TEXT_NUMBER], name[64];
+		const char *detail = main_detail(endpoint, largest);
+		add(writer, "%s%s", n ? ", " : ": ", ww_kind_name(largest));
+		if (detail) {
+			ww_text__fit(name, sizeof(name), detail, sizeof(name) - 1, &ascii);
+			add(writer, " (%s)", name);
+		}
+		add(writer, " %s", ww_text__share(share, sum, endpoint->wall.sum));
+	}
+}
+
+struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)
+{
+	uint64_t wall = endpoint->wall.sum, compute = endpoint->kinds_sum_ns[WW_KIND_COMPUTE];
+	struct ww_verdict verdict = {.compute_share = wall ? (double)compute / (double)wall : 0};
+	struct writer writer = {.text = verdict.text};
+	char share[WW_TEXT_NUMBER];
+
+	verdict.bound = 3 * (unsigned __int128)compute >= 2 * (unsigned __int128)wall ? WW_BOUND_COMPUTE
+			: 3 * (unsigned __int128)compute <= wall		      ? WW_BOUND_WAIT
+										      : WW_BOUND_MIXED;
+	if (!wall)
+		verdict.bound = WW_BOUND_MIXED;
+	if (endpoint->requests)
+		verdict.faster_mean_ns = (wall - compute + compute / 10) / endpoint->requests;
+	if (verdict.bound != WW_BOUND_WAIT)
+		add(&writer, "computes %s", ww_text__share(share, compute, wall));
+	if (verdict.bound == WW_BOUND_MIXED)
+		add(&writer, ", ");
+	if (verdict.bound != WW_BOUND_COMPUTE) {
+		add(&writer, "waits %s", ww_text__share(share, wall - compute, wall));
+		add_waits(&writer, endpoint);
+	}
+	return verdict;
+}
+
+const char *ww_verdict__bound_name(enum ww_bound bound)
+{
+	static const char *const names[] = {
+		[WW_BOUND_COMPUTE] = "compute", [WW_BOUND_WAIT] = "wait", [WW_BOUND_MIXED] = "mixed"};
+
+	return names[bound];
+}

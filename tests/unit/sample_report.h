@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A report made by hand, for the tests of the outputs: three endpoints of two services, a loss, an unreadable port. */
+#ifndef WHYWAIT_SAMPLE_REPORT_H
+#define WHYWAIT_SAMPLE_REPORT_H
+
+#include "model/report.h"
+
+#define MS 1000000ull
+
+static struct ww_status_count sample_products_status[] = {{200, 1533}, {404, 2}, {500, 1}};
+static struct ww_detail_row sample_products_details[] = {
+	{WW_KIND_DB, "postgres", 124723 * MS, 78336},
+	{WW_KIND_NET, "127.0.0.1:9000", 900 * MS, 12},
+	{WW_KIND_DISK, "fsync", 3 * MS, 4},
+};
+static struct ww_status_count sample_score_status[] = {{200, 300}};
+static struct ww_detail_row sample_upload_details[] = {
+	{WW_KIND_DISK, "fsync", 800 * MS, 200},
+	{WW_KIND_DISK, "write", 90 * MS, 410},
+	{WW_KIND_IPC, "eventfd", 111, 1},
+	{WW_KIND_OTHER, "io_getevents", 77, 3},
+};
+static struct ww_status_count sample_upload_status[] = {{0, 5}, {201, 95}};
+
+static struct ww_endpoint_report sample_endpoints[] = {
+	{
+		.service = "shop",
+		.protocol = "http/1.1",
+		.method = "GET",
+		.route = "/products/{id}",
+		.requests = 1536,
+		.errors = 1,
+		.rate_per_s = 51.2,
+		.status = sample_products_status,
+		.status_len = 3,
+		.in_flight_mean = 4.7159,
+		.in_flight_max = 8,
+		.wall = {.sum = 141477 * MS + 7, .mean = 92107421, .p50 = 91300000, .p95 = 141200000, .p99 = 190123456, .max = 412 * MS},
+		.cpu_sum_ns = 10015 * MS + 5,
+		.kinds_sum_ns = {[WW_KIND_COMPUTE] = 10014 * MS + 1, [WW_KIND_RUNQ] = 322 * MS, [WW_KIND_QUEUE] = 3226 * MS,
+				 [WW_KIND_DB] = 126723 * MS + 6, [WW_KIND_NET] = 900 * MS, [WW_KIND_DISK] = 3 * MS,
+				 [WW_KIND_OTHER] = 289 * MS},
+		.bytes_in = 200000,
+		.bytes_out = 40000000,
+		.attribution = {1530, 4, 2},
+		.tail_requests = 77,
+		.tail_wall_sum_ns = 15477 * MS,
+		.tail_kinds_sum_ns = {[WW_KIND_COMPUTE] = 539 * MS, [WW_KIND_QUEUE] = 1694 * MS, [WW_KIND_DB] = 12320 * MS,
+				      [WW_KIND_NET] = 900 * MS, [WW_KIND_DISK] = 3 * MS, [WW_KIND_OTHER] = 21 * MS},
+		.details = sample_products_details,
+		.details_len = 3,
+	},
+	{
+		.service = "shop",
+		.protocol = "http/1.1",
+		.method = "POST",
+		.route = "/score",
+		.requests = 300,
+		.rate_per_s = 10,
+		.status = sample_score_status,
+		.status_len = 1,
+		.in_flight_mean = 0.3,
+		.in_flight_max = 2,
+		.wall = {.sum = 9000 * MS, .mean = 30 * MS, .p50 = 29500000, .p95 = 41 * MS, .p99 = 42 * MS, .max = 43 * MS},
+		.cpu_sum_ns = 8300 * MS,
+		.kinds_sum_ns = {[WW_KIND_COMPUTE] = 8200 * MS, [WW_KIND_RUNQ] = 800 * MS},
+		.attribution = {300, 0, 0},
+		.tail_requests = 15,
+		.tail_wall_sum_ns = 620 * MS,
+		.tail_kinds_sum_ns = {[WW_KIND_COMPUTE] = 500 * MS, [WW_KIND_RUNQ] = 120 * MS},
+	},
+	{
+		.service = "files \"a,b\"\n",
+		.protocol = "http/1.1",
+		.method = "PUT",
+		.route = "/up\033[31m/\xff/\xc3\xbc/\xe2\x80\xae{id}",
+		.requests = 100,
+		.errors = 5,
+		.aborted = 5,
+		.rate_per_s = 100.0 / 30,
+		.status = sample_upload_status,
+		.status_len = 2,
+		.in_flight_mean = 0.0666,
+		.in_flight_max = 1,
+		.wall = {.sum = 2000 * MS, .mean = 20 * MS, .p50 = 19 * MS, .p95 = 30 * MS, .p99 = 31 * MS, .max = 32 * MS},
+		.cpu_sum_ns = 900 * MS,
+		.kinds_sum_ns = {[WW_KIND_COMPUTE] = 900 * MS, [WW_KIND_DISK] = 890 * MS, [WW_KIND_IPC] = 111,
+				 [WW_KIND_CLIENT] = 210 * MS - 188, [WW_KIND_OTHER] = 77},
+		.attribution = {100, 0, 0},
+		.tail_requests = 5,
+		.tail_wall_sum_ns = 155 * MS,
+		.tail_kinds_sum_ns = {[WW_KIND_COMPUTE] = 45 * MS, [WW_KIND_DISK] = 100 * MS, [WW_KIND_CLIENT] = 10 * MS},
+		.details = sample_upload_details,
+		.details_len = 4,
+	},
+};
+
+static struct ww_service_report sample_services[] = {
+	{.service = "shop", .container = "", .cgroup = "/", .processes = 5, .threads = 5, .rss_steady_bytes = 327155712,
+	 .rss_peak_bytes = 356515840, .cpu_seconds = 19.25},
+	{.service = "files \"a,b\"\n", .container = "3f2a9c", .cgroup = "/docker/3f2a9c", .processes = 1, .threads = 12,
+	 .rss_steady_bytes = 1024, .rss_peak_bytes = 2000000000, .cpu_seconds = 0.9},
+};
+
+static struct ww_loss sample_losses[] = {{"account_ring_full", 12, true}, {"half_seen", 3, false}};
+static struct ww_unreadable_port sample_unreadable[] = {{8443, "tls", 312}, {9443, "http2", 1}};
+
+static const struct ww_report sample_report = {
+	.host = "web-1",
+	.kernel = "6.18.5",
+	.cpus = 2,
+	.start_unix_ns = 1763655730000000000ll,
+	.end_unix_ns = 1763655760000000000ll,
+	.complete = false,
+	.losses = sample_losses,
+	.losses_len = 2,
+	.unreadable = sample_unreadable,
+	.unreadable_len = 2,
+	.endpoints = sample_endpoints,
+	.endpoints_len = 3,
+	.services = sample_services,
+	.services_len = 2,
+};
+
+/* The same window with nothing in it. */
+static const struct ww_report sample_empty = {
+	.host = "web-1",
+	.kernel = "6.18.5",
+	.cpus = 1,
+	.start_unix_ns = 1763655730000000000ll,
+	.end_unix_ns = 1763655760000000000ll,
+	.complete = true,
+};
+
+#endif
