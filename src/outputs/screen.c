@@ -127,8 +127,7 @@ void ww_screen__mark(struct ww_screen *screen, int y, int x, int room, uint8_t a
 
 /*
  * Compute is warm, for it is what a faster language would change; waits are cool; a lack of CPU or workers is yellow.
- * The same colours as in outputs/style.c, which a test compares. Not every first letter is free: K is for disk, T for
- * client.
+ * Not every first letter is free: K is for disk, T for client.
  */
 static const struct {
 	char letter;
