@@ -16,11 +16,8 @@
 /* Inodes that the kernel gives the initial namespaces: PROC_PID_INIT_INO, PROC_USER_INIT_INO. */
 #define PID_NAMESPACE_OF_HOST  0xeffffffcu
 #define USER_NAMESPACE_OF_HOST 0xeffffffdu
-0xeffffffcu /* inode that the kernel gives the initial pid namespace, PROC_PID_INIT_INO                        \
-	     */
 
-	static bool
-	holds(const struct ww_probe *probe, int capability)
+static bool holds(const struct ww_probe *probe, int capability)
 {
 	return probe->capabilities >> capability & 1;
 }
