@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "outputs/screen.h"
 
 #include <errno.h>
@@ -138,17 +138,6 @@ static const struct {
 	[WW_KIND_DISK] = {'K', 107},	[WW_KIND_LOCK] = {'L', 140},   [WW_KIND_SLEEP] = {'S', 109},
 	[WW_KIND_IPC] = {'I', 73},	[WW_KIND_CLIENT] = {'T', 180}, [WW_KIND_OTHER] = {'O', 245},
 };
-
-const char *ww_screen_kind_name(enum ww_kind kind)
-{
-	static const char *const names[WW_KIND_COUNT] = {
-#define WW_KIND(id, name, meaning) name,
-#include "whywait/kinds.def"
-#undef WW_KIND
-	};
-
-	return names[kind];
-}
 
 char ww_kind_letter(enum ww_kind kind)
 {

@@ -85,9 +85,6 @@ void ww_screen__bar(struct ww_screen *screen, int y, int x, int width, const uin
  */
 void ww_bar_divide(const uint64_t kinds_ns[WW_KIND_COUNT], uint32_t units, uint32_t divided[WW_KIND_COUNT]);
 
-/* "db" */
-const char *ww_screen_kind_name(enum ww_kind kind);
-
 /* The letter that stands for a kind in bars of letters. */
 char ww_kind_letter(enum ww_kind kind);
 

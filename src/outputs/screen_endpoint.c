@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The page of one endpoint: where its requests spent their time, all of them beside the slowest. */
 #include <stdio.h>
 #include <string.h>
 
+#include "model/names.h"
 #include "outputs/screen_pages.h"
 #include "outputs/text.h"
 
@@ -184,7 +185,7 @@ static void draw_kinds(const struct ww_endpoint_report *endpoint, struct ww_scro
 		struct ww_pen pen = sum ? plain_pen : dim_pen;
 
 		y = ww_scroll__next_line(scroll);
-		ww_screen__text(screen, y, 0, places.name_width, pen, ww_screen_kind_name(kind));
+		ww_screen__text(screen, y, 0, places.name_width, pen, ww_kind_name(kind));
 		draw_mean(screen, y, places.mean_x, pen, sum, endpoint->requests);
 		draw_share(screen, y, places.share_x, pen, sum, endpoint->wall.sum);
 		if (places.tail_mean_x) {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What every page has around it: the title, what is missing from the numbers, the keys. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The help page: keys, kinds, and all that is missing from the numbers. */
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The first page: a row per endpoint. */
 #include <stdio.h>
 #include <string.h>
 
+#include "model/names.h"
 #include "outputs/screen_pages.h"
 #include "outputs/text.h"
 
@@ -154,7 +155,7 @@ static int draw_legend(const uint64_t kinds_ns[WW_KIND_COUNT], struct ww_screen 
 	int lines = 1, most = screen->height / 5 > 1 ? screen->height / 5 : 1, x = 0, y;
 
 	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++) {
-		int width = 2 + (int)strlen(ww_screen_kind_name(kind));
+		int width = 2 + (int)strlen(ww_kind_name(kind));
 
 		if (!kinds_ns[kind])
 			continue;
@@ -168,7 +169,7 @@ static int draw_legend(const uint64_t kinds_ns[WW_KIND_COUNT], struct ww_screen 
 	y = bottom - lines;
 	x = 0;
 	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++) {
-		const char *name = ww_screen_kind_name(kind);
+		const char *name = ww_kind_name(kind);
 		int width = 2 + (int)strlen(name);
 		struct ww_pen pen = {.tint = (uint8_t)(WW_TINT_KIND + kind)};
 		char letter[2] = {ww_kind_letter(kind), '\0'};
