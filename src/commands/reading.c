@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "commands/reading.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "commands/when.h"
+
+enum { KEY_SINCE = 0x200, KEY_UNTIL, KEY_FORMAT };
+
+static const struct argp_option options[] = {
+	{"endpoint", 'e', "GLOB", 0,
+	 "only endpoints that match: a glob for ROUTE, \"METHOD ROUTE\", SERVICE or \"SERVICE METHOD ROUTE\"; * "
+	 "matches / too",
+	 1},
+	{"since", KEY_SINCE, "T", 0,
+	 "only from then on: 2026-11-20T16:22:10Z, 16:22 (local time), -5m (before the recording's end) or +5m (after "
+	 "its "
+	 "start)",
+	 1},
+	{"until", KEY_UNTIL, "T", 0, "only before then", 1},
+	{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv", 2},
+	{0},
+};
+
+static void set_format(struct ww_reading_arguments *arguments, const char *name)
+{
+	static const char *const names[] = {"table", "json", "csv", NULL};
+
+	for (int format = 0; names[format]; format++)
+		if (!strcmp(name, names[format])) {
+			arguments->format = (enum ww_format)format;
+			return;
+		}
+	const char *near = ww_command__nearest(name, names);
+	if (near)
+		ww_command__wrong(arguments->command, "there is no format '%s', did you mean %s?", name, near);
+	ww_command__wrong(arguments->command, "there is no format '%s': it can be table, json or csv", name);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct ww_reading_arguments *arguments = state->input;
+
+	switch (key) {
+	case 'e':
+		arguments->endpoint = arg;
+		return 0;
+	case KEY_SINCE:
+		arguments->since = arg;
+		return 0;
+	case KEY_UNTIL:
+		arguments->until = arg;
+		return 0;
+	case KEY_FORMAT:
+		set_format(arguments, arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->file)
+			return ARGP_ERR_UNKNOWN;
+		arguments->file = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!arguments->file)
+			ww_command__wrong(arguments->command, "FILE is missing: which recording?");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp ww_reading_argp = {.options = options, .parser = parse};
+
+static int resolve(const struct ww_reading_arguments *arguments, const struct ww_recording *recording,
+		   const char *option, const char *text, int64_t *unix_ns)
+{
+	int64_t start, end;
+
+	if (!text)
+		return 0;
+	ww_recording__window(recording, &start, &end);
+	if (!ww_when__parse(text, start, end, unix_ns))
+		return 0;
+	ww_command__fail(arguments->command, WW_EXIT_USAGE,
+			 "--%s '%s' is no time: write 2026-11-20T16:22:10Z, 16:22, -5m or +5m", option, text);
+	return -EINVAL;
+}
+
+enum ww_exit ww_reading__open(const struct ww_reading_arguments *arguments, struct ww_recording **recording,
+			      struct ww_selection *selection)
+{
+	struct ww_selection chosen = {.endpoint = arguments->endpoint};
+	struct ww_recording *opened = NULL;
+	char message[512];
+
+	if (ww_recording__open(&opened, arguments->file, message, sizeof(message)))
+		return (enum ww_exit)ww_command__fail(arguments->command, WW_EXIT_USAGE, "%s", message);
+	if (resolve(arguments, opened, "since", arguments->since, &chosen.since_unix_ns) ||
+	    resolve(arguments, opened, "until", arguments->until, &chosen.until_unix_ns)) {
+		ww_recording__close(opened);
+		return WW_EXIT_USAGE;
+	}
+	if (chosen.since_unix_ns && chosen.until_unix_ns && chosen.since_unix_ns >= chosen.until_unix_ns) {
+		ww_recording__close(opened);
+		return (enum ww_exit)ww_command__fail(arguments->command, WW_EXIT_USAGE,
+						      "--since %s is not before --until %s", arguments->since,
+						      arguments->until);
+	}
+	*recording = opened;
+	*selection = chosen;
+	return WW_EXIT_DONE;
+}
+
+enum ww_exit ww_reading__finish(const struct ww_reading_arguments *arguments, int err)
+{
+	if (!err && (fflush(stdout) || ferror(stdout)))
+		err = errno ? -errno : -EIO;
+	if (err)
+		return (enum ww_exit)ww_command__fail(arguments->command, WW_EXIT_USAGE, "standard output: %s",
+						      strerror(-err));
+	return WW_EXIT_DONE;
+}

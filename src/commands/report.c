@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/reading.h"
+#include "outputs/csv.h"
+#include "outputs/json.h"
+#include "outputs/table.h"
+
+#define NSEC 1000000000ll
+
+/* Endpoints whose details a table shows; the others are a line each. */
+#define DETAILED 12
+
+enum { KEY_INTERVAL = 0x300 };
+
+struct arguments {
+	struct ww_reading_arguments reading;
+	int64_t interval_ns; /* 0: the whole window is one */
+};
+
+static const struct argp_option options[] = {
+	{"interval", KEY_INTERVAL, "SECONDS", 0, "with --format csv: a row per endpoint for every so many seconds", 2},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	char *end;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->reading;
+		return 0;
+	case KEY_INTERVAL: {
+		double seconds = strtod(arg, &end);
+		if (end == arg || *end || !(seconds > 0 && seconds <= 1e9))
+			ww_command__wrong("report", "--interval '%s' is no number of seconds above 0", arg);
+		arguments->interval_ns = (int64_t)llround(seconds * NSEC);
+		return 0;
+	}
+	case ARGP_KEY_END:
+		if (arguments->interval_ns && arguments->reading.format != WW_FORMAT_CSV)
+			ww_command__wrong("report", "--interval goes with --format csv only");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {{&ww_reading_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {.options = options, .parser = parse, .children = children};
+static const struct ww_example examples[] = {
+	{"whywait report shop.db", "every endpoint: rate, errors, latency, and what its time went to"},
+	{"whywait report shop.db --endpoint 'GET /orders*' --since -5m", "some endpoints, in the last five minutes"},
+	{"whywait report shop.db --format json | jq '.endpoints[].verdict.text'", "the verdicts alone"},
+	{"whywait report shop.db --format csv --interval 60", "a row per endpoint and minute, for a spreadsheet"},
+	{0},
+};
+
+static const struct ww_usage usage = {
+	.name = "report",
+	.synopsis = "FILE [--endpoint GLOB] [--since T] [--until T] [--format table|json|csv]",
+	.description =
+		"Reads a recording and tells, for every endpoint, how much of its requests' time was compute, how "
+		"much was wait, and what the wait was for: on the mean, and for the slowest requests, those at "
+		"the 95th percentile and above.\n\n"
+		"Every nanosecond of a request belongs to exactly one kind, so the kinds add up to the wall time. "
+		"Where requests or a part of their time are missing, the report says NOT COMPLETE and why. A "
+		"recording can be read while it is being written. The formats are explained in docs/outputs.md.",
+	.argp = &argp,
+	.examples = examples,
+	.exit_status = "0 2",
+};
+
+static int fail(const struct ww_recording *recording)
+{
+	return ww_command__fail("report", WW_EXIT_USAGE, "%s", ww_recording__message(recording));
+}
+
+static int write_report(const struct arguments *arguments, const struct ww_report *report)
+{
+	struct ww_style style;
+
+	switch (arguments->reading.format) {
+	case WW_FORMAT_JSON:
+		return ww_json__report(stdout, report);
+	case WW_FORMAT_CSV:
+		return ww_csv__report(stdout, report);
+	default:
+		style = ww_style__of(stdout);
+		return ww_table__write(stdout, report, &style, DETAILED);
+	}
+}
+
+static int report_one(const struct arguments *arguments, struct ww_recording *recording,
+		      const struct ww_selection *selection)
+{
+	struct ww_report *report = NULL;
+
+	if (ww_recording__report(recording, selection, &report))
+		return fail(recording);
+	int err = write_report(arguments, report);
+	ww_report_free(report);
+	return err ? (int)ww_reading__finish(&arguments->reading, err) : WW_EXIT_DONE;
+}
+
+/* One report after the other, each over its part of the window; the parts start at multiples of their length. */
+static int report_intervals(const struct arguments *arguments, struct ww_recording *recording,
+			    const struct ww_selection *selection)
+{
+	int64_t start, end, step = arguments->interval_ns, own = ww_recording__interval_ns(recording);
+
+	if (own > 0 && step % own)
+		return ww_command__fail("report", WW_EXIT_USAGE,
+					"%s: --interval has to be a multiple of the recording's interval, %g s",
+					arguments->reading.file, (double)own / NSEC);
+	ww_recording__window(recording, &start, &end);
+	if (selection->since_unix_ns > start)
+		start = selection->since_unix_ns;
+	if (selection->until_unix_ns && selection->until_unix_ns < end)
+		end = selection->until_unix_ns;
+	for (int64_t from = start - start % step; from < end; from += step) {
+		struct ww_selection part = {
+			.endpoint = selection->endpoint,
+			.since_unix_ns = from > start ? from : start,
+			.until_unix_ns = from + step < end ? from + step : end,
+		};
+		int status = report_one(arguments, recording, &part);
+		if (status)
+			return status;
+	}
+	return WW_EXIT_DONE;
+}
+
+int ww_command_report(int argc, char **argv)
+{
+	struct arguments arguments = {.reading = {.command = "report"}};
+	struct ww_recording *recording = NULL;
+	struct ww_selection selection;
+
+	ww_command__parse(&usage, argc, argv, &arguments);
+	int status = (int)ww_reading__open(&arguments.reading, &recording, &selection);
+	if (status)
+		return status;
+	if (arguments.reading.format == WW_FORMAT_CSV)
+		ww_csv__report_header(stdout);
+	status = arguments.interval_ns ? report_intervals(&arguments, recording, &selection)
+				       : report_one(&arguments, recording, &selection);
+	ww_recording__close(recording);
+	return status ? status : (int)ww_reading__finish(&arguments.reading, 0);
+}
