@@ -21,7 +21,7 @@ CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DWW_VERSION='"$(VERSION)"' -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))
 ALL_LDLIBS = $(shell pkg-config --libs $(LIBS)) -lm $(LDLIBS)
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
-BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Ibpf
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -Iinclude -Ibpf
 
 SRC := $(sort $(shell find src -name '*.c'))
 OBJ := $(SRC:%.c=$(B)/%.o)

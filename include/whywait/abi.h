@@ -8,7 +8,7 @@
 #ifndef WHYWAIT_ABI_H
 #define WHYWAIT_ABI_H
 
-#ifndef __bpf__
+#ifndef __bpf__ /* there, vmlinux.h has the types */
 #include <linux/types.h>
 #endif
 

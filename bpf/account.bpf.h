@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The accounts: opening, charging, attaching to threads and closing (DESIGN.md, "Whose time is it").
+ *
+ * A request is charged up to `mark`, and only ever from `mark` on: every charge moves it. So the kinds sum to the wall
+ * time by construction, whatever order events come in. Two things are charged: a gap, in which no thread worked for
+ * the request, and the interval of a thread that turns out to have worked for it.
+ *
+ * The larger functions are global (`__weak int`, pointers checked): the verifier then looks at each once, and not once
+ * for every way to get there.
+ */
+#ifndef WHYWAIT_ACCOUNT_H
+#define WHYWAIT_ACCOUNT_H
+
+#include "interval.bpf.h"
+
+static __always_inline void ww_infer(struct ww_request *r)
+{
+	if (r->account.attribution == WW_ATTRIBUTION_EXACT)
+		r->account.attribution = WW_ATTRIBUTION_INFERRED;
+}
+
+/* Adds to the request's named parts; `waits` of them took `ns` together. */
+__weak int ww_request_detail(struct ww_request *r, u64 cause_kind_type, u32 value, u64 ns, u32 waits)
+{
+	if (!r)
+		return 0;
+	u8 kind = cause_kind_type & 0xff, type = cause_kind_type >> 8;
+	for (u32 i = 0; i < WW_DETAILS; i++) {
+		struct ww_detail *d = &r->account.details[i];
+		if (i >= r->account.details_len) {
+			d->ns = ns;
+			d->count = waits;
+			d->value = value;
+			d->kind = kind;
+			d->type = type;
+			r->account.details_len = i + 1;
+			return 0;
+		}
+		if (d->kind == kind && d->type == type && d->value == value) {
+			d->ns += ns;
+			d->count += waits;
+			return 0;
+		}
+	}
+	ww_count(WW_COUNT_DETAIL_OVERFLOW);
+	return 0;
+}
+
+/* Draws [from, to) of the time line; both count from the clock, what lies before `drawn` is left out. */
+__weak int ww_draw(struct ww_request *r, u64 cause_kind_type, u32 value, u64 from, u64 to)
+{
+	if (!r)
+		return 0;
+	u8 kind = cause_kind_type & 0xff, type = cause_kind_type >> 8;
+	u64 start = from - r->account.start_ns;
+	if (to <= from)
+		return 0;
+	r->drawn = to;
+	u32 n = r->line.len, newest = n - 1;
+	barrier_var(newest); /* lets the verifier see the check of what is used as the index */
+	if (newest < WW_SEGMENTS) {
+		struct ww_segment *last = &r->line.segments[newest];
+		if (last->kind == kind && last->type == type && last->value == value &&
+		    last->start_ns + last->duration_ns == start) {
+			last->duration_ns += to - from;
+			return 0;
+		}
+	}
+	if (n >= WW_SEGMENTS) {
+		r->line.truncated = 1;
+		return 0;
+	}
+	struct ww_segment *s = &r->line.segments[n];
+	s->start_ns = start;
+	s->duration_ns = to - from;
+	s->value = value;
+	s->kind = kind;
+	s->type = type;
+	r->line.len = n + 1;
+	return 0;
+}
+
+static __always_inline u64 ww_kind_type(u8 kind, u8 type)
+{
+	return kind | (u64)type << 8;
+}
+
+/* Charges [mark, to) to one cause. */
+static __always_inline void ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
+{
+	u64 from = r->mark;
+	if (to <= from || kind >= WW_KIND_COUNT)
+		return;
+	r->account.kinds_ns[kind] += to - from;
+	r->mark = to;
+	if (type != WW_DETAIL_NONE)
+		ww_request_detail(r, ww_kind_type(kind, type), value, to - from, 1);
+	ww_draw(r, ww_kind_type(kind, type), value, from, to);
+}
+
+/* Adds the thread's interval; the request must be charged up to its start exactly. */
+__weak int ww_give(struct ww_request *r, struct ww_thread *t)
+{
+	if (!r || !t)
+		return 0;
+	for (u32 i = 0; i < WW_KIND_COUNT; i++)
+		r->account.kinds_ns[i] += t->kinds_ns[i];
+	r->account.cpu_ns += t->cpu_ns;
+	for (u32 i = 0; i < WW_THREAD_DETAILS && i < t->details_len; i++) {
+		struct ww_detail *d = &t->details[i];
+		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
+	}
+	u64 drawn = t->start;
+	for (u32 i = 0; i < WW_PIECES && i < t->pieces_len; i++) {
+		struct ww_piece *p = &t->pieces[i];
+		ww_draw(r, ww_kind_type(WW_KIND_COMPUTE, 0), 0, drawn, p->start);
+		ww_draw(r, ww_kind_type(p->cause.kind, p->cause.type), p->cause.value, p->start, p->end);
+		drawn = p->end;
+	}
+	ww_draw(r, ww_kind_type(WW_KIND_COMPUTE, 0), 0, drawn, t->mark);
+	r->mark = t->mark;
+	return 0;
+}
+
+/* What ends a gap, as the touching side knows it. */
+struct ww_touch {
+	u64 ready;  /* when the bytes that are read now arrived; 0: not known, or a send */
+	u8 kind;    /* what waiting for this socket is: DB, NET, CLIENT, IPC */
+	u8 type;    /* enum ww_detail_type */
+	u8 receive; /* bytes were received, not sent */
+	u8 blocked; /* the thread, or the send before, was blocked on this very socket */
+	u32 value;
+};
+
+/*
+ * Charges the gap [mark, to), in which the request had no thread. `to` is when a thread took it up again: what lies
+ * between the arrival of the bytes it waited for and that is queueing.
+ */
+__weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const struct ww_touch *touch, u64 to)
+{
+	if (!r || !t || !touch)
+		return 0;
+	if (to <= r->mark)
+		return 0;
+	if (r->state == WW_STATE_READY) {
+		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
+		return 0;
+	}
+	if (r->state == WW_STATE_ATTACHED) {
+		/* Another thread had it, and its interval is in that thread's storage: nobody here can tell. */
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, to);
+		return 0;
+	}
+	if (touch->receive) {
+		u64 ready = touch->ready;
+		if (ready && ready < to)
+			ww_charge(r, touch->kind, touch->type, touch->value, ready);
+		else
+			ww_charge(r, touch->kind, touch->type, touch->value, to);
+		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
+		return 0;
+	}
+	if (touch->blocked) {
+		ww_charge(r, touch->kind, touch->type, touch->value, to);
+		return 0;
+	}
+	/* Nothing arrived for it: a timer, or something inside of the process. */
+	struct ww_cause hint = r->hint;
+	if (hint.kind == WW_KIND_OTHER && t->deadline && t->deadline > r->mark) {
+		hint.kind = WW_KIND_SLEEP;
+		hint.type = WW_DETAIL_NONE;
+		hint.value = 0;
+	}
+	if (hint.kind == WW_KIND_SLEEP) {
+		ww_infer(r);
+		if (t->deadline && t->deadline < to)
+			ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, t->deadline);
+		else
+			ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, to);
+		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
+		return 0;
+	}
+	ww_charge(r, hint.kind, hint.type, hint.value, to);
+	return 0;
+}
+
+/* The thread lets go of its request, which is charged up to the thread's mark. */
+static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r, struct ww_cause hint)
+{
+	r->state = WW_STATE_WAIT;
+	r->owner = 0;
+	r->hint = hint;
+	t->ref = 0;
+}
+
+static __always_inline bool ww_owns(const struct ww_request *r, u32 tid)
+{
+	return r->state == WW_STATE_ATTACHED && r->owner == tid;
+}
+
+/*
+ * The running thread touches a socket of request `r`: decides whose the thread's interval was, charges both, and
+ * attaches the thread to r. Afterwards r is charged up to `now`.
+ */
+__weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch, u32 tid, u64 now)
+{
+	if (!t || !r || !touch)
+		return 0;
+	ww_interval_ran(t, now);
+	ww_ref ref = r->account.id;
+	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+
+	if (t->ref == ref && ww_owns(r, tid)) {
+		if (touch->receive && r->mark == t->start)
+			ww_give(r, t);
+		else if (r->mark == t->start)
+			ww_give(r, t);
+		goto attach;
+	}
+	struct ww_request *before = ww_request_get(t->ref);
+	if (before && ww_owns(before, tid) && before != r) {
+		/* A read ends what the thread did for the request before; a send is the end of work for this one. */
+		if (touch->receive && before->mark == t->start) {
+			ww_give(before, t);
+			ww_interval_reset(t, now);
+		}
+		ww_detach(t, before, nothing);
+	}
+	if (r->mark <= t->start) {
+		ww_charge_gap(r, t, touch, t->start);
+		if (r->mark == t->start)
+			ww_give(r, t);
+	}
+	/* It became ready while the thread was at something else. */
+	ww_charge_gap(r, t, touch, now);
+attach:
+	ww_interval_reset(t, now);
+	t->ref = ref;
+	t->home = 0;
+	r->owner = tid;
+	r->state = WW_STATE_ATTACHED;
+	return 0;
+}
+
+/* A new request whose first byte arrived at `arrival`. NULL when the table is full, which is counted. */
+static __always_inline struct ww_request *ww_request_open(u64 arrival)
+{
+	u32 slot = 0;
+	if (bpf_map_pop_elem(&ww_free_slots, &slot)) {
+		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
+		return NULL;
+	}
+	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
+	if (!r)
+		return NULL;
+	u64 id = ((r->account.id >> 16) + 1) << 16 | slot;
+	struct ww_account *a = &r->account;
+	__builtin_memset(a, 0, offsetof(struct ww_account, details));
+	a->details_len = 0;
+	a->version = WW_ABI_VERSION;
+	a->id = id;
+	a->start_ns = arrival;
+	__builtin_memset(a->method, 0, sizeof(a->method));
+	a->target_len = 0;
+	a->local = 0;
+	a->port = 0;
+	r->mark = arrival;
+	r->next = 0;
+	r->owner = 0;
+	r->head_request = 0;
+	r->vanished = 0;
+	r->drawn = arrival;
+	r->sent.end_ns = 0;
+	r->line.len = 0;
+	r->line.truncated = 0;
+	r->state = WW_STATE_READY;
+	return r;
+}
+
+/* Gives the slot back; the reference is dead from here on. */
+static __always_inline void ww_request_free(struct ww_request *r)
+{
+	u32 slot = WW_SLOT(r->account.id);
+	r->state = WW_STATE_FREE;
+	bpf_map_push_elem(&ww_free_slots, &slot, BPF_ANY);
+}
+
+/* Whether a finished request's time line is worth sending. */
+static __always_inline bool ww_wants_line(const struct ww_request *r, u64 wall)
+{
+	if (wall >= ww_segments_over_ns)
+		return true;
+	u32 one_in = ww_segments_one_in;
+	return one_in && (r->account.id >> 16) % one_in == 0;
+}
+
+/* Sends the account, charged up to its end, and frees the slot. */
+__weak int ww_request_close(struct ww_request *r)
+{
+	if (!r)
+		return 0;
+	struct ww_account *a = &r->account;
+	a->end_ns = r->mark;
+	if (ww_wants_line(r, a->end_ns - a->start_ns)) {
+		r->line.id = a->id;
+		u64 size = offsetof(struct ww_segments, segments) + r->line.len * sizeof(struct ww_segment);
+		if (size > sizeof(struct ww_segments))
+			size = sizeof(struct ww_segments);
+		if (bpf_ringbuf_output(&ww_details, &r->line, size, BPF_RB_NO_WAKEUP))
+			ww_count(WW_COUNT_DETAIL_RING_FULL);
+		else
+			a->flags |= WW_FLAG_SEGMENTS;
+	}
+	u64 len = a->target_len;
+	if (len > WW_TARGET_MAX)
+		len = WW_TARGET_MAX;
+	u64 size = offsetof(struct ww_account, target) + len;
+	a->size = size;
+	u64 waiting = bpf_ringbuf_query(&ww_accounts, BPF_RB_AVAIL_DATA);
+	u64 wake = waiting >= ww_account_wakeup ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	if (bpf_ringbuf_output(&ww_accounts, a, size, wake))
+		ww_count(WW_COUNT_ACCOUNT_RING_FULL);
+	ww_request_free(r);
+	return 0;
+}
+
+/* Notes how the account stands at a send of a response whose end is not known in advance. */
+__weak int ww_snapshot_take(struct ww_request *r)
+{
+	if (!r)
+		return 0;
+	struct ww_snapshot *s = &r->sent;
+	s->end_ns = r->mark;
+	s->cpu_ns = r->account.cpu_ns;
+	__builtin_memcpy(s->kinds_ns, r->account.kinds_ns, sizeof(s->kinds_ns));
+	__builtin_memcpy(s->details, r->account.details, sizeof(s->details));
+	s->details_len = r->account.details_len;
+	return 0;
+}
+
+/* Takes the account back to how it stood at the last send. */
+__weak int ww_snapshot_restore(struct ww_request *r)
+{
+	if (!r)
+		return 0;
+	struct ww_snapshot *s = &r->sent;
+	r->mark = s->end_ns;
+	r->account.cpu_ns = s->cpu_ns;
+	__builtin_memcpy(r->account.kinds_ns, s->kinds_ns, sizeof(s->kinds_ns));
+	__builtin_memcpy(r->account.details, s->details, sizeof(s->details));
+	r->account.details_len = s->details_len;
+	return 0;
+}
+
+#endif

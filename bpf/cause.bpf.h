@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Why a task blocks, read at switch-out from the syscall that it is in. Only sockets stay open there: whose socket
+ * ended the wait is known when the thread touches one (WW_OFF_SOCKET).
+ */
+#ifndef WHYWAIT_CAUSE_H
+#define WHYWAIT_CAUSE_H
+
+#include "maps.bpf.h"
+#include "syscalls.bpf.h"
+
+#define WW_TASK_STOPPED 0x4
+#define WW_TASK_TRACED	0x8
+
+#define S_IFMT	 00170000
+#define S_IFSOCK 0140000
+#define S_IFREG	 0100000
+#define S_IFBLK	 0060000
+#define S_IFIFO	 0010000
+
+struct ww_blocked {
+	struct ww_cause cause;
+	u64 timeout_ns; /* of a wait for sockets; 0: none */
+	u8 off;		/* enum ww_off */
+};
+
+static __always_inline struct ww_cause ww_named(u8 kind, u32 name)
+{
+	struct ww_cause cause = {.kind = kind, .type = WW_DETAIL_NAME, .value = name};
+	return cause;
+}
+
+/* The type bits of what a file descriptor of the task is; 0 for anonymous inodes (eventfd, epoll) and failures. */
+static __always_inline u32 ww_fd_type(struct task_struct *p, u64 fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(p, files, fdt);
+	if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
+		return 0;
+	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct file *file = NULL;
+	if (bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]) || !file)
+		return 0;
+	return BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+}
+
+/* What waiting for a file descriptor is, when it is read from or written to. */
+static __always_inline void ww_cause_of_fd(struct ww_blocked *b, struct task_struct *p, u64 fd, u32 disk_name)
+{
+	switch (ww_fd_type(p, fd)) {
+	case S_IFSOCK:
+		b->off = WW_OFF_SOCKET;
+		break;
+	case S_IFIFO:
+		b->cause = ww_named(WW_KIND_IPC, WW_NAME_PIPE);
+		break;
+	case S_IFREG:
+	case S_IFBLK:
+		b->cause = ww_named(WW_KIND_DISK, disk_name);
+		break;
+	case 0:
+		b->cause = ww_named(WW_KIND_IPC, WW_NAME_EVENTFD);
+		break;
+	}
+}
+
+static __always_inline u64 ww_timeout_ms(u64 ms)
+{
+	s32 signed_ms = (s32)ms;
+	return signed_ms > 0 ? (u64)signed_ms * 1000000 : 0;
+}
+
+/* A struct timespec or timeval in the task's memory, as nanoseconds; the task is the current one at switch-out. */
+static __always_inline u64 ww_timeout_user(u64 address, u64 unit_ns)
+{
+	u64 time[2];
+	if (!address || bpf_probe_read_user(time, sizeof(time), (void *)address))
+		return 0;
+	return time[0] * 1000000000 + time[1] * unit_ns;
+}
+
+/* The hint for a poll of `n` descriptors: the first one tells, unless it is a socket. */
+static __always_inline void ww_cause_of_poll(struct ww_blocked *b, struct task_struct *p, u64 fds, u64 n)
+{
+	s32 fd = -1;
+	b->off = WW_OFF_SOCKET;
+	if (!n) {
+		b->cause.kind = WW_KIND_SLEEP;
+		b->cause.type = WW_DETAIL_NONE;
+		return;
+	}
+	if (bpf_probe_read_user(&fd, sizeof(fd), (void *)fds) || fd < 0)
+		return;
+	u32 type = ww_fd_type(p, fd);
+	if (type == S_IFIFO)
+		b->cause = ww_named(WW_KIND_IPC, WW_NAME_PIPE);
+	else if (type == 0)
+		b->cause = ww_named(WW_KIND_IPC, WW_NAME_EVENTFD);
+}
+
+static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struct *task, u32 state)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	s64 nr = (s64)WW_REGS_NR(regs);
+
+	b->off = WW_OFF_BLOCKED;
+	b->timeout_ns = 0;
+	b->cause.kind = WW_KIND_OTHER;
+	b->cause.type = nr >= 0 ? WW_DETAIL_SYSCALL : WW_DETAIL_NONE;
+	b->cause.value = nr >= 0 ? nr : 0;
+	b->cause.nr = nr >= 0 ? nr + 1 : 0;
+
+	if (state & (WW_TASK_STOPPED | WW_TASK_TRACED)) {
+		b->cause = ww_named(WW_KIND_OTHER, WW_NAME_STOPPED);
+		return;
+	}
+	bool io = BPF_CORE_READ_BITFIELD(task, in_iowait);
+	switch (nr) {
+	case WW_SYS_FUTEX:
+	case WW_SYS_FUTEX_WAIT:
+	case WW_SYS_FUTEX_WAITV:
+		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
+		break;
+	case WW_SYS_EPOLL_WAIT:
+	case WW_SYS_EPOLL_PWAIT:
+		b->off = WW_OFF_SOCKET;
+		b->timeout_ns = ww_timeout_ms(WW_REGS_ARG4(regs));
+		break;
+	case WW_SYS_EPOLL_PWAIT2:
+		b->off = WW_OFF_SOCKET;
+		b->timeout_ns = ww_timeout_user(WW_REGS_ARG4(regs), 1);
+		break;
+	case WW_SYS_POLL:
+		ww_cause_of_poll(b, task, WW_REGS_ARG1(regs), WW_REGS_ARG2(regs));
+		b->timeout_ns = ww_timeout_ms(WW_REGS_ARG3(regs));
+		break;
+	case WW_SYS_PPOLL:
+		ww_cause_of_poll(b, task, WW_REGS_ARG1(regs), WW_REGS_ARG2(regs));
+		b->timeout_ns = ww_timeout_user(WW_REGS_ARG3(regs), 1);
+		break;
+	case WW_SYS_SELECT:
+	case WW_SYS_PSELECT6:
+		b->off = WW_OFF_SOCKET;
+		if (!WW_REGS_ARG1(regs)) {
+			b->cause.kind = WW_KIND_SLEEP;
+			b->cause.type = WW_DETAIL_NONE;
+		}
+		b->timeout_ns = ww_timeout_user(WW_REGS_ARG5(regs), nr == WW_SYS_SELECT ? 1000 : 1);
+		break;
+	case WW_SYS_RECVFROM:
+	case WW_SYS_RECVMSG:
+	case WW_SYS_RECVMMSG:
+	case WW_SYS_SENDTO:
+	case WW_SYS_SENDMSG:
+	case WW_SYS_SENDMMSG:
+	case WW_SYS_CONNECT:
+	case WW_SYS_ACCEPT:
+	case WW_SYS_ACCEPT4:
+		b->off = WW_OFF_SOCKET;
+		break;
+	case WW_SYS_READ:
+	case WW_SYS_READV:
+	case WW_SYS_PREAD64:
+		if (io)
+			b->cause = ww_named(WW_KIND_DISK, WW_NAME_READ);
+		else
+			ww_cause_of_fd(b, task, WW_REGS_ARG1(regs), WW_NAME_READ);
+		break;
+	case WW_SYS_WRITE:
+	case WW_SYS_WRITEV:
+	case WW_SYS_PWRITE64:
+		if (io)
+			b->cause = ww_named(WW_KIND_DISK, WW_NAME_WRITE);
+		else
+			ww_cause_of_fd(b, task, WW_REGS_ARG1(regs), WW_NAME_WRITE);
+		break;
+	case WW_SYS_SENDFILE:
+	case WW_SYS_SPLICE:
+		if (io)
+			b->cause = ww_named(WW_KIND_DISK, WW_NAME_READ);
+		else
+			b->off = WW_OFF_SOCKET;
+		break;
+	case WW_SYS_NANOSLEEP:
+	case WW_SYS_CLOCK_NANOSLEEP:
+		b->cause.kind = WW_KIND_SLEEP;
+		b->cause.type = WW_DETAIL_NONE;
+		break;
+	case WW_SYS_FSYNC:
+	case WW_SYS_FDATASYNC:
+	case WW_SYS_SYNC:
+	case WW_SYS_SYNCFS:
+	case WW_SYS_MSYNC:
+	case WW_SYS_SYNC_FILE_RANGE:
+		b->cause = ww_named(WW_KIND_DISK, WW_NAME_FSYNC);
+		break;
+	case WW_SYS_FLOCK:
+	case WW_SYS_FCNTL:
+		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FILE_LOCK);
+		break;
+	case WW_SYS_WAIT4:
+	case WW_SYS_WAITID:
+		b->cause = ww_named(WW_KIND_IPC, WW_NAME_CHILD);
+		break;
+	default:
+		if (io)
+			b->cause = ww_named(WW_KIND_DISK, nr < 0 ? WW_NAME_PAGE_FAULT : WW_NAME_READ);
+	}
+}
+
+#endif

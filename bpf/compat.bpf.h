@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where kernels differ: each difference is one function here, under the kernel commit that made it necessary, decided
+ * by what the running kernel's BTF has, never by its version.
+ */
+#ifndef WHYWAIT_COMPAT_H
+#define WHYWAIT_COMPAT_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+struct task_struct___throttled {
+	bool throttled;
+} __attribute__((preserve_access_index));
+
+/*
+ * Whether a preempted task waits for its cgroup's CPU quota. Since 2cd571245b43 ("sched/fair: Add related data
+ * structure for task based throttle", 6.18) the task itself knows; before, its run queue is throttled as a whole.
+ */
+static __always_inline bool ww_task_throttled(struct task_struct *p)
+{
+	struct task_struct___throttled *task = (void *)p;
+	if (bpf_core_field_exists(task->throttled))
+		return BPF_CORE_READ(task, throttled);
+	if (bpf_core_field_exists(struct cfs_rq, throttle_count))
+		return BPF_CORE_READ(p, se.cfs_rq, throttle_count) > 0;
+	return false;
+}
+
+#endif

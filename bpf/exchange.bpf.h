@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From bytes to requests: walks the messages in what a server connection received or sent, opens a request at its first
+ * byte and closes it at its response's last. Requests of a connection are served in order (RFC 9112, 9.3.2), so they
+ * form a queue: conn->first is being served, the others wait behind it.
+ */
+#ifndef WHYWAIT_EXCHANGE_H
+#define WHYWAIT_EXCHANGE_H
+
+#include "account.bpf.h"
+#include "head.bpf.h"
+#include "peer.bpf.h"
+
+/* Messages and parts of messages that one call may move; more is counted and gives the connection up. */
+#define WW_STEPS 4096
+
+struct ww_call {
+	struct ww_conn *conn;
+	struct ww_http *http;
+	struct ww_thread *thread;
+	u64 arrival; /* of the bytes read */
+	u64 now;
+	struct ww_message message;
+	u32 tid;
+	u32 tgid;
+	u8 lost;
+	u8 not_http;
+	u8 arrival_unknown;
+};
+
+/* ---- the window ---- */
+
+static __always_inline void ww_window_load(struct ww_window *w, const struct ww_stream *s)
+{
+	w->left = s->left;
+	w->state = s->state;
+	w->first_line = s->first_line;
+	w->chunked = s->chunked;
+	w->skip_line = s->skip_line;
+	w->has_length = s->has_length;
+	w->status = s->status;
+	w->traceparent_at = 0;
+	w->pos = 0;
+	w->end = s->carry_len;
+	ww_copy(w->bytes, s->carry, s->carry_len, WW_CARRY);
+}
+
+static __always_inline void ww_window_store(struct ww_window *w, struct ww_stream *s)
+{
+	s->left = w->left;
+	s->state = w->state;
+	s->first_line = w->first_line;
+	s->chunked = w->chunked;
+	s->skip_line = w->skip_line;
+	s->has_length = w->has_length;
+	s->status = w->status;
+}
+
+/* Keeps what is left in the window for the next call. False when it is more than a line may have. */
+static __always_inline bool ww_window_carry(struct ww_window *w, struct ww_stream *s)
+{
+	u32 pos = w->pos, left = w->end - pos;
+	s->carry_len = 0;
+	if (left == 0)
+		return true;
+	if (left > WW_CARRY || pos > WW_WINDOW_SIZE - WW_CARRY)
+		return false;
+	s->carry_len = left;
+	ww_copy(s->carry, w->bytes + pos, left, WW_CARRY);
+	w->pos = w->end;
+	return true;
+}
+
+/*
+ * Reads more of the message behind what is left in the window; 0 when that can't be done. A global function, so that
+ * the verifier looks at it once.
+ */
+__weak int ww_window_fill(u32 direction, struct ww_stream *s, struct ww_message *m)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w || !s || !m || !m->readable || !ww_window_carry(w, s))
+		return 0;
+	u32 kept = s->carry_len;
+	s->carry_len = 0;
+	if (kept > WW_CARRY)
+		return 0;
+	ww_copy(w->bytes, s->carry, kept, WW_CARRY);
+	u64 contiguous = 0, len = m->total - m->next;
+	u64 at = ww_message_at(m, m->next, &contiguous);
+	if (!at)
+		return 0;
+	if (len > contiguous)
+		len = contiguous;
+	if (len > WW_WINDOW)
+		len = WW_WINDOW;
+	barrier_var(len);
+	if (len > WW_WINDOW || bpf_probe_read_user(w->bytes + kept, len, (void *)at))
+		return 0;
+	m->next += len;
+	w->pos = 0;
+	w->end = kept + len;
+	return 1;
+}
+
+/* Skips up to `most` bytes, in the window and beyond it; returns how many. */
+static __always_inline u64 ww_skip(struct ww_window *w, struct ww_call *c, u64 most)
+{
+	u64 here = w->end - w->pos, beyond = c->message.total - c->message.next;
+	if (most <= here) {
+		w->pos += most;
+		return most;
+	}
+	w->pos = w->end;
+	most -= here;
+	if (most > beyond)
+		most = beyond;
+	c->message.next += most;
+	return here + most;
+}
+
+/* ---- requests ---- */
+
+static __always_inline void ww_request_worker(struct ww_request *r, struct ww_call *c)
+{
+	r->account.tgid = c->tgid;
+	r->account.tid = c->tid;
+	r->account.cgroup_id = bpf_get_current_cgroup_id();
+	bpf_get_current_comm(r->account.comm, sizeof(r->account.comm));
+}
+
+static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
+{
+	struct ww_request *r = ww_request_open(c->arrival);
+	if (!r)
+		return NULL;
+	struct ww_conn *conn = c->conn;
+	ww_ref ref = r->account.id;
+	if (c->arrival_unknown)
+		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
+	struct ww_request *last = ww_request_get(conn->last);
+	if (conn->first && last) {
+		last->next = ref;
+		r->account.flags |= WW_FLAG_PIPELINED;
+	} else {
+		conn->first = ref;
+	}
+	conn->last = ref;
+	c->http->reading = ref;
+	ww_request_worker(r, c);
+	return r;
+}
+
+/* Copies what the request line says. */
+static __noinline void ww_exchange_request_line(struct ww_request *r, struct ww_window *w)
+{
+	struct ww_account *a = &r->account;
+	u32 at = w->target_at, len = w->target_len;
+	if (at > WW_WINDOW_SIZE - WW_TARGET_MAX || len > WW_TARGET_MAX)
+		return;
+	ww_copy(a->target, w->bytes + at, len, WW_TARGET_MAX);
+	a->target_len = len;
+	if (w->target_truncated)
+		a->flags |= WW_FLAG_TARGET_TRUNCATED;
+	a->minor = w->minor;
+	/* The method stands right in front of the target. */
+	u32 method_len = w->method_len;
+	at -= method_len + 1;
+	if (at > WW_WINDOW_SIZE - WW_METHOD_MAX)
+		return;
+	ww_copy(a->method, w->bytes + at, method_len, WW_METHOD_MAX - 1);
+	r->head_request = method_len == 4 && *(u32 *)a->method == 0x44414548; /* HEAD */
+}
+
+static __always_inline bool ww_is_connect(const struct ww_request *r)
+{
+	return *(u64 *)r->account.method == 0x005443454e4e4f43ull; /* CONNECT */
+}
+
+/* Takes the first request off the connection's queue; the next one is served from `now` on, by the same thread. */
+static __noinline void ww_exchange_next(struct ww_conn *conn, struct ww_request *r, struct ww_thread *t, u32 tid,
+					u64 now)
+{
+	ww_ref next = r->next;
+	conn->first = next;
+	if (!next)
+		conn->last = 0;
+	if (t && t->ref == r->account.id)
+		t->ref = 0;
+	struct ww_request *n = ww_request_get(next);
+	if (!n || !t || n->state != WW_STATE_READY)
+		return;
+	ww_charge(n, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, now);
+	t->ref = next;
+	n->owner = tid;
+	n->state = WW_STATE_ATTACHED;
+}
+
+/* The response is whole, or the account ends here for another reason. r is charged up to `now`. */
+static __always_inline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
+{
+	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
+	if (c->http->reading == r->account.id)
+		c->http->reading = 0;
+	ww_request_close(r);
+}
+
+/* A head is over: what follows it? */
+static __always_inline void ww_body_begins(struct ww_window *w)
+{
+	if (w->chunked) {
+		w->state = WW_STREAM_CHUNK;
+	} else if (w->has_length && w->left) {
+		w->state = WW_STREAM_BODY;
+	} else {
+		w->state = WW_STREAM_START;
+	}
+}
+
+/* A body, a chunk or a trailer went on; true when the message is whole. */
+static __always_inline bool ww_body_step(struct ww_window *w, struct ww_call *c)
+{
+	w->left -= ww_skip(w, c, w->left);
+	if (w->left)
+		return false;
+	w->state = w->chunked ? WW_STREAM_CHUNK : WW_STREAM_START;
+	return !w->chunked;
+}
+
+/* The end of a chunk's size line, or of the trailer; true when the message is whole. */
+static __always_inline bool ww_chunk_line(struct ww_window *w)
+{
+	if (w->state == WW_STREAM_TRAILER) {
+		w->state = WW_STREAM_START;
+		return true;
+	}
+	if (w->left) {
+		w->left += 2; /* its CRLF */
+		w->state = WW_STREAM_BODY;
+	} else {
+		w->state = WW_STREAM_TRAILER;
+	}
+	return false;
+}
+
+static __always_inline u64 ww_unread(const struct ww_window *w, const struct ww_call *c)
+{
+	return (c->message.total - c->message.next) + (w->end - w->pos);
+}
+
+/* Leaves the line ends in front of a message; 0 when nothing is behind them. */
+__weak int ww_message_starts(u32 direction)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return 0;
+	u32 pos = w->pos, found = 0;
+	for (u32 i = 0; i < 8 && pos < w->end; i++, pos++) {
+		u8 byte = ww_byte(w, pos);
+		if (byte != '\r' && byte != '\n') {
+			found = 1;
+			break;
+		}
+	}
+	w->pos = pos;
+	return found;
+}
+
+static __always_inline void ww_head_begins(struct ww_window *w)
+{
+	w->state = WW_STREAM_HEAD;
+	w->first_line = 1;
+	w->skip_line = 0;
+	w->chunked = 0;
+	w->has_length = 0;
+	w->left = 0;
+	w->status = 0;
+	w->traceparent_at = 0;
+}
+
+/* ---- one step in either direction: 1 ends the walk ---- */
+
+static long ww_receive_step(u32 index, void *context)
+{
+	struct ww_call *c = context;
+	u32 direction = WW_RX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return 1;
+	struct ww_stream *s = &c->http->rx;
+	u64 before = ww_unread(w, c);
+	if (!before)
+		return 1;
+	if (w->pos >= w->end && w->state != WW_STREAM_BODY && !ww_window_fill(direction, s, &c->message)) {
+		c->lost = 1;
+		return 1;
+	}
+	struct ww_request *r = ww_request_get(c->http->reading);
+	bool whole = false;
+	int scanned;
+
+	switch (w->state) {
+	case WW_STREAM_START:
+		if (!ww_message_starts(direction))
+			return 0;
+		ww_head_begins(w);
+		r = ww_exchange_begin(c);
+		if (!r) {
+			c->lost = 1; /* counted by its cause */
+			return 1;
+		}
+		return 0;
+	case WW_STREAM_BODY:
+		whole = ww_body_step(w, c);
+		break;
+	default:
+		scanned = ww_head_scan(WW_RX);
+		if (scanned == WW_SCAN_BAD) {
+			c->lost = 1;
+			c->not_http = c->conn->protocol == WW_PROTOCOL_MAYBE;
+			return 1;
+		}
+		if (w->traceparent_at && r) {
+			u32 at = w->traceparent_at;
+			if (at <= WW_WINDOW_SIZE - WW_TRACEPARENT) {
+				bpf_probe_read_kernel(r->account.traceparent, WW_TRACEPARENT, w->bytes + at);
+				r->account.flags |= WW_FLAG_TRACEPARENT;
+			}
+			w->traceparent_at = 0;
+		}
+		if (scanned == WW_SCAN_BEGUN) {
+			if (r)
+				ww_exchange_request_line(r, w);
+			c->conn->protocol = WW_PROTOCOL_HTTP;
+		} else if (scanned == WW_SCAN_END) {
+			if (w->state == WW_STREAM_HEAD) {
+				ww_body_begins(w);
+				whole = w->state == WW_STREAM_START;
+			} else {
+				whole = ww_chunk_line(w);
+			}
+		} else if (scanned == WW_SCAN_MORE && w->pos < w->end) {
+			/* A line that is not whole: the rest of it is in the next window or in the next call. */
+			if (c->message.next < c->message.total) {
+				if (!ww_window_fill(direction, s, &c->message)) {
+					c->lost = 1;
+					return 1;
+				}
+			} else {
+				if (r)
+					r->account.bytes_in += before - ww_unread(w, c);
+				ww_window_carry(w, s);
+				return 1;
+			}
+			return 0;
+		}
+	}
+	if (r)
+		r->account.bytes_in += before - ww_unread(w, c);
+	if (whole)
+		c->http->reading = 0;
+	return 0;
+}
+
+static long ww_send_step(u32 index, void *context)
+{
+	struct ww_call *c = context;
+	u32 direction = WW_TX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return 1;
+	struct ww_stream *s = &c->http->tx;
+	u64 before = ww_unread(w, c);
+	struct ww_request *r = ww_request_get(c->conn->first);
+	if (!before || !r)
+		return 1;
+	if (w->pos >= w->end && w->state != WW_STREAM_BODY && w->state != WW_STREAM_CLOSE &&
+	    !ww_window_fill(direction, s, &c->message)) {
+		c->lost = 1;
+		return 1;
+	}
+	bool whole = false;
+	int scanned;
+
+	switch (w->state) {
+	case WW_STREAM_START:
+		if (ww_message_starts(direction))
+			ww_head_begins(w);
+		return 0;
+	case WW_STREAM_BODY:
+		whole = ww_body_step(w, c);
+		break;
+	case WW_STREAM_CLOSE:
+		ww_skip(w, c, before);
+		break;
+	default:
+		scanned = ww_head_scan(WW_TX);
+		if (scanned == WW_SCAN_BAD) {
+			c->lost = 1;
+			return 1;
+		}
+		if (scanned == WW_SCAN_BEGUN) {
+			if (w->status >= 200 || w->status == 101) {
+				r->account.status = w->status;
+				r->account.first_byte_ns = c->now;
+				ww_request_worker(r, c);
+			}
+		} else if (scanned == WW_SCAN_END) {
+			u16 status = w->status;
+			if (w->state != WW_STREAM_HEAD) {
+				whole = ww_chunk_line(w);
+			} else if (status == 101 || (status / 100 == 2 && ww_is_connect(r))) {
+				r->account.flags |= WW_FLAG_UPGRADED;
+				r->account.bytes_out += before - ww_unread(w, c);
+				ww_exchange_end(c, r);
+				c->conn->protocol = WW_PROTOCOL_OTHER;
+				return 1;
+			} else if (status < 200) {
+				w->state = WW_STREAM_START; /* an interim response: the real one follows */
+			} else if (r->head_request || status == 204 || status == 304) {
+				w->state = WW_STREAM_START;
+				whole = true;
+			} else if (!w->chunked && !w->has_length) {
+				w->state = WW_STREAM_CLOSE;
+				r->account.flags |= WW_FLAG_UNTIL_CLOSE;
+			} else {
+				ww_body_begins(w);
+				whole = w->state == WW_STREAM_START;
+			}
+		} else if (scanned == WW_SCAN_MORE && w->pos < w->end) {
+			if (c->message.next < c->message.total) {
+				if (!ww_window_fill(direction, s, &c->message)) {
+					c->lost = 1;
+					return 1;
+				}
+			} else {
+				r->account.bytes_out += before - ww_unread(w, c);
+				ww_window_carry(w, s);
+				return 1;
+			}
+			return 0;
+		}
+	}
+	r->account.bytes_out += before - ww_unread(w, c);
+	if (whole)
+		ww_exchange_end(c, r);
+	return 0;
+}
+
+/* Gives the connection's requests up without records: their framing is lost, or they were no HTTP after all. */
+static __noinline void ww_exchange_drop(struct ww_conn *conn, struct ww_http *http, u32 counter)
+{
+	conn->protocol = WW_PROTOCOL_OTHER;
+	for (u32 i = 0; i < 64; i++) {
+		struct ww_request *r = ww_request_get(conn->first);
+		if (!r)
+			break;
+		conn->first = r->next;
+		if (counter < WW_COUNTER_COUNT)
+			ww_count(counter);
+		ww_request_free(r);
+	}
+	conn->first = 0;
+	conn->last = 0;
+	http->reading = 0;
+}
+
+#endif

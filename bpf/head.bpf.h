@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * HTTP/1 framing (RFC 9112), as far as it decides where messages begin and end: the first line, Content-Length,
+ * Transfer-Encoding, chunk sizes. Works line by line on a window of the bytes that were just moved; what is left of a
+ * line is carried to the next call, so a head may be split anywhere. Nothing of a body is ever read.
+ */
+#ifndef WHYWAIT_HEAD_H
+#define WHYWAIT_HEAD_H
+
+#include "message.bpf.h"
+
+#define WW_WINDOW      1024 /* bytes read at once */
+#define WW_LINES       128  /* lines of a head looked at in one call of ww_head_scan */
+#define WW_LINE_WORDS  34   /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
+#define WW_WINDOW_SIZE 2048 /* a power of two beyond WW_CARRY + WW_WINDOW: an index is masked, not compared */
+
+enum ww_direction {
+	WW_RX,
+	WW_TX,
+};
+
+enum ww_scan {
+	WW_SCAN_LINE,  /* a line was taken, there may be more */
+	WW_SCAN_MORE,  /* the head goes on beyond the bytes at hand */
+	WW_SCAN_BEGUN, /* its first line is whole: target and method, or status, are at hand */
+	WW_SCAN_END,   /* the head, chunk line or trailer is whole */
+	WW_SCAN_BAD,   /* this is not HTTP/1 */
+};
+
+/* Working memory of a direction, one a CPU. */
+struct ww_window {
+	/* The stream's state, copied in and out (struct ww_stream). */
+	u64 left;
+	u8 state;
+	u8 first_line;
+	u8 chunked;
+	u8 skip_line;
+	u8 has_length;
+	u8 pad;
+	u16 status;
+	/* The window. */
+	u32 pos;
+	u32 end;
+	/* What the first line says. */
+	u32 method_len;
+	u32 target_at;
+	u32 target_len;
+	u8 target_truncated;
+	u8 minor;
+	u16 pad2;
+	u32 traceparent_at; /* 0: none */
+	char bytes[WW_WINDOW_SIZE + 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, u32);
+	__type(value, struct ww_window);
+} ww_windows SEC(".maps") __weak;
+
+#define WW_ONES	 0x0101010101010101ull
+#define WW_HIGHS 0x8080808080808080ull
+
+/* A word whose high bits mark the bytes of `word` that equal `c` (exact for the lowest such byte). */
+static __always_inline u64 ww_match(u64 word, u8 c)
+{
+	u64 x = word ^ (WW_ONES * c);
+	return (x - WW_ONES) & ~x & WW_HIGHS;
+}
+
+/* Index of the lowest marked byte. */
+static __always_inline u32 ww_lowest(u64 mark)
+{
+	u32 i = 0;
+	if (!(mark & 0xffffffff)) {
+		mark >>= 32;
+		i += 4;
+	}
+	if (!(mark & 0xffff)) {
+		mark >>= 16;
+		i += 2;
+	}
+	if (!(mark & 0xff))
+		i += 1;
+	return i;
+}
+
+static __always_inline u64 ww_word(const struct ww_window *w, u32 at)
+{
+	at &= WW_WINDOW_SIZE - 1;
+	barrier_var(at);
+	return *(const u64 *)(w->bytes + at);
+}
+
+static __always_inline u8 ww_byte(const struct ww_window *w, u32 at)
+{
+	at &= WW_WINDOW_SIZE - 1;
+	barrier_var(at);
+	return w->bytes[at];
+}
+
+static __always_inline struct ww_window *ww_window_of(u32 direction)
+{
+	return bpf_map_lookup_elem(&ww_windows, &direction);
+}
+
+/*
+ * The functions from here on are global and take numbers only: the verifier looks at each once, and not once for every
+ * way to get there.
+ */
+
+/* First position in [from, end) with the byte `c`, or `end`; looks at WW_LINE_WORDS * 8 bytes at the most. */
+__weak int ww_find(u32 direction, u32 from, u32 end, u32 c)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return end;
+	for (u32 i = 0; i < WW_LINE_WORDS; i++) {
+		if (from >= end)
+			break;
+		u64 mark = ww_match(ww_word(w, from), c);
+		if (mark) {
+			from += ww_lowest(mark);
+			break;
+		}
+		from += 8;
+	}
+	return from < end ? from : end;
+}
+
+/* The first line of a request: method SP target SP HTTP/1.x */
+__weak int ww_request_line(u32 direction, u32 at, u32 end, u32 whole)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return false;
+	u32 space = ww_find(direction, at, end, ' ');
+	u32 len = space - at;
+	if (len == 0 || len >= WW_METHOD_MAX || space >= end)
+		return false;
+	w->method_len = len;
+	u32 target = space + 1;
+	u32 stop = ww_find(direction, target, end, ' ');
+	if (whole) {
+		/* " HTTP/1.x" ends the line */
+		if (end - at < 12 || (ww_word(w, end - 8) & 0x00ffffffffffffffull) != 0x002e312f50545448ull)
+			return false;
+		w->minor = ww_byte(w, end - 1) - '0';
+		if (w->minor > 9)
+			return false;
+	}
+	u32 query = ww_find(direction, target, stop, '?');
+	len = query - target;
+	w->target_truncated = 0;
+	if (len > WW_TARGET_MAX || (stop == end && !whole && query == end)) {
+		w->target_truncated = 1;
+		if (len > WW_TARGET_MAX)
+			len = WW_TARGET_MAX;
+	}
+	w->target_at = target;
+	w->target_len = len;
+	return true;
+}
+
+/* The first line of a response: HTTP/1.x SP status */
+__weak int ww_status_line(u32 direction, u32 at, u32 end)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return false;
+	if (end - at < 12 || (ww_word(w, at) & 0x00ffffffffffffffull) != 0x002e312f50545448ull)
+		return false;
+	u32 a = ww_byte(w, at + 9) - '0', b = ww_byte(w, at + 10) - '0', c = ww_byte(w, at + 11) - '0';
+	if (a > 9 || b > 9 || c > 9)
+		return false;
+	w->status = a * 100 + b * 10 + c;
+	return true;
+}
+
+__weak int ww_decimal(u32 direction, u32 at, u32 end)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return false;
+	u64 value = 0;
+	bool any = false;
+	for (u32 i = 0; i < 24 && at < end; i++, at++) {
+		u8 c = ww_byte(w, at);
+		if (c == ' ' || c == '\t')
+			continue;
+		u8 digit = c - '0';
+		if (digit > 9)
+			return false;
+		if (value > 0x0ccccccccccccccull)
+			return false;
+		value = value * 10 + digit;
+		any = true;
+	}
+	w->left = value;
+	w->has_length = 1;
+	return any;
+}
+
+/* A chunk's size in hexadecimal digits, up to an extension or the line's end. */
+__weak int ww_hexadecimal(u32 direction, u32 at, u32 end)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return false;
+	u64 value = 0;
+	bool any = false;
+	for (u32 i = 0; i < 18 && at < end; i++, at++) {
+		u8 c = ww_byte(w, at), digit = c - '0';
+		if (digit > 9) {
+			digit = (c | 0x20) - 'a';
+			if (digit > 5)
+				break;
+			digit += 10;
+		}
+		if (value >> 58)
+			return false;
+		value = value << 4 | digit;
+		any = true;
+	}
+	w->left = value;
+	return any;
+}
+
+#define WW_LOWER 0x2020202020202020ull
+
+/* A header line; names are compared in lower case, 8 bytes at a time. */
+__weak int ww_header_line(u32 direction, u32 at, u32 end)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return false;
+	u64 name = ww_word(w, at) | WW_LOWER;
+	if (name == 0x2d746e65746e6f63ull) {								/* "content-" */
+		if (((ww_word(w, at + 8) | WW_LOWER) & 0x00ffffffffffffffull) == 0x003a6874676e656cull) /* "length:" */
+			return ww_decimal(direction, at + 15, end);
+	} else if (name == 0x726566736e617274ull) {				/* "transfer" */
+		if ((ww_word(w, at + 8) | WW_LOWER) == 0x6e69646f636e652dull && /* "-encodin" */
+		    ((ww_word(w, end - 7) | WW_LOWER) & 0x00ffffffffffffffull) == 0x0064656b6e756863ull) /* "chunked" */
+			w->chunked = 1;
+	} else if (direction == WW_RX && name == 0x7261706563617274ull) {		  /* "tracepar" */
+		if (((ww_word(w, at + 8) | WW_LOWER) & 0xffffffffull) == 0x3a746e65ull) { /* "ent:" */
+			u32 value = at + 12;
+			if (ww_byte(w, value) == ' ')
+				value++;
+			if (end - value == WW_TRACEPARENT)
+				w->traceparent_at = value;
+		}
+	}
+	return true;
+}
+
+/* Takes one line off the window; WW_SCAN_LINE when there may be another. */
+__weak int ww_line_scan(u32 direction)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return WW_SCAN_BAD;
+	u32 pos = w->pos, end = w->end;
+	if (pos >= end)
+		return WW_SCAN_MORE;
+	u32 newline = ww_find(direction, pos, end, '\n');
+	u32 whole = newline < end && ww_byte(w, newline) == '\n';
+	if (!whole && newline - pos < WW_CARRY)
+		return WW_SCAN_MORE; /* to be carried */
+	u32 stop = newline;
+	if (whole && stop > pos && ww_byte(w, stop - 1) == '\r')
+		stop--;
+	w->pos = whole ? newline + 1 : newline;
+	u32 skip = w->skip_line;
+	w->skip_line = !whole;
+	if (skip)
+		return WW_SCAN_LINE;
+	if (w->state == WW_STREAM_CHUNK)
+		return whole && ww_hexadecimal(direction, pos, stop) ? WW_SCAN_END : WW_SCAN_BAD;
+	if (w->first_line) {
+		if (stop == pos)
+			return WW_SCAN_LINE; /* empty lines in front of a message */
+		w->first_line = 0;
+		int good = direction == WW_RX ? ww_request_line(direction, pos, stop, whole)
+					      : ww_status_line(direction, pos, stop);
+		return good ? WW_SCAN_BEGUN : WW_SCAN_BAD;
+	}
+	if (stop == pos)
+		return WW_SCAN_END;
+	if (w->state == WW_STREAM_HEAD && whole && !ww_header_line(direction, pos, stop))
+		return WW_SCAN_BAD;
+	return WW_SCAN_LINE;
+}
+
+/* Reads lines from the window until something is whole. */
+__weak int ww_head_scan(u32 direction)
+{
+	for (u32 n = 0; n < WW_LINES; n++) {
+		int scanned = ww_line_scan(direction);
+		if (scanned != WW_SCAN_LINE)
+			return scanned;
+	}
+	return WW_SCAN_LINE;
+}
+
+#endif

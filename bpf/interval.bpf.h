@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A thread's current interval: the time since it last touched a socket (or woke), split by kind, not owned yet.
+ * sched_switch only ever touches this. The parts always sum to `mark - start`.
+ */
+#ifndef WHYWAIT_INTERVAL_H
+#define WHYWAIT_INTERVAL_H
+
+#include "maps.bpf.h"
+
+/* Begins a new, empty interval at `now`; what the old one held belongs to nobody or was given away. */
+static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
+{
+	t->start = now;
+	t->mark = now;
+	if (!t->dirty)
+		return;
+	t->dirty = 0;
+	t->cpu_ns = 0;
+	__builtin_memset(t->kinds_ns, 0, sizeof(t->kinds_ns));
+	t->details_len = 0;
+	t->pieces_len = 0;
+}
+
+/* Charges the time since the last event to running. */
+static __always_inline void ww_interval_ran(struct ww_thread *t, u64 now)
+{
+	u64 ns = now - t->mark;
+	t->kinds_ns[WW_KIND_COMPUTE] += ns;
+	t->cpu_ns += ns;
+	t->mark = now;
+	t->dirty = 1;
+}
+
+/* Names `ns` of a kind's time. One thread seldom waits for more than four things between two socket touches. */
+static __always_inline void ww_interval_detail(struct ww_thread *t, struct ww_cause cause, u64 ns)
+{
+	if (cause.type == WW_DETAIL_NONE)
+		return;
+	for (u32 i = 0; i < WW_THREAD_DETAILS; i++) {
+		struct ww_detail *d = &t->details[i];
+		if (i >= t->details_len) {
+			d->ns = ns;
+			d->count = 1;
+			d->value = cause.value;
+			d->kind = cause.kind;
+			d->type = cause.type;
+			t->details_len = i + 1;
+			return;
+		}
+		if (d->kind == cause.kind && d->type == cause.type && d->value == cause.value) {
+			d->ns += ns;
+			d->count++;
+			return;
+		}
+	}
+	ww_count(WW_COUNT_DETAIL_OVERFLOW);
+}
+
+/* Keeps a wait for the time line, merged with the one before when nothing to speak of lies between. */
+static __always_inline void ww_interval_piece(struct ww_thread *t, struct ww_cause cause, u64 start, u64 end)
+{
+	if (end - start < WW_PIECE_MIN_NS)
+		return;
+	u32 n = t->pieces_len, newest = n - 1;
+	barrier_var(newest); /* lets the verifier see the check of what is used as the index */
+	if (newest < WW_PIECES) {
+		struct ww_piece *last = &t->pieces[newest];
+		if (last->cause.kind == cause.kind && last->cause.type == cause.type &&
+		    last->cause.value == cause.value && start - last->end < WW_PIECE_MIN_NS) {
+			last->end = end;
+			return;
+		}
+	}
+	if (n >= WW_PIECES)
+		return; /* drawn as compute; the account itself has it */
+	t->pieces[n].start = start;
+	t->pieces[n].end = end;
+	t->pieces[n].cause = cause;
+	t->pieces_len = n + 1;
+}
+
+/* Charges [from, to) to a wait. */
+static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_cause cause, u64 from, u64 to)
+{
+	if (to <= from || cause.kind >= WW_KIND_COUNT)
+		return;
+	t->kinds_ns[cause.kind] += to - from;
+	t->dirty = 1;
+	ww_interval_detail(t, cause, to - from);
+	ww_interval_piece(t, cause, from, to);
+}
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
+ * settings, and the counters. Every map is declared here and only here; `__weak` lets each object name it and the
+ * linker keep one.
+ */
+#ifndef WHYWAIT_MAPS_H
+#define WHYWAIT_MAPS_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "whywait/abi.h"
+
+#define AF_UNIX	    1
+#define AF_INET	    2
+#define AF_INET6    10
+#define SOCK_STREAM 1
+
+/* Waits of less than this are not drawn as segments of their own (they are in the account all the same). */
+#define WW_PIECE_MIN_NS 20000
+
+/* A request's reference: generation << 16 | slot. 0 is none, as generations start at 1. */
+typedef u64 ww_ref;
+#define WW_SLOT(ref) ((u32)(ref)&0xffff)
+
+/* Settings, written before loading. */
+const volatile bool ww_select_any __weak = true; /* no SELECT given: every process */
+const volatile bool ww_select_by_pid __weak = false;
+const volatile bool ww_select_by_comm __weak = false;
+const volatile bool ww_select_by_port __weak = false;
+const volatile bool ww_select_by_cgroup __weak = false;
+const volatile __u32 ww_max_requests __weak = 0;
+const volatile __u32 ww_max_peers __weak = 0;
+const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
+const volatile __u64 ww_segments_over_ns __weak = 0;
+const volatile __u32 ww_segments_one_in __weak = 0;
+
+/* What a blocked thread is doing. */
+enum ww_off {
+	WW_OFF_RUNQ,	/* preempted: it wants to run */
+	WW_OFF_IDLE,	/* has no request, and waits for one */
+	WW_OFF_SOCKET,	/* waits for sockets: whose, tells the one that it touches next */
+	WW_OFF_BLOCKED, /* any other wait: kind, type, value say for what */
+};
+
+struct ww_cause {
+	u8 kind;
+	u8 type;
+	u16 nr; /* the blocking syscall + 1; 0: none */
+	u32 value;
+};
+
+/* A wait within an interval, for the time line. */
+struct ww_piece {
+	u64 start;
+	u64 end;
+	struct ww_cause cause;
+};
+
+#define WW_PIECES	  6
+#define WW_THREAD_DETAILS 4
+
+/*
+ * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
+ * was is known when the thread touches the next socket. Only the thread's own CPU writes it, but for `waking`.
+ */
+struct ww_thread {
+	u64 start;
+	u64 mark;     /* the interval is accounted up to here */
+	u64 waking;   /* when it was last woken */
+	ww_ref ref;   /* the request that it is attached to */
+	ww_ref home;  /* the request that it was attached to when it last began to wait for sockets */
+	u64 deadline; /* when the timeout of its last wait for sockets ends; 0: none was given */
+	u64 cpu_ns;   /* of the interval */
+	u64 kinds_ns[WW_KIND_COUNT];
+	struct ww_cause off_cause;
+	u8 off; /* enum ww_off */
+	u8 details_len;
+	u8 pieces_len;
+	u8 dirty;   /* kinds_ns, details or pieces are not empty */
+	u32 off_nr; /* the syscall of its last wait for sockets + 1 */
+	struct ww_detail details[WW_THREAD_DETAILS];
+	struct ww_piece pieces[WW_PIECES];
+};
+
+enum ww_state {
+	WW_STATE_FREE,
+	WW_STATE_READY,	   /* bytes are there, no thread has picked them up: `queue` */
+	WW_STATE_ATTACHED, /* `owner` works for it */
+	WW_STATE_WAIT,	   /* no thread works for it: it waits for what it has outstanding */
+};
+
+/* The account as it stood at the last send of a response that only its connection's end ends. */
+struct ww_snapshot {
+	u64 end_ns;
+	u64 cpu_ns;
+	u64 kinds_ns[WW_KIND_COUNT];
+	struct ww_detail details[WW_DETAILS];
+	u8 details_len;
+	u8 pad[7];
+};
+
+struct ww_request {
+	struct ww_account account;
+	u64 mark;	 /* accounted up to here */
+	ww_ref next;	 /* pipelined behind it on the same connection */
+	u32 owner;	 /* tid of the attached thread */
+	u8 state;	 /* enum ww_state */
+	u8 head_request; /* HEAD: the response has no body */
+	u8 vanished;	 /* the client is gone: ends at its thread's next touch */
+	u8 pad;
+	struct ww_cause hint; /* what the thread waited for when it let go of the request */
+	u64 drawn;	      /* the time line is drawn up to here, from the start */
+	struct ww_snapshot sent;
+	struct ww_segments line;
+};
+
+enum ww_role {
+	WW_ROLE_UNKNOWN,
+	WW_ROLE_SERVER,
+	WW_ROLE_CLIENT,
+};
+
+enum ww_protocol {
+	WW_PROTOCOL_NEW,   /* nothing was read yet */
+	WW_PROTOCOL_MAYBE, /* begins like HTTP */
+	WW_PROTOCOL_HTTP,
+	WW_PROTOCOL_OTHER, /* or not selected, or lost, or upgraded: never looked at again */
+};
+
+/* A connection end on this host that requests come in on, or that a request sends on. */
+struct ww_conn {
+	u64 ready;    /* when the first byte not read yet arrived; 0: none waits */
+	ww_ref first; /* server: the request being served; client: the request that used it last */
+	ww_ref last;  /* server: the newest pipelined behind it */
+	u32 peer;     /* index into the peer list; server: its own address */
+	u8 role;
+	u8 protocol;
+	u8 system; /* enum ww_system, of an upstream */
+	u8 classified;
+	u8 tx_blocked; /* the last send did not fit */
+	u8 connecting; /* upstream: nothing was sent since connect() */
+	u8 pad[2];
+	u16 port; /* server: its own */
+	u16 pad2[3];
+};
+
+/* Where a direction of an HTTP connection stands in its messages. */
+enum ww_stream_state {
+	WW_STREAM_START,   /* between messages */
+	WW_STREAM_HEAD,	   /* in a head */
+	WW_STREAM_BODY,	   /* `left` more bytes */
+	WW_STREAM_CHUNK,   /* in a chunk's size line */
+	WW_STREAM_TRAILER, /* in the lines behind the last chunk */
+	WW_STREAM_CLOSE,   /* a body that ends with the connection */
+};
+
+#define WW_CARRY 256 /* bytes kept of a line that is not whole yet: enough for a method and WW_TARGET_MAX */
+
+struct ww_stream {
+	u64 left;      /* bytes of the body or chunk still to come */
+	u8 state;      /* enum ww_stream_state */
+	u8 first_line; /* the head's first line is still to come */
+	u8 chunked;
+	u8 skip_line; /* the rest of the line, up to its end, does not matter */
+	u8 has_length;
+	u8 pad;
+	u16 status;
+	u16 carry_len;
+	u16 pad2[3];
+	char carry[WW_CARRY];
+};
+
+struct ww_http {
+	struct ww_stream rx;
+	struct ww_stream tx;
+	ww_ref reading; /* the request whose bytes are being read */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ww_thread);
+} ww_threads SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ww_conn);
+} ww_conns SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ww_http);
+} ww_https SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* sized before loading */
+	__type(key, u32);
+	__type(value, struct ww_request);
+} ww_requests SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, u32);
+} ww_free_slots SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct ww_peer);
+	__type(value, u32);
+} ww_peer_index SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ww_peer);
+} ww_peer_list SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_accounts SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_details SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WW_COUNTER_COUNT);
+	__type(key, u32);
+	__type(value, u64);
+} ww_counters SEC(".maps") __weak;
+
+/* Ports that something on this host listens on: bit set = a connection with that local port is a server's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, u64);
+} ww_listening SEC(".maps") __weak;
+
+struct ww_unreadable_key {
+	u16 port;
+	u16 what; /* enum ww_unreadable */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct ww_unreadable_key);
+	__type(value, u64);
+} ww_unreadable SEC(".maps") __weak;
+
+struct ww_comm_key {
+	char comm[WW_COMM];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, u8);
+} ww_selected_pids SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct ww_comm_key);
+	__type(value, u8);
+} ww_selected_comms SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, u16);
+	__type(value, u8);
+} ww_selected_ports SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, u64);
+	__type(value, u8);
+} ww_selected_cgroups SEC(".maps") __weak;
+
+/* Copies `len` bytes, or nothing when that is more than `most`. One check, so that the verifier can follow it. */
+static __always_inline void ww_copy(void *to, const void *from, u32 len, u32 most)
+{
+	barrier_var(len);
+	if (len <= most)
+		bpf_probe_read_kernel(to, len, from);
+}
+
+static __always_inline void ww_count(u32 counter)
+{
+	u64 *value = bpf_map_lookup_elem(&ww_counters, &counter);
+	if (value)
+		*value += 1;
+}
+
+/* The live request behind a reference, or NULL when it has ended. */
+static __always_inline struct ww_request *ww_request_get(ww_ref ref)
+{
+	if (!ref)
+		return NULL;
+	u32 slot = WW_SLOT(ref);
+	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
+	if (!r || r->account.id != ref || r->state == WW_STATE_FREE)
+		return NULL;
+	return r;
+}
+
+#endif

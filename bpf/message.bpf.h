@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where the bytes of a socket call lie: the user buffer of the syscall in progress, found from the saved registers.
+ */
+#ifndef WHYWAIT_MESSAGE_H
+#define WHYWAIT_MESSAGE_H
+
+#include "maps.bpf.h"
+#include "syscalls.bpf.h"
+
+#define WW_IOVECS 16 /* more pieces than that in front of a message head are not followed */
+
+struct ww_iovec {
+	u64 base;
+	u64 len;
+};
+
+/* The user-space layout of struct msghdr on 64-bit architectures. */
+struct ww_msghdr {
+	u64 name;
+	u32 name_len;
+	u32 pad;
+	u64 iov;
+	u64 iov_len;
+};
+
+struct ww_message {
+	u64 base;   /* the buffer, or the array of struct iovec */
+	u64 iovecs; /* 0: `base` is the buffer */
+	u64 asked;  /* bytes that the call wanted to move, where it is cheap to tell; 0: not known */
+	u64 total;  /* bytes that it moved */
+	u64 next;   /* the first of them that no window has held yet */
+	u32 nr;	    /* of the syscall + 1, as in struct ww_cause */
+	u32 readable;
+};
+
+/* The current task's syscall + 1, as in struct ww_cause. */
+static __always_inline u32 ww_current_nr(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return (u32)WW_REGS_NR(regs) + 1;
+}
+
+/* Finds the buffer of the current task's socket call; m->readable is false for sendfile, io_uring and the like. */
+static __always_inline void ww_message_find(struct ww_message *m)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct ww_msghdr header;
+
+	m->iovecs = 0;
+	m->asked = 0;
+	m->readable = true;
+	m->nr = (u32)WW_REGS_NR(regs) + 1;
+	m->base = WW_REGS_ARG2(regs);
+	/* Loaded here, or the compiler merges these loads with those of `header`, which the verifier forbids. */
+	u64 count = WW_REGS_ARG3(regs), file_count = WW_REGS_ARG4(regs);
+	barrier_var(count);
+	barrier_var(file_count);
+	switch ((s64)WW_REGS_NR(regs)) {
+	case WW_SYS_READ:
+	case WW_SYS_WRITE:
+	case WW_SYS_RECVFROM:
+	case WW_SYS_SENDTO:
+		m->asked = count;
+		return;
+	case WW_SYS_READV:
+	case WW_SYS_WRITEV:
+		m->iovecs = count;
+		return;
+	case WW_SYS_RECVMSG:
+	case WW_SYS_SENDMSG:
+		if (bpf_probe_read_user(&header, sizeof(header), (void *)m->base))
+			break;
+		m->base = header.iov;
+		m->iovecs = header.iov_len;
+		return;
+	case WW_SYS_SENDFILE:
+		m->asked = file_count;
+		break;
+	}
+	m->readable = false;
+}
+
+/*
+ * Address of byte `offset` of the message and how many bytes follow it in one piece; 0 when it is not to be found.
+ */
+static __always_inline u64 ww_message_at(const struct ww_message *m, u64 offset, u64 *contiguous)
+{
+	if (!m->iovecs) {
+		*contiguous = ~0ull;
+		return m->base + offset;
+	}
+	for (u32 i = 0; i < WW_IOVECS; i++) {
+		struct ww_iovec v;
+		if (i >= m->iovecs || bpf_probe_read_user(&v, sizeof(v), (void *)(m->base + i * sizeof(v))))
+			return 0;
+		if (offset < v.len) {
+			*contiguous = v.len - offset;
+			return v.base + offset;
+		}
+		offset -= v.len;
+	}
+	return 0;
+}
+
+/* The first bytes of the message, zero-padded; returns how many there are. */
+static __always_inline u32 ww_message_peek(const struct ww_message *m, u64 len, u8 *bytes, u32 size)
+{
+	u64 contiguous = 0;
+	__builtin_memset(bytes, 0, 16);
+	if (!m->readable)
+		return 0;
+	u64 at = ww_message_at(m, 0, &contiguous);
+	if (!at)
+		return 0;
+	if (len > contiguous)
+		len = contiguous;
+	if (len > size)
+		len = size;
+	barrier_var(len);
+	if (len > 16 || bpf_probe_read_user(bytes, len, (void *)at)) {
+		ww_count(WW_COUNT_USER_READ_FAILED);
+		return 0;
+	}
+	return len;
+}
+
+#endif

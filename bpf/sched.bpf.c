@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The scheduler's part: splits a thread's interval into running, waiting for a CPU, and waiting for the cause that the
+ * blocking syscall names. Tasks that never worked for a request have no storage and leave after one look-up.
+ */
+#include "account.bpf.h"
+#include "cause.bpf.h"
+#include "compat.bpf.h"
+
+/* A wake-up may be traced on another CPU a moment before the sleeper's own switch-out is. */
+#define WW_WAKE_RACE_NS 5000
+
+static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struct *prev, bool blocked, u32 state,
+					  u64 now)
+{
+	ww_interval_ran(t, now);
+	if (!blocked) {
+		t->off = WW_OFF_RUNQ;
+		t->off_cause.kind = WW_KIND_RUNQ;
+		t->off_cause.type = WW_DETAIL_NONE;
+		if (t->ref && ww_task_throttled(prev))
+			t->off_cause = ww_named(WW_KIND_RUNQ, WW_NAME_THROTTLED);
+		return;
+	}
+	if (!t->ref && !t->home) {
+		t->off = WW_OFF_IDLE;
+		return;
+	}
+	struct ww_blocked b;
+	ww_cause_of_block(&b, prev, state);
+	t->off = b.off;
+	t->off_cause = b.cause;
+	if (b.off != WW_OFF_SOCKET)
+		return;
+	t->off_nr = b.cause.nr;
+	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
+	struct ww_request *r = ww_request_get(t->ref);
+	if (!r) {
+		t->ref = 0;
+		return;
+	}
+	if (!ww_owns(r, prev->pid)) {
+		t->ref = 0;
+		ww_count(WW_COUNT_SLOT_STALE);
+		return;
+	}
+	t->home = t->ref;
+	ww_give(r, t);
+	ww_interval_reset(t, now);
+	ww_detach(t, r, b.cause);
+}
+
+static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
+{
+	if (t->off == WW_OFF_RUNQ) {
+		ww_interval_waited(t, t->off_cause, t->mark, now);
+		t->mark = now;
+		return;
+	}
+	u64 woken = t->waking;
+	if (woken < t->mark)
+		woken = t->mark - woken < WW_WAKE_RACE_NS ? t->mark : now;
+	struct ww_cause runq = {.kind = WW_KIND_RUNQ};
+	if (t->off == WW_OFF_BLOCKED)
+		ww_interval_waited(t, t->off_cause, t->mark, woken);
+	else
+		ww_interval_reset(t, woken); /* a new slice begins: rule 6 */
+	ww_interval_waited(t, runq, woken, now);
+	t->mark = now;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(ww_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
+{
+	u64 now = 0;
+	struct ww_thread *t = bpf_task_storage_get(&ww_threads, prev, NULL, 0);
+	if (t) {
+		now = bpf_ktime_get_ns();
+		ww_switch_out(t, prev, !preempt && prev_state, prev_state, now);
+	}
+	t = bpf_task_storage_get(&ww_threads, next, NULL, 0);
+	if (t)
+		ww_switch_in(t, now ? now : bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(ww_sched_waking, struct task_struct *p)
+{
+	struct ww_thread *t = bpf_task_storage_get(&ww_threads, p, NULL, 0);
+	if (t)
+		t->waking = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* Children of a selected process are selected too: `record -- COMMAND` observes all that the command starts. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	u32 from = parent->tgid, to = child->tgid;
+	u8 one = 1;
+	if (from != to && bpf_map_lookup_elem(&ww_selected_pids, &from))
+		bpf_map_update_elem(&ww_selected_pids, &to, &one, BPF_ANY);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

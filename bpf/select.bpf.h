@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * SELECT of the command line, asked once a connection; and the count of those that can't be read.
+ */
+#ifndef WHYWAIT_SELECT_H
+#define WHYWAIT_SELECT_H
+
+#include "maps.bpf.h"
+
+/* Whether the current task's connections on this port are observed: every kind of property given must match. */
+static __always_inline bool ww_selected(u16 port)
+{
+	if (ww_select_any)
+		return true;
+	if (ww_select_by_port && !bpf_map_lookup_elem(&ww_selected_ports, &port))
+		return false;
+	if (ww_select_by_pid) {
+		u32 tgid = bpf_get_current_pid_tgid() >> 32;
+		if (!bpf_map_lookup_elem(&ww_selected_pids, &tgid))
+			return false;
+	}
+	if (ww_select_by_cgroup) {
+		u64 cgroup = bpf_get_current_cgroup_id();
+		if (!bpf_map_lookup_elem(&ww_selected_cgroups, &cgroup))
+			return false;
+	}
+	if (ww_select_by_comm) {
+		struct ww_comm_key key = {};
+		bpf_get_current_comm(key.comm, sizeof(key.comm));
+		if (!bpf_map_lookup_elem(&ww_selected_comms, &key))
+			return false;
+	}
+	return true;
+}
+
+static __always_inline void ww_unreadable_count(u16 port, u16 what)
+{
+	struct ww_unreadable_key key = {.port = port, .what = what};
+	u64 one = 1;
+	if (!ww_selected(port))
+		return;
+	u64 *count = bpf_map_lookup_elem(&ww_unreadable, &key);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&ww_unreadable, &key, &one, BPF_NOEXIST);
+}
+
+#endif

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The sockets' part: when bytes arrive, who reads and who sends them, and what ends. Says whose a thread's time was.
+ */
+#include "exchange.bpf.h"
+#include "select.bpf.h"
+#include "upstream.bpf.h"
+
+enum {
+	WW_TCP_ESTABLISHED = 1,
+	WW_TCP_SYN_SENT = 2,
+	WW_TCP_SYN_RECV = 3,
+	WW_TCP_FIN_WAIT1 = 4,
+	WW_TCP_CLOSE_WAIT = 8,
+	WW_TCP_LAST_ACK = 9,
+	WW_TCP_LISTEN = 10,
+};
+
+#define MSG_PEEK 2
+
+static __always_inline struct ww_conn *ww_conn_create(struct sock *sk, u8 role)
+{
+	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!conn) {
+		ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
+		return NULL;
+	}
+	conn->role = role;
+	return conn;
+}
+
+/* Bytes that arrived and were not read; for a unix socket, buffers. */
+static __always_inline u32 ww_waiting(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return sk->sk_receive_queue.qlen;
+	u32 waiting = tp->rcv_nxt - tp->copied_seq;
+	/* A FIN takes a sequence number of its own. */
+	if (waiting && sk->__sk_common.skc_state == WW_TCP_CLOSE_WAIT)
+		waiting--;
+	return waiting;
+}
+
+static __always_inline bool ww_port_listens(u16 port)
+{
+	u32 word = port >> 6;
+	u64 *bits = bpf_map_lookup_elem(&ww_listening, &word);
+	return bits && *bits >> (port & 63) & 1;
+}
+
+/* The state of a connection that bytes arrived on, made when it can only be a server's. */
+static __always_inline struct ww_conn *ww_conn_of_arrival(struct sock *sk)
+{
+	u16 family = sk->__sk_common.skc_family;
+	if (sk->sk_type != SOCK_STREAM)
+		return NULL;
+	if (family == AF_UNIX) {
+		/* A connected socket with a name is the accepted end: it has its listener's. */
+		struct unix_sock *u = (struct unix_sock *)sk;
+		if (!BPF_CORE_READ(u, addr) || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED)
+			return NULL;
+	} else if ((family != AF_INET && family != AF_INET6) || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED ||
+		   !ww_port_listens(sk->__sk_common.skc_num)) {
+		return NULL;
+	}
+	return ww_conn_create(sk, WW_ROLE_SERVER);
+}
+
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(ww_sk_data_ready, struct sock *sk)
+{
+	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	if (!conn) {
+		conn = ww_conn_of_arrival(sk);
+		if (!conn)
+			return 0;
+	}
+	if (conn->ready || conn->protocol == WW_PROTOCOL_OTHER || !ww_waiting(sk))
+		return 0;
+	conn->ready = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* ---- server side ---- */
+
+static __always_inline void ww_touch_client(struct ww_touch *touch, const struct ww_thread *t,
+					    const struct ww_conn *conn, u32 nr, bool receive)
+{
+	touch->kind = WW_KIND_CLIENT;
+	touch->type = WW_DETAIL_NONE;
+	touch->value = 0;
+	touch->receive = receive;
+	touch->ready = conn->ready;
+	touch->blocked = conn->tx_blocked || (t->home && t->off_nr == nr);
+}
+
+/* Names the server's own end, once a connection. */
+static __always_inline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
+{
+	struct ww_peer peer;
+	__builtin_memset(&peer, 0, sizeof(peer));
+	u16 family = sk->__sk_common.skc_family;
+	if (family == AF_UNIX) {
+		if (!ww_peer_unix(&peer, (struct unix_sock *)sk))
+			return;
+	} else {
+		peer.family = family;
+		peer.port = sk->__sk_common.skc_num;
+		conn->port = peer.port;
+	}
+	conn->peer = ww_peer_intern(&peer);
+}
+
+/* First bytes of a server's connection: HTTP, something that is counted as unreadable, or something else. */
+static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *sk, struct ww_message *m, u64 len)
+{
+	u8 b[16];
+	u32 n = ww_message_peek(m, len, b, sizeof(b));
+	conn->protocol = WW_PROTOCOL_OTHER;
+	if (!n)
+		return;
+	u16 port = sk->__sk_common.skc_family == AF_UNIX ? 0 : sk->__sk_common.skc_num;
+	if (b[0] == 0x16 && n > 1 && b[1] == 0x03) {
+		ww_unreadable_count(port, WW_UNREADABLE_TLS);
+		return;
+	}
+	if (n >= 14 && *(u64 *)b == 0x5448202a20495250ull && b[8] == 'T' && b[9] == 'P' && b[10] == '/' &&
+	    b[11] == '2') { /* PRI * HTTP/2.0 */
+		ww_unreadable_count(port, WW_UNREADABLE_HTTP2);
+		return;
+	}
+	for (u32 i = 0; i < 16; i++) {
+		if (i >= n)
+			break;
+		if (b[i] == ' ' && i > 0)
+			break;
+		if ((b[i] < 'A' || b[i] > 'Z') && b[i] != '-' && b[i] != '\r' && b[i] != '\n')
+			return;
+	}
+	if (!ww_selected(port))
+		return;
+	conn->protocol = WW_PROTOCOL_MAYBE;
+	ww_conn_name(conn, sk);
+}
+
+static __noinline struct ww_thread *ww_thread_of_current(u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ww_thread *t = bpf_task_storage_get(&ww_threads, task, NULL, 0);
+	if (t)
+		return t;
+	t = bpf_task_storage_get(&ww_threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t) {
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
+		return NULL;
+	}
+	t->start = now;
+	t->mark = now;
+	return t;
+}
+
+static __always_inline void ww_request_address(struct ww_request *r, const struct ww_conn *conn)
+{
+	r->account.local = conn->peer;
+	r->account.port = conn->port;
+}
+
+/* Loses the framing of a connection: its open requests are counted, none is recorded with half an account. */
+static __always_inline void ww_call_lost(struct ww_call *c)
+{
+	ww_exchange_drop(c->conn, c->http, c->not_http ? WW_COUNTER_COUNT : WW_COUNT_STREAM_LOST);
+}
+
+static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, u64 now)
+{
+	struct ww_call c = {.conn = conn, .now = now};
+	u64 id = bpf_get_current_pid_tgid();
+	c.tid = id;
+	c.tgid = id >> 32;
+	ww_message_find(&c.message);
+	c.message.total = len;
+	if (conn->protocol == WW_PROTOCOL_NEW) {
+		ww_conn_classify(conn, sk, &c.message, len);
+		if (conn->protocol == WW_PROTOCOL_OTHER)
+			return;
+	}
+	c.http = bpf_sk_storage_get(&ww_https, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	c.thread = ww_thread_of_current(now);
+	if (!c.http || !c.thread) {
+		if (!c.http)
+			ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
+		conn->protocol = WW_PROTOCOL_OTHER;
+		return;
+	}
+	c.arrival = conn->ready;
+	if (!c.arrival || c.arrival > now) {
+		c.arrival = now;
+		c.arrival_unknown = 1;
+	}
+
+	struct ww_touch touch;
+	ww_touch_client(&touch, c.thread, conn, c.message.nr, true);
+	/* More of a request that is being read already. */
+	struct ww_request *r = ww_request_get(conn->first);
+	if (r && c.http->reading == conn->first)
+		ww_touched(c.thread, r, &touch, c.tid, now);
+
+	u32 direction = WW_RX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
+	ww_window_load(w, &c.http->rx);
+	c.http->rx.carry_len = 0;
+	long steps = bpf_loop(WW_STEPS, ww_receive_step, &c, 0);
+	ww_window_store(w, &c.http->rx);
+	if (steps >= WW_STEPS) {
+		ww_count(WW_COUNT_PARSE_BUDGET);
+		c.lost = 1;
+	}
+	if (c.lost) {
+		ww_call_lost(&c);
+		return;
+	}
+	conn->ready = ww_waiting(sk) ? conn->ready : 0;
+	r = ww_request_get(conn->first);
+	if (r && r->state == WW_STATE_READY)
+		ww_touched(c.thread, r, &touch, c.tid, now);
+}
+
+static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn, int len, u64 now)
+{
+	struct ww_request *r = ww_request_get(conn->first);
+	if (!r)
+		return; /* a response to a request that was not seen */
+	struct ww_call c = {.conn = conn, .now = now};
+	u64 id = bpf_get_current_pid_tgid();
+	c.tid = id;
+	c.tgid = id >> 32;
+	c.http = bpf_sk_storage_get(&ww_https, sk, NULL, 0);
+	c.thread = ww_thread_of_current(now);
+	if (!c.http || !c.thread)
+		return;
+	ww_message_find(&c.message);
+	struct ww_touch touch;
+	ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
+	ww_touched(c.thread, r, &touch, c.tid, now);
+	if (len <= 0) {
+		conn->tx_blocked = len == -11 /* EAGAIN */;
+		return;
+	}
+	conn->tx_blocked = c.message.asked > (u64)len;
+	c.message.total = len;
+	ww_request_address(r, conn);
+
+	u32 direction = WW_TX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
+	ww_window_load(w, &c.http->tx);
+	c.http->tx.carry_len = 0;
+	long steps = bpf_loop(WW_STEPS, ww_send_step, &c, 0);
+	ww_window_store(w, &c.http->tx);
+	if (steps >= WW_STEPS) {
+		ww_count(WW_COUNT_PARSE_BUDGET);
+		c.lost = 1;
+	}
+	if (c.lost) {
+		ww_call_lost(&c);
+		return;
+	}
+	if (c.http->tx.state == WW_STREAM_CLOSE) {
+		r = ww_request_get(conn->first);
+		if (r)
+			ww_snapshot_take(r);
+	}
+}
+
+/* The connection ends: what is open on it ends with it. In the closing task's context. */
+static __always_inline void ww_server_closed(struct sock *sk, struct ww_conn *conn, u64 now)
+{
+	struct ww_http *http = bpf_sk_storage_get(&ww_https, sk, NULL, 0);
+	if (!http)
+		return;
+	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
+	u32 tid = bpf_get_current_pid_tgid();
+	struct ww_touch touch = {.kind = WW_KIND_CLIENT};
+	touch.receive = http->reading != 0;
+	touch.ready = conn->ready;
+	for (u32 i = 0; i < 64; i++) {
+		struct ww_request *r = ww_request_get(conn->first);
+		if (!r)
+			break;
+		conn->first = r->next;
+		if (!r->account.method[0]) {
+			ww_count(WW_COUNT_HEAD_ABANDONED);
+			ww_request_free(r);
+			continue;
+		}
+		if (t && t->ref == r->account.id)
+			ww_touched(t, r, &touch, tid, now);
+		else if (t)
+			ww_charge_gap(r, t, &touch, now);
+		else
+			ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
+		if (t && t->ref == r->account.id)
+			t->ref = 0;
+		if (http->tx.state == WW_STREAM_CLOSE && i == 0 && r->sent.end_ns)
+			ww_snapshot_restore(r);
+		else
+			r->account.flags |= WW_FLAG_ABORTED;
+		ww_request_address(r, conn);
+		ww_request_close(r);
+	}
+	conn->first = 0;
+	conn->last = 0;
+	conn->protocol = WW_PROTOCOL_OTHER;
+}
+
+/* ---- both sides ---- */
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
+{
+	if (len <= 0 || flags & MSG_PEEK)
+		return 0;
+	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	if (conn && conn->role == WW_ROLE_SERVER) {
+		if (conn->protocol != WW_PROTOCOL_OTHER)
+			ww_server_received(sk, conn, len, bpf_ktime_get_ns());
+		return 0;
+	}
+	ww_upstream_received(sk, conn);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
+{
+	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	if (conn && conn->role == WW_ROLE_SERVER) {
+		if (conn->protocol == WW_PROTOCOL_HTTP)
+			ww_server_sent(sk, conn, len, bpf_ktime_get_ns());
+		return 0;
+	}
+	if (len > 0)
+		ww_upstream_sent(sk, conn, len);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
+{
+	struct ww_conn *conn;
+	if (sk->sk_type != SOCK_STREAM)
+		return 0;
+	switch (to) {
+	case WW_TCP_LISTEN: {
+		u16 port = sk->__sk_common.skc_num;
+		u32 word = port >> 6;
+		u64 *bits = bpf_map_lookup_elem(&ww_listening, &word);
+		if (bits)
+			__sync_fetch_and_or(bits, 1ull << (port & 63));
+		break;
+	}
+	case WW_TCP_SYN_SENT:
+		ww_upstream_connecting(sk);
+		break;
+	case WW_TCP_ESTABLISHED:
+		if (from == WW_TCP_SYN_RECV) {
+			ww_conn_create(sk, WW_ROLE_SERVER);
+		} else if (from == WW_TCP_SYN_SENT) {
+			conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+			if (conn)
+				conn->ready = bpf_ktime_get_ns();
+		}
+		break;
+	case WW_TCP_FIN_WAIT1:
+	case WW_TCP_LAST_ACK:
+		conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+		if (conn && conn->first && conn->role == WW_ROLE_SERVER)
+			ww_server_closed(sk, conn, bpf_ktime_get_ns());
+		break;
+	}
+	return 0;
+}
+
+/* Reached by every TCP socket, also after a reset, when its last user lets go of it. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(ww_tcp_destroy_sock, struct sock *sk)
+{
+	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	if (conn && conn->first && conn->role == WW_ROLE_SERVER)
+		ww_server_closed(sk, conn, bpf_ktime_get_ns());
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What runs at the other end of an upstream connection, told from the first bytes sent to it, else from its port. Only
+ * the answer matters here (database or other peer, and its name); nothing is parsed.
+ */
+#ifndef WHYWAIT_SYSTEM_H
+#define WHYWAIT_SYSTEM_H
+
+#include "maps.bpf.h"
+
+static __always_inline u8 ww_system_kind(u8 system)
+{
+	switch (system) {
+#define WW_SYSTEM(id, detail, otel, kind, port)                                                                        \
+	case WW_SYSTEM_##id:                                                                                           \
+		return WW_KIND_##kind;
+#include "whywait/systems.def"
+#undef WW_SYSTEM
+	}
+	return WW_KIND_NET;
+}
+
+static __always_inline u8 ww_system_of_port(u16 port)
+{
+#define WW_SYSTEM(id, detail, otel, kind, wellknown)                                                                   \
+	if (wellknown && port == wellknown)                                                                            \
+		return WW_SYSTEM_##id;
+#include "whywait/systems.def"
+#undef WW_SYSTEM
+	return WW_SYSTEM_UNKNOWN;
+}
+
+static __always_inline u32 ww_be32(const u8 *b)
+{
+	return (u32)b[0] << 24 | (u32)b[1] << 16 | (u32)b[2] << 8 | b[3];
+}
+
+/* `b` holds 16 bytes, zero-padded; `len` is the whole message's length. */
+static __always_inline u8 ww_system_of_bytes(const u8 *b, u64 len)
+{
+	/* PostgreSQL start-up, SSLRequest, GSSENCRequest, CancelRequest: length, then a version-like code (v3 protocol)
+	 */
+	if (len >= 8 && ww_be32(b) >= 8 && ww_be32(b) <= 10000) {
+		u32 code = ww_be32(b + 4);
+		if (code == 0x00030000 || code == 0x00030002 || (code >= 80877102 && code <= 80877104))
+			return WW_SYSTEM_POSTGRES;
+	}
+	/* PostgreSQL in mid-stream: a frontend message type and a length that the message can hold */
+	if (len >= 5 && ww_be32(b + 1) >= 4 && ww_be32(b + 1) < 0x40000000 && ww_be32(b + 1) + 1 <= len) {
+		switch (b[0]) {
+		case 'Q':
+		case 'P':
+		case 'B':
+		case 'E':
+		case 'D':
+		case 'C':
+		case 'S':
+		case 'X':
+		case 'F':
+		case 'p':
+			return WW_SYSTEM_POSTGRES;
+		}
+	}
+	/* Redis: an array of bulk strings */
+	if (len >= 4 && b[0] == '*' && b[1] >= '1' && b[1] <= '9' && (b[2] == '\r' || (b[2] >= '0' && b[2] <= '9')))
+		return WW_SYSTEM_REDIS;
+	/* MySQL: a command packet has sequence number 0, a 3-byte length, and a command byte */
+	if (len >= 5 && b[3] == 0 && (u64)(b[0] | (u32)b[1] << 8 | (u32)b[2] << 16) + 4 == len &&
+	    (b[4] == 0x01 || b[4] == 0x02 || b[4] == 0x03 || b[4] == 0x0e || b[4] == 0x16 || b[4] == 0x17 ||
+	     b[4] == 0x19))
+		return WW_SYSTEM_MYSQL;
+	/* MySQL's handshake response: sequence number 1 */
+	if (len >= 36 && b[3] == 1 && (u64)(b[0] | (u32)b[1] << 8 | (u32)b[2] << 16) + 4 == len)
+		return WW_SYSTEM_MYSQL;
+	/* MongoDB: OP_MSG (2013) or OP_QUERY (2004) in a little-endian header */
+	if (len >= 16 && b[12] == 0xdd && b[13] == 0x07 && b[14] == 0 && b[15] == 0)
+		return WW_SYSTEM_MONGODB;
+	if (len >= 16 && b[12] == 0xd4 && b[13] == 0x07 && b[14] == 0 && b[15] == 0)
+		return WW_SYSTEM_MONGODB;
+	/* memcached: text and meta commands are in lower case */
+	if (len >= 5 && (b[0] == 'g' || b[0] == 's' || b[0] == 'a' || b[0] == 'i' || b[0] == 'd' || b[0] == 'm' ||
+			 b[0] == 'r' || b[0] == 'v' || b[0] == 't')) {
+		bool get = b[0] == 'g' && b[1] == 'e' && b[2] == 't' && (b[3] == ' ' || b[3] == 's');
+		bool set = b[0] == 's' && b[1] == 'e' && b[2] == 't' && b[3] == ' ';
+		bool meta = b[0] == 'm' && (b[1] == 'g' || b[1] == 's' || b[1] == 'd' || b[1] == 'a' || b[1] == 'n') &&
+			    (b[2] == ' ' || b[2] == '\r');
+		bool gets = b[0] == 'g' && b[1] == 'a' && b[2] == 't';
+		if (get || set || meta || gets)
+			return WW_SYSTEM_MEMCACHED;
+	}
+	if (b[0] == 0x16 && b[1] == 0x03)
+		return WW_SYSTEM_TLS;
+	/* HTTP/1: a method in upper case, then a space */
+	if (b[0] >= 'A' && b[0] <= 'Z' && b[1] >= 'A' && b[1] <= 'Z') {
+		for (u32 i = 2; i < 8; i++) {
+			if (b[i] == ' ')
+				return WW_SYSTEM_HTTP;
+			if (b[i] < 'A' || b[i] > 'Z')
+				break;
+		}
+	}
+	return WW_SYSTEM_UNKNOWN;
+}
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Connections that requests use as clients: databases, caches, other services (rule 2 of DESIGN.md). A socket becomes
+ * one when a thread that works for a request sends on it.
+ */
+#ifndef WHYWAIT_UPSTREAM_H
+#define WHYWAIT_UPSTREAM_H
+
+#include "account.bpf.h"
+#include "message.bpf.h"
+#include "peer.bpf.h"
+#include "system.bpf.h"
+
+static __always_inline void ww_touch_upstream(struct ww_touch *touch, const struct ww_conn *conn)
+{
+	touch->kind = ww_system_kind(conn->system);
+	touch->type = WW_DETAIL_PEER;
+	touch->value = conn->peer;
+	touch->ready = conn->ready;
+	touch->receive = false;
+	touch->blocked = false;
+}
+
+/* Fills in whom a socket is connected to; false for what is no upstream: a socketpair, a socket without a peer. */
+static __always_inline bool ww_upstream_peer(struct ww_peer *peer, struct sock *sk)
+{
+	__builtin_memset(peer, 0, sizeof(*peer));
+	u16 family = sk->__sk_common.skc_family;
+	if (family == AF_UNIX) {
+		struct unix_sock *u = (struct unix_sock *)sk;
+		u = (struct unix_sock *)BPF_CORE_READ(u, peer);
+		return u && ww_peer_unix(peer, u);
+	}
+	if (family != AF_INET && family != AF_INET6)
+		return false;
+	struct in6_addr v6;
+	v6 = sk->__sk_common.skc_v6_daddr;
+	ww_peer_address(peer, &v6, sk->__sk_common.skc_daddr, family);
+	peer->port = ww_swap16(sk->__sk_common.skc_dport);
+	return true;
+}
+
+/* Names the peer; `bytes` (16, or NULL when nothing was sent yet) tell what it speaks. */
+static __always_inline bool ww_upstream_classify(struct ww_conn *conn, struct sock *sk, const u8 *bytes, u64 len)
+{
+	struct ww_peer peer;
+	if (!ww_upstream_peer(&peer, sk))
+		return false;
+	u8 system = bytes ? ww_system_of_bytes(bytes, len) : WW_SYSTEM_UNKNOWN;
+	u8 wellknown = ww_system_of_port(peer.port);
+	/* Behind TLS there is what the port says, and so where the first bytes say nothing. */
+	if (system == WW_SYSTEM_UNKNOWN || (system == WW_SYSTEM_TLS && ww_system_kind(wellknown) == WW_KIND_DB))
+		system = wellknown;
+	peer.system = system;
+	conn->system = system;
+	conn->peer = ww_peer_intern(&peer);
+	conn->classified = bytes != NULL;
+	return true;
+}
+
+static __always_inline struct ww_conn *ww_upstream_create(struct sock *sk)
+{
+	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!conn) {
+		ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
+		return NULL;
+	}
+	conn->role = WW_ROLE_CLIENT;
+	return conn;
+}
+
+/* The request that the current thread works for; after a wait for sockets that is the one it waited for. */
+static __always_inline struct ww_request *ww_request_of_thread(struct ww_thread *t, const struct ww_conn *conn)
+{
+	struct ww_request *r = ww_request_get(t->ref);
+	if (r)
+		return r;
+	if (conn) {
+		r = ww_request_get(conn->first);
+		if (r)
+			return r;
+	}
+	return ww_request_get(t->home);
+}
+
+static __always_inline void ww_upstream_connecting(struct sock *sk)
+{
+	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
+	if (!t)
+		return;
+	struct ww_request *r = ww_request_of_thread(t, NULL);
+	if (!r)
+		return;
+	struct ww_conn *conn = ww_upstream_create(sk);
+	if (!conn)
+		return;
+	conn->first = r->account.id;
+	conn->connecting = 1;
+	ww_upstream_classify(conn, sk, NULL, 0);
+}
+
+static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
+{
+	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
+	if (!t)
+		return;
+	struct ww_request *r = ww_request_of_thread(t, conn);
+	if (!r)
+		return;
+	if (!conn || !conn->classified) {
+		struct ww_message m;
+		u8 bytes[16];
+		ww_message_find(&m);
+		ww_message_peek(&m, len, bytes, sizeof(bytes));
+		if (!conn) {
+			struct ww_peer peer;
+			if (!ww_upstream_peer(&peer, sk))
+				return;
+			conn = ww_upstream_create(sk);
+			if (!conn)
+				return;
+		}
+		if (!ww_upstream_classify(conn, sk, bytes, len))
+			return;
+	}
+	struct ww_touch touch;
+	ww_touch_upstream(&touch, conn);
+	if (conn->connecting) {
+		conn->connecting = 0;
+		touch.receive = true; /* the wait was for the connection */
+	} else {
+		touch.blocked = t->home == r->account.id && t->off_nr == ww_current_nr();
+	}
+	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
+	conn->first = r->account.id;
+	conn->ready = 0;
+}
+
+static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn)
+{
+	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
+	if (!t)
+		return;
+	struct ww_touch touch;
+	struct ww_request *r;
+	u64 now = bpf_ktime_get_ns();
+	if (conn) {
+		r = ww_request_get(conn->first);
+		if (r) {
+			ww_touch_upstream(&touch, conn);
+			touch.receive = true;
+			ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), now);
+		}
+		conn->ready = 0;
+		return;
+	}
+	/* A socketpair: another process or thread of its own answers. */
+	if (sk->__sk_common.skc_family != AF_UNIX || t->ref || !t->home)
+		return;
+	r = ww_request_get(t->home);
+	if (!r)
+		return;
+	touch.kind = WW_KIND_IPC;
+	touch.type = WW_DETAIL_NAME;
+	touch.value = WW_NAME_UNIX;
+	touch.ready = 0;
+	touch.receive = true;
+	touch.blocked = false;
+	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), now);
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Arguments of the programs that user space runs to end orphaned accounts.
+ */
+#ifndef WHYWAIT_SWEEP_H
+#define WHYWAIT_SWEEP_H
+
+#include "abi.h"
+
+#define WW_SWEEP_MAX 256 /* accounts listed in one go */
+
+struct ww_sweep_orphan {
+	__u64 id;
+	__u32 tgid;
+	__u32 slot;
+	__u8 unix_until_close; /* its response has no length, and a unix socket's close is not traced */
+	__u8 pad[7];
+};
+
+struct ww_sweep_list {
+	__u64 older_than; /* CLOCK_MONOTONIC ns: nothing was charged since */
+	__u32 len;
+	__u32 pad;
+	struct ww_sweep_orphan found[WW_SWEEP_MAX];
+};
+
+struct ww_sweep_find {
+	__u64 older_than;
+};
+
+struct ww_sweep_end {
+	__u64 id;
+	__u32 slot;
+	__u32 pad;
+};
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/observer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel/listeners.h"
+#include "whywait.skel.h"
+#include "whywait/sweep.h"
+
+#define DEFAULT_REQUESTS     8192
+#define DEFAULT_PEERS	     4096
+#define DEFAULT_ACCOUNT_RING (8u << 20)
+#define DEFAULT_DETAIL_RING  (2u << 20)
+#define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
+
+/* An account that was not charged for so long is looked at by the sweep. */
+#define ORPHAN_NS 5000000000ull
+
+struct ww_observer {
+	struct whywait_bpf *bpf;
+	struct ring_buffer *accounts;
+	struct ring_buffer *details;
+	int epoll_fd;
+	uint64_t *listening; /* the map's pages */
+	int cpus;
+	uint64_t *percpu;
+	struct ww_ingest *ingest; /* during a drain */
+	int ingest_error;
+};
+
+static int take_segments(void *ctx, void *data, size_t size)
+{
+	struct ww_observer *observer = ctx;
+	const struct ww_segments *line = data;
+	if (size < offsetof(struct ww_segments, segments))
+		return 0;
+	int err = ww_ingest__segments(observer->ingest, line);
+	if (err)
+		observer->ingest_error = err;
+	return 0;
+}
+
+static int take_account(void *ctx, void *data, size_t size)
+{
+	struct ww_observer *observer = ctx;
+	const struct ww_account *account = data;
+	if (size < offsetof(struct ww_account, target) || account->version != WW_ABI_VERSION)
+		return 0;
+	/* Its time line was sent before it: it is in the other ring by now. */
+	if (account->flags & WW_FLAG_SEGMENTS)
+		ring_buffer__consume(observer->details);
+	int err = ww_ingest__account(observer->ingest, account);
+	if (err)
+		observer->ingest_error = err;
+	return 0;
+}
+
+/* libbpf's messages are kept: the last warning becomes part of the one line that a failure prints. */
+static char last_warning[256];
+
+static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (getenv("WHYWAIT_LIBBPF_DEBUG"))
+		return vfprintf(stderr, format, args);
+	if (level == LIBBPF_WARN) {
+		vsnprintf(last_warning, sizeof(last_warning), format, args);
+		last_warning[strcspn(last_warning, "\n")] = '\0';
+	}
+	return 0;
+}
+
+static int fail(int err, char *message, size_t size, const char *what)
+{
+	if (err == -EPERM || err == -EACCES)
+		snprintf(message, size,
+			 "%s: not permitted; run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE", what);
+	else if (err == -ESRCH || err == -ENOENT)
+		snprintf(message, size, "%s: the kernel lacks it (%s); `whywait doctor` lists what is missing", what,
+			 last_warning[0] ? last_warning : strerror(-err));
+	else
+		snprintf(message, size, "%s: %s%s%s; `whywait doctor` tells what this kernel offers", what,
+			 strerror(-err), last_warning[0] ? ": " : "", last_warning);
+	return err;
+}
+
+static int select_load(struct whywait_bpf *bpf, const struct ww_select *select)
+{
+	uint8_t one = 1;
+	int err = 0;
+	for (size_t i = 0; i < select->pids_len && !err; i++) {
+		uint32_t key = (uint32_t)select->pids[i];
+		err = bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_selected_pids), &key, &one, BPF_ANY);
+	}
+	for (size_t i = 0; i < select->comms_len && !err; i++) {
+		char key[WW_COMM] = "";
+		strncpy(key, select->comms[i], WW_COMM - 1);
+		err = bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_selected_comms), key, &one, BPF_ANY);
+	}
+	for (size_t i = 0; i < select->ports_len && !err; i++)
+		err = bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_selected_ports), &select->ports[i], &one, BPF_ANY);
+	for (size_t i = 0; i < select->cgroups_len && !err; i++)
+		err = bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_selected_cgroups), &select->cgroups[i], &one,
+					  BPF_ANY);
+	return err ? -errno : 0;
+}
+
+static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *o)
+{
+	uint32_t requests = o->max_requests ? o->max_requests : DEFAULT_REQUESTS;
+	uint32_t peers = o->max_peers ? o->max_peers : DEFAULT_PEERS;
+	uint32_t ring = o->account_ring ? o->account_ring : DEFAULT_ACCOUNT_RING;
+	if (requests > MOST_REQUESTS)
+		return -EINVAL;
+	bpf->rodata->ww_max_requests = requests;
+	bpf->rodata->ww_max_peers = peers;
+	bpf->rodata->ww_account_wakeup = ring / 4;
+	bpf->rodata->ww_segments_over_ns = o->segments_over_ns;
+	bpf->rodata->ww_segments_one_in = o->segments_one_in;
+	bpf->rodata->ww_select_any =
+		!(o->select.pids_len || o->select.comms_len || o->select.ports_len || o->select.cgroups_len);
+	bpf->rodata->ww_select_by_pid = o->select.pids_len > 0;
+	bpf->rodata->ww_select_by_comm = o->select.comms_len > 0;
+	bpf->rodata->ww_select_by_port = o->select.ports_len > 0;
+	bpf->rodata->ww_select_by_cgroup = o->select.cgroups_len > 0;
+	int err = bpf_map__set_max_entries(bpf->maps.ww_requests, requests);
+	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_free_slots, requests);
+	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_list, peers);
+	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_index, peers);
+	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_accounts, ring);
+	return err ?: bpf_map__set_max_entries(bpf->maps.ww_details, o->detail_ring ?: DEFAULT_DETAIL_RING);
+}
+
+static int slots_fill(struct whywait_bpf *bpf)
+{
+	for (uint32_t slot = 0; slot < bpf->rodata->ww_max_requests; slot++) {
+		if (bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_free_slots), NULL, &slot, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static int rings_open(struct ww_observer *observer)
+{
+	struct whywait_bpf *bpf = observer->bpf;
+	int fd = bpf_map__fd(bpf->maps.ww_accounts);
+	observer->accounts = ring_buffer__new(fd, take_account, observer, NULL);
+	if (!observer->accounts)
+		return -errno;
+	observer->details = ring_buffer__new(bpf_map__fd(bpf->maps.ww_details), take_segments, observer, NULL);
+	if (!observer->details)
+		return -errno;
+	/* Edge-triggered: the reader sleeps until the ring is well filled or its time is up, not until the next record.
+	 */
+	observer->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (observer->epoll_fd < 0)
+		return -errno;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	return epoll_ctl(observer->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+int ww_observer__open(struct ww_observer **out, const struct ww_observer_options *options, char *message, size_t size)
+{
+	libbpf_print_fn_t print = libbpf_set_print(keep_warning);
+	last_warning[0] = '\0';
+	struct ww_observer *observer = calloc(1, sizeof(*observer));
+	int err = -ENOMEM;
+	if (!observer) {
+		snprintf(message, size, "out of memory");
+		goto out;
+	}
+	observer->epoll_fd = -1;
+	observer->cpus = libbpf_num_possible_cpus();
+	observer->percpu = calloc((size_t)observer->cpus, sizeof(*observer->percpu));
+	observer->bpf = whywait_bpf__open();
+	if (!observer->percpu || !observer->bpf) {
+		err = fail(observer->percpu ? -errno : -ENOMEM, message, size, "opening the BPF programs");
+		goto out;
+	}
+	err = sizes_set(observer->bpf, options);
+	if (err) {
+		fail(err, message, size, "sizing the maps");
+		goto out;
+	}
+	err = whywait_bpf__load(observer->bpf);
+	if (err) {
+		fail(err, message, size, "loading the BPF programs");
+		goto out;
+	}
+	err = slots_fill(observer->bpf);
+	err = err ?: select_load(observer->bpf, &options->select);
+	err = err ?: rings_open(observer);
+	if (err) {
+		fail(err, message, size, "setting up the maps");
+		goto out;
+	}
+	observer->listening = mmap(NULL, WW_LISTENERS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+				   bpf_map__fd(observer->bpf->maps.ww_listening), 0);
+	if (observer->listening == MAP_FAILED) {
+		observer->listening = NULL;
+		err = fail(-errno, message, size, "mapping the table of listening ports");
+		goto out;
+	}
+	err = whywait_bpf__attach(observer->bpf);
+	if (err) {
+		fail(err, message, size, "attaching the BPF programs");
+		goto out;
+	}
+	/* From here on new listeners are seen; now those that were there before. */
+	ww_listeners__scan(observer->listening);
+	*out = observer;
+	observer = NULL;
+out:
+	ww_observer__close(observer);
+	libbpf_set_print(print);
+	return err;
+}
+
+int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, int timeout_ms)
+{
+	struct epoll_event event;
+	if (epoll_wait(observer->epoll_fd, &event, 1, timeout_ms) < 0)
+		return -errno;
+	observer->ingest = ingest;
+	observer->ingest_error = 0;
+	int n = ring_buffer__consume(observer->details);
+	if (n >= 0)
+		n = ring_buffer__consume(observer->accounts);
+	observer->ingest = NULL;
+	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int run(struct bpf_program *program, void *args, size_t size)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = (uint32_t)size);
+	return bpf_prog_test_run_opts(bpf_program__fd(program), &opts) ? -errno : 0;
+}
+
+int ww_observer__sweep(struct ww_observer *observer)
+{
+	struct whywait_bpf *bpf = observer->bpf;
+	struct ww_sweep_find find = {.older_than = monotonic_ns() - ORPHAN_NS};
+	struct ww_sweep_list list;
+	uint32_t zero = 0;
+	int err = run(bpf->progs.ww_sweep_find, &find, sizeof(find));
+	if (err)
+		return err;
+	if (bpf_map_lookup_elem(bpf_map__fd(bpf->maps.ww_sweeps), &zero, &list))
+		return -errno;
+	for (uint32_t i = 0; i < list.len && i < WW_SWEEP_MAX; i++) {
+		const struct ww_sweep_orphan *o = &list.found[i];
+		bool dead = kill((pid_t)o->tgid, 0) && errno == ESRCH;
+		struct ww_sweep_end end = {.id = o->id, .slot = o->slot};
+		if (dead || o->unix_until_close)
+			err = run(bpf->progs.ww_sweep_end, &end, sizeof(end));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNTER_COUNT])
+{
+	uint64_t sums[WW_COUNTER_COUNT] = {0};
+	int fd = bpf_map__fd(observer->bpf->maps.ww_counters);
+	for (uint32_t i = 0; i < WW_COUNTER_COUNT; i++) {
+		if (bpf_map_lookup_elem(fd, &i, observer->percpu))
+			return -errno;
+		for (int cpu = 0; cpu < observer->cpus; cpu++)
+			sums[i] += observer->percpu[cpu];
+	}
+	memcpy(counts, sums, sizeof(sums));
+	return 0;
+}
+
+int ww_observer__unreadable(struct ww_observer *observer,
+			    void (*each)(void *ctx, uint16_t port, enum ww_unreadable what, uint64_t connections),
+			    void *ctx)
+{
+	struct {
+		uint16_t port;
+		uint16_t what;
+	} key, *previous = NULL;
+	uint64_t count;
+	int fd = bpf_map__fd(observer->bpf->maps.ww_unreadable);
+	while (!bpf_map_get_next_key(fd, previous, &key)) {
+		if (!bpf_map_lookup_elem(fd, &key, &count))
+			each(ctx, key.port, key.what, count);
+		previous = &key;
+	}
+	return 0;
+}
+
+int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_peer *peer)
+{
+	struct ww_peer found;
+	if (!index || bpf_map_lookup_elem(bpf_map__fd(observer->bpf->maps.ww_peer_list), &index, &found))
+		return -ENOENT;
+	*peer = found;
+	return 0;
+}
+
+void ww_observer__close(struct ww_observer *observer)
+{
+	if (!observer)
+		return;
+	if (observer->listening)
+		munmap(observer->listening, WW_LISTENERS_SIZE);
+	ring_buffer__free(observer->accounts);
+	ring_buffer__free(observer->details);
+	if (observer->epoll_fd >= 0)
+		close(observer->epoll_fd);
+	whywait_bpf__destroy(observer->bpf);
+	free(observer->percpu);
+	free(observer);
+}
