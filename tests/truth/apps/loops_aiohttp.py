@@ -5,7 +5,8 @@
 GET /work/ID?do=STEP,STEP.. runs the steps one after the other: cpu:MS, pg:MS, pgunix:MS (pg_sleep), http:MS (an upstream's
 delay), redis (TIME), sleep:MS, fsync. GET /truth answers with what was recorded: see Slices, and `waits`: per request a list
 of [kind, start, ready, end], where `ready` is when the peer or the timer was done by its own clock.
-Environment: POSTGRES_HOSTS (TCP, unix), POSTGRES_PORT, REDIS_PORT, UPSTREAM_PORT, CONNECTIONS.
+Environment: POSTGRES_HOSTS (TCP, unix), POSTGRES_PORT, REDIS_PORT, UPSTREAM_PORT, CONNECTIONS (to each of the former), REALTIME
+(CLOCK_REALTIME - CLOCK_MONOTONIC, ns).
 """
 import asyncio
 import os
@@ -19,7 +20,7 @@ from aiohttp import web
 
 from loops_slices import Slices, request, run_delay
 
-REALTIME = time.time_ns() - time.monotonic_ns()
+REALTIME = int(os.environ["REALTIME"])
 
 
 class Work:

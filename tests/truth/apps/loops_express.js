@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// The server of loops_aiohttp.py on Node with express and pg, without redis. Run it with --single-threaded.
+"use strict";
+const { Slices, cpu, now, request, runDelay } = require("./loops_slices.js");
+const crypto = require("crypto");
+const express = require("express");
+const fs = require("fs");
+const http = require("http");
+const { Client } = require("pg");
+
+const slices = new Slices();
+const waits = {};
+const free = { pg: [], pgunix: [] };
+const agent = new http.Agent({ keepAlive: true });
+const file = fs.openSync("scratch", "w");
+
+function wait(...what) {
+	const name = request.getStore();
+	(waits[name] ||= []).push(what);
+}
+
+async function postgres(step, ms) {
+	const client = free[step].pop();
+	const start = now();
+	const { rows } = await client.query({
+		name: "sleep",
+		text: "SELECT pg_sleep($1), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS done",
+		values: [ms / 1000],
+	});
+	wait("db", start, Number(BigInt(rows[0].done) * 1000n - BigInt(process.env.REALTIME)), now());
+	free[step].push(client);
+}
+
+const steps = {
+	cpu(ms) {
+		const end = cpu() + ms * 1e6;
+		while (cpu() < end);
+	},
+	fsync() {
+		fs.writeSync(file, crypto.randomBytes(4096), 0, 4096, 0);
+		const start = now(), cpuStart = cpu(), delayStart = runDelay();
+		fs.fsyncSync(file);
+		const delay = runDelay() - delayStart, cpuUsed = cpu() - cpuStart, end = now();
+		const ready = Math.max(end - cpuUsed - delay, start);
+		slices.slept(ready - start);
+		wait("disk", start, ready, end);
+	},
+	async sleep(ms) {
+		const start = now();
+		await new Promise((resolve) => setTimeout(resolve, ms));
+		// Node counts from the millisecond that has begun.
+		wait("sleep", start, (Math.floor(start / 1e6) + ms) * 1e6, now());
+	},
+	pg: (ms) => postgres("pg", ms),
+	pgunix: (ms) => postgres("pgunix", ms),
+	async http(ms) {
+		const start = now();
+		const response = await new Promise((resolve, reject) => {
+			http.get({ host: "127.0.0.1", port: process.env.UPSTREAM_PORT, path: `/delay/${ms}/2`, agent }, resolve).on("error", reject);
+		});
+		wait("net", start, start + Number(response.headers["x-delay-ns"]), now());
+		for await (const _ of response);
+	},
+};
+
+async function work(req, res) {
+	for (const step of req.query.do.split(",")) {
+		const [name, ms] = step.split(":");
+		await steps[name](Number(ms || 0));
+	}
+	res.type("text").send("done");
+	slices.end();
+}
+
+async function main() {
+	const hosts = process.env.POSTGRES_HOSTS.split(",");
+	for (const [index, step] of ["pg", "pgunix"].entries()) {
+		for (let i = 0; i < Number(process.env.CONNECTIONS); i++) {
+			const client = new Client({ host: hosts[index], port: process.env.POSTGRES_PORT, user: "postgres", database: "test" });
+			await client.connect();
+			free[step].push(client);
+		}
+	}
+	const app = express();
+	app.get("/work/:id", (req, res, next) => slices.begin(req.params.id, () => work(req, res).catch(next)));
+	app.get("/truth", (req, res) => {
+		const { idle, responded } = slices;
+		res.json({ slices: slices.slices, idle, responded, waits });
+	});
+	app.listen(process.env.PORT, "127.0.0.1");
+}
+
+main();

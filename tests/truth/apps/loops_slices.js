@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// What Node's event loop did when, and for which request, told by Node itself; loops_accounts.py says in what form.
+//
+// A slice is one callback of the loop, or one continuation of a promise, with the process's CPU time (run node with
+// --single-threaded: then that is the loop's) and its request: the one whose asynchronous context it runs in, for what comes from
+// a connection to a peer whoever wrote to it last, for what comes from a client the request whose handler it calls.
+"use strict";
+const { AsyncLocalStorage, createHook, executionAsyncResource } = require("async_hooks");
+const fs = require("fs");
+const net = require("net");
+const { performance } = require("perf_hooks");
+
+const request = new AsyncLocalStorage();
+const schedstat = fs.openSync("/proc/thread-self/schedstat");
+const buffer = Buffer.alloc(64);
+
+const now = () => Number(process.hrtime.bigint()); // CLOCK_MONOTONIC
+
+function cpu() {
+	const { user, system } = process.cpuUsage();
+	return (user + system) * 1000;
+}
+
+// Nanoseconds that the main thread has been runnable without a CPU.
+function runDelay() {
+	return Number(buffer.toString("latin1", 0, fs.readSync(schedstat, buffer, 0, 64, 0)).split(" ")[1]);
+}
+
+class Slices {
+	slices = [];
+	idle = [];
+	responded = {};
+	#depth = 0;
+	#slice;
+	#began; // the request whose handler the current slice has called
+	#socketOf = Symbol("socket");
+	#writer = Symbol("writer");
+	#idleMs = 0;
+	#delay = runDelay(); // when last looked at
+	#blocked = 0; // of the current slice, in system calls
+	#delayInSlices = 0; // since then
+
+	constructor() {
+		this.#noteWriters();
+		createHook({ before: () => this.#before(), after: () => this.#after() }).enable();
+	}
+
+	// Calls handler() as the handler of the request of that name.
+	begin(name, handler) {
+		this.#began = name;
+		request.run(name, handler);
+	}
+
+	// The response's last byte has just been handed to the kernel.
+	end() {
+		this.responded[request.getStore()] = [now(), cpu()];
+	}
+
+	// The current slice has slept in the kernel.
+	slept(ns) {
+		this.#blocked += ns;
+	}
+
+	#noteWriters() {
+		const slices = this;
+		const { write } = net.Socket.prototype;
+		net.Socket.prototype.write = function (...args) {
+			this[slices.#writer] = request.getStore();
+			if (this._handle) this._handle[slices.#socketOf] = this;
+			return write.apply(this, args);
+		};
+	}
+
+	#before() {
+		if (this.#depth++ > 0) return;
+		const start = now(), cpuStart = cpu();
+		const { idle } = performance.eventLoopUtilization();
+		if (idle > this.#idleMs) {
+			const delay = runDelay();
+			const ns = Math.round((idle - this.#idleMs) * 1e6);
+			const woken = Math.min(Math.max(delay - this.#delay - this.#delayInSlices, 0), ns);
+			this.idle.push([start - ns, start, cpuStart, woken]);
+			this.#idleMs = idle;
+			this.#delay = delay;
+			this.#delayInSlices = 0;
+		}
+		const resource = executionAsyncResource();
+		const socket = resource[this.#socketOf];
+		this.#slice = [start, 0, cpuStart, 0, socket && !socket.server ? socket[this.#writer] : request.getStore()];
+		this.#began = undefined;
+		this.#blocked = 0;
+	}
+
+	#after() {
+		if (--this.#depth > 0) return;
+		const slice = this.#slice;
+		slice[1] = now();
+		slice[3] = cpu();
+		slice[4] = this.#began || slice[4] || null;
+		this.#delayInSlices += Math.max(slice[1] - slice[0] - (slice[3] - slice[2]) - this.#blocked, 0);
+		this.slices.push(slice);
+	}
+}
+
+module.exports = { Slices, cpu, now, request, runDelay };
