@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Aggregates as bytes, as the recording keeps them. docs/schema.md describes the format. */
+#ifndef WHYWAIT_CODEC_H
+#define WHYWAIT_CODEC_H
+
+#include "model/slice.h"
+#include "util/bytes.h"
+
+/* Appends a histogram. */
+void ww_codec__put_histogram(struct ww_bytes *bytes, const struct ww_histogram *histogram);
+
+/*
+ * Adds a histogram that was read to `histogram`, and its sums over all buckets to kinds_ns and *requests. The reader
+ * must end with it. -EBADMSG when it is not one, -ENOMEM; both may leave a part added.
+ */
+int ww_codec__read_histogram(const void *data, size_t len, struct ww_histogram *histogram,
+			     uint64_t kinds_ns[WW_KIND_COUNT], uint64_t *requests);
+
+/* Appends every endpoint of a slice. */
+void ww_codec__put_slice(struct ww_bytes *bytes, const struct ww_slice *slice);
+
+/*
+ * Adds every endpoint for which `wanted` says so to `slice`. Endpoint ids from `endpoints` on and names from `names` on
+ * are not known. -EBADMSG when it is not a slice, -ENOMEM; both may leave a part added.
+ */
+int ww_codec__read_slice(const void *data, size_t len, uint32_t endpoints, uint32_t names,
+			 bool (*wanted)(const void *ctx, uint32_t endpoint), const void *ctx, struct ww_slice *slice);
+
+#endif

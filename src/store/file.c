@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "store/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/schema.h"
+
+/* The SQLite database header; https://www.sqlite.org/fileformat.html, 1.3. */
+#define HEADER_SIZE	   100
+#define HEADER_PAGE_SIZE   16
+#define HEADER_PAGES	   28
+#define HEADER_USER	   60
+#define HEADER_APPLICATION 68
+
+static const char magic[16] = "SQLite format 3";
+
+static int fail(int err, char *message, size_t size, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static int fail(int err, char *message, size_t size, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, size, format, arguments);
+	va_end(arguments);
+	return err;
+}
+
+static uint32_t big_endian(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static bool is_recording(const uint8_t *header, ssize_t len)
+{
+	return len == HEADER_SIZE && !memcmp(header, magic, sizeof(magic)) &&
+	       big_endian(header + HEADER_APPLICATION) == WW_SCHEMA_APPLICATION;
+}
+
+static int join(char *out, const char *path, const char *suffix)
+{
+	return snprintf(out, PATH_MAX, "%s%s", path, suffix) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Moves the recording with its write-ahead log (there is one when its writer was killed), or deletes both. */
+static int clear_away(const char *path, bool delete)
+{
+	/* The log first: SQLite would play one that is left behind into the new recording. */
+	static const char *const parts[] = {"-wal", "-shm", ""};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		char old[PATH_MAX], new[PATH_MAX], suffix[16];
+
+		snprintf(suffix, sizeof(suffix), ".old%s", parts[i]);
+		if (join(old, path, parts[i]) || join(new, path, suffix))
+			return -ENAMETOOLONG;
+		if (!delete)
+			unlink(new);
+		if ((delete ? unlink(old) : rename(old, new)) && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+int ww_store_file__claim(const char *path, bool replace, int *fd, char *message, size_t message_size)
+{
+	uint8_t header[HEADER_SIZE];
+	struct stat status;
+	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), err;
+
+	if (file < 0)
+		return fail(-errno, message, message_size, "can't write %s: %s", path, strerror(errno));
+	if (fstat(file, &status) || !S_ISREG(status.st_mode)) {
+		close(file);
+		return fail(-EEXIST, message, message_size, "can't write %s: not a regular file", path);
+	}
+	if (flock(file, LOCK_EX | LOCK_NB)) {
+		close(file);
+		return fail(-EBUSY, message, message_size,
+			    "%s is being written by another whywait; choose another file by -o", path);
+	}
+	if (!status.st_size) {
+		*fd = file;
+		return 0;
+	}
+	if (!is_recording(header, pread(file, header, sizeof(header), 0))) {
+		close(file);
+		return fail(-EEXIST, message, message_size,
+			    "%s exists and is not a recording; choose another file by -o or remove it", path);
+	}
+	err = clear_away(path, replace);
+	close(file);
+	if (err)
+		return fail(err, message, message_size, "can't move %s to %s.old: %s", path, path, strerror(-err));
+	file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (file < 0)
+		return fail(-errno, message, message_size, "can't write %s: %s", path, strerror(errno));
+	if (flock(file, LOCK_EX | LOCK_NB)) {
+		close(file);
+		return fail(-EBUSY, message, message_size,
+			    "%s is being written by another whywait; choose another file by -o", path);
+	}
+	*fd = file;
+	return 0;
+}
+
+int ww_store_file__check(const char *path, char *message, size_t message_size)
+{
+	uint8_t header[HEADER_SIZE];
+	char log[PATH_MAX];
+	struct stat status;
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (file < 0 && errno == ENOENT)
+		return fail(-ENOENT, message, message_size, "%s: no such file; `whywait record -o FILE` makes one",
+			    path);
+	if (file < 0)
+		return fail(-errno, message, message_size, "can't read %s: %s", path, strerror(errno));
+	if (fstat(file, &status) || !S_ISREG(status.st_mode)) {
+		close(file);
+		return fail(-EINVAL, message, message_size, "%s is not a recording: not a regular file", path);
+	}
+
+	ssize_t len = pread(file, header, sizeof(header), 0);
+
+	close(file);
+	if (len > 0 && len < HEADER_SIZE &&
+	    !memcmp(header, magic, (size_t)len < sizeof(magic) ? (size_t)len : sizeof(magic)))
+		return fail(-EBADMSG, message, message_size, "%s is truncated: only %zd bytes are left of it", path,
+			    len);
+	if (!is_recording(header, len))
+		return fail(-EINVAL, message, message_size, "%s is not a recording of whywait", path);
+
+	uint32_t version = big_endian(header + HEADER_USER), pages = big_endian(header + HEADER_PAGES);
+	uint64_t page_size = (uint64_t)header[HEADER_PAGE_SIZE] << 8 | header[HEADER_PAGE_SIZE + 1];
+
+	if (version > WW_SCHEMA_VERSION)
+		return fail(-EPROTONOSUPPORT, message, message_size,
+			    "%s was written by a newer whywait (schema %u, this one reads up to %u); use that version",
+			    path, version, WW_SCHEMA_VERSION);
+	if (page_size == 1)
+		page_size = 65536;
+	/* With a write-ahead log the file may be shorter than its header says until the log is written back. */
+	if ((uint64_t)status.st_size < pages * page_size && (join(log, path, "-wal") || access(log, F_OK)))
+		return fail(-EBADMSG, message, message_size,
+			    "%s is truncated: it has %lld of %llu bytes; copy it again from where it was recorded",
+			    path, (long long)status.st_size, (unsigned long long)(pages * page_size));
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The file of a recording: what lies there, and whose it is. */
+#ifndef WHYWAIT_STORE_FILE_H
+#define WHYWAIT_STORE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Claims `path` for a new recording: afterwards an empty file is there, and *fd holds a lock on it (flock) that other
+ * writers respect. An existing recording is renamed to PATH.old, with its write-ahead log, or deleted if `replace`.
+ * Keep *fd open until SQLite has closed the file: closing any descriptor of a file drops the locks that SQLite has on
+ * it. On failure returns a negative errno and writes one line to `message`: -EBUSY when another process writes it,
+ * -EEXIST when it is something else than a recording.
+ */
+int ww_store_file__claim(const char *path, bool replace, int *fd, char *message, size_t message_size);
+
+/*
+ * Checks by its first bytes and its size that a file is a recording of a version that this one can read: 0, or as
+ * ww_recording__open() with its message.
+ */
+int ww_store_file__check(const char *path, char *message, size_t message_size);
+
+#endif

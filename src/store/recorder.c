@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "store/recorder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "model/keep.h"
+#include "store/file.h"
+#include "store/rows.h"
+#include "store/schema.h"
+#include "util/hash.h"
+
+/*
+ * Requests kept for each reason in an interval, over all endpoints: with many endpoints each keeps fewer, at least
+ * one, so that what they cost stays bounded.
+ */
+#define KEEP_BUDGET 1000
+
+/* Buckets that an interval may have in memory (104 bytes each) before it is written in several parts. */
+#define BUCKETS_MAX 160000
+
+#define BUSY_TIMEOUT_MS 2000
+
+/*
+ * Small enough to stay within the memory that whywait promises: 2 MiB of pages, and a log that is written back when it
+ * is 4 MiB long.
+ */
+static const char pragmas[] =
+	"PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoint = 1024; PRAGMA synchronous = NORMAL;"
+	"PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY;";
+
+/* How many rows of the catalog are in the file. */
+struct written {
+	uint32_t services, endpoints, names;
+};
+
+struct ww_recorder {
+	sqlite3 *db;
+	struct ww_rows rows;
+	int fd; /* holds the lock on the file */
+	char *path;
+	bool keep_all;
+	uint32_t keep;
+
+	bool in_transaction;
+	int failed; /* the first SQLite failure since the last commit */
+	struct written written;
+
+	int64_t interval;	   /* of `current` */
+	struct ww_slice current;   /* all requests of the interval */
+	struct ww_slice unwritten; /* of these, what commits failed to write */
+	bool journal_only;	   /* memory ran out: `current` is not whole, the journal is */
+	uint64_t lost;
+
+	struct ww_keep *keeps; /* by endpoint */
+	uint32_t keeps_len;
+	uint32_t keeps_used; /* endpoints that had requests in the interval */
+	int64_t next_id;
+	uint64_t random;
+	uint64_t not_kept;  /* requests that should have been kept, but could not be written */
+	uint64_t kept_open; /* kept since the last commit */
+
+	char message[256];
+};
+
+static int errno_of(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return -EACCES;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+static void describe(struct ww_recorder *recorder, int rc)
+{
+	if ((rc & 0xff) == SQLITE_FULL)
+		snprintf(recorder->message, sizeof(recorder->message), "%s: no space left on its disk", recorder->path);
+	else
+		snprintf(recorder->message, sizeof(recorder->message), "%s: can't be written: %s", recorder->path,
+			 sqlite3_errstr(rc));
+}
+
+static int fill_new_file(struct ww_recorder *recorder)
+{
+	struct utsname host;
+	char settings[256];
+	int rc;
+
+	/* The log comes after the tables: so the file says what it is from its first byte on, with or without its log.
+	 */
+	snprintf(settings, sizeof(settings), "PRAGMA application_id = %d; PRAGMA user_version = %d; BEGIN;",
+		 WW_SCHEMA_APPLICATION, WW_SCHEMA_VERSION);
+	rc = sqlite3_exec(recorder->db, settings, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(recorder->db, ww_schema_create, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__prepare(&recorder->rows, recorder->db);
+	for (uint32_t kind = 0; rc == SQLITE_OK && kind < WW_KIND_COUNT; kind++)
+		rc = ww_rows__put_kind(&recorder->rows, kind);
+	uname(&host);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta(&recorder->rows, "whywait", WW_VERSION);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta(&recorder->rows, "host", host.nodename);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta(&recorder->rows, "kernel", host.release);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta_number(&recorder->rows, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta_number(&recorder->rows, "interval_ns", WW_SCHEMA_INTERVAL_NS);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta_number(&recorder->rows, "start_unix_ns", 0);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta_number(&recorder->rows, "end_unix_ns", 0);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__run(&recorder->rows, WW_STATEMENT_COMMIT);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(recorder->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(recorder->db, pragmas, NULL, NULL, NULL);
+	return rc;
+}
+
+static void destroy(struct ww_recorder *recorder)
+{
+	ww_rows__free(&recorder->rows);
+	sqlite3_close(recorder->db);
+	if (recorder->fd >= 0)
+		close(recorder->fd);
+	for (uint32_t i = 0; i < recorder->keeps_len; i++)
+		ww_keep__free(&recorder->keeps[i]);
+	free(recorder->keeps);
+	ww_slice__free(&recorder->current);
+	ww_slice__free(&recorder->unwritten);
+	free(recorder->path);
+	free(recorder);
+}
+
+int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_options *options, char *message,
+			size_t message_size)
+{
+	struct ww_recorder *new = calloc(1, sizeof(*new));
+	int rc, err;
+
+	if (!new)
+		return -ENOMEM;
+	new->fd = -1;
+	new->keep_all = options->keep_all;
+	new->keep = options->keep < WW_KEEP_MAX ? options->keep : WW_KEEP_MAX;
+	new->next_id = 1;
+	new->path = strdup(options->path);
+	if (!new->path) {
+		destroy(new);
+		return -ENOMEM;
+	}
+	if (getrandom(&new->random, sizeof(new->random), GRND_NONBLOCK) != sizeof(new->random))
+		new->random = (uintptr_t) new;
+	err = ww_store_file__claim(new->path, options->replace, &new->fd, message, message_size);
+	if (err) {
+		destroy(new);
+		return err;
+	}
+	rc = sqlite3_open_v2(new->path, &new->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
+		rc = fill_new_file(new);
+	}
+	if (rc != SQLITE_OK) {
+		describe(new, rc);
+		snprintf(message, message_size, "%s", new->message);
+		destroy(new);
+		return errno_of(rc);
+	}
+	*recorder = new;
+	return 0;
+}
+
+static uint64_t next_random(struct ww_recorder *recorder)
+{
+	recorder->random += 0x9e3779b97f4a7c15;
+	return ww_hash_mix(recorder->random);
+}
+
+/* Notes a failure; nothing more is written until the commit has rolled back. */
+static bool note(struct ww_recorder *recorder, int rc)
+{
+	if (rc != SQLITE_OK && !recorder->failed)
+		recorder->failed = rc;
+	return rc == SQLITE_OK;
+}
+
+static bool begin(struct ww_recorder *recorder)
+{
+	if (recorder->failed)
+		return false;
+	if (!recorder->in_transaction)
+		recorder->in_transaction = note(recorder, ww_rows__run(&recorder->rows, WW_STATEMENT_BEGIN));
+	return recorder->in_transaction;
+}
+
+/* Ends the transaction either way; the failure that it ended with, or SQLITE_OK. */
+static int end(struct ww_recorder *recorder)
+{
+	int rc;
+
+	if (recorder->in_transaction && !recorder->failed)
+		note(recorder, ww_rows__run(&recorder->rows, WW_STATEMENT_COMMIT));
+	rc = recorder->failed;
+	if (rc) {
+		/* Some failures have rolled back already. */
+		if (!sqlite3_get_autocommit(recorder->db))
+			ww_rows__run(&recorder->rows, WW_STATEMENT_ROLLBACK);
+		recorder->not_kept += recorder->kept_open;
+	}
+	recorder->kept_open = 0;
+	recorder->in_transaction = false;
+	recorder->failed = 0;
+	return rc;
+}
+
+static struct ww_keep *keep_of(struct ww_recorder *recorder, uint32_t endpoint)
+{
+	if (endpoint >= recorder->keeps_len) {
+		uint32_t len = recorder->keeps_len ? recorder->keeps_len : 64;
+
+		while (len <= endpoint)
+			len *= 2;
+
+		struct ww_keep *keeps = reallocarray(recorder->keeps, len, sizeof(*keeps));
+
+		if (!keeps)
+			return NULL;
+		memset(keeps + recorder->keeps_len, 0, (len - recorder->keeps_len) * sizeof(*keeps));
+		recorder->keeps = keeps;
+		recorder->keeps_len = len;
+	}
+	return &recorder->keeps[endpoint];
+}
+
+bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_t wall_ns, bool error)
+{
+	struct ww_keep *keep;
+	int64_t dropped[WW_KEEP_REASONS];
+	unsigned dropped_len;
+
+	if (recorder->keep_all)
+		return true;
+	if (!recorder->keep)
+		return false;
+	keep = keep_of(recorder, endpoint);
+	if (!keep)
+		return false;
+	if (!keep->seen[WW_KEEP_SAMPLE])
+		recorder->keeps_used++;
+
+	uint32_t most = KEEP_BUDGET / recorder->keeps_used;
+	const uint64_t random[WW_KEEP_REASONS] = {0, next_random(recorder), next_random(recorder)};
+
+	if (most > recorder->keep)
+		most = recorder->keep;
+	if (!most)
+		most = 1;
+	if (ww_keep__offer(keep, most, wall_ns, error, random, recorder->next_id, dropped, &dropped_len) <= 0)
+		return false;
+	for (unsigned i = 0; i < dropped_len; i++) {
+		if (begin(recorder))
+			note(recorder, ww_rows__delete_request(&recorder->rows, dropped[i]));
+	}
+	return true;
+}
+
+void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const struct ww_request *request)
+{
+	recorder->kept_open++;
+	if (begin(recorder))
+		note(recorder, ww_rows__put_request(&recorder->rows, recorder->next_id, endpoint, request));
+	recorder->next_id++;
+}
+
+static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog *catalog, struct written *written)
+{
+	bool good = true;
+
+	for (; good && written->services < catalog->services_len; written->services++)
+		good = note(recorder, ww_rows__put_service(&recorder->rows, written->services,
+							   &catalog->services[written->services]));
+	for (; good && written->endpoints < catalog->endpoints_len; written->endpoints++)
+		good = note(recorder, ww_rows__put_endpoint(&recorder->rows, written->endpoints,
+							    &catalog->endpoints[written->endpoints]));
+	for (; good && written->names < ww_intern__len(catalog->names); written->names++)
+		good = note(recorder, ww_rows__put_name(&recorder->rows, written->names,
+							ww_intern__get(catalog->names, written->names)));
+	return good;
+}
+
+/*
+ * Replaces the journal of the interval by its rows and forgets it. When that fails, the journal stays and is as good;
+ * only what it does not hold is lost.
+ */
+static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *catalog)
+{
+	const struct ww_slice *current = &recorder->current;
+	struct written written = recorder->written;
+	bool good = !recorder->journal_only && begin(recorder) && write_catalog(recorder, catalog, &written);
+	int rc;
+
+	for (uint32_t i = 0; good && i < current->used_len; i++) {
+		uint32_t endpoint = current->used[i];
+
+		good = note(recorder, ww_rows__put_aggregate(&recorder->rows, recorder->interval, endpoint,
+							     current->by_endpoint[endpoint]));
+	}
+	if (good)
+		note(recorder, ww_rows__end_journal(&recorder->rows, recorder->interval));
+	rc = end(recorder);
+	if (rc)
+		recorder->lost += recorder->unwritten.requests;
+	else
+		recorder->written = written;
+	ww_slice__clear(&recorder->current);
+	ww_slice__clear(&recorder->unwritten);
+	recorder->journal_only = false;
+	return rc;
+}
+
+static int write_commit(struct ww_recorder *recorder, const struct ww_commit *commit, const struct ww_slice *slice)
+{
+	struct written written = recorder->written;
+	struct ww_rows *rows = &recorder->rows;
+	bool good = begin(recorder) && write_catalog(recorder, commit->catalog, &written);
+	int rc;
+
+	if (good && slice->used_len)
+		good = note(recorder, ww_rows__put_journal(rows, commit->interval, slice));
+	for (size_t i = 0; good && i < commit->usage_len; i++)
+		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &commit->usage[i]));
+	for (size_t i = 0; good && i < commit->losses_len; i++)
+		good = !commit->losses[i].count ||
+		       note(recorder, ww_rows__put_loss(rows, commit->losses[i].cause, commit->losses[i].count,
+							commit->losses[i].loses));
+	if (good && recorder->lost)
+		good = note(recorder, ww_rows__put_loss(rows, "recording_not_written", recorder->lost, true));
+	if (good && recorder->not_kept)
+		good = note(recorder,
+			    ww_rows__put_loss(rows, "requests_not_kept", recorder->not_kept, recorder->keep_all));
+	for (size_t i = 0; good && i < commit->unreadable_len; i++)
+		good = note(recorder, ww_rows__put_unreadable(rows, &commit->unreadable[i]));
+	if (good)
+		good = note(recorder, ww_rows__put_meta_number(rows, "start_unix_ns", commit->start_unix_ns));
+	if (good)
+		note(recorder, ww_rows__put_meta_number(rows, "end_unix_ns", commit->end_unix_ns));
+	rc = end(recorder);
+	if (!rc)
+		recorder->written = written;
+	return rc;
+}
+
+int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *commit)
+{
+	const struct ww_slice *slice = commit->slice;
+	bool new_interval = commit->interval != recorder->interval;
+	int rc = SQLITE_OK, commit_rc;
+
+	if (recorder->current.used_len && (new_interval || recorder->current.buckets > BUCKETS_MAX))
+		rc = end_interval(recorder, commit->catalog);
+	if (new_interval) {
+		for (uint32_t i = 0; i < recorder->keeps_len; i++)
+			ww_keep__clear(&recorder->keeps[i]);
+		recorder->keeps_used = 0;
+		recorder->interval = commit->interval;
+	}
+	if (ww_slice__merge(&recorder->current, slice)) {
+		recorder->journal_only = true;
+		rc = SQLITE_NOMEM;
+	}
+	/* What an earlier commit could not write goes with this one. */
+	if (recorder->unwritten.used_len) {
+		if (ww_slice__merge(&recorder->unwritten, slice))
+			rc = SQLITE_NOMEM;
+		slice = &recorder->unwritten;
+	}
+	commit_rc = write_commit(recorder, commit, slice);
+	if (!commit_rc)
+		ww_slice__clear(&recorder->unwritten);
+	else if (slice != &recorder->unwritten && ww_slice__merge(&recorder->unwritten, slice))
+		commit_rc = SQLITE_NOMEM;
+	if (commit->last && recorder->current.used_len)
+		rc = end_interval(recorder, commit->catalog);
+	if (rc == SQLITE_OK)
+		rc = commit_rc;
+	recorder->message[0] = '\0';
+	if (rc != SQLITE_OK)
+		describe(recorder, rc);
+	return errno_of(rc);
+}
+
+uint64_t ww_recorder__lost(const struct ww_recorder *recorder)
+{
+	return recorder->lost;
+}
+
+const char *ww_recorder__message(const struct ww_recorder *recorder)
+{
+	return recorder->message;
+}
+
+int ww_recorder__close(struct ww_recorder *recorder)
+{
+	int rc, err;
+
+	if (!recorder)
+		return 0;
+	rc = end(recorder);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_wal_checkpoint_v2(recorder->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	ww_rows__free(&recorder->rows);
+	/* A reader that is at work keeps the log; the last one to close the file removes it. */
+	if (rc == SQLITE_OK)
+		sqlite3_exec(recorder->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+	if (rc == SQLITE_BUSY)
+		rc = SQLITE_OK;
+	err = rc != SQLITE_OK ? errno_of(rc) : recorder->lost ? -EIO : 0;
+	destroy(recorder);
+	return err;
+}

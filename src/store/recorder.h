@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Writing a recording: one writer a file. What is handed over is committed about once a second, so that whatever
+ * happens to the process, all but the last second can be read. docs/schema.md describes the file.
+ */
+#ifndef WHYWAIT_RECORDER_H
+#define WHYWAIT_RECORDER_H
+
+#include <stdbool.h>
+
+#include "model/catalog.h"
+#include "model/report.h"
+#include "model/request.h"
+#include "model/slice.h"
+
+struct ww_recorder;
+
+#define WW_KEEP_DEFAULT 10 /* requests kept per endpoint and interval, for each reason */
+
+struct ww_recorder_options {
+	const char *path;
+	bool replace; /* delete an existing recording first, instead of renaming it to PATH.old */
+	bool keep_all;
+	unsigned keep; /* most requests kept whole per endpoint, interval and reason; 0: none */
+};
+
+/*
+ * Makes a new recording. An existing one is renamed to PATH.old, replacing that; a file that is no recording, or one
+ * that is being written, is left alone and an error. On failure returns a negative errno and writes one line without a
+ * newline to `message`. The recorder is the caller's, to be closed with ww_recorder__close().
+ */
+int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_options *options, char *message,
+			size_t message_size);
+
+/* Whether a request of that endpoint is to be kept whole; if so, it has to be handed to ww_recorder__keep() next. */
+bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_t wall_ns, bool error);
+
+/* Keeps a request; it is only read during the call. A failure is counted and returned by the next commit. */
+void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const struct ww_request *request);
+
+/* Memory, CPU and size of a service in the interval, as of now. */
+struct ww_service_usage {
+	uint32_t service; /* id in the catalog */
+	uint64_t processes, threads;
+	uint64_t rss_bytes;	 /* mean over the interval */
+	uint64_t rss_peak_bytes; /* in the interval */
+	uint64_t cpu_ns;	 /* in the interval */
+};
+
+/* What came since the last commit. */
+struct ww_commit {
+	const struct ww_catalog *catalog; /* entries are only ever added to it */
+	const struct ww_slice *slice;	  /* requests since the last commit */
+	int64_t interval;		  /* Unix ns: start of the interval that they are counted in; never goes back */
+	int64_t start_unix_ns, end_unix_ns; /* observed so far */
+	const struct ww_service_usage *usage;
+	size_t usage_len;
+	const struct ww_loss *losses; /* sums since the start */
+	size_t losses_len;
+	const struct ww_unreadable_port *unreadable; /* the same */
+	size_t unreadable_len;
+	bool last; /* nothing comes after it: the interval ends here */
+};
+
+/*
+ * Commits. On failure (-ENOSPC, -EIO, ..) nothing of what was committed before is harmed; the recorder goes on with
+ * what it could not write, and when the interval ends without success counts it as lost: see ww_recorder__lost().
+ */
+int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *commit);
+
+/* Requests that are missing from the recording because it could not be written. */
+uint64_t ww_recorder__lost(const struct ww_recorder *recorder);
+
+/* One line, without a newline, on why the last commit failed; "" when it did not. */
+const char *ww_recorder__message(const struct ww_recorder *recorder);
+
+/*
+ * Brings everything that was committed into one plain file and closes it. NULL-safe. A negative errno when something is
+ * missing from the file, or when it could not be completed (it can be read all the same).
+ */
+int ww_recorder__close(struct ww_recorder *recorder);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "store/recording.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/file.h"
+#include "store/read.h"
+#include "store/schema.h"
+
+#define BUSY_TIMEOUT_MS 5000
+
+int ww_recording__fail(struct ww_recording *recording, int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_ERROR: /* a table or column that has to be there is not */
+		snprintf(recording->message, sizeof(recording->message),
+			 "%s is truncated or corrupt; copy it again from where it was recorded, or record anew",
+			 recording->path);
+		return -EBADMSG;
+	case SQLITE_NOMEM:
+		snprintf(recording->message, sizeof(recording->message), "%s: out of memory", recording->path);
+		return -ENOMEM;
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		snprintf(recording->message, sizeof(recording->message),
+			 "can't read %s: its log (%s-wal) needs a directory that can be written; copy both to one",
+			 recording->path, recording->path);
+		return -EACCES;
+	default:
+		snprintf(recording->message, sizeof(recording->message), "can't read %s: %s", recording->path,
+			 sqlite3_errstr(rc));
+		return -EIO;
+	}
+}
+
+const char *ww_recording__message(const struct ww_recording *recording)
+{
+	return recording->message;
+}
+
+void ww_recording__close(struct ww_recording *recording)
+{
+	if (!recording)
+		return;
+	sqlite3_close_v2(recording->db);
+	free(recording->path);
+	free(recording->host);
+	free(recording->kernel);
+	free(recording);
+}
+
+/* The value of a key in `meta`, as text or as a number; the other may be NULL. */
+static int read_meta(struct ww_recording *recording, const char *key, char **text, int64_t *number)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(recording->db, "SELECT value FROM meta WHERE key = ?", -1, &statement, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		rc = SQLITE_OK;
+		if (number)
+			*number = sqlite3_column_int64(statement, 0);
+		if (text) {
+			const char *value = (const char *)sqlite3_column_text(statement, 0);
+
+			*text = value ? strdup(value) : NULL;
+			rc = *text ? SQLITE_OK : SQLITE_NOMEM;
+		}
+	} else if (rc == SQLITE_DONE) {
+		rc = SQLITE_CORRUPT;
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
+int ww_recording__refresh(struct ww_recording *recording)
+{
+	int rc = read_meta(recording, "start_unix_ns", NULL, &recording->start_unix_ns);
+
+	if (rc == SQLITE_OK)
+		rc = read_meta(recording, "end_unix_ns", NULL, &recording->end_unix_ns);
+	return rc;
+}
+
+static int read_facts(struct ww_recording *recording)
+{
+	int64_t cpus = 0;
+	int rc = read_meta(recording, "host", &recording->host, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = read_meta(recording, "kernel", &recording->kernel, NULL);
+	if (rc == SQLITE_OK)
+		rc = read_meta(recording, "cpus", NULL, &cpus);
+	if (rc == SQLITE_OK)
+		rc = read_meta(recording, "interval_ns", NULL, &recording->interval_ns);
+	if (rc == SQLITE_OK)
+		rc = ww_recording__refresh(recording);
+	if (rc == SQLITE_OK && recording->interval_ns <= 0)
+		rc = SQLITE_CORRUPT;
+	recording->cpus = (unsigned)cpus;
+	return rc;
+}
+
+/* In a directory that can't be written a file without a log can be read only as one that nobody changes. */
+static int open_unchanging(struct ww_recording *recording)
+{
+	char *uri = sqlite3_mprintf("file:%s?immutable=1", recording->path);
+	char *log = sqlite3_mprintf("%s-wal", recording->path);
+	FILE *file = log ? fopen(log, "re") : NULL;
+	int rc = SQLITE_CANTOPEN;
+
+	if (uri && !file && !strpbrk(recording->path, "?#%")) {
+		sqlite3_close(recording->db);
+		recording->db = NULL;
+		rc = sqlite3_open_v2(uri, &recording->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+		if (rc == SQLITE_OK)
+			rc = read_facts(recording);
+	}
+	if (file)
+		fclose(file);
+	sqlite3_free(log);
+	sqlite3_free(uri);
+	return rc;
+}
+
+int ww_recording__open(struct ww_recording **recording, const char *path, char *message, size_t message_size)
+{
+	struct ww_recording *new;
+	int err = ww_store_file__check(path, message, message_size), rc;
+
+	if (err)
+		return err;
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	new->path = strdup(path);
+	if (!new->path) {
+		free(new);
+		return -ENOMEM;
+	}
+	rc = sqlite3_open_v2(path, &new->db, SQLITE_OPEN_READONLY, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
+		rc = read_facts(new);
+		if (rc == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY)
+			rc = open_unchanging(new);
+	}
+	if (rc != SQLITE_OK) {
+		err = ww_recording__fail(new, rc);
+		snprintf(message, message_size, "%s", new->message);
+		ww_recording__close(new);
+		return err;
+	}
+	*recording = new;
+	return 0;
+}
+
+int64_t ww_recording__interval_ns(const struct ww_recording *recording)
+{
+	return recording->interval_ns;
+}
+
+void ww_recording__window(const struct ww_recording *recording, int64_t *start_unix_ns, int64_t *end_unix_ns)
+{
+	*start_unix_ns = recording->start_unix_ns;
+	*end_unix_ns = recording->end_unix_ns;
+}
+
+static const char *text_at(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	return text ? text : "";
+}
+
+/* Goes through the rows of a query; `add` returns an SQLite result code. */
+static int each_row(struct ww_recording *recording, const char *query, int (*add)(struct ww_catalog *, sqlite3_stmt *),
+		    struct ww_catalog *catalog)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(recording->db, query, -1, &statement, NULL);
+
+	while (rc == SQLITE_OK) {
+		rc = sqlite3_step(statement);
+		if (rc != SQLITE_ROW)
+			break;
+		rc = add(catalog, statement);
+	}
+	sqlite3_finalize(statement);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int add_service(struct ww_catalog *catalog, sqlite3_stmt *row)
+{
+	const struct ww_catalog_service service = {
+		.name = text_at(row, 1),
+		.container = text_at(row, 2),
+		.cgroup = text_at(row, 3),
+	};
+
+	if (sqlite3_column_int64(row, 0) != catalog->services_len)
+		return SQLITE_CORRUPT;
+	return ww_catalog__add_service(catalog, &service) < 0 ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+static int add_endpoint(struct ww_catalog *catalog, sqlite3_stmt *row)
+{
+	int64_t service = sqlite3_column_int64(row, 1);
+	const struct ww_catalog_endpoint endpoint = {
+		.service = (uint32_t)service,
+		.protocol = text_at(row, 2),
+		.method = text_at(row, 3),
+		.route = text_at(row, 4),
+	};
+
+	if (sqlite3_column_int64(row, 0) != catalog->endpoints_len || service < 0 || service >= catalog->services_len)
+		return SQLITE_CORRUPT;
+	return ww_catalog__add_endpoint(catalog, &endpoint) < 0 ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+static int add_name(struct ww_catalog *catalog, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	const char *name = text_at(row, 1);
+	uint32_t added = ww_intern__add(catalog->names, name, strlen(name));
+
+	if (added == WW_INTERN_NONE)
+		return SQLITE_NOMEM;
+	return added == id ? SQLITE_OK : SQLITE_CORRUPT;
+}
+
+int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *catalog)
+{
+	struct ww_catalog read;
+	int rc;
+
+	if (ww_catalog__init(&read))
+		return SQLITE_NOMEM;
+	rc = each_row(recording, "SELECT id, name, container, cgroup FROM service ORDER BY id", add_service, &read);
+	if (rc == SQLITE_OK)
+		rc = each_row(recording, "SELECT id, service, protocol, method, route FROM endpoint ORDER BY id",
+			      add_endpoint, &read);
+	if (rc == SQLITE_OK)
+		rc = each_row(recording, "SELECT id, name FROM detail_name ORDER BY id", add_name, &read);
+	if (rc == SQLITE_OK)
+		*catalog = read;
+	else
+		ww_catalog__free(&read);
+	return rc;
+}
+
+static bool matches(const char *glob, const struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint)
+{
+	const char *service = catalog->services[endpoint->service].name;
+	char *method_route = NULL, *whole = NULL;
+	bool match = !fnmatch(glob, endpoint->route, 0) || !fnmatch(glob, service, 0);
+
+	if (!match && asprintf(&method_route, "%s %s", endpoint->method, endpoint->route) > 0)
+		match = !fnmatch(glob, method_route, 0);
+	if (!match && asprintf(&whole, "%s %s %s", service, endpoint->method, endpoint->route) > 0)
+		match = !fnmatch(glob, whole, 0);
+	free(method_route);
+	free(whole);
+	return match;
+}
+
+bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob)
+{
+	bool *wanted = calloc(catalog->endpoints_len + 1, sizeof(*wanted));
+
+	for (uint32_t i = 0; wanted && i < catalog->endpoints_len; i++)
+		wanted[i] = !glob || matches(glob, catalog, &catalog->endpoints[i]);
+	return wanted;
+}

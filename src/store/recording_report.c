@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/report_build.h"
+#include "store/codec.h"
+#include "store/read.h"
+#include "store/recording.h"
+#include "store/schema.h"
+#include "util/arena.h"
+
+/* What is being read for a report. */
+struct reading {
+	struct ww_recording *recording;
+	struct ww_catalog catalog;
+	bool *wanted;	  /* by endpoint */
+	int64_t from, to; /* intervals that start in [from, to) */
+	struct ww_slice slice;
+
+	struct ww_service_report *services; /* by id */
+	uint64_t *rss;			    /* of the service that is being read: in each interval, ascending */
+	size_t rss_len, rss_cap;
+	int64_t rss_service;
+
+	struct ww_arena *arena; /* of the rows below */
+	struct ww_loss *losses;
+	size_t losses_len;
+	struct ww_unreadable_port *unreadable;
+	size_t unreadable_len;
+};
+
+static void free_reading(struct reading *reading)
+{
+	ww_catalog__free(&reading->catalog);
+	free(reading->wanted);
+	ww_slice__free(&reading->slice);
+	free(reading->services);
+	free(reading->rss);
+	ww_arena__free(reading->arena);
+	free(reading->losses);
+	free(reading->unreadable);
+}
+
+static int result_of(int err)
+{
+	return !err ? SQLITE_OK : err == -ENOMEM ? SQLITE_NOMEM : SQLITE_CORRUPT;
+}
+
+/* Goes through the rows of a query, whose placeholders, if any, are `from` and `to`. */
+static int each_row(struct reading *reading, const char *query, int (*add)(struct reading *, sqlite3_stmt *))
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(reading->recording->db, query, -1, &statement, NULL);
+
+	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(statement) == 2) {
+		rc = sqlite3_bind_int64(statement, 1, reading->from);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_bind_int64(statement, 2, reading->to);
+	}
+	while (rc == SQLITE_OK) {
+		rc = sqlite3_step(statement);
+		if (rc == SQLITE_ROW)
+			rc = add(reading, statement);
+	}
+	sqlite3_finalize(statement);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* The endpoint of a row: its id, or -1 when there is none with that id. */
+static int64_t endpoint_at(const struct reading *reading, sqlite3_stmt *row, int column)
+{
+	int64_t endpoint = sqlite3_column_int64(row, column);
+
+	return endpoint >= 0 && endpoint < reading->catalog.endpoints_len ? endpoint : -1;
+}
+
+static int add_interval(struct reading *reading, sqlite3_stmt *row)
+{
+	struct ww_aggregate aggregate = {0};
+	uint64_t requests, wall, kinds_ns[WW_KIND_COUNT];
+	int64_t endpoint = endpoint_at(reading, row, 1);
+	int column = 2, err;
+
+	if (endpoint < 0)
+		return SQLITE_CORRUPT;
+	if (!reading->wanted[endpoint])
+		return SQLITE_OK;
+	requests = (uint64_t)sqlite3_column_int64(row, column++);
+	aggregate.errors = (uint64_t)sqlite3_column_int64(row, column++);
+	aggregate.aborted = (uint64_t)sqlite3_column_int64(row, column++);
+	for (int i = 0; i < WW_ATTRIBUTION_COUNT; i++)
+		aggregate.attribution[i] = (uint64_t)sqlite3_column_int64(row, column++);
+	aggregate.in_flight_max = (uint64_t)sqlite3_column_int64(row, column++);
+	wall = (uint64_t)sqlite3_column_int64(row, column++);
+	aggregate.wall_max_ns = (uint64_t)sqlite3_column_int64(row, column++);
+	aggregate.cpu_ns = (uint64_t)sqlite3_column_int64(row, column++);
+	aggregate.bytes_in = (uint64_t)sqlite3_column_int64(row, column++);
+	aggregate.bytes_out = (uint64_t)sqlite3_column_int64(row, column++);
+	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
+		kinds_ns[kind] = (uint64_t)sqlite3_column_int64(row, column++);
+	err = ww_codec__read_histogram(sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column),
+				       &aggregate.histogram, aggregate.kinds_ns, &aggregate.requests);
+	/* The same sums are there twice: a file in which they differ is damaged. */
+	if (!err && (aggregate.requests != requests || ww_aggregate__wall_ns(&aggregate) != wall ||
+		     memcmp(aggregate.kinds_ns, kinds_ns, sizeof(kinds_ns)) != 0))
+		err = -EBADMSG;
+	if (!err)
+		err = ww_slice__merge_endpoint(&reading->slice, (uint32_t)endpoint, &aggregate);
+	ww_aggregate__free(&aggregate);
+	return result_of(err);
+}
+
+/* The aggregate that a row of status or detail belongs to; NULL when it is not wanted, or damaged: *rc says which. */
+static struct ww_aggregate *aggregate_at(struct reading *reading, sqlite3_stmt *row, int *rc)
+{
+	int64_t endpoint = endpoint_at(reading, row, 0);
+
+	*rc = endpoint < 0 ? SQLITE_CORRUPT : SQLITE_OK;
+	if (endpoint < 0 || !reading->wanted[endpoint])
+		return NULL;
+	if (endpoint >= reading->slice.cap || !reading->slice.by_endpoint[endpoint]) {
+		*rc = SQLITE_CORRUPT;
+		return NULL;
+	}
+	return reading->slice.by_endpoint[endpoint];
+}
+
+static int add_status(struct reading *reading, sqlite3_stmt *row)
+{
+	int rc;
+	struct ww_aggregate *aggregate = aggregate_at(reading, row, &rc);
+
+	if (!aggregate)
+		return rc;
+	return result_of(ww_aggregate__add_status(aggregate, (uint16_t)sqlite3_column_int(row, 1),
+						  (uint64_t)sqlite3_column_int64(row, 2)));
+}
+
+static int add_detail(struct reading *reading, sqlite3_stmt *row)
+{
+	int rc;
+	struct ww_aggregate *aggregate = aggregate_at(reading, row, &rc);
+	int64_t kind = sqlite3_column_int64(row, 1), name = sqlite3_column_int64(row, 2);
+	struct ww_detail_sum detail = {
+		.kind = (uint8_t)kind,
+		.name = (uint32_t)name,
+		.ns = (uint64_t)sqlite3_column_int64(row, 3),
+		.count = (uint64_t)sqlite3_column_int64(row, 4),
+	};
+
+	if (!aggregate)
+		return rc;
+	if (kind < 0 || kind >= WW_KIND_COUNT || name < 0 || name >= ww_intern__len(reading->catalog.names))
+		return SQLITE_CORRUPT;
+	return result_of(ww_aggregate__add_detail(aggregate, &detail));
+}
+
+static bool is_wanted(const void *ctx, uint32_t endpoint)
+{
+	const struct reading *reading = ctx;
+
+	return reading->wanted[endpoint];
+}
+
+static int add_journal(struct reading *reading, sqlite3_stmt *row)
+{
+	return result_of(ww_codec__read_slice(sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0),
+					      reading->catalog.endpoints_len, ww_intern__len(reading->catalog.names),
+					      is_wanted, reading, &reading->slice));
+}
+
+/* Rows come in the order of service and resident size, so the median so far is in the end that of all. */
+static int add_usage(struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	uint64_t processes = (uint64_t)sqlite3_column_int64(row, 1), threads = (uint64_t)sqlite3_column_int64(row, 2);
+	uint64_t rss = (uint64_t)sqlite3_column_int64(row, 3), peak = (uint64_t)sqlite3_column_int64(row, 4);
+	struct ww_service_report *service;
+
+	if (id < 0 || id >= reading->catalog.services_len)
+		return SQLITE_CORRUPT;
+	if (id != reading->rss_service)
+		reading->rss_len = 0;
+	reading->rss_service = id;
+	if (reading->rss_len == reading->rss_cap) {
+		size_t cap = reading->rss_cap ? reading->rss_cap * 2 : 64;
+		uint64_t *larger = reallocarray(reading->rss, cap, sizeof(*larger));
+
+		if (!larger)
+			return SQLITE_NOMEM;
+		reading->rss = larger;
+		reading->rss_cap = cap;
+	}
+	reading->rss[reading->rss_len++] = rss;
+	service = &reading->services[id];
+	service->rss_steady_bytes = reading->rss[reading->rss_len / 2];
+	if (service->rss_peak_bytes < peak)
+		service->rss_peak_bytes = peak;
+	if (service->processes < processes)
+		service->processes = processes;
+	if (service->threads < threads)
+		service->threads = threads;
+	service->cpu_seconds += (double)sqlite3_column_int64(row, 5) / 1e9;
+	return SQLITE_OK;
+}
+
+static int add_loss(struct reading *reading, sqlite3_stmt *row)
+{
+	struct ww_loss *larger = reallocarray(reading->losses, reading->losses_len + 1, sizeof(*larger));
+	const char *cause = (const char *)sqlite3_column_text(row, 0);
+
+	if (!larger)
+		return SQLITE_NOMEM;
+	reading->losses = larger;
+	larger[reading->losses_len] = (struct ww_loss){
+		.cause = ww_arena__strdup(reading->arena, cause ? cause : ""),
+		.count = (uint64_t)sqlite3_column_int64(row, 1),
+		.loses = sqlite3_column_int(row, 2),
+	};
+	return larger[reading->losses_len++].cause ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int add_unreadable(struct reading *reading, sqlite3_stmt *row)
+{
+	struct ww_unreadable_port *larger =
+		reallocarray(reading->unreadable, reading->unreadable_len + 1, sizeof(*larger));
+	const char *protocol = (const char *)sqlite3_column_text(row, 1);
+
+	if (!larger)
+		return SQLITE_NOMEM;
+	reading->unreadable = larger;
+	larger[reading->unreadable_len] = (struct ww_unreadable_port){
+		.port = (uint16_t)sqlite3_column_int(row, 0),
+		.protocol = ww_arena__strdup(reading->arena, protocol ? protocol : ""),
+		.connections = (uint64_t)sqlite3_column_int64(row, 2),
+	};
+	return larger[reading->unreadable_len++].protocol ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int64_t floor_to(int64_t time, int64_t unit)
+{
+	return time - (time % unit + unit) % unit;
+}
+
+/* All that the report is made of, of one state of the file. */
+static int read_all(struct reading *reading, const struct ww_selection *selection)
+{
+	struct ww_recording *recording = reading->recording;
+	int64_t unit = recording->interval_ns;
+	char query[1024];
+	int rc = ww_recording__refresh(recording);
+
+	if (rc == SQLITE_OK)
+		rc = ww_recording__catalog(recording, &reading->catalog);
+	if (rc != SQLITE_OK)
+		return rc;
+	reading->from = selection->since_unix_ns ? floor_to(selection->since_unix_ns, unit) : INT64_MIN;
+	reading->to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
+	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint);
+	reading->services = calloc(reading->catalog.services_len + 1, sizeof(*reading->services));
+	reading->arena = ww_arena__new();
+	if (!reading->wanted || !reading->services || !reading->arena)
+		return SQLITE_NOMEM;
+	for (uint32_t i = 0; i < reading->catalog.services_len; i++) {
+		reading->services[i].service = reading->catalog.services[i].name;
+		reading->services[i].container = reading->catalog.services[i].container;
+		reading->services[i].cgroup = reading->catalog.services[i].cgroup;
+	}
+	snprintf(query, sizeof(query), "%s FROM endpoint_interval WHERE interval >= ? AND interval < ?",
+		 ww_schema_select_interval);
+	rc = each_row(reading, query, add_interval);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading,
+			      "SELECT endpoint, status, requests FROM endpoint_status"
+			      " WHERE interval >= ? AND interval < ?",
+			      add_status);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading,
+			      "SELECT endpoint, kind, name, sum_ns, waits FROM endpoint_detail"
+			      " WHERE interval >= ? AND interval < ?",
+			      add_detail);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading, "SELECT changes FROM journal WHERE interval >= ? AND interval < ? ORDER BY id",
+			      add_journal);
+	reading->rss_service = -1;
+	if (rc == SQLITE_OK)
+		rc = each_row(reading,
+			      "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns FROM service_usage"
+			      " WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes",
+			      add_usage);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading, "SELECT cause, count, loses FROM loss ORDER BY cause", add_loss);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading, "SELECT port, protocol, connections FROM unreadable ORDER BY port, protocol",
+			      add_unreadable);
+	return rc;
+}
+
+/* Leaves only services that have an endpoint in the report. */
+static size_t narrow_services(struct reading *reading)
+{
+	size_t len = 0;
+
+	for (uint32_t id = 0; id < reading->catalog.services_len; id++) {
+		bool used = false;
+
+		for (uint32_t i = 0; i < reading->slice.used_len && !used; i++)
+			used = reading->catalog.endpoints[reading->slice.used[i]].service == id;
+		if (used)
+			reading->services[len++] = reading->services[id];
+	}
+	return len;
+}
+
+static int build(struct reading *reading, const struct ww_selection *selection, struct ww_report **report)
+{
+	const struct ww_recording *recording = reading->recording;
+	int64_t unit = recording->interval_ns;
+	struct ww_report_frame frame = {
+		.host = recording->host,
+		.kernel = recording->kernel,
+		.cpus = recording->cpus,
+		.start_unix_ns = recording->start_unix_ns,
+		.end_unix_ns = recording->end_unix_ns,
+		.losses = reading->losses,
+		.losses_len = reading->losses_len,
+		.unreadable = reading->unreadable,
+		.unreadable_len = reading->unreadable_len,
+		.services = reading->services,
+		.services_len = selection->endpoint ? narrow_services(reading) : reading->catalog.services_len,
+	};
+
+	if (selection->since_unix_ns && frame.start_unix_ns < reading->from)
+		frame.start_unix_ns = reading->from;
+	if (selection->until_unix_ns) {
+		int64_t to = floor_to(selection->until_unix_ns + unit - 1, unit);
+
+		if (frame.end_unix_ns > to)
+			frame.end_unix_ns = to;
+	}
+	if (frame.end_unix_ns < frame.start_unix_ns)
+		frame.end_unix_ns = frame.start_unix_ns;
+	return ww_report__build(&frame, &reading->catalog, &reading->slice, report);
+}
+
+int ww_recording__report(struct ww_recording *recording, const struct ww_selection *selection,
+			 struct ww_report **report)
+{
+	struct reading reading = {.recording = recording};
+	int rc = sqlite3_exec(recording->db, "SAVEPOINT report", NULL, NULL, NULL), err;
+
+	if (rc == SQLITE_OK) {
+		rc = read_all(&reading, selection);
+		sqlite3_exec(recording->db, "RELEASE report", NULL, NULL, NULL);
+	}
+	if (rc == SQLITE_OK && build(&reading, selection, report))
+		rc = SQLITE_NOMEM;
+	err = rc == SQLITE_OK ? 0 : ww_recording__fail(recording, rc);
+	free_reading(&reading);
+	return err;
+}

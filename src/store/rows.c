@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "store/rows.h"
+
+#include "store/codec.h"
+#include "store/request_json.h"
+#include "store/schema.h"
+
+static const char *const texts[WW_STATEMENT_COUNT] = {
+	[WW_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+	[WW_STATEMENT_COMMIT] = "COMMIT",
+	[WW_STATEMENT_ROLLBACK] = "ROLLBACK",
+	[WW_STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+	[WW_STATEMENT_KIND] = "INSERT INTO kind VALUES (?, ?, ?)",
+	[WW_STATEMENT_SERVICE] = "INSERT INTO service VALUES (?, ?, ?, ?)",
+	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_ENDPOINT] = "INSERT INTO endpoint VALUES (?, ?, ?, ?, ?)",
+	[WW_STATEMENT_NAME] = "INSERT INTO detail_name VALUES (?, ?)",
+	[WW_STATEMENT_INTERVAL] = ww_schema_insert_interval,
+	[WW_STATEMENT_STATUS] = "INSERT INTO endpoint_status VALUES (?, ?, ?, ?)",
+	[WW_STATEMENT_DETAIL] = "INSERT INTO endpoint_detail VALUES (?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_JOURNAL] = "INSERT INTO journal (interval, changes) VALUES (?, ?)",
+	[WW_STATEMENT_JOURNAL_END] = "DELETE FROM journal WHERE interval = ?",
+	[WW_STATEMENT_REQUEST] = ww_schema_insert_request,
+	[WW_STATEMENT_REQUEST_END] = "DELETE FROM request WHERE id = ?",
+	[WW_STATEMENT_LOSS] = "INSERT OR REPLACE INTO loss VALUES (?, ?, ?)",
+	[WW_STATEMENT_UNREADABLE] = "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?)",
+};
+
+int ww_rows__prepare(struct ww_rows *rows, sqlite3 *db)
+{
+	struct ww_rows fresh = {.db = db};
+
+	for (int i = 0; i < WW_STATEMENT_COUNT; i++) {
+		int rc = sqlite3_prepare_v3(db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &fresh.statements[i], NULL);
+
+		if (rc != SQLITE_OK) {
+			ww_rows__free(&fresh);
+			return rc;
+		}
+	}
+	*rows = fresh;
+	return SQLITE_OK;
+}
+
+void ww_rows__free(struct ww_rows *rows)
+{
+	if (!rows)
+		return;
+	for (int i = 0; i < WW_STATEMENT_COUNT; i++)
+		sqlite3_finalize(rows->statements[i]);
+	ww_bytes__free(&rows->scratch);
+	ww_bytes__free(&rows->more_scratch);
+	*rows = (struct ww_rows){0};
+}
+
+/* The values of a statement, bound one after the other. */
+struct values {
+	sqlite3_stmt *statement;
+	int index;
+	int rc; /* the first failure */
+};
+
+static struct values start(struct ww_rows *rows, enum ww_statement statement)
+{
+	return (struct values){.statement = rows->statements[statement]};
+}
+
+static void number(struct values *values, uint64_t value)
+{
+	int rc = sqlite3_bind_int64(values->statement, ++values->index, (sqlite3_int64)value);
+
+	if (values->rc == SQLITE_OK)
+		values->rc = rc;
+}
+
+static void text(struct values *values, const char *value)
+{
+	int rc = sqlite3_bind_text(values->statement, ++values->index, value, -1, SQLITE_STATIC);
+
+	if (values->rc == SQLITE_OK)
+		values->rc = rc;
+}
+
+static void bytes(struct values *values, const struct ww_bytes *value, bool is_text)
+{
+	int rc;
+
+	if (value->failed)
+		rc = SQLITE_NOMEM;
+	else if (is_text)
+		rc = sqlite3_bind_text64(values->statement, ++values->index, (const char *)value->data, value->len,
+					 SQLITE_STATIC, SQLITE_UTF8);
+	else
+		rc = sqlite3_bind_blob64(values->statement, ++values->index, value->data, value->len, SQLITE_STATIC);
+	if (values->rc == SQLITE_OK)
+		values->rc = rc;
+}
+
+static int finish(struct values *values)
+{
+	int rc = values->rc;
+
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_step(values->statement);
+		if (rc == SQLITE_DONE)
+			rc = SQLITE_OK;
+	}
+	sqlite3_reset(values->statement);
+	return rc;
+}
+
+int ww_rows__run(struct ww_rows *rows, enum ww_statement statement)
+{
+	struct values values = start(rows, statement);
+
+	return finish(&values);
+}
+
+int ww_rows__put_meta(struct ww_rows *rows, const char *key, const char *value)
+{
+	struct values values = start(rows, WW_STATEMENT_META);
+
+	text(&values, key);
+	text(&values, value);
+	return finish(&values);
+}
+
+int ww_rows__put_meta_number(struct ww_rows *rows, const char *key, int64_t value)
+{
+	struct values values = start(rows, WW_STATEMENT_META);
+
+	text(&values, key);
+	number(&values, (uint64_t)value);
+	return finish(&values);
+}
+
+int ww_rows__put_kind(struct ww_rows *rows, enum ww_kind kind)
+{
+	struct values values = start(rows, WW_STATEMENT_KIND);
+
+	number(&values, kind);
+	text(&values, ww_schema_kinds[kind]);
+	text(&values, ww_schema_kind_meanings[kind]);
+	return finish(&values);
+}
+
+int ww_rows__put_service(struct ww_rows *rows, uint32_t id, const struct ww_catalog_service *service)
+{
+	struct values values = start(rows, WW_STATEMENT_SERVICE);
+
+	number(&values, id);
+	text(&values, service->name);
+	text(&values, service->container);
+	text(&values, service->cgroup);
+	return finish(&values);
+}
+
+int ww_rows__put_endpoint(struct ww_rows *rows, uint32_t id, const struct ww_catalog_endpoint *endpoint)
+{
+	struct values values = start(rows, WW_STATEMENT_ENDPOINT);
+
+	number(&values, id);
+	number(&values, endpoint->service);
+	text(&values, endpoint->protocol);
+	text(&values, endpoint->method);
+	text(&values, endpoint->route);
+	return finish(&values);
+}
+
+int ww_rows__put_name(struct ww_rows *rows, uint32_t id, const char *name)
+{
+	struct values values = start(rows, WW_STATEMENT_NAME);
+
+	number(&values, id);
+	text(&values, name);
+	return finish(&values);
+}
+
+int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_service_usage *usage)
+{
+	struct values values = start(rows, WW_STATEMENT_USAGE);
+
+	number(&values, (uint64_t)interval);
+	number(&values, usage->service);
+	number(&values, usage->processes);
+	number(&values, usage->threads);
+	number(&values, usage->rss_bytes);
+	number(&values, usage->rss_peak_bytes);
+	number(&values, usage->cpu_ns);
+	return finish(&values);
+}
+
+int ww_rows__put_loss(struct ww_rows *rows, const char *cause, uint64_t count, bool loses)
+{
+	struct values values = start(rows, WW_STATEMENT_LOSS);
+
+	text(&values, cause);
+	number(&values, count);
+	number(&values, loses);
+	return finish(&values);
+}
+
+int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_port *port)
+{
+	struct values values = start(rows, WW_STATEMENT_UNREADABLE);
+
+	number(&values, port->port);
+	text(&values, port->protocol);
+	number(&values, port->connections);
+	return finish(&values);
+}
+
+static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoint, const struct ww_aggregate *aggregate)
+{
+	struct values values = start(rows, WW_STATEMENT_INTERVAL);
+
+	number(&values, (uint64_t)interval);
+	number(&values, endpoint);
+	number(&values, aggregate->requests);
+	number(&values, aggregate->errors);
+	number(&values, aggregate->aborted);
+	for (int i = 0; i < WW_ATTRIBUTION_COUNT; i++)
+		number(&values, aggregate->attribution[i]);
+	number(&values, aggregate->in_flight_max);
+	number(&values, ww_aggregate__wall_ns(aggregate));
+	number(&values, aggregate->wall_max_ns);
+	number(&values, aggregate->cpu_ns);
+	number(&values, aggregate->bytes_in);
+	number(&values, aggregate->bytes_out);
+	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
+		number(&values, aggregate->kinds_ns[kind]);
+	rows->scratch.len = 0;
+	ww_codec__put_histogram(&rows->scratch, &aggregate->histogram);
+	bytes(&values, &rows->scratch, false);
+	return finish(&values);
+}
+
+int ww_rows__put_aggregate(struct ww_rows *rows, int64_t interval, uint32_t endpoint,
+			   const struct ww_aggregate *aggregate)
+{
+	int rc = put_interval(rows, interval, endpoint, aggregate);
+
+	for (uint32_t i = 0; rc == SQLITE_OK && i < aggregate->status_len; i++) {
+		struct values values = start(rows, WW_STATEMENT_STATUS);
+
+		number(&values, (uint64_t)interval);
+		number(&values, endpoint);
+		number(&values, aggregate->status[i].status);
+		number(&values, aggregate->status[i].requests);
+		rc = finish(&values);
+	}
+	for (uint32_t i = 0; rc == SQLITE_OK && i < aggregate->details_len; i++) {
+		struct values values = start(rows, WW_STATEMENT_DETAIL);
+
+		number(&values, (uint64_t)interval);
+		number(&values, endpoint);
+		number(&values, aggregate->details[i].kind);
+		number(&values, aggregate->details[i].name);
+		number(&values, aggregate->details[i].ns);
+		number(&values, aggregate->details[i].count);
+		rc = finish(&values);
+	}
+	return rc;
+}
+
+int ww_rows__put_journal(struct ww_rows *rows, int64_t interval, const struct ww_slice *slice)
+{
+	struct values values = start(rows, WW_STATEMENT_JOURNAL);
+
+	number(&values, (uint64_t)interval);
+	rows->scratch.len = 0;
+	ww_codec__put_slice(&rows->scratch, slice);
+	bytes(&values, &rows->scratch, false);
+	return finish(&values);
+}
+
+int ww_rows__end_journal(struct ww_rows *rows, int64_t interval)
+{
+	struct values values = start(rows, WW_STATEMENT_JOURNAL_END);
+
+	number(&values, (uint64_t)interval);
+	return finish(&values);
+}
+
+int ww_rows__put_request(struct ww_rows *rows, int64_t id, uint32_t endpoint, const struct ww_request *request)
+{
+	struct values values = start(rows, WW_STATEMENT_REQUEST);
+
+	number(&values, (uint64_t)id);
+	number(&values, endpoint);
+	number(&values, (uint64_t)request->start_unix_ns);
+	number(&values, request->pid);
+	number(&values, request->tid);
+	text(&values, request->comm);
+	text(&values, request->protocol);
+	text(&values, request->path);
+	number(&values, request->status);
+	number(&values, request->flags);
+	number(&values, request->attribution);
+	text(&values, request->traceparent);
+	number(&values, request->bytes_in);
+	number(&values, request->bytes_out);
+	number(&values, request->wall_ns);
+	number(&values, request->first_byte_ns);
+	number(&values, request->cpu_ns);
+	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
+		number(&values, request->kinds_ns[kind]);
+	rows->scratch.len = rows->more_scratch.len = 0;
+	ww_request_json__put_details(&rows->scratch, request);
+	bytes(&values, &rows->scratch, true);
+	ww_request_json__put_segments(&rows->more_scratch, request);
+	bytes(&values, &rows->more_scratch, true);
+	number(&values, request->segments_truncated);
+	return finish(&values);
+}
+
+int ww_rows__delete_request(struct ww_rows *rows, int64_t id)
+{
+	struct values values = start(rows, WW_STATEMENT_REQUEST_END);
+
+	number(&values, (uint64_t)id);
+	return finish(&values);
+}

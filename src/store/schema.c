@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "store/schema.h"
+
+#define WW_KIND(id, name, meaning) name,
+const char *const ww_schema_kinds[WW_KIND_COUNT] = {
+#include "whywait/kinds.def"
+};
+#undef WW_KIND
+
+#define WW_KIND(id, name, meaning) meaning,
+const char *const ww_schema_kind_meanings[WW_KIND_COUNT] = {
+#include "whywait/kinds.def"
+};
+#undef WW_KIND
+
+/* clang-format off: the columns of the kinds are included in the middle of strings */
+#define WW_KIND(id, name, meaning) "  " name "_ns INTEGER NOT NULL,"
+const char ww_schema_create[] =
+	"CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE kind (id INTEGER PRIMARY KEY, name TEXT NOT NULL, meaning TEXT NOT NULL);"
+	"CREATE TABLE service ("
+	"  id INTEGER PRIMARY KEY, name TEXT NOT NULL, container TEXT NOT NULL, cgroup TEXT NOT NULL);"
+	"CREATE TABLE service_usage ("
+	"  interval INTEGER NOT NULL, service INTEGER NOT NULL REFERENCES service,"
+	"  processes INTEGER NOT NULL, threads INTEGER NOT NULL,"
+	"  rss_bytes INTEGER NOT NULL, rss_peak_bytes INTEGER NOT NULL, cpu_ns INTEGER NOT NULL,"
+	"  PRIMARY KEY (interval, service)) WITHOUT ROWID;"
+	"CREATE TABLE endpoint ("
+	"  id INTEGER PRIMARY KEY, service INTEGER NOT NULL REFERENCES service,"
+	"  protocol TEXT NOT NULL, method TEXT NOT NULL, route TEXT NOT NULL);"
+	"CREATE TABLE endpoint_interval ("
+	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint,"
+	"  requests INTEGER NOT NULL, errors INTEGER NOT NULL, aborted INTEGER NOT NULL,"
+	"  exact INTEGER NOT NULL, inferred INTEGER NOT NULL, ambiguous INTEGER NOT NULL,"
+	"  in_flight_max INTEGER NOT NULL, wall_ns INTEGER NOT NULL, wall_max_ns INTEGER NOT NULL,"
+	"  cpu_ns INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,"
+#include "whywait/kinds.def"
+	"  histogram BLOB NOT NULL);"
+	"CREATE INDEX endpoint_interval_by_time ON endpoint_interval (interval);"
+	"CREATE TABLE endpoint_status ("
+	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint,"
+	"  status INTEGER NOT NULL, requests INTEGER NOT NULL);"
+	"CREATE INDEX endpoint_status_by_time ON endpoint_status (interval);"
+	"CREATE TABLE detail_name (id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
+	"CREATE TABLE endpoint_detail ("
+	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint,"
+	"  kind INTEGER NOT NULL REFERENCES kind, name INTEGER NOT NULL REFERENCES detail_name,"
+	"  sum_ns INTEGER NOT NULL, waits INTEGER NOT NULL);"
+	"CREATE INDEX endpoint_detail_by_time ON endpoint_detail (interval);"
+	"CREATE TABLE journal (id INTEGER PRIMARY KEY, interval INTEGER NOT NULL, changes BLOB NOT NULL);"
+	"CREATE TABLE request ("
+	"  id INTEGER PRIMARY KEY, endpoint INTEGER NOT NULL REFERENCES endpoint,"
+	"  start_unix_ns INTEGER NOT NULL, pid INTEGER NOT NULL, tid INTEGER NOT NULL, comm TEXT NOT NULL,"
+	"  protocol TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL,"
+	"  flags INTEGER NOT NULL, attribution INTEGER NOT NULL, traceparent TEXT NOT NULL,"
+	"  bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,"
+	"  wall_ns INTEGER NOT NULL, first_byte_ns INTEGER NOT NULL, cpu_ns INTEGER NOT NULL,"
+#include "whywait/kinds.def"
+	"  details TEXT NOT NULL, segments TEXT NOT NULL, segments_truncated INTEGER NOT NULL);"
+	"CREATE TABLE loss ("
+	"  cause TEXT PRIMARY KEY, count INTEGER NOT NULL, loses INTEGER NOT NULL, meaning TEXT NOT NULL) WITHOUT "
+	"ROWID;"
+	"CREATE TABLE unreadable ("
+	"  port INTEGER NOT NULL, protocol TEXT NOT NULL, connections INTEGER NOT NULL,"
+	"  PRIMARY KEY (port, protocol)) WITHOUT ROWID;"
+	"CREATE VIEW breakdown AS SELECT service.name AS service, method, route, sum(requests) AS requests,"
+	"  sum(errors) AS errors, sum(wall_ns) / sum(requests) / 1e6 AS wall_mean_ms,"
+#undef WW_KIND
+#define WW_KIND(id, name, meaning) "  sum(" name "_ns) / sum(requests) / 1e6 AS " name "_mean_ms,"
+#include "whywait/kinds.def"
+#undef WW_KIND
+	"  max(wall_max_ns) / 1e6 AS wall_max_ms"
+	"  FROM endpoint_interval JOIN endpoint ON endpoint.id = endpoint JOIN service ON service.id = service"
+	"  GROUP BY endpoint.id ORDER BY sum(wall_ns) DESC;";
+
+#define INTERVAL_COLUMNS_FIRST                                                                                         \
+	"interval, endpoint, requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "          \
+	"wall_max_ns, cpu_ns, bytes_in, bytes_out, "
+#define INTERVAL_COLUMNS_LAST "histogram"
+#define REQUEST_COLUMNS_FIRST                                                                                          \
+	"id, endpoint, start_unix_ns, pid, tid, comm, protocol, path, status, flags, attribution, traceparent, "       \
+	"bytes_in, bytes_out, wall_ns, first_byte_ns, cpu_ns, "
+#define REQUEST_COLUMNS_LAST "details, segments, segments_truncated"
+
+#define WW_KIND(id, name, meaning) name "_ns, "
+const char ww_schema_select_interval[] = "SELECT " INTERVAL_COLUMNS_FIRST
+#include "whywait/kinds.def"
+	INTERVAL_COLUMNS_LAST;
+
+const char ww_schema_select_request[] = "SELECT " REQUEST_COLUMNS_FIRST
+#include "whywait/kinds.def"
+	REQUEST_COLUMNS_LAST;
+
+#undef WW_KIND
+#define WW_KIND(id, name, meaning) "?, "
+const char ww_schema_insert_interval[] =
+	"INSERT INTO endpoint_interval VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+#include "whywait/kinds.def"
+	"?)";
+
+const char ww_schema_insert_request[] =
+	"INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+#include "whywait/kinds.def"
+	"?, ?, ?)";

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The tables of a recording. docs/schema.md says what each column means; the two change together. */
+#ifndef WHYWAIT_SCHEMA_H
+#define WHYWAIT_SCHEMA_H
+
+#include "whywait/abi.h"
+
+/* In the SQLite header: what file(1) and a reader know the file by. */
+#define WW_SCHEMA_APPLICATION 0x77687977 /* "whyw" */
+#define WW_SCHEMA_VERSION     1		 /* user_version; raised when a reader of the old one would be misled */
+
+#define WW_SCHEMA_INTERVAL_NS 10000000000ll
+
+/* Names and meanings of the kinds, as in kinds.def. */
+extern const char *const ww_schema_kinds[WW_KIND_COUNT];
+extern const char *const ww_schema_kind_meanings[WW_KIND_COUNT];
+
+/* The statements that make an empty recording of an empty database. */
+extern const char ww_schema_create[];
+
+/* Statements with one placeholder for every column in the order of docs/schema.md. */
+extern const char ww_schema_insert_interval[];
+extern const char ww_schema_insert_request[];
+
+/* All columns of these tables in the order of docs/schema.md, for what follows: " FROM ..". */
+extern const char ww_schema_select_interval[];
+extern const char ww_schema_select_request[];
+
+#endif
