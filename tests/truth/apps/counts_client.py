@@ -182,7 +182,12 @@ class Connection:
                 reply.interim.append(reply.status)
                 continue
             break
-        if not body or method == "HEAD" or reply.status in (101, 204, 304):
+        if body:
+            self.read_body(reply, method)
+
+    def read_body(self, reply, method="GET"):
+        """Reads the body of a response whose head reply(body=False) gave, and adds it to what that says."""
+        if method == "HEAD" or reply.status in (101, 204, 304):
             return
         if "chunked" in reply.headers.get("transfer-encoding", "").lower():
             self._read_chunked(reply)

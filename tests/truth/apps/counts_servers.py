@@ -8,7 +8,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2] / "tools"))
-from services import Gunicorn, Node, Python, Server, accepts, free_port  # noqa: E402  (the path comes first)
+from services import Gunicorn, Node, Python, Server, accepts, free_port, wait_until  # noqa: E402,F401
 
 FILE_SIZES = (0, 1, 16, 100, 1000, 4096, 65536, 300000, 1 << 20, 20 << 20)
 

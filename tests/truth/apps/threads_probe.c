@@ -44,7 +44,8 @@ struct thread {
 	int schedstat; /* descriptor + 1 */
 	int64_t blocked[KINDS];
 	int64_t known_blocks; /* of reading.blocks, those in calls that are looked at here */
-	struct reading woken; /* at the end of the last call that blocked */
+	struct reading woken; /* at the end of the last call that blocked in a way in which idle threads do */
+	int64_t answered;     /* when it last sent to a client */
 	int64_t woken_runq;   /* how long it had to wait for a CPU at the end of that call */
 };
 
@@ -117,8 +118,10 @@ static struct reading charge(struct reading before, enum kind kind)
 	if (now.blocks != before.blocks) {
 		self.blocked[kind] += now.wall - before.wall - (now.cpu - before.cpu) - (now.runq - before.runq);
 		self.known_blocks += now.blocks - before.blocks;
-		self.woken = now;
-		self.woken_runq = now.runq - before.runq;
+		if (kind == NONE || kind == CLIENT || kind == LOCK) {
+			self.woken = now;
+			self.woken_runq = now.runq - before.runq;
+		}
 	}
 	errno = saved;
 	return now;
@@ -199,7 +202,8 @@ static void sent(int fd, ssize_t n, struct reading before, struct reading now)
 		"\"woken_ns\": %ld, \"woken_cpu_ns\": %ld, \"woken_runq_ns\": %ld",
 		r->path, getpid(), gettid(), r->thread == &self ? "true" : "false", r->first.wall, now.wall,
 		now.runq - before.runq, now.cpu - r->first.cpu, now.runq - r->first.runq,
-		now.blocks - r->first.blocks - (self.known_blocks - r->at_first.known_blocks), r->at_first.woken.wall,
+		now.blocks - r->first.blocks - (self.known_blocks - r->at_first.known_blocks),
+		r->at_first.woken.wall > r->at_first.answered ? r->at_first.woken.wall : 0,
 		r->first.cpu - r->at_first.woken.cpu, r->at_first.woken_runq);
 	for (int k = CLIENT; k < KINDS; k++)
 		len += snprintf(line + len, sizeof(line) - len, ", \"%s_ns\": %ld", kind_names[k],
@@ -207,6 +211,7 @@ static void sent(int fd, ssize_t n, struct reading before, struct reading now)
 	len += snprintf(line + len, sizeof(line) - len, "}\n");
 	if (REAL(write)(log_fd, line, len) != len)
 		abort(); /* a truth that is not whole is none */
+	self.answered = now.wall;
 	errno = saved;
 }
 
