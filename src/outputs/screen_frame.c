@@ -27,6 +27,11 @@ struct ww_totals ww_report_totals(const struct ww_report *report)
 	return totals;
 }
 
+unsigned ww_report_seconds(const struct ww_report *report)
+{
+	return (unsigned)((report->end_unix_ns - report->start_unix_ns + 500000000) / 1000000000);
+}
+
 static void draw_title(const struct ww_view *view, const struct ww_report *report, struct ww_screen *screen)
 {
 	struct ww_totals totals = ww_report_totals(report);
@@ -35,7 +40,7 @@ static void draw_title(const struct ww_view *view, const struct ww_report *repor
 
 	ww_text__number(rate, totals.rate_per_s);
 	ww_text__share(share, totals.errors, totals.requests);
-	snprintf(right, sizeof(right), "%s req/s, %s errors, last %u s", rate, share, view->window_s);
+	snprintf(right, sizeof(right), "%s req/s, %s errors, last %u s", rate, share, ww_report_seconds(report));
 	if (screen->width < 60)
 		snprintf(right, sizeof(right), "%s req/s", rate);
 	used = ww_screen__text(screen, 0, 0, 8, title_pen, "whywait");

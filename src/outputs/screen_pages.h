@@ -43,6 +43,9 @@ char ww_column_key(enum ww_column column);
 /* "8443: 312 TLS connections, requests not readable" */
 void ww_unreadable_text(char *text, size_t size, const struct ww_unreadable_port *port);
 
+/* How long the report's window is, rounded to whole seconds. */
+unsigned ww_report_seconds(const struct ww_report *report);
+
 /* Sums over all endpoints. */
 struct ww_totals {
 	uint64_t requests, errors, wall_ns;

@@ -59,7 +59,6 @@ struct ww_view {
 	bool paused;  /* the caller keeps showing the report that it has */
 	bool quit;
 	const char *watching; /* whom the observer watches, in words; the caller's */
-	unsigned window_s;    /* the time that a report covers */
 
 	size_t cursor;				  /* row of the table, in sorted order */
 	char chosen[WW_VIEW_ENDPOINT_MAX];	  /* the endpoint that the cursor stays on; "": none, row 0 */
