@@ -235,7 +235,7 @@ static int finish(struct top *top, int err, enum ww_session_end end)
 
 static int run(struct top *top)
 {
-	struct ww_session_options options = {.each_drain = each_drain, .each_second = each_second, .ctx = top};
+	struct ww_session_options session_options = {.each_drain = each_drain, .each_second = each_second, .ctx = top};
 	enum ww_session_end end = WW_SESSION_CALLBACK;
 	struct ww_session *session = NULL;
 	char message[512];
@@ -243,9 +243,9 @@ static int run(struct top *top)
 
 	if (err)
 		return ww_command__fail("top", WW_EXIT_USAGE, "the terminal: %s", strerror(-err));
-	ww_select_arguments__apply(&top->arguments->select, &options.observer, &options.ingest);
-	options.ingest.live_seconds = top->window;
-	if (ww_session__open(&session, &options, message, sizeof(message))) {
+	ww_select_arguments__apply(&top->arguments->select, &session_options.observer, &session_options.ingest);
+	session_options.ingest.live_seconds = top->window;
+	if (ww_session__open(&session, &session_options, message, sizeof(message))) {
 		ww_terminal__close(top->terminal);
 		return ww_command__fail("top", WW_EXIT_CANT_OBSERVE, "%s", message);
 	}
