@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* `whywait doctor`: what works on this host, what degrades to what, and how to mend it. */
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <jansson.h>
 #include <ncurses.h>
@@ -15,9 +14,6 @@
 #include "kernel/features.h"
 #include "outputs/style.h"
 #include "outputs/text.h"
-
-#define WW_STRING_(x) #x
-#define WW_STRING(x)  WW_STRING_(x)
 
 struct arguments {
 	bool json;
@@ -59,7 +55,7 @@ static const struct ww_usage usage = {
 	.exit_status = "0 2 3",
 };
 
-#define LIBRARIES 5
+#define LIBRARIES 4
 #define ROWS	  (WW_FEATURE_COUNT + LIBRARIES)
 
 /* What runs, beside what this binary was built with: the dynamic linker chose the former. */
@@ -69,8 +65,6 @@ static void list_libraries(struct ww_feature rows[LIBRARIES])
 	const struct {
 		const char *name, *purpose, *runs, *built;
 	} libraries[LIBRARIES] = {
-		{"libbpf", "load and attach BPF programs", libbpf_version_string(),
-		 "v" WW_STRING(LIBBPF_MAJOR_VERSION) "." WW_STRING(LIBBPF_MINOR_VERSION)},
 		{"zlib", "libbpf needs it", zlibVersion(), ZLIB_VERSION},
 		{"sqlite", "recordings", sqlite3_libversion(), SQLITE_VERSION},
 		{"jansson", "JSON output", jansson_version_str(), JANSSON_VERSION},

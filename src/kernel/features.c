@@ -65,7 +65,9 @@ void ww_feature__unknown(struct ww_feature *row, const char *format, ...)
 
 int ww_features__probe(struct ww_features *features)
 {
-	struct ww_probe probe = {.capabilities = ww_probe_capabilities(), .bpf_error = ww_probe_bpf_error()};
+	struct ww_probe probe = {.capabilities = ww_probe_capabilities(),
+				 .host_user = ww_probe_host_user(),
+				 .bpf_error = ww_probe_bpf_error()};
 
 	probe.btf = btf__load_vmlinux_btf();
 	if (!probe.btf) {

@@ -20,7 +20,7 @@ enum ww_feature_group {
 	WW_FEATURE_GROUP_PRIVILEGE,
 	WW_FEATURE_GROUP_KERNEL,
 	WW_FEATURE_GROUP_HOST,
-	WW_FEATURE_GROUP_LIBRARY, /* rows that `doctor` adds: only the program knows its libraries */
+	WW_FEATURE_GROUP_LIBRARY,
 	WW_FEATURE_GROUP_COUNT
 };
 

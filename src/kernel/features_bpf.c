@@ -233,3 +233,12 @@ void ww_probe_memlock(const struct ww_probe *probe, struct ww_feature *row, int 
 	close(map);
 	ww_feature__good(row, "made a ring of %u MiB (ulimit -l is %s)", RING_BYTES >> 20, text);
 }
+
+/* What runs, beside what this binary was built with. */
+void ww_probe_libbpf(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	(void)probe;
+	(void)argument;
+	ww_feature__good(row, "%s, built with v%d.%d", libbpf_version_string(), LIBBPF_MAJOR_VERSION,
+			 LIBBPF_MINOR_VERSION);
+}

@@ -19,7 +19,7 @@
 
 static bool holds(const struct ww_probe *probe, int capability)
 {
-	return probe->capabilities >> capability & 1;
+	return probe->host_user && (probe->capabilities >> capability & 1);
 }
 
 /* capget() can't fail for the caller itself with a version that the kernel knows. */
@@ -27,13 +27,17 @@ uint64_t ww_probe_capabilities(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
-	struct stat namespace;
 
-	if (!stat("/proc/self/ns/user", &namespace) && namespace.st_ino != USER_NAMESPACE_OF_HOST)
-		return 0;
 	if (syscall(SYS_capget, &header, data))
 		return 0;
 	return data[0].effective | (uint64_t)data[1].effective << 32;
+}
+
+bool ww_probe_host_user(void)
+{
+	struct stat namespace;
+
+	return stat("/proc/self/ns/user", &namespace) || namespace.st_ino == USER_NAMESPACE_OF_HOST;
 }
 
 bool ww_probe__privileged(const struct ww_probe *probe)
@@ -55,9 +59,10 @@ void ww_probe_capability(const struct ww_probe *probe, struct ww_feature *row, i
 		ww_feature__good(row, "held");
 	else if (split && holds(probe, CAP_SYS_ADMIN))
 		ww_feature__good(row, "held as CAP_SYS_ADMIN");
-	else if (!probe->capabilities && !geteuid())
-		ww_feature__bad(row, "not held towards the host: root of a container or user namespace");
-	else
+	else if (!probe->host_user) {
+		ww_feature__bad(row, "not held towards the host: this is a user namespace of its own");
+		row->mend = "run it as root of the host, outside of the container";
+	} else
 		ww_feature__bad(row, "not held by user %u", geteuid());
 }
 

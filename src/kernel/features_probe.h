@@ -13,7 +13,8 @@ struct btf;
 struct ww_probe {
 	struct btf *btf;       /* of the kernel; NULL: none */
 	int btf_error;	       /* why there is none */
-	uint64_t capabilities; /* effective, towards the host: bits CAP_* of linux/capability.h */
+	uint64_t capabilities; /* effective: bits CAP_* of linux/capability.h */
+	bool host_user;	       /* in the host's user namespace: in any other, capabilities are none towards the host */
 	int bpf_error;	       /* of the system call at its simplest; 0: it works */
 };
 
@@ -26,8 +27,9 @@ bool ww_probe__may_load(const struct ww_probe *probe);
 /* Tries the system call bpf(). Returns 0 or a positive errno. */
 int ww_probe_bpf_error(void);
 
-/* Capabilities that count towards the host: those of a user namespace of its own do not. */
+/* What struct ww_probe says of the process. */
 uint64_t ww_probe_capabilities(void);
+bool ww_probe_host_user(void);
 
 /* The row is as it should be. */
 __attribute__((format(printf, 2, 3))) void ww_feature__good(struct ww_feature *row, const char *format, ...);
@@ -46,6 +48,7 @@ void ww_probe_map(const struct ww_probe *probe, struct ww_feature *row, int type
 void ww_probe_helper(const struct ww_probe *probe, struct ww_feature *row, int helper);
 void ww_probe_throttle(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_memlock(const struct ww_probe *probe, struct ww_feature *row, int argument);
+void ww_probe_libbpf(const struct ww_probe *probe, struct ww_feature *row, int argument);
 
 /* Of the process and the host: features_host.c */
 void ww_probe_capability(const struct ww_probe *probe, struct ww_feature *row, int capability);
