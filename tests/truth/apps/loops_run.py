@@ -78,8 +78,7 @@ class Part:
         tap.note(f"attribution: {self.record.report['endpoints'][0]['attribution']}")
         self.check_wall(tap, found, truth)
         self.check_means(tap, found, truth)
-        if self.in_flight == 1:
-            self.check_each(tap, found, truth)
+        self.check_each(tap, found, truth)
         details = self.record.report["endpoints"][0]["detail"]
         tap.check(f"{self.name}: the peers are named", set(details["db"]) <= {"postgres", "redis"} and "postgres" in details["db"]
                   and set(details["net"]) == {peer}, {kind: list(details.get(kind, ())) for kind in ("db", "net")})
@@ -117,8 +116,13 @@ class Part:
             if off[worst] > 500_000 + account[OPEN]:
                 wrong.append(f"{name}: {worst} {milliseconds(found[name]['kinds_ns'][worst])} ms, "
                              f"in truth {milliseconds(account[worst])} ms")
-        tap.check(f"{self.name}: every kind within 0.5 ms for 95 % of the requests", len(wrong) <= 0.05 * len(found),
-                  f"{len(wrong)} of {len(found)} are not\n" + "\n".join(wrong[:10]))
+        line = f"{self.name}: every kind within 0.5 ms for 95 % of the requests"
+        said = f"not for {len(wrong)} of {len(found)}, such as\n" + "\n".join(wrong[:10])
+        if self.in_flight == 1:
+            tap.check(line, len(wrong) <= 0.05 * len(found), said)
+        else:
+            # Means are right as long as each wait is somebody's: whose it is can be told only in part.
+            tap.note(f"{line}: {said}")
 
 
 def compare(start, steps):
