@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What the bench makes of its measurements, on made-up ones: needs neither root nor load."""
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools"), str(HERE.parent / "lib")]
+import pairs  # noqa: E402
+import results  # noqa: E402
+from observers import one_line  # noqa: E402
+from tap import Tap  # noqa: E402
+from targets import judge  # noqa: E402
+
+tap = Tap()
+
+
+def runs(*figures):
+    """Alternating unobserved and observed runs."""
+    return [(("", "tool")[at % 2], {"per_s": figure}) for at, figure in enumerate(figures)]
+
+
+def near(found, wanted):
+    return len(found) == len(wanted) and all(abs(f - w) < 1e-9 for f, w in zip(found, wanted))
+
+
+order = pairs.order(["x", "y"], 2)
+tap.check("every observed run stands between two unobserved ones", order == ["", "x", "", "y", "", "x", "", "y", ""], order)
+
+drifting = runs(100, 81, 80, 63, 60)
+found = pairs.ratios(drifting, "tool", "per_s")
+tap.check("a machine that gets steadily slower does not show in the ratio", near(found, [0.9, 0.9]), found)
+found = pairs.noise(drifting, "per_s")
+tap.check("but shows as noise", near(found, [0.8, 0.75]), found)
+tap.check("whose bound is the same for slower and faster", abs(pairs.noise_bound(found) - 1 / 0.75) < 1e-9)
+tap.check("a tool that did not run has no ratio", pairs.ratios(drifting, "another", "per_s") == [])
+
+for value, met, said in ((0.93, True, "met by 0.000"), (0.92, False, "MISSED by 0.010")):
+    verdict = judge("a.per_s", value)
+    tap.check(f"{value} of the throughput: {said}", verdict["met"] is met and said in verdict["text"], verdict)
+for value, met, said in ((350, True, "met by 0 ns"), (361, False, "MISSED by 11 ns")):
+    verdict = judge("programs.sched_switch_ns", value)
+    tap.check(f"{value} ns a switch: {said}", verdict["met"] is met and said in verdict["text"], verdict)
+for value, noise, met, said in ((1.04, 1.05, True, "met by 0.010"), (1.06, 1.05, False, "MISSED by 0.010"),
+                                (1.06, 1.5, True, "proves little"), (1.06, None, None, "can't be told")):
+    verdict = judge("c.p99_ms", value, noise)
+    tap.check(f"p99 times {value} with a noise of {noise}: {said}", verdict["met"] is met and said in verdict["text"],
+              verdict)
+
+log = "Attaching ..\ntool: Error: no such probe\nfirst frame\nsecond frame\n"
+tap.check("of a log, the line that speaks of an error is told", one_line(log) == "tool: Error: no such probe")
+tap.check("else the last one", one_line("one\ntwo\n\n") == "two")
+
+result = {
+    "date": "2026-01-02T03:04:05+00:00", "seconds": 4, "pairs": 2,
+    "host": {"kernel": "6.18", "cpu": "a CPU", "cpus": 2, "load": 0.0},
+    "left_out": {"perf trace": "perf: not installed"},
+    "verdicts": {"a.per_s": judge("a.per_s", 0.9, 1.01)},
+    "compared": {"a": {
+        "title": "a load", "figures": {"per_s": "requests/s"}, "unobserved": {"per_s": pairs.summary([80.0, 100.0])},
+        "noise": {"per_s": pairs.summary([0.99, 1.01])}, "warnings": ["not saturated"],
+        "tools": {"tool": {"per_s": pairs.summary([0.88, 0.9, 0.92]), "own_cpu": pairs.summary([0.5]),
+                           "own_rss": pairs.summary([3 << 20])}}}}}
+text = results.text(result)
+for said in ("tool                         0.900   0.880   0.920     0.500     3.0 MiB", "MISSED by 0.030",
+             "warning: not saturated", "left out: perf trace: perf: not installed", "Linux 6.18, 2 x a CPU"):
+    tap.check(f"the text says: {said}", said in text, text)
+table = results.markdown(result)
+for said in ("| tool | 0.900 (0.880 .. 0.920) |", "| nothing (noise) | 1.000 (0.990 .. 1.010) |",
+             "| `a.per_s` | 0.900 | >= 0.930: MISSED by 0.030 |", "Left out: perf trace"):
+    tap.check(f"the Markdown says: {said}", said in table, table)
+tap.done()
