@@ -3,6 +3,7 @@
 #ifndef WHYWAIT_UTF8_H
 #define WHYWAIT_UTF8_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -28,5 +29,8 @@ static inline int ww_utf8__decode(const char *text, uint32_t *code)
 	*code = c;
 	return len;
 }
+
+/* Bytes of the well-formed character at the start of `bytes`; 0 when there is none. */
+size_t ww_utf8__len(const unsigned char *bytes, size_t len);
 
 #endif
