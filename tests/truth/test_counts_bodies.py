@@ -108,7 +108,8 @@ def targets_and_methods(case, site):
     line = Line(site)
     case.request(line(), "size", 16, origin="http://localhost")
     case.request(line(), "size", 16, suffix="?token=" + "q" * 1000)
-    case.request(line(), "size", 16, suffix="/" + "a" * 1500)
+    exchange, _ = case.request(line(), "size", 16, suffix="/" + "a" * 1500)
+    exchange.expectations.append(("a long target is cut, and said to be", lambda r: "target_truncated" in r["flags"]))
     case.request(line(), "size", 16, headers=[("Cookie", "c" * 6000)])
     case.request(line(), "size", 16, headers=[(f"X-{n}", "v" * 40) for n in range(80)])
     exchange, _ = case.request(line(), "size", 16, headers=[("traceparent", TRACE)])
@@ -167,6 +168,7 @@ def wrong_lengths(case, site):
             connection.send(data)
             connection.read_to_end()
         exchange, _ = case.once(site.ipv4, "close", size)
+        exchange.expectations.append(("its end was its connection's", lambda r: "until_close" in r["flags"]))
 
 
 def cases(tap, ledger, sites):

@@ -57,7 +57,8 @@ def websockets(case, site):
             # Unmasked, so that the bytes are the very ones of a request; the server ends the connection for it.
             connection.send(b"GET /not-a-request-either HTTP/1.1\r\nHost: x\r\n\r\n")
             connection.read_to_end()
-        exchange.expectations.append(("the account ends at the 101", lambda r: r["wall_ns"] < 150 * MS))
+        exchange.expectations.append(("the account ends at the 101",
+                                      lambda r: r["wall_ns"] < 150 * MS and "upgraded" in r["flags"]))
     case.once(site.ipv4, "size", 16)
 
 

@@ -95,7 +95,7 @@ class Case:
 
 def aborted(record):
     """Whether a recorded request says that its connection ended before its response was whole."""
-    return bool(record.get("aborted"))
+    return "aborted" in record["flags"]
 
 
 def kind_share(record, kind):

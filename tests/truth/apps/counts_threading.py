@@ -13,7 +13,8 @@ import time
 
 RAW = {  # whole responses, for split, splitchunked, and the ones with a wrong length
     "split": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
-    "splitchunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nb;x=y\r\nHTTP/1.1 50\r\n0\r\nT: t\r\n\r\n",
+    "splitchunked": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     b"5\r\nhello\r\nb;x=y\r\nHTTP/1.1 50\r\n0\r\nT: t\r\n\r\n"),
     "splitinterim": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno",
     "split204": b"HTTP/1.1 204 No Content\r\nX-Content-Length: 9\r\n\r\n",
     "bare": b"HTTP/1.1 200 OK\ncontent-length:3\n\nabc",

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Tables and rings too small for the load: accounts stay whole, what is lost is counted and shown, nothing says `complete`."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "truth" / "apps"))
+from counts_client import Connection, allow_many_sockets  # noqa: E402  (the path comes first)
+from counts_ledger import Ledger  # noqa: E402
+from counts_run import Record, Tap  # noqa: E402
+from counts_servers import start_aiohttp, start_nginx  # noqa: E402
+from whywait import run  # noqa: E402
+
+TABLE = 8          # requests in flight that fit
+AT_ONCE = 100
+RING = 4096        # bytes: some ten accounts
+
+
+def checks(tap, name, record, sent, cause, least):
+    """recorded + lost = sent; `cause` took at least so many."""
+    record.check(tap, complete=False)
+    report = record.report
+    lost = report["losses"].get(cause, 0)
+    recorded = sum(endpoint["requests"] for endpoint in report["endpoints"])
+    tap.check(f"{name}: provoked", lost >= least, f"{lost} lost by {cause} of {sent}: {report['losses']}")
+    tap.check(f"{name}: recorded + lost = sent", recorded + lost == sent, f"{recorded} + {lost}, {sent} sent")
+    tap.check(f"{name}: the recording is not complete", report["complete"] is False)
+    text = run("report", record.path).stdout
+    tap.check(f"{name}: the table says so", str(lost) in text.replace(",", "") and "incomplete" in text, text[:500])
+    tap.check(f"{name}: record says so", "lost" in record.stderr, record.stderr)
+
+
+def table(tap, site):
+    """More requests in flight than the table holds; then few, which are all recorded: no slot stays taken."""
+    ledger = Ledger()
+    case, after = ledger.case("table"), ledger.case("after")
+    with Record("--pid", site.service.pid, "--max-requests", TABLE) as record:
+        for _ in range(3):
+            waiting = []
+            for _ in range(AT_ONCE):
+                exchange, data = case.prepare("sleep", 300)
+                exchange.optional = True
+                connection = Connection(site.ipv4)
+                connection.send(data)
+                waiting.append((connection, exchange))
+            for connection, exchange in waiting:
+                case.answer(connection, exchange)
+                connection.close()
+        for _ in range(50):
+            after.once(site.ipv4, "size", 16)
+    checks(tap, "table", record, len(case.exchanges) + len(after.exchanges), "request_table_full", AT_ONCE - TABLE)
+    ledger.compare(tap, record.requests)
+
+
+def kept_alive(tap, site):
+    """A connection whose request found no room is followed again from its next request on."""
+    ledger = Ledger()
+    case, after = ledger.case("kept"), ledger.case("kept-after")
+    with Record("--pid", site.service.pid, "--max-requests", TABLE) as record:
+        connections = [Connection(site.ipv4) for _ in range(AT_ONCE)]
+        waiting = []
+        for connection in connections:
+            exchange, data = case.prepare("sleep", 300)
+            exchange.optional = True
+            connection.send(data)
+            waiting.append((connection, exchange))
+        for connection, exchange in waiting:
+            case.answer(connection, exchange)
+        for connection in connections:
+            for _ in range(3):
+                after.request(connection, "size", 16)
+            connection.close()
+    checks(tap, "kept alive", record, len(case.exchanges) + len(after.exchanges), "request_table_full", AT_ONCE - TABLE)
+    ledger.compare(tap, record.requests)
+
+
+def ring(tap, site):
+    """Requests end faster than a tiny ring is emptied."""
+    ledger = Ledger()
+    case = ledger.case("ring")
+    with Record("--pid", ",".join(map(str, site.pids)), "--ring", RING) as record:
+        with Connection(site.ipv4) as connection:
+            for _ in range(60):
+                waiting = []
+                data = b""
+                for _ in range(64):
+                    exchange, request = case.prepare("size", 16)
+                    exchange.optional = True
+                    waiting.append(exchange)
+                    data += request
+                connection.send(data)
+                for exchange in waiting:
+                    case.answer(connection, exchange)
+    checks(tap, "ring", record, len(case.exchanges), "account_ring_full", 100)
+    ledger.compare(tap, record.requests)
+
+
+def main():
+    allow_many_sockets()
+    tap = Tap()
+    aiohttp, nginx = start_aiohttp(), start_nginx()
+    try:
+        tap.run("table", table, tap, aiohttp)
+        tap.run("kept alive", kept_alive, tap, aiohttp)
+        tap.run("ring", ring, tap, nginx)
+        tap.check("the servers still serve", aiohttp.alive() and nginx.alive())
+    finally:
+        aiohttp.stop()
+        nginx.stop()
+    tap.done()
+
+
+main()
