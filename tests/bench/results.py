@@ -81,11 +81,10 @@ def text(result):
         lines += _compared(result, key)
     for key in result.get("programs", {}):
         lines += _programs(result, key)
-    for name, what in (("programs.sched_switch_ns", "Mean run of sched_switch, the worst of the loads"),
-                       ("programs.ns_per_request", "BPF time per request on (a)")):
+    for name in ("programs.sched_switch_ns", "programs.ns_per_request"):
         verdict = result["verdicts"].get(name)
         if verdict:
-            lines += [f"{what}: {verdict['shown']}, target {verdict['text']}", ""]
+            lines += [f"{verdict['what']}: {verdict['shown']}, target {verdict['text']}", ""]
     if "footprint" in result:
         lines += _footprint(result)
     if "attach_s" in result:
@@ -113,9 +112,9 @@ def markdown(result):
         cells = [result["compared"][key]["noise"].get(figure) for key, figure, _ in columns]
         lines += ["| nothing (noise) | " + " | ".join(_spread(cell) if cell else "-" for cell in cells) + " |", ""]
     if result["verdicts"]:
-        lines += ["| figure | value | target |", "|---|---|---|"]
-        for name, verdict in result["verdicts"].items():
-            lines.append(f"| `{name}` | {verdict['shown']} | {verdict['text']} |")
+        lines += ["| whywait record | measured | target |", "|---|---|---|"]
+        for verdict in result["verdicts"].values():
+            lines.append(f"| {verdict['what']} | {verdict['shown']} | {verdict['text']} |")
         lines.append("")
     for name, why in result["left_out"].items():
         lines.append(f"Left out: {name}: {why}")
