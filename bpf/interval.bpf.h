@@ -22,16 +22,6 @@ static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 	t->pieces_len = 0;
 }
 
-/* Charges the time since the last event to running. */
-static __always_inline void ww_interval_ran(struct ww_thread *t, u64 now)
-{
-	u64 ns = now - t->mark;
-	t->kinds_ns[WW_KIND_COMPUTE] += ns;
-	t->cpu_ns += ns;
-	t->mark = now;
-	t->dirty = 1;
-}
-
 /* Names `ns` of a kind's time. One thread seldom waits for more than four things between two socket touches. */
 static __always_inline void ww_interval_detail(struct ww_thread *t, struct ww_cause cause, u64 ns)
 {
@@ -89,6 +79,49 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
 	t->dirty = 1;
 	ww_interval_detail(t, cause, to - from);
 	ww_interval_piece(t, cause, from, to);
+}
+
+/* A wake-up may be traced on another CPU a moment before the sleeper's own switch-out is. */
+#define WW_WAKE_RACE_NS 5000
+
+/* The thread runs again from `now` on: splits the time that it was off at its wake-up. */
+static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
+{
+	u8 off = t->off;
+	struct ww_cause runq = {.kind = WW_KIND_RUNQ};
+
+	t->off = WW_OFF_NOT;
+	if (off == WW_OFF_RUNQ) {
+		ww_interval_waited(t, t->off_cause, t->mark, now);
+	} else {
+		u64 woken = t->waking;
+		if (woken < t->mark)
+			woken = t->mark - woken < WW_WAKE_RACE_NS ? t->mark : now;
+		if (off == WW_OFF_BLOCKED)
+			ww_interval_waited(t, t->off_cause, t->mark, woken);
+		else
+			ww_interval_reset(t, woken); /* a new slice begins: rule 6 */
+		ww_interval_waited(t, runq, woken, now);
+	}
+	t->mark = now;
+}
+
+/*
+ * The thread is seen running at `now`: charges the time since the last event to that. When its switch-in was not
+ * reported (a program that was running already, a kernel that leaves some out), it ran since its wake-up.
+ */
+static __always_inline void ww_interval_ran(struct ww_thread *t, u64 now)
+{
+	if (t->off != WW_OFF_NOT) {
+		u64 woken = t->waking;
+		ww_count(WW_COUNT_SWITCH_UNSEEN);
+		ww_interval_resume(t, woken > t->mark && woken < now ? woken : now);
+	}
+	u64 ns = now - t->mark;
+	t->kinds_ns[WW_KIND_COMPUTE] += ns;
+	t->cpu_ns += ns;
+	t->mark = now;
+	t->dirty = 1;
 }
 
 #endif

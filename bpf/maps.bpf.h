@@ -38,8 +38,9 @@ const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring 
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
 
-/* What a blocked thread is doing. */
+/* What a thread is doing. */
 enum ww_off {
+	WW_OFF_NOT,	/* it is on a CPU */
 	WW_OFF_RUNQ,	/* preempted: it wants to run */
 	WW_OFF_IDLE,	/* has no request, and waits for one */
 	WW_OFF_SOCKET,	/* waits for sockets: whose, tells the one that it touches next */

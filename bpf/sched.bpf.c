@@ -7,9 +7,6 @@
 #include "cause.bpf.h"
 #include "compat.bpf.h"
 
-/* A wake-up may be traced on another CPU a moment before the sleeper's own switch-out is. */
-#define WW_WAKE_RACE_NS 5000
-
 static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struct *prev, bool blocked, u32 state,
 					  u64 now)
 {
@@ -52,21 +49,15 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 
 static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
 {
-	if (t->off == WW_OFF_RUNQ) {
-		ww_interval_waited(t, t->off_cause, t->mark, now);
+	if (t->off == WW_OFF_NOT) {
+		/* Its switch-out was not reported: what it did since the last event can't be told. */
+		struct ww_cause unseen = {.kind = WW_KIND_OTHER};
+		ww_count(WW_COUNT_SWITCH_UNSEEN);
+		ww_interval_waited(t, unseen, t->mark, now);
 		t->mark = now;
 		return;
 	}
-	u64 woken = t->waking;
-	if (woken < t->mark)
-		woken = t->mark - woken < WW_WAKE_RACE_NS ? t->mark : now;
-	struct ww_cause runq = {.kind = WW_KIND_RUNQ};
-	if (t->off == WW_OFF_BLOCKED)
-		ww_interval_waited(t, t->off_cause, t->mark, woken);
-	else
-		ww_interval_reset(t, woken); /* a new slice begins: rule 6 */
-	ww_interval_waited(t, runq, woken, now);
-	t->mark = now;
+	ww_interval_resume(t, now);
 }
 
 SEC("tp_btf/sched_switch")
