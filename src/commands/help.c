@@ -62,15 +62,27 @@ const struct ww_usage ww_help_program = {
 	.exit_status = "0 2 3",
 };
 
-/* Calls `each` for every documented option of an argp and of its children, in order. */
-static void each_option(const struct argp *argp, void (*each)(void *, const struct argp_option *), void *ctx)
+typedef void (*option_fn)(void *ctx, const struct argp_option *option);
+
+/*
+ * Calls `each` for every documented option of an argp and of its children. As with argp, an option without a name is a
+ * heading, and a child comes behind its parent's options of the same or a lower group.
+ */
+static void each_option(const struct argp *argp, option_fn each, void *ctx)
 {
 	const struct argp_option *option = argp->options;
+	const struct argp_child *child = argp->children;
 
-	for (; option && (option->name || option->key || option->doc || option->group); option++)
-		if (!(option->flags & OPTION_HIDDEN))
-			each(ctx, option);
-	for (const struct argp_child *child = argp->children; child && child->argp; child++) {
+	for (; child || option; child = child && child->argp ? child + 1 : NULL) {
+		bool last = !child || !child->argp;
+		for (; option && (option->name || option->key || option->doc || option->group); option++) {
+			if (!last && option->group > child->group)
+				break;
+			if (!(option->flags & OPTION_HIDDEN))
+				each(ctx, option);
+		}
+		if (last)
+			break;
 		if (child->header && *child->header)
 			each(ctx, &(struct argp_option){.doc = child->header});
 		each_option(child->argp, each, ctx);

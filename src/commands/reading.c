@@ -62,7 +62,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!arguments->file)
-			ww_command__wrong(arguments->command, "FILE is missing: which recording?");
+			ww_command__wrong(arguments->command, "FILE, the recording, is missing");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -51,7 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&ww_reading_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&ww_reading_argp, 0, NULL, 1}, {0}};
 static const struct argp argp = {.options = options, .parser = parse, .children = children};
 static const struct ww_example examples[] = {
 	{"whywait report shop.db", "every endpoint: rate, errors, latency, and what its time went to"},
@@ -63,7 +63,7 @@ static const struct ww_example examples[] = {
 
 static const struct ww_usage usage = {
 	.name = "report",
-	.synopsis = "FILE [--endpoint GLOB] [--since T] [--until T] [--format table|json|csv]",
+	.synopsis = "FILE [--endpoint GLOB] [--since T] [--until T] [--format table|json|csv] [--interval SECONDS]",
 	.description =
 		"Reads a recording and tells, for every endpoint, how much of its requests' time was compute, how "
 		"much was wait, and what the wait was for: on the mean, and for the slowest requests, those at "

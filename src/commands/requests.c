@@ -17,7 +17,7 @@ struct arguments {
 
 static const struct argp_option options[] = {
 	{"slowest", KEY_SLOWEST, "N", 0,
-	 "only the N slowest, longest first; without it all, in the order of their start", 1},
+	 "only the N slowest, longest first; without it all, in the order of their start", 2},
 	{0},
 };
 
@@ -41,7 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&ww_reading_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&ww_reading_argp, 0, NULL, 1}, {0}};
 static const struct argp argp = {.options = options, .parser = parse, .children = children};
 static const struct ww_example examples[] = {
 	{"whywait requests shop.db --slowest 5", "the five slowest requests that were kept, as time lines"},

@@ -29,6 +29,24 @@ void ww_table__rest(const struct ww_page_out *page, const char *text, int column
 	fprintf(page->out, "%s%s\n", fitted, ww_style__plain(&page->style));
 }
 
+void ww_table__wrap(struct ww_wrap *wrap, const char *word)
+{
+	const struct ww_style *style = &wrap->page->style;
+	int room = style->width - wrap->indent, width = ww_text__columns(word, style);
+	char fitted[CELL_BYTES];
+
+	width = width < room ? width : room;
+	if (wrap->column > wrap->indent && wrap->column + wrap->gap + width > style->width) {
+		fprintf(wrap->page->out, "\n%*s", wrap->indent, "");
+		wrap->column = wrap->indent;
+	} else {
+		int blank = wrap->column < wrap->indent ? wrap->indent - wrap->column : wrap->gap;
+		wrap->column += fprintf(wrap->page->out, "%*s", blank, "");
+	}
+	wrap->column += ww_text__fit(fitted, sizeof(fitted), word, room, style);
+	fputs(fitted, wrap->page->out);
+}
+
 static const char *meaning_of(const char *cause)
 {
 	static const struct {
@@ -46,7 +64,7 @@ static const char *meaning_of(const char *cause)
 }
 
 /* "2026-11-20 16:22:10 to 16:22:40 UTC, 30.0 s", in local time */
-static void write_window(const struct ww_page_out *page, const struct ww_report *report)
+static void describe_window(char *text, size_t size, const struct ww_report *report)
 {
 	time_t start = (time_t)(report->start_unix_ns / NSEC), end = (time_t)(report->end_unix_ns / NSEC);
 	char first[32], last[48], seconds[WW_TEXT_NUMBER];
@@ -57,8 +75,8 @@ static void write_window(const struct ww_page_out *page, const struct ww_report 
 	bool same_day = start_tm.tm_yday == end_tm.tm_yday && start_tm.tm_year == end_tm.tm_year;
 	strftime(first, sizeof(first), "%Y-%m-%d %H:%M:%S", &start_tm);
 	strftime(last, sizeof(last), same_day ? "%H:%M:%S %Z" : "%Y-%m-%d %H:%M:%S %Z", &end_tm);
-	fprintf(page->out, "%s to %s, %s s", first, last,
-		ww_text__number(seconds, (double)(report->end_unix_ns - report->start_unix_ns) / NSEC));
+	snprintf(text, size, "%s to %s, %s s", first, last,
+		 ww_text__number(seconds, (double)(report->end_unix_ns - report->start_unix_ns) / NSEC));
 }
 
 static void write_losses(const struct ww_page_out *page, const struct ww_report *report, bool loses)
@@ -67,12 +85,15 @@ static void write_losses(const struct ww_page_out *page, const struct ww_report 
 
 	for (size_t i = 0; i < report->losses_len; i++) {
 		const struct ww_loss *loss = &report->losses[i];
+		struct ww_wrap wrap = {.page = page, .indent = 2, .gap = 1};
+		char *rest = line;
 		if (loss->loses != loses)
 			continue;
 		snprintf(line, sizeof(line), "%s %s: %s", ww_text__count(number, loss->count), loss->cause,
 			 meaning_of(loss->cause));
-		fputs("  ", page->out);
-		ww_table__rest(page, line, 2);
+		for (const char *word; (word = strsep(&rest, " "));)
+			ww_table__wrap(&wrap, word);
+		fputc('\n', page->out);
 	}
 }
 
@@ -95,19 +116,19 @@ void ww_table__head(const struct ww_page_out *page, const struct ww_report *repo
 {
 	const struct ww_style *style = &page->style;
 	const char *dot = style->utf8 ? " · " : ", ";
-	char text[CELL_BYTES], cpus[WW_TEXT_NUMBER];
+	const char *state = report->complete ? "complete" : "NOT COMPLETE";
+	char text[CELL_BYTES], window[128], cpus[WW_TEXT_NUMBER];
 
-	ww_text__fit(text, sizeof(text), report->host, style->width / 2, style);
-	fprintf(page->out, "%s%s%s", ww_style__bold(style), text, ww_style__plain(style));
-	ww_text__fit(text, sizeof(text), report->kernel, style->width / 2, style);
-	fprintf(page->out, "%sLinux %s%s%s\n", dot, text, dot, ww_text__plural(cpus, report->cpus, "CPU"));
-	write_window(page, report);
-	if (report->complete)
-		fprintf(page->out, "%s%scomplete%s\n", dot, ww_style__good(style), ww_style__plain(style));
-	else
-		fprintf(page->out, "%s%sNOT COMPLETE%s\n", dot, ww_style__bad(style), ww_style__plain(style));
-	if (!report->complete)
-		write_losses(page, report, true);
+	snprintf(text, sizeof(text), "%s%sLinux %s%s%s", report->host, dot, report->kernel, dot,
+		 ww_text__plural(cpus, report->cpus, "CPU"));
+	fputs(ww_style__bold(style), page->out);
+	ww_table__rest(page, text, 0);
+	describe_window(window, sizeof(window), report);
+	int columns = ww_text__fit(text, sizeof(text), window, style->width, style);
+	bool fits = columns + ww_text__columns(dot, style) + (int)strlen(state) <= style->width;
+	fprintf(page->out, "%s%s%s%s%s\n", text, fits ? dot : "\n",
+		report->complete ? ww_style__good(style) : ww_style__bad(style), state, ww_style__plain(style));
+	write_losses(page, report, true);
 }
 
 void ww_table__services(const struct ww_page_out *page, const struct ww_report *report)
@@ -154,17 +175,19 @@ void ww_table__foot(const struct ww_page_out *page, const struct ww_report *repo
 	for (size_t i = 0; i < report->endpoints_len; i++)
 		for (int a = 0; a < WW_ATTRIBUTION_COUNT; a++)
 			counts[a] += report->endpoints[i].attribution[a];
+	for (size_t i = 0; i < report->losses_len; i++)
+		noted += !report->losses[i].loses;
+	if (report->endpoints_len || report->unreadable_len || noted)
+		fputc('\n', page->out);
 	if (report->endpoints_len) {
 		snprintf(line, sizeof(line), "attribution: %s exact, %s inferred, %s ambiguous",
 			 ww_text__count(text[0], counts[WW_ATTRIBUTION_EXACT]),
 			 ww_text__count(text[1], counts[WW_ATTRIBUTION_INFERRED]),
 			 ww_text__count(text[2], counts[WW_ATTRIBUTION_AMBIGUOUS]));
-		fprintf(page->out, "\n%s", ww_style__dim(&page->style));
+		fputs(ww_style__dim(&page->style), page->out);
 		ww_table__rest(page, line, 0);
 	}
 	write_unreadable(page, report);
-	for (size_t i = 0; i < report->losses_len; i++)
-		noted += !report->losses[i].loses;
 	if (noted) {
 		fprintf(page->out, "%snoted, and nothing lost by it:%s\n", ww_style__dim(&page->style),
 			ww_style__plain(&page->style));
@@ -180,7 +203,7 @@ int ww_table__write(FILE *out, const struct ww_report *report, const struct ww_s
 		page.style.width = WW_TABLE_WIDTH_MAX;
 	ww_table__head(&page, report);
 	if (!report->endpoints_len)
-		fputs("\nNo requests.\n\n", out);
+		fputs("\nNo requests.\n", out);
 	int err = report->endpoints_len ? ww_table__endpoints(&page, report) : 0;
 	if (err)
 		return err;

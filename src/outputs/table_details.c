@@ -77,7 +77,8 @@ static void write_verdict(const struct ww_page_out *page, const struct ww_endpoi
 /* Anything but success is worth a line. */
 static void write_statuses(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
-	char count[WW_TEXT_NUMBER];
+	struct ww_wrap wrap = {.page = page, .indent = 10, .column = 8, .gap = 2};
+	char word[64], count[WW_TEXT_NUMBER];
 	bool all_well = !endpoint->errors;
 
 	for (size_t i = 0; i < endpoint->status_len; i++)
@@ -87,44 +88,24 @@ static void write_statuses(const struct ww_page_out *page, const struct ww_endpo
 	fputs("  status", page->out);
 	for (size_t i = 0; i < endpoint->status_len; i++) {
 		const struct ww_status_count *status = &endpoint->status[i];
-		const char *colour = status->status >= 500 || !status->status ? ww_style__bad(&page->style) : "";
+		ww_text__count(count, status->requests);
 		if (status->status)
-			fprintf(page->out, "  %s%u%s", colour, status->status, ww_style__plain(&page->style));
+			snprintf(word, sizeof(word), "%u: %s", status->status, count);
 		else
-			fprintf(page->out, "  %snone%s", colour, ww_style__plain(&page->style));
-		fprintf(page->out, " %s", ww_text__count(count, status->requests));
+			snprintf(word, sizeof(word), "none: %s", count);
+		fputs(status->status >= 500 || !status->status ? ww_style__bad(&page->style) : "", page->out);
+		ww_table__wrap(&wrap, word);
+		fputs(ww_style__plain(&page->style), page->out);
 	}
-	if (endpoint->aborted)
-		fprintf(page->out, "   %s left by the client", ww_text__count(count, endpoint->aborted));
+	if (endpoint->aborted) {
+		snprintf(word, sizeof(word), "left by the client: %s", ww_text__count(count, endpoint->aborted));
+		ww_table__wrap(&wrap, word);
+	}
 	fputc('\n', page->out);
 }
 
-/* Words side by side from a column on, wrapped at the width. */
-struct wrap {
-	const struct ww_page_out *page;
-	int indent, column;
-};
-
-static void wrap_word(struct wrap *wrap, const char *word)
-{
-	const struct ww_style *style = &wrap->page->style;
-	int room = style->width - wrap->indent, width = ww_text__columns(word, style);
-	char fitted[NAME_BYTES];
-
-	width = width < room ? width : room;
-	if (wrap->column > wrap->indent && wrap->column + 2 + width > style->width) {
-		fprintf(wrap->page->out, "\n%*s", wrap->indent, "");
-		wrap->column = wrap->indent;
-	} else {
-		int blank = wrap->column < wrap->indent ? wrap->indent - wrap->column : 2;
-		wrap->column += fprintf(wrap->page->out, "%*s", blank, "");
-	}
-	wrap->column += ww_text__fit(fitted, sizeof(fitted), word, room, style);
-	fputs(fitted, wrap->page->out);
-}
-
 /* "postgres 81.2 ms 51.0/req": the time is left out where it is all of the kind's. */
-static void write_names(struct wrap *wrap, const struct ww_endpoint_report *endpoint, enum ww_kind kind)
+static void write_names(struct ww_wrap *wrap, const struct ww_endpoint_report *endpoint, enum ww_kind kind)
 {
 	for (size_t i = 0; i < endpoint->details_len; i++) {
 		const struct ww_detail_row *detail = &endpoint->details[i];
@@ -137,7 +118,7 @@ static void write_names(struct wrap *wrap, const struct ww_endpoint_report *endp
 		}
 		ww_text__number(each, (double)detail->count / (double)endpoint->requests);
 		snprintf(word, sizeof(word), "%s%s %s/req", detail->name, mean, each);
-		wrap_word(wrap, word);
+		ww_table__wrap(wrap, word);
 	}
 }
 
@@ -153,14 +134,14 @@ static void write_headings(const struct ww_page_out *page, const struct ww_endpo
 
 	fprintf(page->out, "%s%*s%*s", ww_style__dim(&page->style), KIND + FIGURES, "mean", SHARE, "share");
 	if (shows_tail(page, endpoint))
-		fprintf(page->out, " %*s%*s   %s at p95 and above", FIGURES, "tail mean", SHARE, "share",
+		fprintf(page->out, " %*s%*s   %s", FIGURES, "p95+ mean", SHARE, "share",
 			ww_text__plural(count, endpoint->tail_requests, "request"));
 	fprintf(page->out, "%s\n", ww_style__plain(&page->style));
 }
 
 /* Writes the figures of a kind, or of several; returns what wraps its names behind them. */
-static struct wrap write_figures(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint,
-				 const char *name, uint64_t sum, uint64_t tail)
+static struct ww_wrap write_figures(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint,
+				    const char *name, uint64_t sum, uint64_t tail)
 {
 	char text[WW_TEXT_NUMBER];
 	int columns = KIND + FIGURES + SHARE;
@@ -173,7 +154,7 @@ static struct wrap write_figures(const struct ww_page_out *page, const struct ww
 		fprintf(page->out, "%*s", SHARE, ww_text__share(text, tail, endpoint->tail_wall_sum_ns));
 		columns += 1 + FIGURES + SHARE;
 	}
-	return (struct wrap){.page = page, .indent = columns + 3, .column = columns};
+	return (struct ww_wrap){.page = page, .indent = columns + 3, .column = columns, .gap = 2};
 }
 
 void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
@@ -190,8 +171,8 @@ void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_
 	for (; i < len && !is_small(endpoint, order[i]); i++) {
 		enum ww_kind kind = order[i];
 		fprintf(page->out, "  %s", ww_style__kind(style, kind));
-		struct wrap wrap = write_figures(page, endpoint, ww_kind_name(kind),
-						 endpoint->kinds_sum_ns[kind], endpoint->tail_kinds_sum_ns[kind]);
+		struct ww_wrap wrap = write_figures(page, endpoint, ww_kind_name(kind), endpoint->kinds_sum_ns[kind],
+						    endpoint->tail_kinds_sum_ns[kind]);
 		write_names(&wrap, endpoint, kind);
 		fputc('\n', page->out);
 	}
@@ -202,8 +183,8 @@ void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_
 		rest_tail += endpoint->tail_kinds_sum_ns[order[small]];
 	}
 	fprintf(page->out, "  %s", ww_style__dim(style));
-	struct wrap wrap = write_figures(page, endpoint, "rest", rest, rest_tail);
+	struct ww_wrap wrap = write_figures(page, endpoint, "rest", rest, rest_tail);
 	for (; i < len; i++)
-		wrap_word(&wrap, ww_kind_name(order[i]));
+		ww_table__wrap(&wrap, ww_kind_name(order[i]));
 	fputc('\n', page->out);
 }

@@ -21,7 +21,7 @@ static const struct {
 static const enum column dropped[] = {P99, ERRORS, P50, RATE, COMPUTE};
 
 #define NAME_MIN   20
-#define BAR_MIN	   12
+#define BAR_MIN	   12 /* its heading is as wide */
 #define BAR_MAX	   48
 #define MOST_WIDTH 14 /* "compute 100 %" */
 #define NAME_BYTES 1024
@@ -77,12 +77,10 @@ static void write_headings(const struct ww_page_out *page, const struct layout *
 	for (enum column c = 0; c < COLUMNS; c++)
 		if (layout->shown[c])
 			ww_table__cell(page, columns[c].heading, -columns[c].width);
-	if (layout->bar) {
-		fputs("  ", page->out);
-		ww_table__cell(page, "time by kind", layout->bar);
-	}
+	if (layout->bar)
+		fputs("  time by kind", page->out);
 	if (layout->most)
-		fputs("  most", page->out);
+		fprintf(page->out, "%*s", layout->bar - BAR_MIN + 6, "most");
 	fprintf(page->out, "%s\n", ww_style__plain(&page->style));
 }
 

@@ -34,7 +34,14 @@ void ww_table__rest(const struct ww_page_out *page, const char *text, int column
 /* Text in `columns` columns: cut when longer, padded when shorter, to the left of it when `columns` is negative. */
 void ww_table__cell(const struct ww_page_out *page, const char *text, int columns);
 
-/* Says why a counter of that name counts; "" for an unknown one. */
-const char *ww_table__meaning(const char *cause);
+/* Words side by side from column `indent` on, wrapped at the page's width. */
+struct ww_wrap {
+	const struct ww_page_out *page;
+	int indent, column; /* where lines start; where the line is now */
+	int gap;	    /* blanks between words */
+};
+
+/* `word` may hold blanks, at which it is not broken; what is wider than a line is cut. */
+void ww_table__wrap(struct ww_wrap *wrap, const char *word);
 
 #endif

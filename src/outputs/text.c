@@ -91,8 +91,10 @@ int ww_text__fit(char *out, size_t size, const char *text, int columns, const st
 		char piece[ESCAPE_MAX];
 		int wide = next_piece(piece, &text, style);
 		size_t piece_len = strlen(piece);
-		if (used + wide > room || len + piece_len + strlen(ellipsis) >= size)
+		if (used + wide > room || len + piece_len + strlen(ellipsis) >= size) {
+			cut = true;
 			break;
+		}
 		memcpy(out + len, piece, piece_len);
 		len += piece_len;
 		used += wide;

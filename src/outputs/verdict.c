@@ -75,8 +75,11 @@ struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)
 	verdict.bound = 3 * (unsigned __int128)compute >= 2 * (unsigned __int128)wall ? WW_BOUND_COMPUTE
 			: 3 * (unsigned __int128)compute <= wall		      ? WW_BOUND_WAIT
 										      : WW_BOUND_MIXED;
-	if (!wall)
+	if (!wall) {
 		verdict.bound = WW_BOUND_MIXED;
+		add(&writer, "took no time");
+		return verdict;
+	}
 	if (endpoint->requests)
 		verdict.faster_mean_ns = (wall - compute + compute / 10) / endpoint->requests;
 	if (verdict.bound != WW_BOUND_WAIT)

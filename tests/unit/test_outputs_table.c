@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What people see: golden files, and that nothing leaves the width or reaches the terminal raw. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <locale.h>
+#include <time.h>
+#include <wchar.h>
+
+#include "golden.h"
+#include "outputs/table.h"
+#include "outputs/waterfall.h"
+#include "sample_report.h"
+#include "sample_request.h"
+#include "util/utf8.h"
+
+#define DETAILED 12
+
+static char *draw_report(const struct ww_report *report, struct ww_style style, size_t detailed)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	assert_int_equal(ww_table__write(stream, report, &style, detailed), 0);
+	fclose(stream);
+	return text;
+}
+
+static char *draw_request(const struct ww_request *request, struct ww_style style)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	assert_int_equal(ww_waterfall__write(stream, request, &style), 0);
+	fclose(stream);
+	return text;
+}
+
+/* Every line has at most `width` columns, none ends in a blank, and no byte acts on a terminal but the colours. */
+static void assert_fits(const char *text, int width)
+{
+	int columns = 0;
+	const char *line = text;
+
+	while (*text) {
+		uint32_t code;
+		int len = ww_utf8__decode(text, &code);
+		assert_int_not_equal(len, 0);
+		if (code == '\033') {
+			len = (int)strspn(text + 1, "[0123456789;") + 2;
+			assert_int_equal(text[len - 1], 'm');
+		} else if (code == '\n') {
+			assert_true(text == line || text[-1] != ' ');
+			if (columns > width)
+				fail_msg("%d columns, over %d: %.*s", columns, width, (int)(text - line), line);
+			columns = 0;
+			line = text + 1;
+		} else {
+			assert_true(code >= 0x20 && code != 0x7f);
+			columns += wcwidth((wchar_t)code);
+		}
+		text += len;
+	}
+	assert_int_equal(columns, 0);
+}
+
+static void report_at_80_columns(void **state)
+{
+	char *text = draw_report(&sample_report, (struct ww_style){.width = 80, .utf8 = true}, DETAILED);
+
+	(void)state;
+	assert_golden("report-80.txt", text);
+	free(text);
+}
+
+static void report_uses_more_columns(void **state)
+{
+	char *text =
+		draw_report(&sample_report, (struct ww_style){.width = 120, .utf8 = true, .colour = true}, DETAILED);
+
+	(void)state;
+	assert_golden("report-120-colour.txt", text);
+	free(text);
+}
+
+static void report_in_ascii(void **state)
+{
+	char *text = draw_report(&sample_report, (struct ww_style){.width = 40}, DETAILED);
+
+	(void)state;
+	for (const char *c = text; *c; c++)
+		assert_true((unsigned char)*c < 0x80);
+	assert_golden("report-40-ascii.txt", text);
+	free(text);
+}
+
+static void every_width_is_kept(void **state)
+{
+	struct ww_style style = {0};
+
+	(void)state;
+	for (style.width = 40; style.width <= 200; style.width++)
+		for (int looks = 0; looks < 4; looks++) {
+			style.colour = looks & 1;
+			style.utf8 = looks & 2;
+			char *text = draw_report(&sample_report, style, DETAILED);
+			assert_fits(text, style.width);
+			free(text);
+			text = draw_request(&sample_request, style);
+			assert_fits(text, style.width);
+			free(text);
+		}
+}
+
+static void empty_report(void **state)
+{
+	char *text = draw_report(&sample_empty, (struct ww_style){.width = 80, .utf8 = true}, DETAILED);
+
+	(void)state;
+	assert_string_equal(text, "web-1 · Linux 6.18.5 · 1 CPU\n"
+				  "2025-11-20 16:22:10 to 16:22:40 UTC, 30.0 s · complete\n"
+				  "\n"
+				  "No requests.\n");
+	free(text);
+}
+
+static void endpoints_without_details_are_counted(void **state)
+{
+	char *text = draw_report(&sample_report, (struct ww_style){.width = 80}, 1);
+
+	(void)state;
+	assert_non_null(strstr(text, "\n2 more endpoints have no details here: see one with --endpoint GLOB.\n"));
+	assert_non_null(strstr(text, "\n  POST /score "));
+	assert_null(strstr(text, "computes 91 %"));
+	free(text);
+}
+
+static void request_at_80_columns(void **state)
+{
+	char *text = draw_request(&sample_request, (struct ww_style){.width = 80, .utf8 = true});
+
+	(void)state;
+	assert_golden("request-80.txt", text);
+	free(text);
+}
+
+static void request_without_time_line(void **state)
+{
+	struct ww_request bare = sample_request;
+
+	(void)state;
+	bare.segments_len = 0;
+	bare.segments_truncated = false;
+	bare.status = 0;
+	bare.flags = WW_FLAG_ABORTED;
+	char *text = draw_request(&bare, (struct ww_style){.width = 80});
+	assert_golden("request-bare-80-ascii.txt", text);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(report_at_80_columns),	 cmocka_unit_test(report_uses_more_columns),
+		cmocka_unit_test(report_in_ascii),	 cmocka_unit_test(every_width_is_kept),
+		cmocka_unit_test(empty_report),		 cmocka_unit_test(endpoints_without_details_are_counted),
+		cmocka_unit_test(request_at_80_columns), cmocka_unit_test(request_without_time_line),
+	};
+
+	setenv("TZ", "UTC", 1);
+	tzset();
+	setlocale(LC_CTYPE, "C.UTF-8");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
