@@ -63,20 +63,18 @@ static void draw_share(struct ww_screen *screen, int y, int x, struct ww_pen pen
 
 static void draw_status(const struct ww_endpoint_report *endpoint, struct ww_screen *screen, int y)
 {
-	char text[512] = "";
-	size_t n = 0;
+	char status[8], count[WW_TEXT_NUMBER];
+	int x = LABEL_WIDTH;
 
-	for (size_t i = 0; i < endpoint->status_len && n < sizeof(text) - 48; i++) {
-		const struct ww_status_count *status = &endpoint->status[i];
-
-		if (status->status)
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u: %llu", n ? "  " : "", status->status,
-					      (unsigned long long)status->requests);
+	ww_screen__text(screen, y, 0, LABEL_WIDTH, dim_pen, "status");
+	for (size_t i = 0; i < endpoint->status_len; i++) {
+		if (endpoint->status[i].status)
+			snprintf(status, sizeof(status), "%u", endpoint->status[i].status);
 		else
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%snone: %llu", n ? "  " : "",
-					      (unsigned long long)status->requests);
+			snprintf(status, sizeof(status), "none");
+		x += ww_screen__print(screen, y, x, screen->width - x, plain_pen, "%s: %s  ", status,
+				      ww_text__count(count, endpoint->status[i].requests));
 	}
-	draw_fact(screen, y, "status", text);
 }
 
 static void draw_facts(const struct ww_endpoint_report *endpoint, struct ww_scroll *scroll, struct ww_screen *screen)
@@ -84,13 +82,12 @@ static void draw_facts(const struct ww_endpoint_report *endpoint, struct ww_scro
 	char a[WW_TEXT_NUMBER], b[WW_TEXT_NUMBER], c[WW_TEXT_NUMBER], d[WW_TEXT_NUMBER], e[WW_TEXT_NUMBER], text[512];
 	uint64_t requests = endpoint->requests ? endpoint->requests : 1;
 
-	snprintf(text, sizeof(text), "%llu, %s/s, in flight %.2f on average, %llu at most",
-		 (unsigned long long)endpoint->requests, ww_text__number(a, endpoint->rate_per_s),
-		 endpoint->in_flight_mean, (unsigned long long)endpoint->in_flight_max);
+	snprintf(text, sizeof(text), "%s, %s/s, in flight %s on average, %s at most",
+		 ww_text__count(a, endpoint->requests), ww_text__number(b, endpoint->rate_per_s),
+		 ww_text__number(c, endpoint->in_flight_mean), ww_text__count(d, endpoint->in_flight_max));
 	draw_fact(screen, ww_scroll__next_line(scroll), "requests", text);
-	snprintf(text, sizeof(text), "%llu (%s), of them %llu aborted by the client",
-		 (unsigned long long)endpoint->errors, ww_text__share(a, endpoint->errors, endpoint->requests),
-		 (unsigned long long)endpoint->aborted);
+	snprintf(text, sizeof(text), "%s (%s), of them %s aborted by the client", ww_text__count(a, endpoint->errors),
+		 ww_text__share(b, endpoint->errors, endpoint->requests), ww_text__count(c, endpoint->aborted));
 	draw_fact(screen, ww_scroll__next_line(scroll), "errors", text);
 	draw_status(endpoint, screen, ww_scroll__next_line(scroll));
 	snprintf(text, sizeof(text), "mean %s  p50 %s  p95 %s  p99 %s  max %s",
@@ -103,10 +100,10 @@ static void draw_facts(const struct ww_endpoint_report *endpoint, struct ww_scro
 	snprintf(text, sizeof(text), "%s in, %s out per request", ww_text__bytes(a, endpoint->bytes_in / requests),
 		 ww_text__bytes(b, endpoint->bytes_out / requests));
 	draw_fact(screen, ww_scroll__next_line(scroll), "bytes", text);
-	snprintf(text, sizeof(text), "%llu exact, %llu inferred, %llu ambiguous",
-		 (unsigned long long)endpoint->attribution[WW_ATTRIBUTION_EXACT],
-		 (unsigned long long)endpoint->attribution[WW_ATTRIBUTION_INFERRED],
-		 (unsigned long long)endpoint->attribution[WW_ATTRIBUTION_AMBIGUOUS]);
+	snprintf(text, sizeof(text), "%s exact, %s inferred, %s ambiguous",
+		 ww_text__count(a, endpoint->attribution[WW_ATTRIBUTION_EXACT]),
+		 ww_text__count(b, endpoint->attribution[WW_ATTRIBUTION_INFERRED]),
+		 ww_text__count(c, endpoint->attribution[WW_ATTRIBUTION_AMBIGUOUS]));
 	draw_fact(screen, ww_scroll__next_line(scroll), "accounts", text);
 }
 

@@ -24,24 +24,25 @@ struct places {
 	int bar_x, bar_width;
 };
 
-static int longest_service(const struct ww_view *view)
+static int longest_service(const struct ww_view *view, const struct ww_style *style)
 {
 	int longest = SERVICE_MIN;
 
 	for (size_t i = 0; i < view->sorted_len; i++) {
-		int len = (int)strnlen(view->sorted[i]->service, SERVICE_MAX);
+		int len = ww_text__columns(view->sorted[i]->service, style);
 
 		longest = len > longest ? len : longest;
 	}
-	return longest;
+	return longest < SERVICE_MAX ? longest : SERVICE_MAX;
 }
 
-static int longest_endpoint(const struct ww_view *view)
+static int longest_endpoint(const struct ww_view *view, const struct ww_style *style)
 {
 	int longest = ENDPOINT_MIN;
 
 	for (size_t i = 0; i < view->sorted_len; i++) {
-		int len = (int)(strlen(view->sorted[i]->method) + 1 + strlen(view->sorted[i]->route));
+		int len = ww_text__columns(view->sorted[i]->method, style) + 1 +
+			  ww_text__columns(view->sorted[i]->route, style);
 
 		longest = len > longest ? len : longest;
 	}
@@ -52,8 +53,9 @@ static int longest_endpoint(const struct ww_view *view)
  * Endpoint, rate, p95 and bar are always there. The others come as the width allows, in the order of their use; then
  * what is left goes to names and bar alike.
  */
-static struct places place_columns(const struct ww_view *view, int width)
+static struct places place_columns(const struct ww_view *view, const struct ww_screen *screen)
 {
+	const struct ww_style style = {.utf8 = screen->unicode};
 	static const struct {
 		enum ww_column column;
 		int width;
@@ -68,19 +70,19 @@ static struct places place_columns(const struct ww_view *view, int width)
 					  [WW_COLUMN_RATE] = RATE_WIDTH,
 					  [WW_COLUMN_P95] = DURATION_WIDTH},
 				.bar_width = BAR_MIN};
-	int left = width - (ENDPOINT_MIN + 1 + RATE_WIDTH + 1 + DURATION_WIDTH + 1 + BAR_MIN), x = 0, more;
+	int left = screen->width - (ENDPOINT_MIN + 1 + RATE_WIDTH + 1 + DURATION_WIDTH + 1 + BAR_MIN), x = 0, more;
 
 	for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]) && left > optional[i].width; i++) {
 		places.width[optional[i].column] = optional[i].width;
 		left -= optional[i].width + 1;
 	}
 	if (places.width[WW_COLUMN_SERVICE]) {
-		more = longest_service(view) - SERVICE_MIN;
+		more = longest_service(view, &style) - SERVICE_MIN;
 		more = more < left / 3 ? more : left / 3;
 		places.width[WW_COLUMN_SERVICE] += more;
 		left -= more;
 	}
-	more = longest_endpoint(view) - ENDPOINT_MIN;
+	more = longest_endpoint(view, &style) - ENDPOINT_MIN;
 	more = more < left / 2 ? more : left / 2;
 	places.width[WW_COLUMN_ENDPOINT] += more;
 	left -= more;
@@ -220,7 +222,7 @@ void ww_table__draw(struct ww_view *view, const struct ww_report *report, struct
 		draw_idle(view, report, body, screen);
 		return;
 	}
-	places = place_columns(view, screen->width);
+	places = place_columns(view, screen);
 	body.bottom = draw_legend(totals.kinds_ns, screen, body.bottom);
 	draw_heading(view, &places, screen, body.top++);
 	view->page_rows = (size_t)(body.bottom - body.top);
