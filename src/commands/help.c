@@ -64,16 +64,15 @@ const struct ww_usage ww_help_program = {
 
 typedef void (*option_fn)(void *ctx, const struct argp_option *option);
 
-/*
- * Calls `each` for every documented option of an argp and of its children. As with argp, an option without a name is a
- * heading, and a child comes behind its parent's options of the same or a lower group.
- */
-static void each_option(const struct argp *argp, option_fn each, void *ctx)
+static const struct argp_option help_option = {
+	"help", 'h', "man", OPTION_ARG_OPTIONAL, "print a help text; with =man: the man page", 0};
+
+/* As with argp, a child comes behind its parent's options of the same or a lower group. */
+static void each_plain_option(const struct argp *argp, option_fn each, void *ctx)
 {
 	const struct argp_option *option = argp->options;
-	const struct argp_child *child = argp->children;
 
-	for (; child || option; child = child && child->argp ? child + 1 : NULL) {
+	for (const struct argp_child *child = argp->children;; child++) {
 		bool last = !child || !child->argp;
 		for (; option && (option->name || option->key || option->doc || option->group); option++) {
 			if (!last && option->group > child->group)
@@ -83,9 +82,25 @@ static void each_option(const struct argp *argp, option_fn each, void *ctx)
 		}
 		if (last)
 			break;
-		if (child->header && *child->header)
-			each(ctx, &(struct argp_option){.doc = child->header});
-		each_option(child->argp, each, ctx);
+		if (!child->header)
+			each_plain_option(child->argp, each, ctx);
+	}
+}
+
+/*
+ * Calls `each` for every documented option of a command and of its argp's children: first those that stand under no
+ * heading. A heading is an option without a name.
+ */
+static void each_option(const struct ww_usage *usage, option_fn each, void *ctx)
+{
+	each_plain_option(usage->argp, each, ctx);
+	if (usage->name)
+		each(ctx, &help_option);
+	for (const struct argp_child *child = usage->argp->children; child && child->argp; child++) {
+		if (!child->header)
+			continue;
+		each(ctx, &(struct argp_option){.doc = child->header});
+		each_plain_option(child->argp, each, ctx);
 	}
 }
 
@@ -180,10 +195,7 @@ int ww_help__text(FILE *out, const struct ww_usage *usage)
 			fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
 	}
 	fputs("\nOptions:\n", out);
-	each_option(usage->argp, text_option, &text);
-	if (usage->name)
-		text_option(&text, &(struct argp_option){"help", 'h', "man", OPTION_ARG_OPTIONAL,
-							 "print this; with =man: the man page", 0});
+	each_option(usage, text_option, &text);
 	fputs("\nExamples:\n", out);
 	for (const struct ww_example *example = usage->examples; example && example->line; example++) {
 		fprintf(out, "  %s\n", example->line);
@@ -218,11 +230,11 @@ static void roff(FILE *out, const char *text, size_t len)
 	}
 }
 
-static void roff_line(FILE *out, const char *before, const char *text)
+static void roff_line(FILE *out, const char *before, const char *text, const char *after)
 {
 	fputs(before, out);
 	roff(out, text, strlen(text));
-	fputc('\n', out);
+	fprintf(out, "%s\n", after);
 }
 
 static void man_option(void *ctx, const struct argp_option *option)
@@ -231,13 +243,14 @@ static void man_option(void *ctx, const struct argp_option *option)
 	char words[80];
 
 	if (!option->name && !option->key) {
-		roff_line(out, ".SS ", option->doc);
+		fputs(".SS ", out);
+		roff(out, option->doc, strcspn(option->doc, ":"));
+		fputc('\n', out);
 		return;
 	}
 	option_words(option, words, sizeof(words));
-	roff_line(out, ".TP\n\\fB", words + strspn(words, " "));
-	fputs("\\fR", out);
-	roff_line(out, "", option->doc ? option->doc : "");
+	roff_line(out, ".TP\n\\fB", words + strspn(words, " "), "\\fR");
+	roff_line(out, "", option->doc ? option->doc : "", "");
 }
 
 static void man_head(FILE *out, const struct ww_usage *usage)
@@ -248,7 +261,7 @@ static void man_head(FILE *out, const struct ww_usage *usage)
 			fputc(toupper((unsigned char)*c), out);
 		fputs(" 1 \"\" \"whywait " WW_VERSION "\" \"User Commands\"\n", out);
 		fprintf(out, ".SH NAME\nwhywait\\-%s \\- ", usage->name);
-		roff_line(out, "", summary_of(usage->name));
+		roff_line(out, "", summary_of(usage->name), "");
 	} else {
 		fputs(".TH WHYWAIT 1 \"\" \"whywait " WW_VERSION "\" \"User Commands\"\n.SH NAME\n", out);
 		fputs("whywait \\- tell compute from wait, per HTTP request, in production\n", out);
@@ -281,25 +294,21 @@ int ww_help__man(FILE *out, const struct ww_usage *usage)
 		fputs(".SH COMMANDS\n", out);
 		for (size_t i = 0; i < COMMANDS; i++) {
 			fprintf(out, ".TP\n\\fBwhywait\\-%s\\fR(1)\n", commands[i].name);
-			roff_line(out, "", commands[i].summary);
+			roff_line(out, "", commands[i].summary, "");
 		}
 	}
 	fputs(".SH OPTIONS\n", out);
-	each_option(usage->argp, man_option, out);
-	if (usage->name)
-		man_option(out, &(struct argp_option){"help", 'h', "man", OPTION_ARG_OPTIONAL,
-						      "print a help text; with =man: this page", 0});
+	each_option(usage, man_option, out);
 	fputs(".SH EXIT STATUS\n", out);
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (strchr(usage->exit_status, statuses[i].status)) {
 			fprintf(out, ".TP\n\\fB%c\\fR\n", statuses[i].status);
-			roff_line(out, "", statuses[i].meaning);
+			roff_line(out, "", statuses[i].meaning, "");
 		}
 	fputs(".SH EXAMPLES\n", out);
 	for (const struct ww_example *example = usage->examples; example && example->line; example++) {
-		roff_line(out, ".TP\n\\fB", example->line);
-		fputs("\\fR", out);
-		roff_line(out, "", example->says);
+		roff_line(out, ".TP\n\\fB", example->line, "\\fR");
+		roff_line(out, "", example->says, "");
 	}
 	fputs(".SH SEE ALSO\n", out);
 	if (usage->name)
