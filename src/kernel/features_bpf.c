@@ -134,21 +134,27 @@ void ww_probe_tracepoint(const struct ww_probe *probe, struct ww_feature *row, i
 	close(program);
 }
 
-void ww_probe_map(const struct ww_probe *probe, struct ww_feature *row, int type)
+/* Fills a row by what libbpf's probe of a type has said. */
+static void tell_type(const struct ww_probe *probe, struct ww_feature *row, const char *what, int supported)
 {
-	int supported;
-
-	if (!ww_probe__may_load(probe)) {
+	if (!ww_probe__may_load(probe))
 		ww_feature__unknown(row, "%s", not_tried);
-		return;
-	}
-	supported = libbpf_probe_bpf_map_type((enum bpf_map_type)type, NULL);
-	if (supported > 0)
+	else if (supported > 0)
 		ww_feature__good(row, "made one");
 	else if (supported == 0)
-		ww_feature__bad(row, "this kernel has no such map");
+		ww_feature__bad(row, "this kernel has no such %s", what);
 	else
 		refuse(row, "can't be made", -supported);
+}
+
+void ww_probe_map(const struct ww_probe *probe, struct ww_feature *row, int type)
+{
+	tell_type(probe, row, "map", libbpf_probe_bpf_map_type((enum bpf_map_type)type, NULL));
+}
+
+void ww_probe_program(const struct ww_probe *probe, struct ww_feature *row, int type)
+{
+	tell_type(probe, row, "program", libbpf_probe_bpf_prog_type((enum bpf_prog_type)type, NULL));
 }
 
 /*

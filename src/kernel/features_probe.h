@@ -45,6 +45,7 @@ void ww_probe_bpf(const struct ww_probe *probe, struct ww_feature *row, int argu
 void ww_probe_btf(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_tracepoint(const struct ww_probe *probe, struct ww_feature *row, int arguments_min);
 void ww_probe_map(const struct ww_probe *probe, struct ww_feature *row, int type);
+void ww_probe_program(const struct ww_probe *probe, struct ww_feature *row, int type);
 void ww_probe_helper(const struct ww_probe *probe, struct ww_feature *row, int helper);
 void ww_probe_throttle(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_memlock(const struct ww_probe *probe, struct ww_feature *row, int argument);
