@@ -17,9 +17,9 @@ struct ww_ingest;
 struct ww_recorder;
 
 /* What the options default to where they are 0. */
-#define WW_ROUTES_MAX	200 /* endpoints a service may have beside "(other)" */
-#define WW_SERVICES_MAX 256
-#define WW_LIVE_SECONDS 10
+#define WW_ROUTES_MAX	    200 /* endpoints a service may have beside "(other)" */
+#define WW_SERVICES_MAX	    256
+#define WW_LIVE_SECONDS_MAX 60 /* longest live window */
 
 struct ww_ingest_options {
 	/* Where requests are recorded; NULL: nowhere. It stays the caller's and is closed after the ingest is
@@ -67,12 +67,15 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments);
 
 /*
- * To be called about once a second, and once at the end before the recorder is closed: samples services from /proc,
+ * To be called about once a second: samples services from /proc,
  * moves the live window on, and commits what came since the last call to the recording. `now_ns` is CLOCK_MONOTONIC.
  * `counters` are the kernel side's sums since the start; NULL: none. Returns a negative errno when the recording could
  * not be written; what was not written is written by a later call or counted as lost.
  */
 int ww_ingest__tick(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT]);
+
+/* The same, once, at the end, before the recorder is closed. Reports can still be made. */
+int ww_ingest__finish(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT]);
 
 /* The connections that a port carried and that can't be read, since the start. Feeds the recording and reports. */
 int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "store/read.h"
 #include "store/recording.h"
@@ -19,6 +19,7 @@ struct wanted {
 struct ww_request_cursor {
 	struct ww_recording *recording;
 	sqlite3_stmt *statement;
+	bool in_transaction;
 	struct ww_catalog catalog;
 	bool *endpoints;
 	struct wanted wanted;
@@ -40,8 +41,13 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 {
 	sqlite3 *db = cursor->recording->db;
 	char query[1024];
-	int rc = ww_recording__catalog(cursor->recording, &cursor->catalog);
+	/* Endpoints and requests are those of one state of the file, until the cursor is closed. */
+	int rc = sqlite3_exec(db, "SAVEPOINT requests", NULL, NULL, NULL);
 
+	if (rc != SQLITE_OK)
+		return rc;
+	cursor->in_transaction = true;
+	rc = ww_recording__catalog(cursor->recording, &cursor->catalog);
 	if (rc != SQLITE_OK)
 		return rc;
 	cursor->endpoints = ww_recording__wanted(&cursor->catalog, selection->endpoint);
@@ -170,6 +176,8 @@ void ww_request_cursor__close(struct ww_request_cursor *cursor)
 	if (!cursor)
 		return;
 	sqlite3_finalize(cursor->statement);
+	if (cursor->in_transaction)
+		sqlite3_exec(cursor->recording->db, "RELEASE requests", NULL, NULL, NULL);
 	ww_catalog__free(&cursor->catalog);
 	free(cursor->endpoints);
 	ww_arena__free(cursor->arena);

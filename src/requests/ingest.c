@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "requests/ingest.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "model/report_build.h"
+#include "protocols/http1.h"
+#include "requests/endpoints.h"
+#include "requests/names.h"
+#include "requests/services.h"
+#include "requests/timelines.h"
+#include "store/recorder.h"
+#include "store/schema.h"
+
+#define UNREADABLE_MAX 256 /* ports and protocols */
+#define SECOND_NS      1000000000ull
+
+/* Causes of loss on this side of the rings. */
+enum loss { LOSS_ROUTES_OVER_CAP, LOSS_MALFORMED, LOSS_OUT_OF_MEMORY, LOSS_SEGMENTS, LOSS_COUNT };
+
+static const struct ww_loss causes[LOSS_COUNT + WW_COUNTER_COUNT] = {
+	[LOSS_ROUTES_OVER_CAP] = {.cause = "routes_over_cap"},
+	[LOSS_MALFORMED] = {.cause = "malformed_records", .loses = true},
+	[LOSS_OUT_OF_MEMORY] = {.cause = "out_of_memory", .loses = true},
+	[LOSS_SEGMENTS] = {.cause = "segments_dropped"},
+#define WW_COUNTER(id, name, loses_, meaning) [LOSS_COUNT + WW_COUNT_##id] = {.cause = name, .loses = loses_},
+#include "whywait/counters.def"
+#undef WW_COUNTER
+};
+
+static const char *const unreadable_names[WW_UNREADABLE_COUNT] = {
+	[WW_UNREADABLE_TLS] = "tls",
+	[WW_UNREADABLE_HTTP2] = "http2",
+};
+
+/* Whether a service is selected. */
+enum choice { UNDECIDED, CHOSEN, LEFT_OUT };
+
+struct ww_ingest {
+	struct ww_ingest_options options;
+	struct ww_ingest_totals totals;
+	struct ww_catalog catalog;
+	struct ww_services *services;
+	struct ww_endpoints endpoints;
+	struct ww_names names;
+	uint8_t choices[WW_SERVICES_MAX + 1]; /* enum choice, by service */
+
+	struct ww_timelines *timelines;
+
+	/* A ring of seconds: slices[head] is the one that is being filled. */
+	struct ww_slice *slices;
+	uint32_t slices_len, head;
+	uint64_t ticks_ns[WW_LIVE_SECONDS_MAX + 1]; /* when each slice was begun */
+
+	int64_t unix_offset_ns; /* Unix time less CLOCK_MONOTONIC */
+	int64_t start_unix_ns, end_unix_ns;
+
+	struct ww_loss losses[LOSS_COUNT + WW_COUNTER_COUNT];
+	struct ww_unreadable_port unreadable[UNREADABLE_MAX];
+	size_t unreadable_len;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options *options)
+{
+	struct ww_ingest *new = calloc(1, sizeof(*new));
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (!new)
+		return -ENOMEM;
+	new->options = *options;
+	if (!new->options.routes_max)
+		new->options.routes_max = WW_ROUTES_MAX;
+	if (!new->options.proc)
+		new->options.proc = "/proc";
+	if (new->options.live_seconds > WW_LIVE_SECONDS_MAX)
+		new->options.live_seconds = WW_LIVE_SECONDS_MAX;
+	memcpy(new->losses, causes, sizeof(causes));
+	new->unix_offset_ns = (int64_t)(clock_ns(CLOCK_REALTIME) - now);
+	new->start_unix_ns = new->end_unix_ns = (int64_t)now + new->unix_offset_ns;
+	new->slices_len = new->options.live_seconds + 1;
+	new->slices = calloc(new->slices_len, sizeof(*new->slices));
+	new->timelines = ww_timelines__new();
+	new->ticks_ns[0] = now;
+	new->endpoints.keys = ww_intern__new();
+	if (!new->slices || !new->timelines || !new->endpoints.keys || ww_catalog__init(&new->catalog)) {
+		ww_ingest__destroy(new);
+		return -ENOMEM;
+	}
+	new->endpoints.catalog = &new->catalog;
+	new->endpoints.patterns = new->options.routes;
+	new->endpoints.patterns_len = new->options.routes_len;
+	new->endpoints.max = new->options.routes_max;
+	new->names.intern = new->catalog.names;
+	new->names.peer = new->options.peer;
+	new->names.peer_ctx = new->options.peer_ctx;
+	new->services = ww_services__new(&new->catalog, new->options.proc, WW_SERVICES_MAX);
+	if (!new->services) {
+		ww_ingest__destroy(new);
+		return -ENOMEM;
+	}
+	*ingest = new;
+	return 0;
+}
+
+void ww_ingest__destroy(struct ww_ingest *ingest)
+{
+	if (!ingest)
+		return;
+	for (uint32_t i = 0; ingest->slices && i < ingest->slices_len; i++)
+		ww_slice__free(&ingest->slices[i]);
+	free(ingest->slices);
+	ww_timelines__free(ingest->timelines);
+	ww_services__free(ingest->services);
+	ww_endpoints__free(&ingest->endpoints);
+	ww_names__free(&ingest->names);
+	ww_catalog__free(&ingest->catalog);
+	free(ingest);
+}
+
+/* Whether a record keeps the contract of abi.h; whatever does not can't be counted without making sums wrong. */
+static bool is_sound(const struct ww_account *account)
+{
+	const size_t head = offsetof(struct ww_account, target);
+	uint64_t sum = 0;
+
+	if (account->size < head || account->version != WW_ABI_VERSION || account->target_len > WW_TARGET_MAX ||
+	    account->size < head + account->target_len || account->attribution >= WW_ATTRIBUTION_COUNT ||
+	    account->details_len > WW_DETAILS || account->end_ns < account->start_ns)
+		return false;
+	for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
+		if (__builtin_add_overflow(sum, account->kinds_ns[kind], &sum))
+			return false;
+	}
+	for (int i = 0; i < account->details_len; i++) {
+		if (account->details[i].kind >= WW_KIND_COUNT)
+			return false;
+	}
+	return sum == account->end_ns - account->start_ns;
+}
+
+static bool is_chosen(struct ww_ingest *ingest, uint32_t service)
+{
+	const char *name = ingest->catalog.services[service].name;
+
+	if (!ingest->options.services_len)
+		return true;
+	if (ingest->choices[service] == UNDECIDED) {
+		ingest->choices[service] = LEFT_OUT;
+		for (size_t i = 0; i < ingest->options.services_len; i++) {
+			if (!fnmatch(ingest->options.services[i], name, 0))
+				ingest->choices[service] = CHOSEN;
+		}
+	}
+	return ingest->choices[service] == CHOSEN;
+}
+
+int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments)
+{
+	if (segments->len > WW_SEGMENTS) {
+		ingest->losses[LOSS_SEGMENTS].count++;
+		return -EPROTO;
+	}
+	ingest->losses[LOSS_SEGMENTS].count += ww_timelines__put(ingest->timelines, segments);
+	return 0;
+}
+
+/* What an account's details are called. A detail without a name is left out: its time is in its kind all the same. */
+static size_t name_details(struct ww_ingest *ingest, const struct ww_account *account,
+			   struct ww_detail_sum details[WW_DETAILS])
+{
+	size_t len = 0;
+
+	for (int i = 0; i < account->details_len; i++) {
+		const struct ww_detail *detail = &account->details[i];
+		uint32_t name = ww_names__find(&ingest->names, detail->kind, detail->type, detail->value);
+
+		if (name == WW_INTERN_NONE)
+			continue;
+		details[len++] = (struct ww_detail_sum){
+			.ns = detail->ns,
+			.count = detail->count,
+			.name = name,
+			.kind = detail->kind,
+		};
+	}
+	return len;
+}
+
+/* The part of a time line that keeps its contract: in order, within the request. */
+static size_t name_segments(struct ww_ingest *ingest, const struct ww_segments *line, uint64_t wall_ns,
+			    struct ww_request_segment segments[WW_SEGMENTS], bool *truncated)
+{
+	uint64_t end_ns = 0;
+	size_t len = 0;
+
+	*truncated = line->truncated;
+	for (uint32_t i = 0; i < line->len; i++) {
+		const struct ww_segment *segment = &line->segments[i];
+		uint32_t name;
+
+		if (!segment->duration_ns)
+			continue;
+		if (segment->kind >= WW_KIND_COUNT || segment->start_ns < end_ns || segment->start_ns > wall_ns ||
+		    segment->duration_ns > wall_ns - segment->start_ns) {
+			*truncated = true;
+			break;
+		}
+		end_ns = segment->start_ns + segment->duration_ns;
+		name = ww_names__find(&ingest->names, segment->kind, segment->type, segment->value);
+		segments[len++] = (struct ww_request_segment){
+			.kind = segment->kind,
+			.start_ns = segment->start_ns,
+			.duration_ns = segment->duration_ns,
+			.detail = name == WW_INTERN_NONE ? "" : ww_intern__get(ingest->names.intern, name),
+		};
+	}
+	return len;
+}
+
+/* "00-<32 hex>-<16 hex>-<2 hex>" of W3C trace context; anything else is none. */
+static bool is_traceparent(const char *text)
+{
+	for (int i = 0; i < WW_TRACEPARENT; i++) {
+		bool dash = i == 2 || i == 35 || i == 52;
+
+		if (dash ? text[i] != '-' : !((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+			return false;
+	}
+	return true;
+}
+
+/* Text of a fixed size without what a terminal or a reader of UTF-8 would stumble over. */
+static void clean(char *out, const char *text, size_t size)
+{
+	size_t len = strnlen(text, size);
+
+	for (size_t i = 0; i < len; i++)
+		out[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
+	out[len] = '\0';
+}
+
+static void keep(struct ww_ingest *ingest, const struct ww_account *account, uint32_t endpoint, const char *path,
+		 const struct ww_detail_sum *sums, size_t sums_len)
+{
+	const struct ww_catalog_endpoint *names = &ingest->catalog.endpoints[endpoint];
+	const struct ww_segments *line = ww_timelines__take(ingest->timelines, account->id);
+	struct ww_request_segment segments[WW_SEGMENTS];
+	struct ww_request_detail details[WW_DETAILS];
+	char comm[WW_COMM + 1], traceparent[WW_TRACEPARENT + 1] = "";
+	struct ww_request request = {
+		.start_unix_ns = (int64_t)account->start_ns + ingest->unix_offset_ns,
+		.service = ingest->catalog.services[names->service].name,
+		.protocol = account->minor ? "http/1.1" : "http/1.0",
+		.method = names->method,
+		.route = names->route,
+		.path = path,
+		.comm = comm,
+		.traceparent = traceparent,
+		.pid = account->tgid,
+		.tid = account->tid,
+		.status = account->status,
+		.flags = account->flags,
+		.attribution = account->attribution,
+		.bytes_in = account->bytes_in,
+		.bytes_out = account->bytes_out,
+		.wall_ns = account->end_ns - account->start_ns,
+		.cpu_ns = account->cpu_ns,
+		.details = details,
+		.details_len = sums_len,
+		.segments = segments,
+	};
+
+	memcpy(request.kinds_ns, account->kinds_ns, sizeof(request.kinds_ns));
+	if (account->first_byte_ns >= account->start_ns)
+		request.first_byte_ns = account->first_byte_ns - account->start_ns;
+	clean(comm, account->comm, WW_COMM);
+	if (account->flags & WW_FLAG_TRACEPARENT && is_traceparent(account->traceparent))
+		memcpy(traceparent, account->traceparent, WW_TRACEPARENT);
+	for (size_t i = 0; i < sums_len; i++) {
+		details[i] = (struct ww_request_detail){
+			.kind = sums[i].kind,
+			.name = ww_intern__get(ingest->names.intern, sums[i].name),
+			.ns = sums[i].ns,
+			.count = sums[i].count,
+		};
+	}
+	if (line)
+		request.segments_len =
+			name_segments(ingest, line, request.wall_ns, segments, &request.segments_truncated);
+	ww_recorder__keep(ingest->options.recorder, endpoint, &request);
+}
+
+/* The service that answered; an id, or -ENOMEM. */
+static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *account)
+{
+	struct ww_peer local;
+	bool known = !account->port && ingest->options.peer &&
+		     !ingest->options.peer(ingest->options.peer_ctx, account->local, &local);
+
+	return ww_services__find(ingest->services, account, known ? &local : NULL);
+}
+
+static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service)
+{
+	char method[WW_METHOD_SIZE], path[WW_PATH_SIZE];
+	struct ww_detail_sum details[WW_DETAILS];
+	struct ww_sample sample = {
+		.kinds_ns = account->kinds_ns,
+		.cpu_ns = account->cpu_ns,
+		.bytes_in = account->bytes_in,
+		.bytes_out = account->bytes_out,
+		.details = details,
+		.details_len = name_details(ingest, account, details),
+		.status = account->status,
+		.attribution = account->attribution,
+		.aborted = account->flags & WW_FLAG_ABORTED,
+	};
+	bool error = ww_is_error(sample.status, sample.aborted), over_cap;
+	int64_t endpoint;
+	int err;
+
+	ww_http1__method(account->method, method);
+	ww_http1__path(account->target, account->target_len, account->flags & WW_FLAG_TARGET_TRUNCATED,
+		       !strcmp(method, "CONNECT"), path);
+	endpoint = ww_endpoints__find(&ingest->endpoints, service, method, path, &over_cap);
+	if (endpoint < 0)
+		return (int)endpoint;
+	sample.in_flight = ww_flight__add(&ingest->endpoints.flights[endpoint], account->start_ns, account->end_ns);
+	err = ww_slice__add(&ingest->slices[ingest->head], (uint32_t)endpoint, &sample);
+	if (err)
+		return err;
+	ingest->totals.requests++;
+	ingest->totals.errors += error;
+	ingest->totals.routes_over_cap += over_cap;
+	ingest->losses[LOSS_ROUTES_OVER_CAP].count += over_cap;
+	if (ingest->options.recorder && ww_recorder__wants(ingest->options.recorder, (uint32_t)endpoint,
+							   account->end_ns - account->start_ns, error))
+		keep(ingest, account, (uint32_t)endpoint, path, details, sample.details_len);
+	return 0;
+}
+
+int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *account)
+{
+	int64_t service;
+	int err;
+
+	if (!is_sound(account)) {
+		ingest->totals.malformed++;
+		ingest->losses[LOSS_MALFORMED].count++;
+		return -EPROTO;
+	}
+	service = find_service(ingest, account);
+	if (service >= 0 && !is_chosen(ingest, (uint32_t)service)) {
+		ingest->totals.filtered++;
+		return 0;
+	}
+	err = service < 0 ? (int)service : count(ingest, account, (uint32_t)service);
+	ingest->losses[LOSS_OUT_OF_MEMORY].count += err == -ENOMEM;
+	return err;
+}
+
+int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections)
+{
+	struct ww_unreadable_port *row = ingest->unreadable, *end = row + ingest->unreadable_len;
+
+	if (what >= WW_UNREADABLE_COUNT)
+		return -EINVAL;
+	while (row < end && (row->port != port || row->protocol != unreadable_names[what]))
+		row++;
+	if (row == end) {
+		if (ingest->unreadable_len == UNREADABLE_MAX)
+			return -ENOSPC;
+		ingest->unreadable_len++;
+		*row = (struct ww_unreadable_port){.port = port, .protocol = unreadable_names[what]};
+	}
+	row->connections = connections;
+	return 0;
+}
+
+static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
+{
+	size_t usage_len;
+	const struct ww_service_usage *usage = ww_services__usage(ingest->services, &usage_len);
+	const struct ww_commit commit = {
+		.catalog = &ingest->catalog,
+		.slice = &ingest->slices[ingest->head],
+		.interval = interval,
+		.start_unix_ns = ingest->start_unix_ns,
+		.end_unix_ns = ingest->end_unix_ns,
+		.usage = usage,
+		.usage_len = usage_len,
+		.losses = ingest->losses,
+		.losses_len = LOSS_COUNT + WW_COUNTER_COUNT,
+		.unreadable = ingest->unreadable,
+		.unreadable_len = ingest->unreadable_len,
+		.last = last,
+	};
+
+	return ww_recorder__commit(ingest->options.recorder, &commit);
+}
+
+static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT], bool last)
+{
+	int64_t interval;
+	int err = 0;
+
+	for (int i = 0; counters && i < WW_COUNTER_COUNT; i++)
+		ingest->losses[LOSS_COUNT + i].count = counters[i];
+	ingest->end_unix_ns = (int64_t)now_ns + ingest->unix_offset_ns;
+	/* The second that has just ended, also when the clock stands on the very end of an interval. */
+	interval = (ingest->end_unix_ns - 1) / WW_SCHEMA_INTERVAL_NS * WW_SCHEMA_INTERVAL_NS;
+	ww_services__sample(ingest->services, interval);
+	ww_names__refresh(&ingest->names);
+	if (ingest->options.recorder)
+		err = commit(ingest, interval, last);
+	ingest->head = (ingest->head + 1) % ingest->slices_len;
+	ww_slice__clear(&ingest->slices[ingest->head]);
+	ingest->ticks_ns[ingest->head] = now_ns;
+	return err;
+}
+
+int ww_ingest__tick(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT])
+{
+	return move_on(ingest, now_ns, counters, false);
+}
+
+int ww_ingest__finish(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT])
+{
+	return move_on(ingest, now_ns, counters, true);
+}
+
+const struct ww_ingest_totals *ww_ingest__totals(const struct ww_ingest *ingest)
+{
+	return &ingest->totals;
+}
+
+static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, int64_t start_unix_ns,
+			struct ww_report **report)
+{
+	struct ww_service_report services[WW_SERVICES_MAX + 1];
+	size_t services_len;
+	const struct ww_service_usage *usage = ww_services__total(ingest->services, &services_len);
+	struct utsname host;
+
+	uname(&host);
+	for (size_t i = 0; i < services_len; i++) {
+		const struct ww_catalog_service *names = &ingest->catalog.services[i];
+
+		services[i] = (struct ww_service_report){
+			.service = names->name,
+			.container = names->container,
+			.cgroup = names->cgroup,
+			.processes = usage[i].processes,
+			.threads = usage[i].threads,
+			.rss_steady_bytes = usage[i].rss_bytes,
+			.rss_peak_bytes = usage[i].rss_peak_bytes,
+			.cpu_seconds = (double)usage[i].cpu_ns / 1e9,
+		};
+	}
+
+	const struct ww_report_frame frame = {
+		.host = host.nodename,
+		.kernel = host.release,
+		.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+		.start_unix_ns = start_unix_ns,
+		.end_unix_ns = ingest->end_unix_ns,
+		.losses = ingest->losses,
+		.losses_len = LOSS_COUNT + WW_COUNTER_COUNT,
+		.unreadable = ingest->unreadable,
+		.unreadable_len = ingest->unreadable_len,
+		.services = services,
+		.services_len = services_len,
+	};
+
+	return ww_report__build(&frame, &ingest->catalog, slice, report);
+}
+
+int ww_ingest__report(struct ww_ingest *ingest, unsigned seconds, struct ww_report **report)
+{
+	struct ww_slice sum = {0};
+	uint32_t at = ingest->head;
+	int err = 0;
+
+	if (!ingest->options.live_seconds)
+		return -EINVAL;
+	if (seconds > ingest->options.live_seconds)
+		seconds = ingest->options.live_seconds;
+	while (!err && seconds--) {
+		uint32_t before = (at + ingest->slices_len - 1) % ingest->slices_len;
+
+		/* Not yet so many seconds. */
+		if (!ingest->ticks_ns[before] || before == ingest->head)
+			break;
+		at = before;
+		err = ww_slice__merge(&sum, &ingest->slices[at]);
+	}
+	if (!err)
+		err = build_report(ingest, &sum, (int64_t)ingest->ticks_ns[at] + ingest->unix_offset_ns, report);
+	ww_slice__free(&sum);
+	return err;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "requests/services.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "requests/names.h"
+#include "requests/process.h"
+#include "util/hash.h"
+
+#define SAMPLES_MAX 256			   /* processes that are looked at in one call */
+#define SLOTS	    (2 * WW_PROCESSES_MAX) /* a power of two */
+#define GONE_UNSEEN 10			   /* calls after which one that could not be read is forgotten */
+
+#define KIN_MAX 8192
+
+#define OTHER_SERVICES "(other)"
+
+/* A process on one of the addresses that it serves. */
+struct member {
+	uint32_t pid;	/* 0: a free slot */
+	uint32_t local; /* of a unix socket; else 0 */
+	uint16_t port;
+	bool gone; /* nothing could be read of it */
+	uint32_t service;
+	uint32_t unseen; /* samples since its last request */
+	struct ww_process_usage usage;
+};
+
+struct service {
+	struct ww_service_usage now;   /* in the interval */
+	struct ww_service_usage total; /* since the start; rss_bytes is the last one */
+	uint64_t rss_sum;	       /* over the samples of the interval */
+	uint64_t samples;
+};
+
+struct ww_services {
+	struct ww_catalog *catalog;
+	const char *proc;
+	uint32_t max;
+
+	struct member *members; /* a hash table with linear probing */
+	uint32_t members_len;
+	uint32_t next_sample; /* slot */
+
+	struct ww_intern *keys;	  /* program, executable, address, container: the ids are the services' */
+	struct ww_intern *labels; /* names that are taken */
+	struct ww_intern *kin;	  /* comm, port, cgroup of processes that could be read */
+	uint32_t *kin_services;	  /* by the id in `kin` */
+	uint32_t kin_cap;
+
+	struct service *services; /* by id */
+	uint32_t services_cap;
+	int64_t interval;
+	struct ww_service_usage *rows, *totals;
+	size_t rows_len;
+};
+
+struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *proc, unsigned max)
+{
+	struct ww_services *services = calloc(1, sizeof(*services));
+
+	if (!services)
+		return NULL;
+	services->catalog = catalog;
+	services->proc = proc;
+	services->max = max;
+	services->members = calloc(SLOTS, sizeof(*services->members));
+	services->keys = ww_intern__new();
+	services->labels = ww_intern__new();
+	services->kin = ww_intern__new();
+	if (!services->members || !services->keys || !services->labels || !services->kin) {
+		ww_services__free(services);
+		return NULL;
+	}
+	return services;
+}
+
+void ww_services__free(struct ww_services *services)
+{
+	if (!services)
+		return;
+	free(services->members);
+	ww_intern__free(services->keys);
+	ww_intern__free(services->labels);
+	ww_intern__free(services->kin);
+	free(services->kin_services);
+	free(services->services);
+	free(services->rows);
+	free(services->totals);
+	free(services);
+}
+
+static uint32_t slot_of(const struct ww_services *services, uint32_t pid, uint16_t port, uint32_t local)
+{
+	uint32_t slot = (uint32_t)ww_hash_mix((uint64_t)pid << 32 ^ (uint64_t)port << 16 ^ local) & (SLOTS - 1);
+
+	for (; services->members[slot].pid; slot = (slot + 1) & (SLOTS - 1)) {
+		const struct member *member = &services->members[slot];
+
+		if (member->pid == pid && member->port == port && member->local == local)
+			break;
+	}
+	return slot;
+}
+
+/* Removes the members that are to go; the others may move. -ENOMEM leaves all of them. */
+static int forget(struct ww_services *services, bool (*goes)(const struct member *))
+{
+	struct member *old = services->members, *members = calloc(SLOTS, sizeof(*members));
+
+	if (!members)
+		return -ENOMEM;
+	services->members = members;
+	services->members_len = 0;
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		if (!old[i].pid || goes(&old[i]))
+			continue;
+		members[slot_of(services, old[i].pid, old[i].port, old[i].local)] = old[i];
+		services->members_len++;
+	}
+	free(old);
+	return 0;
+}
+
+static bool is_unseen(const struct member *member)
+{
+	return member->unseen > 0;
+}
+
+static bool is_any(const struct member *member)
+{
+	return member->pid != 0;
+}
+
+#define ENDED UINT32_MAX /* `unseen` of a member that has ended or is another program now */
+
+static bool is_over(const struct member *member)
+{
+	return member->unseen == ENDED || (member->gone && member->unseen > GONE_UNSEEN);
+}
+
+/* Adds a service under a name that no other one has. */
+static int64_t add_service(struct ww_services *services, const char *name, const char *container, const char *cgroup)
+{
+	char label[WW_PROGRAM_SIZE + WW_ADDRESS_SIZE + 32];
+
+	snprintf(label, sizeof(label), "%s", name);
+	if (ww_intern__find(services->labels, label, strlen(label)) != WW_INTERN_NONE && *container)
+		snprintf(label, sizeof(label), "%s@%.12s", name, container);
+	for (unsigned n = 2; ww_intern__find(services->labels, label, strlen(label)) != WW_INTERN_NONE; n++)
+		snprintf(label, sizeof(label), "%s#%u", name, n);
+	if (ww_intern__add(services->labels, label, strlen(label)) == WW_INTERN_NONE)
+		return -ENOMEM;
+
+	const struct ww_catalog_service service = {.name = label, .container = container, .cgroup = cgroup};
+
+	return ww_catalog__add_service(services->catalog, &service);
+}
+
+/* The service with that key, added when it is new; -ENOMEM. */
+static int64_t service_of(struct ww_services *services, const char *key, size_t key_len, const char *name,
+			  const char *container, const char *cgroup)
+{
+	uint32_t id = ww_intern__find(services->keys, key, key_len);
+	int64_t added;
+
+	if (id != WW_INTERN_NONE)
+		return id;
+	if (ww_intern__len(services->keys) >= services->max && strcmp(name, OTHER_SERVICES) != 0)
+		return service_of(services, "", 0, OTHER_SERVICES, "", "");
+	if (services->catalog->services_len == services->services_cap) {
+		uint32_t cap = services->services_cap ? services->services_cap * 2 : 16;
+		struct service *larger = reallocarray(services->services, cap, sizeof(*larger));
+		struct ww_service_usage *rows = reallocarray(services->rows, cap, sizeof(*rows));
+
+		if (rows)
+			services->rows = rows;
+		if (larger)
+			services->services = larger;
+
+		struct ww_service_usage *totals = reallocarray(services->totals, cap, sizeof(*totals));
+
+		if (totals)
+			services->totals = totals;
+		if (!larger || !rows || !totals)
+			return -ENOMEM;
+		memset(larger + services->services_cap, 0, (cap - services->services_cap) * sizeof(*larger));
+		services->services_cap = cap;
+	}
+	added = add_service(services, name, container, cgroup);
+	if (added < 0)
+		return added;
+	services->services[added].now.service = services->services[added].total.service = (uint32_t)added;
+	return ww_intern__add(services->keys, key, key_len) == WW_INTERN_NONE ? -ENOMEM : added;
+}
+
+/* ":8000", or ":/run/app.sock". */
+static void address_of(const struct ww_account *account, const struct ww_peer *local, char address[WW_ADDRESS_SIZE])
+{
+	char path[WW_ADDRESS_SIZE];
+
+	if (account->port) {
+		snprintf(address, WW_ADDRESS_SIZE, ":%u", account->port);
+		return;
+	}
+	strcpy(path, "unix");
+	if (local)
+		ww_names__address(local, path);
+	snprintf(address, WW_ADDRESS_SIZE, ":%.*s", WW_ADDRESS_SIZE - 2, path);
+}
+
+/* What a process that is gone can be told by: its record. */
+static uint32_t kin_of(struct ww_services *services, const struct ww_account *account, const char *address)
+{
+	char key[WW_COMM + 16 + WW_ADDRESS_SIZE];
+	int len = snprintf(key, sizeof(key), "%.*s\n%llx\n%s", WW_COMM, account->comm,
+			   (unsigned long long)account->cgroup_id, address);
+
+	size_t key_len = (size_t)len < sizeof(key) ? (size_t)len : sizeof(key) - 1;
+
+	return ww_intern__len(services->kin) < KIN_MAX ? ww_intern__add(services->kin, key, key_len)
+						       : ww_intern__find(services->kin, key, key_len);
+}
+
+static int remember_kin(struct ww_services *services, uint32_t kin, uint32_t service)
+{
+	if (kin == WW_INTERN_NONE)
+		return 0;
+	if (kin >= services->kin_cap) {
+		uint32_t cap = services->kin_cap ? services->kin_cap : 16;
+
+		while (cap <= kin)
+			cap *= 2;
+
+		uint32_t *larger = reallocarray(services->kin_services, cap, sizeof(*larger));
+
+		if (!larger)
+			return -ENOMEM;
+		memset(larger + services->kin_cap, 0xff, (cap - services->kin_cap) * sizeof(*larger));
+		services->kin_services = larger;
+		services->kin_cap = cap;
+	}
+	services->kin_services[kin] = service;
+	return 0;
+}
+
+/* Finds out which service a process belongs to. */
+static int64_t resolve(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local,
+		       struct member *member)
+{
+	char address[WW_ADDRESS_SIZE], name[WW_PROGRAM_SIZE + WW_ADDRESS_SIZE];
+	char key[WW_PROGRAM_SIZE + WW_EXE_SIZE + WW_ADDRESS_SIZE + WW_CONTAINER_SIZE + 4];
+	struct ww_process process;
+	uint32_t kin;
+	int64_t service;
+	int len;
+
+	address_of(account, local, address);
+	kin = kin_of(services, account, address);
+	member->gone = ww_process__read(services->proc, (pid_t)account->tgid, &process) ||
+		       ww_process__usage(services->proc, (pid_t)account->tgid, &member->usage);
+	if (!member->gone) {
+		len = snprintf(key, sizeof(key), "%s\n%s\n%s\n%s", process.program, process.exe, address,
+			       process.container);
+		snprintf(name, sizeof(name), "%s%s", process.program, address);
+		service = service_of(services, key, (size_t)len, name, process.container, process.cgroup);
+	} else if (kin < services->kin_cap && services->kin_services[kin] != WW_INTERN_NONE) {
+		return services->kin_services[kin];
+	} else {
+		len = snprintf(key, sizeof(key), "\n%.*s\n%s", WW_COMM, account->comm, address);
+		snprintf(name, sizeof(name), "%.*s%s", WW_COMM, account->comm, address);
+		service = service_of(services, key, (size_t)len, name, "", "");
+	}
+	if (service >= 0 && remember_kin(services, kin, (uint32_t)service))
+		return -ENOMEM;
+	return service;
+}
+
+int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
+{
+	struct member new = {.pid = account->tgid, .port = account->port, .local = account->port ? 0 : account->local};
+	uint32_t slot = slot_of(services, new.pid, new.port, new.local);
+	int64_t service;
+
+	if (services->members[slot].pid) {
+		services->members[slot].unseen = 0;
+		return services->members[slot].service;
+	}
+	service = resolve(services, account, local, &new);
+	if (service < 0 || !new.pid)
+		return service;
+	new.service = (uint32_t)service;
+	if (services->members_len >= WW_PROCESSES_MAX)
+		forget(services, is_unseen);
+	if (services->members_len >= WW_PROCESSES_MAX && forget(services, is_any))
+		return service;
+	services->members[slot_of(services, new.pid, new.port, new.local)] = new;
+	services->members_len++;
+	return service;
+}
+
+/* Looks at a process anew; false when it has ended or is another program now. */
+static bool look_at(struct ww_services *services, struct member *member)
+{
+	struct service *service = &services->services[member->service];
+	struct ww_process_usage usage;
+
+	if (ww_process__usage(services->proc, (pid_t)member->pid, &usage) ||
+	    usage.start_ticks != member->usage.start_ticks || usage.exe_inode != member->usage.exe_inode)
+		return false;
+	service->now.cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
+	service->total.cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
+	member->usage = usage;
+	return true;
+}
+
+static void look_at_some(struct ww_services *services)
+{
+	bool over = false;
+	uint32_t looked = 0;
+
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		struct member *member = &services->members[(services->next_sample + i) & (SLOTS - 1)];
+
+		if (!member->pid)
+			continue;
+		member->unseen += member->unseen < ENDED - 1;
+		if (!member->gone && looked < SAMPLES_MAX) {
+			if (!look_at(services, member))
+				member->unseen = ENDED;
+			if (++looked == SAMPLES_MAX)
+				services->next_sample = (services->next_sample + i + 1) & (SLOTS - 1);
+		}
+		over |= is_over(member);
+	}
+	if (over)
+		forget(services, is_over);
+}
+
+static void start_interval(struct ww_services *services, int64_t interval)
+{
+	for (uint32_t id = 0; id < services->catalog->services_len; id++) {
+		struct service *service = &services->services[id];
+
+		service->now = (struct ww_service_usage){.service = id};
+		service->rss_sum = service->samples = 0;
+	}
+	services->interval = interval;
+}
+
+/* Counts a sample: what all processes of each service have now, together. */
+static void sum_up(struct ww_services *services)
+{
+	for (uint32_t id = 0; id < services->catalog->services_len; id++)
+		services->rows[id] = (struct ww_service_usage){.service = id};
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		const struct member *member = &services->members[i];
+		struct ww_service_usage *row;
+
+		if (!member->pid || member->gone)
+			continue;
+		row = &services->rows[member->service];
+		row->processes++;
+		row->threads += member->usage.threads;
+		row->rss_bytes += member->usage.rss_bytes;
+	}
+	services->rows_len = 0;
+	for (uint32_t id = 0; id < services->catalog->services_len; id++) {
+		struct service *service = &services->services[id];
+		const struct ww_service_usage row = services->rows[id];
+
+		if (!row.processes && !service->samples)
+			continue;
+		if (row.processes) {
+			service->samples++;
+			service->rss_sum += row.rss_bytes;
+			service->now.rss_bytes = service->rss_sum / service->samples;
+			service->total.rss_bytes = row.rss_bytes;
+		}
+		if (service->now.processes < row.processes)
+			service->now.processes = row.processes;
+		if (service->now.threads < row.threads)
+			service->now.threads = row.threads;
+		if (service->now.rss_peak_bytes < row.rss_bytes)
+			service->now.rss_peak_bytes = row.rss_bytes;
+		if (service->total.rss_peak_bytes < row.rss_bytes)
+			service->total.rss_peak_bytes = row.rss_bytes;
+		service->total.processes = row.processes;
+		service->total.threads = row.threads;
+		services->rows[services->rows_len++] = service->now;
+	}
+}
+
+void ww_services__sample(struct ww_services *services, int64_t interval)
+{
+	if (interval != services->interval)
+		start_interval(services, interval);
+	look_at_some(services);
+	sum_up(services);
+}
+
+const struct ww_service_usage *ww_services__usage(const struct ww_services *services, size_t *len)
+{
+	*len = services->rows_len;
+	return services->rows;
+}
+
+const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len)
+{
+	*len = services->catalog->services_len;
+	for (uint32_t id = 0; id < services->catalog->services_len; id++)
+		services->totals[id] = services->services[id].total;
+	return services->totals;
+}

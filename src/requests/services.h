@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Services: processes that share a listening address and an executable (and a container) are one. Knows which service a
+ * process belongs to, and what its processes use.
+ */
+#ifndef WHYWAIT_SERVICES_H
+#define WHYWAIT_SERVICES_H
+
+#include "model/catalog.h"
+#include "store/recorder.h"
+#include "whywait/abi.h"
+
+struct ww_services;
+
+/* Processes that are known at a time; beyond it those that were not seen for longest are forgotten and read anew. */
+#define WW_PROCESSES_MAX 4096
+
+/*
+ * `catalog` is where services are added; it and `proc`, where the proc file system is, must outlive the services. The
+ * services are the caller's, to be freed with ww_services__free(); NULL when out of memory.
+ */
+struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *proc, unsigned max);
+
+/* NULL-safe. */
+void ww_services__free(struct ww_services *services);
+
+/*
+ * The service that answered a request: its id in the catalog. `local` is the server's own address, or NULL when it is
+ * not known. -ENOMEM. A process that is gone by now counts to the service of its kin: one with the same name, port and
+ * cgroup.
+ */
+int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local);
+
+/*
+ * Looks at the processes: at each of them once a second or, when there are very many, less often. Forgets those that
+ * have ended or are another program now. `interval` is the one that it counts to.
+ */
+void ww_services__sample(struct ww_services *services, int64_t interval);
+
+/* What each service used in the interval of the last sample; *len rows, valid until the next sample. */
+const struct ww_service_usage *ww_services__usage(const struct ww_services *services, size_t *len);
+
+/* The same since the start, by service id; *len as many as there are services. */
+const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "util/utf8.h"
+
+size_t ww_utf8__len(const unsigned char *bytes, size_t len)
+{
+	unsigned char low = 0x80, high = 0xbf; /* range of the second byte */
+	size_t need;
+
+	if (!len)
+		return 0;
+	if (bytes[0] < 0x80)
+		return 1;
+	if (bytes[0] >= 0xc2 && bytes[0] <= 0xdf) {
+		need = 2;
+	} else if (bytes[0] >= 0xe0 && bytes[0] <= 0xef) {
+		need = 3;
+		if (bytes[0] == 0xe0)
+			low = 0xa0; /* shorter forms exist */
+		else if (bytes[0] == 0xed)
+			high = 0x9f; /* surrogates */
+	} else if (bytes[0] >= 0xf0 && bytes[0] <= 0xf4) {
+		need = 4;
+		if (bytes[0] == 0xf0)
+			low = 0x90;
+		else if (bytes[0] == 0xf4)
+			high = 0x8f; /* beyond U+10FFFF */
+	} else {
+		return 0;
+	}
+	if (len < need || bytes[1] < low || bytes[1] > high)
+		return 0;
+	for (size_t i = 2; i < need; i++) {
+		if (bytes[i] < 0x80 || bytes[i] > 0xbf)
+			return 0;
+	}
+	return need;
+}
