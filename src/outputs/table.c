@@ -201,6 +201,8 @@ int ww_table__write(FILE *out, const struct ww_report *report, const struct ww_s
 
 	if (page.style.width > WW_TABLE_WIDTH_MAX)
 		page.style.width = WW_TABLE_WIDTH_MAX;
+	for (size_t i = 1; i < report->endpoints_len; i++)
+		page.many_services |= strcmp(report->endpoints[i].service, report->endpoints[0].service) != 0;
 	ww_table__head(&page, report);
 	if (!report->endpoints_len)
 		fputs("\nNo requests.\n", out);

@@ -10,6 +10,7 @@
 #define SHARE	   7
 #define KIND	   10 /* columns of a kind's name, with its indent */
 #define TAIL_WIDTH 72 /* columns of the page from which on the tail has columns */
+#define SERVICE	   16 /* columns of a service in a title, at most */
 #define NAME_BYTES 1024
 
 /* A kind has a line of its own from this share of the time on, on the mean or at the tail: one in .. */
@@ -46,13 +47,18 @@ static int sort_kinds(const struct ww_endpoint_report *endpoint, enum ww_kind or
 static void write_title(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
 	const struct ww_style *style = &page->style;
-	char name[NAME_BYTES], right[160], count[WW_TEXT_NUMBER], mean[WW_TEXT_NUMBER], cpu[WW_TEXT_NUMBER];
+	char name[NAME_BYTES], right[192], service[48] = "", count[WW_TEXT_NUMBER], mean[WW_TEXT_NUMBER],
+					   cpu[WW_TEXT_NUMBER];
 
 	snprintf(name, sizeof(name), "%s %s", endpoint->method, endpoint->route);
-	snprintf(right, sizeof(right), "%s, mean %s, cpu %s", ww_text__plural(count, endpoint->requests, "request"),
-		 ww_text__duration(mean, endpoint->wall.mean),
+	if (page->many_services) {
+		int used = ww_text__fit(service, sizeof(service) - 2, endpoint->service, SERVICE, style);
+		strcpy(service + strlen(service), used ? ", " : "");
+	}
+	snprintf(right, sizeof(right), "%s%s, mean %s, cpu %s", service,
+		 ww_text__plural(count, endpoint->requests, "request"), ww_text__duration(mean, endpoint->wall.mean),
 		 ww_text__duration(cpu, endpoint->requests ? endpoint->cpu_sum_ns / endpoint->requests : 0));
-	int right_width = (int)strlen(right), room = style->width - right_width - 2;
+	int right_width = ww_text__columns(right, style), room = style->width - right_width - 2;
 	fprintf(page->out, "\n%s", ww_style__bold(style));
 	if (room < ww_text__columns(name, style)) {
 		ww_table__rest(page, name, 0);
@@ -64,13 +70,13 @@ static void write_title(const struct ww_page_out *page, const struct ww_endpoint
 	fprintf(page->out, "%s  %s%s%s\n", ww_style__plain(style), ww_style__dim(style), right, ww_style__plain(style));
 }
 
+/* In the colour of what bounds the endpoint. */
 static void write_verdict(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
-	static const enum ww_kind signs[] = {[WW_BOUND_COMPUTE] = WW_KIND_COMPUTE, [WW_BOUND_WAIT] = WW_KIND_DB};
 	struct ww_verdict verdict = ww_verdict__of(endpoint);
-	const char *colour = verdict.bound == WW_BOUND_MIXED ? "" : ww_style__kind(&page->style, signs[verdict.bound]);
+	enum ww_kind bound = verdict.bound == WW_BOUND_COMPUTE ? WW_KIND_COMPUTE : verdict.largest_wait;
 
-	fprintf(page->out, "  %s", colour);
+	fprintf(page->out, "  %s", verdict.bound == WW_BOUND_MIXED ? "" : ww_style__kind(&page->style, bound));
 	ww_table__rest(page, verdict.text, 2);
 }
 
@@ -130,13 +136,16 @@ static bool shows_tail(const struct ww_page_out *page, const struct ww_endpoint_
 
 static void write_headings(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
-	char count[WW_TEXT_NUMBER];
+	char text[64], count[WW_TEXT_NUMBER];
 
 	fprintf(page->out, "%s%*s%*s", ww_style__dim(&page->style), KIND + FIGURES, "mean", SHARE, "share");
-	if (shows_tail(page, endpoint))
-		fprintf(page->out, " %*s%*s   %s", FIGURES, "p95+ mean", SHARE, "share",
-			ww_text__plural(count, endpoint->tail_requests, "request"));
-	fprintf(page->out, "%s\n", ww_style__plain(&page->style));
+	if (!shows_tail(page, endpoint)) {
+		fprintf(page->out, "%s\n", ww_style__plain(&page->style));
+		return;
+	}
+	int column = KIND + FIGURES + SHARE + fprintf(page->out, " %*s%*s   ", FIGURES, "p95+ mean", SHARE, "share");
+	snprintf(text, sizeof(text), "%s at p95+", ww_text__plural(count, endpoint->tail_requests, "request"));
+	ww_table__rest(page, text, column);
 }
 
 /* Writes the figures of a kind, or of several; returns what wraps its names behind them. */

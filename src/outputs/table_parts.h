@@ -3,6 +3,7 @@
 #ifndef WHYWAIT_TABLE_PARTS_H
 #define WHYWAIT_TABLE_PARTS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "model/report.h"
@@ -12,6 +13,7 @@
 struct ww_page_out {
 	FILE *out;
 	struct ww_style style;
+	bool many_services; /* so that an endpoint's service has to be said */
 };
 
 /* Host, window, whether the report is complete and what is missing from it. */

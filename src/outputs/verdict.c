@@ -37,26 +37,36 @@ static const char *main_detail(const struct ww_endpoint_report *endpoint, enum w
 	return NULL;
 }
 
-/* The largest waits that make a tenth of the time or more: "db (postgres) 88 %, queue 12 %". */
+/* The largest wait that is not among `named`; compute, which is none, when no other kind has time. */
+static enum ww_kind largest_wait(const struct ww_endpoint_report *endpoint, const bool named[WW_KIND_COUNT])
+{
+	enum ww_kind largest = WW_KIND_COMPUTE;
+	uint64_t sum = 0;
+
+	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
+		if (kind != WW_KIND_COMPUTE && !named[kind] && endpoint->kinds_sum_ns[kind] > sum) {
+			largest = kind;
+			sum = endpoint->kinds_sum_ns[kind];
+		}
+	return largest;
+}
+
+/* The largest waits: "db (postgres) 88 %, queue 12 %"; the second only if it makes a tenth of the time or more. */
 static void add_waits(struct writer *writer, const struct ww_endpoint_report *endpoint)
 {
 	const struct ww_style ascii = {.utf8 = false};
-	bool named[WW_KIND_COUNT] = {[WW_KIND_COMPUTE] = true};
+	bool named[WW_KIND_COUNT] = {false};
 
 	for (int n = 0; n < NAMED_WAITS; n++) {
-		enum ww_kind largest = WW_KIND_COMPUTE;
-		for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
-			if (!named[kind] && (largest == WW_KIND_COMPUTE ||
-					     endpoint->kinds_sum_ns[kind] > endpoint->kinds_sum_ns[largest]))
-				largest = kind;
-		uint64_t sum = endpoint->kinds_sum_ns[largest];
-		if (sum == 0 || (sum < endpoint->wall.sum / 10 && n > 0))
+		enum ww_kind kind = largest_wait(endpoint, named);
+		uint64_t sum = endpoint->kinds_sum_ns[kind];
+		if (kind == WW_KIND_COMPUTE || (n > 0 && sum < endpoint->wall.sum / 10))
 			return;
-		named[largest] = true;
+		named[kind] = true;
 
 		char share[WW_TEXT_NUMBER], name[64];
-		const char *detail = main_detail(endpoint, largest);
-		add(writer, "%s%s", n ? ", " : ": ", ww_kind_name(largest));
+		const char *detail = main_detail(endpoint, kind);
+		add(writer, "%s%s", n ? ", " : ": ", ww_kind_name(kind));
 		if (detail) {
 			ww_text__fit(name, sizeof(name), detail, sizeof(name) - 1, &ascii);
 			add(writer, " (%s)", name);
@@ -82,6 +92,7 @@ struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)
 	}
 	if (endpoint->requests)
 		verdict.faster_mean_ns = (wall - compute + compute / 10) / endpoint->requests;
+	verdict.largest_wait = largest_wait(endpoint, (bool[WW_KIND_COUNT]){false});
 	if (verdict.bound != WW_BOUND_WAIT)
 		add(&writer, "computes %s", ww_text__share(share, compute, wall));
 	if (verdict.bound == WW_BOUND_MIXED)

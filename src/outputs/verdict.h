@@ -11,6 +11,7 @@ enum ww_bound { WW_BOUND_COMPUTE, WW_BOUND_WAIT, WW_BOUND_MIXED };
 
 struct ww_verdict {
 	enum ww_bound bound;
+	enum ww_kind largest_wait;  /* WW_KIND_COMPUTE when nothing is waited for */
 	double compute_share;	    /* of the wall time, 0 to 1 */
 	uint64_t faster_mean_ns;    /* mean wall time were compute ten times as fast and all else the same (Amdahl) */
 	char text[WW_VERDICT_TEXT]; /* "waits 93 %: db (postgres) 88 %"; names in it are escaped */
