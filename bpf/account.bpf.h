@@ -189,7 +189,8 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 /* The thread lets go of its request, which is charged up to the thread's mark. */
 static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r, struct ww_cause hint)
 {
-	r->state = WW_STATE_WAIT;
+	/* What an event loop of asyncio's kind has read is not continued at once: until then it is in the queue. */
+	r->state = t->python && t->loop && r->unread ? WW_STATE_READY : WW_STATE_WAIT;
 	r->owner = 0;
 	r->hint = hint;
 	t->ref = 0;
@@ -198,6 +199,16 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 static __always_inline bool ww_owns(const struct ww_request *r, u32 tid)
 {
 	return r->state == WW_STATE_ATTACHED && r->owner == tid;
+}
+
+/* Attaches the thread, whose new interval begins now, to a request that is charged up to now. */
+static __always_inline void ww_attach(struct ww_thread *t, struct ww_request *r, u32 tid, u64 now)
+{
+	ww_interval_reset(t, now);
+	t->ref = r->account.id;
+	t->home = 0;
+	r->owner = tid;
+	r->state = WW_STATE_ATTACHED;
 }
 
 /*
@@ -212,35 +223,54 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 	ww_ref ref = r->account.id;
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 
-	if (t->ref == ref && ww_owns(r, tid)) {
-		if (touch->receive && r->mark == t->start)
-			ww_give(r, t);
-		else if (r->mark == t->start)
-			ww_give(r, t);
-		goto attach;
-	}
-	struct ww_request *before = ww_request_get(t->ref);
-	if (before && ww_owns(before, tid) && before != r) {
-		/* A read ends what the thread did for the request before; a send is the end of work for this one. */
-		if (touch->receive && before->mark == t->start) {
-			ww_give(before, t);
-			ww_interval_reset(t, now);
+	if (t->ref == ref && ww_owns(r, tid) && r->mark == t->start) {
+		ww_give(r, t);
+	} else {
+		struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
+		if (before && ww_owns(before, tid)) {
+			/* A read ends what the thread did for the one before; a send is the end of work for this one.
+			 */
+			if (touch->receive && before->mark == t->start) {
+				ww_give(before, t);
+				ww_interval_reset(t, now);
+			}
+			ww_detach(t, before, nothing);
 		}
-		ww_detach(t, before, nothing);
+		if (r->mark <= t->start) {
+			ww_charge_gap(r, t, touch, t->start);
+			if (r->mark == t->start)
+				ww_give(r, t);
+		}
+		/* It became ready while the thread was at something else. */
+		ww_charge_gap(r, t, touch, now);
 	}
-	if (r->mark <= t->start) {
-		ww_charge_gap(r, t, touch, t->start);
-		if (r->mark == t->start)
-			ww_give(r, t);
+	ww_attach(t, r, tid, now);
+	r->unread = touch->receive;
+	if (touch->receive && t->loop && t->pending_len < WW_PENDING) {
+		t->pending[t->pending_len & (WW_PENDING - 1)] = ref;
+		t->pending_len++;
 	}
-	/* It became ready while the thread was at something else. */
-	ww_charge_gap(r, t, touch, now);
-attach:
-	ww_interval_reset(t, now);
-	t->ref = ref;
-	t->home = 0;
-	r->owner = tid;
-	r->state = WW_STATE_ATTACHED;
+	return 0;
+}
+
+/*
+ * An event loop goes to sleep: all that it has read was continued by now, with or without a socket's touch. What waits
+ * from here on waits for a timer or for something inside of the process.
+ */
+__weak int ww_loop_sleeps(struct ww_thread *t, const struct ww_cause *hint, u64 now)
+{
+	if (!t || !hint)
+		return 0;
+	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
+		struct ww_request *r = ww_request_get(t->pending[i]);
+		if (!r || r->state != WW_STATE_READY || !r->unread)
+			continue;
+		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, now);
+		r->state = WW_STATE_WAIT;
+		r->hint = *hint;
+		ww_infer(r);
+	}
+	t->pending_len = 0;
 	return 0;
 }
 
@@ -270,7 +300,10 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->next = 0;
 	r->owner = 0;
 	r->head_request = 0;
-	r->vanished = 0;
+	r->unread = 0;
+	r->anonymous = 0;
+	r->outstanding = 0;
+	r->answered = 0;
 	r->drawn = arrival;
 	r->sent.end_ns = 0;
 	r->line.len = 0;

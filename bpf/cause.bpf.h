@@ -63,6 +63,12 @@ static __always_inline void ww_cause_of_fd(struct ww_blocked *b, struct task_str
 	}
 }
 
+/* `nr` as in struct ww_cause. */
+static __always_inline bool ww_is_epoll(u32 nr)
+{
+	return nr == WW_SYS_EPOLL_WAIT + 1 || nr == WW_SYS_EPOLL_PWAIT + 1 || nr == WW_SYS_EPOLL_PWAIT2 + 1;
+}
+
 static __always_inline u64 ww_timeout_ms(u64 ms)
 {
 	s32 signed_ms = (s32)ms;

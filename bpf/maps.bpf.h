@@ -63,6 +63,7 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
+#define WW_PENDING 8 /* requests of an event loop that were read and not continued yet; a power of two */
 
 /*
  * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
@@ -83,6 +84,12 @@ struct ww_thread {
 	u8 pieces_len;
 	u8 dirty;   /* kinds_ns, details or pieces are not empty */
 	u32 off_nr; /* the syscall of its last wait for sockets + 1 */
+	u32 pending_len;
+	u8 loop;	 /* it waits in epoll: an event loop, whose steps may be of any request */
+	u8 python_known; /* `python` was looked for */
+	u8 pad2[2];
+	u64 python; /* address of its PyThreadState in its process; 0: none */
+	ww_ref pending[WW_PENDING];
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 };
@@ -111,8 +118,12 @@ struct ww_request {
 	u32 owner;	 /* tid of the attached thread */
 	u8 state;	 /* enum ww_state */
 	u8 head_request; /* HEAD: the response has no body */
-	u8 vanished;	 /* the client is gone: ends at its thread's next touch */
-	u8 pad;
+	u8 unread;	 /* a thread read for it, and nothing was sent for it since */
+	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
+	u16 outstanding; /* upstream connections that were sent to and have not answered */
+	u16 pad[3];
+	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
+	struct ww_cause answer;
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
 	u64 drawn;	      /* the time line is drawn up to here, from the start */
 	struct ww_snapshot sent;
@@ -144,8 +155,9 @@ struct ww_conn {
 	u8 classified;
 	u8 tx_blocked; /* the last send did not fit */
 	u8 connecting; /* upstream: nothing was sent since connect() */
-	u8 pad[2];
-	u16 port; /* server: its own */
+	u8 awaited;    /* upstream: sent to, and no answer read yet */
+	u8 unseen;     /* server: it was open before observation began */
+	u16 port;      /* server: its own */
 	u16 pad2[3];
 };
 
@@ -228,6 +240,36 @@ struct {
 	__type(key, u32);
 	__type(value, struct ww_peer);
 } ww_peer_list SEC(".maps") __weak;
+
+/* Where a CPython process keeps what its threads are at (Include/internal/pycore_runtime.h, cpython/pystate.h). */
+struct ww_python {
+	u64 runtime;	  /* address of _PyRuntime */
+	u32 interpreters; /* offsets: _PyRuntimeState.interpreters.head */
+	u32 threads;	  /* PyInterpreterState.threads.head */
+	u32 next;	  /* PyThreadState.next */
+	u32 native_id;	  /* PyThreadState.native_thread_id */
+	u32 context;	  /* PyThreadState.context */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_python);
+} ww_pythons SEC(".maps") __weak;
+
+struct ww_carrier_key {
+	u64 context; /* a contextvars.Context: one for each asyncio Task */
+	u64 tgid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct ww_carrier_key);
+	__type(value, ww_ref);
+} ww_carriers SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -19,7 +19,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 			t->off_cause = ww_named(WW_KIND_RUNQ, WW_NAME_THROTTLED);
 		return;
 	}
-	if (!t->ref && !t->home) {
+	if (!t->ref && !t->home && !t->pending_len) {
 		t->off = WW_OFF_IDLE;
 		return;
 	}
@@ -30,21 +30,21 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	if (b.off != WW_OFF_SOCKET)
 		return;
 	t->off_nr = b.cause.nr;
+	if (ww_is_epoll(b.cause.nr))
+		t->loop = 1;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
-	if (!r) {
-		t->ref = 0;
-		return;
-	}
-	if (!ww_owns(r, prev->pid)) {
-		t->ref = 0;
+	if (r && ww_owns(r, prev->pid)) {
+		t->home = t->ref;
+		ww_give(r, t);
+		ww_interval_reset(t, now);
+		ww_detach(t, r, b.cause);
+	} else if (r) {
 		ww_count(WW_COUNT_SLOT_STALE);
-		return;
 	}
-	t->home = t->ref;
-	ww_give(r, t);
-	ww_interval_reset(t, now);
-	ww_detach(t, r, b.cause);
+	t->ref = 0;
+	if (t->pending_len)
+		ww_loop_sleeps(t, &b.cause, now);
 }
 
 static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)

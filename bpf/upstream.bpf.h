@@ -6,7 +6,7 @@
 #ifndef WHYWAIT_UPSTREAM_H
 #define WHYWAIT_UPSTREAM_H
 
-#include "account.bpf.h"
+#include "carrier.bpf.h"
 #include "message.bpf.h"
 #include "peer.bpf.h"
 #include "system.bpf.h"
@@ -69,26 +69,12 @@ static __always_inline struct ww_conn *ww_upstream_create(struct sock *sk)
 	return conn;
 }
 
-/* The request that the current thread works for; after a wait for sockets that is the one it waited for. */
-static __always_inline struct ww_request *ww_request_of_thread(struct ww_thread *t, const struct ww_conn *conn)
-{
-	struct ww_request *r = ww_request_get(t->ref);
-	if (r)
-		return r;
-	if (conn) {
-		r = ww_request_get(conn->first);
-		if (r)
-			return r;
-	}
-	return ww_request_get(t->home);
-}
-
 static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
 	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
 	if (!t)
 		return;
-	struct ww_request *r = ww_request_of_thread(t, NULL);
+	struct ww_request *r = ww_carrier_of_send(t, NULL);
 	if (!r)
 		return;
 	struct ww_conn *conn = ww_upstream_create(sk);
@@ -104,7 +90,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
 	if (!t)
 		return;
-	struct ww_request *r = ww_request_of_thread(t, conn);
+	struct ww_request *r = ww_carrier_of_send(t, conn);
 	if (!r)
 		return;
 	if (!conn || !conn->classified) {
@@ -132,6 +118,9 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_current_nr();
 	}
 	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
+	if (!conn->awaited || conn->first != r->account.id)
+		r->outstanding++;
+	conn->awaited = 1;
 	conn->first = r->account.id;
 	conn->ready = 0;
 }
@@ -150,7 +139,14 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
 			ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), now);
+			r->answered = conn->ready ? conn->ready : now;
+			r->answer.kind = touch.kind;
+			r->answer.type = touch.type;
+			r->answer.value = touch.value;
+			if (conn->awaited && r->outstanding)
+				r->outstanding--;
 		}
+		conn->awaited = 0;
 		conn->ready = 0;
 		return;
 	}

@@ -33,6 +33,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_QUEUE = 22,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -79,6 +80,15 @@ struct sched_entity {
 	struct cfs_rq *cfs_rq;
 };
 
+struct upid {
+	int nr;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[0];
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
@@ -87,6 +97,7 @@ struct task_struct {
 	unsigned in_iowait : 1;
 	struct sched_entity se;
 	struct files_struct *files;
+	struct pid *thread_pid;
 };
 
 struct in6_addr {

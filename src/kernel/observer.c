@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "kernel/listeners.h"
+#include "kernel/python.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
@@ -22,6 +24,7 @@
 #define DEFAULT_PEERS	     4096
 #define DEFAULT_ACCOUNT_RING (8u << 20)
 #define DEFAULT_DETAIL_RING  (2u << 20)
+#define PROCESSES	     1024  /* process ids remembered as looked at */
 #define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
 
 /* An account that was not charged for so long is looked at by the sweep. */
@@ -35,7 +38,8 @@ struct ww_observer {
 	uint64_t *listening; /* the map's pages */
 	int cpus;
 	uint64_t *percpu;
-	struct ww_ingest *ingest; /* during a drain */
+	uint32_t processes[PROCESSES]; /* by pid modulo the size; one that is forgotten is looked at again */
+	struct ww_ingest *ingest;      /* during a drain */
 	int ingest_error;
 };
 
@@ -51,12 +55,39 @@ static int take_segments(void *ctx, void *data, size_t size)
 	return 0;
 }
 
+/* Tells the BPF side what it can't find out about a process; a process that can't be read stays as it is. */
+static void process_learn(struct ww_observer *observer, uint32_t pid)
+{
+	struct ww_python_layout layout;
+	if (observer->processes[pid % PROCESSES] == pid)
+		return;
+	observer->processes[pid % PROCESSES] = pid;
+	if (!ww_python__find((pid_t)pid, &layout))
+		bpf_map_update_elem(bpf_map__fd(observer->bpf->maps.ww_pythons), &pid, &layout, BPF_ANY);
+}
+
+/* What runs already is learnt before it is observed. */
+static void processes_learn(struct ww_observer *observer)
+{
+	DIR *proc = opendir("/proc");
+	if (!proc)
+		return;
+	for (struct dirent *entry = readdir(proc); entry; entry = readdir(proc)) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+		if (!*end && pid > 0)
+			process_learn(observer, (uint32_t)pid);
+	}
+	closedir(proc);
+}
+
 static int take_account(void *ctx, void *data, size_t size)
 {
 	struct ww_observer *observer = ctx;
 	const struct ww_account *account = data;
 	if (size < offsetof(struct ww_account, target) || account->version != WW_ABI_VERSION)
 		return 0;
+	process_learn(observer, account->tgid);
 	/* Its time line was sent before it: it is in the other ring by now. */
 	if (account->flags & WW_FLAG_SEGMENTS)
 		ring_buffer__consume(observer->details);
@@ -211,6 +242,7 @@ int ww_observer__open(struct ww_observer **out, const struct ww_observer_options
 		err = fail(-errno, message, size, "mapping the table of listening ports");
 		goto out;
 	}
+	processes_learn(observer);
 	err = whywait_bpf__attach(observer->bpf);
 	if (err) {
 		fail(err, message, size, "attaching the BPF programs");

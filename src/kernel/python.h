@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where a CPython process keeps the state of its threads, so that the BPF side can tell which asyncio Task is running.
+ */
+#ifndef WHYWAIT_PYTHON_H
+#define WHYWAIT_PYTHON_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* An address and offsets within CPython's structures; the same layout as the BPF map's value. */
+struct ww_python_layout {
+	uint64_t runtime;      /* address of _PyRuntime in the process */
+	uint32_t interpreters; /* offset of _PyRuntimeState.interpreters.head */
+	uint32_t threads;      /* of PyInterpreterState.threads.head */
+	uint32_t next;	       /* of PyThreadState.next */
+	uint32_t native_id;    /* of PyThreadState.native_thread_id */
+	uint32_t context;      /* of PyThreadState.context */
+	uint32_t pad;
+};
+
+/*
+ * Finds it for a running process. -ENOENT: no CPython, or a version whose layout is not known; -ESRCH, -EACCES and
+ * others: the process can't be read. `layout` is written on success only.
+ */
+int ww_python__find(pid_t pid, struct ww_python_layout *layout);
+
+#endif
