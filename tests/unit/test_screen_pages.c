@@ -134,6 +134,11 @@ static void rows_scroll_with_the_cursor(void **state)
 	ww_view__key(&view, WW_KEY_END);
 	ww_view__draw(&view, &report, &screen);
 	assert_int_equal(row_with(&screen, "/8"), 5);
+	for (int i = 0; i < 5; i++)
+		ww_view__key(&view, WW_KEY_UP);
+	ww_view__draw(&view, &report, &screen);
+	assert_int_equal(row_with(&screen, "/3"), 2);
+	ww_view__key(&view, WW_KEY_END);
 	/* A taller screen has no rows left empty that could show endpoints. */
 	assert_int_equal(ww_screen__resize(&screen, 80, 20), 0);
 	ww_view__draw(&view, &report, &screen);
@@ -180,6 +185,8 @@ static void endpoint_page_scrolls_to_its_end_and_not_beyond(void **state)
 
 	(void)state;
 	ww_view__key(&view, WW_KEY_ENTER);
+	draw_at(80, 10);
+	assert_int_equal(strncmp(row_text(&screen, 9), "q quit  ? help", 14), 0);
 	ww_view__key(&view, WW_KEY_END);
 	draw_at(80, 10);
 	assert_row("wall  ");

@@ -18,7 +18,7 @@ static struct ww_endpoint_report endpoints[] = {
 	 .requests = 9,
 	 .errors = 5,
 	 .rate_per_s = 1,
-	 .wall = {.sum = 40, .p50 = 9, .p95 = 12, .p99 = 20}},
+	 .wall = {.sum = 40, .p50 = 9, .p95 = 9, .p99 = 20}},
 	{.service = "c",
 	 .method = "PUT",
 	 .route = "/y",
@@ -72,7 +72,7 @@ static void first_key_of_a_column_sorts_the_worst_first_the_second_reverses(void
 	static const struct {
 		const char *key, *order, *reversed;
 	} columns[] = {{"s", "abc", "cba"}, {"n", "bca", "acb"}, {"a", "bca", "acb"}, {"e", "acb", "bca"},
-		       {"5", "acb", "bca"}, {"9", "acb", "bca"}, {"0", "cba", "abc"}, {"t", "bac", "cab"}};
+		       {"5", "acb", "bca"}, {"9", "cab", "bac"}, {"0", "cba", "abc"}, {"t", "bac", "cab"}};
 
 	(void)state;
 	assert_string_equal(order(), "bac");
