@@ -16,7 +16,7 @@ struct ww_session;
 
 struct ww_session_options {
 	struct ww_observer_options observer;
-	struct ww_ingest_options ingest; /* `peer` is set by the session */
+	struct ww_ingest_options ingest; /* `peer` is set by the session, `recorder` by ww_session__set_recorder() */
 	uint64_t duration_ns;		 /* 0: until something else ends it */
 
 	/*
@@ -44,10 +44,17 @@ enum ww_session_end {
 int ww_session__open(struct ww_session **session, const struct ww_session_options *options, char *message,
 		     size_t message_size);
 
-/* Observes until something ends it; then takes in what is still in the rings. Writes why to *end. */
+/* Where requests are recorded from the run on; before it only. It stays the caller's and outlives the session. */
+void ww_session__set_recorder(struct ww_session *session, struct ww_recorder *recorder);
+
+/*
+ * Observes until something ends it; then takes in what is still in the rings. Writes why to *end. A negative errno when
+ * observing failed, a callback did, or the recording could not be written (-ENOSPC and others: see
+ * ww_recorder__message()).
+ */
 int ww_session__run(struct ww_session *session, enum ww_session_end *end);
 
-/* For the callbacks, and after ww_session__run(). */
+/* For the callbacks, and after ww_session__run(): what was taken in. */
 struct ww_ingest *ww_session__ingest(struct ww_session *session);
 
 /* Sums of every counter as of the last second, indexed by enum ww_counter. */

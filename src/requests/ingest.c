@@ -285,7 +285,8 @@ static void keep(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.segments = segments,
 	};
 
-	memcpy(request.kinds_ns, account->kinds_ns, sizeof(request.kinds_ns));
+	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
+		request.kinds_ns[kind] = account->kinds_ns[kind];
 	if (account->first_byte_ns >= account->start_ns)
 		request.first_byte_ns = account->first_byte_ns - account->start_ns;
 	clean(comm, account->comm, WW_COMM);
@@ -319,8 +320,9 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 {
 	char method[WW_METHOD_SIZE], path[WW_PATH_SIZE];
 	struct ww_detail_sum details[WW_DETAILS];
+	uint64_t kinds_ns[WW_KIND_COUNT];
 	struct ww_sample sample = {
-		.kinds_ns = account->kinds_ns,
+		.kinds_ns = kinds_ns,
 		.cpu_ns = account->cpu_ns,
 		.bytes_in = account->bytes_in,
 		.bytes_out = account->bytes_out,
@@ -334,6 +336,8 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	int64_t endpoint;
 	int err;
 
+	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
+		kinds_ns[kind] = account->kinds_ns[kind];
 	ww_http1__method(account->method, method);
 	ww_http1__path(account->target, account->target_len, account->flags & WW_FLAG_TARGET_TRUNCATED,
 		       !strcmp(method, "CONNECT"), path);
@@ -447,6 +451,18 @@ int ww_ingest__finish(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t 
 const struct ww_ingest_totals *ww_ingest__totals(const struct ww_ingest *ingest)
 {
 	return &ingest->totals;
+}
+
+const struct ww_loss *ww_ingest__losses(const struct ww_ingest *ingest, size_t *len)
+{
+	*len = sizeof(ingest->losses) / sizeof(*ingest->losses);
+	return ingest->losses;
+}
+
+const struct ww_unreadable_port *ww_ingest__unreadable_ports(const struct ww_ingest *ingest, size_t *len)
+{
+	*len = ingest->unreadable_len;
+	return ingest->unreadable;
 }
 
 static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, int64_t start_unix_ns,

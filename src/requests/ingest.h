@@ -27,8 +27,8 @@ struct ww_ingest_options {
 	struct ww_recorder *recorder;
 	unsigned live_seconds; /* longest window of ww_ingest__report(); 0: no live aggregation */
 
-	const char *const
-		*routes; /* the user's patterns, tried in this order: "/shop/{name}/items", "/static/{file...}" */
+	/* The user's patterns, tried in this order: "/shop/{name}/items", "/static/{file...}". */
+	const char *const *routes;
 	size_t routes_len;
 	unsigned routes_max; /* endpoints a service may have beside "(other)" */
 
@@ -82,6 +82,12 @@ int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unrea
 
 /* The totals so far; valid until the ingest is destroyed. */
 const struct ww_ingest_totals *ww_ingest__totals(const struct ww_ingest *ingest);
+
+/* Every cause of loss with its count as of the last tick, also those that never happened. */
+const struct ww_loss *ww_ingest__losses(const struct ww_ingest *ingest, size_t *len);
+
+/* What ww_ingest__unreadable() was told. */
+const struct ww_unreadable_port *ww_ingest__unreadable_ports(const struct ww_ingest *ingest, size_t *len);
 
 /*
  * A report of what ended in the last `seconds` whole seconds (at most options.live_seconds) before the last tick.

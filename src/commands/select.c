@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "commands/select.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <mntent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "commands/command.h"
+#include "requests/process.h"
+#include "requests/route.h"
+
+enum {
+	KEY_COMM = 0x400,
+	KEY_PORT,
+	KEY_CGROUP,
+	KEY_CONTAINER,
+	KEY_SERVICE,
+	KEY_ROUTE,
+	KEY_ROUTES_MAX,
+	KEY_MAX_REQUESTS,
+	KEY_RING,
+};
+
+#define CGROUPS_MAX	 65536
+#define CONTAINER_ID_MIN 4
+
+static const struct argp_option options[] = {
+	{0, 0, 0, 0, "Whom to observe; where several are given, all have to apply:", 10},
+	{"pid", 'p', "PID,..", 0, "processes, with those that they start", 10},
+	{"comm", KEY_COMM, "NAME,..", 0, "threads of that name, as in /proc/PID/comm", 10},
+	{"port", KEY_PORT, "PORT,..", 0, "servers on these ports", 10},
+	{"cgroup", KEY_CGROUP, "PATH", 0, "processes in this cgroup, or in one below it", 10},
+	{"container", KEY_CONTAINER, "ID", 0, "processes of the container whose id begins so", 10},
+	{"service", KEY_SERVICE, "NAME", 0, "services of this name, as in reports; a glob", 10},
+	{0, 0, 0, 0, "How requests are told apart, and how many at a time:", 11},
+	{"route", KEY_ROUTE, "PATTERN", 0,
+	 "paths that match are one endpoint: /shop/{name}/items; {rest...} stands for all that follows; the first "
+	 "pattern that matches counts",
+	 11},
+	{"routes-max", KEY_ROUTES_MAX, "N", 0, "endpoints a service may have; the rest is `(other)` (default 200)", 11},
+	{"max-requests", KEY_MAX_REQUESTS, "N", 0, "requests in flight on this host (default 8192)", 11},
+	{"ring", KEY_RING, "BYTES", 0,
+	 "room for finished requests until they are taken in, a power of two (default 8388608)", 11},
+	{0},
+};
+
+static void out_of_memory(const struct ww_select_arguments *arguments)
+{
+	exit(ww_command__fail(arguments->command, WW_EXIT_CANT_OBSERVE, "out of memory"));
+}
+
+/* Appends to a list whose elements are `size` bytes long. */
+static void append(const struct ww_select_arguments *arguments, void *list, size_t *len, const void *element,
+		   size_t size)
+{
+	void **array = list;
+	char *larger = reallocarray(*array, *len + 1, size);
+
+	if (!larger)
+		out_of_memory(arguments);
+	memcpy(larger + *len * size, element, size);
+	*array = larger;
+	++*len;
+}
+
+static void append_text(const struct ww_select_arguments *arguments, char ***list, size_t *len, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		out_of_memory(arguments);
+	append(arguments, list, len, &copy, sizeof(copy));
+}
+
+static uint64_t parse_number(const struct ww_select_arguments *arguments, const char *option, const char *text,
+			     uint64_t least, uint64_t most)
+{
+	char *end;
+	unsigned long long number;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || number < least || number > most)
+		ww_command__wrong(arguments->command, "%s '%s': give a whole number from %llu to %llu", option, text,
+				  (unsigned long long)least, (unsigned long long)most);
+	return number;
+}
+
+/* Calls `add` for each of "A,B,..". */
+static void each_of(struct ww_select_arguments *arguments, const char *option, const char *list,
+		    void (*add)(struct ww_select_arguments *, const char *option, const char *text))
+{
+	char *copy = strdup(list), *rest = copy, *part;
+
+	if (!copy)
+		out_of_memory(arguments);
+	while ((part = strsep(&rest, ",")))
+		add(arguments, option, part);
+	free(copy);
+}
+
+static void add_pid(struct ww_select_arguments *arguments, const char *option, const char *text)
+{
+	pid_t pid = (pid_t)parse_number(arguments, option, text, 1, INT_MAX);
+
+	if (kill(pid, 0) && errno == ESRCH)
+		ww_command__wrong(arguments->command, "%s %d: there is no such process", option, (int)pid);
+	if (ww_select_arguments__add_pid(arguments, pid))
+		out_of_memory(arguments);
+}
+
+static void add_comm(struct ww_select_arguments *arguments, const char *option, const char *text)
+{
+	if (!*text || strlen(text) >= WW_COMM)
+		ww_command__wrong(arguments->command, "%s '%s': names have 1 to %d bytes; see /proc/PID/comm", option,
+				  text, WW_COMM - 1);
+	append_text(arguments, &arguments->comms, &arguments->comms_len, text);
+}
+
+static void add_port(struct ww_select_arguments *arguments, const char *option, const char *text)
+{
+	uint16_t port = (uint16_t)parse_number(arguments, option, text, 1, UINT16_MAX);
+
+	append(arguments, &arguments->ports, &arguments->ports_len, &port, sizeof(port));
+}
+
+/* Where the cgroup v2 hierarchy is mounted. */
+static const char *cgroup_root(const struct ww_select_arguments *arguments, const char *option)
+{
+	static char root[PATH_MAX];
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	const struct mntent *mount;
+
+	root[0] = '\0';
+	while (mounts && !root[0] && (mount = getmntent(mounts))) {
+		if (!strcmp(mount->mnt_type, "cgroup2"))
+			snprintf(root, sizeof(root), "%s", mount->mnt_dir);
+	}
+	if (mounts)
+		endmntent(mounts);
+	if (!root[0])
+		exit(ww_command__fail(arguments->command, WW_EXIT_CANT_OBSERVE,
+				      "%s needs cgroup v2, which is not mounted here; use --pid", option));
+	return root;
+}
+
+/* Adds cgroups at and below `path`: all of them, or those of a container and what is below these. */
+static void add_cgroups(struct ww_select_arguments *arguments, const char *path, const char *container)
+{
+	char id[WW_CONTAINER_SIZE], below[PATH_MAX];
+	const struct dirent *entry;
+	struct stat status;
+	DIR *directory;
+
+	if (container && ww_process__container(path, id) && !strncmp(id, container, strlen(container)))
+		container = NULL;
+	if (!container && !stat(path, &status) && arguments->cgroups_len < CGROUPS_MAX) {
+		uint64_t cgroup = status.st_ino; /* in cgroup v2 that is its id */
+
+		append(arguments, &arguments->cgroups, &arguments->cgroups_len, &cgroup, sizeof(cgroup));
+	}
+	directory = opendir(path);
+	while (directory && (entry = readdir(directory))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
+			add_cgroups(arguments, below, container);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static void add_cgroup(struct ww_select_arguments *arguments, const char *text)
+{
+	const char *root = cgroup_root(arguments, "--cgroup");
+	char path[PATH_MAX];
+	struct stat status;
+	size_t root_len = strlen(root);
+
+	/* As mounted, or as in /proc/PID/cgroup. */
+	if (!strncmp(text, root, root_len) && (text[root_len] == '/' || !text[root_len]))
+		snprintf(path, sizeof(path), "%s", text);
+	else
+		snprintf(path, sizeof(path), "%s/%s", root, text + (*text == '/'));
+	if (stat(path, &status) || !S_ISDIR(status.st_mode))
+		ww_command__wrong(arguments->command, "--cgroup %s: there is no such cgroup below %s", text, root);
+	add_cgroups(arguments, path, NULL);
+}
+
+static void add_container(struct ww_select_arguments *arguments, const char *text)
+{
+	size_t before = arguments->cgroups_len;
+
+	if (strlen(text) < CONTAINER_ID_MIN || strspn(text, "0123456789abcdef") != strlen(text))
+		ww_command__wrong(arguments->command,
+				  "--container '%s': give the id, or its first %d or more hexadecimal digits", text,
+				  CONTAINER_ID_MIN);
+	add_cgroups(arguments, cgroup_root(arguments, "--container"), text);
+	if (arguments->cgroups_len == before)
+		ww_command__wrong(arguments->command, "--container %s: no cgroup belongs to such a container", text);
+}
+
+static void set_ring(struct ww_select_arguments *arguments, const char *text)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	arguments->ring = (uint32_t)parse_number(arguments, "--ring", text, (uint64_t)page, 1u << 30);
+	if (arguments->ring & (arguments->ring - 1))
+		ww_command__wrong(arguments->command, "--ring %s: give a power of two, at least %ld", text, page);
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct ww_select_arguments *arguments = state->input;
+
+	switch (key) {
+	case 'p':
+		each_of(arguments, "--pid", value, add_pid);
+		return 0;
+	case KEY_COMM:
+		each_of(arguments, "--comm", value, add_comm);
+		return 0;
+	case KEY_PORT:
+		each_of(arguments, "--port", value, add_port);
+		return 0;
+	case KEY_CGROUP:
+		add_cgroup(arguments, value);
+		return 0;
+	case KEY_CONTAINER:
+		add_container(arguments, value);
+		return 0;
+	case KEY_SERVICE:
+		append_text(arguments, &arguments->services, &arguments->services_len, value);
+		return 0;
+	case KEY_ROUTE:
+		if (ww_route__check_pattern(value))
+			ww_command__wrong(
+				arguments->command,
+				"--route '%s': a pattern begins with / and has its braces around whole segments",
+				value);
+		append_text(arguments, &arguments->routes, &arguments->routes_len, value);
+		return 0;
+	case KEY_ROUTES_MAX:
+		arguments->routes_max = (unsigned)parse_number(arguments, "--routes-max", value, 1, 100000);
+		return 0;
+	case KEY_MAX_REQUESTS:
+		arguments->max_requests = (uint32_t)parse_number(arguments, "--max-requests", value, 1, 65536);
+		return 0;
+	case KEY_RING:
+		set_ring(arguments, value);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+const struct argp ww_select_argp = {.options = options, .parser = parse};
+
+int ww_select_arguments__add_pid(struct ww_select_arguments *arguments, pid_t pid)
+{
+	pid_t *pids = reallocarray(arguments->pids, arguments->pids_len + 1, sizeof(*pids));
+
+	if (!pids)
+		return -ENOMEM;
+	arguments->pids = pids;
+	pids[arguments->pids_len++] = pid;
+	return 0;
+}
+
+void ww_select_arguments__apply(const struct ww_select_arguments *arguments, struct ww_observer_options *observer,
+				struct ww_ingest_options *ingest)
+{
+	observer->select = (struct ww_select){
+		.pids = arguments->pids,
+		.pids_len = arguments->pids_len,
+		.comms = (const char *const *)arguments->comms,
+		.comms_len = arguments->comms_len,
+		.ports = arguments->ports,
+		.ports_len = arguments->ports_len,
+		.cgroups = arguments->cgroups,
+		.cgroups_len = arguments->cgroups_len,
+	};
+	observer->max_requests = arguments->max_requests;
+	observer->account_ring = arguments->ring;
+	ingest->routes = (const char *const *)arguments->routes;
+	ingest->routes_len = arguments->routes_len;
+	ingest->routes_max = arguments->routes_max;
+	ingest->services = (const char *const *)arguments->services;
+	ingest->services_len = arguments->services_len;
+}
+
+void ww_select_arguments__free(struct ww_select_arguments *arguments)
+{
+	if (!arguments)
+		return;
+	for (size_t i = 0; i < arguments->comms_len; i++)
+		free(arguments->comms[i]);
+	for (size_t i = 0; i < arguments->services_len; i++)
+		free(arguments->services[i]);
+	for (size_t i = 0; i < arguments->routes_len; i++)
+		free(arguments->routes[i]);
+	free(arguments->comms);
+	free(arguments->services);
+	free(arguments->routes);
+	free(arguments->pids);
+	free(arguments->ports);
+	free(arguments->cgroups);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_NS   1000000000ull
+#define DRAIN_MS    100
+#define LAST_DRAINS 50 /* of rings that are filled as fast as they are emptied, at the end */
+
+struct ww_session {
+	struct ww_session_options options;
+	struct ww_observer *observer;
+	struct ww_ingest *ingest;
+	struct pollfd *processes; /* a pidfd each */
+	size_t processes_len;
+	uint64_t counters[WW_COUNTER_COUNT];
+	uint64_t start_ns, end_ns; /* end_ns 0: not ended */
+};
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+	(void)number;
+	signalled = 1;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+static int find_peer(void *ctx, uint32_t index, struct ww_peer *peer)
+{
+	const struct ww_session *session = ctx;
+
+	return ww_observer__peer(session->observer, index, peer);
+}
+
+/* A pidfd tells of a process's end also before its parent has waited for it. */
+static int watch_processes(struct ww_session *session, char *message, size_t message_size)
+{
+	const struct ww_select *select = &session->options.observer.select;
+
+	session->processes = calloc(select->pids_len + 1, sizeof(*session->processes));
+	if (!session->processes)
+		return -ENOMEM;
+	for (size_t i = 0; i < select->pids_len; i++) {
+		int fd = (int)syscall(SYS_pidfd_open, select->pids[i], 0);
+
+		if (fd < 0) {
+			snprintf(message, message_size, "process %d: %s", (int)select->pids[i], strerror(errno));
+			return -errno;
+		}
+		session->processes[session->processes_len++] = (struct pollfd){.fd = fd, .events = POLLIN};
+	}
+	return 0;
+}
+
+int ww_session__open(struct ww_session **session, const struct ww_session_options *options, char *message,
+		     size_t message_size)
+{
+	struct ww_session *new = calloc(1, sizeof(*new));
+	int err;
+
+	if (!new) {
+		snprintf(message, message_size, "out of memory");
+		return -ENOMEM;
+	}
+	snprintf(message, message_size, "out of memory");
+	new->options = *options;
+	new->options.ingest.peer = find_peer;
+	new->options.ingest.peer_ctx = new;
+	err = watch_processes(new, message, message_size);
+	if (!err)
+		err = ww_observer__open(&new->observer, &new->options.observer, message, message_size);
+	if (err) {
+		ww_session__close(new);
+		return err;
+	}
+	new->start_ns = clock_ns(CLOCK_MONOTONIC);
+	*session = new;
+	return 0;
+}
+
+void ww_session__close(struct ww_session *session)
+{
+	if (!session)
+		return;
+	ww_ingest__destroy(session->ingest);
+	ww_observer__close(session->observer);
+	for (size_t i = 0; i < session->processes_len; i++)
+		close(session->processes[i].fd);
+	free(session->processes);
+	free(session);
+}
+
+void ww_session__set_recorder(struct ww_session *session, struct ww_recorder *recorder)
+{
+	session->options.ingest.recorder = recorder;
+}
+
+struct ww_ingest *ww_session__ingest(struct ww_session *session)
+{
+	return session->ingest;
+}
+
+const uint64_t *ww_session__counters(const struct ww_session *session)
+{
+	return session->counters;
+}
+
+uint64_t ww_session__elapsed_ns(const struct ww_session *session)
+{
+	return (session->end_ns ? session->end_ns : clock_ns(CLOCK_MONOTONIC)) - session->start_ns;
+}
+
+static bool processes_ended(struct ww_session *session)
+{
+	size_t ended = 0;
+
+	if (!session->processes_len)
+		return false;
+	poll(session->processes, session->processes_len, 0);
+	for (size_t i = 0; i < session->processes_len; i++)
+		ended += session->processes[i].revents != 0;
+	return ended == session->processes_len;
+}
+
+/* The ingest counts what it can't take; only a ring that can't be read ends the session. */
+static int drain(struct ww_session *session, int timeout_ms)
+{
+	int got = ww_observer__drain(session->observer, session->ingest, timeout_ms);
+
+	return got == -EINTR || got == -EPROTO || got == -ENOMEM ? 0 : got;
+}
+
+static void note_unreadable(void *ctx, uint16_t port, enum ww_unreadable what, uint64_t connections)
+{
+	struct ww_session *session = ctx;
+
+	ww_ingest__unreadable(session->ingest, port, what, connections);
+}
+
+static int read_counts(struct ww_session *session)
+{
+	int err = ww_observer__counters(session->observer, session->counters);
+
+	return err ? err : ww_observer__unreadable(session->observer, note_unreadable, session);
+}
+
+static int do_second(struct ww_session *session)
+{
+	int err = ww_observer__sweep(session->observer);
+
+	if (!err)
+		err = read_counts(session);
+	if (!err)
+		err = ww_ingest__tick(session->ingest, clock_ns(CLOCK_MONOTONIC), session->counters);
+	if (!err && session->options.each_second)
+		err = session->options.each_second(session->options.ctx, session);
+	return err;
+}
+
+/* Until the next whole second of Unix time: so seconds are the same in every recording, and intervals begin with one.
+ */
+static uint64_t until_next_second(void)
+{
+	return SECOND_NS - clock_ns(CLOCK_REALTIME) % SECOND_NS;
+}
+
+static int observe(struct ww_session *session, enum ww_session_end *end)
+{
+	uint64_t deadline =
+		session->options.duration_ns ? session->start_ns + session->options.duration_ns : UINT64_MAX;
+	uint64_t next_second = clock_ns(CLOCK_MONOTONIC) + until_next_second();
+	int err = 0;
+
+	while (!err) {
+		uint64_t now = clock_ns(CLOCK_MONOTONIC), wake = next_second < deadline ? next_second : deadline;
+		uint64_t wait_ms = wake > now ? (wake - now + 999999) / 1000000 : 0;
+
+		*end = WW_SESSION_SIGNAL;
+		if (signalled)
+			return 0;
+		*end = WW_SESSION_DURATION;
+		if (now >= deadline)
+			return 0;
+		*end = WW_SESSION_PIDS;
+		if (processes_ended(session))
+			return 0;
+		*end = WW_SESSION_CALLBACK;
+		err = drain(session, wait_ms < DRAIN_MS ? (int)wait_ms : DRAIN_MS);
+		if (err >= 0)
+			err = session->options.each_drain ? session->options.each_drain(session->options.ctx, session)
+							  : 0;
+		if (!err && clock_ns(CLOCK_MONOTONIC) >= next_second) {
+			err = do_second(session);
+			next_second = clock_ns(CLOCK_MONOTONIC) + until_next_second();
+		}
+	}
+	return err < 0 ? err : 0;
+}
+
+/* What ended before now is in the rings. */
+static int take_rest(struct ww_session *session)
+{
+	int got = 1;
+
+	for (int i = 0; got > 0 && i < LAST_DRAINS; i++)
+		got = drain(session, 0);
+	return got < 0 ? got : 0;
+}
+
+int ww_session__run(struct ww_session *session, enum ww_session_end *end)
+{
+	struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
+	int err = ww_ingest__create(&session->ingest, &session->options.ingest);
+
+	if (err)
+		return err;
+	sigemptyset(&action.sa_mask);
+	signalled = 0;
+	sigaction(SIGINT, &action, &old_int);
+	sigaction(SIGTERM, &action, &old_term);
+	/* A recording says from the first moment on what it is of. */
+	err = ww_ingest__tick(session->ingest, clock_ns(CLOCK_MONOTONIC), NULL);
+	if (!err)
+		err = observe(session, end);
+	if (!err)
+		err = take_rest(session);
+	session->end_ns = clock_ns(CLOCK_MONOTONIC);
+	if (!err)
+		err = read_counts(session);
+	if (!err)
+		err = ww_ingest__finish(session->ingest, session->end_ns, session->counters);
+	sigaction(SIGINT, &old_int, NULL);
+	sigaction(SIGTERM, &old_term, NULL);
+	return err;
+}
