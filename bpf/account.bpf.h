@@ -153,6 +153,11 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, to);
 		return 0;
 	}
+	if (r->queued) {
+		u64 queued = r->queued < to ? r->queued : to;
+		r->queued = 0;
+		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, queued);
+	}
 	if (touch->receive) {
 		u64 ready = touch->ready;
 		if (ready && ready < to)
@@ -168,17 +173,14 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 	}
 	/* Nothing arrived for it: a timer, or something inside of the process. */
 	struct ww_cause hint = r->hint;
-	if (hint.kind == WW_KIND_OTHER && t->deadline && t->deadline > r->mark) {
+	if (hint.kind == WW_KIND_OTHER && t->loop && t->deadline) {
 		hint.kind = WW_KIND_SLEEP;
 		hint.type = WW_DETAIL_NONE;
 		hint.value = 0;
-	}
-	if (hint.kind == WW_KIND_SLEEP) {
 		ww_infer(r);
-		if (t->deadline && t->deadline < to)
-			ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, t->deadline);
-		else
-			ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, to);
+	}
+	if (hint.kind == WW_KIND_SLEEP && t->deadline > r->mark && t->deadline < to) {
+		ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, t->deadline);
 		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
 		return 0;
 	}
@@ -211,6 +213,59 @@ static __always_inline void ww_attach(struct ww_thread *t, struct ww_request *r,
 	r->state = WW_STATE_ATTACHED;
 }
 
+/* ---- event loops that run their steps later than they read (asyncio) ---- */
+
+/*
+ * A step of the request has run by `now`, and touched no socket: from then on it waits for a timer, or for something
+ * inside of the process. It is charged later, as the step may turn out to have had an account of its own
+ * (carrier.bpf.h).
+ */
+static __always_inline void ww_loop_continued(ww_ref ref, const struct ww_cause *hint, u64 now)
+{
+	struct ww_request *r = ww_request_get(ref);
+	if (!r || r->state != WW_STATE_READY || !r->unread)
+		return;
+	r->queued = now;
+	r->state = WW_STATE_WAIT;
+	r->hint = *hint;
+	ww_infer(r);
+}
+
+/*
+ * A round of asyncio's loop runs the steps of what the round before has read, then reads. So a read after a send begins
+ * the next round's reads. An upstream's answer is continued in the next round; a request in the one after that, as the
+ * task for it is only made in the next.
+ */
+static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch)
+{
+	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+	if (!touch->receive) {
+		t->sent = 1;
+		return;
+	}
+	if (t->sent) {
+		u32 kept = 0;
+		t->sent = 0;
+		t->round++;
+		for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
+			struct ww_pending p = t->pending[i];
+			if (p.round <= t->round) {
+				ww_loop_continued(p.ref, &nothing, t->start);
+			} else if (kept < WW_PENDING) {
+				t->pending[kept] = p;
+				kept++;
+			}
+		}
+		t->pending_len = kept;
+	}
+	u32 n = t->pending_len;
+	if (n >= WW_PENDING)
+		return; /* stays in the queue until it is seen again */
+	t->pending[n].ref = r->account.id;
+	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 2 : 1);
+	t->pending_len = n + 1;
+}
+
 /*
  * The running thread touches a socket of request `r`: decides whose the thread's interval was, charges both, and
  * attaches the thread to r. Afterwards r is charged up to `now`.
@@ -228,6 +283,7 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 	} else {
 		struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
 		if (before && ww_owns(before, tid)) {
+			t->loop = 1; /* it left a request unfinished for another */
 			/* A read ends what the thread did for the one before; a send is the end of work for this one.
 			 */
 			if (touch->receive && before->mark == t->start) {
@@ -246,31 +302,20 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 	}
 	ww_attach(t, r, tid, now);
 	r->unread = touch->receive;
-	if (touch->receive && t->loop && t->pending_len < WW_PENDING) {
-		t->pending[t->pending_len & (WW_PENDING - 1)] = ref;
-		t->pending_len++;
-	}
+	if (t->python && t->loop)
+		ww_loop_step(t, r, touch);
 	return 0;
 }
 
-/*
- * An event loop goes to sleep: all that it has read was continued by now, with or without a socket's touch. What waits
- * from here on waits for a timer or for something inside of the process.
- */
+/* An event loop goes to sleep: all that it has read was continued by now, with or without a socket's touch. */
 __weak int ww_loop_sleeps(struct ww_thread *t, const struct ww_cause *hint, u64 now)
 {
 	if (!t || !hint)
 		return 0;
-	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
-		struct ww_request *r = ww_request_get(t->pending[i]);
-		if (!r || r->state != WW_STATE_READY || !r->unread)
-			continue;
-		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, now);
-		r->state = WW_STATE_WAIT;
-		r->hint = *hint;
-		ww_infer(r);
-	}
+	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++)
+		ww_loop_continued(t->pending[i].ref, hint, now);
 	t->pending_len = 0;
+	t->sent = 0;
 	return 0;
 }
 
@@ -304,6 +349,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->anonymous = 0;
 	r->outstanding = 0;
 	r->answered = 0;
+	r->queued = 0;
 	r->drawn = arrival;
 	r->sent.end_ns = 0;
 	r->line.len = 0;

@@ -63,7 +63,14 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
-#define WW_PENDING 8 /* requests of an event loop that were read and not continued yet; a power of two */
+#define WW_PENDING	  16 /* requests of an event loop that were read and not continued yet */
+
+/* What an event loop of asyncio's kind has read: its step runs some rounds later. */
+struct ww_pending {
+	ww_ref ref;
+	u32 round; /* by the end of this one it has run */
+	u32 pad;
+};
 
 /*
  * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
@@ -85,11 +92,14 @@ struct ww_thread {
 	u8 dirty;   /* kinds_ns, details or pieces are not empty */
 	u32 off_nr; /* the syscall of its last wait for sockets + 1 */
 	u32 pending_len;
-	u8 loop;	 /* it waits in epoll: an event loop, whose steps may be of any request */
+	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 python_known; /* `python` was looked for */
 	u8 pad2[2];
 	u64 python; /* address of its PyThreadState in its process; 0: none */
-	ww_ref pending[WW_PENDING];
+	u32 round;  /* of an event loop: counts up when it reads after it sent */
+	u8 sent;    /* its last touch was a send */
+	u8 pad3[3];
+	struct ww_pending pending[WW_PENDING];
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 };
@@ -122,6 +132,7 @@ struct ww_request {
 	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
 	u16 outstanding; /* upstream connections that were sent to and have not answered */
 	u16 pad[3];
+	u64 queued;   /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
