@@ -63,7 +63,7 @@ class Measured:
         pathlib.Path(self.memory, "log").unlink(missing_ok=True)
         postgres, redis, upstream = backends.postgres, backends.redis, backends.upstream
         return {"LD_PRELOAD": f"{self.memory}/probe.so", "TRUTH_LOG": f"{self.memory}/log",
-                "TRUTH_PEERS": f"{postgres.port}=db {redis.port}=db {upstream.port}=net",
+                "TRUTH_PEERS": f"{postgres.port}=postgres {redis.port}=redis {upstream.port}=net",
                 "TRUTH_DSN": postgres.unix_dsn if unix else postgres.dsn,
                 "TRUTH_REDIS": redis.socket if unix else str(redis.port),
                 "TRUTH_UPSTREAM": str(upstream.port), "TRUTH_SCRATCH": self.scratch}
@@ -222,20 +222,22 @@ def truth(sample, probe):
     """
     kinds = {kind: probe.get(f"{kind}_ns", 0) for kind in KINDS}
     kinds["compute"] = probe["cpu_ns"]
+    kinds["db"] = probe["postgres_ns"] + probe["redis_ns"]
     kinds["runq"] -= probe["last_runq_ns"]
     # When the thread was not blocked but in calls that the probe knows, the rest is what the hypervisor took away from the virtual
     # CPU on which the thread was: the scheduler does not count it as the thread's.
     rest = probe["last_ns"] - probe["last_runq_ns"] - probe["first_ns"] - sum(kinds.values())
     kinds["other" if probe["unknown_blocks"] else "compute"] += rest
-    # From the first byte's arrival to its being read it waited for a thread, but for what that thread, idle until then, needed to get
-    # to it.
-    before = probe["first_ns"] - sample.sent_ns
+    # From the first byte's arrival to its being read it waited for a thread: but what a thread did that was idle until then, and
+    # woken by it, is the request's own.
+    queue = probe["first_ns"] - sample.sent_ns
     if probe["woken_ns"] > sample.sent_ns:
-        kinds["compute"] += probe["first_ns"] - probe["woken_ns"]
-        late = min(probe["woken_runq_ns"], probe["woken_ns"] - sample.sent_ns)
-        kinds["runq"] += late
-        before = probe["woken_ns"] - sample.sent_ns - late
-    kinds["queue"] = before
+        since = probe["first_ns"] - probe["woken_ns"]
+        late = min(probe["woken_late_ns"], probe["woken_ns"] - sample.sent_ns)
+        kinds["runq"] += probe["since_runq_ns"] + late
+        kinds["compute"] += since - probe["since_runq_ns"]
+        queue -= since + late
+    kinds["queue"] = queue
     return kinds
 
 
@@ -295,6 +297,16 @@ def compare(tap, record, samples, probes, percent=2, slack_ns=0.1 * MS):
         should_ns = statistics.mean(truths[s.path][kind] for s in samples)
         text = f"{is_ns / MS:.3f} ms, measured by the server {should_ns / MS:.3f} ms, allowed {allowed / MS:.3f} ms off"
         tap.check(f"{kind}: mean {text}", abs(is_ns - should_ns) <= allowed, _worst(kind, samples, recorded, truths))
+
+
+    cpu_ns = statistics.mean(recorded[s.path]["cpu_ns"] for s in samples)
+    should_ns = statistics.mean(truths[s.path]["compute"] for s in samples)
+    tap.check(f"CPU time: mean {cpu_ns / MS:.3f} ms, measured {should_ns / MS:.3f} ms", abs(cpu_ns - should_ns) <= allowed)
+    for system in ("postgres", "redis"):
+        should_ns = sum(probes[s.path][f"{system}_ns"] for s in samples)
+        is_ns = sum(endpoint["detail"].get("db", {}).get(system, {"sum_ns": 0})["sum_ns"] for endpoint in record.report["endpoints"])
+        tap.check(f"detail {system}: {is_ns / MS:.1f} ms, measured {should_ns / MS:.1f} ms",
+                  abs(is_ns - should_ns) <= allowed * len(samples))
 
 
 def _worst(kind, samples, recorded, truths):

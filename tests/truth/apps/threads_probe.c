@@ -10,7 +10,7 @@
  * descriptor, both by one thread; CPython's waits for its interpreter lock are calls like any other.
  *
  * $TRUTH_LOG     a file; gets a line of JSON at every send of a response, so the last line with a path counts
- * $TRUTH_PEERS   "PORT=KIND PORT=KIND ..": what a connect() to that port on 127.0.0.1 leads to; a unix socket is "db"
+ * $TRUTH_PEERS   "PORT=KIND PORT=KIND ..": what a connect() to that port on 127.0.0.1 leads to
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -32,8 +32,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind { NONE, CLIENT, DB, NET, DISK, LOCK, SLEEP, IPC, KINDS };
-static const char *const kind_names[KINDS] = {"none", "client", "db", "net", "disk", "lock", "sleep", "ipc"};
+enum kind { NONE, CLIENT, POSTGRES, REDIS, NET, DISK, LOCK, SLEEP, IPC, KINDS };
+static const char *const kind_names[KINDS] = {"none", "client", "postgres", "redis", "net",
+					      "disk", "lock",	"sleep",    "ipc"};
 
 /* A thread's clocks at one moment, in nanoseconds, and how often it has blocked. */
 struct reading {
@@ -44,9 +45,9 @@ struct thread {
 	int schedstat; /* descriptor + 1 */
 	int64_t blocked[KINDS];
 	int64_t known_blocks; /* of reading.blocks, those in calls that are looked at here */
-	struct reading woken; /* at the end of the last call that blocked in a way in which idle threads do */
-	int64_t answered;     /* when it last sent to a client */
-	int64_t woken_runq;   /* how long it had to wait for a CPU at the end of that call */
+	int idle;	      /* has waited as threads without a request do since it last sent to a client */
+	struct reading woken; /* if so: at the end of the last call that blocked it */
+	int64_t woken_late;   /* how long it had to wait for a CPU at the end of that call */
 };
 
 /* The request being answered on a descriptor. */
@@ -118,22 +119,35 @@ static struct reading charge(struct reading before, enum kind kind)
 	if (now.blocks != before.blocks) {
 		self.blocked[kind] += now.wall - before.wall - (now.cpu - before.cpu) - (now.runq - before.runq);
 		self.known_blocks += now.blocks - before.blocks;
-		if (kind == NONE || kind == CLIENT || kind == LOCK) {
+		if (self.idle) {
 			self.woken = now;
-			self.woken_runq = now.runq - before.runq;
+			self.woken_late = now.runq - before.runq;
 		}
 	}
 	errno = saved;
 	return now;
 }
 
-#define CHARGED(kind, type, call)                                                                                      \
+/* The same, for a call in which threads without a request wait, too. */
+static struct reading charge_idle(struct reading before, enum kind kind)
+{
+	int was_idle = self.idle;
+	self.idle = 1;
+	struct reading now = charge(before, kind);
+	self.idle = was_idle || now.blocks != before.blocks;
+	return now;
+}
+
+#define CHARGED_BY(charge, kind, type, call)                                                                           \
 	({                                                                                                             \
 		struct reading before_ = read_clocks();                                                                \
 		type result_ = call;                                                                                   \
 		charge(before_, kind);                                                                                 \
 		result_;                                                                                               \
 	})
+
+#define CHARGED(kind, type, call)      CHARGED_BY(charge, kind, type, call)
+#define CHARGED_IDLE(kind, type, call) CHARGED_BY(charge_idle, kind, type, call)
 
 static enum kind kind_of(int fd)
 {
@@ -199,25 +213,25 @@ static void sent(int fd, ssize_t n, struct reading before, struct reading now)
 		line, sizeof(line),
 		"{\"path\": \"%s\", \"pid\": %d, \"tid\": %d, \"one_thread\": %s, \"first_ns\": %ld, "
 		"\"last_ns\": %ld, \"last_runq_ns\": %ld, \"cpu_ns\": %ld, \"runq_ns\": %ld, \"unknown_blocks\": %ld, "
-		"\"woken_ns\": %ld, \"woken_cpu_ns\": %ld, \"woken_runq_ns\": %ld",
+		"\"woken_ns\": %ld, \"woken_late_ns\": %ld, \"since_runq_ns\": %ld",
 		r->path, getpid(), gettid(), r->thread == &self ? "true" : "false", r->first.wall, now.wall,
 		now.runq - before.runq, now.cpu - r->first.cpu, now.runq - r->first.runq,
 		now.blocks - r->first.blocks - (self.known_blocks - r->at_first.known_blocks),
-		r->at_first.woken.wall > r->at_first.answered ? r->at_first.woken.wall : 0,
-		r->first.cpu - r->at_first.woken.cpu, r->at_first.woken_runq);
+		r->at_first.idle ? r->at_first.woken.wall : 0, r->at_first.woken_late,
+		r->first.runq - r->at_first.woken.runq);
 	for (int k = CLIENT; k < KINDS; k++)
 		len += snprintf(line + len, sizeof(line) - len, ", \"%s_ns\": %ld", kind_names[k],
 				self.blocked[k] - r->at_first.blocked[k]);
 	len += snprintf(line + len, sizeof(line) - len, "}\n");
 	if (REAL(write)(log_fd, line, len) != len)
 		abort(); /* a truth that is not whole is none */
-	self.answered = now.wall;
+	self.idle = 0;
 	errno = saved;
 }
 
 int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
-	int got = CHARGED(NONE, int, REAL(accept4)(fd, address, len, flags));
+	int got = CHARGED_IDLE(NONE, int, REAL(accept4)(fd, address, len, flags));
 	set_kind(got, CLIENT);
 	return got;
 }
@@ -225,7 +239,9 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 int connect(int fd, const struct sockaddr *address, socklen_t len)
 {
 	char needle[16];
-	enum kind kind = address->sa_family == AF_UNIX ? DB : NONE;
+	enum kind kind = NONE;
+	if (address->sa_family == AF_UNIX)
+		kind = strstr(((const struct sockaddr_un *)address)->sun_path, "redis") ? REDIS : POSTGRES;
 	if (address->sa_family == AF_INET && getenv("TRUTH_PEERS")) {
 		snprintf(needle, sizeof(needle), "%u=", ntohs(((const struct sockaddr_in *)address)->sin_port));
 		const char *found = strstr(getenv("TRUTH_PEERS"), needle);
@@ -248,7 +264,8 @@ int close(int fd)
 	({                                                                                                             \
 		struct reading before_ = read_clocks();                                                                \
 		ssize_t n_ = call;                                                                                     \
-		struct reading after_ = charge(before_, kind_of(fd));                                                  \
+		struct reading after_ =                                                                                \
+			kind_of(fd) == CLIENT ? charge_idle(before_, CLIENT) : charge(before_, kind_of(fd));           \
 		received(fd, data, n_, after_);                                                                        \
 		n_;                                                                                                    \
 	})
@@ -317,12 +334,12 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 
 int select(int n, fd_set *in, fd_set *out, fd_set *other, struct timeval *timeout)
 {
-	return CHARGED(NONE, int, REAL(select)(n, in, out, other, timeout));
+	return CHARGED_IDLE(NONE, int, REAL(select)(n, in, out, other, timeout));
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
 {
-	return CHARGED(NONE, int, REAL(epoll_wait)(fd, events, max, timeout));
+	return CHARGED_IDLE(NONE, int, REAL(epoll_wait)(fd, events, max, timeout));
 }
 
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left)
@@ -342,14 +359,14 @@ int sem_wait(sem_t *semaphore)
 {
 	if (!sem_trywait(semaphore))
 		return 0;
-	return CHARGED(LOCK, int, REAL(sem_wait)(semaphore));
+	return CHARGED_IDLE(LOCK, int, REAL(sem_wait)(semaphore));
 }
 
 int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *time)
 {
 	if (!sem_trywait(semaphore))
 		return 0;
-	return CHARGED(LOCK, int, REAL(sem_clockwait)(semaphore, clock, time));
+	return CHARGED_IDLE(LOCK, int, REAL(sem_clockwait)(semaphore, clock, time));
 }
 
 int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
