@@ -26,6 +26,8 @@
 
 #define BUSY_TIMEOUT_MS 2000
 
+_Static_assert(WW_KEEP_MOST <= WW_KEEP_MAX, "what is promised can be kept");
+
 /*
  * Small enough to stay within the memory that whywait promises: 2 MiB of pages, and a log that is written back when it
  * is 4 MiB long.
@@ -94,7 +96,7 @@ static int errno_of(int rc)
 static void describe(struct ww_recorder *recorder, int rc)
 {
 	if ((rc & 0xff) == SQLITE_FULL)
-		snprintf(recorder->message, sizeof(recorder->message), "%s: no space left on its disk", recorder->path);
+		snprintf(recorder->message, sizeof(recorder->message), "%s: the disk is full", recorder->path);
 	else
 		snprintf(recorder->message, sizeof(recorder->message), "%s: can't be written: %s", recorder->path,
 			 sqlite3_errstr(rc));
@@ -166,7 +168,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 		return -ENOMEM;
 	new->fd = -1;
 	new->keep_all = options->keep_all;
-	new->keep = options->keep < WW_KEEP_MAX ? options->keep : WW_KEEP_MAX;
+	new->keep = options->keep < WW_KEEP_MOST ? options->keep : WW_KEEP_MOST;
 	new->next_id = 1;
 	new->path = strdup(options->path);
 	if (!new->path) {

@@ -15,6 +15,7 @@
 
 struct ww_recorder;
 
+#define WW_KEEP_MOST	100
 #define WW_KEEP_DEFAULT 10 /* requests kept per endpoint and interval, for each reason */
 
 struct ww_recorder_options {

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* `whywait record`: observes into a recording. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands/child.h"
+#include "commands/command.h"
+#include "commands/select.h"
+#include "kernel/session.h"
+#include "store/recorder.h"
+
+#define OUTPUT_DEFAULT "whywait.db"
+#define LINE_SECONDS   10 /* between two lines where standard error is no terminal */
+#define MOST_SECONDS   1e9
+
+/*
+ * Whose time line is sent: every slow request's, since it is the slow ones that are kept, and a part of the others'. To
+ * send all of them would cost a fast server more than accounting for its requests.
+ */
+#define SEGMENTS_OVER_NS 5000000
+#define SEGMENTS_ONE_IN	 16
+
+enum { KEY_KEEP = 0x500, KEY_STACKS, KEY_REPLACE };
+
+struct arguments {
+	struct ww_select_arguments select;
+	const char *output;
+	double seconds; /* 0: until it is ended */
+	bool keep_all;
+	unsigned keep;
+	bool replace;
+	char **command; /* ended by NULL; NULL: none */
+};
+
+/* What the session's callbacks work on. */
+struct record {
+	const struct arguments *arguments;
+	struct ww_recorder *recorder;
+	struct ww_session *session;
+	bool terminal;
+	unsigned seconds;   /* since the start */
+	uint64_t requests;  /* as of the last line */
+	unsigned last_line; /* the second of it */
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	unsigned long keep;
+	char *end;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		arguments->select.command = "record";
+		state->child_inputs[0] = &arguments->select;
+		return 0;
+	case 'd':
+		arguments->seconds = strtod(value, &end);
+		if (end == value || *end || !(arguments->seconds > 0 && arguments->seconds <= MOST_SECONDS))
+			ww_command__wrong("record", "--duration '%s': give a number of seconds above 0", value);
+		return 0;
+	case 'o':
+		arguments->output = value;
+		return 0;
+	case KEY_KEEP:
+		arguments->keep_all = !strcmp(value, "all");
+		if (arguments->keep_all)
+			return 0;
+		keep = strtoul(value, &end, 10);
+		if (end == value || *end || *value == '-' || keep > WW_KEEP_MOST)
+			ww_command__wrong("record", "--keep '%s': give a number from 0 to %d, or `all`", value,
+					  WW_KEEP_MOST);
+		arguments->keep = (unsigned)keep;
+		return 0;
+	case KEY_REPLACE:
+		arguments->replace = true;
+		return 0;
+	case KEY_STACKS:
+		ww_command__wrong("record", "--stacks: this version records no stacks yet");
+	case ARGP_KEY_ARG:
+		/* The first word ends the options: the rest is the command's. */
+		arguments->command = &state->argv[state->next - 1];
+		state->next = state->argc;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_option options[] = {
+	{"duration", 'd', "SECONDS", 0, "end after so long (default: when it is ended)", 1},
+	{"output", 'o', "FILE", 0,
+	 "the recording (default " OUTPUT_DEFAULT "); an earlier recording of that name is renamed to FILE.old", 1},
+	{"replace", KEY_REPLACE, 0, 0, "delete an earlier recording instead of renaming it", 1},
+	{"keep", KEY_KEEP, "N|all", 0,
+	 "requests kept whole per endpoint in every 10 s: the N slowest, N errors and N at random (default 10; fewer "
+	 "when there are more than 100 endpoints), or all of them. What is counted and summed is always every request",
+	 1},
+	{"stacks", KEY_STACKS, "SHARE", OPTION_ARG_OPTIONAL, "where in the code; not in this version", 1},
+	{0},
+};
+static const struct argp_child children[] = {{&ww_select_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {.options = options, .parser = parse, .children = children};
+static const struct ww_example examples[] = {
+	{"whywait record", "every server on this host, until Ctrl-C"},
+	{"whywait record --port 8080 -d 60 -o shop.db", "one server, for a minute"},
+	{"whywait record --route '/shop/{name}/items' --keep all", "a route of one's own, and every request whole"},
+	{"whywait record -- gunicorn -w 4 app:app", "a server from its start to its end"},
+	{0},
+};
+static const struct ww_usage usage = {
+	.name = "record",
+	.synopsis = "[SELECT] [-d SECONDS] [-o FILE] [--keep N|all] [--route PATTERN].. [-- COMMAND..]",
+	.description =
+		"Observes the servers on this host, without changing or restarting them, and writes what their "
+		"requests' "
+		"time went to into a recording: an SQLite file for `whywait report` and `whywait requests`, which can "
+		"also read it while it is written. Ctrl-C or SIGTERM ends it; it ends by itself after --duration, with "
+		"the last process of --pid, or with COMMAND, which it starts and which ends with it.\n\n"
+		"It commits every second: whatever happens, what was recorded until then can be read. When the disk is "
+		"full it says so and ends with exit status 2.\n\n"
+		"Standard error says `whywait: observing ..` once everything is attached, then how many requests "
+		"were seen and lost, and which ports carry what can't be read. Query strings and headers are not kept.",
+	.argp = &argp,
+	.examples = examples,
+	.exit_status = "0 2 3",
+};
+
+static uint64_t count_lost(const struct record *record)
+{
+	size_t len;
+	const struct ww_loss *losses = ww_ingest__losses(ww_session__ingest(record->session), &len);
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < len; i++)
+		lost += losses[i].loses ? losses[i].count : 0;
+	return lost;
+}
+
+/* "; not readable: 8443 tls (312 connections)" */
+static void print_unreadable(const struct record *record)
+{
+	size_t len;
+	const struct ww_unreadable_port *ports = ww_ingest__unreadable_ports(ww_session__ingest(record->session), &len);
+
+	for (size_t i = 0; i < len; i++)
+		fprintf(stderr, "%s port %u: %llu %s connections", i ? "," : "; not readable:", ports[i].port,
+			(unsigned long long)ports[i].connections, strcmp(ports[i].protocol, "tls") ? "HTTP/2" : "TLS");
+}
+
+static void print_progress(struct record *record)
+{
+	const struct ww_ingest_totals *totals = ww_ingest__totals(ww_session__ingest(record->session));
+	unsigned seconds = record->seconds - record->last_line;
+
+	fprintf(stderr, "%swhywait: %u s, %llu requests (%.0f/s), %llu errors, %llu lost", record->terminal ? "\r" : "",
+		record->seconds, (unsigned long long)totals->requests,
+		(double)(totals->requests - record->requests) / (seconds ? seconds : 1),
+		(unsigned long long)totals->errors, (unsigned long long)count_lost(record));
+	print_unreadable(record);
+	/* Clears what is left of a longer line. */
+	fputs(record->terminal ? "\033[K" : "\n", stderr);
+	record->requests = totals->requests;
+	record->last_line = record->seconds;
+}
+
+static int each_second(void *ctx, struct ww_session *session)
+{
+	struct record *record = ctx;
+
+	(void)session;
+	record->seconds++;
+	if (record->terminal || record->seconds % LINE_SECONDS == 0)
+		print_progress(record);
+	return 0;
+}
+
+static void print_summary(const struct record *record)
+{
+	struct ww_ingest *ingest = ww_session__ingest(record->session);
+	const struct ww_ingest_totals *totals = ww_ingest__totals(ingest);
+	size_t len;
+	const struct ww_loss *losses = ww_ingest__losses(ingest, &len);
+	bool first = true;
+
+	fprintf(stderr, "whywait: recorded %llu requests in %.1f s into %s", (unsigned long long)totals->requests,
+		(double)ww_session__elapsed_ns(record->session) / 1e9, record->arguments->output);
+	if (!count_lost(record))
+		fputs(", nothing lost", stderr);
+	for (size_t i = 0; i < len; i++) {
+		if (!losses[i].loses || !losses[i].count)
+			continue;
+		fprintf(stderr, "%s %llu %s", first ? ", NOT COMPLETE, lost:" : ",",
+			(unsigned long long)losses[i].count, losses[i].cause);
+		first = false;
+	}
+	print_unreadable(record);
+	if (totals->routes_over_cap)
+		fprintf(stderr, "; %llu requests are in `(other)`: see --routes-max and --route",
+			(unsigned long long)totals->routes_over_cap);
+	if (totals->filtered)
+		fprintf(stderr, "; %llu requests were of other services", (unsigned long long)totals->filtered);
+	fputc('\n', stderr);
+}
+
+/* Whether execvp() would find the command: better known before anything is attached. */
+static bool is_command(const char *name)
+{
+	const char *path = getenv("PATH");
+	char *copy, *rest, *directory, *file = NULL;
+	bool found = false;
+
+	if (strchr(name, '/'))
+		return !access(name, X_OK);
+	copy = rest = strdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
+	while (!found && copy && (directory = strsep(&rest, ":"))) {
+		if (asprintf(&file, "%s/%s", *directory ? directory : ".", name) < 0)
+			break;
+		found = !access(file, X_OK);
+		free(file);
+	}
+	free(copy);
+	return found;
+}
+
+/* From the first line on standard error to the last. */
+static int observe(struct record *record, struct ww_child *child)
+{
+	const struct arguments *arguments = record->arguments;
+	enum ww_session_end end = WW_SESSION_CALLBACK;
+	int err = child ? ww_child__release(child) : 0;
+
+	if (err)
+		return ww_command__fail("record", WW_EXIT_USAGE, "can't start %s: %s", arguments->command[0],
+					strerror(-err));
+	fprintf(stderr, "whywait: observing %s, into %s\n",
+		child			     ? arguments->command[0]
+		: arguments->select.pids_len ? "the processes given"
+					     : "this host's servers",
+		arguments->output);
+	err = ww_session__run(record->session, &end);
+	if (record->terminal)
+		fputs("\r\033[K", stderr);
+	if (err && *ww_recorder__message(record->recorder))
+		return ww_command__fail("record", WW_EXIT_USAGE,
+					"%s; recording ended, what was recorded before can be read",
+					ww_recorder__message(record->recorder));
+	if (err)
+		return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "observing failed: %s", strerror(-err));
+	if (end == WW_SESSION_PIDS)
+		fprintf(stderr, "whywait: %s\n", child ? "the command has ended" : "every process of --pid has ended");
+	print_summary(record);
+	return WW_EXIT_DONE;
+}
+
+/* The recording is made last: a start that fails leaves none, and an earlier one where it was. */
+static int record_into(struct record *record, struct ww_session_options *session_options, struct ww_child *child)
+{
+	const struct arguments *arguments = record->arguments;
+	const struct ww_recorder_options recorder_options = {
+		.path = arguments->output,
+		.replace = arguments->replace,
+		.keep_all = arguments->keep_all,
+		.keep = arguments->keep,
+	};
+	char message[512];
+	int status, err;
+
+	if (ww_session__open(&record->session, session_options, message, sizeof(message)))
+		return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "%s", message);
+	if (ww_recorder__create(&record->recorder, &recorder_options, message, sizeof(message))) {
+		ww_session__close(record->session);
+		return ww_command__fail("record", WW_EXIT_USAGE, "%s", message);
+	}
+	ww_session__set_recorder(record->session, record->recorder);
+	status = observe(record, child);
+	ww_session__close(record->session);
+	err = ww_recorder__close(record->recorder);
+	if (err && status == WW_EXIT_DONE)
+		status = ww_command__fail("record", WW_EXIT_USAGE, "%s could not be completed: %s", arguments->output,
+					  strerror(-err));
+	return status;
+}
+
+int ww_command_record(int argc, char **argv)
+{
+	struct arguments arguments = {.output = OUTPUT_DEFAULT, .keep = WW_KEEP_DEFAULT};
+	struct record record = {.arguments = &arguments, .terminal = isatty(STDERR_FILENO)};
+	struct ww_session_options session_options = {.each_second = each_second, .ctx = &record};
+	struct ww_child child;
+	int status, err;
+
+	ww_command__parse(&usage, argc, argv, &arguments);
+	if (arguments.command) {
+		if (!is_command(arguments.command[0]))
+			return ww_command__fail("record", WW_EXIT_USAGE, "can't start %s: %s", arguments.command[0],
+						strerror(errno));
+		err = ww_child__start(&child, arguments.command);
+		if (!err)
+			err = ww_select_arguments__add_pid(&arguments.select, child.pid);
+		if (err)
+			return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "can't start a process: %s",
+						strerror(-err));
+	}
+	ww_select_arguments__apply(&arguments.select, &session_options.observer, &session_options.ingest);
+	session_options.duration_ns = (uint64_t)llround(arguments.seconds * 1e9);
+	session_options.observer.segments_over_ns = arguments.keep_all ? 0 : SEGMENTS_OVER_NS;
+	session_options.observer.segments_one_in = SEGMENTS_ONE_IN;
+	status = record_into(&record, &session_options, arguments.command ? &child : NULL);
+	if (arguments.command)
+		ww_child__end(&child);
+	ww_select_arguments__free(&arguments.select);
+	return status;
+}
