@@ -158,11 +158,12 @@ struct text {
 
 static void text_option(void *ctx, const struct argp_option *option)
 {
+	const char *doc = option->doc ? option->doc : "";
 	const struct text *text = ctx;
 	char words[80];
 
 	if (!option->name && !option->key) {
-		fprintf(text->out, "\n%s\n", option->doc);
+		fprintf(text->out, "\n%s\n", doc);
 		return;
 	}
 	option_words(option, words, sizeof(words));
@@ -171,7 +172,7 @@ static void text_option(void *ctx, const struct argp_option *option)
 		fputc('\n', text->out);
 		column = 0;
 	}
-	fill(text->out, option->doc ? option->doc : "", OPTION_COLUMN, column, text->width);
+	fill(text->out, doc, OPTION_COLUMN, column, text->width);
 }
 
 int ww_help__text(FILE *out, const struct ww_usage *usage)
@@ -239,18 +240,19 @@ static void roff_line(FILE *out, const char *before, const char *text, const cha
 
 static void man_option(void *ctx, const struct argp_option *option)
 {
+	const char *doc = option->doc ? option->doc : "";
 	FILE *out = ctx;
 	char words[80];
 
 	if (!option->name && !option->key) {
 		fputs(".SS ", out);
-		roff(out, option->doc, strcspn(option->doc, ":"));
+		roff(out, doc, strcspn(doc, ":"));
 		fputc('\n', out);
 		return;
 	}
 	option_words(option, words, sizeof(words));
 	roff_line(out, ".TP\n\\fB", words + strspn(words, " "), "\\fR");
-	roff_line(out, "", option->doc ? option->doc : "", "");
+	roff_line(out, "", doc, "");
 }
 
 static void man_head(FILE *out, const struct ww_usage *usage)

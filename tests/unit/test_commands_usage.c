@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 /* The unit tests link no commands: they would bring the kernel side along. */
-#include "commands/command.c"
-#include "commands/help.c"
+#include "commands/command.c" // NOLINT(bugprone-suspicious-include)
+#include "commands/help.c"    // NOLINT(bugprone-suspicious-include)
 #include "golden.h"
 
 static const struct argp_option child_options[] = {

@@ -48,7 +48,7 @@ static void assert_fits(const char *text, int width)
 	const char *line = text;
 
 	while (*text) {
-		uint32_t code;
+		uint32_t code = 0;
 		int len = ww_utf8__decode(text, &code);
 		assert_int_not_equal(len, 0);
 		if (code == '\033') {
