@@ -190,6 +190,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	if (rc != SQLITE_OK) {
 		describe(new, rc);
 		snprintf(message, message_size, "%s", new->message);
+		unlink(new->path); /* nothing is in it */
 		destroy(new);
 		return errno_of(rc);
 	}

@@ -58,7 +58,7 @@ const char ww_schema_create[] =
 #include "whywait/kinds.def"
 	"  details TEXT NOT NULL, segments TEXT NOT NULL, segments_truncated INTEGER NOT NULL);"
 	"CREATE TABLE loss ("
-	"  cause TEXT PRIMARY KEY, count INTEGER NOT NULL, loses INTEGER NOT NULL, meaning TEXT NOT NULL) WITHOUT "
+	"  cause TEXT PRIMARY KEY, count INTEGER NOT NULL, loses INTEGER NOT NULL) WITHOUT "
 	"ROWID;"
 	"CREATE TABLE unreadable ("
 	"  port INTEGER NOT NULL, protocol TEXT NOT NULL, connections INTEGER NOT NULL,"
