@@ -13,7 +13,7 @@ import time
 DEMO = pathlib.Path(__file__).resolve().parent
 ROOT = DEMO.parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
-from services import Gunicorn, Postgres, Python, Redis, ServiceError, Upstream  # noqa: E402
+from services import Gunicorn, Postgres, Python, Redis, ServiceError, Upstream, wait_until  # noqa: E402
 
 WHYWAIT = ROOT / "build/whywait"
 RECORDING = ROOT / "build/demo.db"
@@ -101,24 +101,27 @@ def requests_sent(visitors):
     return total
 
 
+def start_recorder(stack, ports):
+    """whywait record, ready to see everything that happens from now on."""
+    # It is told when to stop; the duration only bounds it should this process be killed.
+    command = [WHYWAIT, "record", "--port", ",".join(map(str, ports)), "-d", str(SECONDS + 60), "--replace", "-o", RECORDING]
+    said = RECORDING.with_suffix(".log")
+    with open(said, "w", encoding="utf-8") as log:
+        recorder = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    stack.callback(end, recorder, signal.SIGINT)
+    wait_until(lambda: "observing" in said.read_text() or recorder.poll() is not None, 30, "whywait record")
+    if recorder.poll() is not None:
+        fail(said.read_text().strip(), recorder.returncode)
+    return recorder
+
+
 def observe(stack, ports):
     """Records the visitors' requests; returns how many they sent."""
-    for suffix in ("", "-wal", "-shm"):
-        pathlib.Path(f"{RECORDING}{suffix}").unlink(missing_ok=True)
-    # It is told when to stop; the duration only bounds it should this process be killed.
-    command = [WHYWAIT, "record", "--port", ",".join(map(str, ports)), "-d", str(SECONDS + 60), "-o", RECORDING]
-    recorder = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                text=True, start_new_session=True)
-    stack.callback(end, recorder, signal.SIGINT)
-    time.sleep(1)
-    if recorder.poll() is not None:
-        fail(recorder.stdout.read().strip(), recorder.returncode)
-    visitors = start_visitors(stack, ports[0], SHOP_VISITORS) + start_visitors(stack, ports[1], FEED_VISITORS)
-    sent = requests_sent(visitors)
-    recorder.send_signal(signal.SIGINT)
-    said = recorder.communicate(timeout=30)[0]
+    recorder = start_recorder(stack, ports)
+    sent = requests_sent(start_visitors(stack, ports[0], SHOP_VISITORS) + start_visitors(stack, ports[1], FEED_VISITORS))
+    end(recorder, signal.SIGINT)
     if recorder.returncode:
-        fail(f"whywait record ended with status {recorder.returncode}: {said.strip()}", recorder.returncode)
+        fail(f"whywait record: {RECORDING.with_suffix('.log').read_text().strip()}", recorder.returncode)
     return sent
 
 
