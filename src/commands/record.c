@@ -236,11 +236,10 @@ static int observe(struct record *record, struct ww_child *child)
 	if (err)
 		return ww_command__fail("record", WW_EXIT_USAGE, "can't start %s: %s", arguments->command[0],
 					strerror(-err));
-	fprintf(stderr, "whywait: observing %s, into %s\n",
+	fprintf(stderr, "whywait: observing %s\n",
 		child			     ? arguments->command[0]
 		: arguments->select.pids_len ? "the processes given"
-					     : "this host's servers",
-		arguments->output);
+					     : "this host's servers");
 	err = ww_session__run(record->session, &end);
 	if (record->terminal)
 		fputs("\r\033[K", stderr);

@@ -10,10 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "model/losses.h"
 #include "model/report_build.h"
 #include "protocols/http1.h"
 #include "requests/endpoints.h"
-#include "requests/names.h"
+#include "requests/detail_names.h"
 #include "requests/services.h"
 #include "requests/timelines.h"
 #include "store/recorder.h"
@@ -21,19 +22,6 @@
 
 #define UNREADABLE_MAX 256 /* ports and protocols */
 #define SECOND_NS      1000000000ull
-
-/* Causes of loss on this side of the rings. */
-enum loss { LOSS_ROUTES_OVER_CAP, LOSS_MALFORMED, LOSS_OUT_OF_MEMORY, LOSS_SEGMENTS, LOSS_COUNT };
-
-static const struct ww_loss causes[LOSS_COUNT + WW_COUNTER_COUNT] = {
-	[LOSS_ROUTES_OVER_CAP] = {.cause = "routes_over_cap"},
-	[LOSS_MALFORMED] = {.cause = "malformed_records", .loses = true},
-	[LOSS_OUT_OF_MEMORY] = {.cause = "out_of_memory", .loses = true},
-	[LOSS_SEGMENTS] = {.cause = "segments_dropped"},
-#define WW_COUNTER(id, name, loses_, meaning) [LOSS_COUNT + WW_COUNT_##id] = {.cause = name, .loses = loses_},
-#include "whywait/counters.def"
-#undef WW_COUNTER
-};
 
 static const char *const unreadable_names[WW_UNREADABLE_COUNT] = {
 	[WW_UNREADABLE_TLS] = "tls",
@@ -49,7 +37,7 @@ struct ww_ingest {
 	struct ww_catalog catalog;
 	struct ww_services *services;
 	struct ww_endpoints endpoints;
-	struct ww_names names;
+	struct ww_detail_names names;
 	uint8_t choices[WW_SERVICES_MAX + 1]; /* enum choice, by service */
 
 	struct ww_timelines *timelines;
@@ -62,7 +50,7 @@ struct ww_ingest {
 	int64_t unix_offset_ns; /* Unix time less CLOCK_MONOTONIC */
 	int64_t start_unix_ns, end_unix_ns;
 
-	struct ww_loss losses[LOSS_COUNT + WW_COUNTER_COUNT];
+	struct ww_loss losses[WW_LOSS_COUNT];
 	struct ww_unreadable_port unreadable[UNREADABLE_MAX];
 	size_t unreadable_len;
 };
@@ -89,7 +77,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 		new->options.proc = "/proc";
 	if (new->options.live_seconds > WW_LIVE_SECONDS_MAX)
 		new->options.live_seconds = WW_LIVE_SECONDS_MAX;
-	memcpy(new->losses, causes, sizeof(causes));
+	for (int i = 0; i < WW_LOSS_COUNT; i++)
+		new->losses[i] = (struct ww_loss){.cause = ww_loss_cause(i), .loses = ww_loss_loses(i)};
 	new->unix_offset_ns = (int64_t)(clock_ns(CLOCK_REALTIME) - now);
 	new->start_unix_ns = new->end_unix_ns = (int64_t)now + new->unix_offset_ns;
 	new->slices_len = new->options.live_seconds + 1;
@@ -127,7 +116,7 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_timelines__free(ingest->timelines);
 	ww_services__free(ingest->services);
 	ww_endpoints__free(&ingest->endpoints);
-	ww_names__free(&ingest->names);
+	ww_detail_names__free(&ingest->names);
 	ww_catalog__free(&ingest->catalog);
 	free(ingest);
 }
@@ -172,10 +161,10 @@ static bool is_chosen(struct ww_ingest *ingest, uint32_t service)
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments)
 {
 	if (segments->len > WW_SEGMENTS) {
-		ingest->losses[LOSS_SEGMENTS].count++;
+		ingest->losses[WW_LOSS_SEGMENTS].count++;
 		return -EPROTO;
 	}
-	ingest->losses[LOSS_SEGMENTS].count += ww_timelines__put(ingest->timelines, segments);
+	ingest->losses[WW_LOSS_SEGMENTS].count += ww_timelines__put(ingest->timelines, segments);
 	return 0;
 }
 
@@ -187,7 +176,7 @@ static size_t name_details(struct ww_ingest *ingest, const struct ww_account *ac
 
 	for (int i = 0; i < account->details_len; i++) {
 		const struct ww_detail *detail = &account->details[i];
-		uint32_t name = ww_names__find(&ingest->names, detail->kind, detail->type, detail->value);
+		uint32_t name = ww_detail_names__find(&ingest->names, detail->kind, detail->type, detail->value);
 
 		if (name == WW_INTERN_NONE)
 			continue;
@@ -221,7 +210,7 @@ static size_t name_segments(struct ww_ingest *ingest, const struct ww_segments *
 			break;
 		}
 		end_ns = segment->start_ns + segment->duration_ns;
-		name = ww_names__find(&ingest->names, segment->kind, segment->type, segment->value);
+		name = ww_detail_names__find(&ingest->names, segment->kind, segment->type, segment->value);
 		segments[len++] = (struct ww_request_segment){
 			.kind = segment->kind,
 			.start_ns = segment->start_ns,
@@ -351,7 +340,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	ingest->totals.requests++;
 	ingest->totals.errors += error;
 	ingest->totals.routes_over_cap += over_cap;
-	ingest->losses[LOSS_ROUTES_OVER_CAP].count += over_cap;
+	ingest->losses[WW_LOSS_ROUTES_OVER_CAP].count += over_cap;
 	if (ingest->options.recorder && ww_recorder__wants(ingest->options.recorder, (uint32_t)endpoint,
 							   account->end_ns - account->start_ns, error))
 		keep(ingest, account, (uint32_t)endpoint, path, details, sample.details_len);
@@ -365,7 +354,7 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 
 	if (!is_sound(account)) {
 		ingest->totals.malformed++;
-		ingest->losses[LOSS_MALFORMED].count++;
+		ingest->losses[WW_LOSS_MALFORMED].count++;
 		return -EPROTO;
 	}
 	service = find_service(ingest, account);
@@ -374,7 +363,7 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 		return 0;
 	}
 	err = service < 0 ? (int)service : count(ingest, account, (uint32_t)service);
-	ingest->losses[LOSS_OUT_OF_MEMORY].count += err == -ENOMEM;
+	ingest->losses[WW_LOSS_OUT_OF_MEMORY].count += err == -ENOMEM;
 	return err;
 }
 
@@ -409,7 +398,7 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 		.usage = usage,
 		.usage_len = usage_len,
 		.losses = ingest->losses,
-		.losses_len = LOSS_COUNT + WW_COUNTER_COUNT,
+		.losses_len = WW_LOSS_COUNT,
 		.unreadable = ingest->unreadable,
 		.unreadable_len = ingest->unreadable_len,
 		.last = last,
@@ -424,12 +413,12 @@ static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t cou
 	int err = 0;
 
 	for (int i = 0; counters && i < WW_COUNTER_COUNT; i++)
-		ingest->losses[LOSS_COUNT + i].count = counters[i];
+		ingest->losses[i].count = counters[i];
 	ingest->end_unix_ns = (int64_t)now_ns + ingest->unix_offset_ns;
 	/* The second that has just ended, also when the clock stands on the very end of an interval. */
 	interval = (ingest->end_unix_ns - 1) / WW_SCHEMA_INTERVAL_NS * WW_SCHEMA_INTERVAL_NS;
 	ww_services__sample(ingest->services, interval);
-	ww_names__refresh(&ingest->names);
+	ww_detail_names__refresh(&ingest->names);
 	if (ingest->options.recorder)
 		err = commit(ingest, interval, last);
 	ingest->head = (ingest->head + 1) % ingest->slices_len;
@@ -496,7 +485,7 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 		.start_unix_ns = start_unix_ns,
 		.end_unix_ns = ingest->end_unix_ns,
 		.losses = ingest->losses,
-		.losses_len = LOSS_COUNT + WW_COUNTER_COUNT,
+		.losses_len = WW_LOSS_COUNT,
 		.unreadable = ingest->unreadable,
 		.unreadable_len = ingest->unreadable_len,
 		.services = services,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "requests/names.h"
+#include "requests/detail_names.h"
 #include "requests/process.h"
 #include "util/hash.h"
 
@@ -208,7 +208,7 @@ static void address_of(const struct ww_account *account, const struct ww_peer *l
 	}
 	strcpy(path, "unix");
 	if (local)
-		ww_names__address(local, path);
+		ww_detail_names__address(local, path);
 	snprintf(address, WW_ADDRESS_SIZE, ":%.*s", WW_ADDRESS_SIZE - 2, path);
 }
 

@@ -121,7 +121,7 @@ int ww_store_file__check(const char *path, char *message, size_t message_size)
 	int file = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (file < 0 && errno == ENOENT)
-		return fail(-ENOENT, message, message_size, "%s: no such file; `whywait record -o FILE` makes one",
+		return fail(-ENOENT, message, message_size, "%s: No such file; `whywait record -o FILE` makes one",
 			    path);
 	if (file < 0)
 		return fail(-errno, message, message_size, "can't read %s: %s", path, strerror(errno));

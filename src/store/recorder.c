@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "model/keep.h"
+#include "model/losses.h"
 #include "store/file.h"
 #include "store/rows.h"
 #include "store/schema.h"
@@ -362,10 +363,11 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		       note(recorder, ww_rows__put_loss(rows, commit->losses[i].cause, commit->losses[i].count,
 							commit->losses[i].loses));
 	if (good && recorder->lost)
-		good = note(recorder, ww_rows__put_loss(rows, "recording_not_written", recorder->lost, true));
-	if (good && recorder->not_kept)
 		good = note(recorder,
-			    ww_rows__put_loss(rows, "requests_not_kept", recorder->not_kept, recorder->keep_all));
+			    ww_rows__put_loss(rows, ww_loss_cause(WW_LOSS_NOT_WRITTEN), recorder->lost, true));
+	if (good && recorder->not_kept)
+		good = note(recorder, ww_rows__put_loss(rows, ww_loss_cause(WW_LOSS_NOT_KEPT), recorder->not_kept,
+							recorder->keep_all));
 	for (size_t i = 0; good && i < commit->unreadable_len; i++)
 		good = note(recorder, ww_rows__put_unreadable(rows, &commit->unreadable[i]));
 	if (good)
@@ -378,39 +380,49 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 	return rc;
 }
 
+static void start_interval(struct ww_recorder *recorder, int64_t interval)
+{
+	/* Of an interval that could not be ended only what its journal holds is in the file. */
+	recorder->lost += recorder->unwritten.requests;
+	ww_slice__clear(&recorder->current);
+	ww_slice__clear(&recorder->unwritten);
+	recorder->journal_only = false;
+	for (uint32_t i = 0; i < recorder->keeps_len; i++)
+		ww_keep__clear(&recorder->keeps[i]);
+	recorder->keeps_used = 0;
+	recorder->interval = interval;
+}
+
 int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *commit)
 {
 	const struct ww_slice *slice = commit->slice;
 	bool new_interval = commit->interval != recorder->interval;
-	int rc = SQLITE_OK, commit_rc;
+	/* A request that could not be kept has spoilt the transaction: nothing goes into the file this time. */
+	int rc = recorder->failed ? end(recorder) : SQLITE_OK;
 
-	if (recorder->current.used_len && (new_interval || recorder->current.buckets > BUCKETS_MAX))
+	if (rc == SQLITE_OK && recorder->current.used_len && (new_interval || recorder->current.buckets > BUCKETS_MAX))
 		rc = end_interval(recorder, commit->catalog);
-	if (new_interval) {
-		for (uint32_t i = 0; i < recorder->keeps_len; i++)
-			ww_keep__clear(&recorder->keeps[i]);
-		recorder->keeps_used = 0;
-		recorder->interval = commit->interval;
-	}
+	if (new_interval)
+		start_interval(recorder, commit->interval);
 	if (ww_slice__merge(&recorder->current, slice)) {
 		recorder->journal_only = true;
 		rc = SQLITE_NOMEM;
 	}
 	/* What an earlier commit could not write goes with this one. */
-	if (recorder->unwritten.used_len) {
+	if (rc != SQLITE_OK || recorder->unwritten.used_len) {
 		if (ww_slice__merge(&recorder->unwritten, slice))
 			rc = SQLITE_NOMEM;
 		slice = &recorder->unwritten;
 	}
-	commit_rc = write_commit(recorder, commit, slice);
-	if (!commit_rc)
-		ww_slice__clear(&recorder->unwritten);
-	else if (slice != &recorder->unwritten && ww_slice__merge(&recorder->unwritten, slice))
-		commit_rc = SQLITE_NOMEM;
-	if (commit->last && recorder->current.used_len)
+	if (rc == SQLITE_OK) {
+		rc = write_commit(recorder, commit, slice);
+		if (rc == SQLITE_OK)
+			ww_slice__clear(&recorder->unwritten);
+		else if (slice != &recorder->unwritten && ww_slice__merge(&recorder->unwritten, slice))
+			rc = SQLITE_NOMEM;
+	}
+	if (rc == SQLITE_OK && commit->last && recorder->current.used_len)
 		rc = end_interval(recorder, commit->catalog);
-	if (rc == SQLITE_OK)
-		rc = commit_rc;
 	recorder->message[0] = '\0';
 	if (rc != SQLITE_OK)
 		describe(recorder, rc);

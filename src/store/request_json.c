@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "store/schema.h"
+#include "model/names.h"
 
 #define PUT(bytes, literal) ww_bytes__put(bytes, literal, sizeof(literal) - 1)
 
@@ -47,7 +47,7 @@ void ww_request_json__put_details(struct ww_bytes *bytes, const struct ww_reques
 		if (i)
 			PUT(bytes, ",");
 		PUT(bytes, "[");
-		put_string(bytes, ww_schema_kinds[detail->kind]);
+		put_string(bytes, ww_kind_name(detail->kind));
 		PUT(bytes, ",");
 		put_string(bytes, detail->name);
 		PUT(bytes, ",");
@@ -68,7 +68,7 @@ void ww_request_json__put_segments(struct ww_bytes *bytes, const struct ww_reque
 		if (i)
 			PUT(bytes, ",");
 		PUT(bytes, "[");
-		put_string(bytes, ww_schema_kinds[segment->kind]);
+		put_string(bytes, ww_kind_name(segment->kind));
 		PUT(bytes, ",");
 		put_integer(bytes, segment->start_ns);
 		PUT(bytes, ",");
@@ -85,7 +85,7 @@ static bool read_kind(const json_t *json, uint8_t *kind)
 	const char *name = json_string_value(json);
 
 	for (uint8_t i = 0; name && i < WW_KIND_COUNT; i++) {
-		if (!strcmp(name, ww_schema_kinds[i])) {
+		if (!strcmp(name, ww_kind_name(i))) {
 			*kind = i;
 			return true;
 		}

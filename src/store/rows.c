@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "store/rows.h"
 
+#include "model/names.h"
 #include "store/codec.h"
 #include "store/request_json.h"
 #include "store/schema.h"
@@ -139,7 +140,7 @@ int ww_rows__put_kind(struct ww_rows *rows, enum ww_kind kind)
 	struct values values = start(rows, WW_STATEMENT_KIND);
 
 	number(&values, kind);
-	text(&values, ww_schema_kinds[kind]);
+	text(&values, ww_kind_name(kind));
 	text(&values, ww_schema_kind_meanings[kind]);
 	return finish(&values);
 }

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "store/schema.h"
 
-#define WW_KIND(id, name, meaning) name,
-const char *const ww_schema_kinds[WW_KIND_COUNT] = {
-#include "whywait/kinds.def"
-};
-#undef WW_KIND
-
 #define WW_KIND(id, name, meaning) meaning,
 const char *const ww_schema_kind_meanings[WW_KIND_COUNT] = {
 #include "whywait/kinds.def"

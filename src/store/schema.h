@@ -11,8 +11,7 @@
 
 #define WW_SCHEMA_INTERVAL_NS 10000000000ll
 
-/* Names and meanings of the kinds, as in kinds.def. */
-extern const char *const ww_schema_kinds[WW_KIND_COUNT];
+/* As in kinds.def. */
 extern const char *const ww_schema_kind_meanings[WW_KIND_COUNT];
 
 /* The statements that make an empty recording of an empty database. */

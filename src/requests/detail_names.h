@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What requests waited for, as text: peers, system calls and the waits that have a name of their own. */
-#ifndef WHYWAIT_NAMES_H
-#define WHYWAIT_NAMES_H
+#ifndef WHYWAIT_DETAIL_NAMES_H
+#define WHYWAIT_DETAIL_NAMES_H
 
 #include "util/intern.h"
 #include "whywait/abi.h"
 
 /* All zeros, then `intern` and `peer` set, is one that knows no peers yet. */
-struct ww_names {
+struct ww_detail_names {
 	struct ww_intern *intern; /* where names get their ids */
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
@@ -19,16 +19,16 @@ struct ww_names {
 };
 
 /* NULL-safe. Frees the content, not `names` itself. */
-void ww_names__free(struct ww_names *names);
+void ww_detail_names__free(struct ww_detail_names *names);
 
 /* The id of a detail's name; WW_INTERN_NONE when it has none. */
-uint32_t ww_names__find(struct ww_names *names, uint8_t kind, uint8_t type, uint32_t value);
+uint32_t ww_detail_names__find(struct ww_detail_names *names, uint8_t kind, uint8_t type, uint32_t value);
 
 /* Peers whose system was not known are looked up anew from here on: the first bytes may have come by now. */
-void ww_names__refresh(struct ww_names *names);
+void ww_detail_names__refresh(struct ww_detail_names *names);
 
 /* "10.1.2.3:5432", "[::1]:80", "/run/x.sock". */
 #define WW_ADDRESS_SIZE (WW_PEER_PATH + 3 * WW_PEER_PATH)
-void ww_names__address(const struct ww_peer *peer, char address[WW_ADDRESS_SIZE]);
+void ww_detail_names__address(const struct ww_peer *peer, char address[WW_ADDRESS_SIZE]);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "requests/names.h"
+#include "requests/detail_names.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -39,7 +39,7 @@ static const char *const waits[WW_NAME_COUNT] = {
 	[WW_NAME_STOPPED] = "stopped",
 };
 
-void ww_names__free(struct ww_names *names)
+void ww_detail_names__free(struct ww_detail_names *names)
 {
 	if (!names)
 		return;
@@ -48,7 +48,7 @@ void ww_names__free(struct ww_names *names)
 	names->peers_len = 0;
 }
 
-void ww_names__address(const struct ww_peer *peer, char address[WW_ADDRESS_SIZE])
+void ww_detail_names__address(const struct ww_peer *peer, char address[WW_ADDRESS_SIZE])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	char text[INET6_ADDRSTRLEN];
@@ -84,12 +84,12 @@ void ww_names__address(const struct ww_peer *peer, char address[WW_ADDRESS_SIZE]
 	}
 }
 
-static uint32_t add(struct ww_names *names, const char *text)
+static uint32_t add(struct ww_detail_names *names, const char *text)
 {
 	return ww_intern__add(names->intern, text, strlen(text));
 }
 
-static uint32_t find_peer(struct ww_names *names, uint8_t kind, uint32_t index)
+static uint32_t find_peer(struct ww_detail_names *names, uint8_t kind, uint32_t index)
 {
 	char address[WW_ADDRESS_SIZE];
 	struct ww_peer_names *cached;
@@ -117,7 +117,7 @@ static uint32_t find_peer(struct ww_names *names, uint8_t kind, uint32_t index)
 		return (kind == WW_KIND_DB ? cached->system : cached->address) - 1;
 	if (!names->peer || names->peer(names->peer_ctx, index, &peer))
 		return WW_INTERN_NONE;
-	ww_names__address(&peer, address);
+	ww_detail_names__address(&peer, address);
 	id = add(names, address);
 	if (id == WW_INTERN_NONE)
 		return id;
@@ -131,7 +131,7 @@ static uint32_t find_peer(struct ww_names *names, uint8_t kind, uint32_t index)
 	return (kind == WW_KIND_DB ? cached->system : cached->address) - 1;
 }
 
-uint32_t ww_names__find(struct ww_names *names, uint8_t kind, uint8_t type, uint32_t value)
+uint32_t ww_detail_names__find(struct ww_detail_names *names, uint8_t kind, uint8_t type, uint32_t value)
 {
 	const char *text = NULL;
 	char number[32];
@@ -154,7 +154,7 @@ uint32_t ww_names__find(struct ww_names *names, uint8_t kind, uint8_t type, uint
 	return text ? add(names, text) : WW_INTERN_NONE;
 }
 
-void ww_names__refresh(struct ww_names *names)
+void ww_detail_names__refresh(struct ww_detail_names *names)
 {
 	for (uint32_t i = 0; i < names->peers_len; i++) {
 		if (names->peers[i].system == names->peers[i].address)
