@@ -13,7 +13,7 @@ from threads_truth import APPS, MS, Backends, Job, Measured, compare, observe  #
 from services import Gunicorn, Python  # noqa: E402
 
 AFTER_MS = 10  # of computing, and as much of sleep
-COUNT = 200
+COUNT = 100
 
 
 def judge(name, server, path, keep_alive=False, queued=True, clients=1):
