@@ -67,41 +67,45 @@ typedef void (*option_fn)(void *ctx, const struct argp_option *option);
 static const struct argp_option help_option = {
 	"help", 'h', "man", OPTION_ARG_OPTIONAL, "print a help text; with =man: the man page", 0};
 
-/* As with argp, a child comes behind its parent's options of the same or a lower group. */
-static void each_plain_option(const struct argp *argp, option_fn each, void *ctx)
+static bool is_heading(const struct argp_option *option)
+{
+	return !option->name && !option->key;
+}
+
+/*
+ * Goes through the options of an argp and of its children: those that stand under a heading, or those that don't. As
+ * with argp, a child comes behind its parent's options of the same or a lower group. A heading, which is an option
+ * without a name or a child's header, goes on to the end of its argp.
+ */
+static void visit(const struct argp *argp, const char *header, bool headed, option_fn each, void *ctx)
 {
 	const struct argp_option *option = argp->options;
+	bool under = header;
 
+	if (headed && under)
+		each(ctx, &(struct argp_option){.doc = header});
 	for (const struct argp_child *child = argp->children;; child++) {
 		bool last = !child || !child->argp;
 		for (; option && (option->name || option->key || option->doc || option->group); option++) {
 			if (!last && option->group > child->group)
 				break;
-			if (!(option->flags & OPTION_HIDDEN))
+			under = under || is_heading(option);
+			if (under == headed && !(option->flags & OPTION_HIDDEN))
 				each(ctx, option);
 		}
 		if (last)
 			break;
-		if (!child->header)
-			each_plain_option(child->argp, each, ctx);
+		visit(child->argp, child->header, headed, each, ctx);
 	}
 }
 
-/*
- * Calls `each` for every documented option of a command and of its argp's children: first those that stand under no
- * heading. A heading is an option without a name.
- */
+/* Calls `each` for every documented option: first those under no heading, then the others with their headings. */
 static void each_option(const struct ww_usage *usage, option_fn each, void *ctx)
 {
-	each_plain_option(usage->argp, each, ctx);
+	visit(usage->argp, NULL, false, each, ctx);
 	if (usage->name)
 		each(ctx, &help_option);
-	for (const struct argp_child *child = usage->argp->children; child && child->argp; child++) {
-		if (!child->header)
-			continue;
-		each(ctx, &(struct argp_option){.doc = child->header});
-		each_plain_option(child->argp, each, ctx);
-	}
+	visit(usage->argp, NULL, true, each, ctx);
 }
 
 /* "-e, --endpoint=GLOB" */
@@ -162,7 +166,7 @@ static void text_option(void *ctx, const struct argp_option *option)
 	const struct text *text = ctx;
 	char words[80];
 
-	if (!option->name && !option->key) {
+	if (is_heading(option)) {
 		fprintf(text->out, "\n%s\n", doc);
 		return;
 	}
@@ -205,7 +209,7 @@ int ww_help__text(FILE *out, const struct ww_usage *usage)
 	fputs("\nExit status:\n", out);
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (strchr(usage->exit_status, statuses[i].status))
-			fprintf(out, "  %c  %s\n", statuses[i].status, statuses[i].meaning);
+			fill(out, statuses[i].meaning, 5, fprintf(out, "  %c", statuses[i].status), text.width);
 	return fflush(out) || ferror(out) ? WW_EXIT_USAGE : WW_EXIT_DONE;
 }
 
@@ -244,7 +248,7 @@ static void man_option(void *ctx, const struct argp_option *option)
 	FILE *out = ctx;
 	char words[80];
 
-	if (!option->name && !option->key) {
+	if (is_heading(option)) {
 		fputs(".SS ", out);
 		roff(out, doc, strcspn(doc, ":"));
 		fputc('\n', out);

@@ -77,32 +77,47 @@ static int write_request(enum ww_format format, const struct ww_style *style, co
 	}
 }
 
+/* Returns an exit status. */
+static int write_all(const struct arguments *arguments, struct ww_recording *recording,
+		     const struct ww_selection *selection)
+{
+	enum ww_format format = arguments->reading.format;
+	struct ww_style style = ww_style__of(stdout);
+	struct ww_request_cursor *cursor = NULL;
+	const struct ww_request *request;
+	uint64_t written = 0;
+	int err = 0;
+
+	int more = ww_recording__requests(recording, selection, arguments->slowest, &cursor);
+	if (!more && format == WW_FORMAT_CSV)
+		ww_csv__request_header(stdout);
+	if (!more) {
+		while ((more = ww_request_cursor__next(cursor, &request)) == 1) {
+			err = write_request(format, &style, request);
+			if (err)
+				break;
+			written++;
+		}
+	}
+	ww_request_cursor__close(cursor);
+	if (more < 0)
+		return ww_command__fail("requests", WW_EXIT_USAGE, "%s", ww_recording__message(recording));
+	if (!err && !written && format == WW_FORMAT_TABLE)
+		puts("No requests.");
+	return (int)ww_reading__finish(&arguments->reading, err);
+}
+
 int ww_command_requests(int argc, char **argv)
 {
 	struct arguments arguments = {.reading = {.command = "requests"}};
 	struct ww_recording *recording = NULL;
-	struct ww_request_cursor *cursor = NULL;
-	const struct ww_request *request;
 	struct ww_selection selection;
-	int err = 0, more;
 
 	ww_command__parse(&usage, argc, argv, &arguments);
 	int status = (int)ww_reading__open(&arguments.reading, &recording, &selection);
 	if (status)
 		return status;
-	struct ww_style style = ww_style__of(stdout);
-	more = ww_recording__requests(recording, &selection, arguments.slowest, &cursor);
-	if (!more && arguments.reading.format == WW_FORMAT_CSV)
-		ww_csv__request_header(stdout);
-	while (!more && !err && (more = ww_request_cursor__next(cursor, &request)) == 1) {
-		err = write_request(arguments.reading.format, &style, request);
-		more = 0;
-	}
-	if (more < 0)
-		status = ww_command__fail("requests", WW_EXIT_USAGE, "%s", ww_recording__message(recording));
-	else
-		status = (int)ww_reading__finish(&arguments.reading, err);
-	ww_request_cursor__close(cursor);
+	status = write_all(&arguments, recording, &selection);
 	ww_recording__close(recording);
 	return status;
 }

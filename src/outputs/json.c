@@ -220,8 +220,9 @@ static int write_out(FILE *out, struct builder *b, const json_t *object, size_t 
 {
 	if (b->err)
 		return b->err;
+	errno = 0;
 	if (json_dumpf(object, out, flags | JSON_REAL_PRECISION(REAL_PRECISION)) || fputc('\n', out) == EOF)
-		return -EIO;
+		return errno ? -errno : -EIO;
 	return 0;
 }
 

@@ -8,7 +8,8 @@
 #include "model/report.h"
 #include "model/request.h"
 
-/* Writes one object over several lines. -ENOMEM, -EOVERFLOW for an integer above 2^63 - 1, -EIO when `out` fails. */
+/* Writes one object over several lines. -ENOMEM, -EOVERFLOW for an integer above 2^63 - 1, what writing to `out` fails
+ * with. */
 int ww_json__report(FILE *out, const struct ww_report *report);
 
 /* Writes one object in one line; the same errors. */

@@ -26,12 +26,12 @@ __attribute__((format(printf, 2, 3))) static void add(struct writer *writer, con
 	writer->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
-/* The name behind most of a kind; NULL when none stands out. */
+/* The name behind most of a kind; NULL when none stands out. "(other)" is the rest that has no name of its own. */
 static const char *main_detail(const struct ww_endpoint_report *endpoint, enum ww_kind kind)
 {
 	for (size_t i = 0; i < endpoint->details_len; i++) {
 		const struct ww_detail_row *detail = &endpoint->details[i];
-		if (detail->kind == kind && detail->sum_ns > endpoint->kinds_sum_ns[kind] / 2)
+		if (detail->kind == kind && detail->name[0] != '(' && detail->sum_ns > endpoint->kinds_sum_ns[kind] / 2)
 			return detail->name;
 	}
 	return NULL;

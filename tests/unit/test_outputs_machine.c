@@ -130,7 +130,7 @@ static void a_full_disk_is_an_error(void **state)
 	(void)state;
 	assert_non_null(full);
 	setvbuf(full, NULL, _IONBF, 0);
-	assert_int_equal(ww_json__report(full, &sample_report), -EIO);
+	assert_int_equal(ww_json__report(full, &sample_report), -ENOSPC);
 	assert_true(ferror(full));
 	fclose(full);
 }
