@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """An HTTP/1.1 server on 127.0.0.1:$PORT that answers after a known delay.
 
-GET /delay/MS/SIZE answers 200 with SIZE bytes MS milliseconds (a decimal number) after the request's head was read; the header
-X-Delay-Ns says how long it really took. Anything else is 404. Connections are kept alive unless the client asks otherwise.
-A thread per connection, which sleeps: event loops round their timers up to a millisecond.
+GET /delay/MS/SIZE answers 200 with SIZE bytes MS milliseconds (a decimal number) after the request's head was read; the headers
+X-Delay-Ns and X-Sent-Ns say how long it really took, and when it was over (CLOCK_MONOTONIC). Anything else is 404. Connections are
+kept alive unless the client asks otherwise. A thread per connection, which sleeps: event loops round their timers up to a
+millisecond.
 """
 import os
 import socket
@@ -24,7 +25,8 @@ def answer(head):
         status, body = "200 OK", b"x" * int(size)
     except ValueError:
         status, body = "404 Not Found", b""
-    return (f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nX-Delay-Ns: {time.monotonic_ns() - began}\r\n\r\n"
+    now = time.monotonic_ns()
+    return (f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nX-Delay-Ns: {now - began}\r\nX-Sent-Ns: {now}\r\n\r\n"
             .encode() + body)
 
 

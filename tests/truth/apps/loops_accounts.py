@@ -5,7 +5,8 @@ The recording is a dict, all times CLOCK_MONOTONIC nanoseconds, all CPU times th
 
     slices     [start, end, cpu at start, cpu at end, request or None]: the callbacks of the loop, in order
     idle       [start, end, cpu at start, delay]: blocked in its poll; `delay` of it runnable without a CPU, at its end
-    waits      {request: [[kind, start, ready, end]]}: `ready` is when the peer or the timer was done by its own clock
+    waits      {request: [[kind, start, ready, end]]}: when the peer was written to or the timer set, when that one was done by its
+               own clock, and when the handler went on
     responded  {request: [time, cpu]}: when the last byte was handed to the kernel
 
 Between two of its slices a request is in the wait that it began, until that is ready; then it waits for the loop: in `queue` while

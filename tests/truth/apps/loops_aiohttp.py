@@ -3,8 +3,7 @@
 """An aiohttp server on 127.0.0.1:$PORT whose handlers do known work and keep account of it.
 
 GET /work/ID?do=STEP,STEP.. runs the steps one after the other: cpu:MS, pg:MS, pgunix:MS (pg_sleep), http:MS (an upstream's
-delay), redis (TIME), sleep:MS, fsync. GET /truth answers with what was recorded: see Slices, and `waits`: per request a list
-of [kind, start, ready, end], where `ready` is when the peer or the timer was done by its own clock.
+delay), redis (TIME), sleep:MS, fsync. GET /truth answers with what was recorded, as loops_accounts.py has it.
 Environment: POSTGRES_HOSTS (TCP, unix), POSTGRES_PORT, REDIS_PORT, UPSTREAM_PORT, CONNECTIONS (to each of the former), REALTIME
 (CLOCK_REALTIME - CLOCK_MONOTONIC, ns).
 """
@@ -21,6 +20,7 @@ from aiohttp import web
 from loops_slices import Slices, request, run_delay
 
 REALTIME = int(os.environ["REALTIME"])
+SLEEP = "SELECT pg_sleep($1), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint"
 
 
 class Work:
@@ -35,6 +35,8 @@ class Work:
         for step, host in zip(("pg", "pgunix"), os.environ["POSTGRES_HOSTS"].split(",")):
             self.free[step] = [await asyncpg.connect(host=host, port=os.environ["POSTGRES_PORT"], user="postgres",
                                                      database="test") for _ in range(int(os.environ["CONNECTIONS"]))]
+            for connection in self.free[step]:
+                await connection.fetchrow(SLEEP, 0)  # it is prepared, from here on
         self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self.redis = redis.asyncio.Redis(port=int(os.environ["REDIS_PORT"]))
         yield
@@ -54,18 +56,17 @@ class Work:
         os.fsync(self.file.fileno())
         delay = run_delay() - delay
         cpu, end = time.thread_time_ns() - cpu, time.monotonic_ns()
-        self.wait("disk", start, end - cpu - delay, end)
+        self.wait("disk", start, end - cpu - delay)
 
     async def sleep(self, ms):
         start = time.monotonic_ns()
         await asyncio.sleep(ms / 1000)
-        self.wait("sleep", start, start + int(ms * 1e6), time.monotonic_ns())
+        self.wait("sleep", start, start + int(ms * 1e6))
 
     async def postgres(self, step, ms):
         connection = self.free[step].pop()
-        start = time.monotonic_ns()
-        row = await connection.fetchrow("SELECT pg_sleep($1), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint", ms / 1000)
-        self.wait("db", start, row[1] * 1000 - REALTIME, time.monotonic_ns())
+        row = await connection.fetchrow(SLEEP, ms / 1000)
+        self.wait("db", self.sent(), row[1] * 1000 - REALTIME)
         self.free[step].append(connection)
 
     async def pg(self, ms):
@@ -75,19 +76,19 @@ class Work:
         await self.postgres("pgunix", ms)
 
     async def time(self, _):
-        start = time.monotonic_ns()
         seconds, us = await self.redis.time()
-        self.wait("db", start, (seconds * 1000000 + us) * 1000 - REALTIME, time.monotonic_ns())
+        self.wait("db", self.sent(), (seconds * 1000000 + us) * 1000 - REALTIME)
 
     async def upstream(self, ms):
-        start = time.monotonic_ns()
         async with self.http.get(f"http://127.0.0.1:{os.environ['UPSTREAM_PORT']}/delay/{ms}/2") as response:
-            end = time.monotonic_ns()
+            self.wait("net", self.sent(), int(response.headers["X-Sent-Ns"]))
             await response.read()
-        self.wait("net", start, start + int(response.headers["X-Delay-Ns"]), end)
 
-    def wait(self, *what):
-        self.waits.setdefault(request.get(), []).append(what)
+    def sent(self):
+        return self.slices.sends.pop(request.get())
+
+    def wait(self, kind, start, ready):
+        self.waits.setdefault(request.get(), []).append([kind, start, ready, time.monotonic_ns()])
 
     async def handle(self, http_request):
         self.slices.begin(http_request.match_info["id"], http_request.protocol)

@@ -14,20 +14,30 @@ const free = { pg: [], pgunix: [] };
 const agent = new http.Agent({ keepAlive: true });
 const file = fs.openSync("scratch", "w");
 
-function wait(...what) {
+function wait(kind, start, ready) {
 	const name = request.getStore();
-	(waits[name] ||= []).push(what);
+	(waits[name] ||= []).push([kind, start, ready, now()]);
 }
 
-async function postgres(step, ms) {
-	const client = free[step].pop();
-	const start = now();
-	const { rows } = await client.query({
+function sent() {
+	const name = request.getStore();
+	const when = slices.sends.get(name);
+	slices.sends.delete(name);
+	return when;
+}
+
+function sleepIn(client, ms) {
+	return client.query({
 		name: "sleep",
 		text: "SELECT pg_sleep($1), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS done",
 		values: [ms / 1000],
 	});
-	wait("db", start, Number(BigInt(rows[0].done) * 1000n - BigInt(process.env.REALTIME)), now());
+}
+
+async function postgres(step, ms) {
+	const client = free[step].pop();
+	const { rows } = await sleepIn(client, ms);
+	wait("db", sent(), Number(BigInt(rows[0].done) * 1000n - BigInt(process.env.REALTIME)));
 	free[step].push(client);
 }
 
@@ -43,22 +53,21 @@ const steps = {
 		const delay = runDelay() - delayStart, cpuUsed = cpu() - cpuStart, end = now();
 		const ready = Math.max(end - cpuUsed - delay, start);
 		slices.slept(ready - start);
-		wait("disk", start, ready, end);
+		wait("disk", start, ready);
 	},
 	async sleep(ms) {
 		const start = now();
 		await new Promise((resolve) => setTimeout(resolve, ms));
 		// Node counts from the millisecond that has begun.
-		wait("sleep", start, (Math.floor(start / 1e6) + ms) * 1e6, now());
+		wait("sleep", start, (Math.floor(start / 1e6) + ms) * 1e6);
 	},
 	pg: (ms) => postgres("pg", ms),
 	pgunix: (ms) => postgres("pgunix", ms),
 	async http(ms) {
-		const start = now();
 		const response = await new Promise((resolve, reject) => {
 			http.get({ host: "127.0.0.1", port: process.env.UPSTREAM_PORT, path: `/delay/${ms}/2`, agent }, resolve).on("error", reject);
 		});
-		wait("net", start, start + Number(response.headers["x-delay-ns"]), now());
+		wait("net", sent(), Number(response.headers["x-sent-ns"]));
 		for await (const _ of response);
 	},
 };
@@ -78,6 +87,7 @@ async function main() {
 		for (let i = 0; i < Number(process.env.CONNECTIONS); i++) {
 			const client = new Client({ host: hosts[index], port: process.env.POSTGRES_PORT, user: "postgres", database: "test" });
 			await client.connect();
+			await sleepIn(client, 0); // it is prepared, from here on
 			free[step].push(client);
 		}
 	}

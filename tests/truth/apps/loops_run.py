@@ -36,10 +36,14 @@ def plan(prefix, number, steps):
 
     def step():
         name = draw.choice(steps)
-        # Whole milliseconds: Node has no finer timer.
-        return name if STEPS[name] is None else f"{name}:{draw.randint(*STEPS[name]) if name == 'sleep' else draw.uniform(*STEPS[name]):.2f}"
+        if STEPS[name] is None:
+            return name
+        ms = draw.uniform(*STEPS[name])
+        # Node has no finer timer.
+        return f"{name}:{ms:.0f}" if name == "sleep" else f"{name}:{ms:.2f}"
 
-    return [(f"{prefix}{i}", f"/work/{prefix}{i}?do={','.join(step() for _ in range(draw.randint(1, 5)))}") for i in range(number)]
+    names = [f"{prefix}{i}" for i in range(number)]
+    return [(name, f"/work/{name}?do={','.join(step() for _ in range(draw.randint(1, 5)))}") for name in names]
 
 
 def send(port, parts):
@@ -92,8 +96,8 @@ class Part:
         off = statistics.mean(abs(sum(truth[name].values()) - (answered - sent))
                               for name, (sent, answered) in self.times.items())
         tap.check(f"{self.name}: the server's own accounts have the wall time of the client", off < 150_000, milliseconds(off))
-        open_share = sum(account[OPEN] for account in truth.values()) / sum(map(lambda a: sum(a.values()), truth.values()))
-        tap.check(f"{self.name}: nearly all of the server's own accounts is of one kind for certain", open_share < 0.03, open_share)
+        share = sum(account[OPEN] for account in truth.values()) / sum(sum(account.values()) for account in truth.values())
+        tap.check(f"{self.name}: nearly all of the server's own accounts is of a certain kind", share < 0.03, share)
 
     def check_means(self, tap, found, truth):
         wall = statistics.mean(answered - sent for sent, answered in self.times.values())

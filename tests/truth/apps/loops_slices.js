@@ -30,6 +30,7 @@ class Slices {
 	slices = [];
 	idle = [];
 	responded = {};
+	sends = new Map(); // request: when it wrote to a peer first since the entry was last taken out
 	#depth = 0;
 	#slice;
 	#began; // the request whose handler the current slice has called
@@ -65,10 +66,19 @@ class Slices {
 		const slices = this;
 		const { write } = net.Socket.prototype;
 		net.Socket.prototype.write = function (...args) {
-			this[slices.#writer] = request.getStore();
+			const name = request.getStore();
+			this[slices.#writer] = name;
+			if (!this.server && !slices.sends.has(name)) slices.sends.set(name, now());
 			if (this._handle) this._handle[slices.#socketOf] = this;
 			return write.apply(this, args);
 		};
+	}
+
+	#owner() {
+		const socket = executionAsyncResource()[this.#socketOf];
+		if (socket) return socket.server ? null : socket[this.#writer];
+		// Ticks that a library set off from a connection's callback run right after it, in no request's context.
+		return request.getStore() || this.#slice?.[4];
 	}
 
 	#before() {
@@ -84,9 +94,7 @@ class Slices {
 			this.#delay = delay;
 			this.#delayInSlices = 0;
 		}
-		const resource = executionAsyncResource();
-		const socket = resource[this.#socketOf];
-		this.#slice = [start, 0, cpuStart, 0, socket && !socket.server ? socket[this.#writer] : request.getStore()];
+		this.#slice = [start, 0, cpuStart, 0, this.#owner()];
 		this.#began = undefined;
 		this.#blocked = 0;
 	}

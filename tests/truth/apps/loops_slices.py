@@ -27,6 +27,7 @@ class Slices:
 
     def __init__(self):
         self.slices, self.idle, self.responded = [], [], {}
+        self.sends = {}  # request: when it wrote to a peer first since the entry was last taken out
         self._writers = {}  # transport: the request that wrote to it last
         self._arriving = {}  # server connection: slices since its last read that have no owner yet
         self._connections = {}  # task of a server connection: the connection
@@ -80,9 +81,12 @@ class Slices:
 
         def noted_write(transport, data):
             self._writers[transport] = name = request.get()
-            write(transport, data)
             if isinstance(transport.get_protocol(), web_protocol.RequestHandler):
+                write(transport, data)
                 self.responded[name] = [time.monotonic_ns(), time.thread_time_ns()]
+            else:
+                self.sends.setdefault(name, time.monotonic_ns())
+                write(transport, data)
 
         events.Handle._run = timed_run
         selector_events._SelectorSocketTransport.write = noted_write
