@@ -180,12 +180,13 @@ class Bench:
             figures = self.run_once(load, observer, self.chosen.seconds)
             spent = bpf.spent(before, bpf.programs(observer.pid))
             observer.end()
+        figures["recorded"] = observer.result
         if not any(program["count"] for program in spent.values()):
             raise ObserverError("holds no BPF program that ran")
         total = sum(program["ns"] for program in spent.values())
         found = {"title": load.title, "programs": spent, "requests": figures["requests"],
                  "ns_per_request": total / figures["requests"], "own_cpu": figures["own_cpu"],
-                 "own_rss": figures["own_rss"], "recorded": observer.result}
+                 "own_rss": figures["own_rss"], "warnings": warnings(load, [(Whywait.name, figures)])}
         switches = [program for name, program in spent.items() if "sched_switch" in name and program["count"]]
         if switches:
             found["sched_switch_ns"] = sum(p["ns"] for p in switches) / sum(p["count"] for p in switches)
@@ -204,16 +205,20 @@ class Bench:
     def footprint(self):
         """Memory of whywait, its maps included, while many routes are busy."""
         progress("footprint")
-        with workloads.Routes() as load, Whywait(self.whywait) as observer:
+        # By default it would keep fewer routes than this load has.
+        keep = ("--routes-max", str(workloads.Routes.routes))
+        with workloads.Routes() as load, Whywait(self.whywait, *keep) as observer:
             self.attach_s.append(observer.attach_s)
             figures = self.run_once(load, observer, max(FOOTPRINT_S, self.chosen.seconds))
             memory = procfs.memory(observer.pid)
             maps = bpf.maps(observer.pid)
             observer.end()
+        figures["recorded"] = observer.result
         total = memory["rss"] + sum(maps.values())
         self.result["footprint"] = {"title": load.title, "per_s": figures["per_s"], "rate": load.rate,
                                     "requests": figures["requests"], "own_cpu": figures["own_cpu"], **memory,
-                                    "maps": maps, "total": total, "recorded": observer.result}
+                                    "maps": maps, "total": total, "recorded": observer.result,
+                                    "warnings": warnings(load, [(Whywait.name, figures)])}
         self.judge("footprint.mib", total / MIB)
 
     def measure(self):
@@ -258,12 +263,12 @@ def warnings(load, runs):
         found.append(f"the hypervisor took up to {worst['stolen']:.0%} of a run's CPU time")
     if worst["foreign"] > DOUBTFUL["foreign"]:
         disturbed = sum(figures["foreign"] > DOUBTFUL["foreign"] for _, figures in runs)
-        found.append(f"other processes took up to {worst['foreign']:.0%} of a run's CPU time, much in {disturbed} of "
-                     f"{len(runs)} runs")
+        found.append(f"other processes took up to {worst['foreign']:.0%} of a run's CPU time, much of it in {disturbed} "
+                     f"of {len(runs)} runs")
     for name, figures in runs:
         recorded = figures.get("recorded")
         if recorded and load.http and not 0 <= recorded["requests"] - figures["requests"] <= load.connections:
-            found.append(f"{name} recorded {recorded['requests']} requests of {figures['requests']}")
+            found.append(f"{name} recorded {recorded['requests']} requests, the load sent {figures['requests']}")
         if recorded and not recorded["complete"]:
             found.append(f"{name} lost: {recorded['losses']}")
     return found

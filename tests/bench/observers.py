@@ -84,16 +84,16 @@ class Whywait(Observer):
 
     name = "whywait record"
 
-    def __init__(self, program):
+    def __init__(self, program, *arguments):
         super().__init__()
-        self.program = str(program)
+        self.program, self.arguments = str(program), arguments
 
     @property
     def recording(self):
         return self.directory / "whywait.db"
 
     def command(self):
-        return [self.program, "record", "-o", self.recording]
+        return [self.program, "record", "-o", self.recording, *self.arguments]
 
     def observes(self):
         return "whywait: observing" in self.log()

@@ -41,9 +41,13 @@ def _compared(result, key):
         verdict = result["verdicts"].get(f"{key}.{figure}")
         if verdict:
             yield f"    target {verdict['text']}"
-    for warning in summed["warnings"]:
-        yield f"    warning: {warning}"
+    yield from _warnings(summed)
     yield ""
+
+
+def _warnings(part):
+    for warning in part["warnings"]:
+        yield f"    warning: {warning}"
 
 
 def _programs(result, key):
@@ -54,6 +58,7 @@ def _programs(result, key):
         mean = f"{program['ns'] / program['count']:.0f}" if program["count"] else "-"
         yield f"    {name:<32}{program['count']:>14,}{mean:>10}{program['count'] / found['requests']:14.2f}"
     yield f"    BPF time per request: {found['ns_per_request']:.0f} ns; user space: {found['own_cpu']:.3f} of a CPU"
+    yield from _warnings(found)
     yield ""
 
 
@@ -68,6 +73,7 @@ def _footprint(result):
     yield f"    RSS + maps {found['total'] / MIB:.1f} MiB, target {result['verdicts']['footprint.mib']['text']}"
     if found["per_s"] < found["rate"]:
         yield "    warning: the load was below what the target is for"
+    yield from _warnings(found)
     yield ""
 
 
