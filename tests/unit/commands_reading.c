@@ -153,6 +153,8 @@ static void a_row_per_endpoint_and_interval(void **state)
 	assert_int_equal(count("\r\n"), 1 + 2 * 3);
 	assert_int_equal(
 		count("2026-11-20T22:50:10.000000000Z,2026-11-20T22:50:20.000000000Z,shop,GET,/orders/{id},2,"), 1);
+	assert_int_equal(RUN("report", file, "--format", "csv", "--interval", "10", "--endpoint", "GET *"), 0);
+	assert_int_equal(count("\r\n"), 1 + 3);
 	/* Parts begin at multiples of their length, so the first of these holds one interval. */
 	assert_int_equal(RUN("report", file, "--format", "csv", "--interval", "20", "--since", "+10s"), 0);
 	assert_int_equal(count("\r\n"), 1 + 2 * 2);

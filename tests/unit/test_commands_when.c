@@ -49,6 +49,18 @@ static void clocks(void **state)
 	assert_int_equal(parse("03:11"), END + MINUTE);
 }
 
+static void clocks_over_midnight(void **state)
+{
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	tzset();
+	assert_int_equal(parse("23:00"), START + 10 * MINUTE);
+	assert_int_equal(parse("00:30"), START + 100 * MINUTE);
+	assert_int_equal(parse("22:00"), START - 50 * MINUTE);
+	setenv("TZ", "EET-2", 1);
+	tzset();
+}
+
 static void offsets(void **state)
 {
 	(void)state;
@@ -85,6 +97,7 @@ static void nonsense(void **state)
 		"2026-11-20T10:00+1",
 		"2026-11-20T10:00.Z",
 		"2026-11-20T10:00ZZ",
+		"2026-11-20T10:00+01:00x",
 	};
 
 	(void)state;
@@ -96,10 +109,8 @@ static void nonsense(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(dates),
-		cmocka_unit_test(clocks),
-		cmocka_unit_test(offsets),
-		cmocka_unit_test(nonsense),
+		cmocka_unit_test(dates),   cmocka_unit_test(clocks),   cmocka_unit_test(clocks_over_midnight),
+		cmocka_unit_test(offsets), cmocka_unit_test(nonsense),
 	};
 
 	setenv("TZ", "EET-2", 1);
