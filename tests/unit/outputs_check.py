@@ -97,6 +97,7 @@ def requests_json(text):
         same("kinds", list(request["kinds_ns"]), KINDS)
         same("sum of the kinds", sum(request["kinds_ns"].values()), WALL_NS)
         same("wall", request["wall_ns"], WALL_NS)
+        same("integers", {type(ns) for ns in request["kinds_ns"].values()}, {int})
         same("start", request["start"], "2025-11-20T16:22:11.123456789Z")
         same("path", request["path"], '/products/42,"\\x1b[2J')
         same("segments", len(request.get("segments", [])), segments)
