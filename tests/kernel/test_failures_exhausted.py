@@ -26,7 +26,7 @@ def checks(tap, name, record, sent, cause, least):
     tap.check(f"{name}: recorded + lost = sent", recorded + lost == sent, f"{recorded} + {lost}, {sent} sent")
     tap.check(f"{name}: the recording is not complete", report["complete"] is False)
     text = run("report", record.path).stdout
-    tap.check(f"{name}: the table says so", str(lost) in text.replace(",", "") and "incomplete" in text, text[:500])
+    tap.check(f"{name}: the table says so", str(lost) in text.replace(",", "") and "NOT COMPLETE" in text, text[:500])
     tap.check(f"{name}: record says so", "lost" in record.stderr, record.stderr)
 
 

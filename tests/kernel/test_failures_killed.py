@@ -18,7 +18,7 @@ from counts_servers import start_node  # noqa: E402
 from whywait import WHYWAIT, run, sum_error  # noqa: E402
 
 LAST = 1.6        # seconds before the kill that may be missing: one, and what a busy machine makes of it
-MOMENTS = 5       # random ones, seconds after observation began
+MOMENTS = 4       # random ones, seconds after observation began
 SOON = (0.0, 0.02)  # and these
 
 

@@ -31,7 +31,7 @@ def without_privilege(tap, directory):
         for who, prefix in ways.items():
             for command in ("record", "top"):
                 output = directory / f"{who.split()[0]}-{command}.db"
-                arguments = ["-d", "1"] + (["-o", str(output)] if command == "record" else [])
+                arguments = ["-d", "1", "-o", str(output)] if command == "record" else ["-n", "1"]
                 done = subprocess.run([*prefix, copy, command, *arguments], capture_output=True, text=True, check=False,
                                       timeout=20, cwd=directory)
                 fails_well(tap, f"{command} as {who}", done, 3, "root", command=command)

@@ -196,6 +196,12 @@ def main():
                 for situation in (worked_on, queued):
                     tap.run(case.name, situation.finish)
                 tap.run(case.name, case.answer, late, exchange)
+                # And what is under way when observation ends is none either.
+                case = ledger.case("cut-off")
+                cut_off = [WorkedOn(case, sites[name], sites[name].ipv4) for name in THREADS]
+                time.sleep(0.2)
+            for situation in cut_off:
+                tap.run(case.name, situation.finish)
         for site in sites:
             tap.check(f"{site.name} still serves", site.alive())
     record.check(tap)

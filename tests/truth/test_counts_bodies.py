@@ -44,7 +44,7 @@ def bodies(case, site):
     line = Line(site)
     for size in BODIES:
         case.request(line(), "echo", size, site.echo_status, method=site.echo_method, body=draw.randbytes(size))
-    for size, chunk in ((0, 1), (1, 1), (40, 1), (5000, 700), (65536, 8192), (300000, 65536), (1 << 20, 1 << 20)):
+    for size, chunk in ((0, 1), (1, 1), (2000, 1), (5000, 700), (65536, 8192), (300000, 65536), (1 << 20, 1 << 20)):
         case.request(line(), "echo", size, site.echo_status, method=site.echo_method, body=draw.randbytes(size), chunk=chunk)
     for chunk in (0, 7, 1000):
         case.request(line(), "echo", 0, site.echo_status, method=site.echo_method, body=TEMPTING, chunk=chunk)

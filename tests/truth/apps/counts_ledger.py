@@ -104,7 +104,7 @@ def kind_share(record, kind):
 
 def route_of(path):
     """The route that a path of these tests is to have: its numbers are identifiers."""
-    return "/".join("{id}" if part.isdigit() else part for part in path.split("/"))
+    return "/".join("{id}" if part.isdigit() else part for part in path.split("?")[0].split("/"))
 
 
 class Ledger:
@@ -181,11 +181,11 @@ class Ledger:
         expected = {}
         for case in self.cases:
             for exchange in case.exchanges:
-                statuses = expected.setdefault((exchange.method, route_of(exchange.key)), {})
+                statuses = expected.setdefault((exchange.method, route_of(exchange.path)[:COMPARED]), {})
                 statuses[str(exchange.status)] = statuses.get(str(exchange.status), 0) + 1
         reported = {}
         for endpoint in report["endpoints"]:
-            statuses = reported.setdefault((endpoint["method"], endpoint["route"]), {})
+            statuses = reported.setdefault((endpoint["method"], endpoint["route"][:COMPARED]), {})
             for status, count in endpoint["status"].items():
                 statuses[status] = statuses.get(status, 0) + count
         wrong = [f"{method} {route}: reported {reported.get((method, route))}, were {expected.get((method, route))}"

@@ -174,7 +174,7 @@ def start_threading():
 STARTERS = {
     "nginx": start_nginx,
     "gunicorn-sync": lambda: start_gunicorn("sync"),
-    "gunicorn-gthread": lambda: start_gunicorn("gthread"),
+    "gunicorn-gthread": lambda: start_gunicorn("gthread", threads=8),
     "aiohttp": start_aiohttp,
     "node": start_node,
     "http.server": start_threading,

@@ -5,9 +5,9 @@ import os
 import time
 
 
-def size(argument, _environ, start):
+def size(argument, environ, start):
     start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", argument)])
-    return [b"x" * int(argument)]
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"x" * int(argument)]
 
 
 def chunked(argument, _environ, start):
@@ -31,9 +31,9 @@ def status(argument, _environ, start):
     return []
 
 
-def sleep(argument, _environ, start):
+def sleep(argument, environ, start):
     time.sleep(int(argument) / 1000)
-    return size("16", None, start)
+    return size("16", environ, start)
 
 
 def events(argument, _environ, start):
@@ -49,12 +49,12 @@ def events(argument, _environ, start):
     return stream()
 
 
-def burn(argument, _environ, start):
+def burn(argument, environ, start):
     """Computes for so many milliseconds of CPU time."""
     end = time.thread_time() + int(argument) / 1000
     while time.thread_time() < end:
         hashlib.sha256(b"x" * 4096).digest()
-    return size("16", None, start)
+    return size("16", environ, start)
 
 
 def pid(_argument, _environ, start):
