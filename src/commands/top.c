@@ -212,8 +212,13 @@ static int choose_output(struct top *top)
 	if (err && err != -ENOTTY)
 		return err;
 	top->window = top->arguments->interval;
-	if (top->terminal && top->window < SCREEN_WINDOW)
+	if (!top->terminal)
+		return 0;
+	if (top->window < SCREEN_WINDOW)
 		top->window = SCREEN_WINDOW;
+	ww_screen__text(ww_terminal__screen(top->terminal), 0, 0, WW_VIEW_MIN_WIDTH, (struct ww_pen){0},
+			"whywait: loading ..");
+	ww_terminal__show(top->terminal);
 	return 0;
 }
 

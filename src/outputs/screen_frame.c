@@ -27,20 +27,25 @@ struct ww_totals ww_report_totals(const struct ww_report *report)
 	return totals;
 }
 
-unsigned ww_report_seconds(const struct ww_report *report)
+const char *ww_report_window(char *text, const struct ww_report *report)
 {
-	return (unsigned)((report->end_unix_ns - report->start_unix_ns + 500000000) / 1000000000);
+	double seconds = (double)(report->end_unix_ns - report->start_unix_ns) / 1e9;
+	double rest = seconds - (double)(int64_t)seconds;
+
+	/* Ticks come a little early or late. */
+	snprintf(text, WW_TEXT_NUMBER, "%.*f s", rest < 0.05 || rest > 0.95 ? 0 : 1, seconds);
+	return text;
 }
 
 static void draw_title(const struct ww_view *view, const struct ww_report *report, struct ww_screen *screen)
 {
 	struct ww_totals totals = ww_report_totals(report);
-	char rate[WW_TEXT_NUMBER], share[WW_TEXT_NUMBER], right[128];
+	char rate[WW_TEXT_NUMBER], share[WW_TEXT_NUMBER], window[WW_TEXT_NUMBER], right[160];
 	int used, room;
 
 	ww_text__number(rate, totals.rate_per_s);
 	ww_text__share(share, totals.errors, totals.requests);
-	snprintf(right, sizeof(right), "%s req/s, %s errors, last %u s", rate, share, ww_report_seconds(report));
+	snprintf(right, sizeof(right), "%s req/s, %s errors, last %s", rate, share, ww_report_window(window, report));
 	if (screen->width < 60)
 		snprintf(right, sizeof(right), "%s req/s", rate);
 	used = ww_screen__text(screen, 0, 0, 8, title_pen, "whywait");

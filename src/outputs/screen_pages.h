@@ -43,8 +43,8 @@ char ww_column_key(enum ww_column column);
 /* "8443: 312 TLS connections, requests not readable" */
 void ww_unreadable_text(char *text, size_t size, const struct ww_unreadable_port *port);
 
-/* How long the report's window is, rounded to whole seconds. */
-unsigned ww_report_seconds(const struct ww_report *report);
+/* How long the report's window is: "10 s", "0.4 s". Writes to `text` (WW_TEXT_NUMBER bytes) and returns it. */
+const char *ww_report_window(char *text, const struct ww_report *report);
 
 /* Sums over all endpoints. */
 struct ww_totals {

@@ -84,10 +84,10 @@ void ww_plain__write(FILE *out, const struct ww_report *report, const char *watc
 	struct ww_totals totals = ww_report_totals(report);
 	int service_width = (int)strlen("SERVICE"), endpoint_width = (int)strlen("ENDPOINT");
 	char end[WW_TEXT_NUMBER], endpoints[WW_TEXT_NUMBER], requests[WW_TEXT_NUMBER], rate[WW_TEXT_NUMBER],
-		errors[WW_TEXT_NUMBER];
+		errors[WW_TEXT_NUMBER], window[WW_TEXT_NUMBER];
 
-	fprintf(out, "%.19sZ, last %u s: %s, %s, %s/s, %s, %s\n", ww_text__rfc3339(end, report->end_unix_ns),
-		ww_report_seconds(report), ww_text__plural(endpoints, report->endpoints_len, "endpoint"),
+	fprintf(out, "%.19sZ, last %s: %s, %s, %s/s, %s, %s\n", ww_text__rfc3339(end, report->end_unix_ns),
+		ww_report_window(window, report), ww_text__plural(endpoints, report->endpoints_len, "endpoint"),
 		ww_text__plural(requests, totals.requests, "request"), ww_text__number(rate, totals.rate_per_s),
 		ww_text__plural(errors, totals.errors, "error"), report->complete ? "complete" : "NOT COMPLETE");
 	put_missing(out, report);

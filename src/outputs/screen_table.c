@@ -11,7 +11,7 @@ static const struct ww_pen plain_pen, dim_pen = {.attributes = WW_CELL_DIM}, bol
 static const struct ww_pen bad_pen = {.tint = WW_TINT_BAD};
 
 #define ENDPOINT_MIN   15
-#define DURATION_WIDTH 7
+#define DURATION_WIDTH 8
 #define RATE_WIDTH     6
 #define SERVICE_MIN    12
 #define SERVICE_MAX    24
