@@ -48,7 +48,7 @@ def options():
     parser.add_argument("--pairs", type=int, default=4, help="runs with each tool (default %(default)s)")
     parser.add_argument("--only", choices=PARTS, action="append", metavar="PART", help=f"one of {', '.join(PARTS)}")
     parser.add_argument("--without-peers", action="store_true", help="whywait alone")
-    parser.add_argument("--whywait", type=pathlib.Path, metavar="FILE", help="another binary than build/whywait, as it is")
+    parser.add_argument("--whywait", type=pathlib.Path, metavar="FILE", help="a binary other than build/whywait")
     parser.add_argument("--json", type=pathlib.Path, default=BUILD / "bench.json", metavar="FILE",
                         help="where the result is kept (default build/bench.json)")
     parser.add_argument("--markdown", action="store_true", help="measure nothing: print the kept result as Markdown")
@@ -89,7 +89,7 @@ class Bench:
                         "-o", BUILD / "paced", observers.HERE / "paced.c"], check=True)
         if self.chosen.whywait:
             return
-        done = subprocess.run(["make", "-s", "-C", ROOT, "all"], capture_output=True, text=True, check=False)
+        done = subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-C", ROOT, "all"], capture_output=True, text=True, check=False)
         if done.returncode:
             self.leave_out(Whywait.name, f"does not build: {observers.one_line(done.stderr)}")
 
@@ -172,7 +172,7 @@ class Bench:
         return summed
 
     def programs(self, load, key):
-        """What each BPF program takes under one load, timed by the kernel: in a pass of its own, since that costs too."""
+        """What each BPF program takes under one load, timed by the kernel: a pass of its own, since that costs too."""
         progress(f"BPF programs on ({key})")
         with bpf.stats_enabled(), Whywait(self.whywait) as observer:
             self.attach_s.append(observer.attach_s)
@@ -263,8 +263,8 @@ def warnings(load, runs):
         found.append(f"the hypervisor took up to {worst['stolen']:.0%} of a run's CPU time")
     if worst["foreign"] > DOUBTFUL["foreign"]:
         disturbed = sum(figures["foreign"] > DOUBTFUL["foreign"] for _, figures in runs)
-        found.append(f"other processes took up to {worst['foreign']:.0%} of a run's CPU time, much of it in {disturbed} "
-                     f"of {len(runs)} runs")
+        found.append(f"other processes took up to {worst['foreign']:.0%} of a run's CPU time, much of it in "
+                     f"{disturbed} of {len(runs)} runs")
     for name, figures in runs:
         recorded = figures.get("recorded")
         if recorded and load.http and not 0 <= recorded["requests"] - figures["requests"] <= load.connections:

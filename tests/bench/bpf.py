@@ -79,7 +79,7 @@ def spent(before, after):
 
 def maps(pid):
     """Memory of the maps that the process holds or its programs use: {name: bytes}. The kernel does not count the
-    elements of task and socket storage: "(storage elements, at most)" is one for every thread and socket on the host."""
+    elements of task and socket storage: "(storage elements, at most)" is one for each thread and socket of the host."""
     held, used = _held(pid)
     for program in _show("prog"):
         if program["id"] in held:

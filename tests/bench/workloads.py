@@ -188,5 +188,5 @@ class Paced:
         if wrong:
             raise WorkloadError(f"gunicorn: answers with status {', '.join(map(str, wrong))} (0: none)")
         latencies = [latency for latency, _ in answers]
-        return {"requests": len(answers), "p99_ms": statistics.quantiles(latencies, n=100, method="inclusive")[98] / 1e6,
-                "cpu_ms": spent / len(answers) / 1e6}
+        p99 = statistics.quantiles(latencies, n=100, method="inclusive")[98]
+        return {"requests": len(answers), "p99_ms": p99 / 1e6, "cpu_ms": spent / len(answers) / 1e6}
