@@ -89,7 +89,8 @@ class Bench:
                         "-o", BUILD / "paced", observers.HERE / "paced.c"], check=True)
         if self.chosen.whywait:
             return
-        done = subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-C", ROOT, "all"], capture_output=True, text=True, check=False)
+        done = subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-C", ROOT, "all"], capture_output=True, text=True,
+                              check=False)
         if done.returncode:
             self.leave_out(Whywait.name, f"does not build: {observers.one_line(done.stderr)}")
 
