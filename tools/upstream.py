@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """An HTTP/1.1 server on 127.0.0.1:$PORT that answers after a known delay.
 
-GET /delay/MS/SIZE answers 200 with SIZE bytes MS milliseconds (a decimal number) after the request's head was read; the headers
-X-Delay-Ns and X-Sent-Ns say how long it really took, and when it was over (CLOCK_MONOTONIC). Anything else is 404. Connections are
-kept alive unless the client asks otherwise. A thread per connection, which sleeps: event loops round their timers up to a
-millisecond.
+GET /delay/MS/SIZE answers 200 with SIZE bytes MS milliseconds (a decimal number) after the request's head was read; the
+headers X-Delay-Ns and X-Sent-Ns say how long it really took, and when it was over (CLOCK_MONOTONIC). Anything else is 404.
+Connections are kept alive unless the client asks otherwise. A thread per connection, which sleeps: event loops round their
+timers up to a millisecond.
 """
 import os
 import socket

@@ -4,15 +4,15 @@
 The recording is a dict, all times CLOCK_MONOTONIC nanoseconds, all CPU times those of the loop's thread:
 
     slices     [start, end, cpu at start, cpu at end, request or None]: the callbacks of the loop, in order
-    idle       [start, end, cpu at start, delay]: blocked in its poll; `delay` of it runnable without a CPU, at its end
-    waits      {request: [[kind, start, ready, end]]}: when the peer was written to or the timer set, when that one was done by its
-               own clock, and when the handler went on
+    idle       [start, end, delay]: blocked in its poll; the last `delay` of it runnable without a CPU
+    waits      {request: [[kind, start, ready, end]]}: when the peer was written to or the timer set, when that one was done
+               by its own clock, and when the handler went on
     responded  {request: [time, cpu]}: when the last byte was handed to the kernel
 
-Between two of its slices a request is in the wait that it began, until that is ready; then it waits for the loop: in `queue` while
-that runs others, and what it needs in between. When the loop is idle instead, the word of what was ready is still on its way (still
-that wait), or has woken the loop (`runq`). Beside the kinds stands OPEN: the loop's own work while no other request runs, which is
-compute or queue as one sees it, and the way of the request's first byte to the server.
+Between two of its slices a request is in the wait that it began, until that is ready; then it waits for the loop: in `queue`
+while that runs others, and what it needs in between. When the loop is idle instead, the word of what was ready is still on its
+way (still that wait), or has woken the loop (`runq`). Beside the kinds stands OPEN: the loop's own work while no other request
+runs, which is compute or queue as one sees it, and the way of the request's first byte to the server.
 """
 import bisect
 
@@ -42,7 +42,7 @@ def between(account, gap, wait, slices, idle):
         account[kind] += ready - gap[0]
     left = gap[1] - ready
     for row, start, end in idle.within(ready, gap[1]):
-        woken = max(start, row[1] - row[3])
+        woken = max(start, row[1] - row[2])
         account["runq"] += end - min(woken, end)
         account[kind or OPEN] += min(woken, end) - start
         left -= end - start
@@ -51,7 +51,7 @@ def between(account, gap, wait, slices, idle):
 
 
 def accounts(times, recording, kinds):
-    """{request: {kind: ns}} of times, {request: (sent, answered)} by the client's clock; kinds and OPEN sum to the wall time."""
+    """{request: {kind: ns}} of times, {request: (sent, answered)} by the client's clock; with OPEN they sum to the wall time."""
     slices, idle = Intervals(recording["slices"]), Intervals(recording["idle"])
     own = {name: [] for name in times}
     for row in recording["slices"]:

@@ -81,19 +81,24 @@ class Slices {
 		return request.getStore() || this.#slice?.[4];
 	}
 
+	// Node tells how long the loop has been idle in all, not when: it stands in the middle of the time since the last slice.
+	#noteIdle(end) {
+		const { idle } = performance.eventLoopUtilization();
+		const ns = Math.round((idle - this.#idleMs) * 1e6);
+		if (ns <= 0) return;
+		const delay = runDelay();
+		const woken = Math.min(Math.max(delay - this.#delay - this.#delayInSlices, 0), ns);
+		const rest = Math.max(end - (this.#slice ? this.#slice[1] : end - ns) - ns, 0);
+		this.idle.push([end - ns - Math.round(rest / 2), end - Math.round(rest / 2), woken]);
+		this.#idleMs = idle;
+		this.#delay = delay;
+		this.#delayInSlices = 0;
+	}
+
 	#before() {
 		if (this.#depth++ > 0) return;
 		const start = now(), cpuStart = cpu();
-		const { idle } = performance.eventLoopUtilization();
-		if (idle > this.#idleMs) {
-			const delay = runDelay();
-			const ns = Math.round((idle - this.#idleMs) * 1e6);
-			const woken = Math.min(Math.max(delay - this.#delay - this.#delayInSlices, 0), ns);
-			this.idle.push([start - ns, start, cpuStart, woken]);
-			this.#idleMs = idle;
-			this.#delay = delay;
-			this.#delayInSlices = 0;
-		}
+		this.#noteIdle(start);
 		this.#slice = [start, 0, cpuStart, 0, this.#owner()];
 		this.#began = undefined;
 		this.#blocked = 0;

@@ -47,10 +47,10 @@ class Slices:
         def timed(timeout=None):
             if timeout is not None and timeout <= 0:
                 return select(timeout)
-            cpu, delay, start = time.thread_time_ns(), run_delay(), time.monotonic_ns()
+            delay, start = run_delay(), time.monotonic_ns()
             ready = select(timeout)
             end = time.monotonic_ns()
-            self.idle.append([start, end, cpu, run_delay() - delay])
+            self.idle.append([start, end, run_delay() - delay])
             return ready
 
         loop._selector.select = timed
