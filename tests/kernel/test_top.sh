@@ -14,11 +14,15 @@ fi
 
 tmp=$(mktemp -d)
 chmod 755 "$tmp"
-started=
+started=''
+load=''
 terminal() { tmux -L "whywait-test-$$" -f /dev/null "$@"; }
 # Ends what runs, and waits until it has.
 finish() {
 	terminal kill-server 2>/dev/null
+	: >"$tmp/stop"
+	# shellcheck disable=SC2086 # nothing, where it was not started
+	[ -z "$load" ] || wait $load
 	for pid in $started; do kill "$pid" 2>/dev/null; done
 	for pid in $started; do wait "$pid" 2>/dev/null; done
 	rm -rf "$tmp"
@@ -36,6 +40,7 @@ until_true() {
 	done
 }
 has() { grep -q -e "$1" "$2" 2>/dev/null; }
+all_ascii() { ! LC_ALL=C grep -q '[^[:print:][:space:]]' "$1"; }
 one_line() { [ "$(wc -l <"$1")" = 1 ]; }
 
 # ---- a server, and requests
@@ -98,7 +103,7 @@ check "the endpoint has its line" has 'GET /page  *[0-9.]* .*ms .*compute' "$tmp
 check "all blocks are complete" [ "$(grep -c 'complete$' "$tmp/lines")" = 8 ]
 check "no block is incomplete" [ "$(grep -c 'NOT COMPLETE' "$tmp/lines")" = 0 ]
 check "the hostile route is listed" has 'GET /red' "$tmp/lines"
-check "and never as they are" sh -c '! LC_ALL=C grep -q "[^[:print:][:space:]]" "$1"' sh "$tmp/lines"
+check "and holds nothing that a terminal obeys" all_ascii "$tmp/lines"
 
 # ---- what can't be read
 
@@ -177,24 +182,31 @@ start_top() {
 
 start_top C.UTF-8
 on_screen "idle: says for what it waits" "Watching port $port"
-while sleep 0.2; do
+until [ -e "$tmp/stop" ]; do
 	get /page 5
 	get /nowhere 2
+	sleep 0.2
 done &
-started="$started $!"
+load=$!
 on_screen "an endpoint has its row" 'GET /page '
 on_screen "with the arrow of the order and a legend" "▼"
 on_screen "another one, too" 'GET /nowhere '
 keys s
 on_screen "sorting by service moves the arrow" 'SERVICE▲'
-keys t Home
-on_screen "and back" 'TIME▼'
-keys Enter
-on_screen "Enter opens the endpoint" '^accounts  *[0-9]* exact'
+keys n
+on_screen "and by name" 'ENDPOINT▲'
+keys Home Enter
+on_screen "Enter opens the first" '^GET /nowhere'
+keys Escape
+on_screen "Escape goes back" 'ENDPOINT▲'
+keys End Enter
+on_screen "or the last" '^GET /page'
+on_screen "with its facts" '^accounts  *[0-9]* exact'
 keys End
 on_screen "with every kind" '^client  *0.000 ms'
 keys Escape
-on_screen "Escape goes back" 'ENDPOINT'
+keys t
+on_screen "back to the order by time" 'TIME▼'
 keys p
 on_screen "p pauses" 'whywait PAUSED'
 keys p
@@ -213,8 +225,9 @@ on_screen "q ends it, the terminal is as it was" 'ended with 0, terminal restore
 start_top C -i 1
 on_screen "starts without UTF-8" "Watching port $port"
 on_screen "bars are letters there" 'C compute'
-check "and all is ASCII" sh -c '! printf %s "$1" | LC_ALL=C grep -q "[^[:print:][:space:]]"' sh \
-	"$(terminal capture-pane -p -t 0)"
+on_screen "and so are the names of keys" 'up/down choose'
+terminal capture-pane -p -t 0 >"$tmp/screen"
+check "all is ASCII" all_ascii "$tmp/screen"
 keys C-c
 on_screen "Ctrl-C ends it, the terminal is as it was" 'ended with 0, terminal restored'
 
