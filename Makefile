@@ -3,6 +3,7 @@
 # make          build/whywait, without root
 # make deps     installs what building needs (Debian, Ubuntu; root)
 # make demo     installs, builds, and shows the main job on real services (root)
+# make man      the manual pages, from the same text as --help
 # make test     every test that fits a coffee break (root for the kernel and truth tests)
 # make bench    what observing costs, beside other tools (root)
 
@@ -29,7 +30,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all deps demo test bench lint unit clean check-tools
+.PHONY: all deps demo test bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -52,13 +53,23 @@ $(B)/whywait.skel.h: $(B)/whywait.bpf.o
 # Only what talks to BPF sees the skeleton.
 $(B)/src/kernel/%.o: $(B)/whywait.skel.h
 
-# Unit tests link everything but main and what needs the skeleton.
-UNIT_OBJ := $(filter-out $(B)/src/main.o $(B)/src/kernel/% $(B)/src/commands/%,$(OBJ))
-$(B)/tests/unit/%: tests/unit/%.c $(UNIT_OBJ)
+# Unit tests take what they need of everything but main and what needs the skeleton.
+$(B)/unit.a: $(filter-out $(B)/src/main.o $(B)/src/kernel/%,$(OBJ))
+	rm -f $@ && $(AR) rcs $@ $^
+$(B)/tests/unit/%: tests/unit/%.c $(B)/unit.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(UNIT_OBJ) $(ALL_LDLIBS) -lcmocka
+	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(B)/unit.a $(ALL_LDLIBS) -lcmocka
 
 unit: $(UNIT)
+
+COMMANDS := $(shell sed -n 's/^WW_COMMAND(\([a-z]*\),.*/\1/p' src/commands/commands.def)
+man: $(B)/man/whywait.1 $(COMMANDS:%=$(B)/man/whywait-%.1)
+$(B)/man/whywait.1: $(B)/whywait
+	@mkdir -p $(@D)
+	$< --help=man >$@
+$(B)/man/whywait-%.1: $(B)/whywait
+	@mkdir -p $(@D)
+	$< $* --help=man >$@
 
 check-tools:
 	@sh tools/check-build-tools "$(CC)" "$(CLANG)" "$(BPFTOOL)" $(LIBS)
