@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Steps 3 to 6 of the demo: starts the applications and what they need, loads them, observes, reports, ends everything."""
 import contextlib
-import os
 import pathlib
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 DEMO = pathlib.Path(__file__).resolve().parent
 ROOT = DEMO.parents[1]
@@ -53,9 +51,9 @@ def start_applications(stack, pids):
     cache = start(Redis())
     stock, prices, shipping = (start(Upstream()) for _ in range(3))
     # Not in /tmp, which may be memory: there an fsync costs nothing.
-    ledger = stack.enter_context(tempfile.TemporaryDirectory(prefix="whywait-demo-", dir="/var/tmp"))
+    payments = stack.enter_context(tempfile.TemporaryDirectory(prefix="whywait-demo-", dir="/var/tmp"))
     env = {"DSN": database.dsn, "FEED_DSN": f"postgresql://postgres@127.0.0.1:{database.port}/test",
-           "REDIS_PORT": str(cache.port), "LEDGER": f"{ledger}/payments",
+           "REDIS_PORT": str(cache.port), "PAYMENTS": payments, "STOCK_LOCK": f"{payments}/stock.lock",
            "STOCK_URL": stock.url(12), "PRICES_URL": prices.url(18), "SHIPPING_URL": shipping.url(30)}
     shop = start(Gunicorn("shop:app", cwd=DEMO, workers=6, env=env))
     feed = start(Python(DEMO / "feed.py", env=env))
@@ -67,9 +65,9 @@ def start_visitors(stack, port, groups):
     started = []
     for count, pause, requests in groups:
         visitors = subprocess.Popen(
-            ["wrk", f"-t{count}", f"-c{count}", f"-d{SECONDS}s", "-s", DEMO / "load.lua", f"http://127.0.0.1:{port}", "--",
-             str(pause), *requests], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True)
+            ["setpriv", "--pdeathsig", "KILL", "wrk", f"-t{count}", f"-c{count}", f"-d{SECONDS}s", "-s", DEMO / "load.lua",
+             f"http://127.0.0.1:{port}", "--", str(pause), *requests], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True)
         stack.callback(end, visitors, signal.SIGKILL)
         started.append(visitors)
     return started
@@ -86,8 +84,8 @@ def end(process, how):
             process.wait()
 
 
-def requests_sent(visitors):
-    """What the visitors counted, once they are through."""
+def requests_answered(visitors):
+    """What wrk counted, once the visitors are through."""
     total = 0
     for process in visitors:
         text = process.communicate(timeout=SECONDS + 30)[0]
@@ -103,8 +101,8 @@ def requests_sent(visitors):
 
 def start_recorder(stack, ports):
     """whywait record, ready to see everything that happens from now on."""
-    # It is told when to stop; the duration only bounds it should this process be killed.
-    command = [WHYWAIT, "record", "--port", ",".join(map(str, ports)), "-d", str(SECONDS + 60), "--replace", "-o", RECORDING]
+    command = ["setpriv", "--pdeathsig", "INT", WHYWAIT, "record", "--port", ",".join(map(str, ports)), "--replace",
+               "-o", RECORDING]
     said = RECORDING.with_suffix(".log")
     with open(said, "w", encoding="utf-8") as log:
         recorder = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -116,13 +114,13 @@ def start_recorder(stack, ports):
 
 
 def observe(stack, ports):
-    """Records the visitors' requests; returns how many they sent."""
+    """Records the visitors' requests; returns how many were answered."""
     recorder = start_recorder(stack, ports)
-    sent = requests_sent(start_visitors(stack, ports[0], SHOP_VISITORS) + start_visitors(stack, ports[1], FEED_VISITORS))
+    answered = requests_answered(start_visitors(stack, ports[0], SHOP_VISITORS) + start_visitors(stack, ports[1], FEED_VISITORS))
     end(recorder, signal.SIGINT)
     if recorder.returncode:
         fail(f"whywait record: {RECORDING.with_suffix('.log').read_text().strip()}", recorder.returncode)
-    return sent
+    return answered
 
 
 def alive(pid):
@@ -132,16 +130,23 @@ def alive(pid):
         return False
 
 
+def play(stack, pids):
+    """Steps 3 and 4; returns how many requests were answered."""
+    step(3, "start PostgreSQL, Redis, three upstream services, shop (Flask, gunicorn) and feed (aiohttp)")
+    shop, feed = start_applications(stack, pids)
+    step(4, f"observe shop (port {shop}) and feed (port {feed}) under load for {SECONDS} s")
+    return observe(stack, (shop, feed))
+
+
 def main():
     pids = []
     try:
         with contextlib.ExitStack() as stack:
-            # From here on a second Ctrl-C must not cut the ending short.
-            stack.callback(signal.signal, signal.SIGINT, signal.SIG_DFL)
-            step(3, "start PostgreSQL, Redis, three upstream services, shop (Flask, gunicorn) and feed (aiohttp)")
-            ports = start_applications(stack, pids)
-            step(4, f"observe shop (port {ports[0]}) and feed (port {ports[1]}) under load for {SECONDS} s")
-            sent = observe(stack, ports)
+            try:
+                answered = play(stack, pids)
+            finally:
+                # The ending is short, and a second Ctrl-C must not cut it shorter.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
             step(5, "end everything that was started")
     except KeyboardInterrupt:
         fail("interrupted; everything that was started has ended", 130)
@@ -151,8 +156,13 @@ def main():
         left = [pid for pid in pids if alive(pid)]
         if left:
             fail(f"still running: {left}")
-    step(6, f"report ({sent} requests were sent)")
-    subprocess.run([WHYWAIT, "report", RECORDING], check=True)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    step(6, f"report (wrk counted {answered} answers)")
+    done = subprocess.run([WHYWAIT, "report", RECORDING], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    print("\nOne by one: build/whywait requests build/demo.db --slowest 5"
+          "\nYour own:   build/whywait record --port 8080 -d 60, then build/whywait report whywait.db")
 
 
 main()

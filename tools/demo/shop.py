@@ -6,6 +6,7 @@ Each page has one habit that production code has. Which of them would a faster l
 import fcntl
 import json
 import os
+import pathlib
 import random
 
 import flask
@@ -24,6 +25,7 @@ http.trust_env = False  # no proxy on the way to loopback
 _random = random.Random(1)
 CATALOGUE = json.dumps([{"product": number, "features": [round(_random.random(), 4) for _ in range(40)]}
                         for number in range(1, 3001)])
+INVOICE = b"%PDF" + bytes(300_000)
 
 
 def rows(query, *values):
@@ -83,18 +85,21 @@ def checkout():
 
 @app.post("/payments")
 def payments():
-    """A payment is on disk before it is confirmed."""
-    with open(os.environ["LEDGER"], "a", encoding="ascii") as ledger:
-        ledger.write(json.dumps({"payment": random.randrange(10**9)}) + "\n")
-        ledger.flush()
-        os.fsync(ledger.fileno())
-    return flask.jsonify(paid=True), 201
+    """A payment and its invoice are on disk before it is confirmed."""
+    number = random.randrange(10**9)
+    directory = pathlib.Path(os.environ["PAYMENTS"])
+    for path, data in ((directory / f"invoice-{number}", INVOICE), (directory / "ledger", b"%d\n" % number)):
+        with path.open("ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    return flask.jsonify(paid=number), 201
 
 
 @app.post("/products/<int:product>/reservations")
 def reservations(product):
     """One lock for all products, held while the stock service answers."""
-    with open(os.environ["LEDGER"] + ".lock", "w", encoding="ascii") as lock:
+    with open(os.environ["STOCK_LOCK"], "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         left = http.get(os.environ["STOCK_URL"]).ok
     return flask.jsonify(product=product, reserved=left), 201
