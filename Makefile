@@ -62,7 +62,7 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/unit.a
 
 unit: $(UNIT)
 
-COMMANDS := $(shell sed -n 's/^WW_COMMAND(\([a-z]*\),.*/\1/p' src/commands/commands.def)
+COMMANDS := $(shell sed -n 's/^WW_COMMAND.\([a-z]*\),.*/\1/p' src/commands/commands.def)
 man: $(B)/man/whywait.1 $(COMMANDS:%=$(B)/man/whywait-%.1)
 $(B)/man/whywait.1: $(B)/whywait
 	@mkdir -p $(@D)
