@@ -40,7 +40,7 @@ uint64_t ww_flight__add(struct ww_flight *flight, uint64_t start_ns, uint64_t en
 	}
 
 	/* A point stands for the time up to it: [start, end) raises those after `start` and up to `end`. */
-	uint32_t first = flight->len, past = flight->len;
+	uint32_t first, past = flight->len;
 
 	while (past > 0 && flight->points[past - 1].at_ns > end_ns)
 		past--;

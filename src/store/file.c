@@ -140,19 +140,19 @@ int ww_store_file__check(const char *path, char *message, size_t message_size)
 	if (!is_recording(header, len))
 		return fail(-EINVAL, message, message_size, "%s is not a recording of whywait", path);
 
-	uint32_t version = big_endian(header + HEADER_USER), pages = big_endian(header + HEADER_PAGES);
-	uint64_t page_size = (uint64_t)header[HEADER_PAGE_SIZE] << 8 | header[HEADER_PAGE_SIZE + 1];
+	uint32_t version = big_endian(header + HEADER_USER);
+	unsigned long long page_size = (unsigned)header[HEADER_PAGE_SIZE] << 8 | header[HEADER_PAGE_SIZE + 1];
+	/* 1 stands for 65536, which has no room in two bytes. */
+	unsigned long long size = big_endian(header + HEADER_PAGES) * (page_size == 1 ? 65536 : page_size);
 
 	if (version > WW_SCHEMA_VERSION)
 		return fail(-EPROTONOSUPPORT, message, message_size,
 			    "%s was written by a newer whywait (schema %u, this one reads up to %u); use that version",
 			    path, version, WW_SCHEMA_VERSION);
-	if (page_size == 1)
-		page_size = 65536;
 	/* With a write-ahead log the file may be shorter than its header says until the log is written back. */
-	if ((uint64_t)status.st_size < pages * page_size && (join(log, path, "-wal") || access(log, F_OK)))
+	if ((unsigned long long)status.st_size < size && (join(log, path, "-wal") || access(log, F_OK)))
 		return fail(-EBADMSG, message, message_size,
 			    "%s is truncated: it has %lld of %llu bytes; copy it again from where it was recorded",
-			    path, (long long)status.st_size, (unsigned long long)(pages * page_size));
+			    path, (long long)status.st_size, size);
 	return 0;
 }

@@ -47,8 +47,8 @@ void ww_rows__free(struct ww_rows *rows);
 /* Runs one that has no values. */
 int ww_rows__run(struct ww_rows *rows, enum ww_statement statement);
 
-int ww_rows__put_meta(struct ww_rows *rows, const char *key, const char *text);
-int ww_rows__put_meta_number(struct ww_rows *rows, const char *key, int64_t number);
+int ww_rows__put_meta(struct ww_rows *rows, const char *key, const char *value);
+int ww_rows__put_meta_number(struct ww_rows *rows, const char *key, int64_t value);
 int ww_rows__put_kind(struct ww_rows *rows, enum ww_kind kind);
 int ww_rows__put_service(struct ww_rows *rows, uint32_t id, const struct ww_catalog_service *service);
 int ww_rows__put_endpoint(struct ww_rows *rows, uint32_t id, const struct ww_catalog_endpoint *endpoint);
