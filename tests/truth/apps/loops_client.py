@@ -5,14 +5,28 @@
 loops_client.py PORT < PLAN: the plan is JSON, a list of [in flight, gap in ms, [[name, target], ..]]; one part runs after the
 other, each over connections of its own. Prints JSON: {name: [sent, answered]}, CLOCK_MONOTONIC nanoseconds.
 
-It runs at real-time priority where it may, so that the server's load on the CPUs does not delay its clock.
+The server's load on the CPUs does not delay its clock: it runs at real-time priority where it may, and a response is there when
+the kernel says that its last segment came in.
 """
 import json
 import os
 import selectors
 import socket
+import struct
 import sys
 import time
+
+SO_TIMESTAMPNS = 35
+
+
+def receive(connection):
+    """The bytes that are there, and when the last of them came in."""
+    data, ancillary, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(16))
+    if not data:
+        raise SystemExit("loops_client: the server closed a connection")
+    (_, _, stamp), = ancillary
+    seconds, ns = struct.unpack("qq", stamp)
+    return data, seconds * 1_000_000_000 + ns - (time.time_ns() - time.monotonic_ns())
 
 
 def whole(data):
@@ -47,18 +61,16 @@ def run(port, in_flight, gap_ms, requests, times):
         for _ in range(in_flight):
             connection = socket.create_connection(("127.0.0.1", port))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             data = bytearray()
             selector.register(connection, selectors.EVENT_READ, data)
             current[connection] = send(connection, data)
         while selector.get_map():
             for key, _ in selector.select():
-                received = key.fileobj.recv(65536)
-                now = time.monotonic_ns()
-                if not received:
-                    raise SystemExit("loops_client: the server closed a connection")
+                received, when = receive(key.fileobj)
                 key.data.extend(received)
                 if whole(bytes(key.data)):
-                    times[current[key.fileobj]].append(now)
+                    times[current[key.fileobj]].append(when)
                     current[key.fileobj] = send(key.fileobj, key.data)
 
 
