@@ -19,9 +19,9 @@ SECONDS = 20
 
 # Who visits: how many, the mean pause between two requests in milliseconds, and what they ask for.
 SHOP_VISITORS = [
-    (4, 80, ["GET /", "GET /recommendations/{200}", "GET /customers/{200}/orders", "GET /products/{500}/reviews",
+    (4, 80, ["GET /", "GET /suggestions/{200}", "GET /orders/{200}", "GET /reviews/{500}",
              "POST /checkout", "POST /payments"]),
-    (3, 15, ["POST /products/{500}/reservations"]),
+    (3, 15, ["POST /reserve/{500}"]),
 ]
 FEED_VISITORS = [
     (4, 80, ["GET /trending", "GET /timeline/{200}", "GET /preview/{600}", "GET /mentions/{500}"]),

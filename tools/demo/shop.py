@@ -45,8 +45,8 @@ def front_page():
     return app.response_class(page, mimetype="application/json")
 
 
-@app.get("/recommendations/<int:customer>")
-def recommendations(customer):
+@app.get("/suggestions/<int:customer>")
+def suggestions(customer):
     """Compute: parses a large JSON document and scores all that it holds."""
     taste = [((customer * step) % 97) / 97 for step in range(1, 41)]
     scores = []
@@ -57,7 +57,7 @@ def recommendations(customer):
     return flask.jsonify([product for _, product in scores[:10]])
 
 
-@app.get("/customers/<int:customer>/orders")
+@app.get("/orders/<int:customer>")
 def orders(customer):
     """N+1: one query for the list, then one for each of its 50 orders."""
     answer = []
@@ -67,7 +67,7 @@ def orders(customer):
     return flask.jsonify(answer)
 
 
-@app.get("/products/<int:product>/reviews")
+@app.get("/reviews/<int:product>")
 def reviews(product):
     """A slow query: it reads all 300,000 reviews, for want of an index on their product."""
     stars, count = rows("SELECT avg(stars), count(*) FROM reviews WHERE product = %s", product)[0]
@@ -96,8 +96,8 @@ def payments():
     return flask.jsonify(paid=number), 201
 
 
-@app.post("/products/<int:product>/reservations")
-def reservations(product):
+@app.post("/reserve/<int:product>")
+def reserve(product):
     """One lock for all products, held while the stock service answers."""
     with open(os.environ["STOCK_LOCK"], "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
