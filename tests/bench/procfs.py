@@ -65,8 +65,9 @@ def sockets():
 
 
 def host():
-    """What a result is only valid for: {"kernel", "cpu", "cpus", "load"}."""
+    """What a result is only valid for: {"kernel", "cpu", "cpus", "load", "bpf_stats": every BPF run is timed}."""
     models = [line.partition(":")[2].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
               if line.startswith("model name")]
     return {"kernel": os.uname().release, "cpu": models[0] if models else os.uname().machine,
-            "cpus": os.cpu_count(), "load": os.getloadavg()[0]}
+            "cpus": os.cpu_count(), "load": os.getloadavg()[0],
+            "bpf_stats": pathlib.Path("/proc/sys/kernel/bpf_stats_enabled").read_text().strip() == "1"}

@@ -53,7 +53,7 @@ tap.check("else the last one", one_line("one\ntwo\n\n") == "two")
 
 result = {
     "date": "2026-01-02T03:04:05+00:00", "seconds": 4, "pairs": 2,
-    "host": {"kernel": "6.18", "cpu": "a CPU", "cpus": 2, "load": 0.0},
+    "host": {"kernel": "6.18", "cpu": "a CPU", "cpus": 2, "load": 0.0, "bpf_stats": True},
     "left_out": {"perf trace": "perf: not installed"},
     "verdicts": {"a.per_s": judge("a.per_s", 0.9, 1.01)},
     "compared": {"a": {
@@ -63,7 +63,8 @@ result = {
                            "own_rss": pairs.summary([3 << 20])}}}}}
 text = results.text(result)
 for said in ("tool                         0.900   0.880   0.920     0.500     3.0 MiB", "MISSED by 0.030",
-             "warning: not saturated", "left out: perf trace: perf: not installed", "Linux 6.18, 2 x a CPU"):
+             "warning: not saturated", "left out: perf trace: perf: not installed", "Linux 6.18, 2 x a CPU",
+             "warning: kernel.bpf_stats_enabled was 1"):
     tap.check(f"the text says: {said}", said in text, text)
 table = results.markdown(result)
 for said in ("| tool | 0.900 (0.880 .. 0.920) |", "| nothing (noise) | 1.000 (0.990 .. 1.010) |",
