@@ -83,8 +83,8 @@ def text(result):
     if result["host"]["load"] > 0.5:
         lines.append(f"warning: the host was busy when this started (load {result['host']['load']:.1f})")
     if result["host"]["bpf_stats"]:
-        lines.append("warning: kernel.bpf_stats_enabled was 1 all the time, and that costs every run of a BPF program 60 to "
-                     "90 ns: set it to 0")
+        lines.append("warning: kernel.bpf_stats_enabled was 1 from the start, which costs each run of a BPF program 60 "
+                     "to 90 ns: set it to 0")
     lines.append("")
     for key in result["compared"]:
         lines += _compared(result, key)
