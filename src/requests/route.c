@@ -206,18 +206,33 @@ static void put(struct text *text, const char *bytes, size_t len)
 	text->at += len;
 }
 
-/* Replaces the segment, or of a file name ("42.jpg", "app.8f3a2b1c.js") the parts around its dots that are values. */
+/* The last dot of a file name, before an extension ("jpg", "js"): it begins with a letter, so "v1.2" has none. */
+static const char *extension_of(const char *at, size_t len)
+{
+	const char *dot = memrchr(at, '.', len), *end = at + len;
+
+	if (!dot || dot == at || end - dot < 2 || end - dot > 6 || !(is_lower(dot[1]) || is_upper(dot[1])))
+		return NULL;
+	return dot;
+}
+
+static void put_named(struct text *text, const char *at, size_t len)
+{
+	const char *name = name_of(at, len);
+
+	if (name)
+		put(text, name, strlen(name));
+	else
+		put(text, at, len);
+}
+
+/* Replaces the segment by a name if it is a value; of a file name ("42.jpg", "app.8f3a2b1c.js") the parts that are. */
 static void put_segment(struct text *text, const char *at, size_t len)
 {
-	const char *name = name_of(at, len), *dot = memrchr(at, '.', len), *end = at + len;
+	const char *dot = is_email(at, len) ? NULL : extension_of(at, len), *end = at + len;
 
-	if (name) {
-		put(text, name, strlen(name));
-		return;
-	}
-	/* An extension begins with a letter: "v1.2" and "1.2.3" are versions. */
-	if (!dot || dot == at || end - dot < 2 || end - dot > 6 || !(is_lower(dot[1]) || is_upper(dot[1]))) {
-		put(text, at, len);
+	if (!dot) {
+		put_named(text, at, len);
 		return;
 	}
 	while (at < dot) {
@@ -225,11 +240,7 @@ static void put_segment(struct text *text, const char *at, size_t len)
 
 		if (!next)
 			next = dot;
-		name = name_of(at, (size_t)(next - at));
-		if (name)
-			put(text, name, strlen(name));
-		else
-			put(text, at, (size_t)(next - at));
+		put_named(text, at, (size_t)(next - at));
 		put(text, ".", next < dot);
 		at = next + (next < dot);
 	}

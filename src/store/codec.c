@@ -30,7 +30,7 @@ static int read_buckets(struct ww_reader *reader, struct ww_histogram *histogram
 {
 	uint64_t len = ww_reader__number(reader), index = 0;
 
-	if (len > WW_BUCKETS)
+	if (reader->failed || len > WW_BUCKETS)
 		return -EBADMSG;
 	for (uint64_t at = 0; at < len; at++) {
 		uint64_t bucket_kinds_ns[WW_KIND_COUNT] = {0};

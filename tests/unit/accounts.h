@@ -75,14 +75,14 @@ static inline struct ww_account draw_account(struct draw *draw, uint64_t id, con
 				.count = (uint32_t)draw_number(draw, 5) + 1,
 				.kind = (uint8_t)kind,
 				.type = WW_DETAIL_SYSCALL,
-				.value = (uint32_t)draw_number(draw, 300),
+				.value = (uint32_t)draw_number(draw, 5), /* few: an aggregate has room for 64 names */
 			};
 	}
 	account.start_ns = end_ns - wall;
 	account.first_byte_ns = account.start_ns + wall / 2;
 	if (!account.status)
 		account.flags |= WW_FLAG_ABORTED;
-	strncpy(account.method, methods[draw_number(draw, 5)], sizeof(account.method));
+	strcpy(account.method, methods[draw_number(draw, 5)]);
 	account.target_len = (uint16_t)strnlen(path, WW_TARGET_MAX);
 	memcpy(account.target, path, account.target_len);
 	account.size = (uint16_t)(offsetof(struct ww_account, target) + account.target_len);
@@ -100,7 +100,7 @@ static inline const char *make_directory(void)
 
 static inline void drop_directory(const char *path)
 {
-	char command[256];
+	char command[1024];
 
 	snprintf(command, sizeof(command), "rm -rf '%s'", path);
 	if (system(command))

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "accounts.h"
+#include "requests/process.h"
+#include "requests/services.h"
+
+#define ID "3f4e1c7a9b0d2e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7"
+
+/* Arguments as a string literal with NULs in it. */
+#define ARGUMENTS(text) text, sizeof(text)
+
+static void programs_have_the_name_that_people_know(void **state)
+{
+	static const struct {
+		const char *exe, *arguments;
+		size_t len;
+		const char *program;
+	} cases[] = {
+		{"nginx", ARGUMENTS("nginx: worker process"), "nginx"},
+		{"python3.11", ARGUMENTS("/usr/bin/python3\0/usr/bin/gunicorn\0-w\0004\0app:app"), "gunicorn"},
+		{"python3.11", ARGUMENTS("gunicorn: worker [app:app]"), "gunicorn"},
+		{"python3.11", ARGUMENTS("python3\0-m\0http.server\0008000"), "http.server"},
+		{"python3.11", ARGUMENTS("python3\0-u\0-W\0ignore\0-Xdev\0/srv/shop/app.py\0--port\0001"), "app.py"},
+		{"python3.11", ARGUMENTS("python3\0-c\0import this"), "python3.11"},
+		{"python3.11", ARGUMENTS("python3"), "python3.11"},
+		{"python3.11", ARGUMENTS("python3\0-m"), "python3.11"},
+		{"node", ARGUMENTS("node\0--max-old-space-size=512\0-r\0./trace.js\0/srv/server.js"), "server.js"},
+		{"node", ARGUMENTS("node\0-e\0serve()"), "node"},
+		{"ruby3.1", ARGUMENTS("puma 5.6.5 (tcp://0.0.0.0:9292) [shop]"), "puma"},
+		{"ruby3.1", ARGUMENTS("ruby\0-I\0lib\0bin/rails\0server"), "rails"},
+		{"php8.2", ARGUMENTS("php\0-d\0x=1\0-f\0index.php"), "index.php"},
+		{"perl", ARGUMENTS("perl\0-Ilib\0app.psgi"), "app.psgi"},
+		{"java", ARGUMENTS("java\0-Xmx1g\0-cp\0a.jar:b.jar\0com.example.shop.Main\0x"), "Main"},
+		{"java", ARGUMENTS("java\0-Dx=y\0-jar\0/opt/shop-1.2.jar"), "shop-1.2.jar"},
+		{"postgres", ARGUMENTS(""), "postgres"},
+		{"pythonic", ARGUMENTS("pythonic\0x.py"), "pythonic"},
+		{"node", ARGUMENTS("node\0/srv/a\x1b[2Jb.js"), "a?[2Jb.js"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char program[WW_PROGRAM_SIZE];
+
+		ww_process__program(cases[i].exe, cases[i].arguments, cases[i].len - 1, program);
+		assert_string_equal(program, cases[i].program);
+	}
+}
+
+static void cgroups_tell_containers(void **state)
+{
+	static const char *const inside[] = {
+		"/docker/" ID,
+		"/system.slice/docker-" ID ".scope",
+		"/kubepods.slice/kubepods-besteffort.slice/cri-containerd-" ID ".scope",
+		"/kubepods/burstable/pod1/crio-" ID "/x",
+		"/machine.slice/libpod-" ID ".scope/container",
+	};
+	static const char *const outside[] = {"/", "/system.slice/nginx.service", "/docker/3f4e1c7a9b0d", "/x/" ID "0",
+					      "/user.slice/a" ID};
+	char container[WW_CONTAINER_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(inside) / sizeof(*inside); i++) {
+		assert_true(ww_process__container(inside[i], container));
+		assert_string_equal(container, ID);
+	}
+	for (size_t i = 0; i < sizeof(outside) / sizeof(*outside); i++) {
+		assert_false(ww_process__container(outside[i], container));
+		assert_string_equal(container, "");
+	}
+}
+
+/* A proc file system of our own. */
+static void write_file(const char *proc, int pid, const char *name, const char *data, size_t len)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%d", proc, pid);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/%d/%s", proc, pid, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, len, file), len);
+	fclose(file);
+}
+
+static void set_usage(const char *proc, int pid, unsigned long long ticks, unsigned threads, unsigned long long start,
+		      unsigned pages)
+{
+	char text[512];
+	int len = snprintf(text, sizeof(text),
+			   "%d (a) b) S 1 1 1 0 -1 4194560 1 0 0 0 %llu 7 0 0 20 0 %u 0 %llu 1000000 %u 0", pid,
+			   ticks - 7, threads, start, pages);
+
+	write_file(proc, pid, "stat", text, (size_t)len);
+}
+
+static void set_process(const char *proc, int pid, const char *exe, const char *arguments, const char *cgroup)
+{
+	char path[256];
+
+	write_file(proc, pid, "cmdline", arguments, strlen(arguments));
+	write_file(proc, pid, "cgroup", cgroup, strlen(cgroup));
+	snprintf(path, sizeof(path), "%s/%d/exe", proc, pid);
+	unlink(path);
+	assert_int_equal(symlink(exe, path), 0);
+	set_usage(proc, pid, 100, 1, 5000 + (unsigned)pid, 100);
+}
+
+static void end_process(const char *proc, int pid)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%d", proc, pid);
+	drop_directory(path);
+}
+
+struct host {
+	const char *proc;
+	struct ww_catalog catalog;
+	struct ww_services *services;
+};
+
+static int start_host(void **state)
+{
+	struct host *host = calloc(1, sizeof(*host));
+
+	host->proc = make_directory();
+	ww_catalog__init(&host->catalog);
+	host->services = ww_services__new(&host->catalog, host->proc, 5);
+	*state = host;
+	return !host->services;
+}
+
+static int end_host(void **state)
+{
+	struct host *host = *state;
+
+	ww_services__free(host->services);
+	ww_services__free(NULL);
+	ww_catalog__free(&host->catalog);
+	drop_directory(host->proc);
+	free(host);
+	return 0;
+}
+
+static const char *service_of(struct host *host, uint32_t pid, uint16_t port, const char *comm)
+{
+	struct ww_account account = {.tgid = pid, .port = port, .cgroup_id = 7};
+	int64_t id;
+
+	strncpy(account.comm, comm, sizeof(account.comm) - 1);
+	id = ww_services__find(host->services, &account, NULL);
+	assert_true(id >= 0 && id < host->catalog.services_len);
+	return host->catalog.services[id].name;
+}
+
+static void processes_of_one_server_are_one_service(void **state)
+{
+	struct host *host = *state;
+
+	set_process(host->proc, 10, "/usr/sbin/nginx", "nginx: worker", "0::/system.slice/nginx.service\n");
+	set_process(host->proc, 11, "/usr/sbin/nginx (deleted)", "nginx: worker", "0::/system.slice/nginx.service\n");
+	set_process(host->proc, 12, "/usr/bin/node", "node", "12:cpu:/x\n0::/docker/" ID "\n");
+	set_process(host->proc, 13, "/usr/sbin/nginx", "nginx: worker", "0::/docker/" ID "\n");
+	assert_string_equal(service_of(host, 10, 80, "nginx"), "nginx:80");
+	assert_string_equal(service_of(host, 11, 80, "nginx"), "nginx:80");
+	assert_string_equal(service_of(host, 10, 8080, "nginx"), "nginx:8080");
+	assert_string_equal(service_of(host, 12, 80, "node"), "node:80");
+	/* The same server, the same port, in a container of its own. */
+	assert_string_equal(service_of(host, 13, 80, "nginx"), "nginx:80@3f4e1c7a9b0d");
+	assert_int_equal(host->catalog.services_len, 4);
+	assert_string_equal(host->catalog.services[0].cgroup, "/system.slice/nginx.service");
+	assert_string_equal(host->catalog.services[0].container, "");
+	assert_string_equal(host->catalog.services[2].container, ID);
+}
+
+static void a_process_that_is_gone_counts_to_its_kin(void **state)
+{
+	struct host *host = *state;
+
+	assert_string_equal(service_of(host, 20, 80, "first"), "first:80");
+	set_process(host->proc, 21, "/usr/bin/shop", "shop", "0::/\n");
+	assert_string_equal(service_of(host, 21, 80, "worker"), "shop:80");
+	assert_string_equal(service_of(host, 22, 80, "worker"), "shop:80");
+	assert_string_equal(service_of(host, 23, 81, "worker"), "worker:81");
+}
+
+static void unix_sockets_are_named_by_their_path(void **state)
+{
+	struct host *host = *state;
+	struct ww_account account = {.tgid = 30, .local = 3};
+	const struct ww_peer peer = {.family = 1, .path = "/run/app\n.sock"};
+	int64_t id;
+
+	set_process(host->proc, 30, "/usr/bin/shop", "shop", "0::/\n");
+	id = ww_services__find(host->services, &account, &peer);
+	assert_string_equal(host->catalog.services[id].name, "shop:/run/app%0A.sock");
+}
+
+static void too_many_services_are_one(void **state)
+{
+	struct host *host = *state;
+
+	for (uint16_t port = 1; port <= 5; port++)
+		assert_string_not_equal(service_of(host, 40, port, "x"), "(other)");
+	for (uint16_t port = 6; port < 20; port++)
+		assert_string_equal(service_of(host, 40, port, "x"), "(other)");
+	assert_int_equal(host->catalog.services_len, 6);
+}
+
+static void usage_is_that_of_all_processes(void **state)
+{
+	struct host *host = *state;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), tick = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	const struct ww_service_usage *usage;
+	size_t len;
+
+	set_process(host->proc, 50, "/usr/bin/shop", "shop", "0::/\n");
+	set_process(host->proc, 51, "/usr/bin/shop", "shop", "0::/\n");
+	service_of(host, 50, 80, "shop");
+	service_of(host, 51, 80, "shop");
+	set_usage(host->proc, 50, 150, 3, 5050, 1000);
+	set_usage(host->proc, 51, 110, 1, 5051, 500);
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_int_equal(len, 1);
+	assert_true(usage->processes == 2 && usage->threads == 4 && usage->rss_bytes == 1500 * page);
+	assert_true(usage->cpu_ns == 60 * tick);
+	/* One grows, one ends: the mean of two samples, and the peak of them. */
+	set_usage(host->proc, 50, 170, 3, 5050, 1100);
+	end_process(host->proc, 51);
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_true(usage->processes == 2 && usage->rss_peak_bytes == 1500 * page && usage->rss_bytes == 1300 * page);
+	assert_true(usage->cpu_ns == 80 * tick);
+	/* The next interval begins anew. */
+	ww_services__sample(host->services, 2);
+	usage = ww_services__usage(host->services, &len);
+	assert_true(usage->processes == 1 && usage->rss_peak_bytes == 1100 * page && !usage->cpu_ns);
+	usage = ww_services__total(host->services, &len);
+	assert_true(len == 1 && usage->rss_peak_bytes == 1500 * page && usage->rss_bytes == 1100 * page);
+	assert_true(usage->cpu_ns == 80 * tick);
+}
+
+static void another_program_of_that_number_is_another_service(void **state)
+{
+	struct host *host = *state;
+
+	set_process(host->proc, 60, "/usr/bin/shop", "shop", "0::/\n");
+	assert_string_equal(service_of(host, 60, 80, "shop"), "shop:80");
+	end_process(host->proc, 60);
+	set_process(host->proc, 60, "/usr/bin/mill", "mill", "0::/\n");
+	set_usage(host->proc, 60, 100, 1, 9999, 100); /* it started later */
+	ww_services__sample(host->services, 1);
+	assert_string_equal(service_of(host, 60, 80, "mill"), "mill:80");
+}
+
+static void more_processes_than_are_remembered(void **state)
+{
+	struct host *host = *state;
+
+	for (uint32_t pid = 100; pid < 100 + 3 * WW_PROCESSES_MAX; pid++)
+		assert_string_equal(service_of(host, pid, 80, "fork"), "fork:80");
+	ww_services__sample(host->services, 1);
+	assert_int_equal(host->catalog.services_len, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(programs_have_the_name_that_people_know),
+		cmocka_unit_test(cgroups_tell_containers),
+		cmocka_unit_test_setup_teardown(processes_of_one_server_are_one_service, start_host, end_host),
+		cmocka_unit_test_setup_teardown(a_process_that_is_gone_counts_to_its_kin, start_host, end_host),
+		cmocka_unit_test_setup_teardown(unix_sockets_are_named_by_their_path, start_host, end_host),
+		cmocka_unit_test_setup_teardown(too_many_services_are_one, start_host, end_host),
+		cmocka_unit_test_setup_teardown(usage_is_that_of_all_processes, start_host, end_host),
+		cmocka_unit_test_setup_teardown(another_program_of_that_number_is_another_service, start_host,
+						end_host),
+		cmocka_unit_test_setup_teardown(more_processes_than_are_remembered, start_host, end_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
