@@ -51,7 +51,7 @@ $(B)/whywait.skel.h: $(B)/whywait.bpf.o
 	$(BPFTOOL) gen skeleton $< name whywait_bpf > $@
 
 # Only what talks to BPF sees the skeleton.
-$(B)/src/kernel/%.o: $(B)/whywait.skel.h
+$(filter $(B)/src/kernel/%,$(OBJ)): $(B)/whywait.skel.h
 
 # Unit tests take what they need of everything but main and what needs the skeleton.
 $(B)/unit.a: $(filter-out $(B)/src/main.o $(B)/src/kernel/%,$(OBJ))

@@ -14,6 +14,10 @@
 /* Messages and parts of messages that one call may move; more is counted and gives the connection up. */
 #define WW_STEPS 4096
 
+#define WW_PIPELINED_MAX 512 /* requests of one connection that are ended in one go */
+
+#define WW_METHOD_HEAD 0x44414548ull /* the letters, little-endian */
+
 struct ww_call {
 	struct ww_conn *conn;
 	struct ww_http *http;
@@ -42,7 +46,8 @@ static __always_inline void ww_window_load(struct ww_window *w, const struct ww_
 	w->traceparent_at = 0;
 	w->pos = 0;
 	w->end = s->carry_len;
-	ww_copy(w->bytes, s->carry, s->carry_len, WW_CARRY);
+	if (s->carry_len)
+		ww_copy(w->bytes, s->carry, s->carry_len, WW_CARRY);
 }
 
 static __always_inline void ww_window_store(struct ww_window *w, struct ww_stream *s)
@@ -82,19 +87,17 @@ __weak int ww_window_fill(u32 direction, struct ww_stream *s, struct ww_message 
 		return 0;
 	u32 kept = s->carry_len;
 	s->carry_len = 0;
-	if (kept > WW_CARRY)
+	if (kept > WW_CARRY || !ww_message_at(m, m->next))
 		return 0;
-	ww_copy(w->bytes, s->carry, kept, WW_CARRY);
-	u64 contiguous = 0, len = m->total - m->next;
-	u64 at = ww_message_at(m, m->next, &contiguous);
-	if (!at)
-		return 0;
-	if (len > contiguous)
-		len = contiguous;
+	if (kept)
+		ww_copy(w->bytes, s->carry, kept, WW_CARRY);
+	u64 len = m->total - m->next;
+	if (len > m->contiguous)
+		len = m->contiguous;
 	if (len > WW_WINDOW)
 		len = WW_WINDOW;
 	barrier_var(len);
-	if (len > WW_WINDOW || bpf_probe_read_user(w->bytes + kept, len, (void *)at))
+	if (len > WW_WINDOW || bpf_probe_read_user(w->bytes + kept, len, (void *)m->at))
 		return 0;
 	m->next += len;
 	w->pos = 0;
@@ -120,20 +123,41 @@ static __always_inline u64 ww_skip(struct ww_window *w, struct ww_call *c, u64 m
 
 /* ---- requests ---- */
 
+/* Names the worker. The names come from the thread's storage: asking the kernel each time would cost more than parsing.
+ */
 static __always_inline void ww_request_worker(struct ww_request *r, struct ww_call *c)
 {
+	struct ww_thread *t = c->thread;
+	if (t->named++ == 0) {
+		t->cgroup_id = bpf_get_current_cgroup_id();
+		bpf_get_current_comm(t->comm, sizeof(t->comm));
+	}
 	r->account.tgid = c->tgid;
 	r->account.tid = c->tid;
-	r->account.cgroup_id = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(r->account.comm, sizeof(r->account.comm));
+	r->account.cgroup_id = t->cgroup_id;
+	__builtin_memcpy(r->account.comm, t->comm, sizeof(t->comm));
+}
+
+/* A request that there is no room for is counted, and its messages are followed all the same. */
+static __always_inline void ww_exchange_unaccounted(struct ww_call *c)
+{
+	c->http->unaccounted++;
+	c->http->reading = 0;
 }
 
 static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 {
-	struct ww_request *r = ww_request_open(c->arrival);
-	if (!r)
-		return NULL;
 	struct ww_conn *conn = c->conn;
+	if (c->http->unaccounted) {
+		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
+		ww_exchange_unaccounted(c);
+		return NULL;
+	}
+	struct ww_request *r = ww_request_open(c->arrival);
+	if (!r) {
+		ww_exchange_unaccounted(c);
+		return NULL;
+	}
 	ww_ref ref = r->account.id;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
@@ -146,7 +170,6 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	}
 	conn->last = ref;
 	c->http->reading = ref;
-	ww_request_worker(r, c);
 	return r;
 }
 
@@ -163,12 +186,18 @@ static __noinline void ww_exchange_request_line(struct ww_request *r, struct ww_
 		a->flags |= WW_FLAG_TARGET_TRUNCATED;
 	a->minor = w->minor;
 	/* The method stands right in front of the target. */
-	u32 method_len = w->method_len;
-	at -= method_len + 1;
-	if (at > WW_WINDOW_SIZE - WW_METHOD_MAX)
-		return;
-	ww_copy(a->method, w->bytes + at, method_len, WW_METHOD_MAX - 1);
-	r->head_request = method_len == 4 && *(u32 *)a->method == 0x44414548; /* HEAD */
+	at -= w->method_len + 1;
+	u64 *method = (u64 *)a->method;
+	u32 bits = w->method_len * 8;
+	method[0] = ww_word(w, at);
+	method[1] = ww_word(w, at + 8);
+	if (bits < 64) {
+		method[0] &= (1ull << bits) - 1;
+		method[1] = 0;
+	} else {
+		method[1] &= (1ull << (bits & 63)) - 1;
+	}
+	r->head_request = method[0] == WW_METHOD_HEAD;
 }
 
 static __always_inline bool ww_is_connect(const struct ww_request *r)
@@ -303,11 +332,7 @@ static long ww_receive_step(u32 index, void *context)
 		if (!ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
-		r = ww_exchange_begin(c);
-		if (!r) {
-			c->lost = 1; /* counted by its cause */
-			return 1;
-		}
+		ww_exchange_begin(c);
 		return 0;
 	case WW_STREAM_BODY:
 		whole = ww_body_step(w, c);
@@ -328,8 +353,12 @@ static long ww_receive_step(u32 index, void *context)
 			w->traceparent_at = 0;
 		}
 		if (scanned == WW_SCAN_BEGUN) {
+			u32 n = c->http->unaccounted - 1;
 			if (r)
 				ww_exchange_request_line(r, w);
+			else if (n < 32 && w->method_len == 4 &&
+				 (u32)ww_word(w, w->target_at - 5) == (u32)WW_METHOD_HEAD)
+				c->http->unaccounted_heads |= 1u << n;
 			c->conn->protocol = WW_PROTOCOL_HTTP;
 		} else if (scanned == WW_SCAN_END) {
 			if (w->state == WW_STREAM_HEAD) {
@@ -351,7 +380,6 @@ static long ww_receive_step(u32 index, void *context)
 				ww_window_carry(w, s);
 				return 1;
 			}
-			return 0;
 		}
 	}
 	if (r)
@@ -371,7 +399,7 @@ static long ww_send_step(u32 index, void *context)
 	struct ww_stream *s = &c->http->tx;
 	u64 before = ww_unread(w, c);
 	struct ww_request *r = ww_request_get(c->conn->first);
-	if (!before || !r)
+	if (!before || (!r && !c->http->unaccounted))
 		return 1;
 	if (w->pos >= w->end && w->state != WW_STREAM_BODY && w->state != WW_STREAM_CLOSE &&
 	    !ww_window_fill(direction, s, &c->message)) {
@@ -399,7 +427,7 @@ static long ww_send_step(u32 index, void *context)
 			return 1;
 		}
 		if (scanned == WW_SCAN_BEGUN) {
-			if (w->status >= 200 || w->status == 101) {
+			if (r && (w->status >= 200 || w->status == 101)) {
 				r->account.status = w->status;
 				r->account.first_byte_ns = c->now;
 				ww_request_worker(r, c);
@@ -408,20 +436,24 @@ static long ww_send_step(u32 index, void *context)
 			u16 status = w->status;
 			if (w->state != WW_STREAM_HEAD) {
 				whole = ww_chunk_line(w);
-			} else if (status == 101 || (status / 100 == 2 && ww_is_connect(r))) {
-				r->account.flags |= WW_FLAG_UPGRADED;
-				r->account.bytes_out += before - ww_unread(w, c);
-				ww_exchange_end(c, r);
+			} else if (status == 101 || (status / 100 == 2 && r && ww_is_connect(r))) {
+				if (r) {
+					r->account.flags |= WW_FLAG_UPGRADED;
+					r->account.bytes_out += before - ww_unread(w, c);
+					ww_exchange_end(c, r);
+				}
 				c->conn->protocol = WW_PROTOCOL_OTHER;
 				return 1;
 			} else if (status < 200) {
 				w->state = WW_STREAM_START; /* an interim response: the real one follows */
-			} else if (r->head_request || status == 204 || status == 304) {
+			} else if (status == 204 || status == 304 ||
+				   (r ? r->head_request : c->http->unaccounted_heads & 1)) {
 				w->state = WW_STREAM_START;
 				whole = true;
 			} else if (!w->chunked && !w->has_length) {
 				w->state = WW_STREAM_CLOSE;
-				r->account.flags |= WW_FLAG_UNTIL_CLOSE;
+				if (r)
+					r->account.flags |= WW_FLAG_UNTIL_CLOSE;
 			} else {
 				ww_body_begins(w);
 				whole = w->state == WW_STREAM_START;
@@ -433,24 +465,33 @@ static long ww_send_step(u32 index, void *context)
 					return 1;
 				}
 			} else {
-				r->account.bytes_out += before - ww_unread(w, c);
+				if (r)
+					r->account.bytes_out += before - ww_unread(w, c);
 				ww_window_carry(w, s);
 				return 1;
 			}
-			return 0;
 		}
 	}
-	r->account.bytes_out += before - ww_unread(w, c);
-	if (whole)
-		ww_exchange_end(c, r);
+	if (r) {
+		r->account.bytes_out += before - ww_unread(w, c);
+		if (whole)
+			ww_exchange_end(c, r);
+	} else if (whole) {
+		c->http->unaccounted--;
+		c->http->unaccounted_heads >>= 1;
+	}
 	return 0;
 }
 
-/* Gives the connection's requests up without records: their framing is lost, or they were no HTTP after all. */
-static __noinline void ww_exchange_drop(struct ww_conn *conn, struct ww_http *http, u32 counter)
+/*
+ * Gives the connection's requests up without records: their framing is lost, or they were no HTTP after all. Each is
+ * counted, unless `counter` is WW_COUNTER_COUNT.
+ */
+__weak int ww_exchange_drop(struct ww_conn *conn, u32 counter)
 {
-	conn->protocol = WW_PROTOCOL_OTHER;
-	for (u32 i = 0; i < 64; i++) {
+	if (!conn)
+		return 0;
+	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
 		struct ww_request *r = ww_request_get(conn->first);
 		if (!r)
 			break;
@@ -461,7 +502,49 @@ static __noinline void ww_exchange_drop(struct ww_conn *conn, struct ww_http *ht
 	}
 	conn->first = 0;
 	conn->last = 0;
-	http->reading = 0;
+	conn->http.reading = 0;
+	conn->http.unaccounted = 0;
+	conn->protocol = WW_PROTOCOL_OTHER;
+	return 0;
+}
+
+/* Ends the first request of a connection that is closed, by the current thread (`t`, which may be NULL). */
+__weak int ww_exchange_abort(struct ww_conn *conn, struct ww_thread *t, u32 tid, u64 now)
+{
+	if (!conn)
+		return 0;
+	struct ww_http *http = &conn->http;
+	struct ww_request *r = ww_request_get(conn->first);
+	if (!r)
+		return 0;
+	ww_ref id = r->account.id;
+	conn->first = r->next;
+	if (!r->account.method[0]) {
+		ww_count(WW_COUNT_HEAD_ABANDONED);
+		ww_request_free(r);
+		return 1;
+	}
+	struct ww_touch touch = {.kind = WW_KIND_CLIENT};
+	touch.receive = http->reading == id;
+	touch.ready = conn->ready;
+	if (t && t->ref == id)
+		ww_touched(t, r, &touch, tid, now);
+	else if (t)
+		ww_charge_gap(r, t, &touch, now);
+	else
+		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
+	if (t && t->ref == id)
+		t->ref = 0;
+	if (http->reading == id)
+		r->account.bytes_in += http->rx.carry_len;
+	if (http->tx.state == WW_STREAM_CLOSE && r->sent.end_ns)
+		ww_snapshot_restore(r);
+	else
+		r->account.flags |= WW_FLAG_ABORTED;
+	r->account.local = conn->peer;
+	r->account.port = conn->port;
+	ww_request_close(r);
+	return 1;
 }
 
 #endif

@@ -11,6 +11,7 @@
 
 #define WW_WINDOW      1024 /* bytes read at once */
 #define WW_LINES       128  /* lines of a head looked at in one call of ww_head_scan */
+#define WW_SKIP_WORDS  256  /* words of 8 bytes looked at in one go for the next header that matters */
 #define WW_LINE_WORDS  34   /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
 #define WW_WINDOW_SIZE 2048 /* a power of two beyond WW_CARRY + WW_WINDOW: an index is masked, not compared */
 
@@ -61,6 +62,7 @@ struct {
 
 #define WW_ONES	 0x0101010101010101ull
 #define WW_HIGHS 0x8080808080808080ull
+#define WW_LOWER 0x2020202020202020ull
 
 /* A word whose high bits mark the bytes of `word` that equal `c` (exact for the lowest such byte). */
 static __always_inline u64 ww_match(u64 word, u8 c)
@@ -129,37 +131,32 @@ __weak int ww_find(u32 direction, u32 from, u32 end, u32 c)
 	return from < end ? from : end;
 }
 
-/* The first line of a request: method SP target SP HTTP/1.x */
+/* The first line of a request: method SP target SP HTTP/1.x; of one that is not whole, as much as there is. */
 __weak int ww_request_line(u32 direction, u32 at, u32 end, u32 whole)
 {
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return false;
-	u32 space = ww_find(direction, at, end, ' ');
-	u32 len = space - at;
-	if (len == 0 || len >= WW_METHOD_MAX || space >= end)
+	u32 space = at;
+	for (u32 i = 0; i < WW_METHOD_MAX && ww_byte(w, space) != ' '; i++)
+		space++;
+	w->method_len = space - at;
+	if (space == at || space - at >= WW_METHOD_MAX || space >= end)
 		return false;
-	w->method_len = len;
-	u32 target = space + 1;
-	u32 stop = ww_find(direction, target, end, ' ');
+	u32 target = space + 1, stop = end;
 	if (whole) {
 		/* " HTTP/1.x" ends the line */
 		if (end - at < 12 || (ww_word(w, end - 8) & 0x00ffffffffffffffull) != 0x002e312f50545448ull)
 			return false;
 		w->minor = ww_byte(w, end - 1) - '0';
-		if (w->minor > 9)
+		if (w->minor > 9 || ww_byte(w, end - 9) != ' ')
 			return false;
+		stop = end - 9;
 	}
-	u32 query = ww_find(direction, target, stop, '?');
-	len = query - target;
-	w->target_truncated = 0;
-	if (len > WW_TARGET_MAX || (stop == end && !whole && query == end)) {
-		w->target_truncated = 1;
-		if (len > WW_TARGET_MAX)
-			len = WW_TARGET_MAX;
-	}
+	u32 len = ww_find(direction, target, stop, '?') - target;
+	w->target_truncated = len > WW_TARGET_MAX;
 	w->target_at = target;
-	w->target_len = len;
+	w->target_len = len > WW_TARGET_MAX ? WW_TARGET_MAX : len;
 	return true;
 }
 
@@ -227,8 +224,6 @@ __weak int ww_hexadecimal(u32 direction, u32 at, u32 end)
 	return any;
 }
 
-#define WW_LOWER 0x2020202020202020ull
-
 /* A header line; names are compared in lower case, 8 bytes at a time. */
 __weak int ww_header_line(u32 direction, u32 at, u32 end)
 {
@@ -253,6 +248,38 @@ __weak int ww_header_line(u32 direction, u32 at, u32 end)
 		}
 	}
 	return true;
+}
+
+/*
+ * Leaves header lines that decide nothing: most of a head. Stops at a line that begins like one that may, at the empty
+ * line, and at a line whose end is not in the window.
+ */
+__weak int ww_lines_skip(u32 direction)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return 0;
+	u32 line = w->pos, from = line, end = w->end;
+	for (u32 i = 0; i < WW_SKIP_WORDS; i++) {
+		u64 word = ww_word(w, from);
+		if (from == line) {
+			u64 name = word | WW_LOWER;
+			u8 first = word;
+			if (first == '\r' || first == '\n' || name == 0x2d746e65746e6f63ull ||
+			    name == 0x726566736e617274ull || name == 0x7261706563617274ull)
+				break; /* the head's end, content-*, transfer*, tracepar* */
+		}
+		u64 mark = ww_match(word, '\n');
+		from += mark ? ww_lowest(mark) + 1 : 8;
+		if (from > end || (!mark && from == end))
+			break;
+		if (mark)
+			line = from;
+		if (from == end)
+			break;
+	}
+	w->pos = line;
+	return 0;
 }
 
 /* Takes one line off the window; WW_SCAN_LINE when there may be another. */
@@ -297,6 +324,9 @@ __weak int ww_line_scan(u32 direction)
 __weak int ww_head_scan(u32 direction)
 {
 	for (u32 n = 0; n < WW_LINES; n++) {
+		struct ww_window *w = ww_window_of(direction);
+		if (w && w->state == WW_STREAM_HEAD && !w->first_line && !w->skip_line)
+			ww_lines_skip(direction);
 		int scanned = ww_line_scan(direction);
 		if (scanned != WW_SCAN_LINE)
 			return scanned;

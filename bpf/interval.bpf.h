@@ -13,6 +13,7 @@ static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 {
 	t->start = now;
 	t->mark = now;
+	t->fresh = 0;
 	if (!t->dirty)
 		return;
 	t->dirty = 0;
@@ -101,6 +102,7 @@ static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
 			ww_interval_waited(t, t->off_cause, t->mark, woken);
 		else
 			ww_interval_reset(t, woken); /* a new slice begins: rule 6 */
+		t->fresh |= off != WW_OFF_BLOCKED;
 		ww_interval_waited(t, runq, woken, now);
 	}
 	t->mark = now;

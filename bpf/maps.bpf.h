@@ -90,16 +90,20 @@ struct ww_thread {
 	u8 details_len;
 	u8 pieces_len;
 	u8 dirty;   /* kinds_ns, details or pieces are not empty */
+	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
 	u32 off_nr; /* the syscall of its last wait for sockets + 1 */
 	u32 pending_len;
 	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 python_known; /* `python` was looked for */
-	u8 pad2[2];
+	u8 pad2;
+	u8 named;   /* counts the answers since comm and cgroup were read */
 	u64 python; /* address of its PyThreadState in its process; 0: none */
 	u32 round;  /* of an event loop: counts up when it reads after it sent */
 	u8 sent;    /* its last touch was a send */
 	u8 pad3[3];
 	struct ww_pending pending[WW_PENDING];
+	u64 cgroup_id;
+	char comm[WW_COMM];
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 };
@@ -154,24 +158,6 @@ enum ww_protocol {
 	WW_PROTOCOL_OTHER, /* or not selected, or lost, or upgraded: never looked at again */
 };
 
-/* A connection end on this host that requests come in on, or that a request sends on. */
-struct ww_conn {
-	u64 ready;    /* when the first byte not read yet arrived; 0: none waits */
-	ww_ref first; /* server: the request being served; client: the request that used it last */
-	ww_ref last;  /* server: the newest pipelined behind it */
-	u32 peer;     /* index into the peer list; server: its own address */
-	u8 role;
-	u8 protocol;
-	u8 system; /* enum ww_system, of an upstream */
-	u8 classified;
-	u8 tx_blocked; /* the last send did not fit */
-	u8 connecting; /* upstream: nothing was sent since connect() */
-	u8 awaited;    /* upstream: sent to, and no answer read yet */
-	u8 unseen;     /* server: it was open before observation began */
-	u16 port;      /* server: its own */
-	u16 pad2[3];
-};
-
 /* Where a direction of an HTTP connection stands in its messages. */
 enum ww_stream_state {
 	WW_STREAM_START,   /* between messages */
@@ -201,7 +187,29 @@ struct ww_stream {
 struct ww_http {
 	struct ww_stream rx;
 	struct ww_stream tx;
-	ww_ref reading; /* the request whose bytes are being read */
+	ww_ref reading;	 /* the request whose bytes are being read */
+	u32 unaccounted; /* requests behind conn->last that found no room in the table: their responses are to come */
+	u32 unaccounted_heads; /* bit n: the n-th of them is a HEAD request */
+};
+
+/* A connection end on this host that requests come in on, or that a request sends on. */
+struct ww_conn {
+	u64 ready;    /* when the first byte not read yet arrived; 0: none waits */
+	ww_ref first; /* server: the request being served; client: the request that used it last */
+	ww_ref last;  /* server: the newest pipelined behind it */
+	u32 peer;     /* index into the peer list; server: its own address */
+	u8 role;
+	u8 protocol;
+	u8 system; /* enum ww_system, of an upstream */
+	u8 classified;
+	u8 tx_blocked; /* the last send did not fit */
+	u8 connecting; /* upstream: nothing was sent since connect() */
+	u8 awaited;    /* upstream: sent to, and no answer read yet */
+	u8 unseen;     /* server: it was open before observation began */
+	u16 port;      /* server: its own */
+	u8 tries;      /* unseen: reads that did not begin like a request */
+	u8 pad2[5];
+	struct ww_http http; /* of a server's connection */
 };
 
 struct {
@@ -219,13 +227,6 @@ struct {
 } ww_conns SEC(".maps") __weak;
 
 struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct ww_http);
-} ww_https SEC(".maps") __weak;
-
-struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1); /* sized before loading */
 	__type(key, u32);
@@ -233,7 +234,7 @@ struct {
 } ww_requests SEC(".maps") __weak;
 
 struct {
-	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(type, BPF_MAP_TYPE_STACK);
 	__uint(max_entries, 1);
 	__type(value, u32);
 } ww_free_slots SEC(".maps") __weak;

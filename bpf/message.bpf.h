@@ -8,7 +8,7 @@
 #include "maps.bpf.h"
 #include "syscalls.bpf.h"
 
-#define WW_IOVECS 16 /* more pieces than that in front of a message head are not followed */
+#define WW_IOVECS 1024 /* UIO_MAXIOV */
 
 struct ww_iovec {
 	u64 base;
@@ -27,10 +27,14 @@ struct ww_msghdr {
 struct ww_message {
 	u64 base;   /* the buffer, or the array of struct iovec */
 	u64 iovecs; /* 0: `base` is the buffer */
-	u64 asked;  /* bytes that the call wanted to move, where it is cheap to tell; 0: not known */
-	u64 total;  /* bytes that it moved */
-	u64 next;   /* the first of them that no window has held yet */
-	u32 nr;	    /* of the syscall + 1, as in struct ww_cause */
+	u64 at;	    /* what ww_message_at found, and how many bytes follow it in one piece */
+	u64 contiguous;
+	u64 piece_start; /* offset of piece number `piece` in the message */
+	u32 piece;
+	u32 pad;
+	u64 total; /* bytes that it moved */
+	u64 next;  /* the first of them that no window has held yet */
+	u32 nr;	   /* of the syscall + 1, as in struct ww_cause */
 	u32 readable;
 };
 
@@ -48,20 +52,19 @@ static __always_inline void ww_message_find(struct ww_message *m)
 	struct ww_msghdr header;
 
 	m->iovecs = 0;
-	m->asked = 0;
+	m->piece = 0;
+	m->piece_start = 0;
 	m->readable = true;
 	m->nr = (u32)WW_REGS_NR(regs) + 1;
 	m->base = WW_REGS_ARG2(regs);
-	/* Loaded here, or the compiler merges these loads with those of `header`, which the verifier forbids. */
-	u64 count = WW_REGS_ARG3(regs), file_count = WW_REGS_ARG4(regs);
+	/* Loaded here, or the compiler merges the load with that of `header`, which the verifier forbids. */
+	u64 count = WW_REGS_ARG3(regs);
 	barrier_var(count);
-	barrier_var(file_count);
 	switch ((s64)WW_REGS_NR(regs)) {
 	case WW_SYS_READ:
 	case WW_SYS_WRITE:
 	case WW_SYS_RECVFROM:
 	case WW_SYS_SENDTO:
-		m->asked = count;
 		return;
 	case WW_SYS_READV:
 	case WW_SYS_WRITEV:
@@ -74,51 +77,52 @@ static __always_inline void ww_message_find(struct ww_message *m)
 		m->base = header.iov;
 		m->iovecs = header.iov_len;
 		return;
-	case WW_SYS_SENDFILE:
-		m->asked = file_count;
-		break;
 	}
 	m->readable = false;
 }
 
 /*
- * Address of byte `offset` of the message and how many bytes follow it in one piece; 0 when it is not to be found.
+ * Finds byte `offset` of the message: its address in m->at, and in m->contiguous how many bytes follow in one piece.
+ * Offsets only go up from call to call. 0 when it is not to be found.
  */
-static __always_inline u64 ww_message_at(const struct ww_message *m, u64 offset, u64 *contiguous)
+__weak int ww_message_at(struct ww_message *m, u64 offset)
 {
+	if (!m || !m->readable)
+		return 0;
 	if (!m->iovecs) {
-		*contiguous = ~0ull;
-		return m->base + offset;
+		m->at = m->base + offset;
+		m->contiguous = ~0ull;
+		return 1;
 	}
 	for (u32 i = 0; i < WW_IOVECS; i++) {
 		struct ww_iovec v;
-		if (i >= m->iovecs || bpf_probe_read_user(&v, sizeof(v), (void *)(m->base + i * sizeof(v))))
+		if (m->piece >= m->iovecs ||
+		    bpf_probe_read_user(&v, sizeof(v), (void *)(m->base + m->piece * sizeof(v))))
 			return 0;
-		if (offset < v.len) {
-			*contiguous = v.len - offset;
-			return v.base + offset;
+		u64 within = offset - m->piece_start;
+		if (within < v.len) {
+			m->at = v.base + within;
+			m->contiguous = v.len - within;
+			return 1;
 		}
-		offset -= v.len;
+		m->piece_start += v.len;
+		m->piece++;
 	}
 	return 0;
 }
 
 /* The first bytes of the message, zero-padded; returns how many there are. */
-static __always_inline u32 ww_message_peek(const struct ww_message *m, u64 len, u8 *bytes, u32 size)
+static __always_inline u32 ww_message_peek(struct ww_message *m, u64 len, u8 *bytes, u32 size)
 {
-	u64 contiguous = 0;
 	__builtin_memset(bytes, 0, 16);
-	if (!m->readable)
+	if (!ww_message_at(m, 0))
 		return 0;
-	u64 at = ww_message_at(m, 0, &contiguous);
-	if (!at)
-		return 0;
-	if (len > contiguous)
-		len = contiguous;
+	if (len > m->contiguous)
+		len = m->contiguous;
 	if (len > size)
 		len = size;
 	barrier_var(len);
-	if (len > 16 || bpf_probe_read_user(bytes, len, (void *)at)) {
+	if (len > 16 || bpf_probe_read_user(bytes, len, (void *)m->at)) {
 		ww_count(WW_COUNT_USER_READ_FAILED);
 		return 0;
 	}

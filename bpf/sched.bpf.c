@@ -19,16 +19,16 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 			t->off_cause = ww_named(WW_KIND_RUNQ, WW_NAME_THROTTLED);
 		return;
 	}
-	if (!t->ref && !t->home && !t->pending_len) {
-		t->off = WW_OFF_IDLE;
-		return;
-	}
 	struct ww_blocked b;
 	ww_cause_of_block(&b, prev, state);
 	t->off = b.off;
 	t->off_cause = b.cause;
-	if (b.off != WW_OFF_SOCKET)
+	if (b.off != WW_OFF_SOCKET) {
+		/* Without a request, a futex is where a pool's thread waits for one. */
+		if (!t->ref && !t->home && b.cause.kind == WW_KIND_LOCK)
+			t->off = WW_OFF_IDLE;
 		return;
+	}
 	t->off_nr = b.cause.nr;
 	if (ww_is_epoll(b.cause.nr))
 		t->loop = 1;
@@ -90,8 +90,22 @@ int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_stru
 {
 	u32 from = parent->tgid, to = child->tgid;
 	u8 one = 1;
-	if (from != to && bpf_map_lookup_elem(&ww_selected_pids, &from))
-		bpf_map_update_elem(&ww_selected_pids, &to, &one, BPF_ANY);
+	if (from != to && bpf_map_lookup_elem(&ww_selected_pids, &from) &&
+	    bpf_map_update_elem(&ww_selected_pids, &to, &one, BPF_ANY))
+		ww_count(WW_COUNT_SELECTED_FULL);
+	return 0;
+}
+
+/* What is known of a process ends with it: its id may be another's next. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
+{
+	u32 tgid = p->tgid;
+	if (p->pid != p->tgid)
+		return 0;
+	if (ww_select_by_pid)
+		bpf_map_delete_elem(&ww_selected_pids, &tgid);
+	bpf_map_delete_elem(&ww_pythons, &tgid);
 	return 0;
 }
 

@@ -64,7 +64,11 @@ static __always_inline struct ww_conn *ww_conn_of_arrival(struct sock *sk)
 		   !ww_port_listens(sk->__sk_common.skc_num)) {
 		return NULL;
 	}
-	return ww_conn_create(sk, WW_ROLE_SERVER);
+	struct ww_conn *conn = ww_conn_create(sk, WW_ROLE_SERVER);
+	/* An accepted one may be in mid-message; that a unix socket was just made is not to be seen. */
+	if (conn && sk->sk_socket && family != AF_UNIX)
+		conn->unseen = 1;
+	return conn;
 }
 
 SEC("tp_btf/sk_data_ready")
@@ -112,36 +116,60 @@ static __always_inline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
 	conn->peer = ww_peer_intern(&peer);
 }
 
+/* Methods of RFC 9110, 5789 and 4918, and what proxies use, with the space behind them. */
+static const char ww_methods[][16] = {"GET ",	  "POST ",  "HEAD ",   "PUT ",	     "DELETE ", "PATCH ",    "OPTIONS ",
+				      "PURGE ",	  "COPY ",  "MOVE ",   "LOCK ",	     "UNLOCK ", "PROPFIND ", "MKCOL ",
+				      "CONNECT ", "TRACE ", "REPORT ", "PROPPATCH ", "SEARCH "};
+
+/* Whether `n` bytes (of 16, zero-padded) begin like a request, as far as they go. */
+static __always_inline bool ww_begins_request(const u8 *b, u32 n)
+{
+	u32 at = 0;
+	if (b[0] == '\r')
+		at = b[1] == '\n' ? 2 : 1;
+	u64 word = 0;
+	for (u32 i = 0; i < 8; i++) {
+		if (at + i < n && at + i < 16)
+			word |= (u64)b[(at + i) & 15] << (8 * i);
+	}
+	u32 len = n - at;
+	for (u32 m = 0; m < sizeof(ww_methods) / sizeof(ww_methods[0]); m++) {
+		u64 method = *(const u64 *)ww_methods[m];
+		u32 most = len;
+		for (u32 i = 0; i < 8; i++) {
+			if (i < most && !(u8)(method >> (8 * i)))
+				most = i;
+		}
+		u64 mask = most >= 8 ? ~0ull : (1ull << (8 * most)) - 1;
+		if (((word ^ method) & mask) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* First bytes of a server's connection: HTTP, something that is counted as unreadable, or something else. */
 static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *sk, struct ww_message *m, u64 len)
 {
 	u8 b[16];
 	u32 n = ww_message_peek(m, len, b, sizeof(b));
-	conn->protocol = WW_PROTOCOL_OTHER;
-	if (!n)
-		return;
 	u16 port = sk->__sk_common.skc_family == AF_UNIX ? 0 : sk->__sk_common.skc_num;
-	if (b[0] == 0x16 && n > 1 && b[1] == 0x03) {
+	if (n > 1 && b[0] == 0x16 && b[1] == 0x03) {
 		ww_unreadable_count(port, WW_UNREADABLE_TLS);
-		return;
-	}
-	if (n >= 14 && *(u64 *)b == 0x5448202a20495250ull && b[8] == 'T' && b[9] == 'P' && b[10] == '/' &&
-	    b[11] == '2') { /* PRI * HTTP/2.0 */
+		conn->protocol = WW_PROTOCOL_OTHER;
+	} else if (n >= 14 && *(u64 *)b == 0x5448202a20495250ull && b[11] == '2') { /* PRI * HTTP/2.0 */
 		ww_unreadable_count(port, WW_UNREADABLE_HTTP2);
-		return;
+		conn->protocol = WW_PROTOCOL_OTHER;
+	} else if (n && ww_begins_request(b, n)) {
+		conn->protocol = ww_selected(port) ? WW_PROTOCOL_MAYBE : WW_PROTOCOL_OTHER;
+		if (conn->protocol == WW_PROTOCOL_MAYBE)
+			ww_conn_name(conn, sk);
+	} else if (conn->unseen && ++conn->tries) {
+		/* The rest of a request that was under way: the next one may begin with the next read. */
+		if (conn->tries == 1)
+			ww_count(WW_COUNT_HALF_SEEN);
+	} else {
+		conn->protocol = WW_PROTOCOL_OTHER;
 	}
-	for (u32 i = 0; i < 16; i++) {
-		if (i >= n)
-			break;
-		if (b[i] == ' ' && i > 0)
-			break;
-		if ((b[i] < 'A' || b[i] > 'Z') && b[i] != '-' && b[i] != '\r' && b[i] != '\n')
-			return;
-	}
-	if (!ww_selected(port))
-		return;
-	conn->protocol = WW_PROTOCOL_MAYBE;
-	ww_conn_name(conn, sk);
 }
 
 static __noinline struct ww_thread *ww_thread_of_current(u64 now)
@@ -169,7 +197,13 @@ static __always_inline void ww_request_address(struct ww_request *r, const struc
 /* Loses the framing of a connection: its open requests are counted, none is recorded with half an account. */
 static __always_inline void ww_call_lost(struct ww_call *c)
 {
-	ww_exchange_drop(c->conn, c->http, c->not_http ? WW_COUNTER_COUNT : WW_COUNT_STREAM_LOST);
+	struct ww_conn *conn = c->conn;
+	ww_exchange_drop(conn, c->not_http ? WW_COUNTER_COUNT : WW_COUNT_STREAM_LOST);
+	if (c->not_http && conn->unseen) {
+		conn->protocol = WW_PROTOCOL_NEW;
+		conn->http.rx.state = WW_STREAM_START;
+		conn->http.rx.carry_len = 0;
+	}
 }
 
 static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, u64 now)
@@ -182,14 +216,14 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	c.message.total = len;
 	if (conn->protocol == WW_PROTOCOL_NEW) {
 		ww_conn_classify(conn, sk, &c.message, len);
-		if (conn->protocol == WW_PROTOCOL_OTHER)
+		if (conn->protocol != WW_PROTOCOL_MAYBE) {
+			conn->ready = 0;
 			return;
+		}
 	}
-	c.http = bpf_sk_storage_get(&ww_https, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	c.http = &conn->http;
 	c.thread = ww_thread_of_current(now);
-	if (!c.http || !c.thread) {
-		if (!c.http)
-			ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
+	if (!c.thread) {
 		conn->protocol = WW_PROTOCOL_OTHER;
 		return;
 	}
@@ -226,33 +260,44 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	r = ww_request_get(conn->first);
 	if (r && r->state == WW_STATE_READY)
 		ww_touched(c.thread, r, &touch, c.tid, now);
+	if (r)
+		ww_request_worker(r, &c);
+}
+
+#define SOCK_NOSPACE 2 /* bit of struct socket.flags: a send found the buffer full, and nothing made room since */
+
+static __always_inline bool ww_send_buffer_full(struct sock *sk)
+{
+	struct socket *socket = sk->sk_socket;
+	return socket && socket->flags >> SOCK_NOSPACE & 1;
 }
 
 static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn, int len, u64 now)
 {
 	struct ww_request *r = ww_request_get(conn->first);
-	if (!r)
+	if (!r && !conn->http.unaccounted)
 		return; /* a response to a request that was not seen */
 	struct ww_call c = {.conn = conn, .now = now};
 	u64 id = bpf_get_current_pid_tgid();
 	c.tid = id;
 	c.tgid = id >> 32;
-	c.http = bpf_sk_storage_get(&ww_https, sk, NULL, 0);
+	c.http = &conn->http;
 	c.thread = ww_thread_of_current(now);
-	if (!c.http || !c.thread)
+	if (!c.thread)
 		return;
 	ww_message_find(&c.message);
-	struct ww_touch touch;
-	ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
-	ww_carrier_found(c.thread, r, c.tid, now);
-	ww_touched(c.thread, r, &touch, c.tid, now);
+	if (r) {
+		struct ww_touch touch;
+		ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
+		ww_carrier_found(c.thread, r, c.tid, now);
+		ww_touched(c.thread, r, &touch, c.tid, now);
+		ww_request_address(r, conn);
+	}
 	if (len <= 0) {
 		conn->tx_blocked = len == -11 /* EAGAIN */;
 		return;
 	}
-	conn->tx_blocked = c.message.asked > (u64)len;
 	c.message.total = len;
-	ww_request_address(r, conn);
 
 	u32 direction = WW_TX;
 	struct ww_window *w = ww_window_of(direction);
@@ -270,6 +315,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_call_lost(&c);
 		return;
 	}
+	/* Between two responses there is nothing that could not be sent. */
+	conn->tx_blocked = c.http->tx.state != WW_STREAM_START && ww_send_buffer_full(sk);
 	if (c.http->tx.state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r)
@@ -278,43 +325,14 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 }
 
 /* The connection ends: what is open on it ends with it. In the closing task's context. */
-static __always_inline void ww_server_closed(struct sock *sk, struct ww_conn *conn, u64 now)
+static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 {
-	struct ww_http *http = bpf_sk_storage_get(&ww_https, sk, NULL, 0);
-	if (!http)
-		return;
 	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
 	u32 tid = bpf_get_current_pid_tgid();
-	struct ww_touch touch = {.kind = WW_KIND_CLIENT};
-	touch.receive = http->reading != 0;
-	touch.ready = conn->ready;
-	for (u32 i = 0; i < 64; i++) {
-		struct ww_request *r = ww_request_get(conn->first);
-		if (!r)
+	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
+		if (!ww_exchange_abort(conn, t, tid, now))
 			break;
-		conn->first = r->next;
-		if (!r->account.method[0]) {
-			ww_count(WW_COUNT_HEAD_ABANDONED);
-			ww_request_free(r);
-			continue;
-		}
-		if (t && t->ref == r->account.id)
-			ww_touched(t, r, &touch, tid, now);
-		else if (t)
-			ww_charge_gap(r, t, &touch, now);
-		else
-			ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
-		if (t && t->ref == r->account.id)
-			t->ref = 0;
-		if (http->tx.state == WW_STREAM_CLOSE && i == 0 && r->sent.end_ns)
-			ww_snapshot_restore(r);
-		else
-			r->account.flags |= WW_FLAG_ABORTED;
-		ww_request_address(r, conn);
-		ww_request_close(r);
 	}
-	conn->first = 0;
-	conn->last = 0;
 	conn->protocol = WW_PROTOCOL_OTHER;
 }
 
@@ -380,7 +398,7 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 	case WW_TCP_LAST_ACK:
 		conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
 		if (conn && conn->first && conn->role == WW_ROLE_SERVER)
-			ww_server_closed(sk, conn, bpf_ktime_get_ns());
+			ww_server_closed(conn, bpf_ktime_get_ns());
 		break;
 	}
 	return 0;
@@ -392,7 +410,7 @@ int BPF_PROG(ww_tcp_destroy_sock, struct sock *sk)
 {
 	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
 	if (conn && conn->first && conn->role == WW_ROLE_SERVER)
-		ww_server_closed(sk, conn, bpf_ktime_get_ns());
+		ww_server_closed(conn, bpf_ktime_get_ns());
 	return 0;
 }
 

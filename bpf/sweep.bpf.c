@@ -23,6 +23,8 @@ static long ww_sweep_look(u32 index, void *context)
 	list->found[n].tgid = r->account.tgid;
 	list->found[n].slot = slot;
 	list->len = n + 1;
+	/* Work of an event loop that answered nobody: a background task's. */
+	list->found[n].nobodys = r->anonymous && r->mark < list->anonymous_older_than;
 	list->found[n].unix_until_close = !r->account.port && r->account.flags & WW_FLAG_UNTIL_CLOSE &&
 					  r->sent.end_ns && r->state == WW_STATE_WAIT;
 	return 0;
@@ -44,6 +46,7 @@ int ww_sweep_find(struct ww_sweep_find *args)
 		return 0;
 	list->len = 0;
 	list->older_than = args->older_than;
+	list->anonymous_older_than = args->anonymous_older_than;
 	bpf_loop(ww_max_requests, ww_sweep_look, &list, 0);
 	return 0;
 }
@@ -55,6 +58,10 @@ int ww_sweep_end(struct ww_sweep_end *args)
 	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
 	if (!r || r->account.id != args->id || r->state == WW_STATE_FREE)
 		return 0;
+	if (r->anonymous) {
+		ww_request_free(r);
+		return 0;
+	}
 	if (!r->account.method[0]) {
 		ww_count(WW_COUNT_HEAD_ABANDONED);
 		ww_request_free(r);

@@ -14,11 +14,13 @@ struct ww_sweep_orphan {
 	__u32 tgid;
 	__u32 slot;
 	__u8 unix_until_close; /* its response has no length, and a unix socket's close is not traced */
-	__u8 pad[7];
+	__u8 nobodys;	       /* it is no request: work that an event loop did for nobody */
+	__u8 pad[6];
 };
 
 struct ww_sweep_list {
 	__u64 older_than; /* CLOCK_MONOTONIC ns: nothing was charged since */
+	__u64 anonymous_older_than;
 	__u32 len;
 	__u32 pad;
 	struct ww_sweep_orphan found[WW_SWEEP_MAX];
@@ -26,6 +28,7 @@ struct ww_sweep_list {
 
 struct ww_sweep_find {
 	__u64 older_than;
+	__u64 anonymous_older_than;
 };
 
 struct ww_sweep_end {

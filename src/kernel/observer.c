@@ -28,7 +28,9 @@
 #define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
 
 /* An account that was not charged for so long is looked at by the sweep. */
-#define ORPHAN_NS 5000000000ull
+#define ORPHAN_NS  5000000000ull
+/* Work under no request's name that has answered nobody for so long is nobody's. */
+#define NOBODYS_NS 60000000000ull
 
 struct ww_observer {
 	struct whywait_bpf *bpf;
@@ -288,7 +290,8 @@ static int run(struct bpf_program *program, void *args, size_t size)
 int ww_observer__sweep(struct ww_observer *observer)
 {
 	struct whywait_bpf *bpf = observer->bpf;
-	struct ww_sweep_find find = {.older_than = monotonic_ns() - ORPHAN_NS};
+	struct ww_sweep_find find = {.older_than = monotonic_ns() - ORPHAN_NS,
+				     .anonymous_older_than = monotonic_ns() - NOBODYS_NS};
 	struct ww_sweep_list list;
 	uint32_t zero = 0;
 	int err = run(bpf->progs.ww_sweep_find, &find, sizeof(find));
@@ -300,7 +303,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 		const struct ww_sweep_orphan *o = &list.found[i];
 		bool dead = kill((pid_t)o->tgid, 0) && errno == ESRCH;
 		struct ww_sweep_end end = {.id = o->id, .slot = o->slot};
-		if (dead || o->unix_until_close)
+		if (dead || o->unix_until_close || o->nobodys)
 			err = run(bpf->progs.ww_sweep_end, &end, sizeof(end));
 		if (err)
 			return err;
