@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/descendants.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
 #include "whywait.skel.h"
@@ -127,14 +128,28 @@ static int fail(int err, char *message, size_t size, const char *what)
 	return err;
 }
 
+/* The selected processes and what they have started; what they start from now on is followed by the BPF side. */
+static int select_pids(struct whywait_bpf *bpf, const struct ww_select *select)
+{
+	pid_t *pids = NULL;
+	size_t len = 0;
+	uint8_t one = 1;
+	if (!select->pids_len)
+		return 0;
+	int err = ww_descendants__find(select->pids, select->pids_len, &pids, &len);
+	for (size_t i = 0; i < len && !err; i++) {
+		uint32_t key = (uint32_t)pids[i];
+		if (bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_selected_pids), &key, &one, BPF_ANY))
+			err = -errno;
+	}
+	free(pids);
+	return err;
+}
+
 static int select_load(struct whywait_bpf *bpf, const struct ww_select *select)
 {
 	uint8_t one = 1;
 	int err = 0;
-	for (size_t i = 0; i < select->pids_len && !err; i++) {
-		uint32_t key = (uint32_t)select->pids[i];
-		err = bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_selected_pids), &key, &one, BPF_ANY);
-	}
 	for (size_t i = 0; i < select->comms_len && !err; i++) {
 		char key[WW_COMM] = "";
 		strncpy(key, select->comms[i], WW_COMM - 1);
@@ -250,8 +265,13 @@ int ww_observer__open(struct ww_observer **out, const struct ww_observer_options
 		fail(err, message, size, "attaching the BPF programs");
 		goto out;
 	}
-	/* From here on new listeners are seen; now those that were there before. */
+	/* From here on new listeners and processes are seen; now those that were there before. */
 	ww_listeners__scan(observer->listening);
+	err = select_pids(observer->bpf, &options->select);
+	if (err) {
+		fail(err, message, size, "selecting the processes");
+		goto out;
+	}
 	*out = observer;
 	observer = NULL;
 out:

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/descendants.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct process {
+	pid_t pid;
+	pid_t parent;
+	bool found;
+};
+
+/* The parent's id, from /proc/PID/stat; 0 when the process is gone. The name in it may hold spaces and parentheses. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], text[512];
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return 0;
+	size_t len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[len] = '\0';
+	int parent = 0;
+	const char *name_end = strrchr(text, ')');
+	if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+/* Every process of the host, with its parent. */
+static int processes_read(struct process **out, size_t *out_len)
+{
+	struct process *list = NULL;
+	size_t len = 0, room = 0;
+	DIR *proc = opendir("/proc");
+	if (!proc)
+		return -errno;
+	for (struct dirent *entry = readdir(proc); entry; entry = readdir(proc)) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+		if (*end || pid <= 0)
+			continue;
+		if (len == room) {
+			size_t more = room ? 2 * room : 256;
+			struct process *grown = reallocarray(list, more, sizeof(*list));
+			if (!grown) {
+				free(list);
+				closedir(proc);
+				return -ENOMEM;
+			}
+			list = grown;
+			room = more;
+		}
+		list[len++] = (struct process){.pid = (pid_t)pid, .parent = parent_of((pid_t)pid)};
+	}
+	closedir(proc);
+	*out = list;
+	*out_len = len;
+	return 0;
+}
+
+static bool is_found(const struct process *list, size_t len, pid_t pid)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (list[i].pid == pid)
+			return list[i].found;
+	}
+	return false;
+}
+
+int ww_descendants__find(const pid_t *roots, size_t roots_len, pid_t **pids, size_t *pids_len)
+{
+	struct process *list;
+	size_t len;
+	int err = processes_read(&list, &len);
+	if (err)
+		return err;
+	size_t found = 0;
+	for (size_t i = 0; i < len; i++) {
+		for (size_t k = 0; k < roots_len && !list[i].found; k++)
+			list[i].found = list[i].pid == roots[k];
+		found += list[i].found;
+	}
+	/* A child may stand in front of its parent: until a pass finds no more. */
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < len; i++) {
+			if (list[i].found || !is_found(list, len, list[i].parent))
+				continue;
+			list[i].found = more = true;
+			found++;
+		}
+	}
+	pid_t *out = calloc(found + 1, sizeof(*out));
+	if (!out) {
+		free(list);
+		return -ENOMEM;
+	}
+	size_t n = 0;
+	for (size_t i = 0; i < len; i++) {
+		if (list[i].found)
+			out[n++] = list[i].pid;
+	}
+	free(list);
+	*pids = out;
+	*pids_len = n;
+	return 0;
+}
