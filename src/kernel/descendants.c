@@ -75,8 +75,8 @@ static bool is_found(const struct process *list, size_t len, pid_t pid)
 
 int ww_descendants__find(const pid_t *roots, size_t roots_len, pid_t **pids, size_t *pids_len)
 {
-	struct process *list;
-	size_t len;
+	struct process *list = NULL;
+	size_t len = 0;
 	int err = processes_read(&list, &len);
 	if (err)
 		return err;
