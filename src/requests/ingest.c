@@ -19,6 +19,7 @@
 #include "requests/timelines.h"
 #include "store/recorder.h"
 #include "store/schema.h"
+#include "util/utf8.h"
 
 #define UNREADABLE_MAX 256 /* ports and protocols */
 #define SECOND_NS      1000000000ull
@@ -233,16 +234,6 @@ static bool is_traceparent(const char *text)
 	return true;
 }
 
-/* Text of a fixed size without what a terminal or a reader of UTF-8 would stumble over. */
-static void clean(char *out, const char *text, size_t size)
-{
-	size_t len = strnlen(text, size);
-
-	for (size_t i = 0; i < len; i++)
-		out[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
-	out[len] = '\0';
-}
-
 static void keep(struct ww_ingest *ingest, const struct ww_account *account, uint32_t endpoint, const char *path,
 		 const struct ww_detail_sum *sums, size_t sums_len)
 {
@@ -278,7 +269,7 @@ static void keep(struct ww_ingest *ingest, const struct ww_account *account, uin
 		request.kinds_ns[kind] = account->kinds_ns[kind];
 	if (account->first_byte_ns >= account->start_ns)
 		request.first_byte_ns = account->first_byte_ns - account->start_ns;
-	clean(comm, account->comm, WW_COMM);
+	ww_utf8__copy(comm, sizeof(comm), account->comm, WW_COMM);
 	if (account->flags & WW_FLAG_TRACEPARENT && is_traceparent(account->traceparent))
 		memcpy(traceparent, account->traceparent, WW_TRACEPARENT);
 	for (size_t i = 0; i < sums_len; i++) {

@@ -37,30 +37,6 @@ static ssize_t read_file(const char *proc, pid_t pid, const char *name, char *da
 	return len;
 }
 
-/* Copies what is printable of at most `len` bytes; anything else becomes '?'. */
-static void copy(char *out, size_t size, const char *text, size_t len)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < len;) {
-		const unsigned char *bytes = (const unsigned char *)text + i;
-		size_t character = ww_utf8__len(bytes, len - i);
-		bool plain = character > 1 || (character == 1 && bytes[0] >= 0x20 && bytes[0] != 0x7f);
-
-		if (!plain)
-			character = 1;
-		if (at + character >= size)
-			break;
-		if (plain)
-			memcpy(out + at, bytes, character);
-		else
-			out[at] = '?';
-		at += character;
-		i += character;
-	}
-	out[at] = '\0';
-}
-
 /* The part behind the last '/'. */
 static const char *base_name(const char *path, size_t *len)
 {
@@ -151,7 +127,7 @@ void ww_process__program(const char *exe, const char *arguments, size_t len, cha
 		/* Servers that rename themselves: "gunicorn: worker [app]", "puma 5.6.5 (tcp://..) [app]". */
 		if (title_len < first_len && base_len &&
 		    strncmp(base, interpreter->name, strlen(interpreter->name)) != 0) {
-			copy(program, WW_PROGRAM_SIZE, base, base_len);
+			ww_utf8__copy(program, WW_PROGRAM_SIZE, base, base_len);
 			return;
 		}
 		script = script_of(interpreter, arguments, end);
@@ -170,7 +146,7 @@ void ww_process__program(const char *exe, const char *arguments, size_t len, cha
 			}
 		}
 	}
-	copy(program, WW_PROGRAM_SIZE, name, name_len);
+	ww_utf8__copy(program, WW_PROGRAM_SIZE, name, name_len);
 }
 
 bool ww_process__container(const char *cgroup, char container[WW_CONTAINER_SIZE])
@@ -206,7 +182,7 @@ static void read_cgroup(const char *proc, pid_t pid, struct ww_process *process)
 	if (!line)
 		return;
 	line = strchr(line, ':') + 2;
-	copy(process->cgroup, sizeof(process->cgroup), line, strcspn(line, "\n"));
+	ww_utf8__copy(process->cgroup, sizeof(process->cgroup), line, strcspn(line, "\n"));
 	line[strcspn(line, "\n")] = '\0';
 	ww_process__container(line, process->container);
 }
@@ -227,7 +203,7 @@ int ww_process__read(const char *proc, pid_t pid, struct ww_process *process)
 	exe[len] = '\0';
 	if ((size_t)len >= sizeof(deleted) && !strcmp(exe + len - (sizeof(deleted) - 1), deleted))
 		exe[len - (ssize_t)(sizeof(deleted) - 1)] = '\0';
-	copy(read.exe, sizeof(read.exe), exe, strlen(exe));
+	ww_utf8__copy(read.exe, sizeof(read.exe), exe, strlen(exe));
 	name_len = strlen(exe);
 	name = base_name(exe, &name_len);
 	len = read_file(proc, pid, "cmdline", arguments, sizeof(arguments));

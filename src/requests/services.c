@@ -9,6 +9,7 @@
 #include "requests/detail_names.h"
 #include "requests/process.h"
 #include "util/hash.h"
+#include "util/utf8.h"
 
 #define SAMPLES_MAX 256			   /* processes that are looked at in one call */
 #define SLOTS	    (2 * WW_PROCESSES_MAX) /* a power of two */
@@ -253,6 +254,7 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 {
 	char address[WW_ADDRESS_SIZE], name[WW_PROGRAM_SIZE + WW_ADDRESS_SIZE];
 	char key[WW_PROGRAM_SIZE + WW_EXE_SIZE + WW_ADDRESS_SIZE + WW_CONTAINER_SIZE + 4];
+	char comm[WW_COMM + 1];
 	struct ww_process process;
 	uint32_t kin;
 	int64_t service;
@@ -270,8 +272,9 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	} else if (kin < services->kin_cap && services->kin_services[kin] != WW_INTERN_NONE) {
 		return services->kin_services[kin];
 	} else {
-		len = snprintf(key, sizeof(key), "\n%.*s\n%s", WW_COMM, account->comm, address);
-		snprintf(name, sizeof(name), "%.*s%s", WW_COMM, account->comm, address);
+		ww_utf8__copy(comm, sizeof(comm), account->comm, WW_COMM);
+		len = snprintf(key, sizeof(key), "\n%s\n%s", comm, address);
+		snprintf(name, sizeof(name), "%s%s", comm, address);
 		service = service_of(services, key, (size_t)len, name, "", "");
 	}
 	if (service >= 0 && remember_kin(services, kin, (uint32_t)service))

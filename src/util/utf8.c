@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "util/utf8.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 size_t ww_utf8__len(const unsigned char *bytes, size_t len)
 {
 	unsigned char low = 0x80, high = 0xbf; /* range of the second byte */
@@ -34,4 +37,30 @@ size_t ww_utf8__len(const unsigned char *bytes, size_t len)
 			return 0;
 	}
 	return need;
+}
+
+void ww_utf8__copy(char *out, size_t size, const char *text, size_t len)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < len && text[i];) {
+		const unsigned char *bytes = (const unsigned char *)text + i;
+		size_t character = ww_utf8__len(bytes, len - i);
+		bool plain = character > 1 || (character == 1 && bytes[0] >= 0x20 && bytes[0] != 0x7f);
+
+		/* U+0080 to U+009F are controls, too. */
+		if (character == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0)
+			plain = false;
+		if (!character)
+			character = 1;
+		if (at + (plain ? character : 1) >= size)
+			break;
+		if (plain)
+			memcpy(out + at, bytes, character);
+		else
+			out[at] = '?';
+		at += plain ? character : 1;
+		i += character;
+	}
+	out[at] = '\0';
 }

@@ -33,4 +33,10 @@ static inline int ww_utf8__decode(const char *text, uint32_t *code)
 /* Bytes of the well-formed character at the start of `bytes`; 0 when there is none. */
 size_t ww_utf8__len(const unsigned char *bytes, size_t len);
 
+/*
+ * Copies at most `len` bytes up to a NUL, as much as fits `size` with a NUL behind it; whatever is no UTF-8 or a
+ * control character becomes '?'.
+ */
+void ww_utf8__copy(char *out, size_t size, const char *text, size_t len);
+
 #endif
