@@ -159,6 +159,8 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 		return NULL;
 	}
 	ww_ref ref = r->account.id;
+	r->account.local = conn->peer;
+	r->account.port = conn->port;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);
@@ -541,8 +543,6 @@ __weak int ww_exchange_abort(struct ww_conn *conn, struct ww_thread *t, u32 tid,
 		ww_snapshot_restore(r);
 	else
 		r->account.flags |= WW_FLAG_ABORTED;
-	r->account.local = conn->peer;
-	r->account.port = conn->port;
 	ww_request_close(r);
 	return 1;
 }

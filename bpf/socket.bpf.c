@@ -188,12 +188,6 @@ static __noinline struct ww_thread *ww_thread_of_current(u64 now)
 	return t;
 }
 
-static __always_inline void ww_request_address(struct ww_request *r, const struct ww_conn *conn)
-{
-	r->account.local = conn->peer;
-	r->account.port = conn->port;
-}
-
 /* Loses the framing of a connection: its open requests are counted, none is recorded with half an account. */
 static __always_inline void ww_call_lost(struct ww_call *c)
 {
@@ -291,7 +285,6 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
 		ww_carrier_found(c.thread, r, c.tid, now);
 		ww_touched(c.thread, r, &touch, c.tid, now);
-		ww_request_address(r, conn);
 	}
 	if (len <= 0) {
 		conn->tx_blocked = len == -11 /* EAGAIN */;
