@@ -78,6 +78,13 @@ def without_body(case, site):
     line.end()
 
 
+def response_headers(case, site):
+    """Heads of up to 30 KB."""
+    with Connection(site.ipv4) as connection:
+        for number in (0, 1, 10, 30, 100, 250, 260, 600):
+            case.request(connection, "headers", number)
+
+
 def expect_continue(case, site):
     """The body waits for the interim response, which is not the response."""
     line = Line(site)
@@ -183,6 +190,7 @@ def cases(tap, ledger, sites):
     run(odd_line_ends, "nginx", "http.server")
     run(empty_line_first, "nginx", "node")
     run(answered_early, "nginx", "http.server")
+    run(response_headers, "http.server")
     run(wrong_lengths, "http.server")
 
 

@@ -13,6 +13,7 @@ from counts_servers import STARTERS  # noqa: E402
 
 TIMES = 4  # each way, on each server
 LARGE = 20 << 20
+DEPTH = 150
 
 # These answer what was cut short: to http.server and gunicorn the client's FIN is the end of the head or of the body; Node
 # says 400. Their response may be whole.
@@ -94,6 +95,19 @@ def in_the_response(case, site, address, how):
     case.once(address, "size", 16)
 
 
+def behind_each_other(case, site, address, how):
+    """Many pipelined requests, none of them answered yet. Node reads them all, and works on all at once."""
+    connection = Connection(address)
+    for _ in range(DEPTH):
+        exchange, data = case.prepare("sleep", 300)
+        exchange.aborted = True
+        connection.send(data)
+    time.sleep(0.1)
+    leave(connection, how)
+    time.sleep(0.5)
+    case.once(address, "size", 16)
+
+
 def half_closed(case, site):
     """A client that has said all it will, and listens: nothing is aborted."""
     for _ in range(TIMES):
@@ -122,6 +136,7 @@ def cases(tap, ledger, sites):
     run(in_the_body)
     run(while_it_is_worked_on, "nginx")
     run(in_the_response)
+    run(behind_each_other, "nginx", "gunicorn-sync", "gunicorn-gthread", "aiohttp", "http.server")
     for site in sites:
         case = ledger.case(f"{slug(site.name)}-half-closed")
         tap.run(case.name, half_closed, case, site)

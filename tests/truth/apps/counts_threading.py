@@ -117,6 +117,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(int(argument) / 1000)
         self.wfile.write(b"x" * 1000)
 
+    def do_headers(self, argument):
+        """So many header lines, and one that is as many bytes long."""
+        self.send_response(200)
+        for number in range(int(argument)):
+            self.send_header(f"X-Number-{number}", "some value or other")
+        self.send_header("X-Long", "l" * int(argument))
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
     def do_close(self, argument):
         """A response whose length is its connection's end."""
         self.close_connection = True
