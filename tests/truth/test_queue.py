@@ -17,7 +17,7 @@ tap = Tap()
 with Backends() as backends, Measured() as measured:
     jobs = [[Job(f"/do/sleep/{SERVICE_MS}/{client * REQUESTS + number}") for number in range(REQUESTS)] for client in range(CLIENTS)]
     record, samples, probes = observe(
-        measured, Gunicorn("threads_wsgi:app", cwd=APPS, env=measured.environment(backends)), jobs)
+        measured, lambda: Gunicorn("threads_wsgi:app", cwd=APPS, env=measured.environment(backends)), jobs)
 compare(tap, record, samples, probes)
 
 recorded = record.by_path()

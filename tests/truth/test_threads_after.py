@@ -20,7 +20,7 @@ def judge(name, server, path, keep_alive=False, queued=True, clients=1):
     """`queued`: the next request has to wait for the thread that works on."""
     tap.note(name)
     jobs = [Job(f"/after/{AFTER_MS}/{path}/{number}") for number in range(COUNT)]
-    record, samples, probes = observe(measured, server(), [jobs[client::clients] for client in range(clients)], keep_alive)
+    record, samples, probes = observe(measured, server, [jobs[client::clients] for client in range(clients)], keep_alive)
     compare(tap, record, samples, probes)
     slept = [request["path"] for request in record.requests if request["kinds_ns"]["sleep"]]
     tap.check("no request has slept", not slept, slept[:10])

@@ -13,8 +13,11 @@ from services import Gunicorn  # noqa: E402
 
 def judge(name, clients, keep_alive, databases_unix):
     tap.note(name)
-    server = Gunicorn("threads_wsgi:app", cwd=APPS, worker_class="gthread", threads=4, arguments=["--keep-alive", "30"],
-                      env=measured.environment(backends, databases_unix))
+
+    def server():
+        return Gunicorn("threads_wsgi:app", cwd=APPS, worker_class="gthread", threads=4, arguments=["--keep-alive", "30"],
+                        env=measured.environment(backends, databases_unix))
+
     compare(tap, *observe(measured, server, mix(name, 240, clients), keep_alive))
 
 

@@ -13,7 +13,10 @@ from services import Python  # noqa: E402
 
 def judge(name, clients, keep_alive, databases_unix):
     tap.note(name)
-    server = Python(APPS / "threads_httpserver.py", env=measured.environment(backends, databases_unix))
+
+    def server():
+        return Python(APPS / "threads_httpserver.py", env=measured.environment(backends, databases_unix))
+
     compare(tap, *observe(measured, server, mix(name, 240, clients), keep_alive))
 
 

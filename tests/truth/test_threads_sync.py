@@ -13,7 +13,10 @@ from services import Gunicorn  # noqa: E402
 
 def judge(name, clients, databases_unix=False, web_unix=False):
     tap.note(name)
-    server = Gunicorn("threads_wsgi:app", cwd=APPS, workers=2, unix=web_unix, env=measured.environment(backends, databases_unix))
+
+    def server():
+        return Gunicorn("threads_wsgi:app", cwd=APPS, workers=2, unix=web_unix, env=measured.environment(backends, databases_unix))
+
     compare(tap, *observe(measured, server, mix(name, 240, clients)))
 
 

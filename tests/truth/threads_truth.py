@@ -3,7 +3,8 @@
 comparison of what whywait recorded with what the server and the clients measured themselves.
 
     with Backends() as backends, Measured() as measured:
-        server = Gunicorn(.., env=measured.environment(backends))
+        def server():
+            return Gunicorn(.., env=measured.environment(backends))
         compare(tap, *observe(measured, server, [jobs_of_client_1, ..]))
 """
 import contextlib
@@ -206,13 +207,25 @@ def drive(address, jobs_of_clients, keep_alive=False):
     return samples
 
 
-def observe(measured, server, jobs_of_clients, keep_alive=False):
-    """Starts the server, records it while the clients do their jobs; returns the record, the samples and what the server measured."""
-    with server as web:
-        selection = ("--port", web.port) if web.port else ("--pid", ",".join(map(str, web.pids())))
-        with Record(*selection) as record:
-            samples = drive(web.port or web.socket, jobs_of_clients, keep_alive)
-    return record, samples, measured.requests()
+def observe(measured, make_server, jobs_of_clients, keep_alive=False):
+    """Starts a server, records it while the clients do their jobs; returns the record, the samples and what the server measured. Where
+    server and clients do not agree themselves, as something kept a whole CPU from them, all is done again, twice at most.
+    """
+    for _ in range(3):
+        with make_server() as web:
+            selection = ("--port", web.port) if web.port else ("--pid", ",".join(map(str, web.pids())))
+            with Record(*selection) as record:
+                samples = drive(web.port or web.socket, jobs_of_clients, keep_alive)
+        probes = measured.requests()
+        if agreeing(samples, probes) >= 0.95 * len(samples):
+            break
+        print("# server and clients disagree about the time: something else takes the CPUs")
+    return record, samples, probes
+
+
+def agreeing(samples, probes):
+    """How many requests took their client and their server the same time."""
+    return sum(s.path in probes and abs(s.wall_ns - sum(truth(s, probes[s.path]).values())) < 0.3 * MS for s in samples)
 
 
 def truth(sample, probe):
@@ -265,9 +278,7 @@ def check_probe(tap, samples, probes):
     short = [f"{kind}: {measured[kind] / MS:.1f} ms, known are {known[kind] / MS:.1f}" for kind in KINDS
              if measured[kind] < 0.75 * known[kind]]
     tap.check("it measured no less than the work that it was known to do", not short, "\n".join(short))
-    walls = [s.wall_ns for s in samples]
-    spans = [sum(truth(s, probes[s.path]).values()) for s in samples]
-    near = sum(abs(wall - span) < 0.3 * MS for wall, span in zip(walls, spans))
+    near = agreeing(samples, probes)
     tap.check("server and clients agree on 95 % of the wall times", near >= 0.95 * len(samples), f"{near} of {len(samples)}")
 
 
