@@ -16,7 +16,9 @@ tmp=$(mktemp -d)
 chmod 755 "$tmp"
 started=''
 load=''
-terminal() { tmux -L "whywait-test-$$" -f /dev/null "$@"; }
+screens=0
+# A server each: one that is being killed takes new sessions, and takes them down with it.
+terminal() { TMUX_TMPDIR=$tmp tmux -L "$screens" -f /dev/null "$@"; }
 # Ends what runs, and waits until it has.
 finish() {
 	terminal kill-server 2>/dev/null
@@ -107,10 +109,23 @@ check "and holds nothing that a terminal obeys" all_ascii "$tmp/lines"
 
 # ---- what can't be read
 
+cat >"$tmp/secure.py" <<'END'
+import http.server
+import ssl
+import sys
+
+server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+END
 if openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout "$tmp/key" -out "$tmp/cert" 2>/dev/null; then
-	secure=$((port + 1))
-	openssl s_server -accept "127.0.0.1:$secure" -key "$tmp/key" -cert "$tmp/cert" -www >/dev/null 2>&1 &
+	/usr/bin/python3 "$tmp/secure.py" "$tmp/cert" "$tmp/key" >"$tmp/secure" 2>/dev/null &
 	started="$started $!"
+	until_true 10 has '[0-9]' "$tmp/secure" || exit 1
+	secure=$(cat "$tmp/secure")
 	"$whywait" top --port "$secure" -i 1 -n 5 >"$tmp/tls" 2>&1 &
 	top=$!
 	started="$started $top"
@@ -169,6 +184,7 @@ start_top() {
 	locale=$1
 	shift
 	terminal kill-server 2>/dev/null
+	screens=$((screens + 1))
 	cat >"$tmp/session" <<-END
 		export LC_ALL=$locale
 		trap : INT
@@ -195,12 +211,12 @@ keys s
 on_screen "sorting by service moves the arrow" 'SERVICE▲'
 keys n
 on_screen "and by name" 'ENDPOINT▲'
-keys Home Enter
-on_screen "Enter opens the first" '^GET /nowhere'
+keys End Enter
+on_screen "Enter opens the last" '^GET /page'
 keys Escape
 on_screen "Escape goes back" 'ENDPOINT▲'
-keys End Enter
-on_screen "or the last" '^GET /page'
+keys Home Enter
+on_screen "or the first" '^GET /nowhere'
 on_screen "with its facts" '^accounts  *[0-9]* exact'
 keys End
 on_screen "with every kind" '^client  *0.000 ms'
@@ -223,7 +239,7 @@ keys q
 on_screen "q ends it, the terminal is as it was" 'ended with 0, terminal restored'
 
 start_top C -i 1
-on_screen "starts without UTF-8" "Watching port $port"
+on_screen "starts without UTF-8" '^TIMEv* SERVICE'
 on_screen "bars are letters there" 'C compute'
 on_screen "and so are the names of keys" 'up/down choose'
 terminal capture-pane -p -t 0 >"$tmp/screen"
