@@ -305,7 +305,7 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 	}
 	ww_attach(t, r, tid, now);
 	r->unread = touch->receive;
-	if (t->python && t->loop)
+	if (t->python)
 		ww_loop_step(t, r, touch);
 	return 0;
 }

@@ -185,6 +185,7 @@ static __noinline struct ww_thread *ww_thread_of_current(u64 now)
 	}
 	t->start = now;
 	t->mark = now;
+	ww_python_find(t);
 	return t;
 }
 
