@@ -68,13 +68,16 @@ static char *put_encoded(char *at, unsigned char byte)
 	return at;
 }
 
+/* What is printed as it is: ASCII but for controls, spaces and what quoted text would stumble over. */
+static const bool plain[256] = {[0x21] = true, ['#' ... '['] = true, [']' ... '~'] = true};
+
 /* C1 controls, and what changes the direction or the lines of a terminal's text: visible only when encoded. */
 static bool is_printable(const unsigned char *bytes, size_t len)
 {
 	unsigned code;
 
 	if (len == 1)
-		return bytes[0] > 0x20 && bytes[0] != 0x7f && bytes[0] != '"' && bytes[0] != '\\';
+		return plain[bytes[0]];
 	if (len == 2)
 		return (unsigned)((bytes[0] & 0x1f) << 6 | (bytes[1] & 0x3f)) >= 0xa0;
 	if (len == 4)
@@ -106,6 +109,11 @@ bool ww_http1__path(const char *target, size_t len, bool truncated, bool connect
 	if (!kept)
 		*at++ = '/'; /* of "http://host" */
 	for (size_t i = 0; i < kept;) {
+		if (plain[(unsigned char)target[i]]) {
+			*at++ = target[i++];
+			continue;
+		}
+
 		const unsigned char *bytes = (const unsigned char *)target + i;
 		size_t character = ww_utf8__len(bytes, kept - i);
 		bool as_is = character && is_printable(bytes, character);

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+
+#define SHORTEST_WORDLESS 16 /* no shorter segment without a digit or an '@' is a value */
 
 static bool is_digit(char c)
 {
@@ -121,31 +124,53 @@ static bool is_email(const char *at, size_t len)
 
 /* What the characters of a segment are. */
 struct census {
-	size_t digits, upper, lower, hex, commas, signs;
+	size_t digits, upper, lower, hex, commas;
+	size_t marks;	/* '@' and '%', of which e-mail addresses have one */
 	size_t others;	/* none of these, nor of those of base64 */
 	size_t changes; /* between letters and digits, or upper and lower case */
 };
 
+enum class {
+	OTHER,
+	DIGIT,
+	UPPER,
+	LOWER,
+	COMMA,
+	SIGN,
+	MARK,
+};
+
+static const uint8_t classes[256] = {
+	['0' ... '9'] = DIGIT, ['A' ... 'Z'] = UPPER, ['a' ... 'z'] = LOWER, [','] = COMMA, ['-'] = SIGN, ['_'] = SIGN,
+	['.'] = SIGN,	       ['='] = SIGN,	      ['~'] = SIGN,	     ['+'] = SIGN,  ['@'] = MARK, ['%'] = MARK,
+};
+
 static struct census take_census(const char *at, size_t len)
 {
-	struct census census = {0};
-	int before = 0;
+	size_t counts[MARK + 1] = {0}, hex = 0, changes = 0;
+	uint8_t before = OTHER;
 
 	for (size_t i = 0; i < len; i++) {
-		int class = is_digit(at[i]) ? 1 : is_upper(at[i]) ? 2 : is_lower(at[i]) ? 3 : 0;
+		uint8_t class = classes[(unsigned char)at[i]];
+		bool counted = class == DIGIT || class == UPPER || class == LOWER;
+		bool counted_before = before == DIGIT || before == UPPER || before == LOWER;
 
-		census.digits += class == 1;
-		census.upper += class == 2;
-		census.lower += class == 3;
-		census.hex += is_hex(at[i]);
-		census.commas += at[i] == ',';
-		census.signs += strchr("-_.=~+", at[i]) != NULL;
-		census.others += !class && !strchr("-_.=~+,", at[i]);
+		counts[class]++;
+		hex += is_hex(at[i]);
 		/* "Hello" is a word: upper to lower is no change. */
-		census.changes += before && class && before != class && !(before == 2 && class == 3);
+		changes += counted && counted_before && before != class && !(before == UPPER && class == LOWER);
 		before = class;
 	}
-	return census;
+	return (struct census){
+		.digits = counts[DIGIT],
+		.upper = counts[UPPER],
+		.lower = counts[LOWER],
+		.hex = hex,
+		.commas = counts[COMMA],
+		.marks = counts[MARK],
+		.others = counts[OTHER] + counts[MARK],
+		.changes = changes,
+	};
 }
 
 /*
@@ -173,6 +198,9 @@ static const char *name_of(const char *at, size_t len)
 	if (!len)
 		return NULL;
 	census = take_census(at, len);
+	/* Most segments are plain words. */
+	if (!census.digits && !census.marks && len < SHORTEST_WORDLESS)
+		return NULL;
 	/* "42", "-1", "12,15,18" */
 	if (census.digits && census.digits + census.commas + (at[0] == '-') == len)
 		return "{id}";
@@ -180,10 +208,10 @@ static const char *name_of(const char *at, size_t len)
 		return "{uuid}";
 	if (is_date(at, len))
 		return "{date}";
-	if (is_email(at, len))
+	if (census.marks && is_email(at, len))
 		return "{email}";
 	/* "facade" is a word, "a1b2c3d4" is none; no word has 16 letters of a to f. */
-	if (census.hex == len && ((len >= 8 && census.digits && census.changes > 1) || len >= 16))
+	if (census.hex == len && ((len >= 8 && census.digits && census.changes > 1) || len >= SHORTEST_WORDLESS))
 		return "{hash}";
 	if (is_token(&census, len))
 		return "{token}";
@@ -229,9 +257,9 @@ static void put_named(struct text *text, const char *at, size_t len)
 /* Replaces the segment by a name if it is a value; of a file name ("42.jpg", "app.8f3a2b1c.js") the parts that are. */
 static void put_segment(struct text *text, const char *at, size_t len)
 {
-	const char *dot = is_email(at, len) ? NULL : extension_of(at, len), *end = at + len;
+	const char *dot = extension_of(at, len), *end = at + len;
 
-	if (!dot) {
+	if (!dot || is_email(at, len)) {
 		put_named(text, at, len);
 		return;
 	}

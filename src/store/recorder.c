@@ -12,6 +12,7 @@
 #include "model/keep.h"
 #include "model/losses.h"
 #include "store/file.h"
+#include "store/pending.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "util/hash.h"
@@ -64,9 +65,9 @@ struct ww_recorder {
 	uint32_t keeps_len;
 	uint32_t keeps_used; /* endpoints that had requests in the interval */
 	int64_t next_id;
+	struct ww_pending pending;
 	uint64_t random;
-	uint64_t not_kept;  /* requests that should have been kept, but could not be written */
-	uint64_t kept_open; /* kept since the last commit */
+	uint64_t not_kept; /* requests that should have been kept, but could not be written */
 
 	char message[256];
 };
@@ -146,6 +147,7 @@ static int fill_new_file(struct ww_recorder *recorder)
 
 static void destroy(struct ww_recorder *recorder)
 {
+	ww_pending__free(&recorder->pending);
 	ww_rows__free(&recorder->rows);
 	sqlite3_close(recorder->db);
 	if (recorder->fd >= 0)
@@ -234,9 +236,7 @@ static int end(struct ww_recorder *recorder)
 		/* Some failures have rolled back already. */
 		if (!sqlite3_get_autocommit(recorder->db))
 			ww_rows__run(&recorder->rows, WW_STATEMENT_ROLLBACK);
-		recorder->not_kept += recorder->kept_open;
 	}
-	recorder->kept_open = 0;
 	recorder->in_transaction = false;
 	recorder->failed = 0;
 	return rc;
@@ -286,18 +286,16 @@ bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_
 		most = 1;
 	if (ww_keep__offer(keep, most, wall_ns, error, random, recorder->next_id, dropped, &dropped_len) <= 0)
 		return false;
-	for (unsigned i = 0; i < dropped_len; i++) {
-		if (begin(recorder))
-			note(recorder, ww_rows__delete_request(&recorder->rows, dropped[i]));
-	}
+	/* Without memory to note it a row stays that need not: one more is kept. */
+	for (unsigned i = 0; i < dropped_len; i++)
+		ww_pending__drop(&recorder->pending, dropped[i]);
 	return true;
 }
 
 void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const struct ww_request *request)
 {
-	recorder->kept_open++;
-	if (begin(recorder))
-		note(recorder, ww_rows__put_request(&recorder->rows, recorder->next_id, endpoint, request));
+	if (ww_pending__add(&recorder->pending, recorder->next_id, endpoint, request))
+		recorder->not_kept++;
 	recorder->next_id++;
 }
 
@@ -354,6 +352,8 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 	bool good = begin(recorder) && write_catalog(recorder, commit->catalog, &written);
 	int rc;
 
+	if (good)
+		good = note(recorder, ww_pending__write(&recorder->pending, rows));
 	if (good && slice->used_len)
 		good = note(recorder, ww_rows__put_journal(rows, commit->interval, slice));
 	for (size_t i = 0; good && i < commit->usage_len; i++)
@@ -397,8 +397,8 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 {
 	const struct ww_slice *slice = commit->slice;
 	bool new_interval = commit->interval != recorder->interval;
-	/* A request that could not be kept has spoilt the transaction: nothing goes into the file this time. */
-	int rc = recorder->failed ? end(recorder) : SQLITE_OK;
+	size_t pending;
+	int rc = SQLITE_OK;
 
 	if (rc == SQLITE_OK && recorder->current.used_len && (new_interval || recorder->current.buckets > BUCKETS_MAX))
 		rc = end_interval(recorder, commit->catalog);
@@ -421,6 +421,9 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 		else if (slice != &recorder->unwritten && ww_slice__merge(&recorder->unwritten, slice))
 			rc = SQLITE_NOMEM;
 	}
+	pending = ww_pending__clear(&recorder->pending);
+	if (rc != SQLITE_OK)
+		recorder->not_kept += pending;
 	if (rc == SQLITE_OK && commit->last && recorder->current.used_len)
 		rc = end_interval(recorder, commit->catalog);
 	recorder->message[0] = '\0';
@@ -445,9 +448,7 @@ int ww_recorder__close(struct ww_recorder *recorder)
 
 	if (!recorder)
 		return 0;
-	rc = end(recorder);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_wal_checkpoint_v2(recorder->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	rc = sqlite3_wal_checkpoint_v2(recorder->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	ww_rows__free(&recorder->rows);
 	/* A reader that is at work keeps the log; the last one to close the file removes it. */
 	if (rc == SQLITE_OK)

@@ -36,7 +36,10 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 /* Whether a request of that endpoint is to be kept whole; if so, it has to be handed to ww_recorder__keep() next. */
 bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_t wall_ns, bool error);
 
-/* Keeps a request; it is only read during the call. A failure is counted and returned by the next commit. */
+/*
+ * Keeps a request. Path, comm, traceparent and lists are copied; the other strings have to stay until the next commit,
+ * which is what writes it.
+ */
 void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const struct ww_request *request);
 
 /* Memory, CPU and size of a service in the interval, as of now. */

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_MAX 10 /* bytes of the longest number */
-
 void ww_bytes__free(struct ww_bytes *bytes)
 {
 	if (!bytes)
@@ -47,19 +45,6 @@ void ww_bytes__put(struct ww_bytes *bytes, const void *data, size_t len)
 		return;
 	memcpy(bytes->data + bytes->len, data, len);
 	bytes->len += len;
-}
-
-void ww_bytes__put_number(struct ww_bytes *bytes, uint64_t number)
-{
-	if (!ww_bytes__reserve(bytes, NUMBER_MAX))
-		return;
-
-	uint8_t *at = bytes->data + bytes->len;
-
-	for (; number > 127; number >>= 7)
-		*at++ = (uint8_t)(number | 128);
-	*at++ = (uint8_t)number;
-	bytes->len = (size_t)(at - bytes->data);
 }
 
 uint64_t ww_reader__number(struct ww_reader *reader)

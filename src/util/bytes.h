@@ -24,7 +24,20 @@ void ww_bytes__free(struct ww_bytes *bytes);
 bool ww_bytes__reserve(struct ww_bytes *bytes, size_t more);
 
 void ww_bytes__put(struct ww_bytes *bytes, const void *data, size_t len);
-void ww_bytes__put_number(struct ww_bytes *bytes, uint64_t number);
+
+#define WW_NUMBER_MAX 10 /* bytes of the longest number */
+
+static inline void ww_bytes__put_number(struct ww_bytes *bytes, uint64_t number)
+{
+	uint8_t *at;
+
+	if (bytes->cap - bytes->len < WW_NUMBER_MAX && !ww_bytes__reserve(bytes, WW_NUMBER_MAX))
+		return;
+	for (at = bytes->data + bytes->len; number > 127; number >>= 7)
+		*at++ = (uint8_t)(number | 128);
+	*at++ = (uint8_t)number;
+	bytes->len = (size_t)(at - bytes->data);
+}
 
 /* A part of memory that is being read; `failed` sticks when it was too short or a number too long. */
 struct ww_reader {
