@@ -173,16 +173,29 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 	}
 	/* Nothing arrived for it: a timer, or something inside of the process. */
 	struct ww_cause hint = r->hint;
-	if (hint.kind == WW_KIND_OTHER && t->loop && t->deadline) {
+	if (hint.kind == WW_KIND_OTHER && t->loop && (t->deadline || t->slept < r->mark)) {
+		/* Had the loop slept without a timeout since, it would have had no timer to wait for. */
 		hint.kind = WW_KIND_SLEEP;
 		hint.type = WW_DETAIL_NONE;
 		hint.value = 0;
 		ww_infer(r);
 	}
-	if (hint.kind == WW_KIND_SLEEP && t->deadline > r->mark && t->deadline < to) {
-		ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, t->deadline);
-		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
-		return 0;
+	if (hint.kind == WW_KIND_SLEEP) {
+		/*
+		 * The timeout that the loop gave the kernel tells when the timer was due. A loop too busy to sleep
+		 * gives none: asyncio then notices the timer when a round begins, and continues what waits for it in
+		 * the next.
+		 */
+		u64 due = to;
+		if (t->deadline > r->mark)
+			due = t->deadline;
+		else if (t->python && t->loop)
+			due = t->round_at[1];
+		if (due < to) {
+			ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, due);
+			ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
+			return 0;
+		}
 	}
 	ww_charge(r, hint.kind, hint.type, hint.value, to);
 	return 0;
@@ -247,6 +260,8 @@ static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request 
 		u32 kept = 0;
 		t->sent = 0;
 		t->round++;
+		t->round_at[1] = t->round_at[0];
+		t->round_at[0] = t->start;
 		for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
 			struct ww_pending p = t->pending[i];
 			if (p.round <= t->round) {

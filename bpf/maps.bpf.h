@@ -83,6 +83,7 @@ struct ww_thread {
 	ww_ref ref;   /* the request that it is attached to */
 	ww_ref home;  /* the request that it was attached to when it last began to wait for sockets */
 	u64 deadline; /* when the timeout of its last wait for sockets ends; 0: none was given */
+	u64 slept;    /* when that wait began */
 	u64 cpu_ns;   /* of the interval */
 	u64 kinds_ns[WW_KIND_COUNT];
 	struct ww_cause off_cause;
@@ -96,10 +97,11 @@ struct ww_thread {
 	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 python_known; /* `python` was looked for */
 	u8 pad2;
-	u8 named;   /* counts the answers since comm and cgroup were read */
-	u64 python; /* address of its PyThreadState in its process; 0: none */
-	u32 round;  /* of an event loop: counts up when it reads after it sent */
-	u8 sent;    /* its last touch was a send */
+	u8 named;	 /* counts the answers since comm and cgroup were read */
+	u64 python;	 /* address of its PyThreadState in its process; 0: none */
+	u32 round;	 /* of an event loop: counts up when it reads after it sent */
+	u64 round_at[2]; /* when the current round began, and the one before */
+	u8 sent;	 /* its last touch was a send */
 	u8 pad3[3];
 	struct ww_pending pending[WW_PENDING];
 	u64 cgroup_id;

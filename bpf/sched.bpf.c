@@ -30,6 +30,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		return;
 	}
 	t->off_nr = b.cause.nr;
+	t->slept = now;
 	if (ww_is_epoll(b.cause.nr))
 		t->loop = 1;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
