@@ -15,6 +15,9 @@ from counts_servers import STARTERS  # noqa: E402
 BODIES = (0, 1, 100, 1023, 8191, 8192, 8193, 65535, 65536, 300000, 1 << 20)
 RESPONSES = (0, 1, 16, 1000, 4096, 65536, 300000, 1 << 20)
 TEMPTING = b"GET /nowhere/x/0/0 HTTP/1.1\r\nHost: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+# What few servers let through; gunicorn lets anything through that is made of letters, digits, "_" and "-".
+RARE = {"node": ("MKCALENDAR", "UNSUBSCRIBE", "M-SEARCH", "NOTIFY"),
+        "gunicorn-sync": ("BASELINE-CONTROL", "X-CUSTOM", "LINK_2"), "gunicorn-gthread": ("BASELINE-CONTROL", "X-CUSTOM", "LINK_2")}
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -123,6 +126,8 @@ def targets_and_methods(case, site):
     exchange.expectations.append(("the trace context is kept", lambda r: r.get("traceparent") == TRACE))
     for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"):
         case.request(line(), "size", 16, 405 if site.name == "nginx" else 200, method=method)
+    for method in RARE.get(site.name, ()):
+        case.request(line(), "size", 16, method=method)
     case.request(line(), "size", 100, method="GET", body=TEMPTING)
     line.end()
 
