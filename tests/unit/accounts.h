@@ -83,7 +83,7 @@ static inline struct ww_account draw_account(struct draw *draw, uint64_t id, con
 	if (!account.status)
 		account.flags |= WW_FLAG_ABORTED;
 	strcpy(account.method, methods[draw_number(draw, 5)]);
-	account.target_len = (uint16_t)strnlen(path, WW_TARGET_MAX);
+	account.target_len = (uint16_t)strlen(path); /* at most WW_TARGET_MAX */
 	memcpy(account.target, path, account.target_len);
 	account.size = (uint16_t)(offsetof(struct ww_account, target) + account.target_len);
 	return account;

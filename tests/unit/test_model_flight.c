@@ -8,7 +8,7 @@
 #include "accounts.h"
 #include "model/flight.h"
 
-#define MOST 400
+#define MOST 120
 
 struct span {
 	uint64_t start, end;
