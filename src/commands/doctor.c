@@ -12,6 +12,7 @@
 
 #include "commands/command.h"
 #include "kernel/features.h"
+#include "kernel/observer.h"
 #include "outputs/style.h"
 #include "outputs/text.h"
 
@@ -56,7 +57,38 @@ static const struct ww_usage usage = {
 };
 
 #define LIBRARIES 4
-#define ROWS	  (WW_FEATURE_COUNT + LIBRARIES)
+#define ROWS	  (WW_FEATURE_COUNT + 1 + LIBRARIES)
+
+/*
+ * The proof: what every feature is there for. Verifiers differ, so that the programs may be refused where all that they
+ * need is there.
+ */
+static void try_programs(struct ww_feature *row, bool features_there)
+{
+	const struct ww_observer_options defaults = {0};
+	struct ww_observer *observer = NULL;
+	char message[512] = "";
+
+	*row = (struct ww_feature){.group = WW_FEATURE_GROUP_KERNEL,
+				   .need = WW_FEATURE_REQUIRED,
+				   .state = WW_FEATURE_UNKNOWN,
+				   .name = "programs",
+				   .purpose = "the programs of whywait load and attach",
+				   .without = "nothing can be observed",
+				   .mend = "report this line with the kernel's release: all that they need is there"};
+	if (!features_there) {
+		snprintf(row->found, sizeof(row->found), "not tried: something that they need is missing");
+		return;
+	}
+	if (ww_observer__open(&observer, &defaults, message, sizeof(message))) {
+		row->state = WW_FEATURE_MISSING;
+		snprintf(row->found, sizeof(row->found), "%s", message);
+		return;
+	}
+	ww_observer__close(observer);
+	row->state = WW_FEATURE_OK;
+	snprintf(row->found, sizeof(row->found), "attached, and detached again");
+}
 
 /* What runs, beside what this binary was built with: the dynamic linker chose the former. */
 static void list_libraries(struct ww_feature rows[LIBRARIES])
@@ -154,6 +186,30 @@ static int print_json(const struct ww_feature rows[ROWS], const struct utsname *
 	return err;
 }
 
+/* All rows, group by group. Returns whether observing works here; otherwise `message` says why not. */
+static bool examine(const struct ww_features *features, struct ww_feature rows[ROWS], char *message, size_t size)
+{
+	bool can_observe = ww_features__can_observe(features, message, size);
+	struct ww_feature added[1 + LIBRARIES];
+	int len = 0;
+
+	try_programs(&added[0], can_observe);
+	if (can_observe && added[0].state != WW_FEATURE_OK) {
+		can_observe = false;
+		snprintf(message, size, "can't observe here: %s", added[0].found);
+	}
+	list_libraries(&added[1]);
+	for (enum ww_feature_group group = 0; group < WW_FEATURE_GROUP_COUNT; group++) {
+		for (int i = 0; i < WW_FEATURE_COUNT; i++)
+			if (features->rows[i].group == group)
+				rows[len++] = features->rows[i];
+		for (int i = 0; i < 1 + LIBRARIES; i++)
+			if (added[i].group == group)
+				rows[len++] = added[i];
+	}
+	return can_observe;
+}
+
 int ww_command_doctor(int argc, char **argv)
 {
 	struct arguments arguments = {0};
@@ -168,9 +224,7 @@ int ww_command_doctor(int argc, char **argv)
 	err = ww_features__probe(&features);
 	if (err)
 		return ww_command__fail("doctor", WW_EXIT_USAGE, "probing this host: %s", strerror(-err));
-	can_observe = ww_features__can_observe(&features, message, sizeof(message));
-	memcpy(rows, features.rows, sizeof(features.rows));
-	list_libraries(&rows[WW_FEATURE_COUNT]);
+	can_observe = examine(&features, rows, message, sizeof(message));
 	uname(&host);
 	err = arguments.json ? print_json(rows, &host, can_observe, message) : print_table(rows, &host, can_observe);
 	if (err)

@@ -2,6 +2,7 @@
 #include "kernel/features.h"
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
@@ -63,8 +64,18 @@ void ww_feature__unknown(struct ww_feature *row, const char *format, ...)
 	va_end(args);
 }
 
+/* libbpf tells about what is missing by itself, on stderr. */
+static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
 int ww_features__probe(struct ww_features *features)
 {
+	libbpf_print_fn_t print = libbpf_set_print(print_nothing);
 	struct ww_probe probe = {.capabilities = ww_probe_capabilities(),
 				 .host_user = ww_probe_host_user(),
 				 .bpf_error = ww_probe_bpf_error()};
@@ -72,14 +83,17 @@ int ww_features__probe(struct ww_features *features)
 	probe.btf = btf__load_vmlinux_btf();
 	if (!probe.btf) {
 		probe.btf_error = errno;
-		if (probe.btf_error == ENOMEM)
+		if (probe.btf_error == ENOMEM) {
+			libbpf_set_print(print);
 			return -ENOMEM;
+		}
 	}
 	for (int id = 0; id < WW_FEATURE_COUNT; id++) {
 		features->rows[id] = features_known[id].row;
 		features_known[id].probe(&probe, &features->rows[id], features_known[id].argument);
 	}
 	btf__free(probe.btf);
+	libbpf_set_print(print);
 	return 0;
 }
 

@@ -60,8 +60,8 @@ struct ww_features {
 int ww_features__probe(struct ww_features *features);
 
 /*
- * Whether observing works here. Otherwise one line, without a newline, says what is missing and how to mend it: the
- * first cause only, as privileges hide the rest.
+ * Whether all is there that observing needs. Otherwise one line, without a newline, says what is missing and how to
+ * mend it: the first cause only, as privileges hide the rest.
  */
 bool ww_features__can_observe(const struct ww_features *features, char *message, size_t message_size);
 

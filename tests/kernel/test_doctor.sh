@@ -74,6 +74,7 @@ done <"$tmp/helpers"
 check "the table ends with the verdict" [ "$(tail -n 1 "$tmp/table")" = "Observing works here." ]
 check "the table has a line for each row" [ "$(grep -c '^  \(ok\|degraded\|missing\|unknown\) ' "$tmp/table")" = \
 	"$(grep -c '"group"' "$tmp/root.json")" ]
+check "the programs themselves attach" state_is programs ok "$tmp/root.json"
 check "no program of it stays loaded" gone
 
 # ---- without privileges
@@ -87,6 +88,7 @@ check "one line on stderr says what and how to mend it" [ "$(wc -l <"$tmp/nobody
 check "it names the privilege" grep -q 'CAP_BPF is missing.*root' "$tmp/nobody.err"
 check "CAP_BPF is missing" state_is CAP_BPF missing "$tmp/nobody.json"
 check "CAP_SYS_PTRACE degrades" state_is CAP_SYS_PTRACE degraded "$tmp/nobody.json"
+check "so the programs are not tried" state_is programs unknown "$tmp/nobody.json"
 check "BTF is told all the same" state_is BTF ok "$tmp/nobody.json"
 check "hooks can't be tried" state_is sched_switch unknown "$tmp/nobody.json"
 
@@ -128,7 +130,8 @@ END
 unshare -m sh "$tmp/nosys" "$whywait" doctor --format json >"$tmp/nobtf.json" 2>"$tmp/nobtf.err"
 status=$?
 check "without BTF the exit status is 3" [ "$status" = 3 ]
-check "and the line names it" grep -q 'BTF is missing.*CONFIG_DEBUG_INFO_BTF' "$tmp/nobtf.err"
+check "and one line names it" [ "$(wc -l <"$tmp/nobtf.err")" = 1 ]
+check "with the mend" grep -q 'BTF is missing.*CONFIG_DEBUG_INFO_BTF' "$tmp/nobtf.err"
 check "which the table has too" state_is BTF missing "$tmp/nobtf.json"
 
 # ---- usage
