@@ -382,11 +382,6 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 
 static void start_interval(struct ww_recorder *recorder, int64_t interval)
 {
-	/* Of an interval that could not be ended only what its journal holds is in the file. */
-	recorder->lost += recorder->unwritten.requests;
-	ww_slice__clear(&recorder->current);
-	ww_slice__clear(&recorder->unwritten);
-	recorder->journal_only = false;
 	for (uint32_t i = 0; i < recorder->keeps_len; i++)
 		ww_keep__clear(&recorder->keeps[i]);
 	recorder->keeps_used = 0;

@@ -45,6 +45,7 @@ static void paths_become_routes(void **state)
 		{"/oauth2/callback", "/oauth2/callback"},
 		{"/getUserProfile/settingsPage", "/getUserProfile/settingsPage"},
 		{"/GetAllUserAccountSettings", "/GetAllUserAccountSettings"},
+		{"/GetUser2FAStatus/checkoutStep2Confirmation", "/GetUser2FAStatus/checkoutStep2Confirmation"},
 		{"/internationalization/configuration", "/internationalization/configuration"},
 		{"/long-words-with-many-dashes/and_under_scores", "/long-words-with-many-dashes/and_under_scores"},
 		{"/static/css/bootstrap.min.css", "/static/css/bootstrap.min.css"},

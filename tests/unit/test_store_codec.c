@@ -230,6 +230,10 @@ static void numbers_of_every_length(void **state)
 	reader = (struct ww_reader){.at = endless, .end = endless + sizeof(endless)};
 	ww_reader__number(&reader);
 	assert_true(reader.failed);
+	endless[9] = 2; /* the 65th bit */
+	reader = (struct ww_reader){.at = endless, .end = endless + sizeof(endless)};
+	ww_reader__number(&reader);
+	assert_true(reader.failed);
 	ww_bytes__free(&bytes);
 	ww_bytes__free(NULL);
 }

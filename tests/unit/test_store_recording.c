@@ -155,8 +155,10 @@ static void a_closed_recording_is_one_plain_file(void **state)
 {
 	struct fixture *fixture = *state;
 	struct ww_recorder *recorder = create(fixture, false);
+	unsigned char header[20];
 	uint64_t kept;
 	bool complete;
+	FILE *file;
 
 	for (int i = 0; i < 25; i++) {
 		fixture->interval = i / 10 * INTERVAL;
@@ -164,6 +166,10 @@ static void a_closed_recording_is_one_plain_file(void **state)
 	}
 	assert_int_equal(ww_recorder__close(recorder), 0);
 	assert_int_equal(access(fixture->log, F_OK), -1);
+	file = fopen(fixture->path, "r");
+	assert_int_equal(fread(header, 1, sizeof(header), file), sizeof(header));
+	fclose(file);
+	assert_int_equal(header[18], 1); /* no log needed to read it; 2 would be WAL */
 	assert_int_equal(read_back(fixture, &kept, &complete), 1000);
 	assert_true(complete && kept >= 3 * 5 && kept <= 3 * 10);
 	/* Its directory need not be writable, nor the file. */
