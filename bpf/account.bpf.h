@@ -281,6 +281,15 @@ static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request 
 	t->pending_len = n + 1;
 }
 
+#define WW_DISPATCH_NS 1000000 /* between a wake-up and a read there is a runtime's dispatch, not a program's work */
+
+/* Whether the thread's interval was spent on the way to the read that it ends with. */
+static __always_inline bool ww_led_to_read(const struct ww_thread *t)
+{
+	return t->fresh && t->cpu_ns < WW_DISPATCH_NS && !t->kinds_ns[WW_KIND_SLEEP] && !t->kinds_ns[WW_KIND_DISK] &&
+	       !t->kinds_ns[WW_KIND_IPC];
+}
+
 /*
  * The running thread touches a socket of request `r`: decides whose the thread's interval was, charges both, and
  * attaches the thread to r. Afterwards r is charged up to `now`.
@@ -311,7 +320,7 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 		 * What led to a send was work for it. What led to a read was so when the thread was idle before; one
 		 * that came from other work let it wait in the queue.
 		 */
-		if (r->mark <= t->start && (t->fresh || !touch->receive)) {
+		if (r->mark <= t->start && (!touch->receive || ww_led_to_read(t))) {
 			ww_charge_gap(r, t, touch, t->start);
 			if (r->mark == t->start)
 				ww_give(r, t);

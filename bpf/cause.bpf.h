@@ -20,6 +20,7 @@
 
 struct ww_blocked {
 	struct ww_cause cause;
+	bool may_idle;	/* a futex on which a pool's thread waits for work, if it has none */
 	u64 timeout_ns; /* of a wait for sockets; 0: none */
 	u8 off;		/* enum ww_off */
 };
@@ -61,6 +62,19 @@ static __always_inline void ww_cause_of_fd(struct ww_blocked *b, struct task_str
 		b->cause = ww_named(WW_KIND_IPC, WW_NAME_EVENTFD);
 		break;
 	}
+}
+
+#define WW_FUTEX_CMD	     0x7f /* FUTEX_CMD_MASK, without the flags */
+#define WW_FUTEX_WAIT_BITSET 9
+
+/*
+ * A wait for work has no timeout, and is on a semaphore or a condition (glibc: FUTEX_WAIT_BITSET), or at least not on a
+ * contended mutex (glibc's low-level lock waits for the value 2). CPython's interpreter lock is waited for with one.
+ */
+static __always_inline bool ww_futex_may_idle(const struct pt_regs *regs)
+{
+	u32 command = WW_REGS_ARG2(regs) & WW_FUTEX_CMD, value = WW_REGS_ARG3(regs);
+	return !WW_REGS_ARG4(regs) && (command == WW_FUTEX_WAIT_BITSET || value != 2);
 }
 
 /* `nr` as in struct ww_cause. */
@@ -110,6 +124,7 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 
 	b->off = WW_OFF_BLOCKED;
 	b->timeout_ns = 0;
+	b->may_idle = false;
 	b->cause.kind = WW_KIND_OTHER;
 	b->cause.type = nr >= 0 ? WW_DETAIL_SYSCALL : WW_DETAIL_NONE;
 	b->cause.value = nr >= 0 ? nr : 0;
@@ -122,6 +137,9 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	bool io = BPF_CORE_READ_BITFIELD(task, in_iowait);
 	switch (nr) {
 	case WW_SYS_FUTEX:
+		b->may_idle = ww_futex_may_idle(regs);
+		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
+		break;
 	case WW_SYS_FUTEX_WAIT:
 	case WW_SYS_FUTEX_WAITV:
 		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);

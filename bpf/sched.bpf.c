@@ -25,7 +25,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	t->off_cause = b.cause;
 	if (b.off != WW_OFF_SOCKET) {
 		/* Without a request, a futex is where a pool's thread waits for one. */
-		if (!t->ref && !t->home && b.cause.kind == WW_KIND_LOCK)
+		if (!t->ref && !t->home && b.may_idle)
 			t->off = WW_OFF_IDLE;
 		return;
 	}
