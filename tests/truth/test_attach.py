@@ -1,19 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Observation that starts in the middle: what was under way is no request with half an account; the next ones are whole."""
+import ctypes
 import pathlib
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
 from counts_client import Connection, allow_many_sockets  # noqa: E402  (the path comes first)
 from counts_ledger import Ledger  # noqa: E402
 from counts_run import Record, Tap, slug  # noqa: E402
-from counts_servers import Sites  # noqa: E402
+from counts_servers import HERE, Server, Sites, free_port  # noqa: E402
 
 SLOW = 4000  # ms: longer than observation takes to start
 LARGE = 20 << 20
 MS = 1_000_000
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 AFTER = 3  # requests on each connection once its first is done
 TEMPTING = b"..GET /nowhere/x/0/0 HTTP/1.1\r\nHost: x\r\n\r\n" * 200
 
@@ -148,6 +152,41 @@ class Pipelined(Situation):
             self.case.answer(self.connection, exchange)
 
 
+class Enclosed(Server):
+    """A server in a network namespace of its own."""
+
+    name = "enclosed"
+
+    def prepare(self):
+        self.port = free_port()
+        self.argv = ["unshare", "--net", "sh", "-c",
+                     f"ip link set lo up; exec {HERE}/counts_threading.py 127.0.0.1:{self.port}"]
+
+    def is_ready(self):
+        connection = self.connect()
+        if connection:
+            connection.close()
+        return connection is not None
+
+    def connect(self):
+        """A connection from its namespace, which a thread enters that ends with it; None while nobody listens."""
+        made = []
+
+        def enter():
+            with open(f"/proc/{self.pid}/ns/net", "rb") as namespace:
+                if LIBC.setns(namespace.fileno(), CLONE_NEWNET):
+                    return
+            try:
+                made.append(Connection(("127.0.0.1", self.port)))
+            except OSError:
+                pass
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        return made[0] if made else None
+
+
 THREADS = ("gunicorn-gthread", "aiohttp", "node", "http.server")
 SITUATIONS = {
     Idle: ("nginx", *THREADS),
@@ -161,6 +200,14 @@ SITUATIONS = {
     Events: ("aiohttp", "node"),
     Pipelined: ("aiohttp", "node"),
 }
+
+
+def enclosed(case, server, before):
+    """Listeners of other network namespaces are known, too: a connection from before observation, and a new one."""
+    for connection in (before, server.connect()):
+        for _ in range(AFTER):
+            case.request(connection, "size", 1000)
+        connection.close()
 
 
 def main():
@@ -177,7 +224,9 @@ def main():
                     situations.append(kind(case, site, getattr(site, family)))
         # A sync worker is at work on one, while two wait for it: one in the backlog, one that connects later.
         sync = Sites("gunicorn-sync")
-        with sync:
+        namespace = Enclosed()
+        with sync, namespace:
+            before = namespace.connect()
             site = sync["gunicorn-sync"]
             case = ledger.case("gunicorn-sync-backlog")
             worked_on = WorkedOn(case, site, site.ipv4)
@@ -186,7 +235,9 @@ def main():
             queued.exchange.absent = False
             queued.exchange.optional = True  # its arrival was not seen; its reading will be
             time.sleep(0.1)
-            with Record("--pid", ",".join(map(str, sites.pids + sync.pids))) as record:
+            pids = sites.pids + sync.pids + namespace.pids()
+            with Record("--pid", ",".join(map(str, pids))) as record:
+                tap.run("enclosed", enclosed, ledger.case("enclosed"), namespace, before)
                 late = Connection(site.ipv4)
                 exchange, data = case.prepare("size", 16)
                 late.send(data)

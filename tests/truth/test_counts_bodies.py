@@ -17,7 +17,8 @@ RESPONSES = (0, 1, 16, 1000, 4096, 65536, 300000, 1 << 20)
 TEMPTING = b"GET /nowhere/x/0/0 HTTP/1.1\r\nHost: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 # What few servers let through; gunicorn lets anything through that is made of letters, digits, "_" and "-".
 RARE = {"node": ("MKCALENDAR", "UNSUBSCRIBE", "M-SEARCH", "NOTIFY"),
-        "gunicorn-sync": ("BASELINE-CONTROL", "X-CUSTOM", "LINK_2"), "gunicorn-gthread": ("BASELINE-CONTROL", "X-CUSTOM", "LINK_2")}
+        "gunicorn-sync": ("BASELINE-CONTROL", "X-CUSTOM", "LINK_2"),
+        "gunicorn-gthread": ("BASELINE-CONTROL", "X-CUSTOM", "LINK_2")}
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

@@ -60,7 +60,8 @@ def cases(tap, ledger, sites):
             case = ledger.case(f"{slug(site.name)}-{way.__name__.replace('_', '-')}")
             tap.run(case.name, way, case, site)
     for action, status, length in (("split", 200, 68), ("splitchunked", 200, 82), ("splitinterim", 404, 88),
-                                   ("split204", 204, 49), ("bare", 200, 38)):
+                                   ("split204", 204, 49), ("split304", 304, 62), ("bare", 200, 38), ("plain", 200, 73),
+                                   ("upper", 200, 119)):
         case = ledger.case(f"responses-{action}")
         tap.run(case.name, responses, case, sites["http.server"], action, status, length)
 

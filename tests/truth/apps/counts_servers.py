@@ -8,7 +8,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2] / "tools"))
-from services import Gunicorn, Node, Python, Server, accepts, free_port, wait_until  # noqa: E402,F401
+from services import Gunicorn, Node, Python, Server, accepts, free_port, wait_until  # noqa: E402
 
 FILE_SIZES = (0, 1, 16, 100, 1000, 4096, 65536, 300000, 1 << 20, 20 << 20)
 
@@ -24,6 +24,8 @@ class Site:
         self.ipv4 = ("127.0.0.1", port)
         self.ipv6 = ("::1", port6)
         self.unix = unix
+        self.mapped = None    # an IPv6 socket that is reached over IPv4
+        self.abstract = None  # a unix socket without a path
         self.port = port
         self.echo_method, self.echo_status = echo
         self.keeps_alive = keeps_alive  # answers more than one request a connection
@@ -148,11 +150,12 @@ def start_gunicorn(worker_class, workers=1, threads=4, arguments=()):
                 directory=directory)
 
 
-def _start_script(kind, script, name):
+def _start_script(kind, script, name, *addresses):
+    """`addresses`: more to listen on."""
     port, port6 = free_port(), free_port()
     directory = tempfile.TemporaryDirectory(prefix="whywait-sockets-")
     unix = f"{directory.name}/http.sock"
-    service = kind(HERE / script, f"127.0.0.1:{port}", f"[::1]:{port6}", unix, port=port,
+    service = kind(HERE / script, f"127.0.0.1:{port}", f"[::1]:{port6}", unix, *addresses, port=port,
                    ready=lambda: all(accepts(at) for at in (("127.0.0.1", port), unix)))
     service.name = name
     service.start()
@@ -168,7 +171,11 @@ def start_node():
 
 
 def start_threading():
-    return _start_script(Python, "counts_threading.py", "http.server")
+    port, name = free_port(), f"whywait-test-{free_port()}"
+    site = _start_script(Python, "counts_threading.py", "http.server", f"[::ffff:127.0.0.1]:{port}", f"@{name}")
+    site.mapped, site.abstract = ("127.0.0.1", port), f"\0{name}"
+    wait_until(lambda: accepts(site.mapped) and accepts(site.abstract), 5, "the other sockets of http.server")
+    return site
 
 
 STARTERS = {

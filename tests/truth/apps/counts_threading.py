@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The counted application on Python's http.server, with raw responses cut where a test wants them.
 
-counts_threading.py ADDRESS.., each HOST:PORT or a path of a unix socket.
+counts_threading.py ADDRESS.., each HOST:PORT, a path of a unix socket, or @NAME of an abstract one.
 """
 import http.server
 import socket
@@ -17,6 +17,10 @@ RAW = {  # whole responses, for split, splitchunked, and the ones with a wrong l
                      b"5\r\nhello\r\nb;x=y\r\nHTTP/1.1 50\r\n0\r\nT: t\r\n\r\n"),
     "splitinterim": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno",
     "split204": b"HTTP/1.1 204 No Content\r\nX-Content-Length: 9\r\n\r\n",
+    "split304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\nETag: \"x\"\r\n\r\n",
+    "plain": b"HTTP/1.1 200\r\ncontent-LENGTH: \t 3  \r\nx:\r\nConnection:keep-alive\r\n\r\nabc",
+    "upper": (b"HTTP/1.1 200 OK\r\nTRANSFER-ENCODING: gzip,\tCHUNKED\r\nContent-Length: 3\r\n\r\n"
+              b"00A;a=\"b\"\r\n0123456789\r\n00\r\n\r\n"),
     "bare": b"HTTP/1.1 200 OK\ncontent-length:3\n\nabc",
 }
 
@@ -38,6 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return "client"
 
     def answer(self):
+        if self.path == "*":
+            return self.do_status("204")
         parts = self.path.removeprefix("http://localhost").split("?")[0].split("/")
         name = parts[2] if len(parts) > 2 else ""
         if name in RAW:
@@ -46,6 +52,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if action and name.islower():
             return action(parts[3])
         return self.do_status("404")
+
+    def do_CONNECT(self):
+        """A tunnel to itself: what comes goes back."""
+        self.send_response(200, "Connection Established")
+        self.end_headers()
+        while data := self.rfile.read1(65536):
+            self.wfile.write(data)
+        self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_PROPFIND = answer
 
@@ -74,7 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def body(self):
         """The length of the request's body, read to its end."""
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+        if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
             left = int(self.headers.get("Content-Length", 0))
             count = 0
             while left and (data := self.rfile.read(min(left, 8192))):
@@ -176,7 +190,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 def main(addresses):
     for address in addresses:
-        if not address.startswith("/"):
+        if address.startswith("@"):
+            address = "\0" + address[1:]
+        elif not address.startswith("/"):
             host, _, port = address.rpartition(":")
             address = (host.strip("[]"), int(port))
         threading.Thread(target=Server(address).serve_forever).start()
