@@ -191,6 +191,8 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 			due = t->deadline;
 		else if (t->python && t->loop)
 			due = t->round_at[1];
+		else if (t->round)
+			due = (t->round_at[0] > r->mark ? t->round_at[0] : r->mark) / 2 + to / 2;
 		if (due < to) {
 			ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, due);
 			ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
@@ -209,6 +211,13 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	r->owner = 0;
 	r->hint = hint;
 	t->ref = 0;
+	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
+	 */
+	u32 n = t->pending_len;
+	if (t->loop && !t->python && !r->outstanding && n < WW_PENDING) {
+		t->pending[n].ref = r->account.id;
+		t->pending_len = n + 1;
+	}
 }
 
 static __always_inline bool ww_owns(const struct ww_request *r, u32 tid)
@@ -244,6 +253,27 @@ static __always_inline void ww_loop_continued(ww_ref ref, const struct ww_cause 
 	ww_infer(r);
 }
 
+static __always_inline void ww_loop_round(struct ww_thread *t)
+{
+	t->round++;
+	t->round_at[1] = t->round_at[0];
+	t->round_at[0] = t->start;
+}
+
+/*
+ * Loops that run what follows from a read at once (Node's) read each connection once a round: a connection that comes
+ * again, others having come between, begins a new one.
+ */
+static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *conn)
+{
+	if (!t->loop || t->python || t->read_from == (u64)conn)
+		return;
+	if (conn->round == t->round + 1)
+		ww_loop_round(t);
+	conn->round = t->round + 1;
+	t->read_from = (u64)conn;
+}
+
 /*
  * A round of asyncio's loop runs the steps of what the round before has read, then reads. So a read after a send begins
  * the next round's reads. An upstream's answer is continued in the next round; a request in the one after that, as the
@@ -259,9 +289,7 @@ static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request 
 	if (t->sent) {
 		u32 kept = 0;
 		t->sent = 0;
-		t->round++;
-		t->round_at[1] = t->round_at[0];
-		t->round_at[0] = t->start;
+		ww_loop_round(t);
 		for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
 			struct ww_pending p = t->pending[i];
 			if (p.round <= t->round) {

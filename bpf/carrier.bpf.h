@@ -81,6 +81,25 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	return a;
 }
 
+/* The only request of a loop of Node's kind that waits for a timer; NULL when there are several or none. */
+static __always_inline struct ww_request *ww_carrier_sleeper(struct ww_thread *t)
+{
+	struct ww_request *only = NULL;
+	u32 kept = 0;
+	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
+		struct ww_pending p = t->pending[i];
+		struct ww_request *r = ww_request_get(p.ref);
+		if (!r || r->state != WW_STATE_WAIT || r->outstanding || r == only)
+			continue;
+		only = r;
+		if (kept < WW_PENDING)
+			t->pending[kept] = p;
+		kept++;
+	}
+	t->pending_len = kept;
+	return kept == 1 ? only : NULL;
+}
+
 /* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
 static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, const struct ww_conn *conn)
 {
@@ -106,7 +125,9 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 	/* One that waits for another answer already is more likely asleep than sending: see where this one ends. */
 	if (r && (!r->outstanding || (conn && conn->awaited && conn->first == t->ref)))
 		return r;
-	return ww_carrier_begin(t);
+	r = ww_request_get(conn && conn->connecting ? conn->first : 0);
+	r = r ? r : ww_carrier_sleeper(t);
+	return r ? r : ww_carrier_begin(t);
 }
 
 /* Adds the chain's account to the request that it turned out to be for; both are charged up to now. */

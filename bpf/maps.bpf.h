@@ -100,10 +100,11 @@ struct ww_thread {
 	u8 named;	 /* counts the answers since comm and cgroup were read */
 	u64 python;	 /* address of its PyThreadState in its process; 0: none */
 	u32 round;	 /* of an event loop: counts up when it reads after it sent */
+	u64 read_from;	 /* the connection that it read last */
 	u64 round_at[2]; /* when the current round began, and the one before */
 	u8 sent;	 /* its last touch was a send */
 	u8 pad3[3];
-	struct ww_pending pending[WW_PENDING];
+	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
 	u64 cgroup_id;
 	char comm[WW_COMM];
 	struct ww_detail details[WW_THREAD_DETAILS];
@@ -209,8 +210,9 @@ struct ww_conn {
 	u8 awaited;    /* upstream: sent to, and no answer read yet */
 	u8 unseen;     /* server: it was open before observation began */
 	u16 port;      /* server: its own */
+	u32 round;     /* of the loop that read it last, + 1 */
 	u8 tries;      /* unseen: reads that did not begin like a request */
-	u8 pad2[5];
+	u8 pad2;
 	struct ww_http http; /* of a server's connection */
 };
 

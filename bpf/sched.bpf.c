@@ -44,7 +44,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		ww_count(WW_COUNT_SLOT_STALE);
 	}
 	t->ref = 0;
-	if (t->pending_len)
+	if (t->pending_len && t->python)
 		ww_loop_sleeps(t, &b.cause, now);
 }
 

@@ -134,6 +134,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	struct ww_request *r;
 	u64 now = bpf_ktime_get_ns();
 	if (conn) {
+		ww_loop_read(t, conn);
 		r = ww_request_get(conn->first);
 		if (r) {
 			ww_touch_upstream(&touch, conn);
