@@ -16,6 +16,8 @@
 #include "outputs/style.h"
 #include "outputs/text.h"
 
+enum { KEY_FORMAT = 0x100 };
+
 struct arguments {
 	bool json;
 };
@@ -24,7 +26,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
 
-	if (key != 'f')
+	if (key != KEY_FORMAT)
 		return ARGP_ERR_UNKNOWN;
 	if (strcmp(value, "json") && strcmp(value, "table"))
 		ww_command__wrong("doctor", "--format %s: there is only json and table", value);
@@ -33,7 +35,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-	{"format", 'f', "FORMAT", 0, "table (default) or json", 0},
+	{"format", KEY_FORMAT, "FORMAT", 0, "table (the default) or json", 0},
 	{0},
 };
 static const struct argp doctor_argp = {.options = options, .parser = parse};
