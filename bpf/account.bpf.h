@@ -403,6 +403,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->anonymous = 0;
 	r->outstanding = 0;
 	r->answered = 0;
+	r->swept = 0;
 	r->queued = 0;
 	r->drawn = arrival;
 	r->sent.end_ns = 0;

@@ -161,6 +161,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	ww_ref ref = r->account.id;
 	r->account.local = conn->peer;
 	r->account.port = conn->port;
+	r->foreign = conn->foreign;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);
@@ -187,8 +188,7 @@ static __noinline void ww_exchange_request_line(struct ww_request *r, struct ww_
 	if (w->target_truncated)
 		a->flags |= WW_FLAG_TARGET_TRUNCATED;
 	a->minor = w->minor;
-	/* The method stands right in front of the target. */
-	at -= w->method_len + 1;
+	at = w->method_at;
 	u64 *method = (u64 *)a->method;
 	u32 bits = w->method_len * 8;
 	method[0] = ww_word(w, at);
@@ -358,8 +358,7 @@ static long ww_receive_step(u32 index, void *context)
 			u32 n = c->http->unaccounted - 1;
 			if (r)
 				ww_exchange_request_line(r, w);
-			else if (n < 32 && w->method_len == 4 &&
-				 (u32)ww_word(w, w->target_at - 5) == (u32)WW_METHOD_HEAD)
+			else if (n < 32 && w->method_len == 4 && (u32)ww_word(w, w->method_at) == (u32)WW_METHOD_HEAD)
 				c->http->unaccounted_heads |= 1u << n;
 			c->conn->protocol = WW_PROTOCOL_HTTP;
 		} else if (scanned == WW_SCAN_END) {

@@ -43,6 +43,7 @@ struct ww_window {
 	u32 pos;
 	u32 end;
 	/* What the first line says. */
+	u32 method_at;
 	u32 method_len;
 	u32 target_at;
 	u32 target_len;
@@ -137,12 +138,11 @@ __weak int ww_request_line(u32 direction, u32 at, u32 end, u32 whole)
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return false;
-	u32 space = at;
-	for (u32 i = 0; i < WW_METHOD_MAX && ww_byte(w, space) != ' '; i++)
-		space++;
-	w->method_len = space - at;
-	if (space == at || space - at >= WW_METHOD_MAX || space >= end)
+	u32 space = ww_find(direction, at, end, ' ');
+	if (space == at || space >= end)
 		return false;
+	w->method_at = at;
+	w->method_len = space - at < WW_METHOD_MAX ? space - at : WW_METHOD_MAX - 1;
 	u32 target = space + 1, stop = end;
 	if (whole) {
 		/* " HTTP/1.x" ends the line */
@@ -315,6 +315,9 @@ __weak int ww_line_scan(u32 direction)
 	}
 	if (stop == pos)
 		return WW_SCAN_END;
+	/* Blanks behind a value are no part of it (RFC 9112, 5.1). */
+	for (u32 i = 0; i < 8 && (ww_byte(w, stop - 1) == ' ' || ww_byte(w, stop - 1) == '\t'); i++)
+		stop--;
 	if (w->state == WW_STREAM_HEAD && whole && !ww_header_line(direction, pos, stop))
 		return WW_SCAN_BAD;
 	return WW_SCAN_LINE;

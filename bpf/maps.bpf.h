@@ -36,6 +36,7 @@ const volatile __u32 ww_max_requests __weak = 0;
 const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
+const volatile __u32 ww_own_netns __weak = 0; /* inode of the network namespace that sweeps see */
 const volatile __u32 ww_segments_one_in __weak = 0;
 
 /* What a thread is doing. */
@@ -140,6 +141,8 @@ struct ww_request {
 	u16 outstanding; /* upstream connections that were sent to and have not answered */
 	u16 pad[3];
 	u64 queued;   /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
+	u8 foreign;   /* a unix socket of a network namespace that sweeps do not see */
+	u32 swept;    /* the sweep that saw its unix socket last; 0: none has */
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
@@ -205,14 +208,14 @@ struct ww_conn {
 	u8 protocol;
 	u8 system; /* enum ww_system, of an upstream */
 	u8 classified;
-	u8 tx_blocked; /* the last send did not fit */
-	u8 connecting; /* upstream: nothing was sent since connect() */
-	u8 awaited;    /* upstream: sent to, and no answer read yet */
-	u8 unseen;     /* server: it was open before observation began */
-	u16 port;      /* server: its own */
-	u32 round;     /* of the loop that read it last, + 1 */
-	u8 tries;      /* unseen: reads that did not begin like a request */
-	u8 pad2;
+	u8 tx_blocked;	     /* the last send did not fit */
+	u8 connecting;	     /* upstream: nothing was sent since connect() */
+	u8 awaited;	     /* upstream: sent to, and no answer read yet */
+	u8 unseen;	     /* server: it was open before observation began */
+	u16 port;	     /* server: its own */
+	u32 round;	     /* of the loop that read it last, + 1 */
+	u8 tries;	     /* unseen: reads that did not begin like a request */
+	u8 foreign;	     /* as in struct ww_request */
 	struct ww_http http; /* of a server's connection */
 };
 

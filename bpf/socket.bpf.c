@@ -2,81 +2,25 @@
 /*
  * The sockets' part: when bytes arrive, who reads and who sends them, and what ends. Says whose a thread's time was.
  */
+#include "conn.bpf.h"
 #include "exchange.bpf.h"
 #include "select.bpf.h"
 #include "upstream.bpf.h"
 
-enum {
-	WW_TCP_ESTABLISHED = 1,
-	WW_TCP_SYN_SENT = 2,
-	WW_TCP_SYN_RECV = 3,
-	WW_TCP_FIN_WAIT1 = 4,
-	WW_TCP_CLOSE_WAIT = 8,
-	WW_TCP_LAST_ACK = 9,
-	WW_TCP_LISTEN = 10,
-};
-
 #define MSG_PEEK 2
 
-static __always_inline struct ww_conn *ww_conn_create(struct sock *sk, u8 role)
-{
-	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!conn) {
-		ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
-		return NULL;
-	}
-	conn->role = role;
-	return conn;
-}
-
-/* Bytes that arrived and were not read; for a unix socket, buffers. */
-static __always_inline u32 ww_waiting(struct sock *sk)
-{
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return sk->sk_receive_queue.qlen;
-	u32 waiting = tp->rcv_nxt - tp->copied_seq;
-	/* A FIN takes a sequence number of its own. */
-	if (waiting && sk->__sk_common.skc_state == WW_TCP_CLOSE_WAIT)
-		waiting--;
-	return waiting;
-}
-
-static __always_inline bool ww_port_listens(u16 port)
-{
-	u32 word = port >> 6;
-	u64 *bits = bpf_map_lookup_elem(&ww_listening, &word);
-	return bits && *bits >> (port & 63) & 1;
-}
-
-/* The state of a connection that bytes arrived on, made when it can only be a server's. */
-static __always_inline struct ww_conn *ww_conn_of_arrival(struct sock *sk)
-{
-	u16 family = sk->__sk_common.skc_family;
-	if (sk->sk_type != SOCK_STREAM)
-		return NULL;
-	if (family == AF_UNIX) {
-		/* A connected socket with a name is the accepted end: it has its listener's. */
-		struct unix_sock *u = (struct unix_sock *)sk;
-		if (!BPF_CORE_READ(u, addr) || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED)
-			return NULL;
-	} else if ((family != AF_INET && family != AF_INET6) || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED ||
-		   !ww_port_listens(sk->__sk_common.skc_num)) {
-		return NULL;
-	}
-	struct ww_conn *conn = ww_conn_create(sk, WW_ROLE_SERVER);
-	/* An accepted one may be in mid-message; that a unix socket was just made is not to be seen. */
-	if (conn && sk->sk_socket && family != AF_UNIX)
-		conn->unseen = 1;
-	return conn;
-}
+enum {
+	WW_EAGAIN = 11,
+	WW_EPIPE = 32,
+	WW_ECONNRESET = 104,
+};
 
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(ww_sk_data_ready, struct sock *sk)
 {
 	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
 	if (!conn) {
-		conn = ww_conn_of_arrival(sk);
+		conn = ww_conn_of_server(sk);
 		if (!conn)
 			return 0;
 	}
@@ -106,6 +50,7 @@ static __always_inline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
 	__builtin_memset(&peer, 0, sizeof(peer));
 	u16 family = sk->__sk_common.skc_family;
 	if (family == AF_UNIX) {
+		conn->foreign = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) != ww_own_netns;
 		if (!ww_peer_unix(&peer, (struct unix_sock *)sk))
 			return;
 	} else {
@@ -147,6 +92,18 @@ static __always_inline bool ww_begins_request(const u8 *b, u32 n)
 	return false;
 }
 
+/* Whether the bytes can be the beginning of any method: letters in upper case, up to a space. */
+static __always_inline bool ww_begins_token(const u8 *b, u32 n)
+{
+	for (u32 i = 0; i < 16; i++) {
+		if (i >= n || (b[i] == ' ' && i > 0))
+			break;
+		if ((b[i] < 'A' || b[i] > 'Z') && b[i] != '-' && b[i] != '_' && b[i] != '\r' && b[i] != '\n')
+			return false;
+	}
+	return true;
+}
+
 /* First bytes of a server's connection: HTTP, something that is counted as unreadable, or something else. */
 static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *sk, struct ww_message *m, u64 len)
 {
@@ -159,13 +116,13 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 	} else if (n >= 14 && *(u64 *)b == 0x5448202a20495250ull && b[11] == '2') { /* PRI * HTTP/2.0 */
 		ww_unreadable_count(port, WW_UNREADABLE_HTTP2);
 		conn->protocol = WW_PROTOCOL_OTHER;
-	} else if (n && ww_begins_request(b, n)) {
+	} else if (n && (conn->unseen ? ww_begins_request(b, n) : ww_begins_token(b, n))) {
 		conn->protocol = ww_selected(port) ? WW_PROTOCOL_MAYBE : WW_PROTOCOL_OTHER;
 		if (conn->protocol == WW_PROTOCOL_MAYBE)
 			ww_conn_name(conn, sk);
 	} else if (conn->unseen && ++conn->tries) {
 		/* The rest of a request that was under way: the next one may begin with the next read. */
-		if (conn->tries == 1)
+		if (conn->tries == 1 && ww_selected(port))
 			ww_count(WW_COUNT_HALF_SEEN);
 	} else {
 		conn->protocol = WW_PROTOCOL_OTHER;
@@ -289,7 +246,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_touched(c.thread, r, &touch, c.tid, now);
 	}
 	if (len <= 0) {
-		conn->tx_blocked = len == -11 /* EAGAIN */;
+		conn->tx_blocked = len == -WW_EAGAIN;
 		return;
 	}
 	c.message.total = len;
@@ -336,9 +293,15 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 {
-	if (len <= 0 || flags & MSG_PEEK)
+	if (len < 0 || flags & MSG_PEEK)
 		return 0;
 	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	if (!len) {
+		/* The client sends no more: a request that is not whole never will be. */
+		if (conn && conn->first && conn->role == WW_ROLE_SERVER && conn->http.reading == conn->first)
+			ww_server_closed(conn, bpf_ktime_get_ns());
+		return 0;
+	}
 	if (conn && conn->role == WW_ROLE_SERVER) {
 		if (conn->protocol != WW_PROTOCOL_OTHER)
 			ww_server_received(sk, conn, len, bpf_ktime_get_ns());
@@ -353,7 +316,11 @@ int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 {
 	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
 	if (conn && conn->role == WW_ROLE_SERVER) {
-		if (conn->protocol == WW_PROTOCOL_HTTP)
+		if (conn->protocol != WW_PROTOCOL_HTTP)
+			return 0;
+		if (len == -WW_EPIPE || len == -WW_ECONNRESET)
+			ww_server_closed(conn, bpf_ktime_get_ns()); /* the client is gone */
+		else
 			ww_server_sent(sk, conn, len, bpf_ktime_get_ns());
 		return 0;
 	}

@@ -2,31 +2,43 @@
 /*
  * Ends accounts that no event ends: a unix socket is closed, or a process dies, without a trace point that says so.
  * User space runs these about once a second: one lists accounts that nothing has happened to for a while, the other
- * ends those whose process user space found dead.
+ * ends those that user space found to be over.
  */
 #include "account.bpf.h"
 #include "whywait/sweep.h"
 
+struct ww_look {
+	struct ww_sweep_list *list;
+	const struct ww_sweep_find *find;
+};
+
 static long ww_sweep_look(u32 index, void *context)
 {
-	struct ww_sweep_list *list = *(struct ww_sweep_list **)context;
-	u32 slot = index;
+	struct ww_look *look = context;
+	struct ww_sweep_list *list = look->list;
+	const struct ww_sweep_find *find = look->find;
+	u32 slot = find->from + index;
 	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
-	if (!r)
-		return 1;
-	if (r->state == WW_STATE_FREE || r->mark > list->older_than)
-		return 0;
 	u32 n = list->len;
-	if (n >= WW_SWEEP_MAX)
+	if (!r || n >= WW_SWEEP_MAX)
 		return 1;
-	list->found[n].id = r->account.id;
-	list->found[n].tgid = r->account.tgid;
-	list->found[n].slot = slot;
-	list->len = n + 1;
+	list->next = slot + 1;
+	if (r->state == WW_STATE_FREE)
+		return 0;
+	/* A walk saw its socket, and the last one did not see it any more; or none ever did, and it is old. */
+	bool closed = !r->account.port && r->swept != find->walk && (r->swept || r->mark < find->older_than);
+	if (!closed && r->mark > find->older_than)
+		return 0;
+	struct ww_sweep_orphan *o = &list->found[n];
+	o->id = r->account.id;
+	o->tgid = r->account.tgid;
+	o->slot = slot;
+	o->closed = closed && !r->anonymous && !r->foreign;
 	/* Work of an event loop that answered nobody: a background task's. */
-	list->found[n].nobodys = r->anonymous && r->mark < list->anonymous_older_than;
-	list->found[n].unix_until_close = !r->account.port && r->account.flags & WW_FLAG_UNTIL_CLOSE &&
-					  r->sent.end_ns && r->state == WW_STATE_WAIT;
+	o->nobodys = r->anonymous && r->mark < find->anonymous_older_than;
+	/* Where no walk comes, a response without a length that went quiet is over. */
+	o->quiet = r->foreign && r->account.flags & WW_FLAG_UNTIL_CLOSE && r->sent.end_ns;
+	list->len = n + 1;
 	return 0;
 }
 
@@ -41,13 +53,13 @@ SEC("syscall")
 int ww_sweep_find(struct ww_sweep_find *args)
 {
 	u32 zero = 0;
-	struct ww_sweep_list *list = bpf_map_lookup_elem(&ww_sweeps, &zero);
-	if (!list)
+	struct ww_sweep_find find = *args;
+	struct ww_look look = {.list = bpf_map_lookup_elem(&ww_sweeps, &zero), .find = &find};
+	if (!look.list)
 		return 0;
-	list->len = 0;
-	list->older_than = args->older_than;
-	list->anonymous_older_than = args->anonymous_older_than;
-	bpf_loop(ww_max_requests, ww_sweep_look, &list, 0);
+	look.list->len = 0;
+	look.list->next = ww_max_requests;
+	bpf_loop(ww_max_requests, ww_sweep_look, &look, 0);
 	return 0;
 }
 

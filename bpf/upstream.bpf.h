@@ -7,6 +7,7 @@
 #define WHYWAIT_UPSTREAM_H
 
 #include "carrier.bpf.h"
+#include "conn.bpf.h"
 #include "message.bpf.h"
 #include "peer.bpf.h"
 #include "system.bpf.h"
@@ -58,17 +59,6 @@ static __always_inline bool ww_upstream_classify(struct ww_conn *conn, struct so
 	return true;
 }
 
-static __always_inline struct ww_conn *ww_upstream_create(struct sock *sk)
-{
-	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!conn) {
-		ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
-		return NULL;
-	}
-	conn->role = WW_ROLE_CLIENT;
-	return conn;
-}
-
 static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
 	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
@@ -77,7 +67,7 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	struct ww_request *r = ww_carrier_of_send(t, NULL);
 	if (!r)
 		return;
-	struct ww_conn *conn = ww_upstream_create(sk);
+	struct ww_conn *conn = ww_conn_create(sk, WW_ROLE_CLIENT);
 	if (!conn)
 		return;
 	conn->first = r->account.id;
@@ -88,7 +78,8 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
 	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
-	if (!t)
+	/* A server's end that was there before observation, on which a response is sent now. */
+	if (!t || (!conn && ww_conn_of_server(sk)))
 		return;
 	struct ww_request *r = ww_carrier_of_send(t, conn);
 	if (!r)
@@ -102,7 +93,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 			struct ww_peer peer;
 			if (!ww_upstream_peer(&peer, sk))
 				return;
-			conn = ww_upstream_create(sk);
+			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
 			if (!conn)
 				return;
 		}

@@ -13,22 +13,24 @@ struct ww_sweep_orphan {
 	__u64 id;
 	__u32 tgid;
 	__u32 slot;
-	__u8 unix_until_close; /* its response has no length, and a unix socket's close is not traced */
-	__u8 nobodys;	       /* it is no request: work that an event loop did for nobody */
-	__u8 pad[6];
+	__u8 closed;  /* its unix socket is gone */
+	__u8 quiet;   /* its response has no length, its unix socket can't be looked at, and nothing more was sent */
+	__u8 nobodys; /* it is no request: work that an event loop did for nobody */
+	__u8 pad[5];
 };
 
 struct ww_sweep_list {
-	__u64 older_than; /* CLOCK_MONOTONIC ns: nothing was charged since */
-	__u64 anonymous_older_than;
 	__u32 len;
-	__u32 pad;
+	__u32 next; /* slot to go on from */
 	struct ww_sweep_orphan found[WW_SWEEP_MAX];
 };
 
+/* Times are CLOCK_MONOTONIC ns: nothing was charged since. */
 struct ww_sweep_find {
 	__u64 older_than;
 	__u64 anonymous_older_than;
+	__u32 from; /* slot to begin at */
+	__u32 walk; /* number of the last walk over the unix sockets */
 };
 
 struct ww_sweep_end {

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +44,8 @@ struct ww_observer {
 	uint64_t *percpu;
 	uint32_t processes[PROCESSES]; /* by pid modulo the size; one that is forgotten is looked at again */
 	struct ww_ingest *ingest;      /* during a drain */
+	uint64_t wanted;	       /* id of the account whose time line is looked for */
+	uint32_t sweep_from;	       /* slot that the next sweep begins at */
 	int ingest_error;
 };
 
@@ -55,7 +58,7 @@ static int take_segments(void *ctx, void *data, size_t size)
 	int err = ww_ingest__segments(observer->ingest, line);
 	if (err)
 		observer->ingest_error = err;
-	return 0;
+	return line->id == observer->wanted ? -ECANCELED : 0;
 }
 
 /* Tells the BPF side what it can't find out about a process; a process that can't be read stays as it is. */
@@ -91,9 +94,11 @@ static int take_account(void *ctx, void *data, size_t size)
 	if (size < offsetof(struct ww_account, target) || account->version != WW_ABI_VERSION)
 		return 0;
 	process_learn(observer, account->tgid);
-	/* Its time line was sent before it: it is in the other ring by now. */
-	if (account->flags & WW_FLAG_SEGMENTS)
+	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
+	if (account->flags & WW_FLAG_SEGMENTS) {
+		observer->wanted = account->id;
 		ring_buffer__consume(observer->details);
+	}
 	int err = ww_ingest__account(observer->ingest, account);
 	if (err)
 		observer->ingest_error = err;
@@ -175,6 +180,9 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	bpf->rodata->ww_account_wakeup = ring / 4;
 	bpf->rodata->ww_segments_over_ns = o->segments_over_ns;
 	bpf->rodata->ww_segments_one_in = o->segments_one_in;
+	struct stat netns;
+	if (!stat("/proc/self/ns/net", &netns))
+		bpf->rodata->ww_own_netns = (uint32_t)netns.st_ino;
 	bpf->rodata->ww_select_any =
 		!(o->select.pids_len || o->select.comms_len || o->select.ports_len || o->select.cgroups_len);
 	bpf->rodata->ww_select_by_pid = o->select.pids_len > 0;
@@ -215,6 +223,35 @@ static int rings_open(struct ww_observer *observer)
 		return -errno;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 	return epoll_ctl(observer->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* Has the BPF side look at every unix socket of this network namespace. */
+static int unix_walk(struct whywait_bpf *bpf)
+{
+	char nothing[64];
+	ssize_t n;
+	int fd = bpf_iter_create(bpf_link__fd(bpf->links.ww_unix_socket));
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, nothing, sizeof(nothing));
+	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+	int err = n < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static int before_learn(struct ww_observer *observer, const struct ww_observer_options *options, char *message,
+			size_t size)
+{
+	struct whywait_bpf *bpf = observer->bpf;
+	ww_listeners__scan(observer->listening);
+	int err = select_pids(bpf, &options->select);
+	if (err)
+		return fail(err, message, size, "selecting the processes");
+	bpf->links.ww_unix_socket = bpf_program__attach_iter(bpf->progs.ww_unix_socket, NULL);
+	err = bpf->links.ww_unix_socket ? unix_walk(bpf) : -errno;
+	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
 int ww_observer__open(struct ww_observer **out, const struct ww_observer_options *options, char *message, size_t size)
@@ -259,13 +296,16 @@ int ww_observer__open(struct ww_observer **out, const struct ww_observer_options
 		err = fail(-errno, message, size, "mapping the table of listening ports");
 		goto out;
 	}
+	/* What is there already is learnt before anything is seen of it, and what came meanwhile afterwards. */
 	processes_learn(observer);
+	err = before_learn(observer, options, message, size);
+	if (err)
+		goto out;
 	err = whywait_bpf__attach(observer->bpf);
 	if (err) {
 		fail(err, message, size, "attaching the BPF programs");
 		goto out;
 	}
-	/* From here on new listeners and processes are seen; now those that were there before. */
 	ww_listeners__scan(observer->listening);
 	err = select_pids(observer->bpf, &options->select);
 	if (err) {
@@ -287,9 +327,7 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 		return -errno;
 	observer->ingest = ingest;
 	observer->ingest_error = 0;
-	int n = ring_buffer__consume(observer->details);
-	if (n >= 0)
-		n = ring_buffer__consume(observer->accounts);
+	int n = ring_buffer__consume(observer->accounts);
 	observer->ingest = NULL;
 	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
 }
@@ -310,20 +348,29 @@ static int run(struct bpf_program *program, void *args, size_t size)
 int ww_observer__sweep(struct ww_observer *observer)
 {
 	struct whywait_bpf *bpf = observer->bpf;
-	struct ww_sweep_find find = {.older_than = monotonic_ns() - ORPHAN_NS,
-				     .anonymous_older_than = monotonic_ns() - NOBODYS_NS};
 	struct ww_sweep_list list;
 	uint32_t zero = 0;
-	int err = run(bpf->progs.ww_sweep_find, &find, sizeof(find));
+
+	bpf->bss->ww_unix_walk++;
+	int err = unix_walk(bpf);
+	if (err)
+		return err;
+	uint64_t now = monotonic_ns();
+	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
+				     .anonymous_older_than = now - NOBODYS_NS,
+				     .from = observer->sweep_from,
+				     .walk = bpf->bss->ww_unix_walk};
+	err = run(bpf->progs.ww_sweep_find, &find, sizeof(find));
 	if (err)
 		return err;
 	if (bpf_map_lookup_elem(bpf_map__fd(bpf->maps.ww_sweeps), &zero, &list))
 		return -errno;
+	observer->sweep_from = list.next < bpf->rodata->ww_max_requests ? list.next : 0;
 	for (uint32_t i = 0; i < list.len && i < WW_SWEEP_MAX; i++) {
 		const struct ww_sweep_orphan *o = &list.found[i];
 		bool dead = kill((pid_t)o->tgid, 0) && errno == ESRCH;
 		struct ww_sweep_end end = {.id = o->id, .slot = o->slot};
-		if (dead || o->unix_until_close || o->nobodys)
+		if (dead || o->closed || o->quiet || o->nobodys)
 			err = run(bpf->progs.ww_sweep_end, &end, sizeof(end));
 		if (err)
 			return err;

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a socket is to this host's servers, and the state kept of it.
+ */
+#ifndef WHYWAIT_CONN_H
+#define WHYWAIT_CONN_H
+
+#include "maps.bpf.h"
+
+enum {
+	WW_TCP_ESTABLISHED = 1,
+	WW_TCP_SYN_SENT = 2,
+	WW_TCP_SYN_RECV = 3,
+	WW_TCP_FIN_WAIT1 = 4,
+	WW_TCP_CLOSE_WAIT = 8,
+	WW_TCP_LAST_ACK = 9,
+	WW_TCP_LISTEN = 10,
+};
+
+static __always_inline struct ww_conn *ww_conn_create(struct sock *sk, u8 role)
+{
+	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!conn) {
+		ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
+		return NULL;
+	}
+	conn->role = role;
+	return conn;
+}
+
+/* Bytes that arrived and were not read; for a unix socket, buffers. */
+static __always_inline u32 ww_waiting(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return sk->sk_receive_queue.qlen;
+	u32 waiting = tp->rcv_nxt - tp->copied_seq;
+	/* A FIN takes a sequence number of its own. */
+	if (waiting && sk->__sk_common.skc_state == WW_TCP_CLOSE_WAIT)
+		waiting--;
+	return waiting;
+}
+
+static __always_inline bool ww_port_listens(u16 port)
+{
+	u32 word = port >> 6;
+	u64 *bits = bpf_map_lookup_elem(&ww_listening, &word);
+	return bits && *bits >> (port & 63) & 1;
+}
+
+/* The state of a server's connection whose establishment was not seen; NULL when it is no server's. */
+static __always_inline struct ww_conn *ww_conn_of_server(struct sock *sk)
+{
+	u16 family = sk->__sk_common.skc_family;
+	if (sk->sk_type != SOCK_STREAM)
+		return NULL;
+	if (family == AF_UNIX) {
+		/* A connected socket with a name is the accepted end: it has its listener's. */
+		struct unix_sock *u = (struct unix_sock *)sk;
+		if (!BPF_CORE_READ(u, addr) || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED)
+			return NULL;
+	} else if ((family != AF_INET && family != AF_INET6) || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED ||
+		   !ww_port_listens(sk->__sk_common.skc_num)) {
+		return NULL;
+	}
+	struct ww_conn *conn = ww_conn_create(sk, WW_ROLE_SERVER);
+	/*
+	 * An accepted one may be in mid-message. Nothing tells that a unix socket was just made; but those that were
+	 * there before observation are known by now (unix.bpf.c).
+	 */
+	if (conn && sk->sk_socket && family != AF_UNIX)
+		conn->unseen = 1;
+	return conn;
+}
+
+#endif
