@@ -190,6 +190,8 @@ static void print_summary(const struct record *record)
 		(double)ww_session__elapsed_ns(record->session) / 1e9, record->arguments->output);
 	if (!count_lost(record))
 		fputs(", nothing lost", stderr);
+	if (!totals->requests)
+		fputs("; nothing that was observed answered HTTP/1 requests", stderr);
 	for (size_t i = 0; i < len; i++) {
 		if (!losses[i].loses || !losses[i].count)
 			continue;

@@ -234,11 +234,10 @@ static bool is_traceparent(const char *text)
 	return true;
 }
 
-static void keep(struct ww_ingest *ingest, const struct ww_account *account, uint32_t endpoint, const char *path,
-		 const struct ww_detail_sum *sums, size_t sums_len)
+static void keep(struct ww_ingest *ingest, const struct ww_account *account, const struct ww_segments *line,
+		 uint32_t endpoint, const char *path, const struct ww_detail_sum *sums, size_t sums_len)
 {
 	const struct ww_catalog_endpoint *names = &ingest->catalog.endpoints[endpoint];
-	const struct ww_segments *line = ww_timelines__take(ingest->timelines, account->id);
 	struct ww_request_segment segments[WW_SEGMENTS];
 	struct ww_request_detail details[WW_DETAILS];
 	char comm[WW_COMM + 1], traceparent[WW_TRACEPARENT + 1] = "";
@@ -312,6 +311,9 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.attribution = account->attribution,
 		.aborted = account->flags & WW_FLAG_ABORTED,
 	};
+	/* Taken out also when the request is not kept: it waits for no other. */
+	const struct ww_segments *line =
+		account->flags & WW_FLAG_SEGMENTS ? ww_timelines__take(ingest->timelines, account->id) : NULL;
 	bool error = ww_is_error(sample.status, sample.aborted), over_cap;
 	int64_t endpoint;
 	int err;
@@ -334,7 +336,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	ingest->losses[WW_LOSS_ROUTES_OVER_CAP].count += over_cap;
 	if (ingest->options.recorder && ww_recorder__wants(ingest->options.recorder, (uint32_t)endpoint,
 							   account->end_ns - account->start_ns, error))
-		keep(ingest, account, (uint32_t)endpoint, path, details, sample.details_len);
+		keep(ingest, account, line, (uint32_t)endpoint, path, details, sample.details_len);
 	return 0;
 }
 

@@ -26,7 +26,7 @@
 /* Buckets that an interval may have in memory (104 bytes each) before it is written in several parts. */
 #define BUCKETS_MAX 160000
 
-#define BUSY_TIMEOUT_MS 2000
+#define BUSY_TIMEOUT_MS 300 /* the rings fill meanwhile */
 
 _Static_assert(WW_KEEP_MOST <= WW_KEEP_MAX, "what is promised can be kept");
 
