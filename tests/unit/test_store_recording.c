@@ -410,6 +410,63 @@ static void a_disk_that_fills_costs_only_what_came_since(void **state)
 	assert_int_equal(read_back(fixture, &kept, &complete), 90);
 }
 
+static void another_writer_delays_but_costs_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ww_recorder *recorder = create(fixture, false);
+	uint64_t kept;
+	bool complete;
+	sqlite3 *db;
+
+	assert_int_equal(commit(fixture, recorder, 10, false), 0);
+	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(commit(fixture, recorder, 10, false), -EBUSY);
+	assert_int_equal(read_back(fixture, &kept, NULL), 10);
+	sqlite3_close(db);
+	assert_int_equal(commit(fixture, recorder, 10, true), 0);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+	assert_int_equal(read_back(fixture, &kept, &complete), 30);
+	assert_true(complete);
+}
+
+/* docs/schema.md names every table and, but for those of the kinds, every column. */
+static void the_schema_is_documented(void **state)
+{
+	struct fixture *fixture = *state;
+	FILE *file = fopen("docs/schema.md", "r");
+	static char text[65536];
+	sqlite3_stmt *statement;
+	unsigned columns = 0;
+	sqlite3 *db;
+
+	if (!file)
+		skip(); /* not run from the project's root */
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	ww_recorder__close(create(fixture, false));
+	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db,
+					    "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c"
+					    " WHERE m.type IN ('table', 'view') AND c.name NOT LIKE '%_mean_ms'"
+					    " AND c.name NOT IN (SELECT name || '_ns' FROM kind)",
+					    -1, &statement, NULL),
+			 SQLITE_OK);
+	for (; sqlite3_step(statement) == SQLITE_ROW; columns++) {
+		char table[64], column[64];
+
+		snprintf(table, sizeof(table), "**%s**", sqlite3_column_text(statement, 0));
+		snprintf(column, sizeof(column), "`%s`", sqlite3_column_text(statement, 1));
+		if (!strstr(text, table))
+			fail_msg("docs/schema.md has no %s", table);
+		if (strcmp(table, "**breakdown**") != 0 && !strstr(strstr(text, table), column))
+			fail_msg("docs/schema.md has no %s in %s", column, table);
+	}
+	assert_true(columns > 60);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+}
+
 static void the_view_for_people_sums_up(void **state)
 {
 	struct fixture *fixture = *state;
@@ -446,6 +503,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_no_recording_is_not_read, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(a_disk_that_fills_costs_only_what_came_since, make_fixture,
 						drop_fixture),
+		cmocka_unit_test_setup_teardown(another_writer_delays_but_costs_nothing, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(the_schema_is_documented, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(the_view_for_people_sums_up, make_fixture, drop_fixture),
 	};
 
