@@ -162,6 +162,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	r->account.local = conn->peer;
 	r->account.port = conn->port;
 	r->foreign = conn->foreign;
+	r->opened = c->now;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);
@@ -190,14 +191,11 @@ static __noinline void ww_exchange_request_line(struct ww_request *r, struct ww_
 	a->minor = w->minor;
 	at = w->method_at;
 	u64 *method = (u64 *)a->method;
-	u32 bits = w->method_len * 8;
-	method[0] = ww_word(w, at);
-	method[1] = ww_word(w, at + 8);
-	if (bits < 64) {
-		method[0] &= (1ull << bits) - 1;
-		method[1] = 0;
-	} else {
-		method[1] &= (1ull << (bits & 63)) - 1;
+	u32 left = w->method_len;
+	for (u32 i = 0; i < WW_METHOD_MAX / 8; i++) {
+		u64 word = ww_word(w, at + 8 * i);
+		method[i] = left >= 8 ? word : word & ((1ull << (8 * left)) - 1);
+		left = left >= 8 ? left - 8 : 0;
 	}
 	r->head_request = method[0] == WW_METHOD_HEAD;
 }

@@ -142,6 +142,7 @@ struct ww_request {
 	u16 pad[3];
 	u64 queued;   /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
 	u8 foreign;   /* a unix socket of a network namespace that sweeps do not see */
+	u64 opened;   /* when its first byte was read */
 	u32 swept;    /* the sweep that saw its unix socket last; 0: none has */
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;

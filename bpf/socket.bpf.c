@@ -92,13 +92,14 @@ static __always_inline bool ww_begins_request(const u8 *b, u32 n)
 	return false;
 }
 
-/* Whether the bytes can be the beginning of any method: letters in upper case, up to a space. */
+/* Whether the bytes can be the beginning of any method in use: letters in upper case and the like, up to a space. */
 static __always_inline bool ww_begins_token(const u8 *b, u32 n)
 {
 	for (u32 i = 0; i < 16; i++) {
 		if (i >= n || (b[i] == ' ' && i > 0))
 			break;
-		if ((b[i] < 'A' || b[i] > 'Z') && b[i] != '-' && b[i] != '_' && b[i] != '\r' && b[i] != '\n')
+		bool upper = b[i] >= 'A' && b[i] <= 'Z', digit = b[i] >= '0' && b[i] <= '9';
+		if (!upper && !(digit && i) && b[i] != '-' && b[i] != '_' && b[i] != '\r' && b[i] != '\n')
 			return false;
 	}
 	return true;

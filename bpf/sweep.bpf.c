@@ -25,15 +25,16 @@ static long ww_sweep_look(u32 index, void *context)
 	list->next = slot + 1;
 	if (r->state == WW_STATE_FREE)
 		return 0;
-	/* A walk saw its socket, and the last one did not see it any more; or none ever did, and it is old. */
-	bool closed = !r->account.port && r->swept != find->walk && (r->swept || r->mark < find->older_than);
+	/* The last walk began when the request was there, and did not find it. */
+	bool closed =
+		!r->account.port && !r->foreign && !r->anonymous && r->swept != find->walk && r->opened < find->walked;
 	if (!closed && r->mark > find->older_than)
 		return 0;
 	struct ww_sweep_orphan *o = &list->found[n];
 	o->id = r->account.id;
 	o->tgid = r->account.tgid;
 	o->slot = slot;
-	o->closed = closed && !r->anonymous && !r->foreign;
+	o->closed = closed;
 	/* Work of an event loop that answered nobody: a background task's. */
 	o->nobodys = r->anonymous && r->mark < find->anonymous_older_than;
 	/* Where no walk comes, a response without a length that went quiet is over. */

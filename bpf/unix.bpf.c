@@ -9,7 +9,7 @@
 /* Number of the walk; 0 is the one before observation. */
 __u32 ww_unix_walk __weak = 0;
 
-#define WW_WALK_PIPELINED 64 /* requests of one connection marked in a walk */
+#define WW_WALK_PIPELINED 512 /* requests of one connection marked in a walk */
 
 SEC("iter/unix")
 int ww_unix_socket(struct bpf_iter__unix *ctx)

@@ -83,7 +83,7 @@ _Static_assert(sizeof(struct ww_detail) == 24, "ABI");
 #define WW_DETAILS     8   /* per request; what does not fit is counted in DETAIL_OVERFLOW and has no name */
 #define WW_TARGET_MAX  192 /* bytes kept of a request target, without its query string */
 #define WW_TRACEPARENT 55  /* W3C trace context, version 00 */
-#define WW_METHOD_MAX  16
+#define WW_METHOD_MAX  24  /* longer methods are cut to one byte less */
 #define WW_COMM	       16
 
 enum ww_account_flags {
@@ -127,7 +127,7 @@ struct ww_account {
 	__u16 pad[3];
 	char target[WW_TARGET_MAX]; /* not NUL-terminated */
 };
-_Static_assert(sizeof(struct ww_account) == 72 + 8 * WW_KIND_COUNT + 24 * WW_DETAILS + 16 + 16 + 16 + 56 + 8 + 192,
+_Static_assert(sizeof(struct ww_account) == 72 + 8 * WW_KIND_COUNT + 24 * WW_DETAILS + 16 + 16 + 24 + 56 + 8 + 192,
 	       "ABI");
 
 /* A stretch of one kind on a request's time line. */

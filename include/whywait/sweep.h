@@ -29,8 +29,9 @@ struct ww_sweep_list {
 struct ww_sweep_find {
 	__u64 older_than;
 	__u64 anonymous_older_than;
-	__u32 from; /* slot to begin at */
-	__u32 walk; /* number of the last walk over the unix sockets */
+	__u64 walked; /* when the last walk over the unix sockets began */
+	__u32 from;   /* slot to begin at */
+	__u32 walk;   /* its number */
 };
 
 struct ww_sweep_end {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kernel/descendants.h"
+#include "kernel/features.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
 #include "whywait.skel.h"
@@ -121,15 +122,12 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 
 static int fail(int err, char *message, size_t size, const char *what)
 {
-	if (err == -EPERM || err == -EACCES)
-		snprintf(message, size,
-			 "%s: not permitted; run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE", what);
-	else if (err == -ESRCH || err == -ENOENT)
-		snprintf(message, size, "%s: the kernel lacks it (%s); `whywait doctor` lists what is missing", what,
-			 last_warning[0] ? last_warning : strerror(-err));
-	else
-		snprintf(message, size, "%s: %s%s%s; `whywait doctor` tells what this kernel offers", what,
-			 strerror(-err), last_warning[0] ? ": " : "", last_warning);
+	/* The cause is seldom in the error's number: ask what this host lacks. */
+	static struct ww_features features;
+	if (!ww_features__probe(&features) && !ww_features__can_observe(&features, message, size))
+		return err;
+	snprintf(message, size, "%s: %s%s%s; `whywait doctor` tells what this kernel offers", what, strerror(-err),
+		 last_warning[0] ? ": " : "", last_warning);
 	return err;
 }
 
@@ -351,13 +349,14 @@ int ww_observer__sweep(struct ww_observer *observer)
 	struct ww_sweep_list list;
 	uint32_t zero = 0;
 
+	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
 	int err = unix_walk(bpf);
 	if (err)
 		return err;
-	uint64_t now = monotonic_ns();
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
 				     .anonymous_older_than = now - NOBODYS_NS,
+				     .walked = now,
 				     .from = observer->sweep_from,
 				     .walk = bpf->bss->ww_unix_walk};
 	err = run(bpf->progs.ww_sweep_find, &find, sizeof(find));
