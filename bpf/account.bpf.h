@@ -392,6 +392,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	a->version = WW_ABI_VERSION;
 	a->id = id;
 	a->start_ns = arrival;
+	a->method[0] = 0;
 	a->target_len = 0;
 	a->local = 0;
 	a->port = 0;
