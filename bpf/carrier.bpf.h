@@ -12,7 +12,8 @@
 
 #include "account.bpf.h"
 
-#define WW_PYTHON_THREADS 64 /* thread states looked at to find the own one */
+#define WW_PYTHON_TRIES	  100 /* what is no CPython by then is none */
+#define WW_PYTHON_THREADS 64  /* thread states looked at to find the own one */
 
 static __always_inline u64 ww_user_word(u64 address)
 {
@@ -38,9 +39,10 @@ static __noinline void ww_python_find(struct ww_thread *t)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	t->python_tries++;
 	if (!python)
 		return; /* not known yet: asked again */
-	t->python_known = 1;
+	t->python_tries = WW_PYTHON_TRIES;
 	u32 tid = ww_own_tid(bpf_get_current_task_btf());
 	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
 	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
@@ -57,7 +59,7 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 {
 	if (!t->loop)
 		return false;
-	if (!t->python_known)
+	if (t->python_tries < WW_PYTHON_TRIES)
 		ww_python_find(t);
 	if (!t->python)
 		return false;

@@ -96,7 +96,7 @@ struct ww_thread {
 	u32 off_nr; /* the syscall of its last wait for sockets + 1 */
 	u32 pending_len;
 	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
-	u8 python_known; /* `python` was looked for */
+	u8 python_tries; /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 pad2;
 	u8 named;	 /* counts the answers since comm and cgroup were read */
 	u64 python;	 /* address of its PyThreadState in its process; 0: none */

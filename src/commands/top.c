@@ -250,6 +250,7 @@ static int run(struct top *top)
 		return ww_command__fail("top", WW_EXIT_USAGE, "the terminal: %s", strerror(-err));
 	ww_select_arguments__apply(&top->arguments->select, &session_options.observer, &session_options.ingest);
 	session_options.ingest.live_seconds = top->window;
+	session_options.observer.segments_over_ns = UINT64_MAX; /* it draws no time lines */
 	if (ww_session__open(&session, &session_options, message, sizeof(message))) {
 		ww_terminal__close(top->terminal);
 		return ww_command__fail("top", WW_EXIT_CANT_OBSERVE, "%s", message);

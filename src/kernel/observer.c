@@ -23,10 +23,10 @@
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
-#define DEFAULT_REQUESTS     8192
+#define DEFAULT_REQUESTS     4096
 #define DEFAULT_PEERS	     4096
-#define DEFAULT_ACCOUNT_RING (8u << 20)
-#define DEFAULT_DETAIL_RING  (2u << 20)
+#define DEFAULT_ACCOUNT_RING (4u << 20)
+#define DEFAULT_DETAIL_RING  (1u << 20)
 #define PROCESSES	     1024  /* process ids remembered as looked at */
 #define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
 

@@ -380,16 +380,22 @@ int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unrea
 
 static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 {
-	size_t usage_len;
+	struct ww_service_usage chosen[WW_SERVICES_MAX + 1];
+	size_t usage_len, chosen_len = 0;
 	const struct ww_service_usage *usage = ww_services__usage(ingest->services, &usage_len);
+	for (size_t i = 0; i < usage_len; i++) {
+		if (is_chosen(ingest, usage[i].service))
+			chosen[chosen_len++] = usage[i];
+	}
+
 	const struct ww_commit commit = {
 		.catalog = &ingest->catalog,
 		.slice = &ingest->slices[ingest->head],
 		.interval = interval,
 		.start_unix_ns = ingest->start_unix_ns,
 		.end_unix_ns = ingest->end_unix_ns,
-		.usage = usage,
-		.usage_len = usage_len,
+		.usage = chosen,
+		.usage_len = chosen_len,
 		.losses = ingest->losses,
 		.losses_len = WW_LOSS_COUNT,
 		.unreadable = ingest->unreadable,
@@ -451,15 +457,17 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 			struct ww_report **report)
 {
 	struct ww_service_report services[WW_SERVICES_MAX + 1];
-	size_t services_len;
-	const struct ww_service_usage *usage = ww_services__total(ingest->services, &services_len);
+	size_t usage_len, services_len = 0;
+	const struct ww_service_usage *usage = ww_services__total(ingest->services, &usage_len);
 	struct utsname host;
 
 	uname(&host);
-	for (size_t i = 0; i < services_len; i++) {
+	for (uint32_t i = 0; i < usage_len; i++) {
 		const struct ww_catalog_service *names = &ingest->catalog.services[i];
 
-		services[i] = (struct ww_service_report){
+		if (!is_chosen(ingest, i))
+			continue;
+		services[services_len++] = (struct ww_service_report){
 			.service = names->name,
 			.container = names->container,
 			.cgroup = names->cgroup,

@@ -298,13 +298,13 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	return rc;
 }
 
-/* Leaves only services that have an endpoint in the report. */
-static size_t narrow_services(struct reading *reading)
+/* Leaves only services that have an endpoint in the report or, when `all`, were seen to use something. */
+static size_t narrow_services(struct reading *reading, bool all)
 {
 	size_t len = 0;
 
 	for (uint32_t id = 0; id < reading->catalog.services_len; id++) {
-		bool used = false;
+		bool used = all && reading->services[id].processes;
 
 		for (uint32_t i = 0; i < reading->slice.used_len && !used; i++)
 			used = reading->catalog.endpoints[reading->slice.used[i]].service == id;
@@ -329,7 +329,7 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.unreadable = reading->unreadable,
 		.unreadable_len = reading->unreadable_len,
 		.services = reading->services,
-		.services_len = selection->endpoint ? narrow_services(reading) : reading->catalog.services_len,
+		.services_len = narrow_services(reading, !selection->endpoint),
 	};
 
 	if (selection->since_unix_ns && frame.start_unix_ns < reading->from)
