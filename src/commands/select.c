@@ -48,7 +48,7 @@ static const struct argp_option options[] = {
 	{"routes-max", KEY_ROUTES_MAX, "N", 0, "endpoints a service may have; the rest is `(other)` (default 200)", 11},
 	{"max-requests", KEY_MAX_REQUESTS, "N", 0, "requests in flight on this host (default 4096)", 11},
 	{"ring", KEY_RING, "BYTES", 0,
-	 "room for finished requests until they are taken in, a power of two (default 8388608)", 11},
+	 "room for finished requests until they are taken in, a power of two (default 4194304)", 11},
 	{0},
 };
 
