@@ -239,9 +239,9 @@ static int observe(struct record *record, struct ww_child *child)
 		return ww_command__fail("record", WW_EXIT_USAGE, "can't start %s: %s", arguments->command[0],
 					strerror(-err));
 	fprintf(stderr, "whywait: observing %s\n",
-		child			     ? arguments->command[0]
-		: arguments->select.pids_len ? "the processes given"
-					     : "this host's servers");
+		child						  ? arguments->command[0]
+		: ww_select_arguments__is_any(&arguments->select) ? "this host's servers"
+								  : "the servers selected");
 	err = ww_session__run(record->session, &end);
 	if (record->terminal)
 		fputs("\r\033[K", stderr);

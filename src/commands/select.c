@@ -295,6 +295,12 @@ void ww_select_arguments__apply(const struct ww_select_arguments *arguments, str
 	ingest->services_len = arguments->services_len;
 }
 
+bool ww_select_arguments__is_any(const struct ww_select_arguments *arguments)
+{
+	return !(arguments->pids_len || arguments->comms_len || arguments->ports_len || arguments->cgroups_len ||
+		 arguments->services_len);
+}
+
 void ww_select_arguments__free(struct ww_select_arguments *arguments)
 {
 	if (!arguments)

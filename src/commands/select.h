@@ -42,6 +42,9 @@ int ww_select_arguments__add_pid(struct ww_select_arguments *arguments, pid_t pi
 void ww_select_arguments__apply(const struct ww_select_arguments *arguments, struct ww_observer_options *observer,
 				struct ww_ingest_options *ingest);
 
+/* Whether nothing is selected, so that every server is observed. */
+bool ww_select_arguments__is_any(const struct ww_select_arguments *arguments);
+
 /* NULL-safe. Frees what was parsed, not `arguments` itself. */
 void ww_select_arguments__free(struct ww_select_arguments *arguments);
 

@@ -132,6 +132,7 @@ static void services_are_filtered(void **state)
 	static const char *const globs[] = {"nginx*", "work*:8001"};
 	struct fixture *fixture = *state;
 	struct ww_account account = draw_account(&fixture->draw, 1, "/", 1ull << 40);
+	struct ww_report *report;
 
 	start(fixture, (struct ww_ingest_options){.services = globs, .services_len = 2}, 5, false);
 	assert_int_equal(ww_ingest__account(fixture->ingest, &account), 0);
@@ -139,6 +140,11 @@ static void services_are_filtered(void **state)
 	assert_int_equal(ww_ingest__account(fixture->ingest, &account), 0);
 	assert_int_equal(ww_ingest__totals(fixture->ingest)->requests, 1);
 	assert_int_equal(ww_ingest__totals(fixture->ingest)->filtered, 1);
+	stop(fixture);
+	report = read_report(fixture->path, &(struct ww_selection){0});
+	assert_int_equal(report->services_len, 1);
+	assert_string_equal(report->services[0].service, "worker:8001");
+	ww_report_free(report);
 }
 
 static void time_lines_join_their_requests(void **state)
