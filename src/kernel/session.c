@@ -23,6 +23,7 @@ struct ww_session {
 	size_t processes_len;
 	uint64_t counters[WW_COUNTER_COUNT];
 	uint64_t start_ns, end_ns; /* end_ns 0: not ended */
+	struct sigaction old_int, old_term;
 };
 
 static volatile sig_atomic_t signalled;
@@ -46,6 +47,16 @@ static int find_peer(void *ctx, uint32_t index, struct ww_peer *peer)
 	const struct ww_session *session = ctx;
 
 	return ww_observer__peer(session->observer, index, peer);
+}
+
+static void take_signals(struct ww_session *session)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigemptyset(&action.sa_mask);
+	signalled = 0;
+	sigaction(SIGINT, &action, &session->old_int);
+	sigaction(SIGTERM, &action, &session->old_term);
 }
 
 /* A pidfd tells of a process's end also before its parent has waited for it. */
@@ -90,6 +101,7 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 		return err;
 	}
 	new->start_ns = clock_ns(CLOCK_MONOTONIC);
+	take_signals(new);
 	*session = new;
 	return 0;
 }
@@ -98,6 +110,10 @@ void ww_session__close(struct ww_session *session)
 {
 	if (!session)
 		return;
+	if (session->start_ns) {
+		sigaction(SIGINT, &session->old_int, NULL);
+		sigaction(SIGTERM, &session->old_term, NULL);
+	}
 	ww_ingest__destroy(session->ingest);
 	ww_observer__close(session->observer);
 	for (size_t i = 0; i < session->processes_len; i++)
@@ -228,15 +244,10 @@ static int take_rest(struct ww_session *session)
 
 int ww_session__run(struct ww_session *session, enum ww_session_end *end)
 {
-	struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
 	int err = ww_ingest__create(&session->ingest, &session->options.ingest);
 
 	if (err)
 		return err;
-	sigemptyset(&action.sa_mask);
-	signalled = 0;
-	sigaction(SIGINT, &action, &old_int);
-	sigaction(SIGTERM, &action, &old_term);
 	/* A recording says from the first moment on what it is of. */
 	err = ww_ingest__tick(session->ingest, clock_ns(CLOCK_MONOTONIC), NULL);
 	if (!err)
@@ -248,7 +259,5 @@ int ww_session__run(struct ww_session *session, enum ww_session_end *end)
 		err = read_counts(session);
 	if (!err)
 		err = ww_ingest__finish(session->ingest, session->end_ns, session->counters);
-	sigaction(SIGINT, &old_int, NULL);
-	sigaction(SIGTERM, &old_term, NULL);
 	return err;
 }

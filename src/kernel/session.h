@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The loop that `record` and `top` share: an observer that feeds an ingest, until a signal, a deadline or the caller
- * ends it. One session a process: it owns the handlers of SIGINT and SIGTERM while it runs.
+ * ends it. One session a process: it owns the handlers of SIGINT and SIGTERM while it is open; a signal
+ * that comes before it runs ends the run at once.
  */
 #ifndef WHYWAIT_SESSION_H
 #define WHYWAIT_SESSION_H
