@@ -157,9 +157,11 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
 	} else if (a->answered > r->mark) {
 		/* Both were at work for it, side by side: the answer that came last is what it waited for. */
 		ww_charge(r, a->answer.kind, a->answer.type, a->answer.value, a->answered);
-		r->account.cpu_ns += a->account.cpu_ns;
 	}
-	ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, now);
+	/* What is left is not to be told from two accounts that overlap. */
+	if (r->mark < now)
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
 	ww_request_free(a);
 	return 0;
 }
@@ -170,7 +172,7 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
  */
 static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *r, u32 tid, u64 now)
 {
-	struct ww_carrier_key key;
+	struct ww_carrier_key key = {};
 	struct ww_request *a = ww_request_get(t->ref);
 	ww_ref id = r->account.id;
 	if (!t->loop)
@@ -183,6 +185,14 @@ static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *
 	}
 	if (!a || !a->anonymous)
 		return;
+	if (a->account.start_ns < r->opened) {
+		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
+		if (t->ref == a->account.id)
+			t->ref = 0;
+		ww_request_free(a);
+		bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
+		return;
+	}
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	ww_touched(t, a, &step, tid, now);
 	ww_carrier_merge(r, a, t, now);

@@ -102,7 +102,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	}
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
-	if (conn->connecting) {
+	bool connected = conn->connecting;
+	if (connected) {
 		conn->connecting = 0;
 		touch.receive = true; /* the wait was for the connection */
 	} else {
@@ -111,6 +112,10 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
 	if (!conn->awaited || conn->first != r->account.id)
 		r->outstanding++;
+	/* Work that only made the connection has no other. */
+	struct ww_request *maker = ww_request_get(connected && conn->first != r->account.id ? conn->first : 0);
+	if (maker && maker->anonymous && !maker->outstanding && maker->state == WW_STATE_WAIT)
+		ww_request_free(maker);
 	conn->awaited = 1;
 	conn->first = r->account.id;
 	conn->ready = 0;
