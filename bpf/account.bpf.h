@@ -87,16 +87,19 @@ static __always_inline u64 ww_kind_type(u8 kind, u8 type)
 }
 
 /* Charges [mark, to) to one cause. */
-static __always_inline void ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
+__weak int ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
 {
+	if (!r || kind >= WW_KIND_COUNT)
+		return 0;
 	u64 from = r->mark;
-	if (to <= from || kind >= WW_KIND_COUNT)
-		return;
+	if (to <= from)
+		return 0;
 	r->account.kinds_ns[kind] += to - from;
 	r->mark = to;
 	if (type != WW_DETAIL_NONE)
 		ww_request_detail(r, ww_kind_type(kind, type), value, to - from, 1);
 	ww_draw(r, ww_kind_type(kind, type), value, from, to);
+	return 0;
 }
 
 /* Adds the thread's interval; the request must be charged up to its start exactly. */

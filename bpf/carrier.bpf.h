@@ -35,23 +35,26 @@ static __always_inline u32 ww_own_tid(struct task_struct *task)
 }
 
 /* Finds the thread's PyThreadState, once. */
-static __noinline void ww_python_find(struct ww_thread *t)
+__weak int ww_python_find(struct ww_thread *t)
 {
+	if (!t)
+		return 0;
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
 	t->python_tries++;
 	if (!python)
-		return; /* not known yet: asked again */
+		return 0; /* not known yet: asked again */
 	t->python_tries = WW_PYTHON_TRIES;
 	u32 tid = ww_own_tid(bpf_get_current_task_btf());
 	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
 	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
 		if (ww_user_word(state + python->native_id) == tid) {
 			t->python = state;
-			return;
+			return 0;
 		}
 		state = ww_user_word(state + python->next);
 	}
+	return 0;
 }
 
 /* The Context that the thread is in, as a key; false when there is none to be told. */
@@ -83,23 +86,25 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	return a;
 }
 
-/* The only request of a loop of Node's kind that waits for a timer; NULL when there are several or none. */
-static __always_inline struct ww_request *ww_carrier_sleeper(struct ww_thread *t)
+/* The only request of a loop of Node's kind that waits for a timer; 0 when there are several or none. */
+__weak u64 ww_carrier_sleeper(struct ww_thread *t)
 {
-	struct ww_request *only = NULL;
+	ww_ref only = 0;
 	u32 kept = 0;
+	if (!t)
+		return 0;
 	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
 		struct ww_pending p = t->pending[i];
 		struct ww_request *r = ww_request_get(p.ref);
-		if (!r || r->state != WW_STATE_WAIT || r->outstanding || r == only)
+		if (!r || r->state != WW_STATE_WAIT || r->outstanding || p.ref == only)
 			continue;
-		only = r;
+		only = p.ref;
 		if (kept < WW_PENDING)
 			t->pending[kept] = p;
 		kept++;
 	}
 	t->pending_len = kept;
-	return kept == 1 ? only : NULL;
+	return kept == 1 ? only : 0;
 }
 
 /* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
@@ -128,7 +133,7 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 	if (r && (!r->outstanding || (conn && conn->awaited && conn->first == t->ref)))
 		return r;
 	r = ww_request_get(conn && conn->connecting ? conn->first : 0);
-	r = r ? r : ww_carrier_sleeper(t);
+	r = r ? r : ww_request_get(ww_carrier_sleeper(t));
 	return r ? r : ww_carrier_begin(t);
 }
 

@@ -77,17 +77,22 @@ static __always_inline bool ww_window_carry(struct ww_window *w, struct ww_strea
 }
 
 /*
- * Reads more of the message behind what is left in the window; 0 when that can't be done. A global function, so that
- * the verifier looks at it once.
+ * Reads more of the message behind what is left in the window; 0 when that can't be done. It may take several calls. A
+ * global function, so that the verifier looks at it once.
  */
 __weak int ww_window_fill(u32 direction, struct ww_stream *s, struct ww_message *m)
 {
 	struct ww_window *w = ww_window_of(direction);
-	if (!w || !s || !m || !m->readable || !ww_window_carry(w, s))
+	if (!w || !s || !m || !m->readable)
+		return 0;
+	int found = ww_message_at(m, m->next);
+	if (found != WW_FOUND)
+		return found == WW_FOUND_LATER;
+	if (!ww_window_carry(w, s))
 		return 0;
 	u32 kept = s->carry_len;
 	s->carry_len = 0;
-	if (kept > WW_CARRY || !ww_message_at(m, m->next))
+	if (kept > WW_CARRY)
 		return 0;
 	if (kept)
 		ww_copy(w->bytes, s->carry, kept, WW_CARRY);
@@ -482,29 +487,36 @@ static long ww_send_step(u32 index, void *context)
 	return 0;
 }
 
+/* Forgets the first request of a connection, without a record; false when there is none. */
+__weak int ww_exchange_forget(struct ww_conn *conn)
+{
+	if (!conn)
+		return 0;
+	struct ww_request *r = ww_request_get(conn->first);
+	if (!r)
+		return 0;
+	conn->first = r->next;
+	ww_request_free(r);
+	return 1;
+}
+
 /*
  * Gives the connection's requests up without records: their framing is lost, or they were no HTTP after all. Each is
  * counted, unless `counter` is WW_COUNTER_COUNT.
  */
-__weak int ww_exchange_drop(struct ww_conn *conn, u32 counter)
+static __always_inline void ww_exchange_drop(struct ww_conn *conn, u32 counter)
 {
-	if (!conn)
-		return 0;
 	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
-		struct ww_request *r = ww_request_get(conn->first);
-		if (!r)
+		if (!ww_exchange_forget(conn))
 			break;
-		conn->first = r->next;
 		if (counter < WW_COUNTER_COUNT)
 			ww_count(counter);
-		ww_request_free(r);
 	}
 	conn->first = 0;
 	conn->last = 0;
 	conn->http.reading = 0;
 	conn->http.unaccounted = 0;
 	conn->protocol = WW_PROTOCOL_OTHER;
-	return 0;
 }
 
 /* Ends the first request of a connection that is closed, by the current thread (`t`, which may be NULL). */

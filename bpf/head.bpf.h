@@ -11,7 +11,7 @@
 
 #define WW_WINDOW      1024 /* bytes read at once */
 #define WW_LINES       128  /* lines of a head looked at in one call of ww_head_scan */
-#define WW_SKIP_WORDS  256  /* words of 8 bytes looked at in one go for the next header that matters */
+#define WW_SKIP_WORDS  48   /* words of 8 bytes looked at in one go for the next header that matters */
 #define WW_LINE_WORDS  34   /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
 #define WW_WINDOW_SIZE 2048 /* a power of two beyond WW_CARRY + WW_WINDOW: an index is masked, not compared */
 

@@ -8,7 +8,7 @@
 #include "maps.bpf.h"
 #include "syscalls.bpf.h"
 
-#define WW_IOVECS 1024 /* UIO_MAXIOV */
+#define WW_IOVECS 32 /* pieces looked at in one go; the next goes on from there */
 
 struct ww_iovec {
 	u64 base;
@@ -81,41 +81,47 @@ static __always_inline void ww_message_find(struct ww_message *m)
 	m->readable = false;
 }
 
+enum ww_found {
+	WW_FOUND_NOT,
+	WW_FOUND,
+	WW_FOUND_LATER, /* ask again: there are more pieces than are looked at in one go */
+};
+
 /*
  * Finds byte `offset` of the message: its address in m->at, and in m->contiguous how many bytes follow in one piece.
- * Offsets only go up from call to call. 0 when it is not to be found.
+ * Offsets only go up from call to call.
  */
 __weak int ww_message_at(struct ww_message *m, u64 offset)
 {
 	if (!m || !m->readable)
-		return 0;
+		return WW_FOUND_NOT;
 	if (!m->iovecs) {
 		m->at = m->base + offset;
 		m->contiguous = ~0ull;
-		return 1;
+		return WW_FOUND;
 	}
 	for (u32 i = 0; i < WW_IOVECS; i++) {
 		struct ww_iovec v;
 		if (m->piece >= m->iovecs ||
 		    bpf_probe_read_user(&v, sizeof(v), (void *)(m->base + m->piece * sizeof(v))))
-			return 0;
+			return WW_FOUND_NOT;
 		u64 within = offset - m->piece_start;
 		if (within < v.len) {
 			m->at = v.base + within;
 			m->contiguous = v.len - within;
-			return 1;
+			return WW_FOUND;
 		}
 		m->piece_start += v.len;
 		m->piece++;
 	}
-	return 0;
+	return WW_FOUND_LATER;
 }
 
 /* The first bytes of the message, zero-padded; returns how many there are. */
 static __always_inline u32 ww_message_peek(struct ww_message *m, u64 len, u8 *bytes, u32 size)
 {
 	__builtin_memset(bytes, 0, 16);
-	if (!ww_message_at(m, 0))
+	if (ww_message_at(m, 0) != WW_FOUND)
 		return 0;
 	if (len > m->contiguous)
 		len = m->contiguous;
