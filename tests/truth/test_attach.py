@@ -160,7 +160,11 @@ class Enclosed(Server):
     def prepare(self):
         self.port = free_port()
         self.argv = ["unshare", "--net", "sh", "-c",
-                     f"ip link set lo up; exec {HERE}/counts_threading.py 127.0.0.1:{self.port}"]
+                     f"ip link set lo up; exec {HERE}/counts_threading.py 127.0.0.1:{self.port} {self.unix}"]
+
+    @property
+    def unix(self):
+        return str(self.directory / "http.sock")
 
     def is_ready(self):
         connection = self.connect()
@@ -210,6 +214,12 @@ def enclosed(case, server, before):
         connection.close()
 
 
+def slow_enclosed(case, server):
+    """A slow request on a unix socket of another network namespace is not taken for one whose socket is gone."""
+    case.once(server.unix, "sleep", SLOW + 2500)
+    case.once(server.unix, "chunked", 5000, version="1.0")
+
+
 def main():
     allow_many_sockets()
     tap = Tap()
@@ -238,6 +248,8 @@ def main():
             pids = sites.pids + sync.pids + namespace.pids()
             with Record("--pid", ",".join(map(str, pids))) as record:
                 tap.run("enclosed", enclosed, ledger.case("enclosed"), namespace, before)
+                slow = threading.Thread(target=tap.run, args=("slow", slow_enclosed, ledger.case("slow-enclosed"), namespace))
+                slow.start()
                 late = Connection(site.ipv4)
                 exchange, data = case.prepare("size", 16)
                 late.send(data)
@@ -247,6 +259,7 @@ def main():
                 for situation in (worked_on, queued):
                     tap.run(case.name, situation.finish)
                 tap.run(case.name, case.answer, late, exchange)
+                slow.join()
                 # And what is under way when observation ends is none either.
                 case = ledger.case("cut-off")
                 cut_off = [WorkedOn(case, sites[name], sites[name].ipv4) for name in THREADS]

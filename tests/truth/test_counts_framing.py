@@ -23,7 +23,8 @@ CHUNKED = (
     ("transfer-encoding: CHUNKED\r\n", b"%x\r\n%s\r\n0\r\n\r\n"),
     ("TRANSFER-ENCODING:chunked\r\n", b"%X\r\n%s\r\n000\r\n\r\n"),
     ("Transfer-Encoding: chunked \r\n", b"000%X;name=value\r\n%s\r\n0;last\r\n\r\n"),
-    ("Transfer-Encoding: chunked\r\nX-Transfer-Encoding: identity\r\n", b'%x;a="b;c"\r\n%s\r\n0\r\nTrailer: x\r\nAnother: y\r\n\r\n'),
+    ("Transfer-Encoding: chunked\r\nX-Transfer-Encoding: identity\r\n",
+     b'%x;a="b;c"\r\n%s\r\n0\r\nTrailer: x\r\nAnother: y\r\n\r\n'),
 )
 # Only http.server takes these: the coding goes before the length, and chunked is the last of several codings.
 LAST_CODING = (
