@@ -252,68 +252,69 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
-int ww_observer__open(struct ww_observer **out, const struct ww_observer_options *options, char *message, size_t size)
+int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
+		      size_t message_size)
 {
 	libbpf_print_fn_t print = libbpf_set_print(keep_warning);
 	last_warning[0] = '\0';
-	struct ww_observer *observer = calloc(1, sizeof(*observer));
+	struct ww_observer *new = calloc(1, sizeof(*new));
 	int err = -ENOMEM;
-	if (!observer) {
-		snprintf(message, size, "out of memory");
+	if (!new) {
+		snprintf(message, message_size, "out of memory");
 		goto out;
 	}
-	observer->epoll_fd = -1;
-	observer->cpus = libbpf_num_possible_cpus();
-	observer->percpu = calloc((size_t)observer->cpus, sizeof(*observer->percpu));
-	observer->bpf = whywait_bpf__open();
-	if (!observer->percpu || !observer->bpf) {
-		err = fail(observer->percpu ? -errno : -ENOMEM, message, size, "opening the BPF programs");
+	new->epoll_fd = -1;
+	new->cpus = libbpf_num_possible_cpus();
+	new->percpu = calloc((size_t) new->cpus, sizeof(*new->percpu));
+	new->bpf = whywait_bpf__open();
+	if (!new->percpu || !new->bpf) {
+		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;
 	}
-	err = sizes_set(observer->bpf, options);
+	err = sizes_set(new->bpf, options);
 	if (err) {
-		fail(err, message, size, "sizing the maps");
+		fail(err, message, message_size, "sizing the maps");
 		goto out;
 	}
-	err = whywait_bpf__load(observer->bpf);
+	err = whywait_bpf__load(new->bpf);
 	if (err) {
-		fail(err, message, size, "loading the BPF programs");
+		fail(err, message, message_size, "loading the BPF programs");
 		goto out;
 	}
-	err = slots_fill(observer->bpf);
-	err = err ?: select_load(observer->bpf, &options->select);
-	err = err ?: rings_open(observer);
+	err = slots_fill(new->bpf);
+	err = err ?: select_load(new->bpf, &options->select);
+	err = err ?: rings_open(new);
 	if (err) {
-		fail(err, message, size, "setting up the maps");
+		fail(err, message, message_size, "setting up the maps");
 		goto out;
 	}
-	observer->listening = mmap(NULL, WW_LISTENERS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-				   bpf_map__fd(observer->bpf->maps.ww_listening), 0);
-	if (observer->listening == MAP_FAILED) {
-		observer->listening = NULL;
-		err = fail(-errno, message, size, "mapping the table of listening ports");
+	new->listening = mmap(NULL, WW_LISTENERS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      bpf_map__fd(new->bpf->maps.ww_listening), 0);
+	if (new->listening == MAP_FAILED) {
+		new->listening = NULL;
+		err = fail(-errno, message, message_size, "mapping the table of listening ports");
 		goto out;
 	}
 	/* What is there already is learnt before anything is seen of it, and what came meanwhile afterwards. */
-	processes_learn(observer);
-	err = before_learn(observer, options, message, size);
+	processes_learn(new);
+	err = before_learn(new, options, message, message_size);
 	if (err)
 		goto out;
-	err = whywait_bpf__attach(observer->bpf);
+	err = whywait_bpf__attach(new->bpf);
 	if (err) {
-		fail(err, message, size, "attaching the BPF programs");
+		fail(err, message, message_size, "attaching the BPF programs");
 		goto out;
 	}
-	ww_listeners__scan(observer->listening);
-	err = select_pids(observer->bpf, &options->select);
+	ww_listeners__scan(new->listening);
+	err = select_pids(new->bpf, &options->select);
 	if (err) {
-		fail(err, message, size, "selecting the processes");
+		fail(err, message, message_size, "selecting the processes");
 		goto out;
 	}
-	*out = observer;
-	observer = NULL;
+	*observer = new;
+	new = NULL;
 out:
-	ww_observer__close(observer);
+	ww_observer__close(new);
 	libbpf_set_print(print);
 	return err;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/losses.h"
 #include "outputs/screen_pages.h"
 
 static const struct ww_pen plain_pen, dim_pen = {.attributes = WW_CELL_DIM}, bold_pen = {.attributes = WW_CELL_BOLD};
@@ -72,22 +73,6 @@ static void draw_kinds(struct ww_scroll *scroll, struct ww_screen *screen)
 	}
 }
 
-static const char *loss_meaning(const char *cause)
-{
-	static const struct {
-		const char *name, *meaning;
-	} counters[] = {
-#define WW_COUNTER(id, name, loses, meaning) {name, meaning},
-#include "whywait/counters.def"
-#undef WW_COUNTER
-	};
-
-	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-		if (!strcmp(counters[i].name, cause))
-			return counters[i].meaning;
-	return "";
-}
-
 static void draw_missing(const struct ww_report *report, struct ww_scroll *scroll, struct ww_screen *screen)
 {
 	char text[256];
@@ -100,7 +85,7 @@ static void draw_missing(const struct ww_report *report, struct ww_scroll *scrol
 
 		ww_screen__print(screen, ww_scroll__next_line(scroll), 2, screen->width - 2,
 				 loss->loses ? bad_pen : dim_pen, "%llu %s: %s", (unsigned long long)loss->count,
-				 loss->cause, loss_meaning(loss->cause));
+				 loss->cause, ww_loss_meaning(loss->cause));
 	}
 	for (size_t i = 0; i < report->unreadable_len; i++) {
 		ww_unreadable_text(text, sizeof(text), &report->unreadable[i]);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "model/losses.h"
 #include "outputs/table_parts.h"
 #include "outputs/text.h"
 
@@ -47,22 +48,6 @@ void ww_table__wrap(struct ww_wrap *wrap, const char *word)
 	fputs(fitted, wrap->page->out);
 }
 
-static const char *meaning_of(const char *cause)
-{
-	static const struct {
-		const char *name, *meaning;
-	} counters[] = {
-#define WW_COUNTER(id, name, loses, meaning) {name, meaning},
-#include "whywait/counters.def"
-#undef WW_COUNTER
-	};
-
-	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-		if (!strcmp(cause, counters[i].name))
-			return counters[i].meaning;
-	return "";
-}
-
 /* "2026-11-20 16:22:10 to 16:22:40 UTC, 30.0 s", in local time */
 static void describe_window(char *text, size_t size, const struct ww_report *report)
 {
@@ -90,7 +75,7 @@ static void write_losses(const struct ww_page_out *page, const struct ww_report 
 		if (loss->loses != loses)
 			continue;
 		snprintf(line, sizeof(line), "%s %s: %s", ww_text__count(number, loss->count), loss->cause,
-			 meaning_of(loss->cause));
+			 ww_loss_meaning(loss->cause));
 		for (const char *word; (word = strsep(&rest, " "));)
 			ww_table__wrap(&wrap, word);
 		fputc('\n', page->out);

@@ -6,7 +6,6 @@ twice can't make up for one that is missing.
 """
 from counts_client import Connection, Gone, chunks, head
 
-METHOD_MOST = 15  # bytes of a method that are kept (WW_METHOD_MAX, less its end)
 COMPARED = 150    # bytes of a path that tell it from all others; WW_TARGET_MAX are kept
 SHOWN = 5         # mismatches printed per check
 
@@ -160,7 +159,7 @@ class Ledger:
 
         check("methods and statuses", [
             f"{e.path}: recorded {r['method']} {r['status']}, was {e.method} {e.status}" for e, r in pairs
-            if r["method"] != e.method[:METHOD_MOST] or (e.status is not None and r["status"] != e.status)])
+            if r["method"] != e.method or (e.status is not None and r["status"] != e.status)])
         check("bytes in and out", [
             f"{e.path}: recorded {r['bytes_in']} in, {r['bytes_out']} out; were {e.bytes_in} and {e.bytes_out}"
             for e, r in pairs
@@ -187,7 +186,7 @@ class Ledger:
             for exchange in case.exchanges:
                 if not exchange.routed:
                     continue
-                statuses = expected.setdefault((exchange.method[:METHOD_MOST], route_of(exchange.path)[:COMPARED]), {})
+                statuses = expected.setdefault((exchange.method, route_of(exchange.path)[:COMPARED]), {})
                 statuses[str(exchange.status)] = statuses.get(str(exchange.status), 0) + 1
         reported = {}
         for endpoint in report["endpoints"]:

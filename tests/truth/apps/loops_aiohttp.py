@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """An aiohttp server on 127.0.0.1:$PORT whose handlers do known work and keep account of it.
 
-GET /work/ID?do=STEP,STEP.. runs the steps one after the other: cpu:MS, pg:MS, pgunix:MS (pg_sleep), http:MS (an upstream's
+GET /job/ID?do=STEP,STEP.. runs the steps one after the other: cpu:MS, pg:MS, pgunix:MS (pg_sleep), http:MS (an upstream's
 delay), redis (TIME), sleep:MS, fsync. GET /truth answers with what was recorded, as loops_accounts.py has it.
 Environment: POSTGRES_HOSTS (TCP, unix), POSTGRES_PORT, REDIS_PORT, UPSTREAM_PORT, CONNECTIONS (to each of the former), REALTIME
 (CLOCK_REALTIME - CLOCK_MONOTONIC, ns).
@@ -109,7 +109,7 @@ def main():
     work = Work(Slices())
     app = web.Application()
     app.cleanup_ctx.append(work.open)
-    app.router.add_get("/work/{id}", work.handle)
+    app.router.add_get("/job/{id}", work.handle)
     app.router.add_get("/truth", work.truth)
     web.run_app(app, host="127.0.0.1", port=int(os.environ["PORT"]), access_log=None, print=None)
 

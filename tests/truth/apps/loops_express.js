@@ -92,7 +92,7 @@ async function main() {
 		}
 	}
 	const app = express();
-	app.get("/work/:id", (req, res, next) => slices.begin(req.params.id, () => work(req, res).catch(next)));
+	app.get("/job/:id", (req, res, next) => slices.begin(req.params.id, () => work(req, res).catch(next)));
 	app.get("/truth", (req, res) => {
 		const { idle, responded } = slices;
 		res.json({ slices: slices.slices, idle, responded, waits });

@@ -43,7 +43,7 @@ def plan(prefix, number, steps):
         return f"{name}:{ms:.0f}" if name == "sleep" else f"{name}:{ms:.2f}"
 
     names = [f"{prefix}{i}" for i in range(number)]
-    return [(name, f"/work/{name}?do={','.join(step() for _ in range(draw.randint(1, 5)))}") for name in names]
+    return [(name, f"/job/{name}?do={','.join(step() for _ in range(draw.randint(1, 5)))}") for name in names]
 
 
 def send(port, parts):

@@ -68,7 +68,9 @@ class Slices {
 		net.Socket.prototype.write = function (...args) {
 			const name = request.getStore();
 			this[slices.#writer] = name;
-			if (!this.server && !slices.sends.has(name)) slices.sends.set(name, now());
+			const note = () => slices.sends.has(name) || slices.sends.set(name, now());
+			if (this.connecting) this.once("connect", note); // it is kept until then
+			else if (!this.server) note();
 			if (this._handle) this._handle[slices.#socketOf] = this;
 			return write.apply(this, args);
 		};

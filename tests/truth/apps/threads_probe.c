@@ -45,9 +45,10 @@ struct thread {
 	int schedstat; /* descriptor + 1 */
 	int64_t blocked[KINDS];
 	int64_t known_blocks; /* of reading.blocks, those in calls that are looked at here */
-	int idle;	      /* has waited as threads without a request do since it last sent to a client */
-	struct reading woken; /* if so: at the end of the last call that blocked it */
-	int64_t woken_late;   /* how long it had to wait for a CPU at the end of that call */
+	int idle;	      /* since it last sent to a client it has waited as threads without a request do */
+	struct reading woken; /* if so: at the end of that wait; locks that it waited for since are in between */
+	int64_t woken_late;   /* how long it had to wait for a CPU then */
+	int64_t woken_lock;   /* blocked[LOCK] then */
 };
 
 /* The request being answered on a descriptor. */
@@ -119,22 +120,23 @@ static struct reading charge(struct reading before, enum kind kind)
 	if (now.blocks != before.blocks) {
 		self.blocked[kind] += now.wall - before.wall - (now.cpu - before.cpu) - (now.runq - before.runq);
 		self.known_blocks += now.blocks - before.blocks;
-		if (self.idle) {
-			self.woken = now;
-			self.woken_late = now.runq - before.runq;
-		}
+		if (kind != LOCK)
+			self.idle = 0;
 	}
 	errno = saved;
 	return now;
 }
 
-/* The same, for a call in which threads without a request wait, too. */
+/* The same, for a call in which threads without a request wait for one, too. */
 static struct reading charge_idle(struct reading before, enum kind kind)
 {
-	int was_idle = self.idle;
-	self.idle = 1;
 	struct reading now = charge(before, kind);
-	self.idle = was_idle || now.blocks != before.blocks;
+	if (now.blocks != before.blocks) {
+		self.idle = 1;
+		self.woken = now;
+		self.woken_late = now.runq - before.runq;
+		self.woken_lock = self.blocked[LOCK];
+	}
 	return now;
 }
 
@@ -213,12 +215,13 @@ static void sent(int fd, ssize_t n, struct reading before, struct reading now)
 		line, sizeof(line),
 		"{\"path\": \"%s\", \"pid\": %d, \"tid\": %d, \"one_thread\": %s, \"first_ns\": %ld, "
 		"\"last_ns\": %ld, \"last_runq_ns\": %ld, \"cpu_ns\": %ld, \"runq_ns\": %ld, \"unknown_blocks\": %ld, "
-		"\"woken_ns\": %ld, \"woken_late_ns\": %ld, \"since_runq_ns\": %ld",
+		"\"woken_ns\": %ld, \"woken_late_ns\": %ld, \"since_runq_ns\": %ld, "
+		"\"since_lock_ns\": %ld",
 		r->path, getpid(), gettid(), r->thread == &self ? "true" : "false", r->first.wall, now.wall,
 		now.runq - before.runq, now.cpu - r->first.cpu, now.runq - r->first.runq,
 		now.blocks - r->first.blocks - (self.known_blocks - r->at_first.known_blocks),
 		r->at_first.idle ? r->at_first.woken.wall : 0, r->at_first.woken_late,
-		r->first.runq - r->at_first.woken.runq);
+		r->first.runq - r->at_first.woken.runq, r->at_first.blocked[LOCK] - r->at_first.woken_lock);
 	for (int k = CLIENT; k < KINDS; k++)
 		len += snprintf(line + len, sizeof(line) - len, ", \"%s_ns\": %ld", kind_names[k],
 				self.blocked[k] - r->at_first.blocked[k]);
