@@ -17,9 +17,12 @@ COUNT = 100
 
 
 def judge(name, server, path, keep_alive=False, queued=True, clients=1):
-    """`queued`: the next request has to wait for the thread that works on."""
+    """`queued`: the next request has to wait for the thread that works on. Otherwise it is sent when that is over: it would get another
+    thread, which then waits for the interpreter's lock.
+    """
     tap.note(name)
-    jobs = [Job(f"/after/{AFTER_MS}/{path}/{number}") for number in range(COUNT)]
+    pause_ms = 0 if queued else 3 * AFTER_MS
+    jobs = [Job(f"/after/{AFTER_MS}/{path}/{number}", pause_ms=pause_ms) for number in range(COUNT)]
     record, samples, probes = observe(measured, server, [jobs[client::clients] for client in range(clients)], keep_alive)
     compare(tap, record, samples, probes)
     slept = [request["path"] for request in record.requests if request["kinds_ns"]["sleep"]]

@@ -78,6 +78,7 @@ class Measured:
 class Job(NamedTuple):
     path: str
     upload_ms: float = 0  # so long after the head comes the body; 0: there is none
+    pause_ms: float = 0  # before it
 
 
 class Sample(NamedTuple):
@@ -165,6 +166,7 @@ def _client(address, jobs, keep_alive, start, results):
     start.wait()
     try:
         for job in jobs:
+            time.sleep(job.pause_ms / 1000)
             receiver = receiver or _Receiver(_connect(address))
             method, length = ("POST", "Content-Length: 4\r\n") if job.upload_ms else ("GET", "")
             close = "" if keep_alive else "Connection: close\r\n"
@@ -248,7 +250,8 @@ def truth(sample, probe):
         since = probe["first_ns"] - probe["woken_ns"]
         late = min(probe["woken_late_ns"], probe["woken_ns"] - sample.sent_ns)
         kinds["runq"] += probe["since_runq_ns"] + late
-        kinds["compute"] += since - probe["since_runq_ns"]
+        kinds["lock"] += probe["since_lock_ns"]
+        kinds["compute"] += since - probe["since_runq_ns"] - probe["since_lock_ns"]
         queue -= since + late
     kinds["queue"] = queue
     return kinds
