@@ -83,6 +83,15 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 		return NULL;
 	a->anonymous = 1;
 	a->state = WW_STATE_WAIT;
+	/* Background work never meets a request: the oldest is given up for the newest. */
+	u32 at = t->carriers_next % WW_CARRIERS;
+	t->carriers_next = at + 1;
+	struct ww_request *oldest = ww_request_get(t->carriers[at]);
+	if (oldest && oldest->anonymous) {
+		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
+		ww_request_free(oldest);
+	}
+	t->carriers[at] = a->account.id;
 	return a;
 }
 

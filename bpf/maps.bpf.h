@@ -64,7 +64,8 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
-#define WW_PENDING	  16 /* requests of an event loop that were read and not continued yet */
+#define WW_CARRIERS	  128 /* of one thread at a time */
+#define WW_PENDING	  16  /* requests of an event loop that were read and not continued yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
 struct ww_pending {
@@ -108,6 +109,9 @@ struct ww_thread {
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
 	u64 cgroup_id;
 	char comm[WW_COMM];
+	ww_ref carriers[WW_CARRIERS]; /* accounts of its work for requests not known yet, in a ring */
+	u32 carriers_next;
+	u32 pad4;
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 };

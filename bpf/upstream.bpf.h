@@ -81,6 +81,9 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!t || (!conn && ww_conn_of_server(sk)))
 		return;
+	struct ww_peer peer;
+	if (!conn && !ww_upstream_peer(&peer, sk))
+		return;
 	struct ww_request *r = ww_carrier_of_send(t, conn);
 	if (!r)
 		return;
@@ -89,14 +92,10 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		u8 bytes[16];
 		ww_message_find(&m);
 		ww_message_peek(&m, len, bytes, sizeof(bytes));
-		if (!conn) {
-			struct ww_peer peer;
-			if (!ww_upstream_peer(&peer, sk))
-				return;
+		if (!conn)
 			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
-			if (!conn)
-				return;
-		}
+		if (!conn)
+			return;
 		if (!ww_upstream_classify(conn, sk, bytes, len))
 			return;
 	}
