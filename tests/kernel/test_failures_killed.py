@@ -62,7 +62,7 @@ def killed(tap, site, directory, moment):
 
 def full_disk(tap, site):
     """A recording on a disk that fills: it says so, and ends or goes on without it, but what was written can be read."""
-    with small_disk("700k") as disk, Load(site.ipv4) as load:
+    with small_disk("800k") as disk, Load(site.ipv4, pause=0.001) as load:  # full after some seconds, not in the first
         path = disk / "full.db"
         recorder = subprocess.Popen([WHYWAIT, "record", "-o", str(path), "--keep", "all", "-d", "20",
                                      "--pid", ",".join(map(str, site.pids))], stdout=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
 from counts_client import Connection  # noqa: E402  (the path comes first)
 from counts_ledger import kind_share  # noqa: E402
-from counts_run import count, slug  # noqa: E402
+from counts_run import count, side_by_side, slug  # noqa: E402
 from counts_servers import STARTERS  # noqa: E402
 
 MS = 1_000_000
@@ -115,19 +115,21 @@ def slow_head(case, site):
 
 
 def cases(tap, ledger, sites):
-    def run(way, *names):
-        for site in sites:
-            if not names or site.name in names:
-                case = ledger.case(f"{slug(site.name)}-{way.__name__.replace('_', '-')}")
-                tap.run(case.name, way, case, site)
+    def run(way, site):
+        case = ledger.case(f"{slug(site.name)}-{way.__name__.replace('_', '-')}")
+        tap.run(case.name, way, case, site)
+
+    def slow(site):
+        if site.name not in ("nginx", "http.server"):
+            run(server_sent_events, site)
+        for way in (slow_reader, slow_writer, slow_head):
+            run(way, site)
 
     with open(sites["nginx"].service.files / str(GIGABYTE), "wb") as file:
         os.ftruncate(file.fileno(), GIGABYTE)
-    run(server_sent_events, "gunicorn-sync", "gunicorn-gthread", "aiohttp", "node")
-    run(websockets, "aiohttp")
-    run(gigabyte, "nginx")
-    for way in (slow_reader, slow_writer, slow_head):
-        run(way)
+    run(gigabyte, sites["nginx"])
+    run(websockets, sites["aiohttp"])
+    side_by_side(sites, slow)
 
 
 count(STARTERS, cases)

@@ -8,7 +8,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
 from counts_cases import SETTLE  # noqa: E402  (the path comes first)
 from counts_client import Connection, Gone  # noqa: E402
-from counts_run import count, slug  # noqa: E402
+from counts_run import count, side_by_side, slug  # noqa: E402
 from counts_servers import STARTERS  # noqa: E402
 
 TIMES = 4  # each way, on each server
@@ -121,25 +121,30 @@ def half_closed(case, site):
                 exchange.aborted = None  # the server took it for the end: asyncio does
 
 
+# Each with the servers that it makes no sense for.
+WAYS = {
+    in_the_request_line: (),
+    in_the_head: (),
+    in_the_second_head: ("gunicorn-sync",),
+    in_the_body: (),
+    while_it_is_worked_on: ("nginx",),
+    in_the_response: (),
+    behind_each_other: ("nginx", "gunicorn-sync", "gunicorn-gthread", "aiohttp", "http.server"),
+}
+
+
 def cases(tap, ledger, sites):
-    def run(way, *but):
-        for site in sites:
+    def work(site):
+        for way, but in WAYS.items():
             # A unix socket has no RST; what is left unread when it is closed makes no difference to these.
             for address, how in ((site.ipv4, "fin"), (site.ipv4, "rst"), (site.unix, "unix")):
                 if site.name not in but:
                     case = ledger.case(f"{slug(site.name)}-{way.__name__.replace('_', '-')}-{how}")
                     tap.run(case.name, way, case, site, address, how)
-
-    run(in_the_request_line)
-    run(in_the_head)
-    run(in_the_second_head, "gunicorn-sync")
-    run(in_the_body)
-    run(while_it_is_worked_on, "nginx")
-    run(in_the_response)
-    run(behind_each_other, "nginx", "gunicorn-sync", "gunicorn-gthread", "aiohttp", "http.server")
-    for site in sites:
         case = ledger.case(f"{slug(site.name)}-half-closed")
         tap.run(case.name, half_closed, case, site)
+
+    side_by_side(sites, work)
     time.sleep(2.5)  # the end of a unix socket is only found by looking, once a second
 
 

@@ -2,6 +2,7 @@
 """The course that the counting tests share: servers, an observer, cases, comparison."""
 import pathlib
 import sys
+import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "lib"))
@@ -15,6 +16,15 @@ from whywait import Record  # noqa: E402
 def slug(name):
     """A server's name as part of a path without dots, so that it is no file name."""
     return name.replace(".", "-")
+
+
+def side_by_side(sites, work):
+    """Runs work(site) for all sites at the same time: for cases that wait more than they work."""
+    threads = [threading.Thread(target=work, args=(site,)) for site in sites]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def count(names, cases, report=True, select=None):
