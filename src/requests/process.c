@@ -113,6 +113,15 @@ static const char *script_of(const struct interpreter *interpreter, const char *
 	return NULL;
 }
 
+/* Without the "/__main__.py" of a Python package that was started by its path, as gunicorn does on an upgrade. */
+static size_t package_len(const char *script, size_t len)
+{
+	static const char main_file[] = "/__main__.py";
+	size_t tail = sizeof(main_file) - 1;
+
+	return len > tail && !memcmp(script + len - tail, main_file, tail) ? len - tail : len;
+}
+
 void ww_process__program(const char *exe, const char *arguments, size_t len, char program[WW_PROGRAM_SIZE])
 {
 	const struct interpreter *interpreter = interpreter_of(exe);
@@ -134,7 +143,7 @@ void ww_process__program(const char *exe, const char *arguments, size_t len, cha
 	}
 	if (script) {
 		name = script;
-		name_len = strnlen(script, (size_t)(end - script));
+		name_len = package_len(script, strnlen(script, (size_t)(end - script)));
 		name = base_name(name, &name_len);
 		/* The class without its package. */
 		if (is_java(interpreter) && !(name_len > 4 && !memcmp(name + name_len - 4, ".jar", 4))) {

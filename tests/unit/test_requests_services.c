@@ -26,6 +26,9 @@ static void programs_have_the_name_that_people_know(void **state)
 	} cases[] = {
 		{"nginx", ARGUMENTS("nginx: worker process"), "nginx"},
 		{"python3.11", ARGUMENTS("/usr/bin/python3\0/usr/bin/gunicorn\0-w\0004\0app:app"), "gunicorn"},
+		{"python3.11",
+		 ARGUMENTS("/usr/bin/python3\0/usr/lib/python3/dist-packages/gunicorn/__main__.py\0app:app"),
+		 "gunicorn"},
 		{"python3.11", ARGUMENTS("gunicorn: worker [app:app]"), "gunicorn"},
 		{"python3.11", ARGUMENTS("python3\0-m\0http.server\0008000"), "http.server"},
 		{"python3.11", ARGUMENTS("python3\0-u\0-W\0ignore\0-Xdev\0/srv/shop/app.py\0--port\0001"), "app.py"},
