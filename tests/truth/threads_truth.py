@@ -230,18 +230,25 @@ def agreeing(samples, probes):
     return sum(s.path in probes and abs(s.wall_ns - sum(truth(s, probes[s.path]).values())) < 0.3 * MS for s in samples)
 
 
-def truth(sample, probe):
-    """A request's {kind: ns} as its server and its client measured it.
+def _span(probe):
+    """From the first bytes read to the last sent: {kind: ns} by the thread's clocks, and the time that is in none of them.
 
-    The last send wakes the client, which takes the CPU if it has to: its send() returns late, but nothing was left to do.
+    When the thread was blocked only in calls that the probe knows, that is what the hypervisor took away from the virtual CPU on which
+    the thread was: the scheduler does not count it as the thread's.
     """
     kinds = {kind: probe.get(f"{kind}_ns", 0) for kind in KINDS}
     kinds["compute"] = probe["cpu_ns"]
     kinds["db"] = probe["postgres_ns"] + probe["redis_ns"]
     kinds["runq"] -= probe["last_runq_ns"]
-    # When the thread was not blocked but in calls that the probe knows, the rest is what the hypervisor took away from the virtual
-    # CPU on which the thread was: the scheduler does not count it as the thread's.
-    rest = probe["last_ns"] - probe["last_runq_ns"] - probe["first_ns"] - sum(kinds.values())
+    return kinds, probe["last_ns"] - probe["last_runq_ns"] - probe["first_ns"] - sum(kinds.values())
+
+
+def truth(sample, probe):
+    """A request's {kind: ns} as its server and its client measured it.
+
+    The last send wakes the client, which takes the CPU if it has to: its send() returns late, but nothing was left to do.
+    """
+    kinds, rest = _span(probe)
     kinds["other" if probe["unknown_blocks"] else "compute"] += rest
     # From the first byte's arrival to its being read it waited for a thread: but what a thread did that was idle until then, and
     # woken by it, is the request's own.
@@ -281,6 +288,10 @@ def check_probe(tap, samples, probes):
     short = [f"{kind}: {measured[kind] / MS:.1f} ms, known are {known[kind] / MS:.1f}" for kind in KINDS
              if measured[kind] < 0.75 * known[kind]]
     tap.check("it measured no less than the work that it was known to do", not short, "\n".join(short))
+    cpu_ns = sum(probes[s.path]["cpu_ns"] for s in samples)
+    stolen_ns = sum(_span(probes[s.path])[1] for s in samples)
+    tap.check("the thread's CPU clock shows its time on a CPU, or most of it where a hypervisor takes some",
+              -0.02 * cpu_ns <= stolen_ns <= 0.4 * cpu_ns, f"{cpu_ns / MS:.1f} ms, and {stolen_ns / MS:.1f} ms are in no clock")
     near = agreeing(samples, probes)
     tap.check("server and clients agree on 95 % of the wall times", near >= 0.95 * len(samples), f"{near} of {len(samples)}")
 
