@@ -46,6 +46,7 @@ def killed(tap, site, directory, moment):
         with record:
             began = time.monotonic()
             time.sleep(moment)
+            run("requests", path, "--slowest", 3)  # while it is written
             os.kill(record.pid, signal.SIGKILL)
             died = time.monotonic()
         time.sleep(0.1)

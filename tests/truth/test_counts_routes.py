@@ -79,7 +79,8 @@ def main():
             assert site.service.pids()
         pids = [pid for site in sites.values() for pid in site.pids]
         workers = sites["one"].service.worker_pids()
-        with Record("--pid", ",".join(map(str, pids))) as record:
+        select = ("--pid", ",".join(map(str, pids)))
+        with Record(*select) as record, Record(*select) as beside:
             tap.run("templates", templated, tap, ledger, sites["three"].ipv4)
             tap.run("two workers", at_once, ledger.case("workers"), sites["one"].ipv4, 40)
             tap.run("many routes", many_routes, ledger, sites["two"].ipv4, number)
@@ -89,6 +90,9 @@ def main():
     record.check(tap)
     ledger.compare(tap, record.requests)
     check_templates(tap, record.report)
+    tap.check("a second observer at the same time sees the same",
+              sorted(r["path"] for r in beside.requests) == sorted(r["path"] for r in record.requests),
+              f"{len(record.requests)} and {len(beside.requests)} requests")
 
     services = {name: {r["service"] for r in record.requests if r["path"].startswith(f"/{name}/")}
                 for name in ("workers", "many", "var-number")}
