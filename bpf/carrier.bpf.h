@@ -146,32 +146,81 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 	return r ? r : ww_carrier_begin(t);
 }
 
+/* Adds an account of work for the request, which began when the request waited; both are as far as the work's end. */
+__weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_thread *t)
+{
+	if (!r || !a || !t)
+		return 0;
+	struct ww_touch step = {.kind = WW_KIND_OTHER};
+	ww_charge_gap(r, t, &step, a->account.start_ns);
+	for (u32 i = 0; i < WW_KIND_COUNT; i++)
+		r->account.kinds_ns[i] += a->account.kinds_ns[i];
+	for (u32 i = 0; i < WW_DETAILS && i < a->account.details_len; i++) {
+		struct ww_detail *d = &a->account.details[i];
+		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
+	}
+	for (u32 i = 0; i < WW_SEGMENTS && i < a->line.len; i++) {
+		struct ww_segment *s = &a->line.segments[i];
+		u64 from = a->account.start_ns + s->start_ns;
+		ww_draw(r, ww_kind_type(s->kind, s->type), s->value, from, from + s->duration_ns);
+	}
+	r->account.cpu_ns += a->account.cpu_ns;
+	r->mark = a->mark;
+	r->hint = a->hint;
+	ww_infer(r);
+	ww_request_free(a);
+	return 0;
+}
+
+/*
+ * Work that ended in a wait for a timer, after which more work began that turned out to be the request's: it was the
+ * request's, too, if it lies between. Of several the oldest is taken, and the request is marked as ambiguous.
+ */
+__weak u64 ww_carrier_between(struct ww_request *r, struct ww_thread *t, u64 to)
+{
+	ww_ref oldest = 0;
+	u64 start = to;
+	u32 found = 0;
+	if (!r || !t || t->python)
+		return 0;
+	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
+		ww_ref ref = t->pending[i].ref;
+		struct ww_request *a = ww_request_get(ref);
+		if (!a || !a->anonymous || a->state != WW_STATE_WAIT || a->outstanding ||
+		    a->account.start_ns < r->mark || a->mark > to)
+			continue;
+		found += ref != oldest;
+		if (a->account.start_ns < start) {
+			start = a->account.start_ns;
+			oldest = ref;
+		}
+	}
+	if (found > 1)
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	return oldest;
+}
+
+#define WW_CHAIN 4 /* waits for timers within one request that are followed back */
+
 /* Adds the chain's account to the request that it turned out to be for; both are charged up to now. */
 __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct ww_thread *t, u64 now)
 {
 	if (!r || !a || !t)
 		return 0;
-	struct ww_touch step = {.kind = WW_KIND_OTHER};
-	ww_infer(r);
 	if (r->mark <= a->account.start_ns) {
-		ww_charge_gap(r, t, &step, a->account.start_ns);
-		for (u32 i = 0; i < WW_KIND_COUNT; i++)
-			r->account.kinds_ns[i] += a->account.kinds_ns[i];
-		for (u32 i = 0; i < WW_DETAILS && i < a->account.details_len; i++) {
-			struct ww_detail *d = &a->account.details[i];
-			ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
+		for (u32 i = 0; i < WW_CHAIN; i++) {
+			struct ww_request *between = ww_request_get(ww_carrier_between(r, t, a->account.start_ns));
+			if (!between)
+				break;
+			ww_carrier_add(r, between, t);
 		}
-		for (u32 i = 0; i < WW_SEGMENTS && i < a->line.len; i++) {
-			struct ww_segment *s = &a->line.segments[i];
-			u64 from = a->account.start_ns + s->start_ns;
-			ww_draw(r, ww_kind_type(s->kind, s->type), s->value, from, from + s->duration_ns);
-		}
-		r->account.cpu_ns += a->account.cpu_ns;
-		r->mark = a->mark;
-	} else if (a->answered > r->mark) {
-		/* Both were at work for it, side by side: the answer that came last is what it waited for. */
-		ww_charge(r, a->answer.kind, a->answer.type, a->answer.value, a->answered);
+		ww_carrier_add(r, a, t);
+		return 0;
 	}
+	ww_infer(r);
+	/* Both were at work for it, side by side: the answer that came last is what it waited for. */
+	if (a->answered > r->mark)
+		ww_charge(r, a->answer.kind, a->answer.type, a->answer.value, a->answered);
 	/* What is left is not to be told from two accounts that overlap. */
 	if (r->mark < now)
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;

@@ -3,9 +3,26 @@
  * The scheduler's part: splits a thread's interval into running, waiting for a CPU, and waiting for the cause that the
  * blocking syscall names. Tasks that never worked for a request have no storage and leave after one look-up.
  */
-#include "account.bpf.h"
+#include "carrier.bpf.h"
 #include "cause.bpf.h"
 #include "compat.bpf.h"
+
+#define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
+
+/* An event loop worked and touched no socket: for the only request that waited for a timer, if there is only one. */
+static __always_inline void ww_loop_worked(struct ww_thread *t, const struct ww_cause *hint, u64 now)
+{
+	struct ww_request *r = ww_request_get(ww_carrier_sleeper(t));
+	struct ww_touch timer = {.kind = WW_KIND_OTHER};
+	if (!r || r->mark > t->start)
+		return;
+	ww_charge_gap(r, t, &timer, t->start);
+	if (r->mark == t->start)
+		ww_give(r, t);
+	r->hint = *hint;
+	ww_infer(r);
+	ww_interval_reset(t, now);
+}
 
 static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struct *prev, bool blocked, u32 state,
 					  u64 now)
@@ -29,6 +46,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 			t->off = WW_OFF_IDLE;
 		return;
 	}
+	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
+		ww_loop_worked(t, &b.cause, now);
 	t->off_nr = b.cause.nr;
 	t->slept = now;
 	if (ww_is_epoll(b.cause.nr))
