@@ -176,7 +176,7 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 	}
 	/* Nothing arrived for it: a timer, or something inside of the process. */
 	struct ww_cause hint = r->hint;
-	if (hint.kind == WW_KIND_OTHER && t->loop && (t->deadline || t->slept < r->mark)) {
+	if (hint.kind == WW_KIND_OTHER && !r->outstanding && t->loop && (t->deadline || t->slept < r->mark)) {
 		/* Had the loop slept without a timeout since, it would have had no timer to wait for. */
 		hint.kind = WW_KIND_SLEEP;
 		hint.type = WW_DETAIL_NONE;
@@ -217,9 +217,13 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
 	u32 n = t->pending_len;
-	if (t->loop && !t->python && !r->outstanding && n < WW_PENDING) {
+	if (!t->loop || t->python || r->outstanding)
+		return;
+	if (n < WW_PENDING) {
 		t->pending[n].ref = r->account.id;
 		t->pending_len = n + 1;
+	} else {
+		t->pending_lost = 1;
 	}
 }
 
@@ -413,16 +417,41 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->sent.end_ns = 0;
 	r->line.len = 0;
 	r->line.truncated = 0;
+	/* Nothing of who had the slot before, and nothing that a sweep could take for an orphan, before it shows. */
+	a->tgid = 0;
+	a->tid = 0;
+	a->minor = 0;
+	__builtin_memset(a->comm, 0, sizeof(a->comm));
+	r->hint = (struct ww_cause){.kind = WW_KIND_OTHER};
+	r->foreign = 0;
+	r->opened = ~0ull;
+	r->live = 1;
 	r->state = WW_STATE_READY;
 	return r;
 }
 
-/* Gives the slot back; the reference is dead from here on. */
-static __always_inline void ww_request_free(struct ww_request *r)
+/*
+ * Whether the caller is to end the request. Hooks on two CPUs may both come to its end (a last send, and the close that
+ * another thread does meanwhile); the slot must be given back once.
+ */
+static __always_inline bool ww_request_claim(struct ww_request *r)
+{
+	return __sync_lock_test_and_set(&r->live, 0);
+}
+
+/* Gives the slot of a claimed request back; the reference is dead from here on. */
+static __always_inline void ww_request_release(struct ww_request *r)
 {
 	u32 slot = WW_SLOT(r->account.id);
 	r->state = WW_STATE_FREE;
-	bpf_map_push_elem(&ww_free_slots, &slot, BPF_ANY);
+	if (bpf_map_push_elem(&ww_free_slots, &slot, BPF_ANY))
+		ww_count(WW_COUNT_SLOT_LOST);
+}
+
+static __always_inline void ww_request_free(struct ww_request *r)
+{
+	if (ww_request_claim(r))
+		ww_request_release(r);
 }
 
 /* Whether a finished request's time line is worth sending. */
@@ -437,7 +466,7 @@ static __always_inline bool ww_wants_line(const struct ww_request *r, u64 wall)
 /* Sends the account, charged up to its end, and frees the slot. */
 __weak int ww_request_close(struct ww_request *r)
 {
-	if (!r)
+	if (!r || !ww_request_claim(r))
 		return 0;
 	struct ww_account *a = &r->account;
 	a->end_ns = r->mark;
@@ -462,7 +491,7 @@ __weak int ww_request_close(struct ww_request *r)
 		wake = BPF_RB_FORCE_WAKEUP;
 	if (bpf_ringbuf_output(&ww_accounts, a, size, wake))
 		ww_count(WW_COUNT_ACCOUNT_RING_FULL);
-	ww_request_free(r);
+	ww_request_release(r);
 	return 0;
 }
 

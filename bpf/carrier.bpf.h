@@ -113,7 +113,9 @@ __weak u64 ww_carrier_sleeper(struct ww_thread *t)
 		kept++;
 	}
 	t->pending_len = kept;
-	return kept == 1 ? only : 0;
+	if (kept == 0)
+		t->pending_lost = 0;
+	return kept == 1 && !t->pending_lost ? only : 0;
 }
 
 /* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
@@ -123,8 +125,8 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 	struct ww_request *r = ww_request_get(t->ref);
 	if (!t->loop) {
 		/* A thread of one request at a time: after a wait it is still that request's. */
-		r = r ? r : ww_request_get(conn ? conn->first : 0);
-		return r ? r : ww_request_get(t->home);
+		r = r ? r : ww_request_get(t->home);
+		return r ? r : ww_request_get(conn ? conn->first : 0);
 	}
 	if (ww_carrier_context(t, &key)) {
 		ww_ref *ref = bpf_map_lookup_elem(&ww_carriers, &key);
@@ -253,7 +255,8 @@ static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *
 		if (t->ref == a->account.id)
 			t->ref = 0;
 		ww_request_free(a);
-		bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
+		if (key.context)
+			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
 		return;
 	}
 	struct ww_touch step = {.kind = WW_KIND_OTHER};

@@ -14,7 +14,6 @@ enum {
 	WW_TCP_FIN_WAIT1 = 4,
 	WW_TCP_CLOSE_WAIT = 8,
 	WW_TCP_LAST_ACK = 9,
-	WW_TCP_LISTEN = 10,
 };
 
 static __always_inline struct ww_conn *ww_conn_create(struct sock *sk, u8 role)

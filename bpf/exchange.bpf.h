@@ -153,7 +153,7 @@ static __always_inline void ww_exchange_unaccounted(struct ww_call *c)
 static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 {
 	struct ww_conn *conn = c->conn;
-	if (c->http->unaccounted) {
+	if (c->http->unaccounted || c->http->open >= WW_PIPELINED_MAX) {
 		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
 		ww_exchange_unaccounted(c);
 		return NULL;
@@ -163,6 +163,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 		ww_exchange_unaccounted(c);
 		return NULL;
 	}
+	c->http->open++;
 	ww_ref ref = r->account.id;
 	r->account.local = conn->peer;
 	r->account.port = conn->port;
@@ -216,6 +217,7 @@ static __noinline void ww_exchange_next(struct ww_conn *conn, struct ww_request 
 {
 	ww_ref next = r->next;
 	conn->first = next;
+	conn->http.open--;
 	if (!next)
 		conn->last = 0;
 	if (t && t->ref == r->account.id)
@@ -496,6 +498,7 @@ __weak int ww_exchange_forget(struct ww_conn *conn)
 	if (!r)
 		return 0;
 	conn->first = r->next;
+	conn->http.open--;
 	ww_request_free(r);
 	return 1;
 }
@@ -506,6 +509,9 @@ __weak int ww_exchange_forget(struct ww_conn *conn)
  */
 static __always_inline void ww_exchange_drop(struct ww_conn *conn, u32 counter)
 {
+	/* With no request open, what it will carry is lost all the same. */
+	if (counter < WW_COUNTER_COUNT && !ww_request_get(conn->first))
+		ww_count(counter);
 	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
 		if (!ww_exchange_forget(conn))
 			break;
@@ -516,6 +522,7 @@ static __always_inline void ww_exchange_drop(struct ww_conn *conn, u32 counter)
 	conn->last = 0;
 	conn->http.reading = 0;
 	conn->http.unaccounted = 0;
+	conn->http.open = 0;
 	conn->protocol = WW_PROTOCOL_OTHER;
 }
 
@@ -530,6 +537,7 @@ __weak int ww_exchange_abort(struct ww_conn *conn, struct ww_thread *t, u32 tid,
 		return 0;
 	ww_ref id = r->account.id;
 	conn->first = r->next;
+	http->open--;
 	if (!r->account.method[0]) {
 		ww_count(WW_COUNT_HEAD_ABANDONED);
 		ww_request_free(r);

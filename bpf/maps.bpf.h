@@ -98,7 +98,7 @@ struct ww_thread {
 	u32 pending_len;
 	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 python_tries; /* how often `python` was looked for; user space may learn of a process a little late */
-	u8 pad2;
+	u8 pending_lost; /* one did not fit: who is alone in `pending` need not be alone */
 	u8 named;	 /* counts the answers since comm and cgroup were read */
 	u64 python;	 /* address of its PyThreadState in its process; 0: none */
 	u32 round;	 /* of an event loop: counts up when it reads after it sent */
@@ -136,6 +136,7 @@ struct ww_snapshot {
 struct ww_request {
 	struct ww_account account;
 	u64 mark;	 /* accounted up to here */
+	u32 live;	 /* 1 until one CPU takes it upon itself to end it */
 	ww_ref next;	 /* pipelined behind it on the same connection */
 	u32 owner;	 /* tid of the attached thread */
 	u8 state;	 /* enum ww_state */
@@ -199,6 +200,7 @@ struct ww_http {
 	struct ww_stream rx;
 	struct ww_stream tx;
 	ww_ref reading;	 /* the request whose bytes are being read */
+	u32 open;	 /* accounts on this connection */
 	u32 unaccounted; /* requests behind conn->last that found no room in the table: their responses are to come */
 	u32 unaccounted_heads; /* bit n: the n-th of them is a HEAD request */
 };

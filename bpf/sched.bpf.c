@@ -56,7 +56,10 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	struct ww_request *r = ww_request_get(t->ref);
 	if (r && ww_owns(r, prev->pid)) {
 		t->home = t->ref;
-		ww_give(r, t);
+		if (r->mark == t->start)
+			ww_give(r, t);
+		else
+			ww_count(WW_COUNT_SLOT_STALE);
 		ww_interval_reset(t, now);
 		ww_detach(t, r, b.cause);
 	} else if (r) {
@@ -121,7 +124,8 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 {
 	u32 tgid = p->tgid;
-	if (p->pid != p->tgid)
+	/* While other threads go on, so does the process; a leader also ends in another thread's execve(). */
+	if (BPF_CORE_READ(p, signal, live.counter))
 		return 0;
 	if (ww_select_by_pid)
 		bpf_map_delete_elem(&ww_selected_pids, &tgid);

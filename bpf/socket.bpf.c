@@ -7,7 +7,8 @@
 #include "select.bpf.h"
 #include "upstream.bpf.h"
 
-#define MSG_PEEK 2
+#define MSG_PEEK     2
+#define MSG_ERRQUEUE 0x2000
 
 enum {
 	WW_EAGAIN = 11,
@@ -126,6 +127,9 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 		if (conn->tries == 1 && ww_selected(port))
 			ww_count(WW_COUNT_HALF_SEEN);
 	} else {
+		/* By io_uring and the like: what it is can't be told, and that is said. */
+		if (!m->readable && ww_selected(port))
+			ww_count(WW_COUNT_USER_READ_FAILED);
 		conn->protocol = WW_PROTOCOL_OTHER;
 	}
 }
@@ -294,7 +298,7 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 {
-	if (len < 0 || flags & MSG_PEEK)
+	if (len < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
 	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
 	if (!len) {
@@ -337,14 +341,6 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 	if (sk->sk_type != SOCK_STREAM)
 		return 0;
 	switch (to) {
-	case WW_TCP_LISTEN: {
-		u16 port = sk->__sk_common.skc_num;
-		u32 word = port >> 6;
-		u64 *bits = bpf_map_lookup_elem(&ww_listening, &word);
-		if (bits)
-			__sync_fetch_and_or(bits, 1ull << (port & 63));
-		break;
-	}
 	case WW_TCP_SYN_SENT:
 		ww_upstream_connecting(sk);
 		break;

@@ -109,7 +109,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_current_nr();
 	}
 	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
-	if (!conn->awaited || conn->first != r->account.id)
+	/* Datagrams may go unanswered. */
+	if (sk->sk_type == SOCK_STREAM && (!conn->awaited || conn->first != r->account.id))
 		r->outstanding++;
 	/* Work that only made the connection has no other. */
 	struct ww_request *maker = ww_request_get(connected && conn->first != r->account.id ? conn->first : 0);
@@ -117,7 +118,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		ww_request_free(maker);
 	conn->awaited = 1;
 	conn->first = r->account.id;
-	conn->ready = 0;
+	/* The answer may be there before this hook is. */
+	conn->ready = ww_waiting(sk) ? bpf_ktime_get_ns() : 0;
 }
 
 static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn)
@@ -143,7 +145,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				r->outstanding--;
 		}
 		conn->awaited = 0;
-		conn->ready = 0;
+		conn->ready = ww_waiting(sk) ? now : 0;
 		return;
 	}
 	/* A socketpair: another process or thread of its own answers. */

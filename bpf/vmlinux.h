@@ -23,7 +23,7 @@ typedef __s32 s32;
 typedef __s64 s64;
 typedef __u16 __be16;
 typedef __u32 __be32;
-typedef __u32 __wsum;
+typedef __u32 __wsum; /* named by the helpers' declarations */
 typedef _Bool bool;
 
 enum { false = 0, true = 1 };
@@ -89,15 +89,22 @@ struct pid {
 	struct upid numbers[0];
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;
+};
+
 struct task_struct {
-	unsigned int flags;
 	int pid;
 	int tgid;
-	char comm[16];
 	unsigned in_iowait : 1;
 	struct sched_entity se;
 	struct files_struct *files;
 	struct pid *thread_pid;
+	struct signal_struct *signal;
 };
 
 struct in6_addr {
@@ -121,14 +128,12 @@ typedef struct {
 
 struct sock_common {
 	__be32 skc_daddr;
-	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
-	struct in6_addr skc_v6_rcv_saddr;
 };
 
 struct socket {
@@ -143,7 +148,6 @@ struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
-	u16 sk_protocol;
 	u16 sk_type;
 };
 
@@ -185,7 +189,6 @@ struct bpf_iter__unix {
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long r10;
-	unsigned long r9;
 	unsigned long r8;
 	unsigned long dx;
 	unsigned long si;
