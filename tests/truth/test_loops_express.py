@@ -17,4 +17,5 @@ def start(environment):
                   env={**environment, "NODE_PATH": modules, "PORT": str(port)})
 
 
-compare(start, ("cpu", "pg", "pgunix", "http", "sleep", "fsync"))
+# Node runs a timer late when others keep the loop busy, and nothing outside of it shows when it was due.
+compare(start, ("cpu", "pg", "pgunix", "http", "sleep", "fsync"), together=("queue", "sleep"))
