@@ -163,7 +163,7 @@ class Paced:
     connections = 0
     # What is slow by itself, or waits for the disk, would hide what observing adds to the tail.
     targets = [target for customer in range(1, 51)
-               for target in ("GET /", "GET /", "GET /", f"GET /customers/{customer}/orders")]
+               for target in ("GET /", "GET /", "GET /", f"GET /orders/{customer}")]
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
