@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`record` that can't start, or whose processes end: one line, the right exit status, and nothing is left behind."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -15,6 +16,7 @@ from counts_failures import fails_well, readable_by_all, small_disk  # noqa: E40
 from counts_ledger import Ledger  # noqa: E402
 from counts_run import Record, Tap  # noqa: E402
 from counts_servers import HERE, free_port, start_threading, wait_until  # noqa: E402
+from services import descendants  # noqa: E402
 from whywait import WHYWAIT, run  # noqa: E402
 
 THREADING = str(HERE / "counts_threading.py")
@@ -98,32 +100,43 @@ def process_that_ends(tap):
     ledger.compare(tap, record.requests)
 
 
+@contextlib.contextmanager
+def recording_of(path, port, *arguments):
+    """(whywait record, the pid of the server that it has started); both are gone afterwards."""
+    recorder = subprocess.Popen([WHYWAIT, "record", "-o", str(path), *arguments, "--", THREADING, f"127.0.0.1:{port}"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    children = []
+    try:
+        wait_until_listening(("127.0.0.1", port))
+        children += descendants(recorder.pid)
+        yield recorder, children[0]
+    finally:
+        recorder.kill()
+        recorder.communicate()
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+
 def own_command(tap, directory):
     """record -- COMMAND starts it, observes it from its first request on, and ends with it."""
-    port = free_port()
     path = directory / "command.db"
-    recorder = subprocess.Popen([WHYWAIT, "record", "-o", str(path), "--keep", "all", "--", THREADING, f"127.0.0.1:{port}"],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    wait_until_listening(("127.0.0.1", port))
-    for number in range(30):
-        exchange(("127.0.0.1", port), head("GET", f"/own/size/16/{number}"))
-    child = int(subprocess.run(["pgrep", "-P", str(recorder.pid)], capture_output=True, text=True, check=True).stdout)
-    os.kill(child, signal.SIGTERM)
-    _, stderr = recorder.communicate(timeout=10)
-    tap.check("record ends with its command", recorder.returncode == 0, f"{recorder.returncode} {stderr}")
+    port = free_port()
+    with recording_of(path, port, "--keep", "all") as (recorder, child):
+        for number in range(30):
+            exchange(("127.0.0.1", port), head("GET", f"/own/size/16/{number}"))
+        os.kill(child, signal.SIGTERM)
+        _, stderr = recorder.communicate(timeout=10)
+        tap.check("record ends with its command", recorder.returncode == 0, f"{recorder.returncode} {stderr}")
     lines = run("requests", path, "--format", "json").stdout.splitlines()
     tap.check("its command's requests are there", len(lines) == 30, len(lines))
 
-    port = free_port()
-    recorder = subprocess.Popen([WHYWAIT, "record", "-o", str(path), "--", THREADING, f"127.0.0.1:{port}"],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    wait_until_listening(("127.0.0.1", port))
-    child = int(subprocess.run(["pgrep", "-P", str(recorder.pid)], capture_output=True, text=True, check=True).stdout)
-    recorder.send_signal(signal.SIGINT)
-    _, stderr = recorder.communicate(timeout=10)
-    tap.check("Ctrl-C ends record with status 0", recorder.returncode == 0, f"{recorder.returncode} {stderr}")
-    time.sleep(0.3)
-    tap.check("and its command with it", not os.path.exists(f"/proc/{child}"))
+    with recording_of(path, free_port()) as (recorder, child):
+        recorder.send_signal(signal.SIGINT)
+        _, stderr = recorder.communicate(timeout=10)
+        tap.check("Ctrl-C ends record with status 0", recorder.returncode == 0, f"{recorder.returncode} {stderr}")
+        time.sleep(0.3)
+        tap.check("and its command with it", not os.path.exists(f"/proc/{child}"))
 
 
 def main():
