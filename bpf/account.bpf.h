@@ -284,7 +284,7 @@ static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *co
 /*
  * A round of asyncio's loop runs the steps of what the round before has read, then reads. So a read after a send begins
  * the next round's reads. An upstream's answer is continued in the next round; a request in the one after that, as the
- * task for it is only made in the next.
+ * task for it is only made in the next. One round more is allowed for, since libraries put tasks of their own between.
  */
 static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch)
 {
@@ -312,7 +312,7 @@ static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request 
 	if (n >= WW_PENDING)
 		return; /* stays in the queue until it is seen again */
 	t->pending[n].ref = r->account.id;
-	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 2 : 1);
+	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 3 : 2);
 	t->pending_len = n + 1;
 }
 
