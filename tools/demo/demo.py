@@ -19,13 +19,13 @@ SECONDS = 20
 
 # Who visits: how many, the mean pause between two requests in milliseconds, and what they ask for.
 SHOP_VISITORS = [
-    (4, 80, ["GET /", "GET /suggestions/{200}", "GET /orders/{200}", "GET /reviews/{500}",
+    (4, 150, ["GET /", "GET /suggestions/{200}", "GET /orders/{200}", "GET /reviews/{500}",
              "POST /checkout", "POST /payments"]),
-    (3, 15, ["POST /reserve/{500}"]),
+    (3, 25, ["POST /reserve/{500}"]),
 ]
 FEED_VISITORS = [
-    (4, 80, ["GET /trending", "GET /timeline/{200}", "GET /preview/{600}", "GET /mentions/{500}"]),
-    (1, 120, ["GET /rank/{200}"]),
+    (4, 150, ["GET /trending", "GET /timeline/{200}", "GET /preview/{600}", "GET /mentions/{500}"]),
+    (1, 150, ["GET /rank/{200}"]),
 ]
 
 
