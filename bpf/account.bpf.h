@@ -176,7 +176,8 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 	}
 	/* Nothing arrived for it: a timer, or something inside of the process. */
 	struct ww_cause hint = r->hint;
-	if (hint.kind == WW_KIND_OTHER && !r->outstanding && t->loop && (t->deadline || t->slept < r->mark)) {
+	if (hint.kind == WW_KIND_OTHER && (!r->outstanding || r->guessed) && t->loop &&
+	    (t->deadline || t->slept < r->mark)) {
 		/* Had the loop slept without a timeout since, it would have had no timer to wait for. */
 		hint.kind = WW_KIND_SLEEP;
 		hint.type = WW_DETAIL_NONE;
@@ -216,15 +217,8 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	t->ref = 0;
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
-	u32 n = t->pending_len;
-	if (!t->loop || t->python || r->outstanding)
-		return;
-	if (n < WW_PENDING) {
-		t->pending[n].ref = r->account.id;
-		t->pending_len = n + 1;
-	} else {
-		t->pending_lost = 1;
-	}
+	if (t->loop && !t->python && !r->outstanding)
+		t->pending[t->pending_len++ & (WW_PENDING - 1)].ref = r->account.id;
 }
 
 static __always_inline bool ww_owns(const struct ww_request *r, u32 tid)
@@ -411,6 +405,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->anonymous = 0;
 	r->outstanding = 0;
 	r->answered = 0;
+	r->guessed = 0;
 	r->swept = 0;
 	r->queued = 0;
 	r->drawn = arrival;

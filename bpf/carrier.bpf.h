@@ -75,6 +75,32 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	return key->context != 0;
 }
 
+/*
+ * The thread of a loop of Node's kind reads: notes in which phase of its loop, once that can be told. What user space
+ * learns of a process comes some time after its first request, so it is asked for now and then.
+ */
+static __always_inline void ww_phase_reads(struct ww_thread *t)
+{
+	if (!t->loop || t->python)
+		return;
+	if (!t->phase_at && (t->phase_asked++ & 31) == 0) {
+		u64 id = bpf_get_current_pid_tgid();
+		u32 tgid = id >> 32;
+		struct ww_libuv *uv = (u32)id == tgid ? bpf_map_lookup_elem(&ww_libuvs, &tgid) : NULL;
+		if (uv)
+			t->phase_at = uv->slot;
+	}
+	if (t->phase_at)
+		t->phase_read = ww_user_word(t->phase_at);
+}
+
+/* Whether it is in another phase now: that of the timers, in which nothing follows from the last read. */
+static __always_inline bool ww_phase_left(const struct ww_thread *t)
+{
+	u64 phase = t->phase_at ? ww_user_word(t->phase_at) : 0;
+	return phase && phase != t->phase_read;
+}
+
 /* Begins an anonymous account at the start of the thread's interval, in which its work began. */
 static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 {
@@ -95,27 +121,41 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	return a;
 }
 
-/* The only request of a loop of Node's kind that waits for a timer; 0 when there are several or none. */
-__weak u64 ww_carrier_sleeper(struct ww_thread *t)
+struct ww_sleepers {
+	struct ww_thread *thread;
+	ww_ref oldest;
+	u64 since; /* it has waited since */
+	u32 others;
+	u32 pad;
+};
+
+static long ww_sleepers_step(u32 i, void *ctx)
 {
-	ww_ref only = 0;
-	u32 kept = 0;
+	struct ww_sleepers *s = ctx;
+	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
+	if (!r || r->state != WW_STATE_WAIT || r->outstanding || r->account.id == s->oldest)
+		return 0;
+	s->others++;
+	if (r->mark < s->since) {
+		s->since = r->mark;
+		s->oldest = r->account.id;
+	}
+	return 0;
+}
+
+/*
+ * The request of a loop of Node's kind that has waited for a timer longest; 0 when there is none, or, with `only`,
+ * when there are several.
+ */
+__weak u64 ww_carrier_sleeper(struct ww_thread *t, u32 only)
+{
+	struct ww_sleepers s = {.thread = t, .since = ~0ull};
 	if (!t)
 		return 0;
-	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
-		struct ww_pending p = t->pending[i];
-		struct ww_request *r = ww_request_get(p.ref);
-		if (!r || r->state != WW_STATE_WAIT || r->outstanding || p.ref == only)
-			continue;
-		only = p.ref;
-		if (kept < WW_PENDING)
-			t->pending[kept] = p;
-		kept++;
-	}
-	t->pending_len = kept;
-	if (kept == 0)
-		t->pending_lost = 0;
-	return kept == 1 && !t->pending_lost ? only : 0;
+	bpf_loop(WW_PENDING, ww_sleepers_step, &s, 0);
+	if (!s.others)
+		t->pending_len = 0;
+	return only && s.others > 1 ? 0 : s.oldest;
 }
 
 /* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
@@ -140,12 +180,27 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 		}
 		return r;
 	}
-	/* One that waits for another answer already is more likely asleep than sending: see where this one ends. */
-	if (r && (!r->outstanding || (conn && conn->awaited && conn->first == t->ref)))
+	/* One more send of the same step. */
+	if (r && conn && conn->awaited && conn->first == t->ref)
+		return r;
+	/* Where the phase is not known: one that waits for another answer already is more likely asleep than sending.
+	 */
+	bool timer = ww_phase_left(t);
+	if (r && !timer && (t->phase_at || !r->outstanding))
 		return r;
 	r = ww_request_get(conn && conn->connecting ? conn->first : 0);
-	r = r ? r : ww_request_get(ww_carrier_sleeper(t));
-	return r ? r : ww_carrier_begin(t);
+	if (r)
+		return r;
+	/* Whose timer it was can't be told. It was one sleeper's, so giving it to one keeps the sums right. */
+	r = ww_request_get(ww_carrier_sleeper(t, !timer));
+	if (r) {
+		r->guessed |= timer;
+		ww_infer(r);
+		return r;
+	}
+	/* It has not been seen to wait: its timer follows on its read. */
+	r = ww_request_get(t->ref);
+	return r && !r->outstanding ? r : ww_carrier_begin(t);
 }
 
 /* Adds an account of work for the request, which began when the request waited; both are as far as the work's end. */
@@ -174,48 +229,12 @@ __weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_
 	return 0;
 }
 
-/*
- * Work that ended in a wait for a timer, after which more work began that turned out to be the request's: it was the
- * request's, too, if it lies between. Of several the oldest is taken, and the request is marked as ambiguous.
- */
-__weak u64 ww_carrier_between(struct ww_request *r, struct ww_thread *t, u64 to)
-{
-	ww_ref oldest = 0;
-	u64 start = to;
-	u32 found = 0;
-	if (!r || !t || t->python)
-		return 0;
-	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
-		ww_ref ref = t->pending[i].ref;
-		struct ww_request *a = ww_request_get(ref);
-		if (!a || !a->anonymous || a->state != WW_STATE_WAIT || a->outstanding ||
-		    a->account.start_ns < r->mark || a->mark > to)
-			continue;
-		found += ref != oldest;
-		if (a->account.start_ns < start) {
-			start = a->account.start_ns;
-			oldest = ref;
-		}
-	}
-	if (found > 1)
-		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
-	return oldest;
-}
-
-#define WW_CHAIN 4 /* waits for timers within one request that are followed back */
-
 /* Adds the chain's account to the request that it turned out to be for; both are charged up to now. */
 __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct ww_thread *t, u64 now)
 {
 	if (!r || !a || !t)
 		return 0;
 	if (r->mark <= a->account.start_ns) {
-		for (u32 i = 0; i < WW_CHAIN; i++) {
-			struct ww_request *between = ww_request_get(ww_carrier_between(r, t, a->account.start_ns));
-			if (!between)
-				break;
-			ww_carrier_add(r, between, t);
-		}
 		ww_carrier_add(r, a, t);
 		return 0;
 	}

@@ -65,7 +65,7 @@ struct ww_piece {
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
 #define WW_CARRIERS	  128 /* of one thread at a time */
-#define WW_PENDING	  16  /* requests of an event loop that were read and not continued yet */
+#define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
 struct ww_pending {
@@ -98,10 +98,13 @@ struct ww_thread {
 	u32 pending_len;
 	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 python_tries; /* how often `python` was looked for; user space may learn of a process a little late */
-	u8 pending_lost; /* one did not fit: who is alone in `pending` need not be alone */
+	u8 pad2;
 	u8 named;	 /* counts the answers since comm and cgroup were read */
 	u64 python;	 /* address of its PyThreadState in its process; 0: none */
 	u32 round;	 /* of an event loop: counts up when it reads after it sent */
+	u64 phase_at;	 /* address of the word that tells libuv's phase; 0: not known */
+	u64 phase_read;	 /* that word, when it last read: the phase in which it polls */
+	u32 phase_asked; /* reads since it was looked for */
 	u64 read_from;	 /* the connection that it read last */
 	u64 round_at[2]; /* when the current round began, and the one before */
 	u8 sent;	 /* its last touch was a send */
@@ -144,6 +147,7 @@ struct ww_request {
 	u8 unread;	 /* a thread read for it, and nothing was sent for it since */
 	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
 	u16 outstanding; /* upstream connections that were sent to and have not answered */
+	u8 guessed;	 /* it got work of a timer that may have been another one's */
 	u16 pad[3];
 	u64 queued;   /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
 	u8 foreign;   /* a unix socket of a network namespace that sweeps do not see */
@@ -207,6 +211,7 @@ struct ww_http {
 
 /* A connection end on this host that requests come in on, or that a request sends on. */
 struct ww_conn {
+	u64 sent;     /* upstream: when it was last sent to */
 	u64 ready;    /* when the first byte not read yet arrived; 0: none waits */
 	ww_ref first; /* server: the request being served; client: the request that used it last */
 	ww_ref last;  /* server: the newest pipelined behind it */
@@ -221,6 +226,7 @@ struct ww_conn {
 	u8 unseen;	     /* server: it was open before observation began */
 	u16 port;	     /* server: its own */
 	u32 round;	     /* of the loop that read it last, + 1 */
+	u8 guessed;	     /* upstream: whose it was that sent to it is a guess */
 	u8 tries;	     /* unseen: reads that did not begin like a request */
 	u8 foreign;	     /* as in struct ww_request */
 	struct ww_http http; /* of a server's connection */
@@ -284,6 +290,18 @@ struct {
 	__type(key, u32); /* tgid */
 	__type(value, struct ww_python);
 } ww_pythons SEC(".maps") __weak;
+
+/* Where a process that runs libuv's event loop shows the phase that it is in (src/kernel/libuv.h). */
+struct ww_libuv {
+	u64 slot; /* address of a word on the main thread's stack */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_libuv);
+} ww_libuvs SEC(".maps") __weak;
 
 struct ww_carrier_key {
 	u64 context; /* a contextvars.Context: one for each asyncio Task */

@@ -12,7 +12,7 @@
 /* An event loop worked and touched no socket: for the only request that waited for a timer, if there is only one. */
 static __always_inline void ww_loop_worked(struct ww_thread *t, const struct ww_cause *hint, u64 now)
 {
-	struct ww_request *r = ww_request_get(ww_carrier_sleeper(t));
+	struct ww_request *r = ww_request_get(ww_carrier_sleeper(t, true));
 	struct ww_touch timer = {.kind = WW_KIND_OTHER};
 	if (!r || r->mark > t->start)
 		return;

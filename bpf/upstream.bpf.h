@@ -108,7 +108,11 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	} else {
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_current_nr();
 	}
-	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
+	u64 now = bpf_ktime_get_ns();
+	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), now);
+	if (!conn->awaited || conn->first != r->account.id)
+		conn->guessed = r->guessed;
+	conn->sent = now;
 	/* Datagrams may go unanswered. */
 	if (sk->sk_type == SOCK_STREAM && (!conn->awaited || conn->first != r->account.id))
 		r->outstanding++;
@@ -132,7 +136,17 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	u64 now = bpf_ktime_get_ns();
 	if (conn) {
 		ww_loop_read(t, conn);
+		ww_phase_reads(t);
 		r = ww_request_get(conn->first);
+		if (!r && conn->guessed) {
+			/* Whom it was taken for has ended: it was another sleeper's. */
+			r = ww_request_get(ww_carrier_sleeper(t, false));
+			if (r) {
+				ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, conn->sent);
+				r->guessed = 1;
+				ww_infer(r);
+			}
+		}
 		if (r) {
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
@@ -145,6 +159,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				r->outstanding--;
 		}
 		conn->awaited = 0;
+		conn->guessed = 0;
 		conn->ready = ww_waiting(sk) ? now : 0;
 		return;
 	}

@@ -18,6 +18,7 @@
 
 #include "kernel/descendants.h"
 #include "kernel/features.h"
+#include "kernel/libuv.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
 #include "whywait.skel.h"
@@ -65,12 +66,15 @@ static int take_segments(void *ctx, void *data, size_t size)
 /* Tells the BPF side what it can't find out about a process; a process that can't be read stays as it is. */
 static void process_learn(struct ww_observer *observer, uint32_t pid)
 {
-	struct ww_python_layout layout;
+	struct ww_python_layout python;
+	struct ww_libuv_layout libuv;
 	if (observer->processes[pid % PROCESSES] == pid)
 		return;
 	observer->processes[pid % PROCESSES] = pid;
-	if (!ww_python__find((pid_t)pid, &layout))
-		bpf_map_update_elem(bpf_map__fd(observer->bpf->maps.ww_pythons), &pid, &layout, BPF_ANY);
+	if (!ww_python__find((pid_t)pid, &python))
+		bpf_map_update_elem(bpf_map__fd(observer->bpf->maps.ww_pythons), &pid, &python, BPF_ANY);
+	else if (!ww_libuv__find((pid_t)pid, &libuv))
+		bpf_map_update_elem(bpf_map__fd(observer->bpf->maps.ww_libuvs), &pid, &libuv, BPF_ANY);
 }
 
 /* What runs already is learnt before it is observed. */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/dynsym.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST 4 /* symbols looked for at once */
+
+static void section_search(Elf *elf, Elf_Scn *section, const struct ww_dynsym *wanted, GElf_Sym *found, size_t len)
+{
+	GElf_Shdr header;
+	if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNSYM || !header.sh_entsize)
+		return;
+	Elf_Data *data = elf_getdata(section, NULL);
+	size_t count = data ? data->d_size / header.sh_entsize : 0;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Sym symbol;
+		if (!gelf_getsym(data, (int)i, &symbol) || !symbol.st_value)
+			continue;
+		const char *name = elf_strptr(elf, header.sh_link, symbol.st_name);
+		for (size_t k = 0; name && k < len; k++)
+			if (!strcmp(name, wanted[k].name))
+				found[k] = symbol;
+	}
+}
+
+/* Reads the symbols of an ELF file; their addresses are those in memory when its lowest page is at `start`. */
+static int file_search(int fd, uint64_t start, struct ww_dynsym *symbols, size_t len)
+{
+	GElf_Sym found[MOST] = {0};
+	uint64_t base = UINT64_MAX;
+	size_t headers = 0;
+	int err = -ENOENT;
+	elf_version(EV_CURRENT);
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (!elf || elf_getphdrnum(elf, &headers))
+		goto out;
+	for (size_t i = 0; i < headers; i++) {
+		GElf_Phdr header;
+		if (gelf_getphdr(elf, (int)i, &header) && header.p_type == PT_LOAD && header.p_vaddr < base)
+			base = header.p_vaddr;
+	}
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section))
+		section_search(elf, section, symbols, found, len);
+	for (size_t k = 0; k < len; k++)
+		if (!found[k].st_value)
+			goto out;
+	for (size_t k = 0; k < len; k++) {
+		symbols[k].address = start - base + found[k].st_value;
+		symbols[k].size = found[k].st_size;
+	}
+	err = 0;
+out:
+	elf_end(elf);
+	return err;
+}
+
+int ww_dynsym__find(pid_t pid, const char *const *files, struct ww_dynsym *symbols, size_t len)
+{
+	char path[64], line[4608], last[4096] = "";
+	if (len > MOST)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	FILE *maps = fopen(path, "re");
+	if (!maps)
+		return -errno;
+	int err = -ENOENT;
+	while (err && fgets(line, sizeof(line), maps)) {
+		unsigned long long start, end, offset;
+		int at = 0;
+		bool wanted = false;
+		if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &at) != 3 || !at)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		const char *file = line + at;
+		for (size_t i = 0; files[i]; i++)
+			wanted = wanted || strstr(file, files[i]);
+		/* The first mapping of a file is its lowest. */
+		if (!wanted || offset || !strcmp(file, last))
+			continue;
+		snprintf(last, sizeof(last), "%s", file);
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid, start, end);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		err = file_search(fd, start, symbols, len);
+		close(fd);
+	}
+	fclose(maps);
+	return err;
+}
