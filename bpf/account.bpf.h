@@ -254,6 +254,36 @@ static __always_inline void ww_loop_continued(ww_ref ref, const struct ww_cause 
 	ww_infer(r);
 }
 
+struct ww_continued {
+	struct ww_thread *thread;
+	const struct ww_cause *hint;
+	u64 at;
+	u32 round;
+	u32 kept;
+};
+
+static long ww_loop_continue_step(u32 i, void *ctx)
+{
+	struct ww_continued *c = ctx;
+	struct ww_thread *t = c->thread;
+	if (i >= t->pending_len)
+		return 1;
+	struct ww_pending p = t->pending[i & (WW_PENDING - 1)];
+	if (p.round <= c->round)
+		ww_loop_continued(p.ref, c->hint, c->at);
+	else
+		t->pending[c->kept++ & (WW_PENDING - 1)] = p;
+	return 0;
+}
+
+/* The steps that were due up to `round` have run by `at`. A callback: the verifier would follow a loop's every turn. */
+static __always_inline void ww_loop_continue(struct ww_thread *t, const struct ww_cause *hint, u64 at, u32 round)
+{
+	struct ww_continued c = {.thread = t, .hint = hint, .at = at, .round = round};
+	bpf_loop(WW_PENDING, ww_loop_continue_step, &c, 0);
+	t->pending_len = c.kept;
+}
+
 static __always_inline void ww_loop_round(struct ww_thread *t)
 {
 	t->round++;
@@ -288,19 +318,9 @@ static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request 
 		return;
 	}
 	if (t->sent) {
-		u32 kept = 0;
 		t->sent = 0;
 		ww_loop_round(t);
-		for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++) {
-			struct ww_pending p = t->pending[i];
-			if (p.round <= t->round) {
-				ww_loop_continued(p.ref, &nothing, t->start);
-			} else if (kept < WW_PENDING) {
-				t->pending[kept] = p;
-				kept++;
-			}
-		}
-		t->pending_len = kept;
+		ww_loop_continue(t, &nothing, t->start, t->round);
 	}
 	u32 n = t->pending_len;
 	if (n >= WW_PENDING)
@@ -368,9 +388,7 @@ __weak int ww_loop_sleeps(struct ww_thread *t, const struct ww_cause *hint, u64 
 {
 	if (!t || !hint)
 		return 0;
-	for (u32 i = 0; i < WW_PENDING && i < t->pending_len; i++)
-		ww_loop_continued(t->pending[i].ref, hint, now);
-	t->pending_len = 0;
+	ww_loop_continue(t, hint, now, ~0u);
 	t->sent = 0;
 	return 0;
 }
