@@ -34,8 +34,10 @@ struct ww_call {
 
 /* ---- the window ---- */
 
-static __always_inline void ww_window_load(struct ww_window *w, const struct ww_stream *s)
+static __always_inline void ww_window_load(struct ww_window *w, struct ww_http *http, u32 direction)
 {
+	const struct ww_stream *s = &http->streams[direction];
+	u32 carried = http->carried[direction];
 	w->left = s->left;
 	w->state = s->state;
 	w->first_line = s->first_line;
@@ -45,9 +47,11 @@ static __always_inline void ww_window_load(struct ww_window *w, const struct ww_
 	w->status = s->status;
 	w->traceparent_at = 0;
 	w->pos = 0;
-	w->end = s->carry_len;
-	if (s->carry_len)
-		ww_copy(w->bytes, s->carry, s->carry_len, WW_CARRY);
+	w->end = carried;
+	if (!carried)
+		return;
+	ww_copy(w->bytes, http->carry[direction], carried, WW_CARRY);
+	http->carried[direction] = 0;
 }
 
 static __always_inline void ww_window_store(struct ww_window *w, struct ww_stream *s)
@@ -62,16 +66,13 @@ static __always_inline void ww_window_store(struct ww_window *w, struct ww_strea
 }
 
 /* Keeps what is left in the window for the next call. False when it is more than a line may have. */
-static __always_inline bool ww_window_carry(struct ww_window *w, struct ww_stream *s)
+static __always_inline bool ww_window_carry(struct ww_window *w, struct ww_http *http, u32 direction)
 {
 	u32 pos = w->pos, left = w->end - pos;
-	s->carry_len = 0;
-	if (left == 0)
-		return true;
 	if (left > WW_CARRY || pos > WW_WINDOW_SIZE - WW_CARRY)
 		return false;
-	s->carry_len = left;
-	ww_copy(s->carry, w->bytes + pos, left, WW_CARRY);
+	http->carried[direction] = left;
+	ww_copy(http->carry[direction], w->bytes + pos, left, WW_CARRY);
 	w->pos = w->end;
 	return true;
 }
@@ -80,29 +81,29 @@ static __always_inline bool ww_window_carry(struct ww_window *w, struct ww_strea
  * Reads more of the message behind what is left in the window; 0 when that can't be done. It may take several calls. A
  * global function, so that the verifier looks at it once.
  */
-__weak int ww_window_fill(u32 direction, struct ww_stream *s, struct ww_message *m)
+__weak int ww_window_fill(u32 direction, struct ww_message *m)
 {
 	struct ww_window *w = ww_window_of(direction);
-	if (!w || !s || !m || !m->readable)
+	if (!w || !m || !m->readable)
 		return 0;
 	int found = ww_message_at(m, m->next);
 	if (found != WW_FOUND)
 		return found == WW_FOUND_LATER;
-	if (!ww_window_carry(w, s))
-		return 0;
-	u32 kept = s->carry_len;
-	s->carry_len = 0;
-	if (kept > WW_CARRY)
-		return 0;
-	if (kept)
-		ww_copy(w->bytes, s->carry, kept, WW_CARRY);
+	u32 pos = w->pos, kept = w->end - pos;
+	if (kept) {
+		/* The regions may overlap: through the room behind the window's bytes. */
+		if (kept > WW_CARRY || pos > WW_WINDOW_SIZE - WW_CARRY)
+			return 0;
+		ww_copy(w->kept, w->bytes + pos, kept, WW_CARRY);
+		ww_copy(w->bytes, w->kept, kept, WW_CARRY);
+	}
 	u64 len = m->total - m->next;
 	if (len > m->contiguous)
 		len = m->contiguous;
 	if (len > WW_WINDOW)
 		len = WW_WINDOW;
 	barrier_var(len);
-	if (len > WW_WINDOW || bpf_probe_read_user(w->bytes + kept, len, (void *)m->at))
+	if (len > WW_WINDOW || kept > WW_CARRY || bpf_probe_read_user(w->bytes + kept, len, (void *)m->at))
 		return 0;
 	m->next += len;
 	w->pos = 0;
@@ -322,31 +323,28 @@ static long ww_receive_step(u32 index, void *context)
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return 1;
-	struct ww_stream *s = &c->http->rx;
 	u64 before = ww_unread(w, c);
 	if (!before)
 		return 1;
-	if (w->pos >= w->end && w->state != WW_STREAM_BODY && !ww_window_fill(direction, s, &c->message)) {
+	if (w->pos >= w->end && w->state != WW_STREAM_BODY && !ww_window_fill(direction, &c->message)) {
 		c->lost = 1;
 		return 1;
 	}
-	struct ww_request *r = ww_request_get(c->http->reading);
-	bool whole = false;
-	int scanned;
-
-	switch (w->state) {
-	case WW_STREAM_START:
+	if (w->state == WW_STREAM_START) {
 		if (!ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
 		ww_exchange_begin(c);
-		return 0;
-	case WW_STREAM_BODY:
+		before = ww_unread(w, c);
+	}
+	struct ww_request *r = ww_request_get(c->http->reading);
+	bool whole = false;
+
+	if (w->state == WW_STREAM_BODY) {
 		whole = ww_body_step(w, c);
-		break;
-	default:
-		scanned = ww_head_scan(WW_RX);
-		if (scanned == WW_SCAN_BAD) {
+	} else {
+		u32 met = ww_head_scan(WW_RX);
+		if (met & WW_SCAN_BAD) {
 			c->lost = 1;
 			c->not_http = c->conn->protocol == WW_PROTOCOL_MAYBE;
 			return 1;
@@ -359,31 +357,32 @@ static long ww_receive_step(u32 index, void *context)
 			}
 			w->traceparent_at = 0;
 		}
-		if (scanned == WW_SCAN_BEGUN) {
+		if (met & WW_SCAN_BEGUN) {
 			u32 n = c->http->unaccounted - 1;
 			if (r)
 				ww_exchange_request_line(r, w);
 			else if (n < 32 && w->method_len == 4 && (u32)ww_word(w, w->method_at) == (u32)WW_METHOD_HEAD)
 				c->http->unaccounted_heads |= 1u << n;
 			c->conn->protocol = WW_PROTOCOL_HTTP;
-		} else if (scanned == WW_SCAN_END) {
+		}
+		if (met & WW_SCAN_END) {
 			if (w->state == WW_STREAM_HEAD) {
 				ww_body_begins(w);
 				whole = w->state == WW_STREAM_START;
 			} else {
 				whole = ww_chunk_line(w);
 			}
-		} else if (scanned == WW_SCAN_MORE && w->pos < w->end) {
+		} else if (met & WW_SCAN_MORE && w->pos < w->end) {
 			/* A line that is not whole: the rest of it is in the next window or in the next call. */
 			if (c->message.next < c->message.total) {
-				if (!ww_window_fill(direction, s, &c->message)) {
+				if (!ww_window_fill(direction, &c->message)) {
 					c->lost = 1;
 					return 1;
 				}
 			} else {
 				if (r)
 					r->account.bytes_in += before - ww_unread(w, c);
-				ww_window_carry(w, s);
+				ww_window_carry(w, c->http, direction);
 				return 1;
 			}
 		}
@@ -392,7 +391,7 @@ static long ww_receive_step(u32 index, void *context)
 		r->account.bytes_in += before - ww_unread(w, c);
 	if (whole)
 		c->http->reading = 0;
-	return 0;
+	return !ww_unread(w, c);
 }
 
 static long ww_send_step(u32 index, void *context)
@@ -402,43 +401,41 @@ static long ww_send_step(u32 index, void *context)
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return 1;
-	struct ww_stream *s = &c->http->tx;
 	u64 before = ww_unread(w, c);
 	struct ww_request *r = ww_request_get(c->conn->first);
 	if (!before || (!r && !c->http->unaccounted))
 		return 1;
 	if (w->pos >= w->end && w->state != WW_STREAM_BODY && w->state != WW_STREAM_CLOSE &&
-	    !ww_window_fill(direction, s, &c->message)) {
+	    !ww_window_fill(direction, &c->message)) {
 		c->lost = 1;
 		return 1;
 	}
+	if (w->state == WW_STREAM_START) {
+		if (!ww_message_starts(direction))
+			return 0;
+		ww_head_begins(w);
+		before = ww_unread(w, c);
+	}
 	bool whole = false;
-	int scanned;
 
-	switch (w->state) {
-	case WW_STREAM_START:
-		if (ww_message_starts(direction))
-			ww_head_begins(w);
-		return 0;
-	case WW_STREAM_BODY:
+	if (w->state == WW_STREAM_BODY) {
 		whole = ww_body_step(w, c);
-		break;
-	case WW_STREAM_CLOSE:
+	} else if (w->state == WW_STREAM_CLOSE) {
 		ww_skip(w, c, before);
-		break;
-	default:
-		scanned = ww_head_scan(WW_TX);
-		if (scanned == WW_SCAN_BAD) {
+	} else {
+		u32 met = ww_head_scan(WW_TX);
+		if (met & WW_SCAN_BAD) {
 			c->lost = 1;
 			return 1;
 		}
-		if (scanned == WW_SCAN_BEGUN) {
+		if (met & WW_SCAN_BEGUN) {
 			if (r && (w->status >= 200 || w->status == 101)) {
 				r->account.status = w->status;
 				r->account.first_byte_ns = c->now;
 				ww_request_worker(r, c);
 			}
-		} else if (scanned == WW_SCAN_END) {
+		}
+		if (met & WW_SCAN_END) {
 			u16 status = w->status;
 			if (w->state != WW_STREAM_HEAD) {
 				whole = ww_chunk_line(w);
@@ -464,16 +461,16 @@ static long ww_send_step(u32 index, void *context)
 				ww_body_begins(w);
 				whole = w->state == WW_STREAM_START;
 			}
-		} else if (scanned == WW_SCAN_MORE && w->pos < w->end) {
+		} else if (met & WW_SCAN_MORE && w->pos < w->end) {
 			if (c->message.next < c->message.total) {
-				if (!ww_window_fill(direction, s, &c->message)) {
+				if (!ww_window_fill(direction, &c->message)) {
 					c->lost = 1;
 					return 1;
 				}
 			} else {
 				if (r)
 					r->account.bytes_out += before - ww_unread(w, c);
-				ww_window_carry(w, s);
+				ww_window_carry(w, c->http, direction);
 				return 1;
 			}
 		}
@@ -486,7 +483,7 @@ static long ww_send_step(u32 index, void *context)
 		c->http->unaccounted--;
 		c->http->unaccounted_heads >>= 1;
 	}
-	return 0;
+	return !ww_unread(w, c);
 }
 
 /* Forgets the first request of a connection, without a record; false when there is none. */
@@ -555,8 +552,8 @@ __weak int ww_exchange_abort(struct ww_conn *conn, struct ww_thread *t, u32 tid,
 	if (t && t->ref == id)
 		t->ref = 0;
 	if (http->reading == id)
-		r->account.bytes_in += http->rx.carry_len;
-	if (http->tx.state == WW_STREAM_CLOSE && r->sent.end_ns)
+		r->account.bytes_in += http->carried[WW_RX];
+	if (http->streams[WW_TX].state == WW_STREAM_CLOSE && r->sent.end_ns)
 		ww_snapshot_restore(r);
 	else
 		r->account.flags |= WW_FLAG_ABORTED;

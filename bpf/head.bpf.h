@@ -15,17 +15,13 @@
 #define WW_LINE_WORDS  34   /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
 #define WW_WINDOW_SIZE 2048 /* a power of two beyond WW_CARRY + WW_WINDOW: an index is masked, not compared */
 
-enum ww_direction {
-	WW_RX,
-	WW_TX,
-};
-
+/* What a scan of a head met; several at once. */
 enum ww_scan {
-	WW_SCAN_LINE,  /* a line was taken, there may be more */
-	WW_SCAN_MORE,  /* the head goes on beyond the bytes at hand */
-	WW_SCAN_BEGUN, /* its first line is whole: target and method, or status, are at hand */
-	WW_SCAN_END,   /* the head, chunk line or trailer is whole */
-	WW_SCAN_BAD,   /* this is not HTTP/1 */
+	WW_SCAN_LINE = 0,	/* a line was taken, there may be more */
+	WW_SCAN_MORE = 1 << 0,	/* the head goes on beyond the bytes at hand */
+	WW_SCAN_BEGUN = 1 << 1, /* its first line is whole: target and method, or status, are at hand */
+	WW_SCAN_END = 1 << 2,	/* the head, chunk line or trailer is whole */
+	WW_SCAN_BAD = 1 << 3,	/* this is not HTTP/1 */
 };
 
 /* Working memory of a direction, one a CPU. */
@@ -52,6 +48,7 @@ struct ww_window {
 	u16 pad2;
 	u32 traceparent_at; /* 0: none */
 	char bytes[WW_WINDOW_SIZE + 8];
+	char kept[WW_CARRY]; /* the rest of a line on its way to the window's beginning */
 };
 
 struct {
@@ -64,6 +61,7 @@ struct {
 #define WW_ONES	 0x0101010101010101ull
 #define WW_HIGHS 0x8080808080808080ull
 #define WW_LOWER 0x2020202020202020ull
+#define WW_CRLF	 0x0a0d /* little-endian */
 
 /* A word whose high bits mark the bytes of `word` that equal `c` (exact for the lowest such byte). */
 static __always_inline u64 ww_match(u64 word, u8 c)
@@ -291,6 +289,11 @@ __weak int ww_line_scan(u32 direction)
 	u32 pos = w->pos, end = w->end;
 	if (pos >= end)
 		return WW_SCAN_MORE;
+	if (w->state == WW_STREAM_HEAD && !w->first_line && !w->skip_line && end - pos >= 2 &&
+	    (u16)ww_word(w, pos) == WW_CRLF) {
+		w->pos = pos + 2;
+		return WW_SCAN_END;
+	}
 	u32 newline = ww_find(direction, pos, end, '\n');
 	u32 whole = newline < end && ww_byte(w, newline) == '\n';
 	if (!whole && newline - pos < WW_CARRY)
@@ -323,18 +326,20 @@ __weak int ww_line_scan(u32 direction)
 	return WW_SCAN_LINE;
 }
 
-/* Reads lines from the window until something is whole. */
+/* Reads lines from the window until a head is whole, or as far as they go. */
 __weak int ww_head_scan(u32 direction)
 {
+	int found = 0;
 	for (u32 n = 0; n < WW_LINES; n++) {
 		struct ww_window *w = ww_window_of(direction);
 		if (w && w->state == WW_STREAM_HEAD && !w->first_line && !w->skip_line)
 			ww_lines_skip(direction);
 		int scanned = ww_line_scan(direction);
-		if (scanned != WW_SCAN_LINE)
-			return scanned;
+		found |= scanned;
+		if (scanned & ~WW_SCAN_BEGUN)
+			break;
 	}
-	return WW_SCAN_LINE;
+	return found;
 }
 
 #endif

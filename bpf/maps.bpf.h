@@ -80,43 +80,41 @@ struct ww_pending {
  */
 struct ww_thread {
 	u64 start;
-	u64 mark;     /* the interval is accounted up to here */
-	u64 waking;   /* when it was last woken */
-	ww_ref ref;   /* the request that it is attached to */
-	ww_ref home;  /* the request that it was attached to when it last began to wait for sockets */
-	u64 deadline; /* when the timeout of its last wait for sockets ends; 0: none was given */
-	u64 slept;    /* when that wait began */
-	u64 cpu_ns;   /* of the interval */
-	u64 kinds_ns[WW_KIND_COUNT];
+	u64 mark;   /* the interval is accounted up to here */
+	u64 waking; /* when it was last woken */
+	ww_ref ref; /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
 	u8 dirty;   /* kinds_ns, details or pieces are not empty */
 	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
-	u32 off_nr; /* the syscall of its last wait for sockets + 1 */
-	u32 pending_len;
-	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
-	u8 python_tries; /* how often `python` was looked for; user space may learn of a process a little late */
-	u8 pad2;
-	u8 named;	 /* counts the answers since comm and cgroup were read */
-	u64 python;	 /* address of its PyThreadState in its process; 0: none */
+	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
+	u8 named;   /* counts the answers since comm and cgroup were read */
+	u8 sent;    /* its last touch was a send */
+	u64 cpu_ns; /* of the interval */
+	u64 kinds_ns[WW_KIND_COUNT];
+	ww_ref home;	 /* the request that it was attached to when it last began to wait for sockets */
+	u64 deadline;	 /* when the timeout of its last wait for sockets ends; 0: none was given */
+	u64 slept;	 /* when that wait began */
+	u32 off_nr;	 /* the syscall of its last wait for sockets + 1 */
 	u32 round;	 /* of an event loop: counts up when it reads after it sent */
+	u64 read_from;	 /* the connection that it read last */
+	u64 round_at[2]; /* when the current round began, and the one before */
+	u64 python;	 /* address of its PyThreadState in its process; 0: none */
 	u64 phase_at;	 /* address of the word that tells libuv's phase; 0: not known */
 	u64 phase_read;	 /* that word, when it last read: the phase in which it polls */
 	u32 phase_asked; /* reads since it was looked for */
-	u64 read_from;	 /* the connection that it read last */
-	u64 round_at[2]; /* when the current round began, and the one before */
-	u8 sent;	 /* its last touch was a send */
-	u8 pad3[3];
-	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
+	u32 pending_len;
 	u64 cgroup_id;
 	char comm[WW_COMM];
-	ww_ref carriers[WW_CARRIERS]; /* accounts of its work for requests not known yet, in a ring */
 	u32 carriers_next;
-	u32 pad4;
+	u8 python_tries; /* how often `python` was looked for; user space may learn of a process a little late */
+	u8 pad[3];
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
+	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
+	ww_ref carriers[WW_CARRIERS];	       /* accounts of its work for requests not known yet, in a ring */
 };
 
 enum ww_state {
@@ -136,27 +134,28 @@ struct ww_snapshot {
 	u8 pad[7];
 };
 
+/* What every touch looks at comes first, in one cache line; the account behind it begins with what is charged. */
 struct ww_request {
+	u64 mark;	      /* accounted up to here */
+	ww_ref next;	      /* pipelined behind it on the same connection */
+	u64 queued;	      /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
+	u64 opened;	      /* when its first byte was read */
+	u64 drawn;	      /* the time line is drawn up to here, from the start */
+	u32 live;	      /* 1 until one CPU takes it upon itself to end it */
+	u32 owner;	      /* tid of the attached thread */
+	u8 state;	      /* enum ww_state */
+	u8 head_request;      /* HEAD: the response has no body */
+	u8 unread;	      /* a thread read for it, and nothing was sent for it since */
+	u8 anonymous;	      /* work of an event loop for a request that is not known yet: carrier.bpf.h */
+	u8 guessed;	      /* it got work of a timer that may have been another one's */
+	u8 foreign;	      /* a unix socket of a network namespace that sweeps do not see */
+	u16 outstanding;      /* upstream connections that were sent to and have not answered */
+	struct ww_cause hint; /* what the thread waited for when it let go of the request */
 	struct ww_account account;
-	u64 mark;	 /* accounted up to here */
-	u32 live;	 /* 1 until one CPU takes it upon itself to end it */
-	ww_ref next;	 /* pipelined behind it on the same connection */
-	u32 owner;	 /* tid of the attached thread */
-	u8 state;	 /* enum ww_state */
-	u8 head_request; /* HEAD: the response has no body */
-	u8 unread;	 /* a thread read for it, and nothing was sent for it since */
-	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
-	u16 outstanding; /* upstream connections that were sent to and have not answered */
-	u8 guessed;	 /* it got work of a timer that may have been another one's */
-	u16 pad[3];
-	u64 queued;   /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
-	u8 foreign;   /* a unix socket of a network namespace that sweeps do not see */
-	u64 opened;   /* when its first byte was read */
-	u32 swept;    /* the sweep that saw its unix socket last; 0: none has */
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
-	struct ww_cause hint; /* what the thread waited for when it let go of the request */
-	u64 drawn;	      /* the time line is drawn up to here, from the start */
+	u32 swept; /* the sweep that saw its unix socket last; 0: none has */
+	u32 pad;
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };
@@ -195,41 +194,45 @@ struct ww_stream {
 	u8 has_length;
 	u8 pad;
 	u16 status;
-	u16 carry_len;
-	u16 pad2[3];
-	char carry[WW_CARRY];
+};
+
+enum ww_direction {
+	WW_RX,
+	WW_TX,
 };
 
 struct ww_http {
-	struct ww_stream rx;
-	struct ww_stream tx;
-	ww_ref reading;	 /* the request whose bytes are being read */
-	u32 open;	 /* accounts on this connection */
+	struct ww_stream streams[2]; /* by enum ww_direction */
+	ww_ref reading;		     /* the request whose bytes are being read */
+	u32 open;		     /* accounts on this connection */
 	u32 unaccounted; /* requests behind conn->last that found no room in the table: their responses are to come */
 	u32 unaccounted_heads; /* bit n: the n-th of them is a HEAD request */
+	u16 carried[2];	       /* bytes of a line that is not whole yet, by direction */
+	char carry[2][WW_CARRY];
 };
 
 /* A connection end on this host that requests come in on, or that a request sends on. */
 struct ww_conn {
-	u64 sent;     /* upstream: when it was last sent to */
 	u64 ready;    /* when the first byte not read yet arrived; 0: none waits */
 	ww_ref first; /* server: the request being served; client: the request that used it last */
 	ww_ref last;  /* server: the newest pipelined behind it */
+	u64 sent;     /* upstream: when it was last sent to */
 	u32 peer;     /* index into the peer list; server: its own address */
+	u32 round;    /* of the loop that read it last, + 1 */
+	u16 port;     /* server: its own */
 	u8 role;
 	u8 protocol;
 	u8 system; /* enum ww_system, of an upstream */
 	u8 classified;
-	u8 tx_blocked;	     /* the last send did not fit */
-	u8 connecting;	     /* upstream: nothing was sent since connect() */
-	u8 awaited;	     /* upstream: sent to, and no answer read yet */
-	u8 unseen;	     /* server: it was open before observation began */
-	u16 port;	     /* server: its own */
-	u32 round;	     /* of the loop that read it last, + 1 */
-	u8 guessed;	     /* upstream: whose it was that sent to it is a guess */
-	u8 tries;	     /* unseen: reads that did not begin like a request */
-	u8 foreign;	     /* as in struct ww_request */
-	struct ww_http http; /* of a server's connection */
+	u8 tx_blocked; /* the last send did not fit */
+	u8 connecting; /* upstream: nothing was sent since connect() */
+	u8 awaited;    /* upstream: sent to, and no answer read yet */
+	u8 guessed;    /* upstream: whose it was that sent to it is a guess */
+	u8 unseen;     /* server: it was open before observation began */
+	u8 tries;      /* unseen: reads that did not begin like a request */
+	u8 foreign;    /* as in struct ww_request */
+	u8 pad[3];
+	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
 };
 
 struct {

@@ -158,8 +158,8 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 	ww_exchange_drop(conn, c->not_http ? WW_COUNTER_COUNT : WW_COUNT_STREAM_LOST);
 	if (c->not_http && conn->unseen) {
 		conn->protocol = WW_PROTOCOL_NEW;
-		conn->http.rx.state = WW_STREAM_START;
-		conn->http.rx.carry_len = 0;
+		conn->http.streams[WW_RX].state = WW_STREAM_START;
+		conn->http.carried[WW_RX] = 0;
 	}
 }
 
@@ -203,10 +203,9 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return;
-	ww_window_load(w, &c.http->rx);
-	c.http->rx.carry_len = 0;
+	ww_window_load(w, c.http, direction);
 	long steps = bpf_loop(WW_STEPS, ww_receive_step, &c, 0);
-	ww_window_store(w, &c.http->rx);
+	ww_window_store(w, &c.http->streams[direction]);
 	if (steps >= WW_STEPS) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
@@ -261,10 +260,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return;
-	ww_window_load(w, &c.http->tx);
-	c.http->tx.carry_len = 0;
+	ww_window_load(w, c.http, direction);
 	long steps = bpf_loop(WW_STEPS, ww_send_step, &c, 0);
-	ww_window_store(w, &c.http->tx);
+	ww_window_store(w, &c.http->streams[direction]);
 	if (steps >= WW_STEPS) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
@@ -274,8 +272,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	/* Between two responses there is nothing that could not be sent. */
-	conn->tx_blocked = c.http->tx.state != WW_STREAM_START && ww_send_buffer_full(sk);
-	if (c.http->tx.state == WW_STREAM_CLOSE) {
+	conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_buffer_full(sk);
+	if (c.http->streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r)
 			ww_snapshot_take(r);
