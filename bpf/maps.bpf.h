@@ -403,6 +403,20 @@ static __always_inline void ww_count(u32 counter)
 		*value += 1;
 }
 
+/*
+ * What is kept of a task and of a socket; NULL when nothing is. Most have no storage of any program: to see that costs
+ * a load, to ask for it a call.
+ */
+static __always_inline struct ww_thread *ww_thread_get(struct task_struct *task)
+{
+	return task->bpf_storage ? bpf_task_storage_get(&ww_threads, task, NULL, 0) : NULL;
+}
+
+static __always_inline struct ww_conn *ww_conn_get(struct sock *sk)
+{
+	return sk->sk_bpf_storage ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;
+}
+
 /* The live request behind a reference, or NULL when it has ended. */
 static __always_inline struct ww_request *ww_request_get(ww_ref ref)
 {

@@ -38,17 +38,17 @@ struct ww_message {
 	u32 readable;
 };
 
-/* The current task's syscall + 1, as in struct ww_cause. */
-static __always_inline u32 ww_current_nr(void)
+/* The task's syscall + 1, as in struct ww_cause. */
+static __always_inline u32 ww_syscall_nr(struct task_struct *task)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	return (u32)WW_REGS_NR(regs) + 1;
 }
 
 /* Finds the buffer of the current task's socket call; m->readable is false for sendfile, io_uring and the like. */
-static __always_inline void ww_message_find(struct ww_message *m)
+static __always_inline void ww_message_find(struct ww_message *m, struct task_struct *task)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct ww_msghdr header;
 
 	m->iovecs = 0;

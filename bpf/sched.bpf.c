@@ -87,12 +87,12 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(ww_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
 	u64 now = 0;
-	struct ww_thread *t = bpf_task_storage_get(&ww_threads, prev, NULL, 0);
+	struct ww_thread *t = ww_thread_get(prev);
 	if (t) {
 		now = bpf_ktime_get_ns();
 		ww_switch_out(t, prev, !preempt && prev_state, prev_state, now);
 	}
-	t = bpf_task_storage_get(&ww_threads, next, NULL, 0);
+	t = ww_thread_get(next);
 	if (t)
 		ww_switch_in(t, now ? now : bpf_ktime_get_ns());
 	return 0;
@@ -101,7 +101,7 @@ int BPF_PROG(ww_sched_switch, bool preempt, struct task_struct *prev, struct tas
 SEC("tp_btf/sched_waking")
 int BPF_PROG(ww_sched_waking, struct task_struct *p)
 {
-	struct ww_thread *t = bpf_task_storage_get(&ww_threads, p, NULL, 0);
+	struct ww_thread *t = ww_thread_get(p);
 	if (t)
 		t->waking = bpf_ktime_get_ns();
 	return 0;

@@ -19,7 +19,7 @@ enum {
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(ww_sk_data_ready, struct sock *sk)
 {
-	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	struct ww_conn *conn = ww_conn_get(sk);
 	if (!conn) {
 		conn = ww_conn_of_server(sk);
 		if (!conn)
@@ -134,10 +134,9 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 	}
 }
 
-static __noinline struct ww_thread *ww_thread_of_current(u64 now)
+static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task, u64 now)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct ww_thread *t = bpf_task_storage_get(&ww_threads, task, NULL, 0);
+	struct ww_thread *t = ww_thread_get(task);
 	if (t)
 		return t;
 	t = bpf_task_storage_get(&ww_threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -166,10 +165,10 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, u64 now)
 {
 	struct ww_call c = {.conn = conn, .now = now};
-	u64 id = bpf_get_current_pid_tgid();
-	c.tid = id;
-	c.tgid = id >> 32;
-	ww_message_find(&c.message);
+	struct task_struct *task = bpf_get_current_task_btf();
+	c.tid = task->pid;
+	c.tgid = task->tgid;
+	ww_message_find(&c.message, task);
 	c.message.total = len;
 	if (conn->protocol == WW_PROTOCOL_NEW) {
 		ww_conn_classify(conn, sk, &c.message, len);
@@ -179,7 +178,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		}
 	}
 	c.http = &conn->http;
-	c.thread = ww_thread_of_current(now);
+	c.thread = ww_thread_make(task, now);
 	if (!c.thread) {
 		conn->protocol = WW_PROTOCOL_OTHER;
 		return;
@@ -236,14 +235,14 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (!r && !conn->http.unaccounted)
 		return; /* a response to a request that was not seen */
 	struct ww_call c = {.conn = conn, .now = now};
-	u64 id = bpf_get_current_pid_tgid();
-	c.tid = id;
-	c.tgid = id >> 32;
+	struct task_struct *task = bpf_get_current_task_btf();
+	c.tid = task->pid;
+	c.tgid = task->tgid;
 	c.http = &conn->http;
-	c.thread = ww_thread_of_current(now);
+	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
-	ww_message_find(&c.message);
+	ww_message_find(&c.message, task);
 	if (r) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
@@ -283,7 +282,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 /* The connection ends: what is open on it ends with it. In the closing task's context. */
 static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 {
-	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
+	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
 	u32 tid = bpf_get_current_pid_tgid();
 	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
 		if (!ww_exchange_abort(conn, t, tid, now))
@@ -299,7 +298,7 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 {
 	if (len < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
-	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	struct ww_conn *conn = ww_conn_get(sk);
 	if (!len) {
 		/* The client sends no more: a request that is not whole never will be. */
 		if (conn && conn->first && conn->role == WW_ROLE_SERVER && conn->http.reading == conn->first)
@@ -318,7 +317,7 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 {
-	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	struct ww_conn *conn = ww_conn_get(sk);
 	if (conn && conn->role == WW_ROLE_SERVER) {
 		if (conn->protocol != WW_PROTOCOL_HTTP)
 			return 0;
@@ -347,14 +346,14 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 		if (from == WW_TCP_SYN_RECV) {
 			ww_conn_create(sk, WW_ROLE_SERVER);
 		} else if (from == WW_TCP_SYN_SENT) {
-			conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+			conn = ww_conn_get(sk);
 			if (conn)
 				conn->ready = bpf_ktime_get_ns();
 		}
 		break;
 	case WW_TCP_FIN_WAIT1:
 	case WW_TCP_LAST_ACK:
-		conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+		conn = ww_conn_get(sk);
 		if (conn && conn->first && conn->role == WW_ROLE_SERVER)
 			ww_server_closed(conn, bpf_ktime_get_ns());
 		break;
@@ -366,7 +365,7 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(ww_tcp_destroy_sock, struct sock *sk)
 {
-	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	struct ww_conn *conn = ww_conn_get(sk);
 	if (conn && conn->first && conn->role == WW_ROLE_SERVER)
 		ww_server_closed(conn, bpf_ktime_get_ns());
 	return 0;

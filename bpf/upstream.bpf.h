@@ -61,7 +61,7 @@ static __always_inline bool ww_upstream_classify(struct ww_conn *conn, struct so
 
 static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
-	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
+	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
 	if (!t)
 		return;
 	struct ww_request *r = ww_carrier_of_send(t, NULL);
@@ -77,7 +77,8 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
-	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ww_thread *t = ww_thread_get(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!t || (!conn && ww_conn_of_server(sk)))
 		return;
@@ -90,7 +91,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (!conn || !conn->classified) {
 		struct ww_message m;
 		u8 bytes[16];
-		ww_message_find(&m);
+		ww_message_find(&m, task);
 		ww_message_peek(&m, len, bytes, sizeof(bytes));
 		if (!conn)
 			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
@@ -106,10 +107,10 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		conn->connecting = 0;
 		touch.receive = true; /* the wait was for the connection */
 	} else {
-		touch.blocked = t->home == r->account.id && t->off_nr == ww_current_nr();
+		touch.blocked = t->home == r->account.id && t->off_nr == ww_syscall_nr(task);
 	}
 	u64 now = bpf_ktime_get_ns();
-	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), now);
+	ww_touched(t, r, &touch, task->pid, now);
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	conn->sent = now;
@@ -128,7 +129,10 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 
 static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn)
 {
-	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
+	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
+		return;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ww_thread *t = ww_thread_get(task);
 	if (!t)
 		return;
 	struct ww_touch touch;
@@ -150,7 +154,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		if (r) {
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
-			ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), now);
+			ww_touched(t, r, &touch, task->pid, now);
 			r->answered = conn->ready ? conn->ready : now;
 			r->answer.kind = touch.kind;
 			r->answer.type = touch.type;
@@ -164,7 +168,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		return;
 	}
 	/* A socketpair: another process or thread of its own answers. */
-	if (sk->__sk_common.skc_family != AF_UNIX || t->ref || !t->home)
+	if (t->ref || !t->home)
 		return;
 	r = ww_request_get(t->home);
 	if (!r)
@@ -175,7 +179,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	touch.ready = 0;
 	touch.receive = true;
 	touch.blocked = false;
-	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), now);
+	ww_touched(t, r, &touch, task->pid, now);
 }
 
 #endif

@@ -105,6 +105,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
+	void *bpf_storage;
 };
 
 struct in6_addr {
@@ -149,6 +150,7 @@ struct sock {
 	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
 	u16 sk_type;
+	void *sk_bpf_storage;
 };
 
 struct tcp_sock {
