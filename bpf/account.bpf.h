@@ -236,6 +236,16 @@ static __always_inline void ww_attach(struct ww_thread *t, struct ww_request *r,
 	r->state = WW_STATE_ATTACHED;
 }
 
+/*
+ * Whether the thread just goes on with the request that it is attached to, without a wait since: charging it can be
+ * left to the next touch.
+ */
+static __always_inline bool ww_goes_on(const struct ww_thread *t, const struct ww_request *r, u32 tid)
+{
+	return t->ref == r->account.id && ww_owns(r, tid) && r->mark == t->start && t->off == WW_OFF_NOT &&
+	       !t->python && !t->details_len && !t->pieces_len;
+}
+
 /* ---- event loops that run their steps later than they read (asyncio) ---- */
 
 /*
@@ -397,7 +407,12 @@ __weak int ww_loop_sleeps(struct ww_thread *t, const struct ww_cause *hint, u64 
 static __always_inline struct ww_request *ww_request_open(u64 arrival)
 {
 	u32 slot = 0;
-	if (bpf_map_pop_elem(&ww_free_slots, &slot)) {
+	u32 *freed = bpf_map_lookup_elem(&ww_freed_slot, &slot);
+	if (freed && *freed)
+		slot = __sync_lock_test_and_set(freed, 0);
+	if (slot) {
+		slot--;
+	} else if (bpf_map_pop_elem(&ww_free_slots, &slot)) {
 		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
 		return NULL;
 	}
@@ -455,8 +470,12 @@ static __always_inline bool ww_request_claim(struct ww_request *r)
 /* Gives the slot of a claimed request back; the reference is dead from here on. */
 static __always_inline void ww_request_release(struct ww_request *r)
 {
-	u32 slot = WW_SLOT(r->account.id);
+	u32 slot = WW_SLOT(r->account.id), zero = 0;
 	r->state = WW_STATE_FREE;
+	u32 *freed = bpf_map_lookup_elem(&ww_freed_slot, &zero);
+	/* Also against a program that runs in between on this CPU. */
+	if (freed && !*freed && !__sync_val_compare_and_swap(freed, 0, slot + 1))
+		return;
 	if (bpf_map_push_elem(&ww_free_slots, &slot, BPF_ANY))
 		ww_count(WW_COUNT_SLOT_LOST);
 }

@@ -30,6 +30,7 @@ struct ww_call {
 	u8 lost;
 	u8 not_http;
 	u8 arrival_unknown;
+	u8 untouched; /* the request that is answered is its thread's, and not charged up to `now` yet */
 };
 
 /* ---- the window ---- */
@@ -191,7 +192,9 @@ static __noinline void ww_exchange_request_line(struct ww_request *r, struct ww_
 	u32 at = w->target_at, len = w->target_len;
 	if (at > WW_WINDOW_SIZE - WW_TARGET_MAX || len > WW_TARGET_MAX)
 		return;
-	ww_copy(a->target, w->bytes + at, len, WW_TARGET_MAX);
+	u64 *target = (u64 *)a->target;
+	for (u32 i = 0; i < WW_TARGET_MAX / 8 && i * 8 < len; i++)
+		target[i] = ww_word(w, at + 8 * i);
 	a->target_len = len;
 	if (w->target_truncated)
 		a->flags |= WW_FLAG_TARGET_TRUNCATED;
@@ -232,9 +235,21 @@ static __noinline void ww_exchange_next(struct ww_conn *conn, struct ww_request 
 	n->state = WW_STATE_ATTACHED;
 }
 
-/* The response is whole, or the account ends here for another reason. r is charged up to `now`. */
+/* Charges the request that is answered up to `now`, where that was left for later. */
+static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_request *r)
+{
+	if (!c->untouched)
+		return;
+	c->untouched = 0;
+	ww_interval_ran(c->thread, c->now);
+	ww_give(r, c->thread);
+	ww_attach(c->thread, r, c->tid, c->now);
+}
+
+/* The response is whole, or the account ends here for another reason. */
 static __always_inline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
+	ww_exchange_charge(c, r);
 	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
 	if (c->http->reading == r->account.id)
 		c->http->reading = 0;

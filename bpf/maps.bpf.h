@@ -262,6 +262,14 @@ struct {
 	__type(value, u32);
 } ww_free_slots SEC(".maps") __weak;
 
+/* In front of the stack, which takes a lock: the slot that this CPU freed last, + 1; 0: none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} ww_freed_slot SEC(".maps") __weak;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);

@@ -243,7 +243,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (!c.thread)
 		return;
 	ww_message_find(&c.message, task);
-	if (r) {
+	if (r && len > 0 && ww_goes_on(c.thread, r, c.tid)) {
+		c.untouched = 1;
+	} else if (r) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
 		ww_carrier_found(c.thread, r, c.tid, now);
@@ -274,8 +276,10 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_buffer_full(sk);
 	if (c.http->streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
-		if (r)
+		if (r) {
+			ww_exchange_charge(&c, r);
 			ww_snapshot_take(r);
+		}
 	}
 }
 
