@@ -11,8 +11,8 @@
 
 #define WW_WINDOW      1024 /* bytes read at once */
 #define WW_LINES       128  /* lines of a head looked at in one call of ww_head_scan */
-#define WW_SKIP_WORDS  48   /* words of 8 bytes looked at in one go for the next header that matters */
-#define WW_LINE_WORDS  34   /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
+#define WW_SKIP_STEPS  40 /* steps of 16 bytes, or to a line's end, taken in one go for the next header that matters */
+#define WW_LINE_WORDS  34 /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
 #define WW_WINDOW_SIZE 2048 /* a power of two beyond WW_CARRY + WW_WINDOW: an index is masked, not compared */
 
 /* What a scan of a head met; several at once. */
@@ -38,6 +38,7 @@ struct ww_window {
 	/* The window. */
 	u32 pos;
 	u32 end;
+	u32 from; /* of a scan: bytes up to here have no line's end */
 	/* What the first line says. */
 	u32 method_at;
 	u32 method_len;
@@ -70,21 +71,11 @@ static __always_inline u64 ww_match(u64 word, u8 c)
 	return (x - WW_ONES) & ~x & WW_HIGHS;
 }
 
-/* Index of the lowest marked byte. */
+/* Index of the lowest marked byte; without branches, as where a line ends can't be predicted. */
 static __always_inline u32 ww_lowest(u64 mark)
 {
-	u32 i = 0;
-	if (!(mark & 0xffffffff)) {
-		mark >>= 32;
-		i += 4;
-	}
-	if (!(mark & 0xffff)) {
-		mark >>= 16;
-		i += 2;
-	}
-	if (!(mark & 0xff))
-		i += 1;
-	return i;
+	u64 below = (mark & -mark) - 1; /* all bits of the bytes in front of it, and all but one of its own */
+	return ((below & WW_ONES) * WW_ONES >> 56) - 1;
 }
 
 static __always_inline u64 ww_word(const struct ww_window *w, u32 at)
@@ -248,6 +239,17 @@ __weak int ww_header_line(u32 direction, u32 at, u32 end)
 	return true;
 }
 
+/* Whether a line that begins so, in lower case, may decide something: the head's end, and the names of ww_header_line.
+ */
+static __always_inline bool ww_line_matters(u64 word, u64 next)
+{
+	u8 first = word;
+	if (first < 'a')
+		return first == ('\r' | 0x20) || first == ('\n' | 0x20);
+	return (word == 0x2d746e65746e6f63ull && (u8)next == 'l') || word == 0x726566736e617274ull ||
+	       word == 0x7261706563617274ull; /* content-l*, transfer*, tracepar* */
+}
+
 /*
  * Leaves header lines that decide nothing: most of a head. Stops at a line that begins like one that may, at the empty
  * line, and at a line whose end is not in the window.
@@ -257,26 +259,27 @@ __weak int ww_lines_skip(u32 direction)
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return 0;
-	u32 line = w->pos, from = line, end = w->end;
-	for (u32 i = 0; i < WW_SKIP_WORDS; i++) {
-		u64 word = ww_word(w, from);
-		if (from == line) {
-			u64 name = word | WW_LOWER;
-			u8 first = word;
-			if (first == '\r' || first == '\n' || name == 0x2d746e65746e6f63ull ||
-			    name == 0x726566736e617274ull || name == 0x7261706563617274ull)
-				break; /* the head's end, content-*, transfer*, tracepar* */
-		}
-		u64 mark = ww_match(word, '\n');
-		from += mark ? ww_lowest(mark) + 1 : 8;
-		if (from > end || (!mark && from == end))
+	w->from = w->pos;
+	for (u32 i = 0; i < WW_SKIP_STEPS; i++) {
+		/* Where it stands is kept in the window: of that the verifier knows nothing, so one turn is like
+		 * another. */
+		u32 from = w->from;
+		u64 word = ww_word(w, from), next = ww_word(w, from + 8);
+		if (from == w->pos && ww_line_matters(word | WW_LOWER, next | WW_LOWER))
 			break;
-		if (mark)
-			line = from;
-		if (from == end)
+		u64 mark = ww_match(word, '\n'), later = ww_match(next, '\n');
+		if (mark | later) {
+			from += (mark ? ww_lowest(mark) : 8 + ww_lowest(later)) + 1;
+			if (from > w->end)
+				break;
+			w->pos = from;
+		} else {
+			from += 16;
+		}
+		w->from = from;
+		if (from >= w->end)
 			break;
 	}
-	w->pos = line;
 	return 0;
 }
 
