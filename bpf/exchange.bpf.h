@@ -247,7 +247,7 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 }
 
 /* The response is whole, or the account ends here for another reason. */
-static __always_inline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
+static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
 	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);

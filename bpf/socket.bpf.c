@@ -229,6 +229,22 @@ static __always_inline bool ww_send_buffer_full(struct sock *sk)
 	return socket && socket->flags >> SOCK_NOSPACE & 1;
 }
 
+/* More of a body, as most sends are: nothing of the message is looked at. False when there is more to it. */
+static __always_inline bool ww_body_sent(struct ww_call *c, struct ww_request *r, u32 len)
+{
+	struct ww_stream *s = &c->http->streams[WW_TX];
+	if (s->state != WW_STREAM_BODY || len > s->left)
+		return false;
+	s->left -= len;
+	r->account.bytes_out += len;
+	if (s->left)
+		return true;
+	s->state = s->chunked ? WW_STREAM_CHUNK : WW_STREAM_START;
+	if (!s->chunked)
+		ww_exchange_end(c, r);
+	return true;
+}
+
 static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn, int len, u64 now)
 {
 	struct ww_request *r = ww_request_get(conn->first);
@@ -242,10 +258,15 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
-	ww_message_find(&c.message, task);
 	if (r && len > 0 && ww_goes_on(c.thread, r, c.tid)) {
 		c.untouched = 1;
-	} else if (r) {
+		if (ww_body_sent(&c, r, len)) {
+			conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_buffer_full(sk);
+			return;
+		}
+	}
+	ww_message_find(&c.message, task);
+	if (r && !c.untouched) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
 		ww_carrier_found(c.thread, r, c.tid, now);
