@@ -26,8 +26,9 @@ struct ww_msghdr {
 
 struct ww_message {
 	u64 base;   /* the buffer, or the array of struct iovec */
-	u64 iovecs; /* 0: `base` is the buffer */
-	u64 at;	    /* what ww_message_at found, and how many bytes follow it in one piece */
+	u64 iovecs; /* 0: `base` is the buffer, of `size` bytes */
+	u64 size;
+	u64 at; /* what ww_message_at found, and how many bytes follow it in one piece */
 	u64 contiguous;
 	u64 piece_start; /* offset of piece number `piece` in the message */
 	u32 piece;
@@ -60,6 +61,7 @@ static __always_inline void ww_message_find(struct ww_message *m, struct task_st
 	/* Loaded here, or the compiler merges the load with that of `header`, which the verifier forbids. */
 	u64 count = WW_REGS_ARG3(regs);
 	barrier_var(count);
+	m->size = count;
 	switch ((s64)WW_REGS_NR(regs)) {
 	case WW_SYS_READ:
 	case WW_SYS_WRITE:
@@ -115,6 +117,14 @@ __weak int ww_message_at(struct ww_message *m, u64 offset)
 		m->piece++;
 	}
 	return WW_FOUND_LATER;
+}
+
+/* Whether the caller gave more than the `len` bytes that were moved. */
+static __always_inline bool ww_message_cut(struct ww_message *m, u64 len)
+{
+	if (!m->readable)
+		return false;
+	return m->iovecs ? ww_message_at(m, len) == WW_FOUND : m->size > len;
 }
 
 /* The first bytes of the message, zero-padded; returns how many there are. */

@@ -223,10 +223,15 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 
 #define SOCK_NOSPACE 2 /* bit of struct socket.flags: a send found the buffer full, and nothing made room since */
 
-static __always_inline bool ww_send_buffer_full(struct sock *sk)
+/* Whether a send of `len` bytes left something that did not fit; room may have been made again already. */
+static __noinline bool ww_send_held_up(struct sock *sk, u64 len)
 {
 	struct socket *socket = sk->sk_socket;
-	return socket && socket->flags >> SOCK_NOSPACE & 1;
+	if (socket && socket->flags >> SOCK_NOSPACE & 1)
+		return true;
+	struct ww_message m = {};
+	ww_message_find(&m, bpf_get_current_task_btf());
+	return ww_message_cut(&m, len);
 }
 
 /* More of a body, as most sends are: nothing of the message is looked at. False when there is more to it. */
@@ -261,7 +266,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (r && len > 0 && ww_goes_on(c.thread, r, c.tid)) {
 		c.untouched = 1;
 		if (ww_body_sent(&c, r, len)) {
-			conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_buffer_full(sk);
+			conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, len);
 			return;
 		}
 	}
@@ -294,7 +299,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	/* Between two responses there is nothing that could not be sent. */
-	conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_buffer_full(sk);
+	conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, len);
 	if (c.http->streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {
