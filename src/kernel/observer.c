@@ -177,6 +177,11 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	uint32_t ring = o->account_ring ? o->account_ring : DEFAULT_ACCOUNT_RING;
 	if (requests > MOST_REQUESTS)
 		return -EINVAL;
+	/* Each CPU may keep a free slot back for itself (ww_freed_slot). */
+	int cpus = libbpf_num_possible_cpus();
+	requests += cpus > 1 ? (uint32_t)cpus - 1 : 0;
+	if (requests > MOST_REQUESTS)
+		requests = MOST_REQUESTS;
 	bpf->rodata->ww_max_requests = requests;
 	bpf->rodata->ww_max_peers = peers;
 	bpf->rodata->ww_account_wakeup = ring / 4;
