@@ -366,10 +366,10 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 			ww_detach(t, before, nothing);
 		}
 		/*
-		 * What led to a send was work for it. What led to a read was so when the thread was idle before; one
-		 * that came from other work let it wait in the queue.
+		 * What led to a send was work for it. What led to a read was so when the thread was idle before, or has
+		 * worked for this request only; one that came from other work let it wait in the queue.
 		 */
-		if (r->mark <= t->start && (!touch->receive || ww_led_to_read(t))) {
+		if (r->mark <= t->start && (!touch->receive || ww_led_to_read(t) || (!t->loop && t->home == ref))) {
 			ww_charge_gap(r, t, touch, t->start);
 			if (r->mark == t->start)
 				ww_give(r, t);

@@ -109,6 +109,7 @@ struct ww_thread {
 	u64 round_at[2]; /* when the current round began, and the one before */
 	u8 sent;	 /* its last touch was a send */
 	u8 pad3[3];
+	struct ww_cause connecting; /* what waiting for the connection is that it made last; type NONE: not known */
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
 	u64 cgroup_id;
 	char comm[WW_COMM];
@@ -211,8 +212,9 @@ struct ww_http {
 
 /* A connection end on this host that requests come in on, or that a request sends on. */
 struct ww_conn {
-	u64 sent;     /* upstream: when it was last sent to */
-	u64 ready;    /* when the first byte not read yet arrived; 0: none waits */
+	u64 sent;  /* upstream: when it was last sent to; before the first time: when it was connected, 0: it has spoken
+		    */
+	u64 ready; /* when the first byte not read yet arrived; 0: none waits */
 	ww_ref first; /* server: the request being served; client: the request that used it last */
 	ww_ref last;  /* server: the newest pipelined behind it */
 	u32 peer;     /* index into the peer list; server: its own address */

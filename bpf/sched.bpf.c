@@ -38,6 +38,11 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	}
 	struct ww_blocked b;
 	ww_cause_of_block(&b, prev, state);
+	if (b.cause.nr == WW_SYS_CONNECT + 1 && t->ref && t->connecting.type && ww_connects(prev)) {
+		/* No other socket can end this wait. */
+		b.off = WW_OFF_BLOCKED;
+		b.cause = t->connecting;
+	}
 	t->off = b.off;
 	t->off_cause = b.cause;
 	if (b.off != WW_OFF_SOCKET) {

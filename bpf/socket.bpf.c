@@ -351,7 +351,7 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 		} else if (from == WW_TCP_SYN_SENT) {
 			conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
 			if (conn)
-				conn->ready = bpf_ktime_get_ns();
+				conn->sent = bpf_ktime_get_ns();
 		}
 		break;
 	case WW_TCP_FIN_WAIT1:
