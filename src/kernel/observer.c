@@ -28,7 +28,7 @@
 #define DEFAULT_PEERS	     4096
 #define DEFAULT_ACCOUNT_RING (4u << 20)
 #define DEFAULT_DETAIL_RING  (1u << 20)
-#define PROCESSES	     1024  /* process ids remembered as looked at */
+#define PROCESSES	     (sizeof((struct whywait_bpf__bss){0}.ww_generations) / sizeof(uint32_t)) /* remembered */
 #define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
 
 /* An account that was not charged for so long is looked at by the sweep. */
@@ -44,10 +44,13 @@ struct ww_observer {
 	uint64_t *listening; /* the map's pages */
 	int cpus;
 	uint64_t *percpu;
-	uint32_t processes[PROCESSES]; /* by pid modulo the size; one that is forgotten is looked at again */
-	struct ww_ingest *ingest;      /* during a drain */
-	uint64_t wanted;	       /* id of the account whose time line is looked for */
-	uint32_t sweep_from;	       /* slot that the next sweep begins at */
+	struct {
+		uint32_t pid;
+		uint32_t generation;
+	} processes[PROCESSES];	  /* looked at, by pid modulo the size; one that is forgotten is looked at again */
+	struct ww_ingest *ingest; /* during a drain */
+	uint64_t wanted;	  /* id of the account whose time line is looked for */
+	uint32_t sweep_from;	  /* slot that the next sweep begins at */
 	int ingest_error;
 };
 
@@ -63,18 +66,38 @@ static int take_segments(void *ctx, void *data, size_t size)
 	return line->id == observer->wanted ? -ECANCELED : 0;
 }
 
-/* Tells the BPF side what it can't find out about a process; a process that can't be read stays as it is. */
-static void process_learn(struct ww_observer *observer, uint32_t pid)
+/*
+ * Tells the BPF side what it can't find out about a process, once for each program that the process is. False when
+ * there is nothing to tell, or the process can't be read.
+ */
+static bool process_learn(struct ww_observer *observer, uint32_t pid)
 {
 	struct ww_python_layout python;
 	struct ww_libuv_layout libuv;
-	if (observer->processes[pid % PROCESSES] == pid)
-		return;
-	observer->processes[pid % PROCESSES] = pid;
+	int pythons = bpf_map__fd(observer->bpf->maps.ww_pythons);
+	int libuvs = bpf_map__fd(observer->bpf->maps.ww_libuvs);
 	if (!ww_python__find((pid_t)pid, &python))
-		bpf_map_update_elem(bpf_map__fd(observer->bpf->maps.ww_pythons), &pid, &python, BPF_ANY);
-	else if (!ww_libuv__find((pid_t)pid, &libuv))
-		bpf_map_update_elem(bpf_map__fd(observer->bpf->maps.ww_libuvs), &pid, &libuv, BPF_ANY);
+		return !bpf_map_update_elem(pythons, &pid, &python, BPF_ANY);
+	if (!ww_libuv__find((pid_t)pid, &libuv))
+		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
+	/* A look may end when the process is another program already. */
+	bpf_map_delete_elem(pythons, &pid);
+	bpf_map_delete_elem(libuvs, &pid);
+	return false;
+}
+
+/* The generation is noted as it was before the look: a program that comes meanwhile is looked at again. */
+static void process_look(struct ww_observer *observer, uint32_t pid, bool serves)
+{
+	uint32_t slot = pid % PROCESSES;
+	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
+	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
+		return;
+	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
+	if (!process_learn(observer, pid) && !serves)
+		return;
+	observer->processes[slot].pid = pid;
+	observer->processes[slot].generation = generation;
 }
 
 /* What runs already is learnt before it is observed. */
@@ -87,7 +110,7 @@ static void processes_learn(struct ww_observer *observer)
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
 		if (!*end && pid > 0)
-			process_learn(observer, (uint32_t)pid);
+			process_look(observer, (uint32_t)pid, false);
 	}
 	closedir(proc);
 }
@@ -98,7 +121,7 @@ static int take_account(void *ctx, void *data, size_t size)
 	const struct ww_account *account = data;
 	if (size < offsetof(struct ww_account, target) || account->version != WW_ABI_VERSION)
 		return 0;
-	process_learn(observer, account->tgid);
+	process_look(observer, account->tgid, true);
 	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
 	if (account->flags & WW_FLAG_SEGMENTS) {
 		observer->wanted = account->id;
