@@ -8,6 +8,7 @@
 #include "upstream.bpf.h"
 
 #define MSG_PEEK     2
+#define MSG_TRUNC    0x20
 #define MSG_ERRQUEUE 0x2000
 
 enum {
@@ -163,13 +164,16 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 	}
 }
 
-static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, u64 now)
+static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, int flags, u64 now)
 {
 	struct ww_call c = {.conn = conn, .now = now};
 	u64 id = bpf_get_current_pid_tgid();
 	c.tid = id;
 	c.tgid = id >> 32;
 	ww_message_find(&c.message);
+	/* TCP then discards the bytes: the buffer holds something else. */
+	if (flags & MSG_TRUNC && sk->__sk_common.skc_family != AF_UNIX)
+		c.message.readable = false;
 	c.message.total = len;
 	if (conn->protocol == WW_PROTOCOL_NEW) {
 		ww_conn_classify(conn, sk, &c.message, len);
@@ -310,7 +314,7 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 	}
 	if (conn && conn->role == WW_ROLE_SERVER) {
 		if (conn->protocol != WW_PROTOCOL_OTHER)
-			ww_server_received(sk, conn, len, bpf_ktime_get_ns());
+			ww_server_received(sk, conn, len, flags, bpf_ktime_get_ns());
 		return 0;
 	}
 	ww_upstream_received(sk, conn);
