@@ -393,14 +393,13 @@ __weak int ww_loop_sleeps(struct ww_thread *t, const struct ww_cause *hint, u64 
 	return 0;
 }
 
-/* A new request whose first byte arrived at `arrival`. NULL when the table is full, which is counted. */
+/* A new request whose first byte arrived at `arrival`. NULL when the table is full: the caller counts what that loses.
+ */
 static __always_inline struct ww_request *ww_request_open(u64 arrival)
 {
 	u32 slot = 0;
-	if (bpf_map_pop_elem(&ww_free_slots, &slot)) {
-		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
+	if (bpf_map_pop_elem(&ww_free_slots, &slot))
 		return NULL;
-	}
 	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
 	if (!r)
 		return NULL;

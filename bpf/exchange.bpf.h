@@ -160,6 +160,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	}
 	struct ww_request *r = ww_request_open(c->arrival);
 	if (!r) {
+		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
 		ww_exchange_unaccounted(c);
 		return NULL;
 	}
