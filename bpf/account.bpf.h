@@ -518,6 +518,12 @@ __weak int ww_snapshot_take(struct ww_request *r)
 	__builtin_memcpy(s->kinds_ns, r->account.kinds_ns, sizeof(s->kinds_ns));
 	__builtin_memcpy(s->details, r->account.details, sizeof(s->details));
 	s->details_len = r->account.details_len;
+	s->attribution = r->account.attribution;
+	u32 n = r->line.len, newest = n - 1;
+	barrier_var(newest);
+	s->line_len = n;
+	s->line_truncated = r->line.truncated;
+	s->line_newest_ns = newest < WW_SEGMENTS ? r->line.segments[newest].duration_ns : 0;
 	return 0;
 }
 
@@ -532,6 +538,13 @@ __weak int ww_snapshot_restore(struct ww_request *r)
 	__builtin_memcpy(r->account.kinds_ns, s->kinds_ns, sizeof(s->kinds_ns));
 	__builtin_memcpy(r->account.details, s->details, sizeof(s->details));
 	r->account.details_len = s->details_len;
+	r->account.attribution = s->attribution;
+	u32 n = s->line_len, newest = n - 1;
+	barrier_var(newest);
+	r->line.len = n;
+	r->line.truncated = s->line_truncated;
+	if (newest < WW_SEGMENTS)
+		r->line.segments[newest].duration_ns = s->line_newest_ns;
 	return 0;
 }
 

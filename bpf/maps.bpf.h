@@ -134,7 +134,11 @@ struct ww_snapshot {
 	u64 kinds_ns[WW_KIND_COUNT];
 	struct ww_detail details[WW_DETAILS];
 	u8 details_len;
-	u8 pad[7];
+	u8 attribution;
+	u8 line_len; /* of the time line: segments, and the newest one's duration */
+	u8 line_truncated;
+	u8 pad[4];
+	u64 line_newest_ns;
 };
 
 struct ww_request {
