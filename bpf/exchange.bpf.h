@@ -22,7 +22,9 @@ struct ww_call {
 	struct ww_conn *conn;
 	struct ww_http *http;
 	struct ww_thread *thread;
-	u64 arrival; /* of the bytes read */
+	u64 arrival; /* of the bytes read; of the last `newest_len` of them: `newest` */
+	u64 newest;
+	u64 newest_len;
 	u64 now;
 	struct ww_message message;
 	u32 tid;
@@ -340,6 +342,8 @@ static long ww_receive_step(u32 index, void *context)
 		if (!ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
+		if (before <= c->newest_len)
+			c->arrival = c->newest;
 		ww_exchange_begin(c);
 		return 0;
 	case WW_STREAM_BODY:

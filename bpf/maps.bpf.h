@@ -219,9 +219,12 @@ struct ww_conn {
 	u64 sent;  /* upstream: when it was last sent to; before the first time: when it was connected, 0: it has spoken
 		    */
 	u64 ready; /* when the first byte not read yet arrived; 0: none waits */
-	ww_ref first; /* server: the request being served; client: the request that used it last */
-	ww_ref last;  /* server: the newest pipelined behind it */
-	u32 peer;     /* index into the peer list; server: its own address */
+	u64 newest; /* TCP server: when the newest bytes arrived, where older ones waited; 0: they are not told apart */
+	u32 newest_at; /* where in the stream they begin */
+	u32 arrived;   /* where it ended at the last arrival */
+	ww_ref first;  /* server: the request being served; client: the request that used it last */
+	ww_ref last;   /* server: the newest pipelined behind it */
+	u32 peer;      /* index into the peer list; server: its own address */
 	u8 role;
 	u8 protocol;
 	u8 system; /* enum ww_system, of an upstream */

@@ -26,9 +26,21 @@ int BPF_PROG(ww_sk_data_ready, struct sock *sk)
 		if (!conn)
 			return 0;
 	}
-	if (conn->ready || conn->protocol == WW_PROTOCOL_OTHER || !ww_waiting(sk))
+	if (conn->protocol == WW_PROTOCOL_OTHER || (conn->ready && conn->role != WW_ROLE_SERVER))
 		return 0;
-	conn->ready = bpf_ktime_get_ns();
+	u32 waiting = ww_waiting(sk);
+	if (!waiting)
+		return 0;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	u32 arrived = tp ? tp->copied_seq + waiting : 0;
+	if (!conn->ready) {
+		conn->ready = bpf_ktime_get_ns();
+		conn->newest = 0;
+	} else if (arrived != conn->arrived) {
+		conn->newest = bpf_ktime_get_ns();
+		conn->newest_at = conn->arrived;
+	}
+	conn->arrived = arrived;
 	return 0;
 }
 
@@ -164,6 +176,13 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 	}
 }
 
+/* How many of the newest bytes have been read; negative: none, or they are not told apart. */
+static __always_inline s32 ww_newest_read(const struct ww_conn *conn, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	return tp && conn->newest ? (s32)(tp->copied_seq - conn->newest_at) : -1;
+}
+
 static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, int flags, u64 now)
 {
 	struct ww_call c = {.conn = conn, .now = now};
@@ -193,6 +212,11 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		c.arrival = now;
 		c.arrival_unknown = 1;
 	}
+	s32 newest = ww_newest_read(conn, sk);
+	if (newest > 0) {
+		c.newest = conn->newest;
+		c.newest_len = newest;
+	}
 
 	struct ww_touch touch;
 	ww_loop_read(c.thread, conn);
@@ -219,7 +243,13 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		ww_call_lost(&c);
 		return;
 	}
-	conn->ready = ww_waiting(sk) ? conn->ready : 0;
+	if (!ww_waiting(sk)) {
+		conn->ready = 0;
+		conn->newest = 0;
+	} else if (newest >= 0) {
+		conn->ready = conn->newest;
+		conn->newest = 0;
+	}
 	r = ww_request_get(conn->first);
 	if (r && r->state == WW_STATE_READY)
 		ww_touched(c.thread, r, &touch, c.tid, now);
