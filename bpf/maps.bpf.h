@@ -238,6 +238,7 @@ struct ww_conn {
 	u8 guessed;	     /* upstream: whose it was that sent to it is a guess */
 	u8 tries;	     /* unseen: reads that did not begin like a request */
 	u8 foreign;	     /* as in struct ww_request */
+	u32 busy;	     /* server: 1 while a CPU works on it; 2: and another one could not wait for that */
 	struct ww_http http; /* of a server's connection */
 };
 

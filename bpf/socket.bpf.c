@@ -164,6 +164,62 @@ static __noinline struct ww_thread *ww_thread_of_current(u64 now)
 	return t;
 }
 
+#define WW_SPINS 50000 /* a tenth of a millisecond or two */
+
+struct ww_turn {
+	struct ww_conn *conn;
+	u64 taken;
+};
+
+static __always_inline bool ww_turn_take(struct ww_conn *conn)
+{
+	return !__sync_val_compare_and_swap(&conn->busy, 0, 1);
+}
+
+static long ww_turn_spin(u32 index, void *context)
+{
+	struct ww_turn *turn = context;
+	turn->taken = !*(volatile u32 *)&turn->conn->busy && ww_turn_take(turn->conn);
+	return turn->taken;
+}
+
+/*
+ * Waits until the CPU that works on the connection is done; 0 when it takes too long, as an interrupt or a hypervisor
+ * stopped it: it will give the connection up then.
+ */
+__weak int ww_turn_wait(struct ww_conn *conn)
+{
+	struct ww_turn turn = {.conn = conn};
+	if (!conn)
+		return 0;
+	bpf_loop(WW_SPINS, ww_turn_spin, &turn, 0);
+	return turn.taken || (!__sync_val_compare_and_swap(&conn->busy, 1, 2) && ww_turn_take(conn));
+}
+
+__weak int ww_turn_give_up(struct ww_conn *conn)
+{
+	if (conn)
+		ww_exchange_drop(conn, WW_COUNT_STREAM_LOST);
+	return 0;
+}
+
+/*
+ * A connection may be read, written and shut down by several threads at the same time: each takes it in turn. False
+ * when that can't be waited for.
+ */
+static __always_inline bool ww_turn_begin(struct ww_conn *conn)
+{
+	return ww_turn_take(conn) || ww_turn_wait(conn);
+}
+
+static __always_inline void ww_turn_end(struct ww_conn *conn)
+{
+	if (__sync_val_compare_and_swap(&conn->busy, 1, 0) == 1)
+		return;
+	ww_turn_give_up(conn);
+	conn->busy = 0;
+}
+
 /* Loses the framing of a connection: its open requests are counted, none is recorded with half an account. */
 static __always_inline void ww_call_lost(struct ww_call *c)
 {
@@ -321,11 +377,14 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 {
 	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
 	u32 tid = bpf_get_current_pid_tgid();
+	if (!ww_turn_begin(conn))
+		return;
 	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
 		if (!ww_exchange_abort(conn, t, tid, now))
 			break;
 	}
 	conn->protocol = WW_PROTOCOL_OTHER;
+	ww_turn_end(conn);
 }
 
 /* ---- both sides ---- */
@@ -343,8 +402,10 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 		return 0;
 	}
 	if (conn && conn->role == WW_ROLE_SERVER) {
-		if (conn->protocol != WW_PROTOCOL_OTHER)
-			ww_server_received(sk, conn, len, flags, bpf_ktime_get_ns());
+		if (conn->protocol == WW_PROTOCOL_OTHER || !ww_turn_begin(conn))
+			return 0;
+		ww_server_received(sk, conn, len, flags, bpf_ktime_get_ns());
+		ww_turn_end(conn);
 		return 0;
 	}
 	ww_upstream_received(sk, conn);
@@ -358,10 +419,12 @@ int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 	if (conn && conn->role == WW_ROLE_SERVER) {
 		if (conn->protocol != WW_PROTOCOL_HTTP)
 			return 0;
-		if (len == -WW_EPIPE || len == -WW_ECONNRESET)
+		if (len == -WW_EPIPE || len == -WW_ECONNRESET) {
 			ww_server_closed(conn, bpf_ktime_get_ns()); /* the client is gone */
-		else
+		} else if (ww_turn_begin(conn)) {
 			ww_server_sent(sk, conn, len, bpf_ktime_get_ns());
+			ww_turn_end(conn);
+		}
 		return 0;
 	}
 	if (len > 0)
