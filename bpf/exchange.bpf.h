@@ -25,6 +25,7 @@ struct ww_call {
 	u64 arrival; /* of the bytes read; of the last `newest_len` of them: `newest` */
 	u64 newest;
 	u64 newest_len;
+	u64 unseen; /* bytes that were taken since the last read, unseen */
 	u64 now;
 	struct ww_message message;
 	u32 tid;
@@ -238,8 +239,11 @@ static __noinline void ww_exchange_next(struct ww_conn *conn, struct ww_request 
 static __always_inline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
-	if (c->http->reading == r->account.id)
+	if (c->http->reading == r->account.id) {
 		c->http->reading = 0;
+		if (c->http->rx.state == WW_STREAM_BODY)
+			r->account.bytes_in += c->unseen < c->http->rx.left ? c->unseen : c->http->rx.left;
+	}
 	ww_request_close(r);
 }
 

@@ -229,16 +229,19 @@ struct ww_conn {
 	u8 protocol;
 	u8 system; /* enum ww_system, of an upstream */
 	u8 classified;
-	u8 tx_blocked;	     /* the last send did not fit */
-	u8 connecting;	     /* upstream: nothing was sent since connect() */
-	u8 awaited;	     /* upstream: sent to, and no answer read yet */
-	u8 unseen;	     /* server: it was open before observation began */
-	u16 port;	     /* server: its own */
-	u32 round;	     /* of the loop that read it last, + 1 */
-	u8 guessed;	     /* upstream: whose it was that sent to it is a guess */
-	u8 tries;	     /* unseen: reads that did not begin like a request */
-	u8 foreign;	     /* as in struct ww_request */
-	u32 busy;	     /* server: 1 while a CPU works on it; 2: and another one could not wait for that */
+	u8 tx_blocked; /* the last send did not fit */
+	u8 connecting; /* upstream: nothing was sent since connect() */
+	u8 awaited;    /* upstream: sent to, and no answer read yet */
+	u8 unseen;     /* server: it was open before observation began */
+	u16 port;      /* server: its own */
+	u32 round;     /* of the loop that read it last, + 1 */
+	u8 guessed;    /* upstream: whose it was that sent to it is a guess */
+	u8 tries;      /* unseen: reads that did not begin like a request */
+	u8 foreign;    /* as in struct ww_request */
+	u32 busy;      /* server: 1 while a CPU works on it; 2: and another one could not wait for that */
+	u32 copied;    /* TCP server: where in the stream its reader is */
+	u32 read_to;   /* and where the last read ended that was seen */
+	u8 stream;     /* 0: it is no TCP server, 1: what is read differs from what TCP has (kTLS), 2: it does not */
 	struct ww_http http; /* of a server's connection */
 };
 

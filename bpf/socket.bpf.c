@@ -232,11 +232,76 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 	}
 }
 
-/* How many of the newest bytes have been read; negative: none, or they are not told apart. */
-static __always_inline s32 ww_newest_read(const struct ww_conn *conn, struct sock *sk)
+/*
+ * Notes how far TCP's stream has been read. What follows from it is found by global functions, from memory: the
+ * verifier would look at all that comes behind once for each case.
+ */
+static __always_inline void ww_stream_look(struct ww_conn *conn, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	return tp && conn->newest ? (s32)(tp->copied_seq - conn->newest_at) : -1;
+	conn->stream = 0;
+	if (!tp)
+		return;
+	conn->copied = tp->copied_seq;
+	/* Below kernel TLS there are other bytes than are read. */
+	conn->stream = tp->inet_conn.icsk_ulp_ops ? 1 : 2;
+}
+
+/* How many of the newest bytes have been read. */
+__weak int ww_newest_read(struct ww_conn *conn)
+{
+	if (!conn || !conn->stream || !conn->newest)
+		return 0;
+	s32 len = conn->copied - conn->newest_at;
+	return len > 0 ? len : 0;
+}
+
+/* What was read is known, but for `waiting` bytes: when the first of them arrived. */
+__weak int ww_server_rest(struct ww_conn *conn, u32 waiting)
+{
+	if (!conn)
+		return 0;
+	if (waiting && !(conn->stream && conn->newest && (s32)(conn->copied - conn->newest_at) >= 0))
+		return 0;
+	conn->ready = waiting ? conn->newest : 0;
+	conn->newest = 0;
+	return 0;
+}
+
+/*
+ * Bytes that were taken by no call that is traced, splice() or TCP_ZEROCOPY_RECEIVE, between the read before and this
+ * one of `len` bytes.
+ */
+__weak int ww_taken_unseen(struct ww_conn *conn, u32 len)
+{
+	if (!conn || conn->stream != 2 || conn->protocol == WW_PROTOCOL_NEW)
+		return 0;
+	s32 unseen = conn->copied - len - conn->read_to;
+	return unseen > 0 ? unseen : 0;
+}
+
+/* Counts them; 1 when they were not just a part of a body: what they were can't be told. */
+__weak int ww_server_unseen(struct ww_conn *conn, u32 read)
+{
+	if (!conn)
+		return 0;
+	u32 len = ww_taken_unseen(conn, read);
+	conn->read_to = conn->copied;
+	if (!len)
+		return 0;
+	struct ww_http *http = &conn->http;
+	struct ww_stream *rx = &http->rx;
+	struct ww_request *r = ww_request_get(http->reading);
+	if (rx->state != WW_STREAM_BODY || rx->left < len)
+		return 1;
+	if (r)
+		r->account.bytes_in += len;
+	rx->left -= len;
+	if (!rx->left) {
+		rx->state = rx->chunked ? WW_STREAM_CHUNK : WW_STREAM_START;
+		http->reading = rx->chunked ? http->reading : 0;
+	}
+	return 0;
 }
 
 static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, int flags, u64 now)
@@ -250,6 +315,8 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	if (flags & MSG_TRUNC && sk->__sk_common.skc_family != AF_UNIX)
 		c.message.readable = false;
 	c.message.total = len;
+	ww_stream_look(conn, sk);
+	c.lost = ww_server_unseen(conn, len);
 	if (conn->protocol == WW_PROTOCOL_NEW) {
 		ww_conn_classify(conn, sk, &c.message, len);
 		if (conn->protocol != WW_PROTOCOL_MAYBE) {
@@ -268,11 +335,8 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		c.arrival = now;
 		c.arrival_unknown = 1;
 	}
-	s32 newest = ww_newest_read(conn, sk);
-	if (newest > 0) {
-		c.newest = conn->newest;
-		c.newest_len = newest;
-	}
+	c.newest = conn->newest;
+	c.newest_len = (u32)ww_newest_read(conn);
 
 	struct ww_touch touch;
 	ww_loop_read(c.thread, conn);
@@ -289,7 +353,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		return;
 	ww_window_load(w, &c.http->rx);
 	c.http->rx.carry_len = 0;
-	long steps = bpf_loop(WW_STEPS, ww_receive_step, &c, 0);
+	long steps = bpf_loop(c.lost ? 0 : WW_STEPS, ww_receive_step, &c, 0);
 	ww_window_store(w, &c.http->rx);
 	if (steps >= WW_STEPS) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
@@ -299,13 +363,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		ww_call_lost(&c);
 		return;
 	}
-	if (!ww_waiting(sk)) {
-		conn->ready = 0;
-		conn->newest = 0;
-	} else if (newest >= 0) {
-		conn->ready = conn->newest;
-		conn->newest = 0;
-	}
+	ww_server_rest(conn, ww_waiting(sk));
 	r = ww_request_get(conn->first);
 	if (r && r->state == WW_STATE_READY)
 		ww_touched(c.thread, r, &touch, c.tid, now);
@@ -346,6 +404,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	c.message.total = len;
+	ww_stream_look(conn, sk);
+	c.unseen = (u32)ww_taken_unseen(conn, 0);
 
 	u32 direction = WW_TX;
 	struct ww_window *w = ww_window_of(direction);
