@@ -50,6 +50,7 @@ struct ww_observer {
 	} processes[PROCESSES];	  /* looked at, by pid modulo the size; one that is forgotten is looked at again */
 	struct ww_ingest *ingest; /* during a drain */
 	uint64_t wanted;	  /* id of the account whose time line is looked for */
+	bool host_pids;		  /* process ids mean the same here as to the BPF side */
 	uint32_t sweep_from;	  /* slot that the next sweep begins at */
 	int ingest_error;
 };
@@ -89,6 +90,8 @@ static bool process_learn(struct ww_observer *observer, uint32_t pid)
 /* The generation is noted as it was before the look: a program that comes meanwhile is looked at again. */
 static void process_look(struct ww_observer *observer, uint32_t pid, bool serves)
 {
+	if (!observer->host_pids)
+		return;
 	uint32_t slot = pid % PROCESSES;
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
 	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
@@ -291,6 +294,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		goto out;
 	}
 	new->epoll_fd = -1;
+	new->host_pids = ww_features__host_pids();
 	new->cpus = libbpf_num_possible_cpus();
 	new->percpu = calloc((size_t) new->cpus, sizeof(*new->percpu));
 	new->bpf = whywait_bpf__open();
@@ -395,7 +399,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 	observer->sweep_from = list.next < bpf->rodata->ww_max_requests ? list.next : 0;
 	for (uint32_t i = 0; i < list.len && i < WW_SWEEP_MAX; i++) {
 		const struct ww_sweep_orphan *o = &list.found[i];
-		bool dead = kill((pid_t)o->tgid, 0) && errno == ESRCH;
+		bool dead = observer->host_pids && kill((pid_t)o->tgid, 0) && errno == ESRCH;
 		struct ww_sweep_end end = {.id = o->id, .slot = o->slot};
 		if (dead || o->closed || o->quiet || o->nobodys)
 			err = run(bpf->progs.ww_sweep_end, &end, sizeof(end));
