@@ -435,7 +435,6 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	a->minor = 0;
 	__builtin_memset(a->comm, 0, sizeof(a->comm));
 	r->hint = (struct ww_cause){.kind = WW_KIND_OTHER};
-	r->foreign = 0;
 	r->opened = ~0ull;
 	r->live = 1;
 	r->state = WW_STATE_READY;

@@ -171,7 +171,6 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	ww_ref ref = r->account.id;
 	r->account.local = conn->peer;
 	r->account.port = conn->port;
-	r->foreign = conn->foreign;
 	r->opened = c->now;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;

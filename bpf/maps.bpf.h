@@ -36,7 +36,6 @@ const volatile __u32 ww_max_requests __weak = 0;
 const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
-const volatile __u32 ww_own_netns __weak = 0; /* inode of the network namespace that sweeps see */
 const volatile __u32 ww_segments_one_in __weak = 0;
 
 /* What a thread is doing. */
@@ -155,7 +154,6 @@ struct ww_request {
 	u8 guessed;	 /* it got work of a timer that may have been another one's */
 	u16 pad[3];
 	u64 queued;   /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
-	u8 foreign;   /* a unix socket of a network namespace that sweeps do not see */
 	u64 opened;   /* when its first byte was read */
 	u32 swept;    /* the sweep that saw its unix socket last; 0: none has */
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
@@ -237,7 +235,6 @@ struct ww_conn {
 	u32 round;     /* of the loop that read it last, + 1 */
 	u8 guessed;    /* upstream: whose it was that sent to it is a guess */
 	u8 tries;      /* unseen: reads that did not begin like a request */
-	u8 foreign;    /* as in struct ww_request */
 	u32 busy;      /* server: 1 while a CPU works on it; 2: and another one could not wait for that */
 	u32 copied;    /* TCP server: where in the stream its reader is */
 	u32 read_to;   /* and where the last read ended that was seen */

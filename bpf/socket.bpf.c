@@ -64,7 +64,6 @@ static __always_inline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
 	__builtin_memset(&peer, 0, sizeof(peer));
 	u16 family = sk->__sk_common.skc_family;
 	if (family == AF_UNIX) {
-		conn->foreign = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) != ww_own_netns;
 		if (!ww_peer_unix(&peer, (struct unix_sock *)sk))
 			return;
 	} else {

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -208,9 +207,6 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	bpf->rodata->ww_account_wakeup = ring / 4;
 	bpf->rodata->ww_segments_over_ns = o->segments_over_ns;
 	bpf->rodata->ww_segments_one_in = o->segments_one_in;
-	struct stat netns;
-	if (!stat("/proc/self/ns/net", &netns))
-		bpf->rodata->ww_own_netns = (uint32_t)netns.st_ino;
 	bpf->rodata->ww_select_any =
 		!(o->select.pids_len || o->select.comms_len || o->select.ports_len || o->select.cgroups_len);
 	bpf->rodata->ww_select_by_pid = o->select.pids_len > 0;
@@ -253,12 +249,12 @@ static int rings_open(struct ww_observer *observer)
 	return epoll_ctl(observer->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* Has the BPF side look at every unix socket of this network namespace. */
-static int unix_walk(struct whywait_bpf *bpf)
+/* Has the BPF side look at sockets. */
+static int walk(struct bpf_link *link)
 {
 	char nothing[64];
 	ssize_t n;
-	int fd = bpf_iter_create(bpf_link__fd(bpf->links.ww_unix_socket));
+	int fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		return -errno;
 	do {
@@ -277,8 +273,11 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	int err = select_pids(bpf, &options->select);
 	if (err)
 		return fail(err, message, size, "selecting the processes");
-	bpf->links.ww_unix_socket = bpf_program__attach_iter(bpf->progs.ww_unix_socket, NULL);
-	err = bpf->links.ww_unix_socket ? unix_walk(bpf) : -errno;
+	union bpf_iter_link_info connections = {.map.map_fd = (uint32_t)bpf_map__fd(bpf->maps.ww_conns)};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &connections, .link_info_len = sizeof(connections));
+	bpf->links.ww_unix_open = bpf_program__attach_iter(bpf->progs.ww_unix_open, &opts);
+	bpf->links.ww_unix_before = bpf_program__attach_iter(bpf->progs.ww_unix_before, NULL);
+	err = bpf->links.ww_unix_open && bpf->links.ww_unix_before ? walk(bpf->links.ww_unix_before) : -errno;
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
@@ -383,7 +382,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 
 	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
-	int err = unix_walk(bpf);
+	int err = walk(bpf->links.ww_unix_open);
 	if (err)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
@@ -401,7 +400,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 		const struct ww_sweep_orphan *o = &list.found[i];
 		bool dead = observer->host_pids && kill((pid_t)o->tgid, 0) && errno == ESRCH;
 		struct ww_sweep_end end = {.id = o->id, .slot = o->slot};
-		if (dead || o->closed || o->quiet || o->nobodys)
+		if (dead || o->closed || o->nobodys)
 			err = run(bpf->progs.ww_sweep_end, &end, sizeof(end));
 		if (err)
 			return err;
