@@ -510,6 +510,11 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 				conn->sent = bpf_ktime_get_ns();
 		}
 		break;
+	case WW_TCP_CLOSE:
+		conn = from == WW_TCP_SYN_SENT ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;
+		if (conn)
+			ww_upstream_unawaited(conn);
+		break;
 	case WW_TCP_FIN_WAIT1:
 	case WW_TCP_LAST_ACK:
 		conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);

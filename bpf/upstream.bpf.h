@@ -73,6 +73,9 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 		return;
 	conn->first = r->account.id;
 	conn->connecting = 1;
+	conn->awaited = 1;
+	conn->guessed = r->guessed;
+	r->outstanding++;
 	ww_upstream_classify(conn, sk, NULL, 0);
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
@@ -80,6 +83,15 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	t->connecting.kind = touch.kind;
 	t->connecting.type = touch.type;
 	t->connecting.value = touch.value;
+}
+
+/* Nobody waits for the connection any more that the request has made: it failed, or another one uses it. */
+static __always_inline void ww_upstream_unawaited(struct ww_conn *conn)
+{
+	struct ww_request *maker = ww_request_get(conn->first);
+	if (maker && conn->awaited && maker->outstanding)
+		maker->outstanding--;
+	conn->awaited = 0;
 }
 
 /*
@@ -130,6 +142,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (connected) {
 		conn->connecting = 0;
 		ww_upstream_connected(r, conn, t, &touch);
+		if (conn->first != r->account.id)
+			ww_upstream_unawaited(conn);
 	} else {
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_current_nr();
 	}
