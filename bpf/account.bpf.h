@@ -376,10 +376,10 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 			ww_detach(t, before, nothing);
 		}
 		/*
-		 * What led to a send was work for it. What led to a read was so when the thread was idle before; one
-		 * that came from other work let it wait in the queue.
+		 * What led to a send was work for it. What led to a read was so when the thread was idle before, or has
+		 * worked for this request only; one that came from other work let it wait in the queue.
 		 */
-		if (r->mark <= t->start && (!touch->receive || ww_led_to_read(t))) {
+		if (r->mark <= t->start && (!touch->receive || ww_led_to_read(t) || (!t->loop && t->home == ref))) {
 			ww_charge_gap(r, t, touch, t->start);
 			if (r->mark == t->start)
 				ww_give(r, t);
@@ -403,19 +403,18 @@ __weak int ww_loop_sleeps(struct ww_thread *t, const struct ww_cause *hint, u64 
 	return 0;
 }
 
-/* A new request whose first byte arrived at `arrival`. NULL when the table is full, which is counted. */
+/* A new request whose first byte arrived at `arrival`. NULL when the table is full: the caller counts what that loses.
+ */
 static __always_inline struct ww_request *ww_request_open(u64 arrival)
 {
 	u32 slot = 0;
 	u32 *freed = bpf_map_lookup_elem(&ww_freed_slot, &slot);
 	if (freed && *freed)
 		slot = __sync_lock_test_and_set(freed, 0);
-	if (slot) {
+	if (slot)
 		slot--;
-	} else if (bpf_map_pop_elem(&ww_free_slots, &slot)) {
-		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
+	else if (bpf_map_pop_elem(&ww_free_slots, &slot))
 		return NULL;
-	}
 	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
 	if (!r)
 		return NULL;
@@ -445,13 +444,13 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->sent.end_ns = 0;
 	r->line.len = 0;
 	r->line.truncated = 0;
-	/* Nothing of who had the slot before, and nothing that a sweep could take for an orphan, before it shows. */
+	/* Nothing of who had the slot before, and nothing that a sweep could take for an orphan, before it
+	 * shows. */
 	a->tgid = 0;
 	a->tid = 0;
 	a->minor = 0;
 	__builtin_memset(a->comm, 0, sizeof(a->comm));
 	r->hint = (struct ww_cause){.kind = WW_KIND_OTHER};
-	r->foreign = 0;
 	r->opened = ~0ull;
 	r->live = 1;
 	r->state = WW_STATE_READY;
@@ -459,8 +458,8 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 }
 
 /*
- * Whether the caller is to end the request. Hooks on two CPUs may both come to its end (a last send, and the close that
- * another thread does meanwhile); the slot must be given back once.
+ * Whether the caller is to end the request. Hooks on two CPUs may both come to its end (a last send, and the
+ * close that another thread does meanwhile); the slot must be given back once.
  */
 static __always_inline bool ww_request_claim(struct ww_request *r)
 {
@@ -538,6 +537,12 @@ __weak int ww_snapshot_take(struct ww_request *r)
 	__builtin_memcpy(s->kinds_ns, r->account.kinds_ns, sizeof(s->kinds_ns));
 	__builtin_memcpy(s->details, r->account.details, sizeof(s->details));
 	s->details_len = r->account.details_len;
+	s->attribution = r->account.attribution;
+	u32 n = r->line.len, newest = n - 1;
+	barrier_var(newest);
+	s->line_len = n;
+	s->line_truncated = r->line.truncated;
+	s->line_newest_ns = newest < WW_SEGMENTS ? r->line.segments[newest].duration_ns : 0;
 	return 0;
 }
 
@@ -552,6 +557,13 @@ __weak int ww_snapshot_restore(struct ww_request *r)
 	__builtin_memcpy(r->account.kinds_ns, s->kinds_ns, sizeof(s->kinds_ns));
 	__builtin_memcpy(r->account.details, s->details, sizeof(s->details));
 	r->account.details_len = s->details_len;
+	r->account.attribution = s->attribution;
+	u32 n = s->line_len, newest = n - 1;
+	barrier_var(newest);
+	r->line.len = n;
+	r->line.truncated = s->line_truncated;
+	if (newest < WW_SEGMENTS)
+		r->line.segments[newest].duration_ns = s->line_newest_ns;
 	return 0;
 }
 

@@ -105,8 +105,10 @@ static __always_inline bool ww_phase_left(const struct ww_thread *t)
 static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 {
 	struct ww_request *a = ww_request_open(t->start);
-	if (!a)
+	if (!a) {
+		ww_count(WW_COUNT_CARRIER_TABLE_FULL);
 		return NULL;
+	}
 	a->anonymous = 1;
 	a->state = WW_STATE_WAIT;
 	/* Background work never meets a request: the oldest is given up for the newest. */

@@ -98,6 +98,15 @@ static __always_inline u64 ww_timeout_user(u64 address, u64 unit_ns)
 	return time[0] * 1000000000 + time[1] * unit_ns;
 }
 
+/* Whether the task, the current one at switch-out, waits in connect() for a TCP connection of its own. */
+static __always_inline bool ww_connects(struct task_struct *p)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(p);
+	u16 family = 0;
+	return !bpf_probe_read_user(&family, sizeof(family), (void *)WW_REGS_ARG2(regs)) &&
+	       (family == AF_INET || family == AF_INET6);
+}
+
 /* The hint for a poll of `n` descriptors: the first one tells, unless it is a socket. */
 static __always_inline void ww_cause_of_poll(struct ww_blocked *b, struct task_struct *p, u64 fds, u64 n)
 {

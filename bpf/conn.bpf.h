@@ -12,6 +12,7 @@ enum {
 	WW_TCP_SYN_SENT = 2,
 	WW_TCP_SYN_RECV = 3,
 	WW_TCP_FIN_WAIT1 = 4,
+	WW_TCP_CLOSE = 7,
 	WW_TCP_CLOSE_WAIT = 8,
 	WW_TCP_LAST_ACK = 9,
 };
@@ -27,17 +28,24 @@ static __always_inline struct ww_conn *ww_conn_create(struct sock *sk, u8 role)
 	return conn;
 }
 
-/* Bytes that arrived and were not read; for a unix socket, buffers. */
-static __always_inline u32 ww_waiting(struct sock *sk)
+/* Bytes that arrived and were not read; for a unix socket, buffers. `*end`: where TCP's stream ends so far. */
+static __always_inline u32 ww_arrived(struct sock *sk, u32 *end)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return sk->sk_receive_queue.qlen;
-	u32 waiting = tp->rcv_nxt - tp->copied_seq;
+	u32 copied = tp->copied_seq, waiting = tp->rcv_nxt - copied;
 	/* A FIN takes a sequence number of its own. */
 	if (waiting && sk->__sk_common.skc_state == WW_TCP_CLOSE_WAIT)
 		waiting--;
+	*end = copied + waiting;
 	return waiting;
+}
+
+static __always_inline u32 ww_waiting(struct sock *sk)
+{
+	u32 end;
+	return ww_arrived(sk, &end);
 }
 
 static __always_inline bool ww_port_listens(u16 port)

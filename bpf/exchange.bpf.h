@@ -22,7 +22,9 @@ struct ww_call {
 	struct ww_conn *conn;
 	struct ww_http *http;
 	struct ww_thread *thread;
-	u64 arrival; /* of the bytes read */
+	u64 arrival; /* of the bytes read; of the last `newest_len` of them: `newest` */
+	u64 newest;
+	u64 newest_len;
 	u64 now;
 	struct ww_message message;
 	u32 tid;
@@ -162,6 +164,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	}
 	struct ww_request *r = ww_request_open(c->arrival);
 	if (!r) {
+		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
 		ww_exchange_unaccounted(c);
 		return NULL;
 	}
@@ -169,7 +172,6 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	ww_ref ref = r->account.id;
 	r->account.local = conn->peer;
 	r->account.port = conn->port;
-	r->foreign = conn->foreign;
 	r->opened = c->now;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
@@ -251,8 +253,12 @@ static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
 	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
-	if (c->http->reading == r->account.id)
+	if (c->http->reading == r->account.id) {
 		c->http->reading = 0;
+		struct ww_stream *rx = &c->http->streams[WW_RX];
+		if (rx->state == WW_STREAM_BODY)
+			r->account.bytes_in += c->conn->taken < rx->left ? c->conn->taken : rx->left;
+	}
 	ww_request_close(r);
 }
 
@@ -349,6 +355,8 @@ static long ww_receive_step(u32 index, void *context)
 		if (!ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
+		if (before <= c->newest_len)
+			c->arrival = c->newest;
 		ww_exchange_begin(c);
 		before = ww_unread(w, c);
 	}

@@ -36,7 +36,6 @@ const volatile __u32 ww_max_requests __weak = 0;
 const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
-const volatile __u32 ww_own_netns __weak = 0; /* inode of the network namespace that sweeps see */
 const volatile __u32 ww_segments_one_in __weak = 0;
 
 /* What a thread is doing. */
@@ -106,6 +105,7 @@ struct ww_thread {
 	u64 phase_read;	 /* that word, when it last read: the phase in which it polls */
 	u32 phase_asked; /* reads since it was looked for */
 	u32 pending_len;
+	struct ww_cause connecting; /* what waiting for the connection is that it made last; type NONE: not known */
 	u64 cgroup_id;
 	char comm[WW_COMM];
 	u32 carriers_next;
@@ -131,24 +131,28 @@ struct ww_snapshot {
 	u64 kinds_ns[WW_KIND_COUNT];
 	struct ww_detail details[WW_DETAILS];
 	u8 details_len;
-	u8 pad[7];
+	u8 attribution;
+	u8 line_len; /* of the time line: segments, and the newest one's duration */
+	u8 line_truncated;
+	u8 pad[4];
+	u64 line_newest_ns;
 };
 
 /* What every touch looks at comes first, in one cache line; the account behind it begins with what is charged. */
 struct ww_request {
-	u64 mark;	      /* accounted up to here */
-	ww_ref next;	      /* pipelined behind it on the same connection */
-	u64 queued;	      /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
-	u64 opened;	      /* when its first byte was read */
-	u64 drawn;	      /* the time line is drawn up to here, from the start */
-	u32 live;	      /* 1 until one CPU takes it upon itself to end it */
-	u32 owner;	      /* tid of the attached thread */
-	u8 state;	      /* enum ww_state */
-	u8 head_request;      /* HEAD: the response has no body */
-	u8 unread;	      /* a thread read for it, and nothing was sent for it since */
-	u8 anonymous;	      /* work of an event loop for a request that is not known yet: carrier.bpf.h */
-	u8 guessed;	      /* it got work of a timer that may have been another one's */
-	u8 foreign;	      /* a unix socket of a network namespace that sweeps do not see */
+	u64 mark;	 /* accounted up to here */
+	ww_ref next;	 /* pipelined behind it on the same connection */
+	u64 queued;	 /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
+	u64 opened;	 /* when its first byte was read */
+	u64 drawn;	 /* the time line is drawn up to here, from the start */
+	u32 live;	 /* 1 until one CPU takes it upon itself to end it */
+	u32 owner;	 /* tid of the attached thread */
+	u8 state;	 /* enum ww_state */
+	u8 head_request; /* HEAD: the response has no body */
+	u8 unread;	 /* a thread read for it, and nothing was sent for it since */
+	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
+	u8 guessed;	 /* it got work of a timer that may have been another one's */
+	u8 pad0;
 	u16 outstanding;      /* upstream connections that were sent to and have not answered */
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
 	struct ww_account account;
@@ -211,15 +215,30 @@ struct ww_http {
 	char carry[2][WW_CARRY];
 };
 
+enum ww_stream_kind {
+	WW_STREAM_NONE,	 /* no TCP */
+	WW_STREAM_OTHER, /* what is read differs from what TCP has (kTLS) */
+	WW_STREAM_PLAIN,
+};
+
 /* A connection end on this host that requests come in on, or that a request sends on. */
 struct ww_conn {
 	u64 ready;    /* when the first byte not read yet arrived; 0: none waits */
 	ww_ref first; /* server: the request being served; client: the request that used it last */
 	ww_ref last;  /* server: the newest pipelined behind it */
-	u64 sent;     /* upstream: when it was last sent to */
-	u32 peer;     /* index into the peer list; server: its own address */
-	u32 round;    /* of the loop that read it last, + 1 */
-	u16 port;     /* server: its own */
+	u64 sent; /* upstream: when it was last sent to; before the first time: when it was connected, 0: it has spoken
+		   */
+	u64 newest; /* TCP server: when the newest bytes arrived, where older ones waited; 0: they are not told apart */
+	u32 newest_at;	 /* where in the stream they begin */
+	u32 arrived;	 /* where it ended at the last arrival */
+	u32 copied;	 /* TCP server: where in the stream its reader is */
+	u32 read_to;	 /* and where the last read ended that was seen */
+	u32 newest_read; /* how many of the newest bytes the last read had */
+	u32 taken; /* bytes of the request in progress that no traced call took, when the last response was sent */
+	u32 busy;  /* server: 1 while a CPU works on it; 2: and another one could not wait for that */
+	u32 peer;  /* index into the peer list; server: its own address */
+	u32 round; /* of the loop that read it last, + 1 */
+	u16 port;  /* server: its own */
 	u8 role;
 	u8 protocol;
 	u8 system; /* enum ww_system, of an upstream */
@@ -230,7 +249,8 @@ struct ww_conn {
 	u8 guessed;    /* upstream: whose it was that sent to it is a guess */
 	u8 unseen;     /* server: it was open before observation began */
 	u8 tries;      /* unseen: reads that did not begin like a request */
-	u8 foreign;    /* as in struct ww_request */
+	u8 stream;     /* TCP server: enum ww_stream_kind */
+	u8 lost;       /* server: the last read showed that what was taken before it is not known */
 	u8 pad[3];
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
 };

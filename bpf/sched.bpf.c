@@ -38,6 +38,11 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	}
 	struct ww_blocked b;
 	ww_cause_of_block(&b, prev, state);
+	if (b.cause.nr == WW_SYS_CONNECT + 1 && t->ref && t->connecting.type && ww_connects(prev)) {
+		/* No other socket can end this wait. */
+		b.off = WW_OFF_BLOCKED;
+		b.cause = t->connecting;
+	}
 	t->off = b.off;
 	t->off_cause = b.cause;
 	if (b.off != WW_OFF_SOCKET) {
@@ -119,6 +124,38 @@ int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_stru
 	return 0;
 }
 
+#define WW_GENERATIONS 1024
+
+/* By process id modulo the size: counts up when what user space has learnt of a process with that id is so no more. */
+__u32 ww_generations[WW_GENERATIONS] = {};
+
+/* What user space has learnt of the process's program is forgotten, there and here. */
+static __always_inline void ww_program_ended(u32 tgid)
+{
+	bpf_map_delete_elem(&ww_pythons, &tgid);
+	bpf_map_delete_elem(&ww_libuvs, &tgid);
+	__sync_fetch_and_add(&ww_generations[tgid % WW_GENERATIONS], 1);
+}
+
+/* The thread goes on in another program: of the old one's event loop nothing is left. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
+{
+	ww_program_ended(p->tgid);
+	struct ww_thread *t = bpf_task_storage_get(&ww_threads, p, NULL, 0);
+	if (!t)
+		return 0;
+	t->loop = 0;
+	t->pending_len = 0;
+	t->named = 0;
+	t->python = 0;
+	t->python_tries = 0;
+	t->phase_at = 0;
+	t->phase_read = 0;
+	t->phase_asked = 0;
+	return 0;
+}
+
 /* What is known of a process ends with it: its id may be another's next. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
@@ -129,7 +166,7 @@ int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 		return 0;
 	if (ww_select_by_pid)
 		bpf_map_delete_elem(&ww_selected_pids, &tgid);
-	bpf_map_delete_elem(&ww_pythons, &tgid);
+	ww_program_ended(tgid);
 	return 0;
 }
 

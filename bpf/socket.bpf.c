@@ -5,9 +5,12 @@
 #include "conn.bpf.h"
 #include "exchange.bpf.h"
 #include "select.bpf.h"
+#include "stream.bpf.h"
+#include "turn.bpf.h"
 #include "upstream.bpf.h"
 
 #define MSG_PEEK     2
+#define MSG_TRUNC    0x20
 #define MSG_ERRQUEUE 0x2000
 
 enum {
@@ -25,9 +28,19 @@ int BPF_PROG(ww_sk_data_ready, struct sock *sk)
 		if (!conn)
 			return 0;
 	}
-	if (conn->ready || conn->protocol == WW_PROTOCOL_OTHER || !ww_waiting(sk))
+	if (conn->protocol == WW_PROTOCOL_OTHER || (conn->ready && conn->role != WW_ROLE_SERVER))
 		return 0;
-	conn->ready = bpf_ktime_get_ns();
+	u32 arrived = 0;
+	if (!ww_arrived(sk, &arrived))
+		return 0;
+	if (!conn->ready) {
+		conn->ready = bpf_ktime_get_ns();
+		conn->newest = 0;
+	} else if (arrived != conn->arrived) {
+		conn->newest = bpf_ktime_get_ns();
+		conn->newest_at = conn->arrived;
+	}
+	conn->arrived = arrived;
 	return 0;
 }
 
@@ -51,7 +64,6 @@ static __always_inline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
 	__builtin_memset(&peer, 0, sizeof(peer));
 	u16 family = sk->__sk_common.skc_family;
 	if (family == AF_UNIX) {
-		conn->foreign = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) != ww_own_netns;
 		if (!ww_peer_unix(&peer, (struct unix_sock *)sk))
 			return;
 	} else {
@@ -162,14 +174,19 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 	}
 }
 
-static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, u64 now)
+static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, int flags, u64 now)
 {
 	struct ww_call c = {.conn = conn, .now = now};
 	struct task_struct *task = bpf_get_current_task_btf();
 	c.tid = task->pid;
 	c.tgid = task->tgid;
 	ww_message_find(&c.message, task);
+	/* TCP then discards the bytes: the buffer holds something else. */
+	if (flags & MSG_TRUNC && sk->__sk_common.skc_family != AF_UNIX)
+		c.message.readable = false;
 	c.message.total = len;
+	ww_stream_read(conn, sk, len);
+	c.lost = conn->lost;
 	if (conn->protocol == WW_PROTOCOL_NEW) {
 		ww_conn_classify(conn, sk, &c.message, len);
 		if (conn->protocol != WW_PROTOCOL_MAYBE) {
@@ -188,6 +205,8 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		c.arrival = now;
 		c.arrival_unknown = 1;
 	}
+	c.newest = conn->newest;
+	c.newest_len = conn->newest_read;
 
 	struct ww_touch touch;
 	ww_loop_read(c.thread, conn);
@@ -203,7 +222,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	if (!w)
 		return;
 	ww_window_load(w, c.http, direction);
-	long steps = bpf_loop(WW_STEPS, ww_receive_step, &c, 0);
+	long steps = bpf_loop(c.lost ? 0 : WW_STEPS, ww_receive_step, &c, 0);
 	ww_window_store(w, &c.http->streams[direction]);
 	if (steps >= WW_STEPS) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
@@ -213,7 +232,12 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		ww_call_lost(&c);
 		return;
 	}
-	conn->ready = ww_waiting(sk) ? conn->ready : 0;
+	if (ww_waiting(sk)) {
+		ww_stream_rest(conn);
+	} else {
+		conn->ready = 0;
+		conn->newest = 0;
+	}
 	r = ww_request_get(conn->first);
 	if (r && r->state == WW_STATE_READY)
 		ww_touched(c.thread, r, &touch, c.tid, now);
@@ -282,6 +306,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	c.message.total = len;
+	if (conn->http.reading)
+		ww_stream_answered(conn, sk);
 
 	u32 direction = WW_TX;
 	struct ww_window *w = ww_window_of(direction);
@@ -314,11 +340,14 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 {
 	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
 	u32 tid = bpf_get_current_pid_tgid();
+	if (!ww_turn_begin(conn))
+		return;
 	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
 		if (!ww_exchange_abort(conn, t, tid, now))
 			break;
 	}
 	conn->protocol = WW_PROTOCOL_OTHER;
+	ww_turn_end(conn);
 }
 
 /* ---- both sides ---- */
@@ -336,8 +365,10 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 		return 0;
 	}
 	if (conn && conn->role == WW_ROLE_SERVER) {
-		if (conn->protocol != WW_PROTOCOL_OTHER)
-			ww_server_received(sk, conn, len, bpf_ktime_get_ns());
+		if (conn->protocol == WW_PROTOCOL_OTHER || !ww_turn_begin(conn))
+			return 0;
+		ww_server_received(sk, conn, len, flags, bpf_ktime_get_ns());
+		ww_turn_end(conn);
 		return 0;
 	}
 	ww_upstream_received(sk, conn);
@@ -351,10 +382,12 @@ int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 	if (conn && conn->role == WW_ROLE_SERVER) {
 		if (conn->protocol != WW_PROTOCOL_HTTP)
 			return 0;
-		if (len == -WW_EPIPE || len == -WW_ECONNRESET)
+		if (len == -WW_EPIPE || len == -WW_ECONNRESET) {
 			ww_server_closed(conn, bpf_ktime_get_ns()); /* the client is gone */
-		else
+		} else if (ww_turn_begin(conn)) {
 			ww_server_sent(sk, conn, len, bpf_ktime_get_ns());
+			ww_turn_end(conn);
+		}
 		return 0;
 	}
 	if (len > 0)
@@ -378,8 +411,13 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 		} else if (from == WW_TCP_SYN_SENT) {
 			conn = ww_conn_get(sk);
 			if (conn)
-				conn->ready = bpf_ktime_get_ns();
+				conn->sent = bpf_ktime_get_ns();
 		}
+		break;
+	case WW_TCP_CLOSE:
+		conn = from == WW_TCP_SYN_SENT ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;
+		if (conn)
+			ww_upstream_unawaited(conn);
 		break;
 	case WW_TCP_FIN_WAIT1:
 	case WW_TCP_LAST_ACK:

@@ -26,8 +26,7 @@ static long ww_sweep_look(u32 index, void *context)
 	if (r->state == WW_STATE_FREE)
 		return 0;
 	/* The last walk began when the request was there, and did not find it. */
-	bool closed =
-		!r->account.port && !r->foreign && !r->anonymous && r->swept != find->walk && r->opened < find->walked;
+	bool closed = !r->account.port && !r->anonymous && r->swept != find->walk && r->opened < find->walked;
 	if (!closed && r->mark > find->older_than)
 		return 0;
 	struct ww_sweep_orphan *o = &list->found[n];
@@ -37,8 +36,6 @@ static long ww_sweep_look(u32 index, void *context)
 	o->closed = closed;
 	/* Work of an event loop that answered nobody: a background task's. */
 	o->nobodys = r->anonymous && r->mark < find->anonymous_older_than;
-	/* Where no walk comes, a response without a length that went quiet is over. */
-	o->quiet = r->foreign && r->account.flags & WW_FLAG_UNTIL_CLOSE && r->sent.end_ns;
 	list->len = n + 1;
 	return 0;
 }

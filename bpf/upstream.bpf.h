@@ -64,6 +64,7 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
 	if (!t)
 		return;
+	t->connecting.type = WW_DETAIL_NONE;
 	struct ww_request *r = ww_carrier_of_send(t, NULL);
 	if (!r)
 		return;
@@ -72,7 +73,43 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 		return;
 	conn->first = r->account.id;
 	conn->connecting = 1;
+	conn->awaited = 1;
+	conn->guessed = r->guessed;
+	r->outstanding++;
 	ww_upstream_classify(conn, sk, NULL, 0);
+	struct ww_touch touch;
+	ww_touch_upstream(&touch, conn);
+	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
+	t->connecting.kind = touch.kind;
+	t->connecting.type = touch.type;
+	t->connecting.value = touch.value;
+}
+
+/* Nobody waits for the connection any more that the request has made: it failed, or another one uses it. */
+static __always_inline void ww_upstream_unawaited(struct ww_conn *conn)
+{
+	struct ww_request *maker = ww_request_get(conn->first);
+	if (maker && conn->awaited && maker->outstanding)
+		maker->outstanding--;
+	conn->awaited = 0;
+}
+
+/*
+ * The first send on a connection that was made without blocking: charges the wait for it. From then on the request was
+ * in the queue, up to the step that sends; unless its thread has slept since, and so had seen to the connection before.
+ */
+static __always_inline void ww_upstream_connected(struct ww_request *r, const struct ww_conn *conn,
+						  const struct ww_thread *t, struct ww_touch *touch)
+{
+	u64 connected = conn->sent;
+	if (!connected || r->state != WW_STATE_WAIT)
+		return;
+	touch->receive = true;
+	touch->ready = 0;
+	ww_charge_gap(r, t, touch, connected);
+	touch->receive = false;
+	if (t->slept < connected + WW_WAKE_RACE_NS)
+		r->state = WW_STATE_READY;
 }
 
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
@@ -105,7 +142,9 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	bool connected = conn->connecting;
 	if (connected) {
 		conn->connecting = 0;
-		touch.receive = true; /* the wait was for the connection */
+		ww_upstream_connected(r, conn, t, &touch);
+		if (conn->first != r->account.id)
+			ww_upstream_unawaited(conn);
 	} else {
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_syscall_nr(task);
 	}
@@ -162,6 +201,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			if (conn->awaited && r->outstanding)
 				r->outstanding--;
 		}
+		if (conn->connecting)
+			conn->sent = 0;
 		conn->awaited = 0;
 		conn->guessed = 0;
 		conn->ready = ww_waiting(sk) ? now : 0;

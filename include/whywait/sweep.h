@@ -14,9 +14,8 @@ struct ww_sweep_orphan {
 	__u32 tgid;
 	__u32 slot;
 	__u8 closed;  /* its unix socket is gone */
-	__u8 quiet;   /* its response has no length, its unix socket can't be looked at, and nothing more was sent */
 	__u8 nobodys; /* it is no request: work that an event loop did for nobody */
-	__u8 pad[5];
+	__u8 pad[6];
 };
 
 struct ww_sweep_list {

@@ -10,6 +10,7 @@
 #include "commands/child.h"
 #include "commands/command.h"
 #include "commands/select.h"
+#include "kernel/features.h"
 #include "kernel/session.h"
 #include "store/recorder.h"
 
@@ -238,6 +239,11 @@ static int observe(struct record *record, struct ww_child *child)
 	if (err)
 		return ww_command__fail("record", WW_EXIT_USAGE, "can't start %s: %s", arguments->command[0],
 					strerror(-err));
+	if (!ww_features__host_pids())
+		fputs("whywait: warning: this is a pid namespace of its own: services are named by their processes' "
+		      "names only, "
+		      "asyncio and Node are told less exactly; run the container with --pid=host\n",
+		      stderr);
 	fprintf(stderr, "whywait: observing %s\n",
 		child						  ? arguments->command[0]
 		: ww_select_arguments__is_any(&arguments->select) ? "this host's servers"

@@ -65,6 +65,10 @@ int ww_features__probe(struct ww_features *features);
  */
 bool ww_features__can_observe(const struct ww_features *features, char *message, size_t message_size);
 
+/* Whether process ids mean here what they mean to the kernel: not in a pid namespace of its own, nor where none is
+ * told. */
+bool ww_features__host_pids(void);
+
 /* "ok", "degraded", "missing", "unknown" */
 const char *ww_feature_state_name(enum ww_feature_state state);
 

@@ -136,6 +136,13 @@ void ww_probe_lockdown(const struct ww_probe *probe, struct ww_feature *row, int
 		ww_feature__good(row, "%s", chosen ? chosen + 1 : modes);
 }
 
+bool ww_features__host_pids(void)
+{
+	struct stat namespace;
+
+	return !stat("/proc/self/ns/pid", &namespace) && namespace.st_ino == PID_NAMESPACE_OF_HOST;
+}
+
 void ww_probe_pid_namespace(const struct ww_probe *probe, struct ww_feature *row, int argument)
 {
 	struct stat namespace;

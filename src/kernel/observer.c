@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,7 +27,7 @@
 #define DEFAULT_PEERS	     4096
 #define DEFAULT_ACCOUNT_RING (4u << 20)
 #define DEFAULT_DETAIL_RING  (1u << 20)
-#define PROCESSES	     1024  /* process ids remembered as looked at */
+#define PROCESSES	     (sizeof((struct whywait_bpf__bss){0}.ww_generations) / sizeof(uint32_t)) /* remembered */
 #define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
 
 /* An account that was not charged for so long is looked at by the sweep. */
@@ -44,10 +43,14 @@ struct ww_observer {
 	uint64_t *listening; /* the map's pages */
 	int cpus;
 	uint64_t *percpu;
-	uint32_t processes[PROCESSES]; /* by pid modulo the size; one that is forgotten is looked at again */
-	struct ww_ingest *ingest;      /* during a drain */
-	uint64_t wanted;	       /* id of the account whose time line is looked for */
-	uint32_t sweep_from;	       /* slot that the next sweep begins at */
+	struct {
+		uint32_t pid;
+		uint32_t generation;
+	} processes[PROCESSES];	  /* looked at, by pid modulo the size; one that is forgotten is looked at again */
+	struct ww_ingest *ingest; /* during a drain */
+	uint64_t wanted;	  /* id of the account whose time line is looked for */
+	bool host_pids;		  /* process ids mean the same here as to the BPF side */
+	uint32_t sweep_from;	  /* slot that the next sweep begins at */
 	int ingest_error;
 };
 
@@ -63,18 +66,40 @@ static int take_segments(void *ctx, void *data, size_t size)
 	return line->id == observer->wanted ? -ECANCELED : 0;
 }
 
-/* Tells the BPF side what it can't find out about a process; a process that can't be read stays as it is. */
-static void process_learn(struct ww_observer *observer, uint32_t pid)
+/*
+ * Tells the BPF side what it can't find out about a process, once for each program that the process is. False when
+ * there is nothing to tell, or the process can't be read.
+ */
+static bool process_learn(struct ww_observer *observer, uint32_t pid)
 {
 	struct ww_python_layout python;
 	struct ww_libuv_layout libuv;
-	if (observer->processes[pid % PROCESSES] == pid)
-		return;
-	observer->processes[pid % PROCESSES] = pid;
+	int pythons = bpf_map__fd(observer->bpf->maps.ww_pythons);
+	int libuvs = bpf_map__fd(observer->bpf->maps.ww_libuvs);
 	if (!ww_python__find((pid_t)pid, &python))
-		bpf_map_update_elem(bpf_map__fd(observer->bpf->maps.ww_pythons), &pid, &python, BPF_ANY);
-	else if (!ww_libuv__find((pid_t)pid, &libuv))
-		bpf_map_update_elem(bpf_map__fd(observer->bpf->maps.ww_libuvs), &pid, &libuv, BPF_ANY);
+		return !bpf_map_update_elem(pythons, &pid, &python, BPF_ANY);
+	if (!ww_libuv__find((pid_t)pid, &libuv))
+		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
+	/* A look may end when the process is another program already. */
+	bpf_map_delete_elem(pythons, &pid);
+	bpf_map_delete_elem(libuvs, &pid);
+	return false;
+}
+
+/* The generation is noted as it was before the look: a program that comes meanwhile is looked at again. */
+static void process_look(struct ww_observer *observer, uint32_t pid, bool serves)
+{
+	if (!observer->host_pids)
+		return;
+	uint32_t slot = pid % PROCESSES;
+	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
+	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
+		return;
+	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
+	if (!process_learn(observer, pid) && !serves)
+		return;
+	observer->processes[slot].pid = pid;
+	observer->processes[slot].generation = generation;
 }
 
 /* What runs already is learnt before it is observed. */
@@ -87,7 +112,7 @@ static void processes_learn(struct ww_observer *observer)
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
 		if (!*end && pid > 0)
-			process_learn(observer, (uint32_t)pid);
+			process_look(observer, (uint32_t)pid, false);
 	}
 	closedir(proc);
 }
@@ -98,7 +123,7 @@ static int take_account(void *ctx, void *data, size_t size)
 	const struct ww_account *account = data;
 	if (size < offsetof(struct ww_account, target) || account->version != WW_ABI_VERSION)
 		return 0;
-	process_learn(observer, account->tgid);
+	process_look(observer, account->tgid, true);
 	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
 	if (account->flags & WW_FLAG_SEGMENTS) {
 		observer->wanted = account->id;
@@ -187,9 +212,6 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	bpf->rodata->ww_account_wakeup = ring / 4;
 	bpf->rodata->ww_segments_over_ns = o->segments_over_ns;
 	bpf->rodata->ww_segments_one_in = o->segments_one_in;
-	struct stat netns;
-	if (!stat("/proc/self/ns/net", &netns))
-		bpf->rodata->ww_own_netns = (uint32_t)netns.st_ino;
 	bpf->rodata->ww_select_any =
 		!(o->select.pids_len || o->select.comms_len || o->select.ports_len || o->select.cgroups_len);
 	bpf->rodata->ww_select_by_pid = o->select.pids_len > 0;
@@ -232,12 +254,12 @@ static int rings_open(struct ww_observer *observer)
 	return epoll_ctl(observer->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* Has the BPF side look at every unix socket of this network namespace. */
-static int unix_walk(struct whywait_bpf *bpf)
+/* Has the BPF side look at sockets. */
+static int walk(struct bpf_link *link)
 {
 	char nothing[64];
 	ssize_t n;
-	int fd = bpf_iter_create(bpf_link__fd(bpf->links.ww_unix_socket));
+	int fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		return -errno;
 	do {
@@ -256,8 +278,11 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	int err = select_pids(bpf, &options->select);
 	if (err)
 		return fail(err, message, size, "selecting the processes");
-	bpf->links.ww_unix_socket = bpf_program__attach_iter(bpf->progs.ww_unix_socket, NULL);
-	err = bpf->links.ww_unix_socket ? unix_walk(bpf) : -errno;
+	union bpf_iter_link_info connections = {.map.map_fd = (uint32_t)bpf_map__fd(bpf->maps.ww_conns)};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &connections, .link_info_len = sizeof(connections));
+	bpf->links.ww_unix_open = bpf_program__attach_iter(bpf->progs.ww_unix_open, &opts);
+	bpf->links.ww_unix_before = bpf_program__attach_iter(bpf->progs.ww_unix_before, NULL);
+	err = bpf->links.ww_unix_open && bpf->links.ww_unix_before ? walk(bpf->links.ww_unix_before) : -errno;
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
@@ -273,6 +298,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		goto out;
 	}
 	new->epoll_fd = -1;
+	new->host_pids = ww_features__host_pids();
 	new->cpus = libbpf_num_possible_cpus();
 	new->percpu = calloc((size_t) new->cpus, sizeof(*new->percpu));
 	new->bpf = whywait_bpf__open();
@@ -361,7 +387,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 
 	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
-	int err = unix_walk(bpf);
+	int err = walk(bpf->links.ww_unix_open);
 	if (err)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
@@ -377,9 +403,9 @@ int ww_observer__sweep(struct ww_observer *observer)
 	observer->sweep_from = list.next < bpf->rodata->ww_max_requests ? list.next : 0;
 	for (uint32_t i = 0; i < list.len && i < WW_SWEEP_MAX; i++) {
 		const struct ww_sweep_orphan *o = &list.found[i];
-		bool dead = kill((pid_t)o->tgid, 0) && errno == ESRCH;
+		bool dead = observer->host_pids && kill((pid_t)o->tgid, 0) && errno == ESRCH;
 		struct ww_sweep_end end = {.id = o->id, .slot = o->slot};
-		if (dead || o->closed || o->quiet || o->nobodys)
+		if (dead || o->closed || o->nobodys)
 			err = run(bpf->progs.ww_sweep_end, &end, sizeof(end));
 		if (err)
 			return err;

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/features.h"
+
 #define SECOND_NS   1000000000ull
 #define DRAIN_MS    100
 #define LAST_DRAINS 50 /* of rings that are filled as fast as they are emptied, at the end */
@@ -64,6 +66,12 @@ static int watch_processes(struct ww_session *session, char *message, size_t mes
 {
 	const struct ww_select *select = &session->options.observer.select;
 
+	if (select->pids_len && !ww_features__host_pids()) {
+		snprintf(message, message_size,
+			 "processes can't be selected by id in a pid namespace of its own: run it on the host, or its "
+			 "container with --pid=host");
+		return -ENOTSUP;
+	}
 	session->processes = calloc(select->pids_len + 1, sizeof(*session->processes));
 	if (!session->processes)
 		return -ENOMEM;
@@ -93,6 +101,9 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	new->options = *options;
 	new->options.ingest.peer = find_peer;
 	new->options.ingest.peer_ctx = new;
+	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
+	if (!ww_features__host_pids())
+		new->options.ingest.proc = "/dev/null";
 	err = watch_processes(new, message, message_size);
 	if (!err)
 		err = ww_observer__open(&new->observer, &new->options.observer, message, message_size);

@@ -3,12 +3,15 @@
 """Tables and rings too small for the load: accounts stay whole, what is lost is counted and shown, nothing says `complete`."""
 import pathlib
 import sys
+import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "truth" / "apps"))
-from counts_client import Connection, allow_many_sockets  # noqa: E402  (the path comes first)
+from counts_client import Connection, allow_many_sockets, exchange as exchange_one, head  # noqa: E402  (the path comes first)
 from counts_ledger import Ledger  # noqa: E402
 from counts_run import Record, Tap  # noqa: E402
-from counts_servers import start_aiohttp, start_nginx  # noqa: E402
+from counts_servers import HERE, Python, start_aiohttp, start_nginx  # noqa: E402
+from services import Upstream  # noqa: E402
 from whywait import run  # noqa: E402
 
 TABLE = 8          # requests in flight that fit at least
@@ -76,6 +79,25 @@ def kept_alive(tap, site):
     ledger.compare(tap, record.requests)
 
 
+def carriers(tap):
+    """Requests take all of the table, and none is left for work of theirs that is not told apart yet: no request is lost by that."""
+    with Upstream() as upstream, Python(HERE / "execs.py", env={"UPSTREAM": str(upstream.port)}) as server:
+        with Record("--pid", server.pid, "--max-requests", TABLE) as record:
+            paths = [f"/{number}/50/ask/50" for number in range(TABLE)]
+            threads = [threading.Thread(target=exchange_one, args=(("127.0.0.1", server.port), head("GET", path))) for path in paths]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            time.sleep(0.2)  # the clients may have the responses before the server's send() has returned
+    record.check(tap, complete=False)
+    losses = record.report["losses"]
+    tap.check("carriers: every request is recorded", sorted(record.by_path()) == paths, list(record.by_path()))
+    tap.check("carriers: provoked", losses.get("carrier_table_full", 0) > 0, losses)
+    tap.check("carriers: no request is said to be lost", "request_table_full" not in losses, losses)
+    tap.check("carriers: the recording is not complete", record.report["complete"] is False)
+
+
 def ring(tap, site):
     """Requests end faster than a tiny ring is emptied."""
     ledger = Ledger()
@@ -105,6 +127,7 @@ def main():
         tap.run("table", table, tap, aiohttp)
         tap.run("kept alive", kept_alive, tap, aiohttp)
         tap.run("ring", ring, tap, nginx)
+        tap.run("carriers", carriers, tap)
         tap.check("the servers still serve", aiohttp.alive() and nginx.alive())
     finally:
         aiohttp.stop()

@@ -29,6 +29,9 @@ def judge(name, server, path, keep_alive=False, queued=True, clients=1):
     tap.check("no request has slept", not slept, slept[:10])
     compute = statistics.median(request["kinds_ns"]["compute"] for request in record.requests)
     tap.check("nor has it computed what came afterwards", compute < AFTER_MS * MS / 2, f"median {compute} ns")
+    undrawn = [request["path"] for request in record.requests
+               if sum(segment["duration_ns"] for segment in request["segments"]) != request["wall_ns"]]
+    tap.check("every time line ends with its request", not undrawn, f"{len(undrawn)} do not: {undrawn[:10]}")
     if queued:
         queue = statistics.median(request["kinds_ns"]["queue"] for request in record.requests)
         tap.check("the next request has waited for the end of that", queue > 2 * AFTER_MS * MS, f"median {queue} ns")
