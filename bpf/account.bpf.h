@@ -217,7 +217,7 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	t->ref = 0;
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
-	if (t->loop && !t->python && !r->outstanding)
+	if (t->loop && !t->python && !r->outstanding && !r->client)
 		t->pending[t->pending_len++ & (WW_PENDING - 1)].ref = r->account.id;
 }
 
@@ -438,6 +438,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->outstanding = 0;
 	r->answered = 0;
 	r->guessed = 0;
+	r->client = 0;
 	r->swept = 0;
 	r->queued = 0;
 	r->drawn = arrival;

@@ -135,7 +135,7 @@ static long ww_sleepers_step(u32 i, void *ctx)
 {
 	struct ww_sleepers *s = ctx;
 	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
-	if (!r || r->state != WW_STATE_WAIT || r->outstanding || r->account.id == s->oldest)
+	if (!r || r->state != WW_STATE_WAIT || r->outstanding || r->client || r->account.id == s->oldest)
 		return 0;
 	s->others++;
 	if (r->mark < s->since) {

@@ -173,6 +173,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	r->account.local = conn->peer;
 	r->account.port = conn->port;
 	r->opened = c->now;
+	r->client = WW_CLIENT_SENDS;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);
@@ -412,8 +413,11 @@ static long ww_receive_step(u32 index, void *context)
 	}
 	if (r)
 		r->account.bytes_in += before - ww_unread(w, c);
-	if (whole)
+	if (whole) {
 		c->http->reading = 0;
+		if (r)
+			r->client = 0;
+	}
 	return !ww_unread(w, c);
 }
 

@@ -138,21 +138,26 @@ struct ww_snapshot {
 	u64 line_newest_ns;
 };
 
+enum ww_client {
+	WW_CLIENT_SENDS = 1 << 0, /* the request is not whole */
+	WW_CLIENT_READS = 1 << 1, /* the last send of its response did not fit */
+};
+
 /* What every touch looks at comes first, in one cache line; the account behind it begins with what is charged. */
 struct ww_request {
-	u64 mark;	 /* accounted up to here */
-	ww_ref next;	 /* pipelined behind it on the same connection */
-	u64 queued;	 /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
-	u64 opened;	 /* when its first byte was read */
-	u64 drawn;	 /* the time line is drawn up to here, from the start */
-	u32 live;	 /* 1 until one CPU takes it upon itself to end it */
-	u32 owner;	 /* tid of the attached thread */
-	u8 state;	 /* enum ww_state */
-	u8 head_request; /* HEAD: the response has no body */
-	u8 unread;	 /* a thread read for it, and nothing was sent for it since */
-	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
-	u8 guessed;	 /* it got work of a timer that may have been another one's */
-	u8 pad0;
+	u64 mark;	      /* accounted up to here */
+	ww_ref next;	      /* pipelined behind it on the same connection */
+	u64 queued;	      /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
+	u64 opened;	      /* when its first byte was read */
+	u64 drawn;	      /* the time line is drawn up to here, from the start */
+	u32 live;	      /* 1 until one CPU takes it upon itself to end it */
+	u32 owner;	      /* tid of the attached thread */
+	u8 state;	      /* enum ww_state */
+	u8 head_request;      /* HEAD: the response has no body */
+	u8 unread;	      /* a thread read for it, and nothing was sent for it since */
+	u8 anonymous;	      /* work of an event loop for a request that is not known yet: carrier.bpf.h */
+	u8 guessed;	      /* it got work of a timer that may have been another one's */
+	u8 client;	      /* it waits for its client, and for no timer: enum ww_client */
 	u16 outstanding;      /* upstream connections that were sent to and have not answered */
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
 	struct ww_account account;

@@ -258,6 +258,16 @@ static __noinline bool ww_send_held_up(struct sock *sk, u64 len)
 	return ww_message_cut(&m, len);
 }
 
+/* Notes whether the client holds up a response of which `len` bytes were sent. */
+static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct sock *sk, u64 len)
+{
+	/* Between two responses there is nothing that could not be sent. */
+	conn->tx_blocked = conn->http.streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, len);
+	struct ww_request *r = ww_request_get(conn->tx_blocked ? conn->first : 0);
+	if (r)
+		r->client |= WW_CLIENT_READS;
+}
+
 /* More of a body, as most sends are: nothing of the message is looked at. False when there is more to it. */
 static __always_inline bool ww_body_sent(struct ww_call *c, struct ww_request *r, u32 len)
 {
@@ -287,10 +297,12 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
+	if (r)
+		r->client &= ~WW_CLIENT_READS;
 	if (r && len > 0 && ww_goes_on(c.thread, r, c.tid)) {
 		c.untouched = 1;
 		if (ww_body_sent(&c, r, len)) {
-			conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, len);
+			ww_response_goes_on(conn, sk, len);
 			return;
 		}
 	}
@@ -303,6 +315,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	}
 	if (len <= 0) {
 		conn->tx_blocked = len == -WW_EAGAIN;
+		if (r && conn->tx_blocked)
+			r->client |= WW_CLIENT_READS;
 		return;
 	}
 	c.message.total = len;
@@ -324,8 +338,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_call_lost(&c);
 		return;
 	}
-	/* Between two responses there is nothing that could not be sent. */
-	conn->tx_blocked = c.http->streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, len);
+	ww_response_goes_on(conn, sk, len);
 	if (c.http->streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {
