@@ -195,13 +195,6 @@ __weak int ww_turn_wait(struct ww_conn *conn)
 	return turn.taken || (!__sync_val_compare_and_swap(&conn->busy, 1, 2) && ww_turn_take(conn));
 }
 
-__weak int ww_turn_give_up(struct ww_conn *conn)
-{
-	if (conn)
-		ww_exchange_drop(conn, WW_COUNT_STREAM_LOST);
-	return 0;
-}
-
 /*
  * A connection may be read, written and shut down by several threads at the same time: each takes it in turn. False
  * when that can't be waited for.
@@ -215,7 +208,7 @@ static __always_inline void ww_turn_end(struct ww_conn *conn)
 {
 	if (__sync_val_compare_and_swap(&conn->busy, 1, 0) == 1)
 		return;
-	ww_turn_give_up(conn);
+	ww_exchange_drop(conn, WW_COUNT_STREAM_LOST);
 	conn->busy = 0;
 }
 
