@@ -527,27 +527,41 @@ __weak int ww_exchange_forget(struct ww_conn *conn)
 	return 1;
 }
 
+struct ww_drop {
+	struct ww_conn *conn;
+	u64 counter;
+};
+
+static long ww_exchange_drop_step(u32 index, void *context)
+{
+	struct ww_drop *drop = context;
+	if (!ww_exchange_forget(drop->conn))
+		return 1;
+	if (drop->counter < WW_COUNTER_COUNT)
+		ww_count(drop->counter);
+	return 0;
+}
+
 /*
  * Gives the connection's requests up without records: their framing is lost, or they were no HTTP after all. Each is
  * counted, unless `counter` is WW_COUNTER_COUNT.
  */
-static __always_inline void ww_exchange_drop(struct ww_conn *conn, u32 counter)
+__weak int ww_exchange_drop(struct ww_conn *conn, u32 counter)
 {
+	if (!conn)
+		return 0;
 	/* With no request open, what it will carry is lost all the same. */
 	if (counter < WW_COUNTER_COUNT && !ww_request_get(conn->first))
 		ww_count(counter);
-	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
-		if (!ww_exchange_forget(conn))
-			break;
-		if (counter < WW_COUNTER_COUNT)
-			ww_count(counter);
-	}
+	struct ww_drop drop = {.conn = conn, .counter = counter};
+	bpf_loop(WW_PIPELINED_MAX, ww_exchange_drop_step, &drop, 0);
 	conn->first = 0;
 	conn->last = 0;
 	conn->http.reading = 0;
 	conn->http.unaccounted = 0;
 	conn->http.open = 0;
 	conn->protocol = WW_PROTOCOL_OTHER;
+	return 0;
 }
 
 /* Ends the first request of a connection that is closed, by the current thread (`t`, which may be NULL). */

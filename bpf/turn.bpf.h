@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Turns: threads on several CPUs that read, write and close one connection at the same time.
+ */
+#ifndef WHYWAIT_TURN_H
+#define WHYWAIT_TURN_H
+
+#include "exchange.bpf.h"
+
+#define WW_SPINS 50000 /* a tenth of a millisecond or two */
+
+struct ww_turn {
+	struct ww_conn *conn;
+	u64 taken;
+};
+
+static __always_inline bool ww_turn_take(struct ww_conn *conn)
+{
+	return !__sync_val_compare_and_swap(&conn->busy, 0, 1);
+}
+
+static long ww_turn_spin(u32 index, void *context)
+{
+	struct ww_turn *turn = context;
+	turn->taken = !*(volatile u32 *)&turn->conn->busy && ww_turn_take(turn->conn);
+	return turn->taken;
+}
+
+/*
+ * Waits until the CPU that works on the connection is done; 0 when it takes too long, as an interrupt or a hypervisor
+ * stopped it: it will give the connection up then.
+ */
+__weak int ww_turn_wait(struct ww_conn *conn)
+{
+	struct ww_turn turn = {.conn = conn};
+	if (!conn)
+		return 0;
+	bpf_loop(WW_SPINS, ww_turn_spin, &turn, 0);
+	return turn.taken || (!__sync_val_compare_and_swap(&conn->busy, 1, 2) && ww_turn_take(conn));
+}
+
+/*
+ * A connection may be read, written and shut down by several threads at the same time: each takes it in turn. False
+ * when that can't be waited for.
+ */
+static __always_inline bool ww_turn_begin(struct ww_conn *conn)
+{
+	return ww_turn_take(conn) || ww_turn_wait(conn);
+}
+
+static __always_inline void ww_turn_end(struct ww_conn *conn)
+{
+	if (__sync_val_compare_and_swap(&conn->busy, 1, 0) == 1)
+		return;
+	ww_exchange_drop(conn, WW_COUNT_STREAM_LOST);
+	conn->busy = 0;
+}
+
+#endif
