@@ -32,9 +32,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind { NONE, CLIENT, POSTGRES, REDIS, NET, DISK, LOCK, SLEEP, IPC, KINDS };
-static const char *const kind_names[KINDS] = {"none", "client", "postgres", "redis", "net",
-					      "disk", "lock",	"sleep",    "ipc"};
+enum kind { NONE, CLIENT, POSTGRES, REDIS, MYSQL, MEMCACHED, MONGODB, NET, DISK, LOCK, SLEEP, IPC, KINDS };
+static const char *const kind_names[KINDS] = {"none",	 "client", "postgres", "redis", "mysql", "memcached",
+					      "mongodb", "net",	   "disk",     "lock",	"sleep", "ipc"};
 
 /* A thread's clocks at one moment, in nanoseconds, and how often it has blocked. */
 struct reading {
@@ -207,7 +207,7 @@ static void received(int fd, const char *data, ssize_t n, struct reading now)
 static void sent(int fd, ssize_t n, struct reading before, struct reading now)
 {
 	struct request *r = kind_of(fd) == CLIENT ? requests[fd] : NULL;
-	char line[1024];
+	char line[2048];
 	if (!r || !r->thread || n <= 0 || log_fd < 0)
 		return;
 	int saved = errno;
