@@ -23,8 +23,8 @@ OPERATIONS = {
 }
 KIND = {"compute": "compute", "postgres": "db", "queries": "db", "redis": "db", "blpop": "db", "http_kept": "net",
         "http_new": "net", "fsync": "disk", "lock": "lock", "sleep": "sleep", "pipe": "ipc", "upload": "client",
-        # Those of threads_databases.py, which are in no plan.
-        "mysql": "db", "mysql_new": "db", "memcached": "db", "mongodb": "db"}
+        # Those that are in no plan.
+        "read_cold": "disk", "mysql": "db", "mysql_new": "db", "memcached": "db", "mongodb": "db"}
 
 
 def plan(name, number):

@@ -119,7 +119,7 @@ static struct reading charge(struct reading before, enum kind kind)
 	struct reading now = read_clocks();
 	if (now.blocks != before.blocks) {
 		self.blocked[kind] += now.wall - before.wall - (now.cpu - before.cpu) - (now.runq - before.runq);
-		self.waits[kind]++;
+		self.waits[kind] += now.blocks - before.blocks;
 		self.known_blocks += now.blocks - before.blocks;
 		if (kind != LOCK)
 			self.idle = 0;
