@@ -53,11 +53,12 @@ def in_mid_request():
             measured, lambda: Limited(cgroup, env=measured.environment(backends)),
             # When it comes, nothing of the quota is used yet.
             [[Job(f"/do/compute/{2.5 * QUOTA_MS}/{number}", pause_ms=1.2 * PERIOD_MS) for number in range(12)]])
-        compare(tap, record, samples, probes)
+        compare(tap, record, samples, probes, percent=5)
+        # The rest is what other processes took: the control group counts none of it.
         waited = statistics.mean(truth(s, probes[s.path])["runq"] for s in samples)
         tap.check("a request waits for more than a period", waited > PERIOD_MS * MS, f"{waited / MS:.1f} ms")
         tap.check(f"of {waited * len(samples) / MS:.1f} ms that the worker had to wait {throttled_ns(record) / MS:.1f} ms are throttled",
-                  abs(throttled_ns(record) / len(samples) - waited) <= 0.05 * waited)
+                  0.5 * waited <= throttled_ns(record) / len(samples) <= 1.02 * waited)
         queued = sum(r["kinds_ns"]["queue"] for r in record.requests)
         # While no request is there it is throttled, too: the next one then finds it busy.
         tap.check(f"the control group counts {cgroup.counted / MS:.1f} ms, of these {throttled_ns(record) / MS:.1f} ms in requests",
@@ -88,12 +89,12 @@ def on_arrival():
                 [[Job(f"/do/compute/1/{number}", pause_ms=13 + 7 * (number % 6)) for number in range(40)]])
         finally:
             burner.kill()
-    compare(tap, record, samples, probes)
+    compare(tap, record, samples, probes, percent=5)
     waited = sum(truth(s, probes[s.path])["runq"] for s in samples)
     tap.check("requests wait for the quota", waited > 5 * MS * len(samples), f"{waited / MS:.1f} ms")
     # When there is quota again, the other process may run first.
     tap.check(f"of {waited / MS:.1f} ms that the worker had to wait {throttled_ns(record) / MS:.1f} ms are throttled",
-              0.75 * waited <= throttled_ns(record) <= 1.05 * waited)
+              0.5 * waited <= throttled_ns(record) <= 1.02 * waited)
 
 
 tap = Tap()
