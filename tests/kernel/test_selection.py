@@ -57,9 +57,7 @@ def selections(sites, cgroups):
     chosen = [
         (("--pid", nginx.service.pid), {"nginx"}),  # its workers are its children
         (("-p", f"{python.service.pid},{node.service.pid}"), {"http.server", "node"}),
-        (("--port", python.port), {"http.server"}),
         (("--port", f"{nginx.port},{node.port}"), {"nginx", "node"}),
-        (("--comm", comm(node.service.pid)), {"node"}),
         (("--comm", ",".join(sorted(of_node | {comm(nginx.service.pid)}))), {"nginx", "node"}),
         (("--service", f"nginx:{nginx.port}"), {"nginx"}),
         (("--service", f"*[!a]:{node.port}", "--service", f"*py:{python.port}"), {"http.server", "node"}),

@@ -31,7 +31,8 @@ for operation, names in NAMES.items():
     tap.check(f"{operation}: the handlers waited for the disk", waits >= REQUESTS and should_ns > 0, f"{waits} times")
     tap.check(f"{operation}: {is_ns / MS:.2f} ms of {', '.join(detail)}, measured {should_ns / MS:.2f} ms",
               should_ns - allowed - WAKE_UP_NS * waits <= is_ns <= should_ns + allowed)
-    tap.check(f"{operation}: {count} waits, measured {waits}", abs(count - waits) <= 0.05 * waits, detail)
+    # A wait that is over before the thread has left its CPU takes no time.
+    tap.check(f"{operation}: {count} waits, measured {waits}", 0.75 * waits <= count <= 1.02 * waits, detail)
     # A write may find the disk busy, and wait.
     tap.check(f"{operation}: named {', '.join(sorted(names))}", names <= set(detail) <= names | {"write"}, detail)
     tap.check(f"{operation}: all of it", sum(of["sum_ns"] for of in detail.values()) == endpoint["kinds_ns"]["disk"]["sum"], detail)
