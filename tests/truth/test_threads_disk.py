@@ -7,20 +7,22 @@ import sys
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parent)]
 
 from tap import Tap  # noqa: E402
-from threads_truth import APPS, MS, Backends, Job, Measured, compare, observe  # noqa: E402
+from threads_truth import APPS, MS, Backends, Job, Measured, check_probe, observe  # noqa: E402
 from services import Gunicorn  # noqa: E402
 
 REQUESTS = 30
 # From a wake-up to the moment from which the scheduler counts the thread as one that waits for a CPU: whywait has it in `runq`.
 WAKE_UP_NS = 10_000
-NAMES = {"fsync": {"fsync"}, "read_cold": {"fsync", "read"}}
+NAMES = {"fsync_once": {"fsync"}, "read_cold": {"fsync", "read"}}
 
 tap = Tap()
 with Backends() as backends, Measured() as measured:
     record, samples, probes = observe(
         measured, lambda: Gunicorn("threads_wsgi:app", cwd=APPS, env=measured.environment(backends)),
         [[Job(f"/do/{operation}/0/{number}", pause_ms=1) for operation in NAMES for number in range(REQUESTS)]])
-compare(tap, record, samples, probes)
+check_probe(tap, samples, probes)
+record.check(tap)
+tap.check(f"{len(samples)} requests sent, {len(samples)} recorded", {s.path for s in samples} == set(record.by_path()))
 for operation, names in NAMES.items():
     (endpoint,) = [e for e in record.report["endpoints"] if e["route"].startswith(f"/do/{operation}/")]
     detail = endpoint["detail"].get("disk", {})
@@ -32,7 +34,7 @@ for operation, names in NAMES.items():
     tap.check(f"{operation}: {is_ns / MS:.2f} ms of {', '.join(detail)}, measured {should_ns / MS:.2f} ms",
               should_ns - allowed - WAKE_UP_NS * waits <= is_ns <= should_ns + allowed)
     # A wait that is over before the thread has left its CPU takes no time.
-    tap.check(f"{operation}: {count} waits, measured {waits}", 0.75 * waits <= count <= 1.02 * waits, detail)
+    tap.check(f"{operation}: {count} waits, measured {waits}", 0.5 * waits <= count <= 1.02 * waits, detail)
     # A write may find the disk busy, and wait.
     tap.check(f"{operation}: named {', '.join(sorted(names))}", names <= set(detail) <= names | {"write"}, detail)
     tap.check(f"{operation}: all of it", sum(of["sum_ns"] for of in detail.values()) == endpoint["kinds_ns"]["disk"]["sum"], detail)

@@ -24,7 +24,7 @@ OPERATIONS = {
 KIND = {"compute": "compute", "postgres": "db", "queries": "db", "redis": "db", "blpop": "db", "http_kept": "net",
         "http_new": "net", "fsync": "disk", "lock": "lock", "sleep": "sleep", "pipe": "ipc", "upload": "client",
         # Those that are in no plan.
-        "read_cold": "disk", "mysql": "db", "mysql_new": "db", "memcached": "db", "mongodb": "db"}
+        "fsync_once": "disk", "read_cold": "disk", "mysql": "db", "mysql_new": "db", "memcached": "db", "mongodb": "db"}
 
 
 def plan(name, number):
