@@ -2,7 +2,7 @@
 """Private servers for tests, demo and bench: each in a temporary directory, on loopback, gone at the end.
 
     sys.path.insert(0, ".../tools")
-    from services import Postgres, Redis, Gunicorn, Node, Python, Upstream, Server, wait_until
+    from services import Postgres, Redis, MariaDB, Memcached, Gunicorn, Node, Python, Upstream, Server, wait_until
 
     with Postgres() as pg, Redis() as redis, Upstream() as upstream:
         pg.sql("CREATE TABLE t (id int)")
@@ -13,6 +13,8 @@ What each one offers once started (all numbers and paths are chosen anew each ti
 
     Postgres   port, directory (of its unix socket), dsn (TCP), unix_dsn, sql(TEXT) -> str; a database "test", no password
     Redis      port, socket (path)
+    MariaDB    port; any user without a password, no tables but those that are made
+    Memcached  port
     Gunicorn   port, socket (path; only with unix=True, then port is None), worker_pids()
     Node       port, passed to the script as $PORT
     Python     port, passed to the script as $PORT; runs under /usr/bin/python3
@@ -275,6 +277,42 @@ class Redis(Server):
 
     def is_ready(self):
         return accepts(("127.0.0.1", self.port)) and accepts(self.socket)
+
+
+class MariaDB(Server):
+    """A MariaDB of its own without InnoDB and without accounts: it starts in a tenth of a second."""
+
+    name = "mariadb"
+
+    def __init__(self, **options):
+        super().__init__(user="nobody", **options)
+
+    def prepare(self):
+        self.port = self.port or free_port()
+        data = self.directory / "data"
+        data.mkdir()
+        if self.user:
+            shutil.chown(data, self.user)
+        # Asked by its path: the directories of administrators' programs are not in every PATH.
+        self.argv = ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={data}", "--skip-grant-tables", "--skip-innodb",
+                     "--default-storage-engine=MyISAM", "--skip-log-bin", "--bind-address=127.0.0.1", f"--port={self.port}",
+                     f"--socket={self.directory}/mariadb.sock"]
+
+    def is_ready(self):
+        return "ready for connections" in self.log()
+
+
+class Memcached(Server):
+    """A memcached of its own, with one thread."""
+
+    name = "memcached"
+
+    def __init__(self, **options):
+        super().__init__(user="nobody", **options)
+
+    def prepare(self):
+        self.port = self.port or free_port()
+        self.argv = ["memcached", "-l", "127.0.0.1", "-p", str(self.port), "-U", "0", "-t", "1", "-m", "16"]
 
 
 class Gunicorn(Server):

@@ -6,7 +6,6 @@ import os
 import pathlib
 import signal
 import sys
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
@@ -14,43 +13,8 @@ from counts_client import Connection, Gone  # noqa: E402  (the path comes first)
 from counts_ledger import Ledger  # noqa: E402
 from counts_run import Record, Tap  # noqa: E402
 from counts_servers import free_port, start_gunicorn, start_threading, wait_until  # noqa: E402
+from counts_steady import Steady  # noqa: E402
 from services import Server, accepts, descendants  # noqa: E402
-
-
-class Steady(threading.Thread):
-    """A client that sends one request after the other, each on its own connection, as long as its `with` block lasts."""
-
-    def __init__(self, case, address):
-        super().__init__()
-        self.case = case
-        self.address = address
-        self.failed = []
-        self.pids = set()
-        self.ended = threading.Event()
-
-    def run(self):
-        while not self.ended.is_set():
-            exchange, data = self.case.prepare("pid")
-            try:
-                with Connection(self.address) as connection:
-                    connection.send(data)
-                    reply = connection.reply(body=False)
-                    self.pids.add(int(connection.take(int(reply.headers["content-length"]))))
-                exchange.status = reply.status
-                exchange.bytes_out = reply.received + int(reply.headers["content-length"])
-            except (OSError, Gone) as error:
-                self.failed.append(f"{exchange.path}: {error!r}")
-                exchange.optional = True
-                exchange.aborted = None
-            time.sleep(0.002)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.join()
 
 
 def workers(gunicorn, number):

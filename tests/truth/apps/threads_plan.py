@@ -22,7 +22,9 @@ OPERATIONS = {
     "upload": (2, 8),     # the client is late with the body
 }
 KIND = {"compute": "compute", "postgres": "db", "queries": "db", "redis": "db", "blpop": "db", "http_kept": "net",
-        "http_new": "net", "fsync": "disk", "lock": "lock", "sleep": "sleep", "pipe": "ipc", "upload": "client"}
+        "http_new": "net", "fsync": "disk", "lock": "lock", "sleep": "sleep", "pipe": "ipc", "upload": "client",
+        # Those that are in no plan.
+        "fsync_once": "disk", "read_cold": "disk", "mysql": "db", "mysql_new": "db", "memcached": "db", "mongodb": "db"}
 
 
 def plan(name, number):

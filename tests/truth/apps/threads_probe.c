@@ -32,9 +32,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind { NONE, CLIENT, POSTGRES, REDIS, NET, DISK, LOCK, SLEEP, IPC, KINDS };
-static const char *const kind_names[KINDS] = {"none", "client", "postgres", "redis", "net",
-					      "disk", "lock",	"sleep",    "ipc"};
+enum kind { NONE, CLIENT, POSTGRES, REDIS, MYSQL, MEMCACHED, MONGODB, NET, DISK, LOCK, SLEEP, IPC, KINDS };
+static const char *const kind_names[KINDS] = {"none",	 "client", "postgres", "redis", "mysql", "memcached",
+					      "mongodb", "net",	   "disk",     "lock",	"sleep", "ipc"};
 
 /* A thread's clocks at one moment, in nanoseconds, and how often it has blocked. */
 struct reading {
@@ -43,7 +43,7 @@ struct reading {
 
 struct thread {
 	int schedstat; /* descriptor + 1 */
-	int64_t blocked[KINDS];
+	int64_t blocked[KINDS], waits[KINDS];
 	int64_t known_blocks; /* of reading.blocks, those in calls that are looked at here */
 	int idle;	      /* since it last sent to a client it has waited as threads without a request do */
 	struct reading woken; /* if so: at the end of that wait; locks that it waited for since are in between */
@@ -119,6 +119,7 @@ static struct reading charge(struct reading before, enum kind kind)
 	struct reading now = read_clocks();
 	if (now.blocks != before.blocks) {
 		self.blocked[kind] += now.wall - before.wall - (now.cpu - before.cpu) - (now.runq - before.runq);
+		self.waits[kind] += now.blocks - before.blocks;
 		self.known_blocks += now.blocks - before.blocks;
 		if (kind != LOCK)
 			self.idle = 0;
@@ -207,7 +208,7 @@ static void received(int fd, const char *data, ssize_t n, struct reading now)
 static void sent(int fd, ssize_t n, struct reading before, struct reading now)
 {
 	struct request *r = kind_of(fd) == CLIENT ? requests[fd] : NULL;
-	char line[1024];
+	char line[2048];
 	if (!r || !r->thread || n <= 0 || log_fd < 0)
 		return;
 	int saved = errno;
@@ -223,8 +224,9 @@ static void sent(int fd, ssize_t n, struct reading before, struct reading now)
 		r->at_first.idle ? r->at_first.woken.wall : 0, r->at_first.woken_late,
 		r->first.runq - r->at_first.woken.runq, r->at_first.blocked[LOCK] - r->at_first.woken_lock);
 	for (int k = CLIENT; k < KINDS; k++)
-		len += snprintf(line + len, sizeof(line) - len, ", \"%s_ns\": %ld", kind_names[k],
-				self.blocked[k] - r->at_first.blocked[k]);
+		len += snprintf(line + len, sizeof(line) - len, ", \"%s_ns\": %ld, \"%s_waits\": %ld", kind_names[k],
+				self.blocked[k] - r->at_first.blocked[k], kind_names[k],
+				self.waits[k] - r->at_first.waits[k]);
 	len += snprintf(line + len, sizeof(line) - len, "}\n");
 	if (REAL(write)(log_fd, line, len) != len)
 		abort(); /* a truth that is not whole is none */

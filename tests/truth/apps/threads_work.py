@@ -117,6 +117,28 @@ def fsync(_, __):
             os.fsync(file)
 
 
+_MUCH = os.urandom(4 << 20)
+
+
+def fsync_once(_, __):
+    """A single long wait, or a few."""
+    with FILES.take() as file:
+        os.pwrite(file, _MUCH, 0)
+        os.fsync(file)
+
+
+def read_cold(_, __):
+    """What is read is on the disk, and not in memory."""
+    with FILES.take() as file:
+        os.pwrite(file, _MUCH, 0)
+        os.fsync(file)
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    again = os.open(f"/proc/self/fd/{file}", os.O_RDONLY)
+    while os.read(again, 65536):
+        pass
+    os.close(again)
+
+
 _lock = threading.Lock()
 _holder = None
 
@@ -160,7 +182,7 @@ def work_on(ms):
 
 
 DO = {"compute": compute, "postgres": postgres, "queries": queries, "redis": redis_calls, "blpop": blpop, "http_kept": http_kept,
-      "http_new": http_new, "fsync": fsync, "lock": lock, "sleep": sleep, "pipe": pipe, "upload": upload}
+      "http_new": http_new, "fsync": fsync, "fsync_once": fsync_once, "read_cold": read_cold, "lock": lock, "sleep": sleep, "pipe": pipe, "upload": upload}
 
 
 def answer(path, read_body):
