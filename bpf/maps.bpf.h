@@ -81,6 +81,7 @@ struct ww_thread {
 	u64 start;
 	u64 mark;   /* the interval is accounted up to here */
 	u64 waking; /* when it was last woken */
+	u64 on_cpu; /* when it last got a CPU */
 	ww_ref ref; /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */

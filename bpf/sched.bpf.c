@@ -32,7 +32,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		t->off = WW_OFF_RUNQ;
 		t->off_cause.kind = WW_KIND_RUNQ;
 		t->off_cause.type = WW_DETAIL_NONE;
-		if (t->ref && ww_task_throttled(prev))
+		if ((t->ref || t->fresh) && ww_task_throttled(prev))
 			t->off_cause = ww_named(WW_KIND_RUNQ, WW_NAME_THROTTLED);
 		return;
 	}
@@ -86,6 +86,7 @@ static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
 		return;
 	}
 	ww_interval_resume(t, now);
+	t->on_cpu = now;
 }
 
 SEC("tp_btf/sched_switch")

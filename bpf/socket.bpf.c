@@ -384,7 +384,7 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 		ww_turn_end(conn);
 		return 0;
 	}
-	ww_upstream_received(sk, conn);
+	ww_upstream_received(sk, conn, len);
 	return 0;
 }
 

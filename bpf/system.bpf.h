@@ -35,6 +35,40 @@ static __always_inline u32 ww_be32(const u8 *b)
 	return (u32)b[0] << 24 | (u32)b[1] << 16 | (u32)b[2] << 8 | b[3];
 }
 
+#define WW_FOUR(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
+
+/* memcached's text and meta commands (doc/protocol.txt), in lower case, and its binary protocol. */
+static __always_inline bool ww_is_memcached(const u8 *b, u64 len)
+{
+	/* Magic 0x80 of a request, an opcode, and data type 0. */
+	if (len >= 24 && b[0] == 0x80 && b[1] <= 0x2a && b[5] == 0)
+		return true;
+	if (len < 4)
+		return false;
+	if (b[0] == 'm' && (b[1] == 'g' || b[1] == 's' || b[1] == 'd' || b[1] == 'a' || b[1] == 'n') &&
+	    (b[2] == ' ' || b[2] == '\r'))
+		return true;
+	switch (WW_FOUR(b[0], b[1], b[2], b[3])) {
+	case WW_FOUR('g', 'e', 't', ' '):
+	case WW_FOUR('g', 'e', 't', 's'):
+	case WW_FOUR('g', 'a', 't', ' '):
+	case WW_FOUR('g', 'a', 't', 's'):
+	case WW_FOUR('s', 'e', 't', ' '):
+	case WW_FOUR('a', 'd', 'd', ' '):
+	case WW_FOUR('r', 'e', 'p', 'l'):
+	case WW_FOUR('a', 'p', 'p', 'e'):
+	case WW_FOUR('p', 'r', 'e', 'p'):
+	case WW_FOUR('c', 'a', 's', ' '):
+	case WW_FOUR('i', 'n', 'c', 'r'):
+	case WW_FOUR('d', 'e', 'c', 'r'):
+	case WW_FOUR('d', 'e', 'l', 'e'):
+	case WW_FOUR('t', 'o', 'u', 'c'):
+	case WW_FOUR('v', 'e', 'r', 's'):
+		return true;
+	}
+	return false;
+}
+
 /* `b` holds 16 bytes, zero-padded; `len` is the whole message's length. */
 static __always_inline u8 ww_system_of_bytes(const u8 *b, u64 len)
 {
@@ -72,22 +106,16 @@ static __always_inline u8 ww_system_of_bytes(const u8 *b, u64 len)
 	/* MySQL's handshake response: sequence number 1 */
 	if (len >= 36 && b[3] == 1 && (u64)(b[0] | (u32)b[1] << 8 | (u32)b[2] << 16) + 4 == len)
 		return WW_SYSTEM_MYSQL;
+	/* MySQL's greeting, by which a server speaks first: sequence number 0, protocol version 10 */
+	if (len >= 45 && b[3] == 0 && b[4] == 10 && (u64)(b[0] | (u32)b[1] << 8 | (u32)b[2] << 16) + 4 == len)
+		return WW_SYSTEM_MYSQL;
 	/* MongoDB: OP_MSG (2013) or OP_QUERY (2004) in a little-endian header */
 	if (len >= 16 && b[12] == 0xdd && b[13] == 0x07 && b[14] == 0 && b[15] == 0)
 		return WW_SYSTEM_MONGODB;
 	if (len >= 16 && b[12] == 0xd4 && b[13] == 0x07 && b[14] == 0 && b[15] == 0)
 		return WW_SYSTEM_MONGODB;
-	/* memcached: text and meta commands are in lower case */
-	if (len >= 5 && (b[0] == 'g' || b[0] == 's' || b[0] == 'a' || b[0] == 'i' || b[0] == 'd' || b[0] == 'm' ||
-			 b[0] == 'r' || b[0] == 'v' || b[0] == 't')) {
-		bool get = b[0] == 'g' && b[1] == 'e' && b[2] == 't' && (b[3] == ' ' || b[3] == 's');
-		bool set = b[0] == 's' && b[1] == 'e' && b[2] == 't' && b[3] == ' ';
-		bool meta = b[0] == 'm' && (b[1] == 'g' || b[1] == 's' || b[1] == 'd' || b[1] == 'a' || b[1] == 'n') &&
-			    (b[2] == ' ' || b[2] == '\r');
-		bool gets = b[0] == 'g' && b[1] == 'a' && b[2] == 't';
-		if (get || set || meta || gets)
-			return WW_SYSTEM_MEMCACHED;
-	}
+	if (ww_is_memcached(b, len))
+		return WW_SYSTEM_MEMCACHED;
 	if (b[0] == 0x16 && b[1] == 0x03)
 		return WW_SYSTEM_TLS;
 	/* HTTP/1: a method in upper case, then a space */

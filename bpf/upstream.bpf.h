@@ -166,7 +166,18 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	conn->ready = ww_waiting(sk) ? bpf_ktime_get_ns() : 0;
 }
 
-static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn)
+/* A server that speaks first (MySQL) may be told by its greeting. */
+static __noinline void ww_upstream_greeted(struct ww_conn *conn, struct sock *sk, struct task_struct *task, u64 len)
+{
+	struct ww_message m;
+	u8 bytes[16];
+	ww_message_find(&m, task);
+	ww_message_peek(&m, len, bytes, sizeof(bytes));
+	if (ww_system_of_bytes(bytes, len) != WW_SYSTEM_UNKNOWN)
+		ww_upstream_classify(conn, sk, bytes, len);
+}
+
+static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn, u64 len)
 {
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
 		return;
@@ -178,6 +189,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	struct ww_request *r;
 	u64 now = bpf_ktime_get_ns();
 	if (conn) {
+		if (!conn->classified && conn->connecting)
+			ww_upstream_greeted(conn, sk, task, len);
 		ww_loop_read(t, conn);
 		ww_phase_reads(t);
 		r = ww_request_get(conn->first);
