@@ -24,7 +24,8 @@ from whywait import KINDS, Record  # noqa: E402
 SEED = 20
 
 # Step: the shortest and the longest time it is asked for, in ms; None: it takes none.
-STEPS = {"cpu": (0.2, 3), "pg": (2, 40), "pgunix": (2, 40), "http": (2, 40), "sleep": (2, 30), "fsync": None, "redis": None}
+STEPS = {"cpu": (0.2, 3), "pg": (2, 40), "pgunix": (2, 40), "http": (2, 40), "sleep": (2, 30), "fsync": None, "redis": None,
+         "pool": (2, 40), "timed": (2, 40)}
 
 # In flight, requests, the client's pause before each in ms, tolerance of a kind's mean: share of the mean wall time, and ms more.
 PARTS = [(1, 200, 2, 0.02, 0.1), (20, 400, 0, 0.05, 0.2)]

@@ -1,0 +1,11 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What an asyncio server waits for in tasks of their own is the request's: a pool's reset, a query in wait_for()."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
+from loops_run import APPS, compare  # noqa: E402  (the path comes first)
+from services import Python  # noqa: E402
+
+compare(lambda environment: Python(APPS / "loops_aiohttp.py", env=environment), ("cpu", "pool", "timed", "http"))
