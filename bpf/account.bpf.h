@@ -380,6 +380,7 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 	r->unread = touch->receive;
 	if (t->python)
 		ww_loop_step(t, r, touch);
+	r->round = t->round;
 	return 0;
 }
 

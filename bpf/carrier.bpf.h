@@ -10,7 +10,7 @@
 #ifndef WHYWAIT_CARRIER_H
 #define WHYWAIT_CARRIER_H
 
-#include "account.bpf.h"
+#include "subtask.bpf.h"
 
 #define WW_PYTHON_TRIES	  100 /* what is no CPython by then is none */
 #define WW_PYTHON_THREADS 64  /* thread states looked at to find the own one */
@@ -109,6 +109,9 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 		return NULL;
 	a->anonymous = 1;
 	a->state = WW_STATE_WAIT;
+	a->begun_round = t->round;
+	a->begun_slept = t->slept;
+	a->round = t->round;
 	/* Background work never meets a request: the oldest is given up for the newest. */
 	u32 at = t->carriers_next % WW_CARRIERS;
 	t->carriers_next = at + 1;
@@ -158,6 +161,15 @@ __weak u64 ww_carrier_sleeper(struct ww_thread *t, u32 only)
 	return only && s.others > 1 ? 0 : s.oldest;
 }
 
+/*
+ * Whether the account may be of a Task that has ended since, whose Context's memory is another Task's now: when a
+ * request came after it was touched last, and its step has run.
+ */
+static __always_inline bool ww_carrier_outlived(const struct ww_thread *t, const struct ww_request *a)
+{
+	return a->anonymous && !a->outstanding && t->round != a->round && (s32)(t->opened_round - a->round) >= 0;
+}
+
 /* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
 static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, const struct ww_conn *conn)
 {
@@ -171,11 +183,15 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 	if (ww_carrier_context(t, &key)) {
 		ww_ref *ref = bpf_map_lookup_elem(&ww_carriers, &key);
 		r = ref ? ww_request_get(*ref) : NULL;
-		if (r)
+		if (r && !ww_carrier_outlived(t, r)) {
+			ww_subtask_fill(t, r, t->start);
 			return r;
+		}
+		ww_ref before = r ? r->account.id : 0;
 		r = ww_carrier_begin(t);
 		if (r) {
 			ww_ref id = r->account.id;
+			r->next = before;
 			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
 		}
 		return r;
@@ -201,32 +217,6 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 	/* It has not been seen to wait: its timer follows on its read. */
 	r = ww_request_get(t->ref);
 	return r && !r->outstanding ? r : ww_carrier_begin(t);
-}
-
-/* Adds an account of work for the request, which began when the request waited; both are as far as the work's end. */
-__weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_thread *t)
-{
-	if (!r || !a || !t)
-		return 0;
-	struct ww_touch step = {.kind = WW_KIND_OTHER};
-	ww_charge_gap(r, t, &step, a->account.start_ns);
-	for (u32 i = 0; i < WW_KIND_COUNT; i++)
-		r->account.kinds_ns[i] += a->account.kinds_ns[i];
-	for (u32 i = 0; i < WW_DETAILS && i < a->account.details_len; i++) {
-		struct ww_detail *d = &a->account.details[i];
-		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
-	}
-	for (u32 i = 0; i < WW_SEGMENTS && i < a->line.len; i++) {
-		struct ww_segment *s = &a->line.segments[i];
-		u64 from = a->account.start_ns + s->start_ns;
-		ww_draw(r, ww_kind_type(s->kind, s->type), s->value, from, from + s->duration_ns);
-	}
-	r->account.cpu_ns += a->account.cpu_ns;
-	r->mark = a->mark;
-	r->hint = a->hint;
-	ww_infer(r);
-	ww_request_free(a);
-	return 0;
 }
 
 /* Adds the chain's account to the request that it turned out to be for; both are charged up to now. */
@@ -256,7 +246,7 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
  */
 static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *r, u32 tid, u64 now)
 {
-	struct ww_carrier_key key = {};
+	struct ww_carrier_key key;
 	struct ww_request *a = ww_request_get(t->ref);
 	ww_ref id = r->account.id;
 	if (!t->loop)
@@ -266,18 +256,18 @@ static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *
 		a = ref ? ww_request_get(*ref) : NULL;
 		if (!a || a->account.id != id)
 			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
+		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
+		if (a && a->account.start_ns < r->opened)
+			a = NULL;
+		if (!a || !a->anonymous) {
+			ww_subtask_fill(t, r, t->start);
+			return;
+		}
+		ww_subtask_fill(t, a, t->start);
+		ww_subtask_fill_before(t, r, a);
 	}
 	if (!a || !a->anonymous)
 		return;
-	if (a->account.start_ns < r->opened) {
-		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
-		if (t->ref == a->account.id)
-			t->ref = 0;
-		ww_request_free(a);
-		if (key.context)
-			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
-		return;
-	}
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	ww_touched(t, a, &step, tid, now);
 	ww_carrier_merge(r, a, t, now);

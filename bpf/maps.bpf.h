@@ -66,12 +66,18 @@ struct ww_piece {
 #define WW_THREAD_DETAILS 4
 #define WW_CARRIERS	  128 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
+#define WW_ANSWERED	  64  /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
 struct ww_pending {
 	ww_ref ref;
 	u32 round; /* by the end of this one it has run */
 	u32 pad;
+};
+
+struct ww_answered {
+	ww_ref ref;
+	u64 at;
 };
 
 /*
@@ -114,6 +120,9 @@ struct ww_thread {
 	char comm[WW_COMM];
 	ww_ref carriers[WW_CARRIERS]; /* accounts of its work for requests not known yet, in a ring */
 	u32 carriers_next;
+	u32 opened_round;			  /* in which it read a new request last */
+	struct ww_answered answered[WW_ANSWERED]; /* a ring */
+	u32 answered_next;
 	u32 pad4;
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
@@ -140,7 +149,7 @@ struct ww_request {
 	struct ww_account account;
 	u64 mark;	 /* accounted up to here */
 	u32 live;	 /* 1 until one CPU takes it upon itself to end it */
-	ww_ref next;	 /* pipelined behind it on the same connection */
+	ww_ref next;	 /* pipelined behind it on the same connection; anonymous: before it in the same Context */
 	u32 owner;	 /* tid of the attached thread */
 	u8 state;	 /* enum ww_state */
 	u8 head_request; /* HEAD: the response has no body */
@@ -155,6 +164,11 @@ struct ww_request {
 	u32 swept;    /* the sweep that saw its unix socket last; 0: none has */
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
+	u32 round;	 /* of its loop, when that touched it last */
+	u32 begun_round; /* anonymous: in which it began */
+	u64 begun_slept; /* and when the loop had begun to sleep before */
+	u32 turn;	 /* its last answer's place in the ring of answers, counted on */
+	u32 pad4;
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
 	u64 drawn;	      /* the time line is drawn up to here, from the start */
 	struct ww_snapshot sent;

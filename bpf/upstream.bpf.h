@@ -157,6 +157,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->answer.value = touch.value;
 			if (conn->awaited && r->outstanding)
 				r->outstanding--;
+			if (t->python && r->anonymous)
+				ww_subtask_answered(t, r, now);
 		}
 		conn->awaited = 0;
 		conn->guessed = 0;

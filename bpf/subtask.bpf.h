@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Work of asyncio that a request waits for in Tasks of their own: what asyncio.wait_for(), gather() or shield() run, a
+ * pool's reset of a connection. Such a Task has a Context, and so an anonymous account, of its own, and nothing
+ * tells whose it is. But the one that awaits it touches no socket meanwhile: its gap is where the account belongs.
+ */
+#ifndef WHYWAIT_SUBTASK_H
+#define WHYWAIT_SUBTASK_H
+
+#include "account.bpf.h"
+
+#define WW_NEAR	    6  /* rounds that libraries may put between a Task's step and that of the Task that it awaits */
+#define WW_SUBTASKS 64 /* steps of looking for them in one gap */
+
+/* An anonymous account was answered. */
+static __always_inline void ww_subtask_answered(struct ww_thread *t, struct ww_request *a, u64 now)
+{
+	struct ww_answered *newest = &t->answered[t->answered_next & (WW_ANSWERED - 1)];
+	newest->ref = a->account.id;
+	newest->at = now;
+	a->turn = t->answered_next++;
+}
+
+/* Adds an account of work for the request, which began when the request waited; both are as far as the work's end. */
+__weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_thread *t)
+{
+	if (!r || !a || !t)
+		return 0;
+	struct ww_touch step = {.kind = WW_KIND_OTHER};
+	ww_charge_gap(r, t, &step, a->account.start_ns);
+	for (u32 i = 0; i < WW_KIND_COUNT; i++)
+		r->account.kinds_ns[i] += a->account.kinds_ns[i];
+	for (u32 i = 0; i < WW_DETAILS && i < a->account.details_len; i++) {
+		struct ww_detail *d = &a->account.details[i];
+		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
+	}
+	for (u32 i = 0; i < WW_SEGMENTS && i < a->line.len; i++) {
+		struct ww_segment *s = &a->line.segments[i];
+		u64 from = a->account.start_ns + s->start_ns;
+		ww_draw(r, ww_kind_type(s->kind, s->type), s->value, from, from + s->duration_ns);
+	}
+	r->account.cpu_ns += a->account.cpu_ns;
+	r->mark = a->mark;
+	r->hint = a->hint;
+	r->round = a->round;
+	/* The step that its last answer is continued by is the request's. */
+	r->queued = a->queued;
+	r->state = a->state == WW_STATE_READY ? WW_STATE_READY : WW_STATE_WAIT;
+	if (r->account.attribution < a->account.attribution)
+		r->account.attribution = a->account.attribution;
+	ww_infer(r);
+	ww_request_free(a);
+	return 0;
+}
+
+/* A time in which a request shows no sign, within which accounts are looked for. */
+struct ww_gap {
+	u64 from;
+	u64 to;
+	u64 slept; /* when the loop had begun to sleep last before `to` */
+	u32 from_round;
+	u32 to_round;
+	ww_ref parent; /* the account that has the gap */
+	u64 length;    /* out: of what was found */
+	u32 found;     /* out: how many would fit */
+	u32 pad;
+};
+
+struct ww_subtask_search {
+	struct ww_thread *thread;
+	const struct ww_gap *gap;
+	ww_ref best;
+	u64 length;
+	u32 rank;
+	u32 found;
+};
+
+static long ww_subtask_look(u32 i, void *ctx)
+{
+	struct ww_subtask_search *s = ctx;
+	struct ww_thread *t = s->thread;
+	const struct ww_gap *gap = s->gap;
+	u32 turn = t->answered_next - 1 - i;
+	struct ww_answered *e = &t->answered[turn & (WW_ANSWERED - 1)];
+	if (e->at <= gap->from)
+		return 1;
+	struct ww_request *a = ww_request_get(e->ref);
+	if (!a || !a->anonymous || a->outstanding || a->turn != turn || e->ref == gap->parent)
+		return 0;
+	if (a->account.start_ns < gap->from || a->mark > gap->to)
+		return 0;
+	/*
+	 * The loop does not sleep while anything can go on. So what the request began or ended to wait for then was
+	 * not this if it slept between.
+	 */
+	bool begins = a->begun_slept <= gap->from && a->begun_round - gap->from_round <= WW_NEAR;
+	bool ends = e->at > gap->slept && gap->to_round - a->round <= WW_NEAR;
+	if (!begins && !ends)
+		return 0;
+	s->found++;
+	u64 length = a->mark - a->account.start_ns;
+	/* One that was read in this round was hardly continued yet. */
+	u32 rank = 1 + (a->round != t->round);
+	if (rank > s->rank || (rank == s->rank && length > s->length)) {
+		s->rank = rank;
+		s->length = length;
+		s->best = e->ref;
+	}
+	return 0;
+}
+
+/* The account that fills most of the gap; 0 when there is none. */
+__weak u64 ww_subtask_best(struct ww_thread *t, struct ww_gap *gap)
+{
+	if (!t || !gap)
+		return 0;
+	struct ww_subtask_search s = {.thread = t, .gap = gap};
+	bpf_loop(WW_ANSWERED, ww_subtask_look, &s, 0);
+	gap->found = s.found;
+	return s.best;
+}
+
+/* How far a gap is filled: up to an account of the request's own Context, or to where it shows a sign. */
+struct ww_end {
+	u64 at;
+	u64 slept;
+	u32 round;
+	u32 pad;
+};
+
+struct ww_subtask_filling {
+	struct ww_thread *thread;
+	struct ww_request *request;
+	ww_ref best; /* was found, and whether one fits in front of it is looked for */
+	ww_ref past; /* what its Context did next; linked on */
+	struct ww_end end;
+	struct ww_gap gap;
+};
+
+/* Turns the links of a Context's accounts round, as far as they are younger than the request. */
+static long ww_subtask_turn(u32 i, void *ctx)
+{
+	struct ww_subtask_filling *f = ctx;
+	struct ww_request *a = ww_request_get(f->best);
+	if (!a || !a->anonymous || a->outstanding || a->account.start_ns < f->request->opened)
+		return 1;
+	f->best = a->next;
+	a->next = f->past;
+	f->past = a->account.id;
+	return 0;
+}
+
+static __always_inline void ww_subtask_until(struct ww_gap *gap, const struct ww_request *a)
+{
+	gap->to = a->account.start_ns;
+	gap->slept = a->begun_slept;
+	gap->to_round = a->begun_round;
+}
+
+static long ww_subtask_step(u32 i, void *ctx)
+{
+	struct ww_subtask_filling *f = ctx;
+	struct ww_request *r = f->request;
+	struct ww_request *past = ww_request_get(f->past), *a = ww_request_get(f->best);
+	f->gap.from = r->mark;
+	f->gap.from_round = r->round;
+	if (a) {
+		ww_subtask_until(&f->gap, a);
+	} else if (past) {
+		ww_subtask_until(&f->gap, past);
+	} else {
+		f->gap.to = f->end.at;
+		f->gap.slept = f->end.slept;
+		f->gap.to_round = f->end.round;
+	}
+	ww_ref ref = ww_subtask_best(f->thread, &f->gap);
+	struct ww_request *found = ww_request_get(ref);
+	if (found) {
+		if (f->gap.found > 1)
+			found->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		f->best = ref;
+		return 0;
+	}
+	f->best = 0;
+	if (!a) {
+		a = past;
+		f->past = past ? past->next : 0;
+	}
+	if (!a)
+		return 1;
+	if (r->mark <= a->account.start_ns)
+		ww_carrier_add(r, a, f->thread);
+	return 0;
+}
+
+/*
+ * Fills the gap [r->mark, end) with what Tasks did that r's awaited, and with what its Context had done before it left
+ * its account, `past`, for a new one.
+ */
+__weak int ww_subtask_fill_gap(struct ww_thread *t, struct ww_request *r, u64 past, const struct ww_end *end)
+{
+	if (!t || !r || !end)
+		return 0;
+	struct ww_subtask_filling f = {.thread = t, .request = r, .best = past, .end = *end};
+	f.gap.parent = r->account.id;
+	if (past)
+		bpf_loop(WW_CARRIERS, ww_subtask_turn, &f, 0);
+	f.best = 0;
+	bpf_loop(WW_SUBTASKS, ww_subtask_step, &f, 0);
+	return 0;
+}
+
+static __always_inline bool ww_subtask_any(struct ww_thread *t, const struct ww_request *r)
+{
+	return t->answered[(t->answered_next - 1) & (WW_ANSWERED - 1)].at > r->mark;
+}
+
+/* The request shows a sign again, in the interval of its thread that began at `to`. */
+static __always_inline void ww_subtask_fill(struct ww_thread *t, struct ww_request *r, u64 to)
+{
+	struct ww_end end = {.at = to, .slept = t->slept, .round = t->round};
+	if (ww_subtask_any(t, r))
+		ww_subtask_fill_gap(t, r, 0, &end);
+}
+
+/* The same for the gap in front of its Context's account. */
+static __always_inline void ww_subtask_fill_before(struct ww_thread *t, struct ww_request *r,
+						   const struct ww_request *a)
+{
+	struct ww_end end = {.at = a->account.start_ns, .slept = a->begun_slept, .round = a->begun_round};
+	if (ww_subtask_any(t, r))
+		ww_subtask_fill_gap(t, r, a->next, &end);
+}
+
+#endif
