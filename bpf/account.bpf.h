@@ -310,12 +310,19 @@ static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *co
  * the next round's reads. An upstream's answer is continued in the next round; a request in the one after that, as the
  * task for it is only made in the next. One round more is allowed for, since libraries put tasks of their own between.
  */
-static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch)
+static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch,
+					 u64 now)
 {
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (!touch->receive) {
 		t->sent = 1;
 		return;
+	}
+	/* One epoll_wait() returns all that has arrived before: what arrived after the batch's first read is of
+	 * another. */
+	if (t->sent || touch->ready > t->batch_at) {
+		t->batch++;
+		t->batch_at = now;
 	}
 	if (t->sent) {
 		t->sent = 0;
@@ -379,8 +386,8 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 	ww_attach(t, r, tid, now);
 	r->unread = touch->receive;
 	if (t->python)
-		ww_loop_step(t, r, touch);
-	r->round = t->round;
+		ww_loop_step(t, r, touch, now);
+	r->batch = t->batch;
 	return 0;
 }
 

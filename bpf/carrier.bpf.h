@@ -15,13 +15,6 @@
 #define WW_PYTHON_TRIES	  100 /* what is no CPython by then is none */
 #define WW_PYTHON_THREADS 64  /* thread states looked at to find the own one */
 
-static __always_inline u64 ww_user_word(u64 address)
-{
-	u64 word = 0;
-	bpf_probe_read_user(&word, sizeof(word), (void *)address);
-	return word;
-}
-
 /* The thread's id in its own pid namespace, which is what CPython knows. */
 static __always_inline u32 ww_own_tid(struct task_struct *task)
 {
@@ -109,9 +102,10 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 		return NULL;
 	a->anonymous = 1;
 	a->state = WW_STATE_WAIT;
-	a->begun_round = t->round;
+	a->begun_batch = t->batch;
 	a->begun_slept = t->slept;
-	a->round = t->round;
+	a->batch = t->batch;
+	a->context = 0;
 	/* Background work never meets a request: the oldest is given up for the newest. */
 	u32 at = t->carriers_next % WW_CARRIERS;
 	t->carriers_next = at + 1;
@@ -167,7 +161,7 @@ __weak u64 ww_carrier_sleeper(struct ww_thread *t, u32 only)
  */
 static __always_inline bool ww_carrier_outlived(const struct ww_thread *t, const struct ww_request *a)
 {
-	return a->anonymous && !a->outstanding && t->round != a->round && (s32)(t->opened_round - a->round) >= 0;
+	return a->anonymous && !a->outstanding && t->batch != a->batch && (s32)(t->opened_batch - a->batch) >= 0;
 }
 
 /* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
@@ -192,6 +186,7 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 		if (r) {
 			ww_ref id = r->account.id;
 			r->next = before;
+			r->context = key.context;
 			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
 		}
 		return r;

@@ -169,7 +169,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	r->account.port = conn->port;
 	r->foreign = conn->foreign;
 	r->opened = c->now;
-	c->thread->opened_round = c->thread->round;
+	c->thread->opened_batch = c->thread->batch;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);

@@ -120,10 +120,11 @@ struct ww_thread {
 	char comm[WW_COMM];
 	ww_ref carriers[WW_CARRIERS]; /* accounts of its work for requests not known yet, in a ring */
 	u32 carriers_next;
-	u32 opened_round;			  /* in which it read a new request last */
+	u32 opened_batch;			  /* in which it read a new request last */
 	struct ww_answered answered[WW_ANSWERED]; /* a ring */
 	u32 answered_next;
-	u32 pad4;
+	u32 batch;    /* counts up when a read is certain to be of a later epoll_wait() than the one before */
+	u64 batch_at; /* when its first read was */
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 };
@@ -164,8 +165,9 @@ struct ww_request {
 	u32 swept;    /* the sweep that saw its unix socket last; 0: none has */
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
-	u32 round;	 /* of its loop, when that touched it last */
-	u32 begun_round; /* anonymous: in which it began */
+	u32 batch;	 /* of its loop's reads, when that touched it last */
+	u32 begun_batch; /* anonymous: in which it began */
+	u64 context;	 /* of which Context it is; 0: of none */
 	u64 begun_slept; /* and when the loop had begun to sleep before */
 	u32 turn;	 /* its last answer's place in the ring of answers, counted on */
 	u32 pad4;

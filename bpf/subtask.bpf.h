@@ -9,7 +9,7 @@
 
 #include "account.bpf.h"
 
-#define WW_NEAR	    6  /* rounds that libraries may put between a Task's step and that of the Task that it awaits */
+#define WW_NEAR	    6  /* batches that libraries may put between a Task's step and that of the Task that it awaits */
 #define WW_SUBTASKS 64 /* steps of looking for them in one gap */
 
 /* An anonymous account was answered. */
@@ -42,7 +42,7 @@ __weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_
 	r->account.cpu_ns += a->account.cpu_ns;
 	r->mark = a->mark;
 	r->hint = a->hint;
-	r->round = a->round;
+	r->batch = a->batch;
 	/* The step that its last answer is continued by is the request's. */
 	r->queued = a->queued;
 	r->state = a->state == WW_STATE_READY ? WW_STATE_READY : WW_STATE_WAIT;
@@ -58,8 +58,8 @@ struct ww_gap {
 	u64 from;
 	u64 to;
 	u64 slept; /* when the loop had begun to sleep last before `to` */
-	u32 from_round;
-	u32 to_round;
+	u32 from_batch;
+	u32 to_batch;
 	ww_ref parent; /* the account that has the gap */
 	u64 length;    /* out: of what was found */
 	u32 found;     /* out: how many would fit */
@@ -74,6 +74,18 @@ struct ww_subtask_search {
 	u32 rank;
 	u32 found;
 };
+
+static __always_inline u64 ww_user_word(u64 address)
+{
+	u64 word = 0;
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word;
+}
+
+static __always_inline u32 ww_subtask_likely(u32 batches)
+{
+	return batches == 2 || batches == 3 ? 3 : batches == 1 ? 2 : 1;
+}
 
 static long ww_subtask_look(u32 i, void *ctx)
 {
@@ -93,14 +105,19 @@ static long ww_subtask_look(u32 i, void *ctx)
 	 * The loop does not sleep while anything can go on. So what the request began or ended to wait for then was
 	 * not this if it slept between.
 	 */
-	bool begins = a->begun_slept <= gap->from && a->begun_round - gap->from_round <= WW_NEAR;
-	bool ends = e->at > gap->slept && gap->to_round - a->round <= WW_NEAR;
+	bool begins = a->begun_slept <= gap->from && a->begun_batch - gap->from_batch <= WW_NEAR;
+	bool ends = e->at > gap->slept && gap->to_batch - a->batch <= WW_NEAR;
 	if (!begins && !ends)
 		return 0;
 	s->found++;
 	u64 length = a->mark - a->account.start_ns;
-	/* One that was read in this round was hardly continued yet. */
-	u32 rank = 1 + (a->round != t->round);
+	u32 rank = 1;
+	if (begins)
+		rank += ww_subtask_likely(a->begun_batch - gap->from_batch);
+	if (ends)
+		rank += ww_subtask_likely(gap->to_batch - a->batch);
+	if (!ww_user_word(a->context))
+		rank += 8;
 	if (rank > s->rank || (rank == s->rank && length > s->length)) {
 		s->rank = rank;
 		s->length = length;
@@ -124,7 +141,7 @@ __weak u64 ww_subtask_best(struct ww_thread *t, struct ww_gap *gap)
 struct ww_end {
 	u64 at;
 	u64 slept;
-	u32 round;
+	u32 batch;
 	u32 pad;
 };
 
@@ -154,7 +171,7 @@ static __always_inline void ww_subtask_until(struct ww_gap *gap, const struct ww
 {
 	gap->to = a->account.start_ns;
 	gap->slept = a->begun_slept;
-	gap->to_round = a->begun_round;
+	gap->to_batch = a->begun_batch;
 }
 
 static long ww_subtask_step(u32 i, void *ctx)
@@ -163,7 +180,7 @@ static long ww_subtask_step(u32 i, void *ctx)
 	struct ww_request *r = f->request;
 	struct ww_request *past = ww_request_get(f->past), *a = ww_request_get(f->best);
 	f->gap.from = r->mark;
-	f->gap.from_round = r->round;
+	f->gap.from_batch = r->batch;
 	if (a) {
 		ww_subtask_until(&f->gap, a);
 	} else if (past) {
@@ -171,7 +188,7 @@ static long ww_subtask_step(u32 i, void *ctx)
 	} else {
 		f->gap.to = f->end.at;
 		f->gap.slept = f->end.slept;
-		f->gap.to_round = f->end.round;
+		f->gap.to_batch = f->end.batch;
 	}
 	ww_ref ref = ww_subtask_best(f->thread, &f->gap);
 	struct ww_request *found = ww_request_get(ref);
@@ -218,7 +235,7 @@ static __always_inline bool ww_subtask_any(struct ww_thread *t, const struct ww_
 /* The request shows a sign again, in the interval of its thread that began at `to`. */
 static __always_inline void ww_subtask_fill(struct ww_thread *t, struct ww_request *r, u64 to)
 {
-	struct ww_end end = {.at = to, .slept = t->slept, .round = t->round};
+	struct ww_end end = {.at = to, .slept = t->slept, .batch = t->batch};
 	if (ww_subtask_any(t, r))
 		ww_subtask_fill_gap(t, r, 0, &end);
 }
@@ -227,7 +244,7 @@ static __always_inline void ww_subtask_fill(struct ww_thread *t, struct ww_reque
 static __always_inline void ww_subtask_fill_before(struct ww_thread *t, struct ww_request *r,
 						   const struct ww_request *a)
 {
-	struct ww_end end = {.at = a->account.start_ns, .slept = a->begun_slept, .round = a->begun_round};
+	struct ww_end end = {.at = a->account.start_ns, .slept = a->begun_slept, .batch = a->begun_batch};
 	if (ww_subtask_any(t, r))
 		ww_subtask_fill_gap(t, r, a->next, &end);
 }
