@@ -64,9 +64,9 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
-#define WW_CARRIERS	  128 /* of one thread at a time */
+#define WW_CARRIERS	  512 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
-#define WW_ANSWERED	  64  /* answers to asyncio's Tasks whose request is not known yet */
+#define WW_ANSWERED	  256  /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
 struct ww_pending {
