@@ -84,7 +84,7 @@ static __always_inline u64 ww_user_word(u64 address)
 
 static __always_inline u32 ww_subtask_likely(u32 batches)
 {
-	return batches == 2 || batches == 3 ? 3 : batches == 1 ? 2 : 1;
+	return batches >= 2 && batches <= 4 ? 3 : batches == 1 ? 2 : 1;
 }
 
 static long ww_subtask_look(u32 i, void *ctx)
@@ -110,7 +110,8 @@ static long ww_subtask_look(u32 i, void *ctx)
 	if (!begins && !ends)
 		return 0;
 	s->found++;
-	u64 length = a->mark - a->account.start_ns;
+	u64 front = a->account.start_ns - gap->from, back = gap->to - a->mark;
+	u64 length = ~(front < back ? front : back);
 	u32 rank = 1;
 	if (begins)
 		rank += ww_subtask_likely(a->begun_batch - gap->from_batch);
