@@ -269,9 +269,11 @@ static long ww_loop_continue_step(u32 i, void *ctx)
 	if (i >= t->pending_len)
 		return 1;
 	struct ww_pending p = t->pending[i & (WW_PENDING - 1)];
-	if (p.round <= c->round)
+	bool due = p.round <= c->round;
+	if (due)
 		ww_loop_continued(p.ref, c->hint, c->at);
-	else
+	/* Where a send does not tell whose it is, it is looked for among all. */
+	if (!due || (t->shared && ww_request_get(p.ref)))
 		t->pending[c->kept++ & (WW_PENDING - 1)] = p;
 	return 0;
 }
@@ -332,6 +334,9 @@ static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request 
 	u32 n = t->pending_len;
 	if (n >= WW_PENDING)
 		return; /* stays in the queue until it is seen again */
+	if (t->shared && r->listed)
+		return;
+	r->listed = t->shared;
 	t->pending[n].ref = r->account.id;
 	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 3 : 2);
 	t->pending_len = n + 1;
@@ -432,6 +437,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->outstanding = 0;
 	r->answered = 0;
 	r->guessed = 0;
+	r->listed = 0;
 	r->swept = 0;
 	r->queued = 0;
 	r->drawn = arrival;

@@ -57,7 +57,7 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		return false;
 	if (t->python_tries < WW_PYTHON_TRIES)
 		ww_python_find(t);
-	if (!t->python)
+	if (!t->python || t->shared)
 		return false;
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
@@ -97,7 +97,9 @@ static __always_inline bool ww_phase_left(const struct ww_thread *t)
 /* Begins an anonymous account at the start of the thread's interval, in which its work began. */
 static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 {
-	struct ww_request *a = ww_request_open(t->start);
+	struct ww_loop *loop =
+		bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct ww_request *a = loop ? ww_request_open(t->start) : NULL;
 	if (!a)
 		return NULL;
 	a->anonymous = 1;
@@ -107,14 +109,14 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->batch = t->batch;
 	a->context = 0;
 	/* Background work never meets a request: the oldest is given up for the newest. */
-	u32 at = t->carriers_next % WW_CARRIERS;
-	t->carriers_next = at + 1;
-	struct ww_request *oldest = ww_request_get(t->carriers[at]);
+	u32 at = loop->carriers_next % WW_CARRIERS;
+	loop->carriers_next = at + 1;
+	struct ww_request *oldest = ww_request_get(loop->carriers[at]);
 	if (oldest && oldest->anonymous) {
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
 		ww_request_free(oldest);
 	}
-	t->carriers[at] = a->account.id;
+	loop->carriers[at] = a->account.id;
 	return a;
 }
 
@@ -150,7 +152,7 @@ __weak u64 ww_carrier_sleeper(struct ww_thread *t, u32 only)
 	if (!t)
 		return 0;
 	bpf_loop(WW_PENDING, ww_sleepers_step, &s, 0);
-	if (!s.others)
+	if (!s.others && !t->python)
 		t->pending_len = 0;
 	return only && s.others > 1 ? 0 : s.oldest;
 }
@@ -164,6 +166,40 @@ static __always_inline bool ww_carrier_outlived(const struct ww_thread *t, const
 	return a->anonymous && !a->outstanding && t->batch != a->batch && (s32)(t->opened_batch - a->batch) >= 0;
 }
 
+static long ww_due_step(u32 i, void *ctx)
+{
+	struct ww_sleepers *s = ctx;
+	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
+	if (!r || r->outstanding)
+		return 0;
+	/* What was read is continued in that order, and before any timer. */
+	u64 since = r->mark | (u64)!r->unread << 63;
+	if (since < s->since) {
+		s->since = since;
+		s->oldest = r->account.id;
+	}
+	return 0;
+}
+
+/* The request of a loop with a shared Context that has been due to be continued for longest; 0: none. */
+__weak u64 ww_carrier_due(struct ww_thread *t)
+{
+	struct ww_sleepers s = {.thread = t, .since = ~0ull};
+	if (!t)
+		return 0;
+	bpf_loop(WW_PENDING, ww_due_step, &s, 0);
+	return s.oldest;
+}
+
+static __always_inline void ww_carrier_know(struct ww_carrier *known, const struct ww_carrier_key *key, ww_ref ref)
+{
+	struct ww_carrier carrier = {.ref = ref};
+	if (known)
+		known->ref = ref;
+	else
+		bpf_map_update_elem(&ww_carriers, key, &carrier, BPF_ANY);
+}
+
 /* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
 static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, const struct ww_conn *conn)
 {
@@ -175,8 +211,8 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 		return r ? r : ww_request_get(conn ? conn->first : 0);
 	}
 	if (ww_carrier_context(t, &key)) {
-		ww_ref *ref = bpf_map_lookup_elem(&ww_carriers, &key);
-		r = ref ? ww_request_get(*ref) : NULL;
+		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+		r = known ? ww_request_get(known->ref) : NULL;
 		if (r && !ww_carrier_outlived(t, r)) {
 			ww_subtask_fill(t, r, t->start);
 			return r;
@@ -184,16 +220,24 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 		ww_ref before = r ? r->account.id : 0;
 		r = ww_carrier_begin(t);
 		if (r) {
-			ww_ref id = r->account.id;
 			r->next = before;
 			r->context = key.context;
-			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
+			ww_carrier_know(known, &key, r->account.id);
 		}
 		return r;
 	}
 	/* One more send of the same step. */
 	if (r && conn && conn->awaited && conn->first == t->ref)
 		return r;
+	if (t->shared) {
+		/* Whose it was can't be told. Giving it to the one that is due keeps the sums right. */
+		r = ww_request_get(ww_carrier_due(t));
+		if (r) {
+			r->guessed = 1;
+			r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		}
+		return r;
+	}
 	/* Where the phase is not known: one that waits for another answer already is more likely asleep than sending.
 	 */
 	bool timer = ww_phase_left(t);
@@ -236,10 +280,27 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
 }
 
 /*
+ * Notes that the Context answers on the connection. When it answered on another one while the Task of this request was
+ * there already, it is not a Task's own, but one that its loop sends everything from.
+ */
+static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct ww_request *r,
+					       const struct ww_carrier_key *key, u64 connection)
+{
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, key);
+	if (!known)
+		return;
+	/* The Task of a request is made in the step after its read. */
+	if (known->connection && known->connection != connection && (s64)(known->batch - r->batch) >= 2)
+		t->shared = 1;
+	known->connection = connection;
+	known->batch = t->batch;
+}
+
+/*
  * The thread sends a response of `r`: what it did under no name until here was for r. Afterwards the thread is attached
  * to r when there was such work.
  */
-static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *r, u32 tid, u64 now)
+static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *r, u64 connection, u64 now)
 {
 	struct ww_carrier_key key;
 	struct ww_request *a = ww_request_get(t->ref);
@@ -247,10 +308,10 @@ static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *
 	if (!t->loop)
 		return;
 	if (ww_carrier_context(t, &key)) {
-		ww_ref *ref = bpf_map_lookup_elem(&ww_carriers, &key);
-		a = ref ? ww_request_get(*ref) : NULL;
-		if (!a || a->account.id != id)
-			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
+		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+		a = known ? ww_request_get(known->ref) : NULL;
+		ww_carrier_know(known, &key, id);
+		ww_carrier_answers(t, r, &key, connection);
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
 		if (a && a->account.start_ns < r->opened)
 			a = NULL;
@@ -260,9 +321,13 @@ static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *
 		}
 		ww_subtask_fill(t, a, t->start);
 		ww_subtask_fill_before(t, r, a);
+	} else if (t->shared) {
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		return;
 	}
 	if (!a || !a->anonymous)
 		return;
+	u32 tid = bpf_get_current_pid_tgid();
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	ww_touched(t, a, &step, tid, now);
 	ww_carrier_merge(r, a, t, now);

@@ -66,18 +66,13 @@ struct ww_piece {
 #define WW_THREAD_DETAILS 4
 #define WW_CARRIERS	  512 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
-#define WW_ANSWERED	  256  /* answers to asyncio's Tasks whose request is not known yet */
+#define WW_ANSWERED	  256 /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
 struct ww_pending {
 	ww_ref ref;
 	u32 round; /* by the end of this one it has run */
 	u32 pad;
-};
-
-struct ww_answered {
-	ww_ref ref;
-	u64 at;
 };
 
 /*
@@ -104,7 +99,7 @@ struct ww_thread {
 	u32 pending_len;
 	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 python_tries; /* how often `python` was looked for; user space may learn of a process a little late */
-	u8 pad2;
+	u8 shared;	 /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 named;	 /* counts the answers since comm and cgroup were read */
 	u64 python;	 /* address of its PyThreadState in its process; 0: none */
 	u32 round;	 /* of an event loop: counts up when it reads after it sent */
@@ -118,15 +113,25 @@ struct ww_thread {
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
 	u64 cgroup_id;
 	char comm[WW_COMM];
-	ww_ref carriers[WW_CARRIERS]; /* accounts of its work for requests not known yet, in a ring */
-	u32 carriers_next;
-	u32 opened_batch;			  /* in which it read a new request last */
-	struct ww_answered answered[WW_ANSWERED]; /* a ring */
-	u32 answered_next;
-	u32 batch;    /* counts up when a read is certain to be of a later epoll_wait() than the one before */
-	u64 batch_at; /* when its first read was */
+	u32 opened_batch; /* in which it read a new request last */
+	u32 batch;	  /* counts up when a read is certain to be of a later epoll_wait() than the one before */
+	u64 batch_at;	  /* when its first read was */
+	u64 answered_at;  /* when it read an answer to an anonymous account last */
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
+};
+
+struct ww_answered {
+	ww_ref ref;
+	u64 at;
+};
+
+/* Work of an event loop's thread for requests that are not known yet: carrier.bpf.h. */
+struct ww_loop {
+	ww_ref carriers[WW_CARRIERS]; /* its accounts, in a ring */
+	struct ww_answered answered[WW_ANSWERED];
+	u32 carriers_next;
+	u32 answered_next;
 };
 
 enum ww_state {
@@ -158,7 +163,8 @@ struct ww_request {
 	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
 	u16 outstanding; /* upstream connections that were sent to and have not answered */
 	u8 guessed;	 /* it got work of a timer that may have been another one's */
-	u16 pad[3];
+	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
+	u8 pad[4];
 	u64 queued;   /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
 	u8 foreign;   /* a unix socket of a network namespace that sweeps do not see */
 	u64 opened;   /* when its first byte was read */
@@ -255,6 +261,14 @@ struct {
 	__type(value, struct ww_thread);
 } ww_threads SEC(".maps") __weak;
 
+/* Apart from ww_threads, since few threads need one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ww_loop);
+} ww_loops SEC(".maps") __weak;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -324,11 +338,17 @@ struct ww_carrier_key {
 	u64 tgid;
 };
 
+struct ww_carrier {
+	ww_ref ref;
+	u64 connection; /* on which it responded last; 0: none */
+	u64 batch;	/* of the loop's reads, then */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct ww_carrier_key);
-	__type(value, ww_ref);
+	__type(value, struct ww_carrier);
 } ww_carriers SEC(".maps") __weak;
 
 struct {

@@ -15,10 +15,14 @@
 /* An anonymous account was answered. */
 static __always_inline void ww_subtask_answered(struct ww_thread *t, struct ww_request *a, u64 now)
 {
-	struct ww_answered *newest = &t->answered[t->answered_next & (WW_ANSWERED - 1)];
+	struct ww_loop *loop = bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, 0);
+	if (!loop)
+		return;
+	struct ww_answered *newest = &loop->answered[loop->answered_next & (WW_ANSWERED - 1)];
 	newest->ref = a->account.id;
 	newest->at = now;
-	a->turn = t->answered_next++;
+	a->turn = loop->answered_next++;
+	t->answered_at = now;
 }
 
 /* Adds an account of work for the request, which began when the request waited; both are as far as the work's end. */
@@ -61,18 +65,19 @@ struct ww_gap {
 	u32 from_batch;
 	u32 to_batch;
 	ww_ref parent; /* the account that has the gap */
-	u64 length;    /* out: of what was found */
-	u32 found;     /* out: how many would fit */
+	u32 unsure;    /* out: another one that would fit was at work at the same time */
 	u32 pad;
 };
 
 struct ww_subtask_search {
-	struct ww_thread *thread;
-	const struct ww_gap *gap;
+	struct ww_loop *loop;
+	struct ww_gap *gap;
 	ww_ref best;
-	u64 length;
+	u64 start;
+	u64 end;
+	u64 distance;
 	u32 rank;
-	u32 found;
+	u32 pad;
 };
 
 static __always_inline u64 ww_user_word(u64 address)
@@ -82,59 +87,71 @@ static __always_inline u64 ww_user_word(u64 address)
 	return word;
 }
 
+/* Between a Task's step and that of one that it awaits, or the other way round, there are two to four batches. */
 static __always_inline u32 ww_subtask_likely(u32 batches)
 {
 	return batches >= 2 && batches <= 4 ? 3 : batches == 1 ? 2 : 1;
 }
 
+#define WW_ENDED 8 /* its Task has ended: outdoes what the batches say */
+
 static long ww_subtask_look(u32 i, void *ctx)
 {
 	struct ww_subtask_search *s = ctx;
-	struct ww_thread *t = s->thread;
-	const struct ww_gap *gap = s->gap;
-	u32 turn = t->answered_next - 1 - i;
-	struct ww_answered *e = &t->answered[turn & (WW_ANSWERED - 1)];
+	struct ww_gap *gap = s->gap;
+	u32 turn = s->loop->answered_next - 1 - i;
+	struct ww_answered *e = &s->loop->answered[turn & (WW_ANSWERED - 1)];
 	if (e->at <= gap->from)
 		return 1;
 	struct ww_request *a = ww_request_get(e->ref);
 	if (!a || !a->anonymous || a->outstanding || a->turn != turn || e->ref == gap->parent)
 		return 0;
-	if (a->account.start_ns < gap->from || a->mark > gap->to)
+	u64 start = a->account.start_ns, end = a->mark;
+	if (start < gap->from || end > gap->to)
 		return 0;
 	/*
 	 * The loop does not sleep while anything can go on. So what the request began or ended to wait for then was
 	 * not this if it slept between.
 	 */
-	bool begins = a->begun_slept <= gap->from && a->begun_batch - gap->from_batch <= WW_NEAR;
-	bool ends = e->at > gap->slept && gap->to_batch - a->batch <= WW_NEAR;
+	u32 begun = a->begun_batch - gap->from_batch, ended = gap->to_batch - a->batch;
+	bool begins = a->begun_slept <= gap->from && begun <= WW_NEAR;
+	bool ends = e->at > gap->slept && ended <= WW_NEAR;
 	if (!begins && !ends)
 		return 0;
-	s->found++;
-	u64 front = a->account.start_ns - gap->from, back = gap->to - a->mark;
-	u64 length = ~(front < back ? front : back);
 	u32 rank = 1;
 	if (begins)
-		rank += ww_subtask_likely(a->begun_batch - gap->from_batch);
+		rank += ww_subtask_likely(begun);
 	if (ends)
-		rank += ww_subtask_likely(gap->to_batch - a->batch);
+		rank += ww_subtask_likely(ended);
+	/* A Context that was given back has no references: its first word. One with some may be another Task's by now.
+	 */
 	if (!ww_user_word(a->context))
-		rank += 8;
-	if (rank > s->rank || (rank == s->rank && length > s->length)) {
-		s->rank = rank;
-		s->length = length;
-		s->best = e->ref;
-	}
+		rank += WW_ENDED;
+	u64 front = start - gap->from, back = gap->to - end;
+	u64 distance = front < back ? front : back;
+	if (start < s->end && s->start < end)
+		gap->unsure = 1;
+	if (rank < s->rank || (rank == s->rank && distance >= s->distance))
+		return 0;
+	if (start >= s->end || s->start >= end)
+		gap->unsure = 0;
+	s->rank = rank;
+	s->distance = distance;
+	s->start = start;
+	s->end = end;
+	s->best = e->ref;
 	return 0;
 }
 
-/* The account that fills most of the gap; 0 when there is none. */
-__weak u64 ww_subtask_best(struct ww_thread *t, struct ww_gap *gap)
+/* The account that fits the gap best; 0 when there is none. */
+__weak u64 ww_subtask_best(struct ww_gap *gap)
 {
-	if (!t || !gap)
+	struct ww_loop *loop = bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, 0);
+	struct ww_subtask_search s = {.loop = loop, .gap = gap};
+	if (!loop || !gap)
 		return 0;
-	struct ww_subtask_search s = {.thread = t, .gap = gap};
+	gap->unsure = 0;
 	bpf_loop(WW_ANSWERED, ww_subtask_look, &s, 0);
-	gap->found = s.found;
 	return s.best;
 }
 
@@ -191,10 +208,10 @@ static long ww_subtask_step(u32 i, void *ctx)
 		f->gap.slept = f->end.slept;
 		f->gap.to_batch = f->end.batch;
 	}
-	ww_ref ref = ww_subtask_best(f->thread, &f->gap);
+	ww_ref ref = ww_subtask_best(&f->gap);
 	struct ww_request *found = ww_request_get(ref);
 	if (found) {
-		if (f->gap.found > 1)
+		if (f->gap.unsure)
 			found->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		f->best = ref;
 		return 0;
@@ -228,9 +245,9 @@ __weak int ww_subtask_fill_gap(struct ww_thread *t, struct ww_request *r, u64 pa
 	return 0;
 }
 
-static __always_inline bool ww_subtask_any(struct ww_thread *t, const struct ww_request *r)
+static __always_inline bool ww_subtask_any(const struct ww_thread *t, const struct ww_request *r)
 {
-	return t->answered[(t->answered_next - 1) & (WW_ANSWERED - 1)].at > r->mark;
+	return t->answered_at > r->mark;
 }
 
 /* The request shows a sign again, in the interval of its thread that began at `to`. */
