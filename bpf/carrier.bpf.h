@@ -200,35 +200,45 @@ static __always_inline void ww_carrier_know(struct ww_carrier *known, const stru
 		bpf_map_update_elem(&ww_carriers, key, &carrier, BPF_ANY);
 }
 
-/* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
-static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, const struct ww_conn *conn)
+static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
+{
+	return r ? r->account.id : 0;
+}
+
+/*
+ * Whose work is it that the thread sends something upstream, on a connection (NULL: on a new one)? 0 when that is
+ * nobody's.
+ */
+__weak u64 ww_carrier_of_send(struct ww_thread *t, struct ww_conn *conn)
 {
 	struct ww_carrier_key key;
+	if (!t)
+		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	if (!t->loop) {
 		/* A thread of one request at a time: after a wait it is still that request's. */
 		r = r ? r : ww_request_get(t->home);
-		return r ? r : ww_request_get(conn ? conn->first : 0);
+		return ww_carrier_ref(r ? r : ww_request_get(conn ? conn->first : 0));
 	}
 	if (ww_carrier_context(t, &key)) {
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		r = known ? ww_request_get(known->ref) : NULL;
 		if (r && !ww_carrier_outlived(t, r)) {
 			ww_subtask_fill(t, r, t->start);
-			return r;
+			return ww_carrier_ref(r);
 		}
-		ww_ref before = r ? r->account.id : 0;
+		ww_ref before = ww_carrier_ref(r);
 		r = ww_carrier_begin(t);
 		if (r) {
 			r->next = before;
 			r->context = key.context;
 			ww_carrier_know(known, &key, r->account.id);
 		}
-		return r;
+		return ww_carrier_ref(r);
 	}
 	/* One more send of the same step. */
 	if (r && conn && conn->awaited && conn->first == t->ref)
-		return r;
+		return t->ref;
 	if (t->shared) {
 		/* Whose it was can't be told. Giving it to the one that is due keeps the sums right. */
 		r = ww_request_get(ww_carrier_due(t));
@@ -236,26 +246,26 @@ static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, con
 			r->guessed = 1;
 			r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		}
-		return r;
+		return ww_carrier_ref(r);
 	}
 	/* Where the phase is not known: one that waits for another answer already is more likely asleep than sending.
 	 */
 	bool timer = ww_phase_left(t);
 	if (r && !timer && (t->phase_at || !r->outstanding))
-		return r;
+		return t->ref;
 	r = ww_request_get(conn && conn->connecting ? conn->first : 0);
 	if (r)
-		return r;
+		return r->account.id;
 	/* Whose timer it was can't be told. It was one sleeper's, so giving it to one keeps the sums right. */
 	r = ww_request_get(ww_carrier_sleeper(t, !timer));
 	if (r) {
 		r->guessed |= timer;
 		ww_infer(r);
-		return r;
+		return r->account.id;
 	}
 	/* It has not been seen to wait: its timer follows on its read. */
 	r = ww_request_get(t->ref);
-	return r && !r->outstanding ? r : ww_carrier_begin(t);
+	return ww_carrier_ref(r && !r->outstanding ? r : ww_carrier_begin(t));
 }
 
 /* Adds the chain's account to the request that it turned out to be for; both are charged up to now. */
@@ -284,15 +294,15 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
  * there already, it is not a Task's own, but one that its loop sends everything from.
  */
 static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct ww_request *r,
-					       const struct ww_carrier_key *key, u64 connection)
+					       const struct ww_carrier_key *key)
 {
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, key);
 	if (!known)
 		return;
 	/* The Task of a request is made in the step after its read. */
-	if (known->connection && known->connection != connection && (s64)(known->batch - r->batch) >= 2)
+	if (known->connection && known->connection != r->connection && (s64)(known->batch - r->batch) >= 2)
 		t->shared = 1;
-	known->connection = connection;
+	known->connection = r->connection;
 	known->batch = t->batch;
 }
 
@@ -300,38 +310,41 @@ static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct
  * The thread sends a response of `r`: what it did under no name until here was for r. Afterwards the thread is attached
  * to r when there was such work.
  */
-static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *r, u64 connection, u64 now)
+__weak int ww_carrier_found(struct ww_thread *t, struct ww_request *r, u64 now)
 {
 	struct ww_carrier_key key;
+	if (!t || !r)
+		return 0;
 	struct ww_request *a = ww_request_get(t->ref);
 	ww_ref id = r->account.id;
 	if (!t->loop)
-		return;
+		return 0;
 	if (ww_carrier_context(t, &key)) {
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		a = known ? ww_request_get(known->ref) : NULL;
 		ww_carrier_know(known, &key, id);
-		ww_carrier_answers(t, r, &key, connection);
+		ww_carrier_answers(t, r, &key);
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
 		if (a && a->account.start_ns < r->opened)
 			a = NULL;
 		if (!a || !a->anonymous) {
 			ww_subtask_fill(t, r, t->start);
-			return;
+			return 0;
 		}
 		ww_subtask_fill(t, a, t->start);
 		ww_subtask_fill_before(t, r, a);
 	} else if (t->shared) {
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
-		return;
+		return 0;
 	}
 	if (!a || !a->anonymous)
-		return;
+		return 0;
 	u32 tid = bpf_get_current_pid_tgid();
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	ww_touched(t, a, &step, tid, now);
 	ww_carrier_merge(r, a, t, now);
 	ww_attach(t, r, tid, now);
+	return 0;
 }
 
 #endif

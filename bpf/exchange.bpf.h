@@ -169,6 +169,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	r->account.port = conn->port;
 	r->foreign = conn->foreign;
 	r->opened = c->now;
+	r->connection = (u64)conn;
 	c->thread->opened_batch = c->thread->batch;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;

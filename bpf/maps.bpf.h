@@ -126,12 +126,29 @@ struct ww_answered {
 	u64 at;
 };
 
+/* A time in which a request shows no sign, and the account found so far that fits it best: subtask.bpf.h. */
+struct ww_gap {
+	u64 from;
+	u64 to;
+	u64 slept; /* when the loop had begun to sleep last before `to` */
+	u32 from_batch;
+	u32 to_batch;
+	ww_ref parent; /* the account that has the gap */
+	ww_ref best;
+	u64 start; /* of the best */
+	u64 end;
+	u64 distance;
+	u32 rank;
+	u32 unsure; /* another one that would fit was at work at the same time */
+};
+
 /* Work of an event loop's thread for requests that are not known yet: carrier.bpf.h. */
 struct ww_loop {
 	ww_ref carriers[WW_CARRIERS]; /* its accounts, in a ring */
 	struct ww_answered answered[WW_ANSWERED];
 	u32 carriers_next;
 	u32 answered_next;
+	struct ww_gap gap; /* here, since the verifier follows every value that a loop keeps on its stack */
 };
 
 enum ww_state {
@@ -165,11 +182,12 @@ struct ww_request {
 	u8 guessed;	 /* it got work of a timer that may have been another one's */
 	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
 	u8 pad[4];
-	u64 queued;   /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
-	u8 foreign;   /* a unix socket of a network namespace that sweeps do not see */
-	u64 opened;   /* when its first byte was read */
-	u32 swept;    /* the sweep that saw its unix socket last; 0: none has */
-	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
+	u64 queued;	/* it was in the queue up to here, in front of the wait that it is in; 0: was not */
+	u8 foreign;	/* a unix socket of a network namespace that sweeps do not see */
+	u64 opened;	/* when its first byte was read */
+	u64 connection; /* that it came on, as a number */
+	u32 swept;	/* the sweep that saw its unix socket last; 0: none has */
+	u64 answered;	/* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
 	u32 batch;	 /* of its loop's reads, when that touched it last */
 	u32 begun_batch; /* anonymous: in which it began */

@@ -57,27 +57,8 @@ __weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_
 	return 0;
 }
 
-/* A time in which a request shows no sign, within which accounts are looked for. */
-struct ww_gap {
-	u64 from;
-	u64 to;
-	u64 slept; /* when the loop had begun to sleep last before `to` */
-	u32 from_batch;
-	u32 to_batch;
-	ww_ref parent; /* the account that has the gap */
-	u32 unsure;    /* out: another one that would fit was at work at the same time */
-	u32 pad;
-};
-
 struct ww_subtask_search {
 	struct ww_loop *loop;
-	struct ww_gap *gap;
-	ww_ref best;
-	u64 start;
-	u64 end;
-	u64 distance;
-	u32 rank;
-	u32 pad;
 };
 
 static __always_inline u64 ww_user_word(u64 address)
@@ -98,7 +79,7 @@ static __always_inline u32 ww_subtask_likely(u32 batches)
 static long ww_subtask_look(u32 i, void *ctx)
 {
 	struct ww_subtask_search *s = ctx;
-	struct ww_gap *gap = s->gap;
+	struct ww_gap *gap = &s->loop->gap;
 	u32 turn = s->loop->answered_next - 1 - i;
 	struct ww_answered *e = &s->loop->answered[turn & (WW_ANSWERED - 1)];
 	if (e->at <= gap->from)
@@ -129,30 +110,34 @@ static long ww_subtask_look(u32 i, void *ctx)
 		rank += WW_ENDED;
 	u64 front = start - gap->from, back = gap->to - end;
 	u64 distance = front < back ? front : back;
-	if (start < s->end && s->start < end)
+	bool beside = start < gap->end && gap->start < end;
+	if (beside)
 		gap->unsure = 1;
-	if (rank < s->rank || (rank == s->rank && distance >= s->distance))
+	if (rank < gap->rank || (rank == gap->rank && distance >= gap->distance))
 		return 0;
-	if (start >= s->end || s->start >= end)
+	if (!beside)
 		gap->unsure = 0;
-	s->rank = rank;
-	s->distance = distance;
-	s->start = start;
-	s->end = end;
-	s->best = e->ref;
+	gap->rank = rank;
+	gap->distance = distance;
+	gap->start = start;
+	gap->end = end;
+	gap->best = e->ref;
 	return 0;
 }
 
-/* The account that fits the gap best; 0 when there is none. */
-__weak u64 ww_subtask_best(struct ww_gap *gap)
+/* The account that fits loop->gap best, as its `best`; 0: there is none. */
+__weak int ww_subtask_best(struct ww_loop *loop)
 {
-	struct ww_loop *loop = bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, 0);
-	struct ww_subtask_search s = {.loop = loop, .gap = gap};
-	if (!loop || !gap)
+	struct ww_subtask_search s = {.loop = loop};
+	if (!loop)
 		return 0;
-	gap->unsure = 0;
+	loop->gap.best = 0;
+	loop->gap.rank = 0;
+	loop->gap.start = 0;
+	loop->gap.end = 0;
+	loop->gap.unsure = 0;
 	bpf_loop(WW_ANSWERED, ww_subtask_look, &s, 0);
-	return s.best;
+	return 0;
 }
 
 /* How far a gap is filled: up to an account of the request's own Context, or to where it shows a sign. */
@@ -169,7 +154,7 @@ struct ww_subtask_filling {
 	ww_ref best; /* was found, and whether one fits in front of it is looked for */
 	ww_ref past; /* what its Context did next; linked on */
 	struct ww_end end;
-	struct ww_gap gap;
+	struct ww_loop *loop;
 };
 
 /* Turns the links of a Context's accounts round, as far as they are younger than the request. */
@@ -197,23 +182,25 @@ static long ww_subtask_step(u32 i, void *ctx)
 	struct ww_subtask_filling *f = ctx;
 	struct ww_request *r = f->request;
 	struct ww_request *past = ww_request_get(f->past), *a = ww_request_get(f->best);
-	f->gap.from = r->mark;
-	f->gap.from_batch = r->batch;
+	struct ww_gap *gap = &f->loop->gap;
+	gap->parent = r->account.id;
+	gap->from = r->mark;
+	gap->from_batch = r->batch;
 	if (a) {
-		ww_subtask_until(&f->gap, a);
+		ww_subtask_until(gap, a);
 	} else if (past) {
-		ww_subtask_until(&f->gap, past);
+		ww_subtask_until(gap, past);
 	} else {
-		f->gap.to = f->end.at;
-		f->gap.slept = f->end.slept;
-		f->gap.to_batch = f->end.batch;
+		gap->to = f->end.at;
+		gap->slept = f->end.slept;
+		gap->to_batch = f->end.batch;
 	}
-	ww_ref ref = ww_subtask_best(&f->gap);
-	struct ww_request *found = ww_request_get(ref);
+	ww_subtask_best(f->loop);
+	struct ww_request *found = ww_request_get(gap->best);
 	if (found) {
-		if (f->gap.unsure)
+		if (gap->unsure)
 			found->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
-		f->best = ref;
+		f->best = gap->best;
 		return 0;
 	}
 	f->best = 0;
@@ -237,7 +224,9 @@ __weak int ww_subtask_fill_gap(struct ww_thread *t, struct ww_request *r, u64 pa
 	if (!t || !r || !end)
 		return 0;
 	struct ww_subtask_filling f = {.thread = t, .request = r, .best = past, .end = *end};
-	f.gap.parent = r->account.id;
+	f.loop = bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, 0);
+	if (!f.loop)
+		return 0;
 	if (past)
 		bpf_loop(WW_CARRIERS, ww_subtask_turn, &f, 0);
 	f.best = 0;

@@ -64,7 +64,7 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	struct ww_thread *t = bpf_task_storage_get(&ww_threads, bpf_get_current_task_btf(), NULL, 0);
 	if (!t)
 		return;
-	struct ww_request *r = ww_carrier_of_send(t, NULL);
+	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
 	if (!r)
 		return;
 	struct ww_conn *conn = ww_conn_create(sk, WW_ROLE_CLIENT);
@@ -84,7 +84,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	struct ww_peer peer;
 	if (!conn && !ww_upstream_peer(&peer, sk))
 		return;
-	struct ww_request *r = ww_carrier_of_send(t, conn);
+	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, conn));
 	if (!r)
 		return;
 	if (!conn || !conn->classified) {
