@@ -172,8 +172,12 @@ static long ww_due_step(u32 i, void *ctx)
 	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
 	if (!r || r->outstanding)
 		return 0;
-	/* What was read is continued in that order, and before any timer. */
-	u64 since = r->mark | (u64)!r->unread << 63;
+	/*
+	 * What was read is continued in that order, and before any timer; a request later than an answer, as the Task
+	 * for it is to be made first.
+	 */
+	bool later = !r->guessed && r->batch == s->thread->batch;
+	u64 since = r->mark | (u64)!r->unread << 63 | (u64)later << 62;
 	if (since < s->since) {
 		s->since = since;
 		s->oldest = r->account.id;
@@ -335,6 +339,9 @@ __weak int ww_carrier_found(struct ww_thread *t, struct ww_request *r, u64 now)
 		ww_subtask_fill_before(t, r, a);
 	} else if (t->shared) {
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		/* What it was taken to wait for is another one's, which was taken to wait for what this one did. */
+		if (r->outstanding)
+			ww_charge(r, r->answer.kind, r->answer.type, r->answer.value, t->start);
 		return 0;
 	}
 	if (!a || !a->anonymous)

@@ -113,6 +113,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	conn->sent = now;
+	if (t->shared)
+		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	/* Datagrams may go unanswered. */
 	if (sk->sk_type == SOCK_STREAM && (!conn->awaited || conn->first != r->account.id))
 		r->outstanding++;

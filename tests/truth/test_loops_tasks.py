@@ -8,4 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
 from loops_run import APPS, compare  # noqa: E402  (the path comes first)
 from services import Python  # noqa: E402
 
-compare(lambda environment: Python(APPS / "loops_aiohttp.py", env=environment), ("cpu", "pool", "timed", "http"))
+PARTS = [(1, 100, 2, 0.02, 0.1), (4, 200, 0, 0.05, 0.2), (20, 400, 0, 0.05, 0.2)]
+
+compare(lambda environment: Python(APPS / "loops_aiohttp.py", env=environment), ("cpu", "pool", "timed", "http"), PARTS,
+        count=True)
