@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Compares what whywait says of a server on an event loop with what the server and its client measured themselves.
 
-compare(start, steps) runs the whole test; with count=True, the waits for peers are counted, too. start(environment) makes the server, an unstarted service of tools/services.py, with
-the interface of loops_aiohttp.py; `steps` are those of its steps that it is asked to do.
+compare(start, steps) runs the whole test; with count=True, the waits for peers are counted, too. start(environment) makes the
+server, an unstarted service of tools/services.py, with the interface of loops_aiohttp.py; `steps` are those of its steps that it
+is asked to do.
 """
 import json
 import pathlib
