@@ -108,6 +108,7 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->begun_slept = t->slept;
 	a->batch = t->batch;
 	a->context = 0;
+	a->background = 0;
 	/* Background work never meets a request: the oldest is given up for the newest. */
 	u32 at = loop->carriers_next % WW_CARRIERS;
 	loop->carriers_next = at + 1;
@@ -204,6 +205,19 @@ static __always_inline void ww_carrier_know(struct ww_carrier *known, const stru
 		bpf_map_update_elem(&ww_carriers, key, &carrier, BPF_ANY);
 }
 
+#define WW_LEFT	    2
+#define WW_LEFT_MAX 16
+
+/* A Context begins a new account: whether the last one is left shows if it is a Task that requests wait for. */
+static __always_inline bool ww_carrier_left(struct ww_carrier *known, ww_ref before)
+{
+	if (before && known->left < WW_LEFT_MAX)
+		known->left += WW_LEFT;
+	else if (!before && known->left)
+		known->left--;
+	return known->left >= WW_LEFT;
+}
+
 static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
 {
 	return r ? r->account.id : 0;
@@ -236,6 +250,7 @@ __weak u64 ww_carrier_of_send(struct ww_thread *t, struct ww_conn *conn)
 		if (r) {
 			r->next = before;
 			r->context = key.context;
+			r->background = known && ww_carrier_left(known, before);
 			ww_carrier_know(known, &key, r->account.id);
 		}
 		return ww_carrier_ref(r);
@@ -304,7 +319,7 @@ static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct
 	if (!known)
 		return;
 	/* The Task of a request is made in the step after its read. */
-	if (known->connection && known->connection != r->connection && (s64)(known->batch - r->batch) >= 2)
+	if (known->connection && known->connection != r->connection && (s32)(known->batch - r->batch) >= 2)
 		t->shared = 1;
 	known->connection = r->connection;
 	known->batch = t->batch;

@@ -181,7 +181,8 @@ struct ww_request {
 	u16 outstanding; /* upstream connections that were sent to and have not answered */
 	u8 guessed;	 /* it got work of a timer that may have been another one's */
 	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
-	u8 pad[4];
+	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
+	u8 pad[3];
 	u64 queued;	/* it was in the queue up to here, in front of the wait that it is in; 0: was not */
 	u8 foreign;	/* a unix socket of a network namespace that sweeps do not see */
 	u64 opened;	/* when its first byte was read */
@@ -359,7 +360,8 @@ struct ww_carrier_key {
 struct ww_carrier {
 	ww_ref ref;
 	u64 connection; /* on which it responded last; 0: none */
-	u64 batch;	/* of the loop's reads, then */
+	u32 batch;	/* of the loop's reads, then */
+	u32 left; /* WW_LEFT for each account that nobody turned out to wait for, less 1 for each that somebody did */
 };
 
 struct {

@@ -92,12 +92,13 @@ static long ww_subtask_look(u32 i, void *ctx)
 		return 0;
 	/*
 	 * The loop does not sleep while anything can go on. So what the request began or ended to wait for then was
-	 * not this if it slept between.
+	 * not this if it slept between, but for a step that a timer resumed.
 	 */
 	u32 begun = a->begun_batch - gap->from_batch, ended = gap->to_batch - a->batch;
-	bool begins = a->begun_slept <= gap->from && begun <= WW_NEAR;
+	bool begins = a->begun_slept < gap->from && begun <= WW_NEAR;
 	bool ends = e->at > gap->slept && ended <= WW_NEAR;
-	if (!begins && !ends)
+	bool resumed = a->begun_slept == gap->from && begun <= WW_NEAR;
+	if (a->background ? !begins || !ends : !begins && !ends && !resumed)
 		return 0;
 	u32 rank = 1;
 	if (begins)
