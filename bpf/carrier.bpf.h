@@ -205,17 +205,18 @@ static __always_inline void ww_carrier_know(struct ww_carrier *known, const stru
 		bpf_map_update_elem(&ww_carriers, key, &carrier, BPF_ANY);
 }
 
-#define WW_LEFT	    2
-#define WW_LEFT_MAX 16
+#define WW_LEFT_MANY 8
+#define WW_LEFT_MAX  16
 
-/* A Context begins a new account: whether the last one is left shows if it is a Task that requests wait for. */
+/* A Context begins a new account: whether it left the last one tells in the long run if requests wait for what it does.
+ */
 static __always_inline bool ww_carrier_left(struct ww_carrier *known, ww_ref before)
 {
 	if (before && known->left < WW_LEFT_MAX)
-		known->left += WW_LEFT;
+		known->left++;
 	else if (!before && known->left)
 		known->left--;
-	return known->left >= WW_LEFT;
+	return known->left >= WW_LEFT_MANY;
 }
 
 static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)

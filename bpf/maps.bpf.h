@@ -361,7 +361,7 @@ struct ww_carrier {
 	ww_ref ref;
 	u64 connection; /* on which it responded last; 0: none */
 	u32 batch;	/* of the loop's reads, then */
-	u32 left; /* WW_LEFT for each account that nobody turned out to wait for, less 1 for each that somebody did */
+	u32 left;	/* accounts that nobody turned out to have waited for, less those that somebody did */
 };
 
 struct {

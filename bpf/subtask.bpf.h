@@ -76,6 +76,13 @@ static __always_inline u32 ww_subtask_likely(u32 batches)
 
 #define WW_ENDED 8 /* its Task has ended: outdoes what the batches say */
 
+/* The entry's account, if it is still what the entry says, and idle. */
+static __always_inline struct ww_request *ww_subtask_at(const struct ww_answered *e, u32 turn)
+{
+	struct ww_request *a = ww_request_get(e->ref);
+	return a && a->anonymous && !a->outstanding && a->turn == turn ? a : NULL;
+}
+
 static long ww_subtask_look(u32 i, void *ctx)
 {
 	struct ww_subtask_search *s = ctx;
@@ -84,8 +91,8 @@ static long ww_subtask_look(u32 i, void *ctx)
 	struct ww_answered *e = &s->loop->answered[turn & (WW_ANSWERED - 1)];
 	if (e->at <= gap->from)
 		return 1;
-	struct ww_request *a = ww_request_get(e->ref);
-	if (!a || !a->anonymous || a->outstanding || a->turn != turn || e->ref == gap->parent)
+	struct ww_request *a = ww_subtask_at(e, turn);
+	if (!a || e->ref == gap->parent)
 		return 0;
 	u64 start = a->account.start_ns, end = a->mark;
 	if (start < gap->from || end > gap->to)
@@ -97,7 +104,7 @@ static long ww_subtask_look(u32 i, void *ctx)
 	u32 begun = a->begun_batch - gap->from_batch, ended = gap->to_batch - a->batch;
 	bool begins = a->begun_slept < gap->from && begun <= WW_NEAR;
 	bool ends = e->at > gap->slept && ended <= WW_NEAR;
-	bool resumed = a->begun_slept == gap->from && begun <= WW_NEAR;
+	bool resumed = a->begun_slept == gap->from && begun <= 1;
 	if (a->background ? !begins || !ends : !begins && !ends && !resumed)
 		return 0;
 	u32 rank = 1;
@@ -211,8 +218,9 @@ static long ww_subtask_step(u32 i, void *ctx)
 	}
 	if (!a)
 		return 1;
-	if (r->mark <= a->account.start_ns)
-		ww_carrier_add(r, a, f->thread);
+	if (r->mark > a->account.start_ns)
+		return 0;
+	ww_carrier_add(r, a, f->thread);
 	return 0;
 }
 
