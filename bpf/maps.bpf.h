@@ -139,7 +139,10 @@ struct ww_gap {
 	u64 end;
 	u64 distance;
 	u32 rank;
-	u32 unsure; /* another one that would fit was at work at the same time */
+	u8 unsure; /* another one that would fit was at work at the same time */
+	u8 begins; /* the best began as soon as the loop had come round, */
+	u8 ends;   /* and nothing but the loop kept the request from going on when it had ended */
+	u8 pad;
 };
 
 /* Work of an event loop's thread for requests that are not known yet: carrier.bpf.h. */

@@ -130,6 +130,8 @@ static long ww_subtask_look(u32 i, void *ctx)
 	gap->start = start;
 	gap->end = end;
 	gap->best = e->ref;
+	gap->begins = begins;
+	gap->ends = ends;
 	return 0;
 }
 
@@ -161,6 +163,9 @@ struct ww_subtask_filling {
 	struct ww_request *request;
 	ww_ref best; /* was found, and whether one fits in front of it is looked for */
 	ww_ref past; /* what its Context did next; linked on */
+	u8 begins;   /* as the best was found */
+	u8 ends;
+	u8 pad[6];
 	struct ww_end end;
 	struct ww_loop *loop;
 };
@@ -209,18 +214,26 @@ static long ww_subtask_step(u32 i, void *ctx)
 		if (gap->unsure)
 			found->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		f->best = gap->best;
+		f->begins = gap->begins;
+		f->ends = gap->ends;
 		return 0;
 	}
 	f->best = 0;
 	if (!a) {
 		a = past;
 		f->past = past ? past->next : 0;
+		f->begins = 0;
+		f->ends = 0;
 	}
 	if (!a)
 		return 1;
 	if (r->mark > a->account.start_ns)
 		return 0;
+	if (f->begins)
+		r->state = WW_STATE_READY;
 	ww_carrier_add(r, a, f->thread);
+	if (f->ends)
+		r->state = WW_STATE_READY;
 	return 0;
 }
 
