@@ -279,9 +279,11 @@ static long ww_loop_continue_step(u32 i, void *ctx)
 	if (i >= t->pending_len)
 		return 1;
 	struct ww_pending p = t->pending[i & (WW_PENDING - 1)];
-	if (p.round <= c->round)
+	bool due = p.round <= c->round;
+	if (due)
 		ww_loop_continued(p.ref, c->hint, c->at);
-	else
+	/* Where a send does not tell whose it is, it is looked for among all. */
+	if (!due || (t->shared && ww_request_get(p.ref)))
 		t->pending[c->kept++ & (WW_PENDING - 1)] = p;
 	return 0;
 }
@@ -320,12 +322,19 @@ static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *co
  * the next round's reads. An upstream's answer is continued in the next round; a request in the one after that, as the
  * task for it is only made in the next. One round more is allowed for, since libraries put tasks of their own between.
  */
-static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch)
+static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch,
+					 u64 now)
 {
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (!touch->receive) {
 		t->sent = 1;
 		return;
+	}
+	/* One epoll_wait() returns all that has arrived before: what arrived after the batch's first read is of
+	 * another. */
+	if (t->sent || touch->ready > t->batch_at) {
+		t->batch++;
+		t->batch_at = now;
 	}
 	if (t->sent) {
 		t->sent = 0;
@@ -335,6 +344,9 @@ static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request 
 	u32 n = t->pending_len;
 	if (n >= WW_PENDING)
 		return; /* stays in the queue until it is seen again */
+	if (t->shared && r->listed)
+		return;
+	r->listed = t->shared;
 	t->pending[n].ref = r->account.id;
 	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 3 : 2);
 	t->pending_len = n + 1;
@@ -396,7 +408,8 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 	ww_attach(t, r, tid, now);
 	r->unread = touch->receive;
 	if (t->python)
-		ww_loop_step(t, r, touch);
+		ww_loop_step(t, r, touch, now);
+	r->batch = t->batch;
 	return 0;
 }
 
@@ -446,6 +459,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->answered = 0;
 	r->guessed = 0;
 	r->client = 0;
+	r->listed = 0;
 	r->swept = 0;
 	r->queued = 0;
 	r->drawn = arrival;

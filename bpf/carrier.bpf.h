@@ -10,17 +10,10 @@
 #ifndef WHYWAIT_CARRIER_H
 #define WHYWAIT_CARRIER_H
 
-#include "account.bpf.h"
+#include "subtask.bpf.h"
 
 #define WW_PYTHON_TRIES	  100 /* what is no CPython by then is none */
 #define WW_PYTHON_THREADS 64  /* thread states looked at to find the own one */
-
-static __always_inline u64 ww_user_word(u64 address)
-{
-	u64 word = 0;
-	bpf_probe_read_user(&word, sizeof(word), (void *)address);
-	return word;
-}
 
 /* The thread's id in its own pid namespace, which is what CPython knows. */
 static __always_inline u32 ww_own_tid(struct task_struct *task)
@@ -64,7 +57,7 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		return false;
 	if (t->python_tries < WW_PYTHON_TRIES)
 		ww_python_find(t);
-	if (!t->python)
+	if (!t->python || t->shared)
 		return false;
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
@@ -104,22 +97,29 @@ static __always_inline bool ww_phase_left(const struct ww_thread *t)
 /* Begins an anonymous account at the start of the thread's interval, in which its work began. */
 static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 {
-	struct ww_request *a = ww_request_open(t->start);
+	struct ww_loop *loop =
+		bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct ww_request *a = loop ? ww_request_open(t->start) : NULL;
 	if (!a) {
-		ww_count(WW_COUNT_CARRIER_TABLE_FULL);
+		ww_count(loop ? WW_COUNT_CARRIER_TABLE_FULL : WW_COUNT_TASK_STORAGE_FAILED);
 		return NULL;
 	}
 	a->anonymous = 1;
 	a->state = WW_STATE_WAIT;
+	a->begun_batch = t->batch;
+	a->begun_slept = t->slept;
+	a->batch = t->batch;
+	a->context = 0;
+	a->background = 0;
 	/* Background work never meets a request: the oldest is given up for the newest. */
-	u32 at = t->carriers_next % WW_CARRIERS;
-	t->carriers_next = at + 1;
-	struct ww_request *oldest = ww_request_get(t->carriers[at]);
+	u32 at = loop->carriers_next % WW_CARRIERS;
+	loop->carriers_next = at + 1;
+	struct ww_request *oldest = ww_request_get(loop->carriers[at]);
 	if (oldest && oldest->anonymous) {
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
 		ww_request_free(oldest);
 	}
-	t->carriers[at] = a->account.id;
+	loop->carriers[at] = a->account.id;
 	return a;
 }
 
@@ -155,80 +155,139 @@ __weak u64 ww_carrier_sleeper(struct ww_thread *t, u32 only)
 	if (!t)
 		return 0;
 	bpf_loop(WW_PENDING, ww_sleepers_step, &s, 0);
-	if (!s.others)
+	if (!s.others && !t->python)
 		t->pending_len = 0;
 	return only && s.others > 1 ? 0 : s.oldest;
 }
 
-/* Whose work is it that the thread sends something upstream? NULL when that is nobody's. */
-static __noinline struct ww_request *ww_carrier_of_send(struct ww_thread *t, const struct ww_conn *conn)
+/*
+ * Whether the account may be of a Task that has ended since, whose Context's memory is another Task's now: when a
+ * request came after it was touched last, and its step has run.
+ */
+static __always_inline bool ww_carrier_outlived(const struct ww_thread *t, const struct ww_request *a)
+{
+	return a->anonymous && !a->outstanding && t->batch != a->batch && (s32)(t->opened_batch - a->batch) >= 0;
+}
+
+static long ww_due_step(u32 i, void *ctx)
+{
+	struct ww_sleepers *s = ctx;
+	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
+	if (!r || r->outstanding)
+		return 0;
+	/*
+	 * What was read is continued in that order, and before any timer; a request later than an answer, as the Task
+	 * for it is to be made first.
+	 */
+	bool later = !r->guessed && r->batch == s->thread->batch;
+	u64 since = r->mark | (u64)!r->unread << 63 | (u64)later << 62;
+	if (since < s->since) {
+		s->since = since;
+		s->oldest = r->account.id;
+	}
+	return 0;
+}
+
+/* The request of a loop with a shared Context that has been due to be continued for longest; 0: none. */
+__weak u64 ww_carrier_due(struct ww_thread *t)
+{
+	struct ww_sleepers s = {.thread = t, .since = ~0ull};
+	if (!t)
+		return 0;
+	bpf_loop(WW_PENDING, ww_due_step, &s, 0);
+	return s.oldest;
+}
+
+static __always_inline void ww_carrier_know(struct ww_carrier *known, const struct ww_carrier_key *key, ww_ref ref)
+{
+	struct ww_carrier carrier = {.ref = ref};
+	if (known)
+		known->ref = ref;
+	else
+		bpf_map_update_elem(&ww_carriers, key, &carrier, BPF_ANY);
+}
+
+#define WW_LEFT_MANY 8
+#define WW_LEFT_MAX  16
+
+/* A Context begins a new account: whether it left the last one tells in the long run if requests wait for what it does.
+ */
+static __always_inline bool ww_carrier_left(struct ww_carrier *known, ww_ref before)
+{
+	if (before && known->left < WW_LEFT_MAX)
+		known->left++;
+	else if (!before && known->left)
+		known->left--;
+	return known->left >= WW_LEFT_MANY;
+}
+
+static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
+{
+	return r ? r->account.id : 0;
+}
+
+/*
+ * Whose work is it that the thread sends something upstream, on a connection (NULL: on a new one)? 0 when that is
+ * nobody's.
+ */
+__weak u64 ww_carrier_of_send(struct ww_thread *t, struct ww_conn *conn)
 {
 	struct ww_carrier_key key;
+	if (!t)
+		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	if (!t->loop) {
 		/* A thread of one request at a time: after a wait it is still that request's. */
 		r = r ? r : ww_request_get(t->home);
-		return r ? r : ww_request_get(conn ? conn->first : 0);
+		return ww_carrier_ref(r ? r : ww_request_get(conn ? conn->first : 0));
 	}
 	if (ww_carrier_context(t, &key)) {
-		ww_ref *ref = bpf_map_lookup_elem(&ww_carriers, &key);
-		r = ref ? ww_request_get(*ref) : NULL;
-		if (r)
-			return r;
+		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+		r = known ? ww_request_get(known->ref) : NULL;
+		if (r && !ww_carrier_outlived(t, r)) {
+			ww_subtask_fill(t, r, t->start);
+			return ww_carrier_ref(r);
+		}
+		ww_ref before = ww_carrier_ref(r);
 		r = ww_carrier_begin(t);
 		if (r) {
-			ww_ref id = r->account.id;
-			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
+			r->next = before;
+			r->context = key.context;
+			r->background = known && ww_carrier_left(known, before);
+			ww_carrier_know(known, &key, r->account.id);
 		}
-		return r;
+		return ww_carrier_ref(r);
 	}
 	/* One more send of the same step. */
 	if (r && conn && conn->awaited && conn->first == t->ref)
-		return r;
+		return t->ref;
+	if (t->shared) {
+		/* Whose it was can't be told. Giving it to the one that is due keeps the sums right. */
+		r = ww_request_get(ww_carrier_due(t));
+		if (r) {
+			r->guessed = 1;
+			r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		}
+		return ww_carrier_ref(r);
+	}
 	/* Where the phase is not known: one that waits for another answer already is more likely asleep than sending.
 	 */
 	bool timer = ww_phase_left(t);
 	if (r && !timer && (t->phase_at || !r->outstanding))
-		return r;
+		return t->ref;
 	r = ww_request_get(conn && conn->connecting ? conn->first : 0);
 	if (r)
-		return r;
+		return r->account.id;
 	/* Whose timer it was can't be told. It was one sleeper's, so giving it to one keeps the sums right. */
 	r = ww_request_get(ww_carrier_sleeper(t, !timer));
 	if (r) {
 		r->guessed |= timer;
 		ww_infer(r);
-		return r;
+		return r->account.id;
 	}
 	/* It has not been seen to wait: its timer follows on its read. */
 	r = ww_request_get(t->ref);
-	return r && !r->outstanding ? r : ww_carrier_begin(t);
-}
-
-/* Adds an account of work for the request, which began when the request waited; both are as far as the work's end. */
-__weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_thread *t)
-{
-	if (!r || !a || !t)
-		return 0;
-	struct ww_touch step = {.kind = WW_KIND_OTHER};
-	ww_charge_gap(r, t, &step, a->account.start_ns);
-	for (u32 i = 0; i < WW_KIND_COUNT; i++)
-		r->account.kinds_ns[i] += a->account.kinds_ns[i];
-	for (u32 i = 0; i < WW_DETAILS && i < a->account.details_len; i++) {
-		struct ww_detail *d = &a->account.details[i];
-		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
-	}
-	for (u32 i = 0; i < WW_SEGMENTS && i < a->line.len; i++) {
-		struct ww_segment *s = &a->line.segments[i];
-		u64 from = a->account.start_ns + s->start_ns;
-		ww_draw(r, ww_kind_type(s->kind, s->type), s->value, from, from + s->duration_ns);
-	}
-	r->account.cpu_ns += a->account.cpu_ns;
-	r->mark = a->mark;
-	r->hint = a->hint;
-	ww_infer(r);
-	ww_request_free(a);
-	return 0;
+	return ww_carrier_ref(r && !r->outstanding ? r : ww_carrier_begin(t));
 }
 
 /* Adds the chain's account to the request that it turned out to be for; both are charged up to now. */
@@ -253,37 +312,64 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
 }
 
 /*
+ * Notes that the Context answers on the connection. When it answered on another one while the Task of this request was
+ * there already, it is not a Task's own, but one that its loop sends everything from.
+ */
+static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct ww_request *r,
+					       const struct ww_carrier_key *key)
+{
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, key);
+	if (!known)
+		return;
+	/* The Task of a request is made in the step after its read. */
+	if (known->connection && known->connection != r->connection && (s32)(known->batch - r->batch) >= 2)
+		t->shared = 1;
+	known->connection = r->connection;
+	known->batch = t->batch;
+}
+
+/*
  * The thread sends a response of `r`: what it did under no name until here was for r. Afterwards the thread is attached
  * to r when there was such work.
  */
-static __noinline void ww_carrier_found(struct ww_thread *t, struct ww_request *r, u32 tid, u64 now)
+__weak int ww_carrier_found(struct ww_thread *t, struct ww_request *r, u64 now)
 {
-	struct ww_carrier_key key = {};
+	struct ww_carrier_key key;
+	if (!t || !r)
+		return 0;
 	struct ww_request *a = ww_request_get(t->ref);
 	ww_ref id = r->account.id;
 	if (!t->loop)
-		return;
+		return 0;
 	if (ww_carrier_context(t, &key)) {
-		ww_ref *ref = bpf_map_lookup_elem(&ww_carriers, &key);
-		a = ref ? ww_request_get(*ref) : NULL;
-		if (!a || a->account.id != id)
-			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
+		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+		a = known ? ww_request_get(known->ref) : NULL;
+		ww_carrier_know(known, &key, id);
+		ww_carrier_answers(t, r, &key);
+		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
+		if (a && a->account.start_ns < r->opened)
+			a = NULL;
+		if (!a || !a->anonymous) {
+			ww_subtask_fill(t, r, t->start);
+			return 0;
+		}
+		ww_subtask_fill(t, a, t->start);
+		ww_subtask_fill_before(t, r, a);
+	} else if (t->shared) {
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		/* What it was taken to wait for is another one's, which was taken to wait for what this one did. */
+		if (r->outstanding)
+			ww_charge(r, r->answer.kind, r->answer.type, r->answer.value, t->start);
+		return 0;
 	}
 	if (!a || !a->anonymous)
-		return;
-	if (a->account.start_ns < r->opened) {
-		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
-		if (t->ref == a->account.id)
-			t->ref = 0;
-		ww_request_free(a);
-		if (key.context)
-			bpf_map_update_elem(&ww_carriers, &key, &id, BPF_ANY);
-		return;
-	}
+		return 0;
+	u32 tid = bpf_get_current_pid_tgid();
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	ww_touched(t, a, &step, tid, now);
 	ww_carrier_merge(r, a, t, now);
 	ww_attach(t, r, tid, now);
+	return 0;
 }
 
 #endif

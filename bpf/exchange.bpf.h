@@ -95,6 +95,8 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	r->account.port = conn->port;
 	r->opened = c->now;
 	r->client = WW_CLIENT_SENDS;
+	r->connection = (u64)conn;
+	c->thread->opened_batch = c->thread->batch;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);

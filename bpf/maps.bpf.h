@@ -63,8 +63,9 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
-#define WW_CARRIERS	  128 /* of one thread at a time */
+#define WW_CARRIERS	  512 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
+#define WW_ANSWERED	  256 /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
 struct ww_pending {
@@ -109,13 +110,49 @@ struct ww_thread {
 	struct ww_cause connecting; /* what waiting for the connection is that it made last; type NONE: not known */
 	u64 cgroup_id;
 	char comm[WW_COMM];
-	u32 carriers_next;
-	u8 python_tries; /* how often `python` was looked for; user space may learn of a process a little late */
-	u8 pad[3];
+	u64 batch_at;	  /* when the first read of its current batch was */
+	u64 answered_at;  /* when it read an answer to an anonymous account last */
+	u32 batch;	  /* counts up when a read is certain to be of a later epoll_wait() than the one before */
+	u32 opened_batch; /* in which it read a new request last */
+	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
+	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
+	u8 pad[6];
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
-	ww_ref carriers[WW_CARRIERS];	       /* accounts of its work for requests not known yet, in a ring */
+};
+
+struct ww_answered {
+	ww_ref ref;
+	u64 at;
+};
+
+/* A time in which a request shows no sign, and the account found so far that fits it best: subtask.bpf.h. */
+struct ww_gap {
+	u64 from;
+	u64 to;
+	u64 slept; /* when the loop had begun to sleep last before `to` */
+	u32 from_batch;
+	u32 to_batch;
+	ww_ref parent; /* the account that has the gap */
+	ww_ref best;
+	u64 start; /* of the best */
+	u64 end;
+	u64 distance;
+	u32 rank;
+	u8 unsure; /* another one that would fit was at work at the same time */
+	u8 begins; /* the best began as soon as the loop had come round, */
+	u8 ends;   /* and nothing but the loop kept the request from going on when it had ended */
+	u8 pad;
+};
+
+/* Work of an event loop's thread for requests that are not known yet: carrier.bpf.h. */
+struct ww_loop {
+	ww_ref carriers[WW_CARRIERS]; /* its accounts, in a ring */
+	struct ww_answered answered[WW_ANSWERED];
+	u32 carriers_next;
+	u32 answered_next;
+	struct ww_gap gap; /* here, since the verifier follows every value that a loop keeps on its stack */
 };
 
 enum ww_state {
@@ -147,7 +184,7 @@ enum ww_client {
 /* What every touch looks at comes first, in one cache line; the account behind it begins with what is charged. */
 struct ww_request {
 	u64 mark;	      /* accounted up to here */
-	ww_ref next;	      /* pipelined behind it on the same connection */
+	ww_ref next;	      /* pipelined behind it on the same connection; anonymous: before it in the same Context */
 	u64 queued;	      /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
 	u64 opened;	      /* when its first byte was read */
 	u64 drawn;	      /* the time line is drawn up to here, from the start */
@@ -164,8 +201,16 @@ struct ww_request {
 	struct ww_account account;
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
-	u32 swept; /* the sweep that saw its unix socket last; 0: none has */
-	u32 pad;
+	u64 connection;	 /* that it came on, as a number */
+	u64 context;	 /* of which Context it is; 0: of none */
+	u64 begun_slept; /* and when the loop had begun to sleep before */
+	u32 begun_batch; /* anonymous: in which it began */
+	u32 batch;	 /* of its loop's reads, when that touched it last */
+	u32 turn;	 /* its last answer's place in the ring of answers, counted on */
+	u32 swept;	 /* the sweep that saw its unix socket last; 0: none has */
+	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
+	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
+	u8 pad[6];
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };
@@ -268,6 +313,14 @@ struct {
 	__type(value, struct ww_thread);
 } ww_threads SEC(".maps") __weak;
 
+/* Apart from ww_threads, since few threads need one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ww_loop);
+} ww_loops SEC(".maps") __weak;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -345,11 +398,18 @@ struct ww_carrier_key {
 	u64 tgid;
 };
 
+struct ww_carrier {
+	ww_ref ref;
+	u64 connection; /* on which it responded last; 0: none */
+	u32 batch;	/* of the loop's reads, then */
+	u32 left;	/* accounts that nobody turned out to have waited for, less those that somebody did */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct ww_carrier_key);
-	__type(value, ww_ref);
+	__type(value, struct ww_carrier);
 } ww_carriers SEC(".maps") __weak;
 
 struct {

@@ -143,10 +143,11 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 {
 	ww_program_ended(p->tgid);
-	struct ww_thread *t = bpf_task_storage_get(&ww_threads, p, NULL, 0);
+	struct ww_thread *t = ww_thread_get(p);
 	if (!t)
 		return 0;
 	t->loop = 0;
+	t->shared = 0;
 	t->pending_len = 0;
 	t->named = 0;
 	t->python = 0;

@@ -310,7 +310,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (r && !c.untouched) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
-		ww_carrier_found(c.thread, r, c.tid, now);
+		ww_carrier_found(c.thread, r, now);
 		ww_touched(c.thread, r, &touch, c.tid, now);
 	}
 	if (len <= 0) {

@@ -65,7 +65,7 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	if (!t)
 		return;
 	t->connecting.type = WW_DETAIL_NONE;
-	struct ww_request *r = ww_carrier_of_send(t, NULL);
+	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
 	if (!r)
 		return;
 	struct ww_conn *conn = ww_conn_create(sk, WW_ROLE_CLIENT);
@@ -122,7 +122,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	struct ww_peer peer;
 	if (!conn && !ww_upstream_peer(&peer, sk))
 		return;
-	struct ww_request *r = ww_carrier_of_send(t, conn);
+	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, conn));
 	if (!r)
 		return;
 	if (!conn || !conn->classified) {
@@ -153,6 +153,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	conn->sent = now;
+	if (t->shared)
+		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	/* Datagrams may go unanswered. */
 	if (sk->sk_type == SOCK_STREAM && (!conn->awaited || conn->first != r->account.id))
 		r->outstanding++;
@@ -213,6 +215,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->answer.value = touch.value;
 			if (conn->awaited && r->outstanding)
 				r->outstanding--;
+			if (t->python && r->anonymous)
+				ww_subtask_answered(t, r, now);
 		}
 		if (conn->connecting)
 			conn->sent = 0;

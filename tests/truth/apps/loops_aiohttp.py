@@ -3,7 +3,8 @@
 """An aiohttp server on 127.0.0.1:$PORT whose handlers do known work and keep account of it.
 
 GET /job/ID?do=STEP,STEP.. runs the steps one after the other: cpu:MS, pg:MS, pgunix:MS (pg_sleep), http:MS (an upstream's
-delay), redis (TIME), sleep:MS, fsync. GET /truth answers with what was recorded, as loops_accounts.py has it.
+delay), redis (TIME), sleep:MS, fsync; with tasks of their own pool:MS (pg_sleep on a pool's connection, which the pool resets in a
+task) and timed:MS (pg_sleep in the task that wait_for() makes). GET /truth answers with what was recorded, as loops_accounts.py has it.
 Environment: POSTGRES_HOSTS (TCP, unix), POSTGRES_PORT, REDIS_PORT, UPSTREAM_PORT, CONNECTIONS (to each of the former), REALTIME
 (CLOCK_REALTIME - CLOCK_MONOTONIC, ns).
 """
@@ -23,6 +24,14 @@ REALTIME = int(os.environ["REALTIME"])
 SLEEP = "SELECT pg_sleep($1), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint"
 
 
+class Pooled(asyncpg.Connection):
+    """Resets itself by a query of known time, and tells of it."""
+
+    async def reset(self, *, timeout=None):
+        row = await self.fetchrow(SLEEP, 0.001)
+        self.work.waited("db", row)
+
+
 class Work:
     def __init__(self, slices):
         self.slices = slices
@@ -37,11 +46,16 @@ class Work:
                                                      database="test") for _ in range(int(os.environ["CONNECTIONS"]))]
             for connection in self.free[step]:
                 await connection.fetchrow(SLEEP, 0)  # it is prepared, from here on
+        Pooled.work = self
+        size = int(os.environ["CONNECTIONS"])
+        self.pool = await asyncpg.create_pool(host="127.0.0.1", port=os.environ["POSTGRES_PORT"], user="postgres",
+                                              database="test", min_size=size, max_size=size, connection_class=Pooled)
         self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self.redis = redis.asyncio.Redis(port=int(os.environ["REDIS_PORT"]))
         yield
         for connection in sum(self.free.values(), []):
             await connection.close()
+        await self.pool.close()
         await self.http.close()
         await self.redis.close()
 
@@ -65,8 +79,7 @@ class Work:
 
     async def postgres(self, step, ms):
         connection = self.free[step].pop()
-        row = await connection.fetchrow(SLEEP, ms / 1000)
-        self.wait("db", self.sent(), row[1] * 1000 - REALTIME)
+        self.waited("db", await connection.fetchrow(SLEEP, ms / 1000))
         self.free[step].append(connection)
 
     async def pg(self, ms):
@@ -74,6 +87,13 @@ class Work:
 
     async def pgunix(self, ms):
         await self.postgres("pgunix", ms)
+
+    async def pooled(self, ms):
+        async with self.pool.acquire() as connection:
+            self.waited("db", await connection.fetchrow(SLEEP, ms / 1000))
+
+    async def timed(self, ms):
+        await asyncio.wait_for(self.pg(ms), 10)
 
     async def time(self, _):
         seconds, us = await self.redis.time()
@@ -84,6 +104,9 @@ class Work:
             self.wait("net", self.sent(), int(response.headers["X-Sent-Ns"]))
             await response.read()
 
+    def waited(self, kind, row):
+        self.wait(kind, self.sent(), row[1] * 1000 - REALTIME)
+
     def sent(self):
         return self.slices.sends.pop(request.get())
 
@@ -93,7 +116,7 @@ class Work:
     async def handle(self, http_request):
         self.slices.begin(http_request.match_info["id"], http_request.protocol)
         steps = {"cpu": self.cpu, "pg": self.pg, "pgunix": self.pgunix, "http": self.upstream, "redis": self.time,
-                 "sleep": self.sleep, "fsync": self.fsync}
+                 "sleep": self.sleep, "fsync": self.fsync, "pool": self.pooled, "timed": self.timed}
         for step in http_request.query["do"].split(","):
             name, _, ms = step.partition(":")
             await steps[name](float(ms or 0))

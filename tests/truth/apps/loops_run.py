@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Compares what whywait says of a server on an event loop with what the server and its client measured themselves.
 
-compare(start, steps) runs the whole test. start(environment) makes the server, an unstarted service of tools/services.py, with
-the interface of loops_aiohttp.py; `steps` are those of its steps that it is asked to do.
+compare(start, steps) runs the whole test; with count=True, the waits for peers are counted, too. start(environment) makes the
+server, an unstarted service of tools/services.py, with the interface of loops_aiohttp.py; `steps` are those of its steps that it
+is asked to do.
 """
 import json
 import pathlib
@@ -24,7 +25,8 @@ from whywait import KINDS, Record  # noqa: E402
 SEED = 20
 
 # Step: the shortest and the longest time it is asked for, in ms; None: it takes none.
-STEPS = {"cpu": (0.2, 3), "pg": (2, 40), "pgunix": (2, 40), "http": (2, 40), "sleep": (2, 30), "fsync": None, "redis": None}
+STEPS = {"cpu": (0.2, 3), "pg": (2, 40), "pgunix": (2, 40), "http": (2, 40), "sleep": (2, 30), "fsync": None, "redis": None,
+         "pool": (2, 40), "timed": (2, 40)}
 
 # In flight, requests, the client's pause before each in ms, tolerance of a kind's mean: share of the mean wall time, and ms more.
 PARTS = [(1, 200, 2, 0.02, 0.1), (20, 400, 0, 0.05, 0.2)]
@@ -60,10 +62,11 @@ def milliseconds(ns):
 class Part:
     """One number of requests in flight."""
 
-    def __init__(self, in_flight, requests, pause, share, extra):
+    def __init__(self, in_flight, requests, pause, share, extra, count):
         self.name = f"{in_flight} in flight"
         self.in_flight, self.requests, self.pause = in_flight, requests, pause
         self.share, self.extra = share, extra * 1e6
+        self.count = count
         self.record = self.times = None
 
     def observe(self, port, steps):
@@ -84,6 +87,8 @@ class Part:
         self.check_means(tap, found, truth)
         self.check_each(tap, found, truth)
         details = self.record.report["endpoints"][0]["detail"]
+        if self.count:
+            self.check_count(tap, recording, details)
         tap.check(f"{self.name}: the peers are named", set(details["db"]) <= {"postgres", "redis"} and "postgres" in details["db"]
                   and set(details["net"]) == {peer}, {kind: list(details.get(kind, ())) for kind in ("db", "net")})
 
@@ -112,6 +117,12 @@ class Part:
             tap.note(line)
             tap.check(f"{self.name}: the mean of {kind} is right", low - tolerance <= mean <= high + tolerance, line)
 
+    def check_count(self, tap, recording, details):
+        asked = sum(wait[0] in ("db", "net") for name in self.times for wait in recording["waits"].get(name, ()))
+        found = sum(peer["count"] for kind in ("db", "net") for peer in details.get(kind, {}).values())
+        slack = (0.01 if self.in_flight == 1 else 0.05) * asked
+        tap.check(f"{self.name}: each operation upstream is one wait", abs(found - asked) <= slack, f"{found} found, of {asked}")
+
     def check_each(self, tap, found, truth):
         wrong = []
         for name, account in truth.items():
@@ -129,9 +140,9 @@ class Part:
             tap.note(f"{line}: {said}")
 
 
-def compare(start, steps):
+def compare(start, steps, parts=PARTS, count=False):
     tap = Tap()
-    parts = [Part(*part) for part in PARTS]
+    parts = [Part(*part, count) for part in parts]
     with Postgres() as postgres, Redis() as redis, Upstream() as upstream:
         environment = {"POSTGRES_HOSTS": f"127.0.0.1,{postgres.directory}", "POSTGRES_PORT": str(postgres.port),
                        "REDIS_PORT": str(redis.port), "UPSTREAM_PORT": str(upstream.port), "CONNECTIONS": "20",
