@@ -109,7 +109,8 @@ struct ww_thread {
 	u64 read_from;	 /* the connection that it read last */
 	u64 round_at[2]; /* when the current round began, and the one before */
 	u8 sent;	 /* its last touch was a send */
-	u8 pad3[3];
+	u8 mixed;	 /* how far it looks as if it were to be `shared` */
+	u8 pad3[2];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
 	u64 cgroup_id;
 	char comm[WW_COMM];
