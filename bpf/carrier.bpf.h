@@ -6,6 +6,9 @@
  *
  * What makes a chain: in CPython the Context of the running Task, one word of the thread's state; elsewhere that one
  * follows from the other without a wait (what is read or sent after a read is that read's).
+ *
+ * A Context's memory is the next Task's once its own has ended, so an account is left for a new one when that may be.
+ * What Tasks did that a request's own Task awaited is found by subtask.bpf.h.
  */
 #ifndef WHYWAIT_CARRIER_H
 #define WHYWAIT_CARRIER_H
@@ -311,19 +314,21 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
 	return 0;
 }
 
+#define WW_MIXED 3 /* so many more signs of a shared Context than others */
+
 /*
- * Notes that the Context answers on the connection. When it answered on another one while the Task of this request was
- * there already, it is not a Task's own, but one that its loop sends everything from.
+ * The Context answers a request. Is it a Task's own, or one that its loop sends everything from? It is the latter when
+ * it answered on another connection while this request was there already, which a Task made late in memory of another
+ * one's does, too, and has sent what is not answered yet, which is no Task's way.
  */
 static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct ww_request *r,
-					       const struct ww_carrier_key *key)
+					       const struct ww_request *a, struct ww_carrier *known)
 {
-	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, key);
-	if (!known)
-		return;
-	/* The Task of a request is made in the step after its read. */
-	if (known->connection && known->connection != r->connection && (s32)(known->batch - r->batch) >= 2)
-		t->shared = 1;
+	bool other = known->connection && known->connection != r->connection && (s32)(known->batch - r->batch) >= 2;
+	if (other && a && a->anonymous && a->outstanding)
+		t->shared = ++t->mixed >= WW_MIXED;
+	else if (t->mixed)
+		t->mixed--;
 	known->connection = r->connection;
 	known->batch = t->batch;
 }
@@ -344,8 +349,9 @@ __weak int ww_carrier_found(struct ww_thread *t, struct ww_request *r, u64 now)
 	if (ww_carrier_context(t, &key)) {
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		a = known ? ww_request_get(known->ref) : NULL;
+		if (known)
+			ww_carrier_answers(t, r, a, known);
 		ww_carrier_know(known, &key, id);
-		ww_carrier_answers(t, r, &key);
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
 		if (a && a->account.start_ns < r->opened)
 			a = NULL;

@@ -116,7 +116,8 @@ struct ww_thread {
 	u32 opened_batch; /* in which it read a new request last */
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
-	u8 pad[6];
+	u8 mixed;	  /* how far it looks as if it were to be `shared` */
+	u8 pad[5];
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */

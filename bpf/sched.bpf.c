@@ -148,6 +148,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 		return 0;
 	t->loop = 0;
 	t->shared = 0;
+	t->mixed = 0;
 	t->pending_len = 0;
 	t->named = 0;
 	t->python = 0;
