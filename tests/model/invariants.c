@@ -88,9 +88,20 @@ static void check_connections(void)
 	}
 }
 
-/* For the one who reads the events: which requests there are. */
-static void show_requests(void)
+/* For the one who reads the events: which requests there are, and what was counted. */
+static void show(void)
 {
+	static const char *const names[] = {
+#define WW_COUNTER(id, name, loses, meaning) name,
+#include "whywait/counters.def"
+#undef WW_COUNTER
+	};
+	for (u32 counter = 0; counter < WW_COUNTER_COUNT && world.verbose; counter++) {
+		u64 count = host_counter(counter);
+		if (count != world.counted[counter])
+			world_note("  %s", names[counter]);
+		world.counted[counter] = count;
+	}
 	for (u32 slot = 0; slot < host_max_requests && world.verbose; slot++) {
 		const struct ww_request *r = host_map_value(&ww_requests, &slot);
 		if (r->state != WW_STATE_FREE && r->account.id != world.shown[slot])
@@ -101,7 +112,7 @@ static void show_requests(void)
 
 void invariants_check(void)
 {
-	show_requests();
+	show();
 	check_requests();
 	check_threads();
 	check_connections();

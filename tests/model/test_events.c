@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WORLDS 3000
+#define WORLDS 1000
 
 static u64 seed;
 

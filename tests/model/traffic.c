@@ -38,9 +38,13 @@ static bool is_upstream(const struct connection *c)
 	return c->kind >= CONNECTION_UPSTREAM;
 }
 
-/* One of those for which `is` holds; NULL: there is none. */
+/* One of those for which `is` holds, and that it goes on with more often than others; NULL: there is none. */
 static struct connection *draw_connection(bool (*is)(const struct connection *c))
 {
+	for (u32 i = 0; i < 2; i++) {
+		if (world.busy[i] && world.busy[i]->kind && is(world.busy[i]) && host_draw(4))
+			return world.busy[i];
+	}
 	struct connection *found[CONNECTIONS];
 	u32 len = 0;
 	for (u32 i = 0; i < world.connections_len; i++) {
@@ -55,10 +59,12 @@ static bool is_none(const struct connection *c)
 	return c->kind == CONNECTION_NONE;
 }
 
-static struct connection *draw_free(void)
+/* A place for a new one: half of them are for servers. */
+static struct connection *draw_free(bool server)
 {
-	struct connection *c = &world.connections[host_draw(world.connections_len)];
-	return is_none(c) ? c : NULL;
+	u32 at = (u32)host_draw(world.connections_len);
+	struct connection *c = &world.connections[at];
+	return is_none(c) && at % 2 != server ? c : NULL;
 }
 
 static void set_state(struct connection *c, int to)
@@ -93,7 +99,7 @@ static void remove_first(u8 *buffer, u32 *len, u32 bytes_len)
 
 void traffic_accept(void)
 {
-	struct connection *c = draw_free();
+	struct connection *c = draw_free(true);
 	if (!c)
 		return;
 	memset(c, 0, sizeof(*c));
@@ -116,6 +122,29 @@ void traffic_accept(void)
 	c->established = true;
 }
 
+static void destroy(struct connection *c)
+{
+	world_note("the end of %u", index_of(c));
+	if (c->sock.is_tcp)
+		ww_tcp_destroy_sock(sk_of(c));
+	host_sock_end(&c->sock);
+	host_sock_end(&c->peer);
+	c->kind = CONNECTION_NONE;
+}
+
+/* Nothing on it is looked at any more. */
+static bool is_given_up(const struct connection *c)
+{
+	const struct ww_conn *conn = c->sock.unix_sock.sk.sk_bpf_storage;
+	return conn && (conn->protocol == WW_PROTOCOL_OTHER || conn->http.streams[WW_TX].state == WW_STREAM_CLOSE);
+}
+
+static bool is_asked(const struct connection *c)
+{
+	const struct ww_conn *conn = c->sock.unix_sock.sk.sk_bpf_storage;
+	return is_server(c) && conn && conn->first;
+}
+
 /* A client's next message. */
 void traffic_request(void)
 {
@@ -131,13 +160,19 @@ void traffic_request(void)
 	static const char *const others[] = {"\r\n\r\n", "BAD\r\n", "\x16\x03\x01", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 					     "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"};
 	struct connection *c = draw_connection(is_server);
-	if (!c)
+	if (c && is_given_up(c) && host_draw(4)) {
+		destroy(c);
+		return;
+	}
+	/* Most clients wait for the answer. */
+	if (!c || ((c->coming_len || is_asked(c)) && host_draw(6)))
 		return;
 	const char *message = messages[host_draw(host_draw(8) ? LEN(messages) - 1 : LEN(messages))];
 	if (world.hostile && !host_draw(8))
 		message = others[host_draw(LEN(others))];
 	world_note("request on %u: %.*s", index_of(c), (int)strcspn(message, "\r"), message);
 	append(c->coming, &c->coming_len, message, (u32)strlen(message));
+	world.busy[1] = c;
 }
 
 static bool has_coming(const struct connection *c)
@@ -206,14 +241,22 @@ static void answer(struct connection *c)
 		{"HTTP/1.1 101 Switching Protocols\r\n\r\n", 0},
 		{"nonsense\r\n\r\n", 0},
 	};
-	u64 at = host_draw(host_draw(6) ? 5 : world.hostile ? LEN(answers) : 6);
-	append(c->going, &c->going_len, answers[at].bytes, (u32)strlen(answers[at].bytes));
+	u64 at = host_draw(host_draw(12) ? 5 : world.hostile ? LEN(answers) : 6);
+	const struct ww_conn *conn = host_conn(&c->sock);
+	const struct ww_request *r = conn ? ww_request_get(conn->first) : NULL;
+	u32 len = (u32)strlen(answers[at].bytes);
 	c->going_body = answers[at].body;
+	if (r && r->head_request && host_draw(16)) {
+		const char *body = strstr(answers[at].bytes, "\r\n\r\n") + 4;
+		len = (u32)(body - answers[at].bytes);
+		c->going_body = 0;
+	}
+	append(c->going, &c->going_len, answers[at].bytes, len);
 }
 
 void traffic_respond(struct thread *thread)
 {
-	struct connection *c = draw_connection(is_server);
+	struct connection *c = draw_connection(host_draw(16) ? is_asked : is_server);
 	if (!c)
 		return;
 	if (!c->going_len)
@@ -231,13 +274,15 @@ void traffic_respond(struct thread *thread)
 		return;
 	}
 	remove_first(c->going, &c->going_len, len);
+	if (!is_asked(c))
+		c->going_len = 0;
 	ww_sock_send_length(sk_of(c), (int)len, 0);
 }
 
 void traffic_connect(struct thread *thread)
 {
 	static const u16 ports[] = {5432, 6379, 80, 9999};
-	struct connection *c = draw_free();
+	struct connection *c = draw_free(false);
 	if (!c)
 		return;
 	memset(c, 0, sizeof(*c));
@@ -293,6 +338,7 @@ void traffic_send_upstream(struct thread *thread)
 	struct connection *c = draw_connection(can_send_upstream);
 	if (!c)
 		return;
+	world.busy[0] = c;
 	const char *bytes = host_draw(2) ? query : command;
 	u32 len = sizeof(query) - 1;
 	world_note("thread %d sends upstream on %u", thread->task.task.pid, index_of(c));
@@ -302,15 +348,6 @@ void traffic_send_upstream(struct thread *thread)
 	if (!host_draw(8))
 		traffic_arrive();
 	ww_sock_send_length(sk_of(c), (int)len, 0);
-}
-
-static void destroy(struct connection *c)
-{
-	if (c->sock.is_tcp)
-		ww_tcp_destroy_sock(sk_of(c));
-	host_sock_end(&c->sock);
-	host_sock_end(&c->peer);
-	c->kind = CONNECTION_NONE;
 }
 
 static bool is_any(const struct connection *c)

@@ -190,6 +190,8 @@ static void block(struct thread *thread)
 
 static struct thread *draw_thread(enum thread_state state)
 {
+	if (world.waiting && world.waiting->state == state && host_draw(4))
+		return world.waiting;
 	struct thread *found[THREADS];
 	u32 len = 0;
 	for (u32 at = 0; at < world.threads_len; at++) {
@@ -210,8 +212,10 @@ static void switch_to_another(struct thread *prev, u32 state, bool preempt)
 	if (prev)
 		prev->state = state && !preempt ? THREAD_BLOCKED : THREAD_RUNNABLE;
 	host.current[host.cpu] = next ? &next->task : NULL;
-	if (next)
+	if (next) {
 		next->state = THREAD_RUNS;
+		next->cpu = host.cpu;
+	}
 	ww_sched_switch(preempt, prev ? &prev->task.task : &host.idle.task, next ? &next->task.task : &host.idle.task,
 			state);
 }
@@ -237,7 +241,7 @@ static void leave_cpu(struct thread *thread)
 		switch_to_another(thread, 0, host_draw(2));
 		return;
 	}
-	if (!host_draw(24)) {
+	if (!host_draw(150)) {
 		thread_exit(thread);
 		return;
 	}
@@ -326,40 +330,80 @@ static void sweep(bool over)
 	}
 }
 
+static void world_event(void);
+
+/* What threads do again and again, and what comes by chance takes long to be; anything may come between. */
+static void serve(bool ask)
+{
+	struct thread *thread = world_current();
+	if (!thread)
+		return;
+	world.waiting = thread;
+	if (ask)
+		traffic_send_upstream(thread);
+	else
+		traffic_request();
+	for (u32 step = 0; step < 7; step++) {
+		if (!host_draw(4))
+			world_event();
+		if (thread->state == THREAD_RUNS)
+			host.cpu = thread->cpu;
+		if (step == 0 && thread->state == THREAD_RUNS)
+			leave_cpu(thread);
+		else if (step == 1 || step == 3)
+			clock_step();
+		else if (step == 2)
+			traffic_arrive();
+		else if (step == 4 && thread->state == THREAD_BLOCKED)
+			wake();
+		else if (step == 5 && thread->state == THREAD_RUNNABLE && !world_current())
+			switch_to_another(NULL, 0, false);
+		else if (step == 6 && thread->state == THREAD_RUNS)
+			traffic_receive(thread);
+		invariants_check();
+	}
+	world.waiting = NULL;
+}
+
+/* What comes, and how often, in a thousand: first what a thread does that runs, then what happens around it. */
 static void world_event(void)
 {
 	struct thread *current = world_current();
-	u64 what = host_draw(100);
+	u64 what = host_draw(1000);
 	world.events++;
-	if (what < 18)
-		clock_step();
-	else if (what < 32)
-		leave_cpu(current);
-	else if (what < 42)
-		wake();
-	else if (what < 46)
-		traffic_accept();
-	else if (what < 54)
-		traffic_request();
-	else if (what < 62)
-		traffic_arrive();
-	else if (what < 74 && current)
+	if (what < 480 && !current)
+		what = host_draw(2) ? 480 : 600; /* there is no use in waiting for what nobody does */
+	if (what < 200)
 		traffic_receive(current);
-	else if (what < 82 && current)
+	else if (what < 330)
 		traffic_respond(current);
-	else if (what < 85 && current)
+	else if (what < 365)
 		traffic_connect(current);
-	else if (what < 87)
-		traffic_established();
-	else if (what < 92 && current)
+	else if (what < 440)
 		traffic_send_upstream(current);
-	else if (what < 94)
+	else if (what < 480 && !world.waiting)
+		serve(host_draw(2));
+	else if (what < 580)
+		leave_cpu(current);
+	else if (what < 640)
+		wake();
+	else if (what < 750)
+		clock_step();
+	else if (what < 790)
+		traffic_accept();
+	else if (what < 860)
+		traffic_request();
+	else if (what < 945)
+		traffic_arrive();
+	else if (what < 970)
+		traffic_established();
+	else if (what < 974)
 		traffic_close();
-	else if (what < 96)
+	else if (what < 983)
 		programs_go_on();
-	else if (what < 97)
+	else if (what < 989)
 		appear();
-	else if (what < 98 && !host_draw(4))
+	else if (what < 990)
 		sweep(false);
 	else if (world.illegal && host_draw(2))
 		disorder();
@@ -385,7 +429,7 @@ static void world_end(void)
 void world_play(u64 seed, bool verbose)
 {
 	world_begin(seed, verbose);
-	for (u64 left = 50 + host_draw(500); left; left--)
+	for (u64 left = 100 + host_draw(world.tagged ? 600 : 4000); left; left--)
 		world_event();
 	world_end();
 }

@@ -64,6 +64,8 @@ struct world {
 	u32 threads_len;
 	u32 connections_len;
 	u32 cpus;
+	struct connection *busy[2]; /* that events are about more often than others: upstream, server's */
+	struct thread *waiting;
 	bool illegal;  /* events may come in orders that no kernel has */
 	bool hostile;  /* clients and servers may send anything */
 	bool deaths;   /* a process may be gone while another has its connections */
@@ -77,7 +79,8 @@ struct world {
 	u64 records;
 	u64 kinds_ns[WW_KIND_COUNT]; /* in records */
 	struct ww_segments line;     /* the last one */
-	ww_ref shown[SLOTS];	     /* requests that were noted */
+	u64 counted[WW_COUNTER_COUNT];
+	ww_ref shown[SLOTS]; /* requests that were noted */
 };
 
 extern struct world world;
