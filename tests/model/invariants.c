@@ -132,8 +132,7 @@ static void check_line(const struct ww_account *a)
 				    s->start_ns, end);
 		end = s->start_ns + s->duration_ns;
 	}
-	/* What a response's end, known in hindsight, cuts off has been drawn. */
-	if (end > a->end_ns - a->start_ns && !(a->flags & WW_FLAG_UNTIL_CLOSE))
+	if (end > a->end_ns - a->start_ns)
 		world_wrong("the time line ends at %llu of %llu ns", end, a->end_ns - a->start_ns);
 }
 

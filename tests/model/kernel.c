@@ -155,8 +155,6 @@ void host_unix_init(struct host_sock *sock, const char *path, struct host_sock *
 	sk->sk_type = SOCK_STREAM;
 	sk->__sk_common.skc_family = AF_UNIX;
 	sk->__sk_common.skc_state = 1;
-	sk->__sk_common.skc_net.net = &sock->net;
-	sock->net.ns.inum = HOST_NETNS;
 	sock->unix_sock.peer = peer ? &peer->unix_sock.sk : NULL;
 	if (!path)
 		return;

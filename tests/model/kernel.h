@@ -15,7 +15,6 @@
 #define HOST_FDS       5
 #define HOST_USER      0x100000000ull /* address of the user memory, which all tasks share */
 #define HOST_USER_SIZE 65536
-#define HOST_NETNS     4026531840u
 #define HOST_MAX_PEERS 16
 
 enum host_fd { HOST_FD_SOCKET, HOST_FD_PIPE, HOST_FD_FILE, HOST_FD_EVENT, HOST_FD_NONE };
@@ -36,7 +35,6 @@ struct host_sock {
 	struct unix_sock unix_sock; /* its struct sock comes first */
 	struct tcp_sock tcp;
 	struct socket socket;
-	struct net net;
 	struct {
 		struct unix_address address;
 		struct sockaddr_un name;
@@ -123,7 +121,8 @@ int ww_sock_recv_length(struct sock *sk, int len, int flags);
 int ww_sock_send_length(struct sock *sk, int len, int flags);
 int ww_inet_sock_set_state(struct sock *sk, int from, int to);
 int ww_tcp_destroy_sock(struct sock *sk);
-int ww_unix_socket(struct bpf_iter__unix *ctx);
+int ww_unix_before(struct bpf_iter__unix *ctx);
+int ww_unix_open(struct bpf_iter__bpf_sk_storage_map *ctx);
 int ww_sweep_find(struct ww_sweep_find *args);
 int ww_sweep_end(struct ww_sweep_end *args);
 

@@ -71,8 +71,9 @@ static void set_state(struct connection *c, int to)
 {
 	struct sock *sk = sk_of(c);
 	int from = sk->__sk_common.skc_state;
-	if (c->sock.is_tcp)
-		ww_inet_sock_set_state(sk, from, to);
+	if (!c->sock.is_tcp)
+		return;
+	ww_inet_sock_set_state(sk, from, to);
 	sk->__sk_common.skc_state = to;
 }
 

@@ -306,9 +306,10 @@ static void walk(void)
 	ww_unix_walk++;
 	for (u32 i = 0; i < CONNECTIONS; i++) {
 		struct connection *c = &world.connections[i];
-		struct bpf_iter__unix ctx = {.unix_sk = &c->sock.unix_sock};
-		if (c->kind && c->sock.unix_sock.sk.__sk_common.skc_family == AF_UNIX)
-			ww_unix_socket(&ctx);
+		struct bpf_iter__bpf_sk_storage_map ctx = {.sk = &c->sock.unix_sock.sk,
+							   .value = c->kind ? host_conn(&c->sock) : NULL};
+		if (ctx.value)
+			ww_unix_open(&ctx);
 	}
 }
 
@@ -325,7 +326,7 @@ static void sweep(bool over)
 	for (u32 i = 0; i < list->len; i++) {
 		struct ww_sweep_end end = {.id = list->found[i].id, .slot = list->found[i].slot};
 		bool dead = world.deaths && list->found[i].tgid && (over || !host_draw(8));
-		if (dead || list->found[i].closed || list->found[i].quiet || list->found[i].nobodys)
+		if (dead || list->found[i].closed || list->found[i].nobodys)
 			ww_sweep_end(&end);
 	}
 }
