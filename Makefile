@@ -5,6 +5,7 @@
 # make demo     installs, builds, and shows the main job on real services (root)
 # make man      the manual pages, from the same text as --help
 # make test     every test that fits a coffee break (root for the kernel and truth tests)
+# make model    the accounts, on events in any order
 # make bench    what observing costs, beside other tools (root)
 
 MAKEFLAGS += --no-builtin-rules
@@ -88,6 +89,8 @@ bench:
 
 lint:
 	tests/lint/run
+
+include tests/model/rules.mk
 
 clean:
 	rm -rf $(B)

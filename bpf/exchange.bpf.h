@@ -89,8 +89,8 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 		ww_exchange_unaccounted(c);
 		return NULL;
 	}
-	c->http->open++;
 	ww_ref ref = r->account.id;
+	r->account.tgid = c->tgid; /* or the sweep could not tell that its process is gone */
 	r->account.local = conn->peer;
 	r->account.port = conn->port;
 	r->opened = c->now;
@@ -100,10 +100,13 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);
-	if (conn->first && last) {
+	if (last && ww_request_get(conn->first)) {
+		c->http->open++;
 		last->next = ref;
 		r->account.flags |= WW_FLAG_PIPELINED;
 	} else {
+		/* Also when the sweep has ended what was open on it. */
+		c->http->open = 1;
 		conn->first = ref;
 	}
 	conn->last = ref;

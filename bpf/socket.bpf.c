@@ -419,13 +419,12 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 		ww_upstream_connecting(sk);
 		break;
 	case WW_TCP_ESTABLISHED:
-		if (from == WW_TCP_SYN_RECV) {
+		/* One that connected to itself, or at once with its peer, was in SYN_RECV too. */
+		conn = ww_conn_get(sk);
+		if (conn)
+			conn->sent = bpf_ktime_get_ns();
+		else if (from == WW_TCP_SYN_RECV)
 			ww_conn_create(sk, WW_ROLE_SERVER);
-		} else if (from == WW_TCP_SYN_SENT) {
-			conn = ww_conn_get(sk);
-			if (conn)
-				conn->sent = bpf_ktime_get_ns();
-		}
 		break;
 	case WW_TCP_CLOSE:
 		conn = from == WW_TCP_SYN_SENT ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;

@@ -68,7 +68,11 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
 	if (!r)
 		return;
-	struct ww_conn *conn = ww_conn_create(sk, WW_ROLE_CLIENT);
+	/* A server's end may be disconnected and used again: what is open on it must not be lost. */
+	struct ww_conn *conn = ww_conn_get(sk);
+	if (conn && conn->role == WW_ROLE_SERVER)
+		return;
+	conn = ww_conn_create(sk, WW_ROLE_CLIENT);
 	if (!conn)
 		return;
 	conn->first = r->account.id;

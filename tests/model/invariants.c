@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What must hold, whatever order events come in. */
+#include "world.h"
+
+#include <string.h>
+
+static u64 sum(const u64 kinds_ns[WW_KIND_COUNT])
+{
+	u64 all = 0;
+	for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
+		all += kinds_ns[kind];
+	return all;
+}
+
+/* The parts of a kind may sum to less than the kind, never to more. */
+static void check_details(const char *whose, const struct ww_detail *details, u32 len, const u64 *kinds_ns)
+{
+	u64 parts[WW_KIND_COUNT] = {0};
+	for (u32 i = 0; i < len; i++) {
+		if (details[i].kind >= WW_KIND_COUNT)
+			world_wrong("%s: a detail of kind %u", whose, details[i].kind);
+		parts[details[i].kind] += details[i].ns;
+	}
+	for (u32 kind = 0; kind < WW_KIND_COUNT; kind++) {
+		if (parts[kind] > kinds_ns[kind])
+			world_wrong("%s: details of kind %u sum to %llu of %llu ns", whose, kind, parts[kind],
+				    kinds_ns[kind]);
+	}
+}
+
+static void check_requests(void)
+{
+	u32 times[SLOTS];
+	host_free_slots(times);
+	for (u32 slot = 0; slot < host_max_requests; slot++) {
+		const struct ww_request *r = host_map_value(&ww_requests, &slot);
+		if (times[slot] + (r->state != WW_STATE_FREE) != 1)
+			world_wrong("slot %u: free %u times, in state %u", slot, times[slot], r->state);
+		if (r->state == WW_STATE_FREE)
+			continue;
+		if (r->mark < r->account.start_ns || r->mark > host.now)
+			world_wrong("slot %u: charged from %llu to %llu at %llu", slot, r->account.start_ns, r->mark,
+				    host.now);
+		if (sum(r->account.kinds_ns) != r->mark - r->account.start_ns)
+			world_wrong("slot %u: kinds sum to %llu of %llu ns", slot, sum(r->account.kinds_ns),
+				    r->mark - r->account.start_ns);
+		if (r->account.details_len > WW_DETAILS || r->line.len > WW_SEGMENTS)
+			world_wrong("slot %u: %u details, %u segments", slot, r->account.details_len, r->line.len);
+		check_details("a request", r->account.details, r->account.details_len, r->account.kinds_ns);
+	}
+}
+
+static void check_threads(void)
+{
+	for (u32 i = 0; i < THREADS; i++) {
+		struct ww_thread *t = host_thread(&world.threads[i].task);
+		if (world.threads[i].state == THREAD_GONE || !t)
+			continue;
+		if (t->mark < t->start || t->mark > host.now)
+			world_wrong("thread %u: interval from %llu to %llu at %llu", i, t->start, t->mark, host.now);
+		if (sum(t->kinds_ns) != t->mark - t->start)
+			world_wrong("thread %u: kinds sum to %llu of %llu ns", i, sum(t->kinds_ns), t->mark - t->start);
+		check_details("a thread", t->details, t->details_len, t->kinds_ns);
+	}
+}
+
+static void check_connections(void)
+{
+	for (u32 i = 0; i < CONNECTIONS; i++) {
+		struct connection *c = &world.connections[i];
+		struct ww_conn *conn = c->kind ? host_conn(&c->sock) : NULL;
+		if (!conn || conn->role != WW_ROLE_SERVER)
+			continue;
+		/* The sweep has ended its first request: the next one begins anew. */
+		if (world.deaths && conn->first && !ww_request_get(conn->first))
+			continue;
+		u32 open = 0;
+		ww_ref last = 0;
+		for (struct ww_request *r = ww_request_get(conn->first); r; r = ww_request_get(r->next)) {
+			last = r->account.id;
+			if (++open > host_max_requests)
+				world_wrong("connection %u: its requests form a ring", i);
+		}
+		if (world.deaths ? open > conn->http.open : open != conn->http.open)
+			world_wrong("connection %u: %u requests, counted as %u", i, open, conn->http.open);
+		if (open && last != conn->last && !world.deaths)
+			world_wrong("connection %u: its last request is not the last", i);
+	}
+}
+
+/* For the one who reads the events: which requests there are, and what was counted. */
+static void show(void)
+{
+	static const char *const names[] = {
+#define WW_COUNTER(id, name, loses, meaning) name,
+#include "whywait/counters.def"
+#undef WW_COUNTER
+	};
+	for (u32 counter = 0; counter < WW_COUNTER_COUNT && world.verbose; counter++) {
+		u64 count = host_counter(counter);
+		if (count != world.counted[counter])
+			world_note("  %s", names[counter]);
+		world.counted[counter] = count;
+	}
+	for (u32 slot = 0; slot < host_max_requests && world.verbose; slot++) {
+		const struct ww_request *r = host_map_value(&ww_requests, &slot);
+		if (r->state != WW_STATE_FREE && r->account.id != world.shown[slot])
+			world_note("  request %llx%s", r->account.id, r->anonymous ? ", of nobody known" : "");
+		world.shown[slot] = r->state != WW_STATE_FREE ? r->account.id : 0;
+	}
+}
+
+void invariants_check(void)
+{
+	show();
+	check_requests();
+	check_threads();
+	check_connections();
+}
+
+static void check_line(const struct ww_account *a)
+{
+	const struct ww_segments *line = &world.line;
+	u64 end = 0;
+	if (line->id != a->id)
+		world_wrong("the time line of another request");
+	for (u32 i = 0; i < line->len; i++) {
+		const struct ww_segment *s = &line->segments[i];
+		world_note("  segment of kind %u: %llu ns from %llu", s->kind, s->duration_ns, s->start_ns);
+		if (s->start_ns < end || s->kind >= WW_KIND_COUNT || !s->duration_ns)
+			world_wrong("segment %u of kind %u: %llu ns from %llu, after %llu", i, s->kind, s->duration_ns,
+				    s->start_ns, end);
+		end = s->start_ns + s->duration_ns;
+	}
+	if (end > a->end_ns - a->start_ns)
+		world_wrong("the time line ends at %llu of %llu ns", end, a->end_ns - a->start_ns);
+}
+
+void invariants_account(const struct ww_account *a, u64 size)
+{
+	u64 wall = a->end_ns - a->start_ns;
+	world_note("record %llx: %llu ns, status %u, flags %x, attribution %u", a->id, wall, a->status, a->flags,
+		   a->attribution);
+	world.records++;
+	if (size != a->size || a->target_len > WW_TARGET_MAX ||
+	    size != __builtin_offsetof(struct ww_account, target) + a->target_len)
+		world_wrong("a record of %llu bytes, with a target of %u", size, a->target_len);
+	if (a->end_ns < a->start_ns || a->end_ns > host.now)
+		world_wrong("a request from %llu to %llu, at %llu", a->start_ns, a->end_ns, host.now);
+	if (sum(a->kinds_ns) != wall)
+		world_wrong("kinds sum to %llu of %llu ns", sum(a->kinds_ns), wall);
+	if (a->first_byte_ns && (a->first_byte_ns < a->start_ns || a->first_byte_ns > a->end_ns))
+		world_wrong("a first byte at %llu of a request from %llu to %llu", a->first_byte_ns, a->start_ns,
+			    a->end_ns);
+	if (a->details_len > WW_DETAILS)
+		world_wrong("%u details", a->details_len);
+	check_details("a record", a->details, a->details_len, a->kinds_ns);
+	/* A server may answer (408) before the request's first line is whole. */
+	if ((!a->method[0] && !a->status) || a->method[WW_METHOD_MAX - 1])
+		world_wrong("a record without a method, or with one that does not end");
+	if (a->flags & WW_FLAG_SEGMENTS)
+		check_line(a);
+	for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
+		world.kinds_ns[kind] += a->kinds_ns[kind];
+	if (a->kinds_ns[WW_KIND_COMPUTE] > a->cpu_ns)
+		world_wrong("%llu ns of compute, %llu ns of CPU time", a->kinds_ns[WW_KIND_COMPUTE], a->cpu_ns);
+	if (world.illegal)
+		return;
+	/* Each step of a tagged clock is a bit of its own: it shows when it is charged a second time. */
+	if (world.tagged && (a->cpu_ns & ~world.given || a->cpu_ns & world.charged))
+		world_wrong("CPU time %llx, of %llx that threads had and %llx that is charged already", a->cpu_ns,
+			    world.given, world.charged);
+	world.charged += a->cpu_ns;
+	if (world.charged > world.given)
+		world_wrong("%llu ns of CPU time charged, %llu given", world.charged, world.given);
+}
+
+void invariants_segments(const struct ww_segments *line, u64 size)
+{
+	memset(&world.line, 0, sizeof(world.line));
+	if (size > sizeof(world.line) || size < __builtin_offsetof(struct ww_segments, segments))
+		world_wrong("a time line of %llu bytes", size);
+	memcpy(&world.line, line, size);
+}
+
+void invariants_end(void)
+{
+	for (u32 slot = 0; slot < host_max_requests; slot++) {
+		const struct ww_request *r = host_map_value(&ww_requests, &slot);
+		if (r->state != WW_STATE_FREE)
+			world_wrong("request %llx is open for ever: state %u, anonymous %u, port %u", r->account.id,
+				    r->state, r->anonymous, r->account.port);
+	}
+	if (host_counter(WW_COUNT_SLOT_LOST))
+		world_wrong("a slot did not fit where it came from");
+}
