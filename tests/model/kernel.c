@@ -35,6 +35,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_peer_list, HOST_MAX_PEERS);
 	MAP(ww_pythons, 16);
 	MAP(ww_libuvs, 16);
+	MAP(ww_loops, 0);
 	MAP(ww_carriers, 8);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);
@@ -131,8 +132,7 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 
 void host_task_end(struct host_task *task)
 {
-	free(task->task.bpf_storage);
-	task->task.bpf_storage = NULL;
+	storage_free(&task->task.bpf_storage);
 }
 
 void host_tcp_init(struct host_sock *sock, u16 port, u16 peer_port)
@@ -165,8 +165,7 @@ void host_unix_init(struct host_sock *sock, const char *path, struct host_sock *
 
 void host_sock_end(struct host_sock *sock)
 {
-	free(sock->unix_sock.sk.sk_bpf_storage);
-	sock->unix_sock.sk.sk_bpf_storage = NULL;
+	storage_free(&sock->unix_sock.sk.sk_bpf_storage);
 }
 
 struct ww_thread *host_thread(struct host_task *task)

@@ -7,6 +7,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,10 +179,42 @@ u32 map_stacked(void *declared, u32 at, void *value)
 	return map->len;
 }
 
+/* What an owner keeps in one map; its pointer leads to the value of the first. */
+struct stored {
+	const struct map *map;
+	struct stored *next;
+	u64 value[];
+};
+
+static struct stored *stored_of(void *value)
+{
+	return value ? (struct stored *)((u8 *)value - offsetof(struct stored, value)) : NULL;
+}
+
 void *storage_get(void *declared, void **owner, bool create)
 {
-	struct map *map = *(struct map **)declared;
-	if (!*owner && create)
-		*owner = calloc(1, map->value_size);
-	return *owner;
+	const struct map *map = *(struct map **)declared;
+	struct stored *s = stored_of(*owner), *last = NULL;
+	for (; s && s->map != map; s = s->next)
+		last = s;
+	if (!s && create) {
+		s = calloc(1, sizeof(*s) + map->value_size);
+		s->map = map;
+		if (last)
+			last->next = s;
+		else
+			*owner = s->value;
+	}
+	return s ? s->value : NULL;
+}
+
+void storage_free(void **owner)
+{
+	struct stored *s = stored_of(*owner);
+	*owner = NULL;
+	while (s) {
+		struct stored *next = s->next;
+		free(s);
+		s = next;
+	}
 }

@@ -24,4 +24,7 @@ u32 map_stacked(void *declared, u32 at, void *value);
 /* What a task or socket keeps in the map; *owner is its own pointer to it. */
 void *storage_get(void *declared, void **owner, bool create);
 
+/* Frees what it keeps in all maps. */
+void storage_free(void **owner);
+
 #endif
