@@ -19,11 +19,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "tools")]
 from services import PYTHON, Python, Server, Upstream, free_port  # noqa: E402  (the path comes first)
-from whywait import Record, WhywaitError, run, sum_error  # noqa: E402
+from whywait import WHYWAIT, Record, WhywaitError, run, sum_error  # noqa: E402
 
 PLANS = ("compute", "sleep", "disk", "db", "db-unix", "net", "lock", "ipc", "client", "queue")
 EACH = 6  # requests of each plan
-CLIENT_PAUSE = 0.08  # seconds between a request's head and its body
+CLIENT_PAUSE = 0.2  # seconds between a request's head and its body
 MS = 1_000_000
 # What a plan's operation takes at least, on the server's own clock, comes with its answer. What is measured around it is more
 # than the wait by what the guest's slow CPU takes; nothing is to be more than the request's wall time.
@@ -57,7 +57,13 @@ def doctor():
     told = json.loads(done.stdout)
     print("@doctor " + json.dumps({row["name"]: [row["state"], row["found"]] for row in told["features"]
                                    if row["group"] == "kernel"}), flush=True)
-    return say("doctor", done.returncode == 0 and told["can_observe"], done.stderr)
+    if say("doctor", done.returncode == 0 and told["can_observe"], done.stderr):
+        return True
+    # What the verifier has to say about it goes to the log.
+    refused = subprocess.run([WHYWAIT, "record", "-d", "0", "-o", "/tmp/refused.db"], env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"},
+                             capture_output=True, text=True, errors="replace", check=False)
+    print("\n".join(refused.stderr.splitlines()[-80:]), flush=True)
+    return False
 
 
 def get(connection, path, body, pause):
