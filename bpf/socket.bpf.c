@@ -58,7 +58,7 @@ static __always_inline void ww_touch_client(struct ww_touch *touch, const struct
 }
 
 /* Names the server's own end, once a connection. */
-static __always_inline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
+static __noinline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
 {
 	struct ww_peer peer;
 	__builtin_memset(&peer, 0, sizeof(peer));

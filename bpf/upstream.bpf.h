@@ -42,7 +42,7 @@ static __always_inline bool ww_upstream_peer(struct ww_peer *peer, struct sock *
 }
 
 /* Names the peer; `bytes` (16, or NULL when nothing was sent yet) tell what it speaks. */
-static __always_inline bool ww_upstream_classify(struct ww_conn *conn, struct sock *sk, const u8 *bytes, u64 len)
+static __noinline bool ww_upstream_classify(struct ww_conn *conn, struct sock *sk, const u8 *bytes, u64 len)
 {
 	struct ww_peer peer;
 	if (!ww_upstream_peer(&peer, sk))
@@ -57,6 +57,23 @@ static __always_inline bool ww_upstream_classify(struct ww_conn *conn, struct so
 	conn->peer = ww_peer_intern(&peer);
 	conn->classified = bytes != NULL;
 	return true;
+}
+
+static __noinline bool ww_upstream_has_peer(struct sock *sk)
+{
+	struct ww_peer peer;
+	return ww_upstream_peer(&peer, sk);
+}
+
+/* By the first bytes that are sent. */
+static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct sock *sk, struct task_struct *task,
+						 int len)
+{
+	struct ww_message m;
+	u8 bytes[16];
+	ww_message_find(&m, task);
+	ww_message_peek(&m, len, bytes, sizeof(bytes));
+	return ww_upstream_classify(conn, sk, bytes, len);
 }
 
 static __always_inline void ww_upstream_connecting(struct sock *sk)
@@ -123,22 +140,15 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!t || (!conn && ww_conn_of_server(sk)))
 		return;
-	struct ww_peer peer;
-	if (!conn && !ww_upstream_peer(&peer, sk))
+	if (!conn && !ww_upstream_has_peer(sk))
 		return;
 	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, conn));
 	if (!r)
 		return;
 	if (!conn || !conn->classified) {
-		struct ww_message m;
-		u8 bytes[16];
-		ww_message_find(&m, task);
-		ww_message_peek(&m, len, bytes, sizeof(bytes));
 		if (!conn)
 			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
-		if (!conn)
-			return;
-		if (!ww_upstream_classify(conn, sk, bytes, len))
+		if (!conn || !ww_upstream_classify_sent(conn, sk, task, len))
 			return;
 	}
 	struct ww_touch touch;
