@@ -19,8 +19,7 @@ enum {
 	WW_ECONNRESET = 104,
 };
 
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(ww_sk_data_ready, struct sock *sk)
+static __always_inline int ww_data_ready(struct sock *sk)
 {
 	struct ww_conn *conn = ww_conn_get(sk);
 	if (!conn) {
@@ -42,6 +41,19 @@ int BPF_PROG(ww_sk_data_ready, struct sock *sk)
 	}
 	conn->arrived = arrived;
 	return 0;
+}
+
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(ww_sk_data_ready, struct sock *sk)
+{
+	return ww_data_ready(sk);
+}
+
+/* Before 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()", 6.3). */
+SEC("?fentry/sock_def_readable")
+int BPF_PROG(ww_sock_def_readable, struct sock *sk)
+{
+	return ww_data_ready(sk);
 }
 
 /* ---- server side ---- */
@@ -365,8 +377,7 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 
 /* ---- both sides ---- */
 
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
+static __always_inline int ww_socket_received(struct sock *sk, int len, int flags)
 {
 	if (len < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
@@ -388,8 +399,20 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 	return 0;
 }
 
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
+{
+	return ww_socket_received(sk, len, flags);
+}
+
+/* Before 6e6eda44b939 ("sock: add tracepoint for send recv length", 6.3). */
+SEC("?fexit/sock_recvmsg")
+int BPF_PROG(ww_sock_recvmsg, struct socket *sock, struct msghdr *msg, int flags, int len)
+{
+	return ww_socket_received(sock->sk, len, flags);
+}
+
+static __always_inline int ww_socket_sent(struct sock *sk, int len)
 {
 	struct ww_conn *conn = ww_conn_get(sk);
 	if (conn && conn->role == WW_ROLE_SERVER) {
@@ -406,6 +429,25 @@ int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 	if (len > 0)
 		ww_upstream_sent(sk, conn, len);
 	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
+{
+	return ww_socket_sent(sk, len);
+}
+
+SEC("?fexit/sock_sendmsg")
+int BPF_PROG(ww_sock_sendmsg, struct socket *sock, struct msghdr *msg, int len)
+{
+	return ww_socket_sent(sock->sk, len);
+}
+
+/* sendfile() and splice() sent by it before dc97391e6610 ("sock: Remove ->sendpage*() in favour ..", 6.5). */
+SEC("?fexit/kernel_sendpage")
+int BPF_PROG(ww_kernel_sendpage, struct socket *sock, struct page *page, int offset, u64 size, int flags, int len)
+{
+	return ww_socket_sent(sock->sk, len);
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -27,8 +27,9 @@ def compute():
 
 def disk():
     with open(f"{os.environ['SCRATCH']}/{threading.get_native_id()}", "wb") as file:
-        file.write(b"d" * 4_000_000)
-        os.fsync(file.fileno())
+        for _ in range(5):  # one by itself may be over before it is waited for
+            file.write(b"d" * 1_000_000)
+            os.fsync(file.fileno())
 
 
 def query(dsn):
