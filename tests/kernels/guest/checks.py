@@ -60,7 +60,7 @@ def doctor():
     if say("doctor", done.returncode == 0 and told["can_observe"], done.stderr):
         return True
     # What the verifier has to say about it goes to the log.
-    refused = subprocess.run([WHYWAIT, "record", "-d", "0", "-o", "/tmp/refused.db"], env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"},
+    refused = subprocess.run([WHYWAIT, "record", "-d", "1", "-o", "/tmp/refused.db"], env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"},
                              capture_output=True, text=True, errors="replace", check=False)
     print("\n".join(refused.stderr.splitlines()[-80:]), flush=True)
     return False
