@@ -91,9 +91,15 @@ static const char ww_methods[][16] = {"GET ",	  "POST ",  "HEAD ",   "PUT ",	   
 				      "PURGE ",	  "COPY ",  "MOVE ",   "LOCK ",	     "UNLOCK ", "PROPFIND ", "MKCOL ",
 				      "CONNECT ", "TRACE ", "REPORT ", "PROPPATCH ", "SEARCH "};
 
-/* Whether `n` bytes (of 16, zero-padded) begin like a request, as far as they go. */
-static __always_inline bool ww_begins_request(const u8 *b, u32 n)
+/*
+ * Whether `n` bytes begin like a request, as far as they go. Global, as are the others that look at first bytes: the
+ * verifier then does not follow what comes after them once for every way through them.
+ */
+__weak int ww_begins_request(const struct ww_first *first, u32 n)
 {
+	if (!first)
+		return false;
+	const u8 *b = first->b;
 	u32 at = 0;
 	if (b[0] == '\r')
 		at = b[1] == '\n' ? 2 : 1;
@@ -118,8 +124,11 @@ static __always_inline bool ww_begins_request(const u8 *b, u32 n)
 }
 
 /* Whether the bytes can be the beginning of any method in use: letters in upper case and the like, up to a space. */
-static __always_inline bool ww_begins_token(const u8 *b, u32 n)
+__weak int ww_begins_token(const struct ww_first *first, u32 n)
 {
+	if (!first)
+		return false;
+	const u8 *b = first->b;
 	for (u32 i = 0; i < 16; i++) {
 		if (i >= n || (b[i] == ' ' && i > 0))
 			break;
@@ -133,8 +142,9 @@ static __always_inline bool ww_begins_token(const u8 *b, u32 n)
 /* First bytes of a server's connection: HTTP, something that is counted as unreadable, or something else. */
 static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *sk, struct ww_message *m, u64 len)
 {
-	u8 b[16];
-	u32 n = ww_message_peek(m, len, b, sizeof(b));
+	struct ww_first first;
+	const u8 *b = first.b;
+	u32 n = ww_message_peek(m, len, &first);
 	u16 port = sk->__sk_common.skc_family == AF_UNIX ? 0 : sk->__sk_common.skc_num;
 	if (n > 1 && b[0] == 0x16 && b[1] == 0x03) {
 		ww_unreadable_count(port, WW_UNREADABLE_TLS);
@@ -142,7 +152,7 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 	} else if (n >= 14 && *(u64 *)b == 0x5448202a20495250ull && b[11] == '2') { /* PRI * HTTP/2.0 */
 		ww_unreadable_count(port, WW_UNREADABLE_HTTP2);
 		conn->protocol = WW_PROTOCOL_OTHER;
-	} else if (n && (conn->unseen ? ww_begins_request(b, n) : ww_begins_token(b, n))) {
+	} else if (n && (conn->unseen ? ww_begins_request(&first, n) : ww_begins_token(&first, n))) {
 		conn->protocol = ww_selected(port) ? WW_PROTOCOL_MAYBE : WW_PROTOCOL_OTHER;
 		if (conn->protocol == WW_PROTOCOL_MAYBE)
 			ww_conn_name(conn, sk);

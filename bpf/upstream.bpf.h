@@ -41,13 +41,14 @@ static __always_inline bool ww_upstream_peer(struct ww_peer *peer, struct sock *
 	return true;
 }
 
-/* Names the peer; `bytes` (16, or NULL when nothing was sent yet) tell what it speaks. */
-static __noinline bool ww_upstream_classify(struct ww_conn *conn, struct sock *sk, const u8 *bytes, u64 len)
+/* Names the peer; the first bytes (NULL when nothing was sent yet) tell what it speaks. */
+static __noinline bool ww_upstream_classify(struct ww_conn *conn, struct sock *sk, const struct ww_first *first,
+					    u64 len)
 {
 	struct ww_peer peer;
 	if (!ww_upstream_peer(&peer, sk))
 		return false;
-	u8 system = bytes ? ww_system_of_bytes(bytes, len) : WW_SYSTEM_UNKNOWN;
+	u8 system = first ? ww_system_of_bytes(first, len) : WW_SYSTEM_UNKNOWN;
 	u8 wellknown = ww_system_of_port(peer.port);
 	/* Behind TLS there is what the port says, and so where the first bytes say nothing. */
 	if (system == WW_SYSTEM_UNKNOWN || (system == WW_SYSTEM_TLS && ww_system_kind(wellknown) == WW_KIND_DB))
@@ -55,7 +56,7 @@ static __noinline bool ww_upstream_classify(struct ww_conn *conn, struct sock *s
 	peer.system = system;
 	conn->system = system;
 	conn->peer = ww_peer_intern(&peer);
-	conn->classified = bytes != NULL;
+	conn->classified = first != NULL;
 	return true;
 }
 
@@ -70,10 +71,10 @@ static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct so
 						 int len)
 {
 	struct ww_message m;
-	u8 bytes[16];
+	struct ww_first first;
 	ww_message_find(&m, task);
-	ww_message_peek(&m, len, bytes, sizeof(bytes));
-	return ww_upstream_classify(conn, sk, bytes, len);
+	ww_message_peek(&m, len, &first);
+	return ww_upstream_classify(conn, sk, &first, len);
 }
 
 static __always_inline void ww_upstream_connecting(struct sock *sk)
