@@ -202,15 +202,19 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	struct task_struct *task = bpf_get_current_task_btf();
 	c.tid = task->pid;
 	c.tgid = task->tgid;
-	ww_message_find(&c.message, task);
+	u32 direction = WW_RX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
+	ww_message_find(&w->message, task);
 	/* TCP then discards the bytes: the buffer holds something else. */
 	if (flags & MSG_TRUNC && sk->__sk_common.skc_family != AF_UNIX)
-		c.message.readable = false;
-	c.message.total = len;
+		w->message.readable = false;
+	w->message.total = len;
 	ww_stream_read(conn, sk, len);
 	c.lost = conn->lost;
 	if (conn->protocol == WW_PROTOCOL_NEW) {
-		ww_conn_classify(conn, sk, &c.message, len);
+		ww_conn_classify(conn, sk, &w->message, len);
 		if (conn->protocol != WW_PROTOCOL_MAYBE) {
 			conn->ready = 0;
 			return;
@@ -233,16 +237,12 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	struct ww_touch touch;
 	ww_loop_read(c.thread, conn);
 	ww_phase_reads(c.thread);
-	ww_touch_client(&touch, c.thread, conn, c.message.nr, true);
+	ww_touch_client(&touch, c.thread, conn, w->message.nr, true);
 	/* More of a request that is being read already. */
 	struct ww_request *r = ww_request_get(conn->first);
 	if (r && c.http->reading == conn->first)
 		ww_touched(c.thread, r, &touch, c.tid, now);
 
-	u32 direction = WW_RX;
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return;
 	ww_window_load(w, c.http, direction);
 	long steps = bpf_loop(c.lost ? 0 : WW_STEPS, ww_receive_step, &c, 0);
 	ww_window_store(w, &c.http->streams[direction]);
@@ -328,10 +328,14 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 			return;
 		}
 	}
-	ww_message_find(&c.message, task);
+	u32 direction = WW_TX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
+	ww_message_find(&w->message, task);
 	if (r && !c.untouched) {
 		struct ww_touch touch;
-		ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
+		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
 		ww_carrier_found(c.thread, r, now);
 		ww_touched(c.thread, r, &touch, c.tid, now);
 	}
@@ -341,14 +345,10 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 			r->client |= WW_CLIENT_READS;
 		return;
 	}
-	c.message.total = len;
+	w->message.total = len;
 	if (conn->http.reading)
 		ww_stream_answered(conn, sk);
 
-	u32 direction = WW_TX;
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return;
 	ww_window_load(w, c.http, direction);
 	long steps = bpf_loop(WW_STEPS, ww_send_step, &c, 0);
 	ww_window_store(w, &c.http->streams[direction]);
