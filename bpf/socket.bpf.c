@@ -111,11 +111,10 @@ __weak int ww_begins_request(const struct ww_first *first, u32 n)
 	u32 len = n - at;
 	for (u32 m = 0; m < sizeof(ww_methods) / sizeof(ww_methods[0]); m++) {
 		u64 method = *(const u64 *)ww_methods[m];
-		u32 most = len;
-		for (u32 i = 0; i < 8; i++) {
-			if (i < most && !(u8)(method >> (8 * i)))
-				most = i;
-		}
+		u64 end = ww_match(method, 0);
+		u32 most = end ? ww_lowest(end) : 8;
+		if (most > len)
+			most = len;
 		u64 mask = most >= 8 ? ~0ull : (1ull << (8 * most)) - 1;
 		if (((word ^ method) & mask) == 0)
 			return true;
