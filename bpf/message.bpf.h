@@ -60,6 +60,7 @@ static __always_inline void ww_message_find(struct ww_message *m, struct task_st
 	m->iovecs = 0;
 	m->piece = 0;
 	m->piece_start = 0;
+	m->next = 0;
 	m->readable = true;
 	m->nr = (u32)WW_REGS_NR(regs) + 1;
 	m->base = WW_REGS_ARG2(regs);
