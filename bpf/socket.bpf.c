@@ -414,13 +414,6 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 	return ww_socket_received(sk, len, flags);
 }
 
-/* Before 6e6eda44b939 ("sock: add tracepoint for send recv length", 6.3). */
-SEC("?fexit/sock_recvmsg")
-int BPF_PROG(ww_sock_recvmsg, struct socket *sock, struct msghdr *msg, int flags, int len)
-{
-	return ww_socket_received(sock->sk, len, flags);
-}
-
 static __always_inline int ww_socket_sent(struct sock *sk, int len)
 {
 	struct ww_conn *conn = ww_conn_get(sk);
@@ -446,18 +439,39 @@ int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 	return ww_socket_sent(sk, len);
 }
 
-SEC("?fexit/sock_sendmsg")
-int BPF_PROG(ww_sock_sendmsg, struct socket *sock, struct msghdr *msg, int len)
-{
-	return ww_socket_sent(sock->sk, len);
-}
+/*
+ * Before 6e6eda44b939 ("sock: add tracepoint for send recv length", 6.3): what sockets call by their operations, so
+ * that no compiler has inlined it.
+ */
+#define WW_RECVMSG(function)                                                                                           \
+	SEC("?fexit/" #function)                                                                                       \
+	int BPF_PROG(ww_##function, struct socket *sock, struct msghdr *msg, u64 size, int flags, int len)             \
+	{                                                                                                              \
+		return ww_socket_received(sock->sk, len, flags);                                                       \
+	}
+WW_RECVMSG(inet_recvmsg)
+WW_RECVMSG(inet6_recvmsg)
+WW_RECVMSG(unix_stream_recvmsg)
 
-/* sendfile() and splice() sent by it before dc97391e6610 ("sock: Remove ->sendpage*() in favour ..", 6.5). */
-SEC("?fexit/kernel_sendpage")
-int BPF_PROG(ww_kernel_sendpage, struct socket *sock, struct page *page, int offset, u64 size, int flags, int len)
-{
-	return ww_socket_sent(sock->sk, len);
-}
+#define WW_SENDMSG(function)                                                                                           \
+	SEC("?fexit/" #function)                                                                                       \
+	int BPF_PROG(ww_##function, struct socket *sock, struct msghdr *msg, u64 size, int len)                        \
+	{                                                                                                              \
+		return ww_socket_sent(sock->sk, len);                                                                  \
+	}
+WW_SENDMSG(inet_sendmsg)
+WW_SENDMSG(inet6_sendmsg)
+WW_SENDMSG(unix_stream_sendmsg)
+
+/* sendfile() and splice() had their own before dc97391e6610 ("sock: Remove ->sendpage*() in favour ..", 6.5). */
+#define WW_SENDPAGE(function)                                                                                          \
+	SEC("?fexit/" #function)                                                                                       \
+	int BPF_PROG(ww_##function, struct socket *sock, struct page *page, int offset, u64 size, int flags, int len)  \
+	{                                                                                                              \
+		return ww_socket_sent(sock->sk, len);                                                                  \
+	}
+WW_SENDPAGE(inet_sendpage)
+WW_SENDPAGE(unix_stream_sendpage)
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)

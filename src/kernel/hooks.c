@@ -10,15 +10,6 @@
 
 #include "whywait.skel.h"
 
-static const struct {
-	const char *tracepoint;
-	const char *function;
-} substitutes[] = {
-	{"sk_data_ready", "sock_def_readable"},
-	{"sock_recv_length", "sock_recvmsg"},
-	{"sock_send_length", "sock_sendmsg"},
-};
-
 int ww_hooks__tracepoint(const struct btf *btf, const char *name, int *arguments)
 {
 	char type_name[96];
@@ -44,24 +35,39 @@ int ww_hooks__function(const struct btf *btf, const char *name)
 	return id > 0 ? id : 0;
 }
 
+/*
+ * What stands in for tracepoints on older kernels: the functions that lie on the same way, one for each family of
+ * sockets. A family that is not there has none.
+ */
+static const struct {
+	const char *tracepoint; /* NULL: hooked beside whatever tracepoint */
+	const char *function;
+	const char *program;
+} substitutes[] = {
+	{"sk_data_ready", "sock_def_readable", "ww_sock_def_readable"},
+	{"sock_recv_length", "inet_recvmsg", "ww_inet_recvmsg"},
+	{"sock_recv_length", "inet6_recvmsg", "ww_inet6_recvmsg"},
+	{"sock_recv_length", "unix_stream_recvmsg", "ww_unix_stream_recvmsg"},
+	{"sock_send_length", "inet_sendmsg", "ww_inet_sendmsg"},
+	{"sock_send_length", "inet6_sendmsg", "ww_inet6_sendmsg"},
+	{"sock_send_length", "unix_stream_sendmsg", "ww_unix_stream_sendmsg"},
+	{NULL, "inet_sendpage", "ww_inet_sendpage"},
+	{NULL, "unix_stream_sendpage", "ww_unix_stream_sendpage"},
+};
+
 const char *ww_hooks__substitute(const char *tracepoint)
 {
 	for (size_t i = 0; i < sizeof(substitutes) / sizeof(substitutes[0]); i++) {
-		if (!strcmp(tracepoint, substitutes[i].tracepoint))
+		if (substitutes[i].tracepoint && !strcmp(tracepoint, substitutes[i].tracepoint))
 			return substitutes[i].function;
 	}
 	return NULL;
 }
 
-/* Loads the one program where the kernel has the tracepoint, the other where it has not. */
-static void choose(const struct btf *btf, const char *tracepoint, struct bpf_program *by_tracepoint,
-		   struct bpf_program *by_function)
+static bool has_tracepoint(const struct btf *btf, const char *name)
 {
 	int arguments;
-	bool there = ww_hooks__tracepoint(btf, tracepoint, &arguments);
-
-	bpf_program__set_autoload(by_tracepoint, there);
-	bpf_program__set_autoload(by_function, !there);
+	return ww_hooks__tracepoint(btf, name, &arguments);
 }
 
 int ww_hooks__choose(struct whywait_bpf *bpf)
@@ -71,10 +77,15 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 
 	if (!btf)
 		return -errno;
-	choose(btf, "sk_data_ready", bpf->progs.ww_sk_data_ready, bpf->progs.ww_sock_def_readable);
-	choose(btf, "sock_recv_length", bpf->progs.ww_sock_recv_length, bpf->progs.ww_sock_recvmsg);
-	choose(btf, "sock_send_length", bpf->progs.ww_sock_send_length, bpf->progs.ww_sock_sendmsg);
-	bpf_program__set_autoload(bpf->progs.ww_kernel_sendpage, ww_hooks__function(btf, "kernel_sendpage"));
+	bpf_program__set_autoload(bpf->progs.ww_sk_data_ready, has_tracepoint(btf, "sk_data_ready"));
+	bpf_program__set_autoload(bpf->progs.ww_sock_recv_length, has_tracepoint(btf, "sock_recv_length"));
+	bpf_program__set_autoload(bpf->progs.ww_sock_send_length, has_tracepoint(btf, "sock_send_length"));
+	for (size_t i = 0; i < sizeof(substitutes) / sizeof(substitutes[0]); i++) {
+		const char *tracepoint = substitutes[i].tracepoint;
+		bool needed = !tracepoint || !has_tracepoint(btf, tracepoint);
+		bpf_program__set_autoload(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program),
+					  needed && ww_hooks__function(btf, substitutes[i].function));
+	}
 	bpf->rodata->ww_switch_tells_state = ww_hooks__tracepoint(btf, "sched_switch", &arguments) && arguments > 3;
 	btf__free(btf);
 	return 0;
