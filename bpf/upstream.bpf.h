@@ -187,11 +187,11 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 static __noinline void ww_upstream_greeted(struct ww_conn *conn, struct sock *sk, struct task_struct *task, u64 len)
 {
 	struct ww_message m;
-	u8 bytes[16];
+	struct ww_first first;
 	ww_message_find(&m, task);
-	ww_message_peek(&m, len, bytes, sizeof(bytes));
-	if (ww_system_of_bytes(bytes, len) != WW_SYSTEM_UNKNOWN)
-		ww_upstream_classify(conn, sk, bytes, len);
+	ww_message_peek(&m, len, &first);
+	if (ww_system_of_bytes(&first, len) != WW_SYSTEM_UNKNOWN)
+		ww_upstream_classify(conn, sk, &first, len);
 }
 
 static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn, u64 len)
