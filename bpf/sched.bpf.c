@@ -90,14 +90,13 @@ static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
 }
 
 SEC("tp_btf/sched_switch")
-int BPF_PROG(ww_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+int BPF_PROG(ww_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
 	u64 now = 0;
 	struct ww_thread *t = ww_thread_get(prev);
 	if (t) {
-		u32 state = ww_switch_state(ctx, prev);
 		now = bpf_ktime_get_ns();
-		ww_switch_out(t, prev, !preempt && state, state, now);
+		ww_switch_out(t, prev, !preempt && prev_state, prev_state, now);
 	}
 	t = ww_thread_get(next);
 	if (t)

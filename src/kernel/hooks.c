@@ -73,7 +73,6 @@ static bool has_tracepoint(const struct btf *btf, const char *name)
 int ww_hooks__choose(struct whywait_bpf *bpf)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	int arguments;
 
 	if (!btf)
 		return -errno;
@@ -86,7 +85,6 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program),
 					  needed && ww_hooks__function(btf, substitutes[i].function));
 	}
-	bpf->rodata->ww_switch_tells_state = ww_hooks__tracepoint(btf, "sched_switch", &arguments) && arguments > 3;
 	btf__free(btf);
 	return 0;
 }
