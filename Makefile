@@ -6,6 +6,7 @@
 # make man      the manual pages, from the same text as --help
 # make test     every test that fits a coffee break (root for the kernel and truth tests)
 # make model    the accounts, on events in any order
+# make test-kernels  the same truths on Debian's kernels from 5.10 to the newest, under QEMU (minutes; needs no KVM)
 # make bench    what observing costs, beside other tools (root)
 
 MAKEFLAGS += --no-builtin-rules
@@ -31,7 +32,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all deps demo test bench lint man unit clean check-tools
+.PHONY: all deps demo test test-kernels bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -83,6 +84,9 @@ demo:
 
 test:
 	tests/run
+
+test-kernels:
+	tests/kernels/run
 
 bench:
 	tests/bench/run

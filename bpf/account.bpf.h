@@ -322,13 +322,14 @@ static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *co
  * the next round's reads. An upstream's answer is continued in the next round; a request in the one after that, as the
  * task for it is only made in the next. One round more is allowed for, since libraries put tasks of their own between.
  */
-static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch,
-					 u64 now)
+__weak int ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch, u64 now)
 {
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+	if (!t || !r || !touch)
+		return 0;
 	if (!touch->receive) {
 		t->sent = 1;
-		return;
+		return 0;
 	}
 	/* One epoll_wait() returns all that has arrived before: what arrived after the batch's first read is of
 	 * another. */
@@ -343,13 +344,14 @@ static __always_inline void ww_loop_step(struct ww_thread *t, struct ww_request 
 	}
 	u32 n = t->pending_len;
 	if (n >= WW_PENDING)
-		return; /* stays in the queue until it is seen again */
+		return 0; /* stays in the queue until it is seen again */
 	if (t->shared && r->listed)
-		return;
+		return 0;
 	r->listed = t->shared;
 	t->pending[n].ref = r->account.id;
 	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 3 : 2);
 	t->pending_len = n + 1;
+	return 0;
 }
 
 #define WW_DISPATCH_NS 1000000 /* between a wake-up and a read there is a runtime's dispatch, not a program's work */

@@ -26,7 +26,6 @@ struct ww_call {
 	u64 newest;
 	u64 newest_len;
 	u64 now;
-	struct ww_message message;
 	u32 tid;
 	u32 tgid;
 	u8 lost;
@@ -36,9 +35,9 @@ struct ww_call {
 };
 
 /* Skips up to `most` bytes, in the window and beyond it; returns how many. */
-static __always_inline u64 ww_skip(struct ww_window *w, struct ww_call *c, u64 most)
+static __always_inline u64 ww_skip(struct ww_window *w, u64 most)
 {
-	u64 here = w->end - w->pos, beyond = c->message.total - c->message.next;
+	u64 here = w->end - w->pos, beyond = w->message.total - w->message.next;
 	if (most <= here) {
 		w->pos += most;
 		return most;
@@ -47,7 +46,7 @@ static __always_inline u64 ww_skip(struct ww_window *w, struct ww_call *c, u64 m
 	most -= here;
 	if (most > beyond)
 		most = beyond;
-	c->message.next += most;
+	w->message.next += most;
 	return here + most;
 }
 
@@ -202,9 +201,9 @@ static __always_inline void ww_body_begins(struct ww_window *w)
 }
 
 /* A body, a chunk or a trailer went on; true when the message is whole. */
-static __always_inline bool ww_body_step(struct ww_window *w, struct ww_call *c)
+static __always_inline bool ww_body_step(struct ww_window *w)
 {
-	w->left -= ww_skip(w, c, w->left);
+	w->left -= ww_skip(w, w->left);
 	if (w->left)
 		return false;
 	w->state = w->chunked ? WW_STREAM_CHUNK : WW_STREAM_START;
@@ -227,9 +226,9 @@ static __always_inline bool ww_chunk_line(struct ww_window *w)
 	return false;
 }
 
-static __always_inline u64 ww_unread(const struct ww_window *w, const struct ww_call *c)
+static __always_inline u64 ww_unread(const struct ww_window *w)
 {
-	return (c->message.total - c->message.next) + (w->end - w->pos);
+	return (w->message.total - w->message.next) + (w->end - w->pos);
 }
 
 /* Leaves the line ends in front of a message; 0 when nothing is behind them. */
@@ -271,10 +270,10 @@ static long ww_receive_step(u32 index, void *context)
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return 1;
-	u64 before = ww_unread(w, c);
+	u64 before = ww_unread(w);
 	if (!before)
 		return 1;
-	if (w->pos >= w->end && w->state != WW_STREAM_BODY && !ww_window_fill(direction, &c->message)) {
+	if (w->pos >= w->end && w->state != WW_STREAM_BODY && !ww_window_fill(direction)) {
 		c->lost = 1;
 		return 1;
 	}
@@ -285,13 +284,13 @@ static long ww_receive_step(u32 index, void *context)
 		if (before <= c->newest_len)
 			c->arrival = c->newest;
 		ww_exchange_begin(c);
-		before = ww_unread(w, c);
+		before = ww_unread(w);
 	}
 	struct ww_request *r = ww_request_get(c->http->reading);
 	bool whole = false;
 
 	if (w->state == WW_STREAM_BODY) {
-		whole = ww_body_step(w, c);
+		whole = ww_body_step(w);
 	} else {
 		u32 met = ww_head_scan(WW_RX);
 		if (met & WW_SCAN_BAD) {
@@ -324,27 +323,27 @@ static long ww_receive_step(u32 index, void *context)
 			}
 		} else if (met & WW_SCAN_MORE && w->pos < w->end) {
 			/* A line that is not whole: the rest of it is in the next window or in the next call. */
-			if (c->message.next < c->message.total) {
-				if (!ww_window_fill(direction, &c->message)) {
+			if (w->message.next < w->message.total) {
+				if (!ww_window_fill(direction)) {
 					c->lost = 1;
 					return 1;
 				}
 			} else {
 				if (r)
-					r->account.bytes_in += before - ww_unread(w, c);
+					r->account.bytes_in += before - ww_unread(w);
 				ww_window_carry(w, c->http, direction);
 				return 1;
 			}
 		}
 	}
 	if (r)
-		r->account.bytes_in += before - ww_unread(w, c);
+		r->account.bytes_in += before - ww_unread(w);
 	if (whole) {
 		c->http->reading = 0;
 		if (r)
 			r->client = 0;
 	}
-	return !ww_unread(w, c);
+	return !ww_unread(w);
 }
 
 static long ww_send_step(u32 index, void *context)
@@ -354,12 +353,12 @@ static long ww_send_step(u32 index, void *context)
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return 1;
-	u64 before = ww_unread(w, c);
+	u64 before = ww_unread(w);
 	struct ww_request *r = ww_request_get(c->conn->first);
 	if (!before || (!r && !c->http->unaccounted))
 		return 1;
 	if (w->pos >= w->end && w->state != WW_STREAM_BODY && w->state != WW_STREAM_CLOSE &&
-	    !ww_window_fill(direction, &c->message)) {
+	    !ww_window_fill(direction)) {
 		c->lost = 1;
 		return 1;
 	}
@@ -367,14 +366,14 @@ static long ww_send_step(u32 index, void *context)
 		if (!ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
-		before = ww_unread(w, c);
+		before = ww_unread(w);
 	}
 	bool whole = false;
 
 	if (w->state == WW_STREAM_BODY) {
-		whole = ww_body_step(w, c);
+		whole = ww_body_step(w);
 	} else if (w->state == WW_STREAM_CLOSE) {
-		ww_skip(w, c, before);
+		ww_skip(w, before);
 	} else {
 		u32 met = ww_head_scan(WW_TX);
 		if (met & WW_SCAN_BAD) {
@@ -395,7 +394,7 @@ static long ww_send_step(u32 index, void *context)
 			} else if (status == 101 || (status / 100 == 2 && r && ww_is_connect(r))) {
 				if (r) {
 					r->account.flags |= WW_FLAG_UPGRADED;
-					r->account.bytes_out += before - ww_unread(w, c);
+					r->account.bytes_out += before - ww_unread(w);
 					ww_exchange_end(c, r);
 				}
 				c->conn->protocol = WW_PROTOCOL_OTHER;
@@ -415,28 +414,28 @@ static long ww_send_step(u32 index, void *context)
 				whole = w->state == WW_STREAM_START;
 			}
 		} else if (met & WW_SCAN_MORE && w->pos < w->end) {
-			if (c->message.next < c->message.total) {
-				if (!ww_window_fill(direction, &c->message)) {
+			if (w->message.next < w->message.total) {
+				if (!ww_window_fill(direction)) {
 					c->lost = 1;
 					return 1;
 				}
 			} else {
 				if (r)
-					r->account.bytes_out += before - ww_unread(w, c);
+					r->account.bytes_out += before - ww_unread(w);
 				ww_window_carry(w, c->http, direction);
 				return 1;
 			}
 		}
 	}
 	if (r) {
-		r->account.bytes_out += before - ww_unread(w, c);
+		r->account.bytes_out += before - ww_unread(w);
 		if (whole)
 			ww_exchange_end(c, r);
 	} else if (whole) {
 		c->http->unaccounted--;
 		c->http->unaccounted_heads >>= 1;
 	}
-	return !ww_unread(w, c);
+	return !ww_unread(w);
 }
 
 /* Forgets the first request of a connection, without a record; false when there is none. */

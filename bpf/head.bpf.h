@@ -48,6 +48,8 @@ struct ww_window {
 	u8 minor;
 	u16 pad2;
 	u32 traceparent_at; /* 0: none */
+	u32 pad3;
+	struct ww_message message; /* the call's */
 	char bytes[WW_WINDOW_SIZE + 8];
 	char kept[WW_CARRY]; /* the rest of a line on its way to the window's beginning */
 };

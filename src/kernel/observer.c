@@ -17,6 +17,7 @@
 
 #include "kernel/descendants.h"
 #include "kernel/features.h"
+#include "kernel/hooks.h"
 #include "kernel/libuv.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
@@ -309,6 +310,11 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	err = sizes_set(new->bpf, options);
 	if (err) {
 		fail(err, message, message_size, "sizing the maps");
+		goto out;
+	}
+	err = ww_hooks__choose(new->bpf);
+	if (err) {
+		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
 	err = whywait_bpf__load(new->bpf);
