@@ -29,7 +29,7 @@ enum {
 	KEY_RING,
 };
 
-#define CGROUPS_MAX	 65536
+#define CGROUPS_MAX	 256 /* as many as the BPF side takes */
 #define CONTAINER_ID_MIN 4
 
 static const struct argp_option options[] = {
@@ -37,7 +37,8 @@ static const struct argp_option options[] = {
 	{"pid", 'p', "PID,..", 0, "processes, with those that they start", 10},
 	{"comm", KEY_COMM, "NAME,..", 0, "threads of that name, as in /proc/PID/comm", 10},
 	{"port", KEY_PORT, "PORT,..", 0, "servers on these ports", 10},
-	{"cgroup", KEY_CGROUP, "PATH", 0, "processes in this cgroup, or in one below it", 10},
+	{"cgroup", KEY_CGROUP, "PATH", 0, "processes in this cgroup, or in one below it, also when it is made later",
+	 10},
 	{"container", KEY_CONTAINER, "ID", 0, "processes of the container whose id begins so", 10},
 	{"service", KEY_SERVICE, "NAME", 0, "services of this name, as in reports; a glob", 10},
 	{0, 0, 0, 0, "How requests are told apart, and how many at a time:", 11},
@@ -152,26 +153,31 @@ static const char *cgroup_root(const struct ww_select_arguments *arguments, cons
 	return root;
 }
 
-/* Adds cgroups at and below `path`: all of them, or those of a container and what is below these. */
-static void add_cgroups(struct ww_select_arguments *arguments, const char *path, const char *container)
+static void append_cgroup(struct ww_select_arguments *arguments, const char *option, const char *text, uint64_t cgroup)
+{
+	if (arguments->cgroups_len == CGROUPS_MAX)
+		ww_command__wrong(arguments->command, "%s %s: %d cgroups can be selected at most", option, text,
+				  CGROUPS_MAX);
+	append(arguments, &arguments->cgroups, &arguments->cgroups_len, &cgroup, sizeof(cgroup));
+}
+
+/* Adds the topmost cgroups at and below `path` that are those of containers whose ids begin with `container`. */
+static void add_containers(struct ww_select_arguments *arguments, const char *path, const char *container)
 {
 	char id[WW_CONTAINER_SIZE], below[PATH_MAX];
 	const struct dirent *entry;
 	struct stat status;
 	DIR *directory;
 
-	if (container && ww_process__container(path, id) && !strncmp(id, container, strlen(container)))
-		container = NULL;
-	if (!container && !stat(path, &status) && arguments->cgroups_len < CGROUPS_MAX) {
-		uint64_t cgroup = status.st_ino; /* in cgroup v2 that is its id */
-
-		append(arguments, &arguments->cgroups, &arguments->cgroups_len, &cgroup, sizeof(cgroup));
+	if (ww_process__container(path, id) && !strncmp(id, container, strlen(container)) && !stat(path, &status)) {
+		append_cgroup(arguments, "--container", container, status.st_ino);
+		return;
 	}
 	directory = opendir(path);
 	while (directory && (entry = readdir(directory))) {
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
 		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
-			add_cgroups(arguments, below, container);
+			add_containers(arguments, below, container);
 	}
 	if (directory)
 		closedir(directory);
@@ -191,7 +197,8 @@ static void add_cgroup(struct ww_select_arguments *arguments, const char *text)
 		snprintf(path, sizeof(path), "%s/%s", root, text + (*text == '/'));
 	if (stat(path, &status) || !S_ISDIR(status.st_mode))
 		ww_command__wrong(arguments->command, "--cgroup %s: there is no such cgroup below %s", text, root);
-	add_cgroups(arguments, path, NULL);
+	/* In cgroup v2 that is its id; what is below belongs to it, also when it is made later. */
+	append_cgroup(arguments, "--cgroup", text, status.st_ino);
 }
 
 static void add_container(struct ww_select_arguments *arguments, const char *text)
@@ -202,7 +209,7 @@ static void add_container(struct ww_select_arguments *arguments, const char *tex
 		ww_command__wrong(arguments->command,
 				  "--container '%s': give the id, or its first %d or more hexadecimal digits", text,
 				  CONTAINER_ID_MIN);
-	add_cgroups(arguments, cgroup_root(arguments, "--container"), text);
+	add_containers(arguments, cgroup_root(arguments, "--container"), text);
 	if (arguments->cgroups_len == before)
 		ww_command__wrong(arguments->command, "--container %s: no cgroup belongs to such a container", text);
 }
