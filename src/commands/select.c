@@ -183,22 +183,30 @@ static void add_containers(struct ww_select_arguments *arguments, const char *pa
 		closedir(directory);
 }
 
+static bool is_at_or_below(const char *path, const char *directory)
+{
+	size_t len = strlen(directory);
+
+	return !strncmp(path, directory, len) && (path[len] == '/' || !path[len]);
+}
+
 static void add_cgroup(struct ww_select_arguments *arguments, const char *text)
 {
 	const char *root = cgroup_root(arguments, "--cgroup");
-	char path[PATH_MAX];
+	char path[PATH_MAX], resolved[PATH_MAX];
 	struct stat status;
-	size_t root_len = strlen(root);
 
 	/* As mounted, or as in /proc/PID/cgroup. */
-	if (!strncmp(text, root, root_len) && (text[root_len] == '/' || !text[root_len]))
+	if (is_at_or_below(text, root))
 		snprintf(path, sizeof(path), "%s", text);
 	else
-		snprintf(path, sizeof(path), "%s/%s", root, text + (*text == '/'));
-	if (stat(path, &status) || !S_ISDIR(status.st_mode))
-		ww_command__wrong(arguments->command, "--cgroup %s: there is no such cgroup below %s", text, root);
+		snprintf(path, sizeof(path), "%s/%s", root, text);
+	if (!*text || !realpath(path, resolved) || !is_at_or_below(resolved, root) || stat(resolved, &status) ||
+	    !S_ISDIR(status.st_mode))
+		ww_command__wrong(arguments->command, "--cgroup '%s': there is no such cgroup below %s", text, root);
 	/* In cgroup v2 that is its id; what is below belongs to it, also when it is made later. */
 	append_cgroup(arguments, "--cgroup", text, status.st_ino);
+	append_text(arguments, &arguments->cgroup_paths, &arguments->cgroup_paths_len, text);
 }
 
 static void add_container(struct ww_select_arguments *arguments, const char *text)
@@ -212,6 +220,7 @@ static void add_container(struct ww_select_arguments *arguments, const char *tex
 	add_containers(arguments, cgroup_root(arguments, "--container"), text);
 	if (arguments->cgroups_len == before)
 		ww_command__wrong(arguments->command, "--container %s: no cgroup belongs to such a container", text);
+	append_text(arguments, &arguments->containers, &arguments->containers_len, text);
 }
 
 static void set_ring(struct ww_select_arguments *arguments, const char *text)
@@ -308,19 +317,22 @@ bool ww_select_arguments__is_any(const struct ww_select_arguments *arguments)
 		 arguments->services_len);
 }
 
+static void free_texts(char **list, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		free(list[i]);
+	free(list);
+}
+
 void ww_select_arguments__free(struct ww_select_arguments *arguments)
 {
 	if (!arguments)
 		return;
-	for (size_t i = 0; i < arguments->comms_len; i++)
-		free(arguments->comms[i]);
-	for (size_t i = 0; i < arguments->services_len; i++)
-		free(arguments->services[i]);
-	for (size_t i = 0; i < arguments->routes_len; i++)
-		free(arguments->routes[i]);
-	free(arguments->comms);
-	free(arguments->services);
-	free(arguments->routes);
+	free_texts(arguments->comms, arguments->comms_len);
+	free_texts(arguments->cgroup_paths, arguments->cgroup_paths_len);
+	free_texts(arguments->containers, arguments->containers_len);
+	free_texts(arguments->services, arguments->services_len);
+	free_texts(arguments->routes, arguments->routes_len);
 	free(arguments->pids);
 	free(arguments->ports);
 	free(arguments->cgroups);
