@@ -6,12 +6,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -417,6 +419,37 @@ int ww_observer__sweep(struct ww_observer *observer)
 			return err;
 	}
 	return 0;
+}
+
+/* A pidfd, or -ESRCH when it has ended, also before its parent has waited for it. */
+static int open_living(pid_t pid)
+{
+	struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	if (process.fd < 0)
+		return -ESRCH;
+	if (poll(&process, 1, 0) && process.revents) {
+		close(process.fd);
+		return -ESRCH;
+	}
+	return process.fd;
+}
+
+int ww_observer__living(struct ww_observer *observer)
+{
+	int map = bpf_map__fd(observer->bpf->maps.ww_selected_pids);
+	uint32_t most = 2 * bpf_map__max_entries(observer->bpf->maps.ww_selected_pids);
+	uint32_t key;
+	/* One may start another and end while the map is walked; and a walk begins anew where its place was removed. */
+	for (int walks = 0; walks < 2; walks++) {
+		const uint32_t *previous = NULL;
+		for (uint32_t i = 0; i < most && !bpf_map_get_next_key(map, previous, &key); i++) {
+			int fd = ww_descendants__include_self((pid_t)key) ? -ESRCH : open_living((pid_t)key);
+			if (fd >= 0)
+				return fd;
+			previous = &key;
+		}
+	}
+	return -ESRCH;
 }
 
 int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNTER_COUNT])
