@@ -9,7 +9,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent / "truth" / "apps"), str(HERE.parents[1] / "tools")]
+sys.path[:0] = [str(HERE.parent / name) for name in ("lib", "truth/apps", "bench", "../tools")]
 from counts_load import Status, Wrk, losing  # noqa: E402  (the path comes first)
 
 PATH = "/file/size/16/x"  # what wrk asks nginx for
