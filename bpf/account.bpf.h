@@ -170,10 +170,12 @@ __weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww
 			if (r->mark == t->start)
 				ww_give(r, t);
 		}
-		/* It came while the thread that was woken for it waited for a CPU. */
+		/* It came while the thread that was woken for it waited for a CPU, or was stopped. */
 		if (touch->receive && r->state == WW_STATE_READY && r->mark > t->start && ww_led_to_read(t)) {
 			struct ww_cause *off = &t->off_cause;
 			bool named = off->kind == WW_KIND_RUNQ;
+			if (off->kind == WW_KIND_OTHER && t->waking > r->mark && t->waking < t->on_cpu)
+				ww_charge(r, off->kind, off->type, off->value, t->waking);
 			ww_charge(r, WW_KIND_RUNQ, named ? off->type : WW_DETAIL_NONE, named ? off->value : 0,
 				  t->on_cpu);
 		}

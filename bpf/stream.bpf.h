@@ -49,6 +49,8 @@ __weak int ww_stream_skip(struct ww_conn *conn, u32 len)
 	return 0;
 }
 
+#define SOCK_DONE 1 /* bit of struct sock_common.skc_flags: the peer's FIN has come */
+
 static __always_inline bool ww_stream_at(struct ww_conn *conn, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -56,6 +58,9 @@ static __always_inline bool ww_stream_at(struct ww_conn *conn, struct sock *sk)
 	if (!tp)
 		return false;
 	conn->copied = tp->copied_seq;
+	/* A FIN is numbered like a byte, and read with the last ones when it came before they were. */
+	if (sk->__sk_common.skc_flags >> SOCK_DONE & 1 && tp->copied_seq == tp->rcv_nxt)
+		conn->copied--;
 	conn->stream = tp->inet_conn.icsk_ulp_ops ? WW_STREAM_OTHER : WW_STREAM_PLAIN;
 	return true;
 }

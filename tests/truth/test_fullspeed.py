@@ -4,7 +4,6 @@
 
 WHYWAIT_FULLSPEED_SECONDS sets how long each of the two runs takes (10).
 """
-import http.client
 import os
 import pathlib
 import re
@@ -13,35 +12,12 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
-from counts_run import Record, Tap  # noqa: E402  (the path comes first)
+from counts_load import Status, losing  # noqa: E402  (the path comes first)
+from counts_run import Record, Tap  # noqa: E402
 from counts_servers import start_nginx  # noqa: E402
 
 SECONDS = int(os.environ.get("WHYWAIT_FULLSPEED_SECONDS", "10"))
 CONNECTIONS = 64
-
-
-class Status:
-    """stub_status of an nginx: what it says it did, less the requests that asked for it."""
-
-    def __init__(self, site):
-        self.site = site
-        self.asked = 0
-
-    def _read(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.site.service.status_port)
-        connection.request("GET", "/")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        self.asked += 1
-        return text
-
-    def served(self):
-        """Requests that it has begun to serve since it was started."""
-        return int(re.search(r"\n *\d+ +\d+ +(\d+)", self._read())[1]) - self.asked
-
-    def busy(self):
-        """Whether any connection but the one that asks is open."""
-        return int(re.search(r"Active connections: (\d+)", self._read())[1]) > 1
 
 
 def wrk(site, path):
@@ -80,14 +56,6 @@ def run(tap, name, sites, path, routes):
                   f"{whole} with status 200 of {recorded}; wrk {counted}")
     for site in sites:
         tap.check(f"{name}: nginx logged no error", not site.service.errors(), "\n".join(site.service.errors()[:5]))
-
-
-def losing(losses):
-    """Causes of loss that took requests or time away, as the tables of causes say; one that they don't know does, too."""
-    root = pathlib.Path(__file__).resolve().parents[2]
-    tables = "".join((root / name).read_text() for name in ("include/whywait/counters.def", "src/model/losses.def"))
-    harmless = re.findall(r'^WW_\w+\(\w+, "(\w+)", 0,', tables, re.MULTILINE)
-    return {cause: count for cause, count in losses.items() if count and cause not in harmless}
 
 
 def main():
