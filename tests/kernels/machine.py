@@ -67,4 +67,5 @@ def boot(kernel, cpu, image, environment, log, timeout, told):
     if not guest.ended:
         guest.result("the guest came to its end", "FAILED",
                      f"still running after {timeout} s" if qemu.returncode == 124 else "it stopped on the way")
+    guest.result("no kernel warning", "FAILED" if guest.alarms else "ok", "; ".join(guest.alarms[:3]))
     return guest

@@ -17,7 +17,7 @@ def _offered(guest, name):
 def rows(guests):
     """[[name, cell, ..], ..] for {release: Guest}: what was checked, then what not every kernel offers."""
     names, features = [], []
-    for guest in guests.values():
+    for guest in sorted(guests.values(), key=lambda guest: -len(guest.results)):
         names += [name for name in guest.results if name not in names]
         features += [name for name in guest.doctor if name not in features]
     table = [[name, *(_cell(guest, name) for guest in guests.values())] for name in names]
