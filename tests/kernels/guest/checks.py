@@ -200,6 +200,8 @@ def own_test(called, name):
     began = time.monotonic()
     done = subprocess.run([PYTHON, ROOT / "tests/truth" / name], capture_output=True, text=True, check=False, timeout=400)
     bad = [line for line in done.stdout.splitlines() if line.startswith("not ok")]
+    if bad:
+        print("\n".join(line for line in done.stdout.splitlines() if not line.startswith("ok")), flush=True)
     say(called, done.returncode == 0 and not bad and "1.." in done.stdout,
         f"{time.monotonic() - began:.0f} s: {bad[:3]} {done.stderr[-200:]}")
 
