@@ -20,11 +20,8 @@
 
 struct ww_call {
 	struct ww_conn *conn;
-	struct ww_http *http;
 	struct ww_thread *thread;
-	u64 arrival; /* of the bytes read; of the last `newest_len` of them: `newest` */
-	u64 newest;
-	u64 newest_len;
+	u64 arrival; /* of the bytes read */
 	u64 now;
 	u32 tid;
 	u32 tgid;
@@ -70,14 +67,14 @@ static __always_inline void ww_request_worker(struct ww_request *r, struct ww_ca
 /* A request that there is no room for is counted, and its messages are followed all the same. */
 static __always_inline void ww_exchange_unaccounted(struct ww_call *c)
 {
-	c->http->unaccounted++;
-	c->http->reading = 0;
+	c->conn->http.unaccounted++;
+	c->conn->http.reading = 0;
 }
 
 static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 {
 	struct ww_conn *conn = c->conn;
-	if (c->http->unaccounted || c->http->open >= WW_PIPELINED_MAX) {
+	if (c->conn->http.unaccounted || c->conn->http.open >= WW_PIPELINED_MAX) {
 		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
 		ww_exchange_unaccounted(c);
 		return NULL;
@@ -100,16 +97,16 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);
 	if (last && ww_request_get(conn->first)) {
-		c->http->open++;
+		c->conn->http.open++;
 		last->next = ref;
 		r->account.flags |= WW_FLAG_PIPELINED;
 	} else {
 		/* Also when the sweep has ended what was open on it. */
-		c->http->open = 1;
+		c->conn->http.open = 1;
 		conn->first = ref;
 	}
 	conn->last = ref;
-	c->http->reading = ref;
+	c->conn->http.reading = ref;
 	return r;
 }
 
@@ -179,9 +176,9 @@ static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
 	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
-	if (c->http->reading == r->account.id) {
-		c->http->reading = 0;
-		struct ww_stream *rx = &c->http->streams[WW_RX];
+	if (c->conn->http.reading == r->account.id) {
+		c->conn->http.reading = 0;
+		struct ww_stream *rx = &c->conn->http.streams[WW_RX];
 		if (rx->state == WW_STREAM_BODY)
 			r->account.bytes_in += c->conn->taken < rx->left ? c->conn->taken : rx->left;
 	}
@@ -281,12 +278,12 @@ static long ww_receive_step(u32 index, void *context)
 		if (!ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
-		if (before <= c->newest_len)
-			c->arrival = c->newest;
+		if (before <= c->conn->newest_read)
+			c->arrival = c->conn->newest;
 		ww_exchange_begin(c);
 		before = ww_unread(w);
 	}
-	struct ww_request *r = ww_request_get(c->http->reading);
+	struct ww_request *r = ww_request_get(c->conn->http.reading);
 	bool whole = false;
 
 	if (w->state == WW_STREAM_BODY) {
@@ -307,11 +304,11 @@ static long ww_receive_step(u32 index, void *context)
 			w->traceparent_at = 0;
 		}
 		if (met & WW_SCAN_BEGUN) {
-			u32 n = c->http->unaccounted - 1;
+			u32 n = c->conn->http.unaccounted - 1;
 			if (r)
 				ww_exchange_request_line(r, w);
 			else if (n < 32 && w->method_len == 4 && (u32)ww_word(w, w->method_at) == (u32)WW_METHOD_HEAD)
-				c->http->unaccounted_heads |= 1u << n;
+				c->conn->http.unaccounted_heads |= 1u << n;
 			c->conn->protocol = WW_PROTOCOL_HTTP;
 		}
 		if (met & WW_SCAN_END) {
@@ -331,7 +328,7 @@ static long ww_receive_step(u32 index, void *context)
 			} else {
 				if (r)
 					r->account.bytes_in += before - ww_unread(w);
-				ww_window_carry(w, c->http, direction);
+				ww_window_carry(w, &c->conn->http, direction);
 				return 1;
 			}
 		}
@@ -339,7 +336,7 @@ static long ww_receive_step(u32 index, void *context)
 	if (r)
 		r->account.bytes_in += before - ww_unread(w);
 	if (whole) {
-		c->http->reading = 0;
+		c->conn->http.reading = 0;
 		if (r)
 			r->client = 0;
 	}
@@ -355,7 +352,7 @@ static long ww_send_step(u32 index, void *context)
 		return 1;
 	u64 before = ww_unread(w);
 	struct ww_request *r = ww_request_get(c->conn->first);
-	if (!before || (!r && !c->http->unaccounted))
+	if (!before || (!r && !c->conn->http.unaccounted))
 		return 1;
 	if (w->pos >= w->end && w->state != WW_STREAM_BODY && w->state != WW_STREAM_CLOSE &&
 	    !ww_window_fill(direction)) {
@@ -402,7 +399,7 @@ static long ww_send_step(u32 index, void *context)
 			} else if (status < 200) {
 				w->state = WW_STREAM_START; /* an interim response: the real one follows */
 			} else if (status == 204 || status == 304 ||
-				   (r ? r->head_request : c->http->unaccounted_heads & 1)) {
+				   (r ? r->head_request : c->conn->http.unaccounted_heads & 1)) {
 				w->state = WW_STREAM_START;
 				whole = true;
 			} else if (!w->chunked && !w->has_length) {
@@ -422,7 +419,7 @@ static long ww_send_step(u32 index, void *context)
 			} else {
 				if (r)
 					r->account.bytes_out += before - ww_unread(w);
-				ww_window_carry(w, c->http, direction);
+				ww_window_carry(w, &c->conn->http, direction);
 				return 1;
 			}
 		}
@@ -432,8 +429,8 @@ static long ww_send_step(u32 index, void *context)
 		if (whole)
 			ww_exchange_end(c, r);
 	} else if (whole) {
-		c->http->unaccounted--;
-		c->http->unaccounted_heads >>= 1;
+		c->conn->http.unaccounted--;
+		c->conn->http.unaccounted_heads >>= 1;
 	}
 	return !ww_unread(w);
 }

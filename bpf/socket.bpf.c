@@ -219,7 +219,6 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 			return;
 		}
 	}
-	c.http = &conn->http;
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread) {
 		conn->protocol = WW_PROTOCOL_OTHER;
@@ -230,8 +229,6 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		c.arrival = now;
 		c.arrival_unknown = 1;
 	}
-	c.newest = conn->newest;
-	c.newest_len = conn->newest_read;
 
 	struct ww_touch touch;
 	ww_loop_read(c.thread, conn);
@@ -239,12 +236,12 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	ww_touch_client(&touch, c.thread, conn, w->message.nr, true);
 	/* More of a request that is being read already. */
 	struct ww_request *r = ww_request_get(conn->first);
-	if (r && c.http->reading == conn->first)
+	if (r && conn->http.reading == conn->first)
 		ww_touched(c.thread, r, &touch, c.tid, now);
 
-	ww_window_load(w, c.http, direction);
+	ww_window_load(w, &conn->http, direction);
 	long steps = bpf_loop(c.lost ? 0 : WW_STEPS, ww_receive_step, &c, 0);
-	ww_window_store(w, &c.http->streams[direction]);
+	ww_window_store(w, &conn->http.streams[direction]);
 	if (steps >= WW_STEPS) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
@@ -292,7 +289,7 @@ static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct soc
 /* More of a body, as most sends are: nothing of the message is looked at. False when there is more to it. */
 static __always_inline bool ww_body_sent(struct ww_call *c, struct ww_request *r, u32 len)
 {
-	struct ww_stream *s = &c->http->streams[WW_TX];
+	struct ww_stream *s = &c->conn->http.streams[WW_TX];
 	if (s->state != WW_STREAM_BODY || len > s->left)
 		return false;
 	s->left -= len;
@@ -314,7 +311,6 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	struct task_struct *task = bpf_get_current_task_btf();
 	c.tid = task->pid;
 	c.tgid = task->tgid;
-	c.http = &conn->http;
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
@@ -335,7 +331,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (r && !c.untouched) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
-		ww_carrier_found(c.thread, r, now);
+		ww_ref found = ww_carrier_found(c.thread, r);
+		if (found)
+			ww_carrier_answered(c.thread, r, found, c.tid, now);
 		ww_touched(c.thread, r, &touch, c.tid, now);
 	}
 	if (len <= 0) {
@@ -348,9 +346,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (conn->http.reading)
 		ww_stream_answered(conn, sk);
 
-	ww_window_load(w, c.http, direction);
+	ww_window_load(w, &conn->http, direction);
 	long steps = bpf_loop(WW_STEPS, ww_send_step, &c, 0);
-	ww_window_store(w, &c.http->streams[direction]);
+	ww_window_store(w, &conn->http.streams[direction]);
 	if (steps >= WW_STEPS) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
@@ -360,7 +358,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	ww_response_goes_on(conn, sk, len);
-	if (c.http->streams[WW_TX].state == WW_STREAM_CLOSE) {
+	if (conn->http.streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {
 			ww_exchange_charge(&c, r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "kernel/hooks.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -87,4 +88,32 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 	}
 	btf__free(btf);
 	return 0;
+}
+
+static int skipped_by(const struct bpf_program *program, uint64_t *skipped)
+{
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+
+	if (!bpf_program__autoload(program))
+		return 0;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return -errno;
+	*skipped += info.recursion_misses;
+	return 0;
+}
+
+int ww_hooks__skipped(struct whywait_bpf *bpf, uint64_t *skipped)
+{
+	uint64_t sum = 0;
+	int err = skipped_by(bpf->progs.ww_sock_recv_length, &sum);
+
+	err = err ?: skipped_by(bpf->progs.ww_sock_send_length, &sum);
+	for (size_t i = 0; i < sizeof(substitutes) / sizeof(substitutes[0]) && !err; i++) {
+		if (strcmp(substitutes[i].program, "ww_sock_def_readable"))
+			err = skipped_by(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program), &sum);
+	}
+	if (!err)
+		*skipped = sum;
+	return err;
 }

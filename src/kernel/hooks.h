@@ -6,6 +6,8 @@
 #ifndef WHYWAIT_HOOKS_H
 #define WHYWAIT_HOOKS_H
 
+#include <stdint.h>
+
 struct btf;
 struct whywait_bpf;
 
@@ -20,5 +22,11 @@ const char *ww_hooks__substitute(const char *tracepoint);
 
 /* Chooses among the programs of an opened, not yet loaded skeleton. A negative errno when there is no BTF. */
 int ww_hooks__choose(struct whywait_bpf *bpf);
+
+/*
+ * How often a program for reads or sends did not run as the CPU was in the middle of it, for a task that this one
+ * preempted. Returns 0 or a negative errno.
+ */
+int ww_hooks__skipped(struct whywait_bpf *bpf, uint64_t *skipped);
 
 #endif

@@ -462,6 +462,9 @@ int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNT
 		for (int cpu = 0; cpu < observer->cpus; cpu++)
 			sums[i] += observer->percpu[cpu];
 	}
+	int err = ww_hooks__skipped(observer->bpf, &sums[WW_COUNT_HOOK_SKIPPED]);
+	if (err)
+		return err;
 	memcpy(counts, sums, sizeof(sums));
 	return 0;
 }

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The matrix as text and as Markdown: a row for each thing that is checked or that a kernel offers, a column a kernel."""
+"""The matrix as text and as Markdown: a row for each thing that is checked, or that not every kernel offers; a column a kernel."""
 
 
 def _cell(guest, name):
     word, _ = guest.results.get(name, ("-", ""))
-    return {"ok": "yes", "FAILED": "NO", "skip": "skipped"}.get(word, word)
+    return {"ok": "yes", "FAILED": "NO"}.get(word, word)
 
 
 def _offered(guest, name):
     state, found = guest.doctor.get(name, ("-", ""))
-    return "yes" if state == "ok" else state if state != "degraded" else f"no: {found}"
+    if state == "ok":
+        return found if found.startswith("by ") else "yes"
+    return "no" if state in ("missing", "degraded") else state
 
 
 def rows(guests):
     """[[name, cell, ..], ..] for {release: Guest}: what was checked, then what not every kernel offers."""
     names, features = [], []
-    for guest in guests.values():
+    for guest in sorted(guests.values(), key=lambda guest: -len(guest.results)):
         names += [name for name in guest.results if name not in names]
         features += [name for name in guest.doctor if name not in features]
     table = [[name, *(_cell(guest, name) for guest in guests.values())] for name in names]
@@ -33,9 +35,21 @@ def text(guests):
 
 
 def markdown(guests):
-    """What README takes between its markers."""
+    """What README has between its markers."""
     table, offered = rows(guests)
     lines = [f"| | {' | '.join(guests)} |", f"|---|{'---|' * len(guests)}"]
     lines += [f"| {row[0]} | {' | '.join(row[1:])} |" for row in table]
     lines += [f"| `{row[0]}` | {' | '.join(row[1:])} |" for row in offered]
     return "\n".join(lines) + "\n"
+
+
+BEGIN, END = "<!-- kernel matrix: make test-kernels writes it -->\n", "<!-- end of kernel matrix -->\n"
+
+
+def put_into(readme, guests):
+    """Writes the matrix between the markers of that file."""
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{readme}: no markers of the kernel matrix")
+    readme.write_text(f"{before}{BEGIN}{markdown(guests)}{END}{after}")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The server of checks.py: /PLAN/.. does one operation and answers what it took: {"least_ns": .., "most_ns": ..}.
+"""The server of checks.py: /PLAN/.. does one operation and answers what it took: {"least_ns": .., "most_ns": ..}; /drop/.. closes instead.
 
 A thread per connection on 127.0.0.1:$PORT and the unix socket $UNIX; one thread for all on 127.0.0.1:$SINGLE and $SINGLE_UNIX.
 """
@@ -67,7 +67,7 @@ def ipc():
 PLANS = {"compute": (compute, 0.04), "sleep": (lambda: time.sleep(WAIT), WAIT), "disk": (disk, 0),
          "db": (lambda: query(os.environ["DSN"]), WAIT), "db-unix": (lambda: query(os.environ["UNIX_DSN"]), WAIT),
          "net": (net, WAIT), "lock": (lock, WAIT), "ipc": (ipc, WAIT), "client": (lambda: None, WAIT / 2),
-         "queue": (lambda: None, HOLD / 2), "before": (lambda: time.sleep(HOLD), HOLD)}
+         "queue": (lambda: None, HOLD / 2), "before": (lambda: time.sleep(HOLD), HOLD), "drop": (lambda: None, 0)}
 # Time of these is spent outside of the handler as well.
 OUTSIDE = ("compute", "client", "queue")
 CONNECTIONS = {}
@@ -86,6 +86,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         began = time.monotonic_ns()
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         work()
+        if plan == "drop":
+            self.close_connection = True
+            return
         took = {"least_ns": int(least * 1e9) if plan != "disk" else 1}
         if plan not in OUTSIDE:
             took["most_ns"] = time.monotonic_ns() - began
