@@ -98,7 +98,7 @@ bench:
 lint:
 	tests/lint/run
 
-include tests/model/rules.mk
+include tests/model/rules.mk tests/fuzz/rules.mk
 
 clean:
 	rm -rf $(B)

@@ -17,8 +17,8 @@ struct message {
 	size_t head_end;   /* 0: the head is not whole */
 	bool begun;	   /* its first line is whole */
 	bool whole;
-	size_t between;	   /* line ends between interim responses and the response */
-	size_t method_len; /* of a request, from its start on */
+	size_t between;		   /* line ends between interim responses and the response */
+	size_t method_len;	   /* of a request, from its start on */
 	size_t target, target_len; /* without the query string */
 	unsigned status;
 };
