@@ -62,6 +62,10 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(B)/unit.a $(ALL_LDLIBS) -lcmocka
 
+# What the BPF object says of its types is what one of them tests.
+$(B)/tests/unit/test_abi_layout: $(B)/whywait.bpf.o
+$(B)/tests/unit/test_abi_layout: private ALL_CFLAGS += -DWW_BPF_OBJECT='"$(B)/whywait.bpf.o"'
+
 unit: $(UNIT)
 
 COMMANDS := $(shell sed -n 's/^WW_COMMAND.\([a-z]*\),.*/\1/p' src/commands/commands.def)
@@ -94,7 +98,7 @@ bench:
 lint:
 	tests/lint/run
 
-include tests/model/rules.mk
+include tests/model/rules.mk tests/fuzz/rules.mk
 
 clean:
 	rm -rf $(B)

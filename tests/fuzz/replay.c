@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Stands for libFuzzer in `make test`: gives each file of the directories that are named to the target, once. */
+/* Stands for libFuzzer in `make test`: gives each file of the target's corpus to it, once. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MOST (1 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 
 static void play(const char *path)
 {
@@ -34,26 +36,29 @@ static void play(const char *path)
 
 int main(int argc, char **argv)
 {
+	char path[4096];
 	unsigned played = 0;
 
-	for (int i = 1; i < argc; i++) {
-		DIR *directory = opendir(argv[i]);
+	(void)argc;
+	const char *name = strrchr(argv[0], '/') + sizeof("/fuzz_") - 1;
 
-		if (!directory) {
-			perror(argv[i]);
-			return 2;
-		}
-		for (struct dirent *entry; (entry = readdir(directory));) {
-			char path[4096];
+	if (LLVMFuzzerInitialize)
+		LLVMFuzzerInitialize(&argc, &argv);
+	snprintf(path, sizeof(path), "tests/fuzz/corpus/%s", name);
+	DIR *directory = opendir(path);
 
-			if (entry->d_name[0] == '.')
-				continue;
-			snprintf(path, sizeof(path), "%s/%s", argv[i], entry->d_name);
-			play(path);
-			played++;
-		}
-		closedir(directory);
+	if (!directory) {
+		perror(path);
+		return 2;
 	}
-	printf("%u\n", played);
-	return played ? 0 : 1;
+	for (struct dirent *entry; (entry = readdir(directory));) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "tests/fuzz/corpus/%s/%s", name, entry->d_name);
+		play(path);
+		played++;
+	}
+	closedir(directory);
+	printf("%sok - %u inputs\n1..1\n", played ? "" : "not ", played);
+	return !played;
 }
