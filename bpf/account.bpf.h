@@ -16,6 +16,20 @@
 #include "request.bpf.h"
 #include "rounds.bpf.h"
 
+#define WW_TIMEOUT_UNIT_NS 1000000 /* loops round what they give epoll_wait() up to it */
+
+/*
+ * Whether a loop's timer may be what the request went on for at `to`. Had the loop slept without a timeout since, it
+ * would have had none; and none was due yet when it was woken well before that timeout. Loops reckon it from when they
+ * last looked at the clock, which may have been before all that they did since they slept the time before.
+ */
+static __always_inline bool ww_timer_may_be(const struct ww_thread *t, const struct ww_request *r, u64 to)
+{
+	if (t->slept < r->mark || t->slept > to)
+		return true; /* it has not slept in the gap, or more than once, and earlier waits are not kept */
+	return t->deadline && to + t->worked_ns + WW_TIMEOUT_UNIT_NS >= t->deadline;
+}
+
 /*
  * Charges the gap [mark, to), in which the request had no thread. `to` is when a thread took it up again: what lies
  * between the arrival of the bytes it waited for and that is queueing.
@@ -56,9 +70,7 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 	}
 	/* Nothing arrived for it: a timer, or something inside of the process. */
 	struct ww_cause hint = r->hint;
-	if (hint.kind == WW_KIND_OTHER && (!r->outstanding || r->guessed) && t->loop &&
-	    (t->deadline || t->slept < r->mark)) {
-		/* Had the loop slept without a timeout since, it would have had no timer to wait for. */
+	if (hint.kind == WW_KIND_OTHER && (!r->outstanding || r->guessed) && t->loop && ww_timer_may_be(t, r, to)) {
 		hint.kind = WW_KIND_SLEEP;
 		hint.type = WW_DETAIL_NONE;
 		hint.value = 0;

@@ -98,6 +98,8 @@ struct ww_thread {
 	ww_ref home;	 /* the request that it was attached to when it last began to wait for sockets */
 	u64 deadline;	 /* when the timeout of its last wait for sockets ends; 0: none was given */
 	u64 slept;	 /* when that wait began */
+	u64 woke;	 /* when the last one ended */
+	u64 worked_ns;	 /* between the last two */
 	u32 off_nr;	 /* the syscall of its last wait for sockets + 1 */
 	u32 round;	 /* of an event loop: counts up when it reads after it sent */
 	u64 read_from;	 /* the connection that it read last */

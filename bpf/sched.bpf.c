@@ -55,6 +55,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		ww_loop_worked(t, &b.cause, now);
 	t->off_nr = b.cause.nr;
 	t->slept = now;
+	t->worked_ns = now - t->woke;
 	if (ww_is_epoll(b.cause.nr))
 		t->loop = 1;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
@@ -85,6 +86,8 @@ static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
 		t->mark = now;
 		return;
 	}
+	if (t->off == WW_OFF_SOCKET)
+		t->woke = now;
 	ww_interval_resume(t, now);
 	t->on_cpu = now;
 }
