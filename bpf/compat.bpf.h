@@ -10,6 +10,29 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+/* Set before loading: programs of tracepoints may be preempted (src/kernel/hooks.c tells by what). */
+const volatile bool ww_preemptible __weak = false;
+
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+/*
+ * Around a program that charges the time of the thread that runs it: a switch in the middle would charge it as well,
+ * and the task that runs then would find the program busy, which the kernel does not run twice on one CPU. Tracepoints
+ * kept preemption off by themselves until they were protected by SRCU (7.x).
+ */
+static __always_inline void ww_preempt_off(void)
+{
+	if (ww_preemptible)
+		bpf_preempt_disable();
+}
+
+static __always_inline void ww_preempt_on(void)
+{
+	if (ww_preemptible)
+		bpf_preempt_enable();
+}
+
 struct task_struct___throttled {
 	bool throttled;
 } __attribute__((preserve_access_index));

@@ -2,6 +2,7 @@
 /*
  * The sockets' part: when bytes arrive, who reads and who sends them, and what ends. Says whose a thread's time was.
  */
+#include "compat.bpf.h"
 #include "conn.bpf.h"
 #include "exchange.bpf.h"
 #include "select.bpf.h"
@@ -46,7 +47,10 @@ static __always_inline int ww_data_ready(struct sock *sk)
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(ww_sk_data_ready, struct sock *sk)
 {
-	return ww_data_ready(sk);
+	ww_preempt_off();
+	ww_data_ready(sk);
+	ww_preempt_on();
+	return 0;
 }
 
 /* Before 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()", 6.3). */
@@ -409,7 +413,10 @@ static __always_inline int ww_socket_received(struct sock *sk, int len, int flag
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 {
-	return ww_socket_received(sk, len, flags);
+	ww_preempt_off();
+	ww_socket_received(sk, len, flags);
+	ww_preempt_on();
+	return 0;
 }
 
 static __always_inline int ww_socket_sent(struct sock *sk, int len)
@@ -434,7 +441,10 @@ static __always_inline int ww_socket_sent(struct sock *sk, int len)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 {
-	return ww_socket_sent(sk, len);
+	ww_preempt_off();
+	ww_socket_sent(sk, len);
+	ww_preempt_on();
+	return 0;
 }
 
 /*
@@ -471,12 +481,9 @@ WW_SENDMSG(unix_stream_sendmsg)
 WW_SENDPAGE(inet_sendpage)
 WW_SENDPAGE(unix_stream_sendpage)
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
+static __always_inline void ww_state_set(struct sock *sk, int from, int to)
 {
 	struct ww_conn *conn;
-	if (sk->sk_type != SOCK_STREAM)
-		return 0;
 	switch (to) {
 	case WW_TCP_SYN_SENT:
 		ww_upstream_connecting(sk);
@@ -501,6 +508,16 @@ int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 			ww_server_closed(conn, bpf_ktime_get_ns());
 		break;
 	}
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
+{
+	if (sk->sk_type != SOCK_STREAM)
+		return 0;
+	ww_preempt_off();
+	ww_state_set(sk, from, to);
+	ww_preempt_on();
 	return 0;
 }
 
@@ -509,8 +526,11 @@ SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(ww_tcp_destroy_sock, struct sock *sk)
 {
 	struct ww_conn *conn = ww_conn_get(sk);
-	if (conn && conn->first && conn->role == WW_ROLE_SERVER)
+	if (conn && conn->first && conn->role == WW_ROLE_SERVER) {
+		ww_preempt_off();
 		ww_server_closed(conn, bpf_ktime_get_ns());
+		ww_preempt_on();
+	}
 	return 0;
 }
 

@@ -71,6 +71,16 @@ static bool has_tracepoint(const struct btf *btf, const char *name)
 	return ww_hooks__tracepoint(btf, name, &arguments);
 }
 
+/*
+ * Whether a tracepoint's programs may be preempted: they can where SRCU's fast readers protect them, and not where
+ * preemption is off around them. Without a way to turn it off it does not matter which.
+ */
+static bool preemptible(const struct btf *btf)
+{
+	return btf__find_by_name_kind(btf, "tracepoint_srcu_srcu_data", BTF_KIND_VAR) > 0 &&
+	       ww_hooks__function(btf, "init_srcu_struct_fast") && ww_hooks__function(btf, "bpf_preempt_disable");
+}
+
 int ww_hooks__choose(struct whywait_bpf *bpf)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -86,6 +96,7 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program),
 					  needed && ww_hooks__function(btf, substitutes[i].function));
 	}
+	bpf->rodata->ww_preemptible = preemptible(btf);
 	btf__free(btf);
 	return 0;
 }

@@ -43,7 +43,7 @@ def markdown(guests):
     return "\n".join(lines) + "\n"
 
 
-BEGIN, END = "<!-- kernel matrix: make test-kernels writes it -->\n", "<!-- end of kernel matrix -->\n"
+BEGIN, END = "<!-- kernel matrix: tests/kernels/run --readme writes it -->\n", "<!-- end of kernel matrix -->\n"
 
 
 def put_into(readme, guests):

@@ -13,8 +13,9 @@
 #define __always_inline	  inline __attribute__((always_inline))
 #define __noinline	  __attribute__((noinline))
 #define __weak		  __attribute__((weak))
-#define barrier_var(var)  __asm__ volatile("" : "+r"(var))
-#define offsetof(t, m)	  __builtin_offsetof(t, m)
+#define __ksym
+#define barrier_var(var) __asm__ volatile("" : "+r"(var))
+#define offsetof(t, m)	 __builtin_offsetof(t, m)
 #ifndef NULL
 #define NULL ((void *)0)
 #endif
