@@ -35,6 +35,7 @@ struct service {
 	struct ww_service_usage total; /* since the start; rss_bytes is the last one */
 	uint64_t rss_sum;	       /* over the samples of the interval */
 	uint64_t samples;
+	bool guessed; /* by the record of a process that was gone, before any other was seen */
 };
 
 struct ww_services {
@@ -256,7 +257,7 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	char key[WW_PROGRAM_SIZE + WW_EXE_SIZE + WW_ADDRESS_SIZE + WW_CONTAINER_SIZE + 4];
 	char comm[WW_COMM + 1];
 	struct ww_process process;
-	uint32_t kin;
+	uint32_t kin, known = WW_INTERN_NONE;
 	int64_t service;
 	int len;
 
@@ -264,18 +265,23 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	kin = kin_of(services, account, address);
 	member->gone = ww_process__read(services->proc, (pid_t)account->tgid, &process) ||
 		       ww_process__usage(services->proc, (pid_t)account->tgid, &member->usage);
+	if (kin < services->kin_cap)
+		known = services->kin_services[kin];
+	/* It has that name in the recording already. */
+	if (known != WW_INTERN_NONE && (member->gone || services->services[known].guessed))
+		return known;
 	if (!member->gone) {
 		len = snprintf(key, sizeof(key), "%s\n%s\n%s\n%s", process.program, process.exe, address,
 			       process.container);
 		snprintf(name, sizeof(name), "%s%s", process.program, address);
 		service = service_of(services, key, (size_t)len, name, process.container, process.cgroup);
-	} else if (kin < services->kin_cap && services->kin_services[kin] != WW_INTERN_NONE) {
-		return services->kin_services[kin];
 	} else {
 		ww_utf8__copy(comm, sizeof(comm), account->comm, WW_COMM);
 		len = snprintf(key, sizeof(key), "\n%s\n%s", comm, address);
 		snprintf(name, sizeof(name), "%s%s", comm, address);
 		service = service_of(services, key, (size_t)len, name, "", "");
+		if (service >= 0)
+			services->services[service].guessed = true;
 	}
 	if (service >= 0 && remember_kin(services, kin, (uint32_t)service))
 		return -ENOMEM;
