@@ -6,6 +6,8 @@
 # make man      the manual pages, from the same text as --help
 # make test     every test that fits a coffee break (root for the kernel and truth tests)
 # make model    the accounts, on events in any order
+# make faults   what goes wrong while observing, and the storms that make test leaves out (root)
+# make soak     five minutes of load: memory flat, nothing lost (SOAK_SECONDS; root)
 # make bench    what observing costs, beside other tools (root)
 
 MAKEFLAGS += --no-builtin-rules
@@ -31,7 +33,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all deps demo test bench lint man unit clean check-tools
+.PHONY: all deps demo test faults soak bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -83,6 +85,12 @@ demo:
 
 test:
 	tests/run
+
+faults:
+	tests/run faults storms
+
+soak: all
+	tests/storms/soak
 
 bench:
 	tests/bench/run
