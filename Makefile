@@ -7,6 +7,8 @@
 # make test     every test that fits a coffee break (root for the kernel and truth tests)
 # make model    the accounts, on events in any order
 # make test-kernels  the same truths on Debian's kernels from 5.10 to the newest, under QEMU (minutes; needs no KVM)
+# make faults   what goes wrong while observing, and the storms that make test leaves out (root)
+# make soak     five minutes of load: memory flat, nothing lost (SOAK_SECONDS; root)
 # make bench    what observing costs, beside other tools (root)
 
 MAKEFLAGS += --no-builtin-rules
@@ -32,7 +34,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all deps demo test test-kernels bench lint man unit clean check-tools
+.PHONY: all deps demo test test-kernels faults soak bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -91,6 +93,12 @@ test:
 
 test-kernels:
 	tests/kernels/run
+
+faults:
+	tests/run faults storms
+
+soak: all
+	tests/storms/soak
 
 bench:
 	tests/bench/run

@@ -15,8 +15,11 @@ void ww_flight__free(struct ww_flight *flight)
 static int append(struct ww_flight *flight, uint64_t at_ns)
 {
 	if (flight->len == WW_FLIGHT_POINTS) {
+		/* The oldest moment keeps its count; the next one's time is told by the lower count of the one behind.
+		 */
+		flight->points[0].more += flight->points[1].more;
 		flight->len--;
-		memmove(flight->points, flight->points + 1, flight->len * sizeof(*flight->points));
+		memmove(flight->points + 1, flight->points + 2, (flight->len - 1) * sizeof(*flight->points));
 	}
 	if (flight->len == flight->cap) {
 		uint32_t cap = flight->cap ? flight->cap * 2 : 4;

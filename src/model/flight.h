@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define WW_FLIGHT_POINTS 1024 /* beyond these the oldest moments are forgotten */
+#define WW_FLIGHT_POINTS 1024 /* beyond these, what began between the oldest two may be told too low */
 
 /* All zeros is an empty one. */
 struct ww_flight {

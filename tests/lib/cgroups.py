@@ -2,6 +2,8 @@
 """Control groups of the tests' own, of version 2 or, where a controller is still with it, of version 1; gone at the end.
 
     with Cgroup("name") as cgroup:             of version 2, without a controller
+    with MemoryCgroup(64 << 20) as cgroup:
+        cgroup.kills()                         processes that were too much for it
     with CpuCgroup(quota_ms=10, period_ms=50) as cgroup:
         cgroup.add(pid)                        with all its threads
         cgroup.throttled_ns()                  time in which the quota kept somebody of it waiting, since it was made
@@ -71,41 +73,77 @@ class Cgroup:
         (self.path / "cgroup.procs").write_text(str(pid))
 
 
-class CpuCgroup(Cgroup):
-    """One that may use the CPUs for so long in every period."""
+class _Controlled(Cgroup):
+    """One with a controller, of the version that has it."""
 
-    def __init__(self, quota_ms, period_ms):
+    controller = ""
+
+    def __init__(self):
         super().__init__()
-        self.quota_us, self.period_us = round(quota_ms * 1000), round(period_ms * 1000)
         self.version = None
+
+    def limits(self):
+        """{file: value} of its version."""
+        raise NotImplementedError
 
     def __enter__(self):
         for place, kind, options in _mounts():
-            if kind == "cgroup" and "cpu" in options:
+            if kind == "cgroup" and self.controller in options:
                 self.version, self.parent = 1, place
                 break
         else:
             self.version, self.parent = 2, root_v2()
-            if "cpu" not in (self.parent / "cgroup.controllers").read_text().split():
-                raise Unavailable("no control group hierarchy has the cpu controller")
+            if self.controller not in (self.parent / "cgroup.controllers").read_text().split():
+                raise Unavailable(f"no control group hierarchy has the {self.controller} controller")
             enabled = self.parent / "cgroup.subtree_control"
             try:
-                if "cpu" not in enabled.read_text().split():
-                    enabled.write_text("+cpu")
+                if self.controller not in enabled.read_text().split():
+                    enabled.write_text(f"+{self.controller}")
             except OSError as error:
                 raise Unavailable(f"{enabled}: {error.strerror}") from error
         super().__enter__()
         try:
-            if self.version == 1:
-                (self.path / "cpu.cfs_period_us").write_text(str(self.period_us))
-                (self.path / "cpu.cfs_quota_us").write_text(str(self.quota_us))
-            else:
-                (self.path / "cpu.max").write_text(f"{self.quota_us} {self.period_us}")
+            for file, value in self.limits().items():
+                (self.path / file).write_text(str(value))
         except OSError as error:
             self.path.rmdir()
             raise Unavailable(f"{error.filename}: {error.strerror}") from error
         return self
 
+
+class CpuCgroup(_Controlled):
+    """One that may use the CPUs for so long in every period."""
+
+    controller = "cpu"
+
+    def __init__(self, quota_ms, period_ms):
+        super().__init__()
+        self.quota_us, self.period_us = round(quota_ms * 1000), round(period_ms * 1000)
+
+    def limits(self):
+        if self.version == 1:
+            return {"cpu.cfs_period_us": self.period_us, "cpu.cfs_quota_us": self.quota_us}
+        return {"cpu.max": f"{self.quota_us} {self.period_us}"}
+
     def throttled_ns(self):
         stat = dict(line.split() for line in (self.path / "cpu.stat").read_text().splitlines())
         return int(stat["throttled_time"]) if self.version == 1 else int(stat["throttled_usec"]) * 1000
+
+
+class MemoryCgroup(_Controlled):
+    """One that may use so much memory; beyond it the kernel kills a process of it."""
+
+    controller = "memory"
+
+    def __init__(self, limit):
+        """Bytes."""
+        super().__init__()
+        self.limit = limit
+
+    def limits(self):
+        return {"memory.limit_in_bytes" if self.version == 1 else "memory.max": self.limit}
+
+    def kills(self):
+        """Processes that it has killed."""
+        file = "memory.oom_control" if self.version == 1 else "memory.events"
+        return int(dict(line.split() for line in (self.path / file).read_text().splitlines())["oom_kill"])

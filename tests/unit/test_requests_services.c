@@ -201,6 +201,11 @@ static void a_process_that_is_gone_counts_to_its_kin(void **state)
 	assert_string_equal(service_of(host, 21, 80, "worker"), "shop:80");
 	assert_string_equal(service_of(host, 22, 80, "worker"), "shop:80");
 	assert_string_equal(service_of(host, 23, 81, "worker"), "worker:81");
+	/* A server with a process for each request: the first is gone, a later one can be read. */
+	set_process(host->proc, 24, "/usr/bin/first", "first", "0::/\n");
+	assert_string_equal(service_of(host, 24, 80, "first"), "first:80");
+	assert_string_equal(service_of(host, 25, 80, "first"), "first:80");
+	assert_int_equal(host->catalog.services_len, 3);
 }
 
 static void a_service_is_renamed_when_one_of_its_kin_can_be_read(void **state)
