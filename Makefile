@@ -8,6 +8,7 @@
 # make model    the accounts, on events in any order
 # make faults   what goes wrong while observing, and the storms that make test leaves out (root)
 # make soak     five minutes of load: memory flat, nothing lost (SOAK_SECONDS; root)
+# make test-kernels  the same truths on Debian's kernels from 5.10 to the newest, under QEMU (minutes; needs no KVM)
 # make bench    what observing costs, beside other tools (root)
 
 MAKEFLAGS += --no-builtin-rules
@@ -33,7 +34,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all deps demo test faults soak bench lint man unit clean check-tools
+.PHONY: all deps demo test test-kernels faults soak bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -63,6 +64,10 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(B)/unit.a $(ALL_LDLIBS) -lcmocka
 
+# What the BPF object says of its types is what one of them tests.
+$(B)/tests/unit/test_abi_layout: $(B)/whywait.bpf.o
+$(B)/tests/unit/test_abi_layout: private ALL_CFLAGS += -DWW_BPF_OBJECT='"$(B)/whywait.bpf.o"'
+
 unit: $(UNIT)
 
 COMMANDS := $(shell sed -n 's/^WW_COMMAND.\([a-z]*\),.*/\1/p' src/commands/commands.def)
@@ -86,6 +91,9 @@ demo:
 test:
 	tests/run
 
+test-kernels:
+	tests/kernels/run
+
 faults:
 	tests/run faults storms
 
@@ -98,7 +106,7 @@ bench:
 lint:
 	tests/lint/run
 
-include tests/model/rules.mk
+include tests/model/rules.mk tests/fuzz/rules.mk
 
 clean:
 	rm -rf $(B)

@@ -115,7 +115,10 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->context = 0;
 	a->background = 0;
 	/* Background work never meets a request: the oldest is given up for the newest. */
-	u32 at = loop->carriers_next % WW_CARRIERS;
+	u32 at = loop->carriers_next;
+	barrier_var(at);
+	if (at >= WW_CARRIERS)
+		at = 0;
 	loop->carriers_next = at + 1;
 	struct ww_request *oldest = ww_request_get(loop->carriers[at]);
 	if (oldest && oldest->anonymous) {
@@ -333,11 +336,8 @@ static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct
 	known->batch = t->batch;
 }
 
-/*
- * The thread sends a response of `r`: what it did under no name until here was for r. Afterwards the thread is attached
- * to r when there was such work.
- */
-__weak int ww_carrier_found(struct ww_thread *t, struct ww_request *r, u64 now)
+/* The account of what the thread, which sends a response of `r`, did for it under no name until here; 0: none. */
+__weak u64 ww_carrier_found(struct ww_thread *t, struct ww_request *r)
 {
 	struct ww_carrier_key key;
 	if (!t || !r)
@@ -368,14 +368,19 @@ __weak int ww_carrier_found(struct ww_thread *t, struct ww_request *r, u64 now)
 			ww_charge(r, r->answer.kind, r->answer.type, r->answer.value, t->start);
 		return 0;
 	}
-	if (!a || !a->anonymous)
-		return 0;
-	u32 tid = bpf_get_current_pid_tgid();
+	return a && a->anonymous ? a->account.id : 0;
+}
+
+/* `found` was for `r`, whose response the thread sends now and to which it is attached afterwards. */
+static __noinline void ww_carrier_answered(struct ww_thread *t, struct ww_request *r, ww_ref found, u32 tid, u64 now)
+{
+	struct ww_request *a = ww_request_get(found);
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
+	if (!a)
+		return;
 	ww_touched(t, a, &step, tid, now);
 	ww_carrier_merge(r, a, t, now);
 	ww_attach(t, r, tid, now);
-	return 0;
 }
 
 #endif

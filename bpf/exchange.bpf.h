@@ -20,13 +20,9 @@
 
 struct ww_call {
 	struct ww_conn *conn;
-	struct ww_http *http;
 	struct ww_thread *thread;
-	u64 arrival; /* of the bytes read; of the last `newest_len` of them: `newest` */
-	u64 newest;
-	u64 newest_len;
+	u64 arrival; /* of the bytes read */
 	u64 now;
-	struct ww_message message;
 	u32 tid;
 	u32 tgid;
 	u8 lost;
@@ -36,9 +32,9 @@ struct ww_call {
 };
 
 /* Skips up to `most` bytes, in the window and beyond it; returns how many. */
-static __always_inline u64 ww_skip(struct ww_window *w, struct ww_call *c, u64 most)
+static __always_inline u64 ww_skip(struct ww_window *w, u64 most)
 {
-	u64 here = w->end - w->pos, beyond = c->message.total - c->message.next;
+	u64 here = w->end - w->pos, beyond = w->message.total - w->message.next;
 	if (most <= here) {
 		w->pos += most;
 		return most;
@@ -47,7 +43,7 @@ static __always_inline u64 ww_skip(struct ww_window *w, struct ww_call *c, u64 m
 	most -= here;
 	if (most > beyond)
 		most = beyond;
-	c->message.next += most;
+	w->message.next += most;
 	return here + most;
 }
 
@@ -71,14 +67,14 @@ static __always_inline void ww_request_worker(struct ww_request *r, struct ww_ca
 /* A request that there is no room for is counted, and its messages are followed all the same. */
 static __always_inline void ww_exchange_unaccounted(struct ww_call *c)
 {
-	c->http->unaccounted++;
-	c->http->reading = 0;
+	c->conn->http.unaccounted++;
+	c->conn->http.reading = 0;
 }
 
 static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 {
 	struct ww_conn *conn = c->conn;
-	if (c->http->unaccounted || c->http->open >= WW_PIPELINED_MAX) {
+	if (c->conn->http.unaccounted || c->conn->http.open >= WW_PIPELINED_MAX) {
 		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
 		ww_exchange_unaccounted(c);
 		return NULL;
@@ -101,16 +97,16 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);
 	if (last && ww_request_get(conn->first)) {
-		c->http->open++;
+		c->conn->http.open++;
 		last->next = ref;
 		r->account.flags |= WW_FLAG_PIPELINED;
 	} else {
 		/* Also when the sweep has ended what was open on it. */
-		c->http->open = 1;
+		c->conn->http.open = 1;
 		conn->first = ref;
 	}
 	conn->last = ref;
-	c->http->reading = ref;
+	c->conn->http.reading = ref;
 	return r;
 }
 
@@ -180,9 +176,9 @@ static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
 	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
-	if (c->http->reading == r->account.id) {
-		c->http->reading = 0;
-		struct ww_stream *rx = &c->http->streams[WW_RX];
+	if (c->conn->http.reading == r->account.id) {
+		c->conn->http.reading = 0;
+		struct ww_stream *rx = &c->conn->http.streams[WW_RX];
 		if (rx->state == WW_STREAM_BODY)
 			r->account.bytes_in += c->conn->taken < rx->left ? c->conn->taken : rx->left;
 	}
@@ -202,9 +198,9 @@ static __always_inline void ww_body_begins(struct ww_window *w)
 }
 
 /* A body, a chunk or a trailer went on; true when the message is whole. */
-static __always_inline bool ww_body_step(struct ww_window *w, struct ww_call *c)
+static __always_inline bool ww_body_step(struct ww_window *w)
 {
-	w->left -= ww_skip(w, c, w->left);
+	w->left -= ww_skip(w, w->left);
 	if (w->left)
 		return false;
 	w->state = w->chunked ? WW_STREAM_CHUNK : WW_STREAM_START;
@@ -227,9 +223,9 @@ static __always_inline bool ww_chunk_line(struct ww_window *w)
 	return false;
 }
 
-static __always_inline u64 ww_unread(const struct ww_window *w, const struct ww_call *c)
+static __always_inline u64 ww_unread(const struct ww_window *w)
 {
-	return (c->message.total - c->message.next) + (w->end - w->pos);
+	return (w->message.total - w->message.next) + (w->end - w->pos);
 }
 
 /* Leaves the line ends in front of a message; 0 when nothing is behind them. */
@@ -271,10 +267,10 @@ static long ww_receive_step(u32 index, void *context)
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return 1;
-	u64 before = ww_unread(w, c);
+	u64 before = ww_unread(w);
 	if (!before)
 		return 1;
-	if (w->pos >= w->end && w->state != WW_STREAM_BODY && !ww_window_fill(direction, &c->message)) {
+	if (w->pos >= w->end && w->state != WW_STREAM_BODY && !ww_window_fill(direction)) {
 		c->lost = 1;
 		return 1;
 	}
@@ -282,16 +278,16 @@ static long ww_receive_step(u32 index, void *context)
 		if (!ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
-		if (before <= c->newest_len)
-			c->arrival = c->newest;
+		if (before <= c->conn->newest_read)
+			c->arrival = c->conn->newest;
 		ww_exchange_begin(c);
-		before = ww_unread(w, c);
+		before = ww_unread(w);
 	}
-	struct ww_request *r = ww_request_get(c->http->reading);
+	struct ww_request *r = ww_request_get(c->conn->http.reading);
 	bool whole = false;
 
 	if (w->state == WW_STREAM_BODY) {
-		whole = ww_body_step(w, c);
+		whole = ww_body_step(w);
 	} else {
 		u32 met = ww_head_scan(WW_RX);
 		if (met & WW_SCAN_BAD) {
@@ -308,11 +304,11 @@ static long ww_receive_step(u32 index, void *context)
 			w->traceparent_at = 0;
 		}
 		if (met & WW_SCAN_BEGUN) {
-			u32 n = c->http->unaccounted - 1;
+			u32 n = c->conn->http.unaccounted - 1;
 			if (r)
 				ww_exchange_request_line(r, w);
 			else if (n < 32 && w->method_len == 4 && (u32)ww_word(w, w->method_at) == (u32)WW_METHOD_HEAD)
-				c->http->unaccounted_heads |= 1u << n;
+				c->conn->http.unaccounted_heads |= 1u << n;
 			c->conn->protocol = WW_PROTOCOL_HTTP;
 		}
 		if (met & WW_SCAN_END) {
@@ -324,27 +320,27 @@ static long ww_receive_step(u32 index, void *context)
 			}
 		} else if (met & WW_SCAN_MORE && w->pos < w->end) {
 			/* A line that is not whole: the rest of it is in the next window or in the next call. */
-			if (c->message.next < c->message.total) {
-				if (!ww_window_fill(direction, &c->message)) {
+			if (w->message.next < w->message.total) {
+				if (!ww_window_fill(direction)) {
 					c->lost = 1;
 					return 1;
 				}
 			} else {
 				if (r)
-					r->account.bytes_in += before - ww_unread(w, c);
-				ww_window_carry(w, c->http, direction);
+					r->account.bytes_in += before - ww_unread(w);
+				ww_window_carry(w, &c->conn->http, direction);
 				return 1;
 			}
 		}
 	}
 	if (r)
-		r->account.bytes_in += before - ww_unread(w, c);
+		r->account.bytes_in += before - ww_unread(w);
 	if (whole) {
-		c->http->reading = 0;
+		c->conn->http.reading = 0;
 		if (r)
 			r->client = 0;
 	}
-	return !ww_unread(w, c);
+	return !ww_unread(w);
 }
 
 static long ww_send_step(u32 index, void *context)
@@ -354,12 +350,12 @@ static long ww_send_step(u32 index, void *context)
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return 1;
-	u64 before = ww_unread(w, c);
+	u64 before = ww_unread(w);
 	struct ww_request *r = ww_request_get(c->conn->first);
-	if (!before || (!r && !c->http->unaccounted))
+	if (!before || (!r && !c->conn->http.unaccounted))
 		return 1;
 	if (w->pos >= w->end && w->state != WW_STREAM_BODY && w->state != WW_STREAM_CLOSE &&
-	    !ww_window_fill(direction, &c->message)) {
+	    !ww_window_fill(direction)) {
 		c->lost = 1;
 		return 1;
 	}
@@ -367,14 +363,14 @@ static long ww_send_step(u32 index, void *context)
 		if (!ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
-		before = ww_unread(w, c);
+		before = ww_unread(w);
 	}
 	bool whole = false;
 
 	if (w->state == WW_STREAM_BODY) {
-		whole = ww_body_step(w, c);
+		whole = ww_body_step(w);
 	} else if (w->state == WW_STREAM_CLOSE) {
-		ww_skip(w, c, before);
+		ww_skip(w, before);
 	} else {
 		u32 met = ww_head_scan(WW_TX);
 		if (met & WW_SCAN_BAD) {
@@ -395,7 +391,7 @@ static long ww_send_step(u32 index, void *context)
 			} else if (status == 101 || (status / 100 == 2 && r && ww_is_connect(r))) {
 				if (r) {
 					r->account.flags |= WW_FLAG_UPGRADED;
-					r->account.bytes_out += before - ww_unread(w, c);
+					r->account.bytes_out += before - ww_unread(w);
 					ww_exchange_end(c, r);
 				}
 				c->conn->protocol = WW_PROTOCOL_OTHER;
@@ -403,7 +399,7 @@ static long ww_send_step(u32 index, void *context)
 			} else if (status < 200) {
 				w->state = WW_STREAM_START; /* an interim response: the real one follows */
 			} else if (status == 204 || status == 304 ||
-				   (r ? r->head_request : c->http->unaccounted_heads & 1)) {
+				   (r ? r->head_request : c->conn->http.unaccounted_heads & 1)) {
 				w->state = WW_STREAM_START;
 				whole = true;
 			} else if (!w->chunked && !w->has_length) {
@@ -415,28 +411,28 @@ static long ww_send_step(u32 index, void *context)
 				whole = w->state == WW_STREAM_START;
 			}
 		} else if (met & WW_SCAN_MORE && w->pos < w->end) {
-			if (c->message.next < c->message.total) {
-				if (!ww_window_fill(direction, &c->message)) {
+			if (w->message.next < w->message.total) {
+				if (!ww_window_fill(direction)) {
 					c->lost = 1;
 					return 1;
 				}
 			} else {
 				if (r)
-					r->account.bytes_out += before - ww_unread(w, c);
-				ww_window_carry(w, c->http, direction);
+					r->account.bytes_out += before - ww_unread(w);
+				ww_window_carry(w, &c->conn->http, direction);
 				return 1;
 			}
 		}
 	}
 	if (r) {
-		r->account.bytes_out += before - ww_unread(w, c);
+		r->account.bytes_out += before - ww_unread(w);
 		if (whole)
 			ww_exchange_end(c, r);
 	} else if (whole) {
-		c->http->unaccounted--;
-		c->http->unaccounted_heads >>= 1;
+		c->conn->http.unaccounted--;
+		c->conn->http.unaccounted_heads >>= 1;
 	}
-	return !ww_unread(w, c);
+	return !ww_unread(w);
 }
 
 /* Forgets the first request of a connection, without a record; false when there is none. */

@@ -48,6 +48,8 @@ struct ww_window {
 	u8 minor;
 	u16 pad2;
 	u32 traceparent_at; /* 0: none */
+	u32 pad3;
+	struct ww_message message; /* the call's */
 	char bytes[WW_WINDOW_SIZE + 8];
 	char kept[WW_CARRY]; /* the rest of a line on its way to the window's beginning */
 };
@@ -141,6 +143,8 @@ __weak int ww_request_line(u32 direction, u32 at, u32 end, u32 whole)
 		if (w->minor > 9 || ww_byte(w, end - 9) != ' ')
 			return false;
 		stop = end - 9;
+		if (stop < target)
+			return false; /* one space: no target between method and version */
 	}
 	u32 len = ww_find(direction, target, stop, '?') - target;
 	w->target_truncated = len > WW_TARGET_MAX;
@@ -170,13 +174,15 @@ __weak int ww_decimal(u32 direction, u32 at, u32 end)
 	if (!w)
 		return false;
 	u64 value = 0;
-	bool any = false;
+	bool any = false, over = false;
 	for (u32 i = 0; i < 24 && at < end; i++, at++) {
 		u8 c = ww_byte(w, at);
-		if (c == ' ' || c == '\t')
+		if (c == ' ' || c == '\t') {
+			over = any;
 			continue;
+		}
 		u8 digit = c - '0';
-		if (digit > 9)
+		if (digit > 9 || over)
 			return false;
 		if (value > 0x0ccccccccccccccull)
 			return false;
@@ -185,7 +191,7 @@ __weak int ww_decimal(u32 direction, u32 at, u32 end)
 	}
 	w->left = value;
 	w->has_length = 1;
-	return any;
+	return any && at >= end;
 }
 
 /* A chunk's size in hexadecimal digits, up to an extension or the line's end. */
@@ -196,7 +202,8 @@ __weak int ww_hexadecimal(u32 direction, u32 at, u32 end)
 		return false;
 	u64 value = 0;
 	bool any = false;
-	for (u32 i = 0; i < 18 && at < end; i++, at++) {
+	u32 digits = 0;
+	for (; digits < 18 && at < end; digits++, at++) {
 		u8 c = ww_byte(w, at), digit = c - '0';
 		if (digit > 9) {
 			digit = (c | 0x20) - 'a';
@@ -210,7 +217,7 @@ __weak int ww_hexadecimal(u32 direction, u32 at, u32 end)
 		any = true;
 	}
 	w->left = value;
-	return any;
+	return any && digits < 18;
 }
 
 /* A header line; names are compared in lower case, 8 bytes at a time. */
@@ -223,8 +230,9 @@ __weak int ww_header_line(u32 direction, u32 at, u32 end)
 	if (name == 0x2d746e65746e6f63ull) {								/* "content-" */
 		if (((ww_word(w, at + 8) | WW_LOWER) & 0x00ffffffffffffffull) == 0x003a6874676e656cull) /* "length:" */
 			return ww_decimal(direction, at + 15, end);
-	} else if (name == 0x726566736e617274ull) {				/* "transfer" */
-		if ((ww_word(w, at + 8) | WW_LOWER) == 0x6e69646f636e652dull && /* "-encodin" */
+	} else if (name == 0x726566736e617274ull) {				  /* "transfer" */
+		if ((ww_word(w, at + 8) | WW_LOWER) == 0x6e69646f636e652dull &&	  /* "-encodin" */
+		    ((u32)(ww_word(w, at + 16) | WW_LOWER) & 0xffff) == 0x3a67 && /* "g:" */
 		    ((ww_word(w, end - 7) | WW_LOWER) & 0x00ffffffffffffffull) == 0x0064656b6e756863ull) /* "chunked" */
 			w->chunked = 1;
 	} else if (direction == WW_RX && name == 0x7261706563617274ull) {		  /* "tracepar" */

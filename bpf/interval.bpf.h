@@ -74,9 +74,11 @@ static __always_inline void ww_interval_piece(struct ww_thread *t, struct ww_cau
 /* Charges [from, to) to a wait. */
 static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_cause cause, u64 from, u64 to)
 {
-	if (to <= from || cause.kind >= WW_KIND_COUNT)
+	u32 kind = cause.kind;
+	barrier_var(kind); /* lets the verifier see the check of what is used as the index */
+	if (to <= from || kind >= WW_KIND_COUNT)
 		return;
-	t->kinds_ns[cause.kind] += to - from;
+	t->kinds_ns[kind] += to - from;
 	t->dirty = 1;
 	ww_interval_detail(t, cause, to - from);
 	ww_interval_piece(t, cause, from, to);

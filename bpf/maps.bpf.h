@@ -63,7 +63,7 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
-#define WW_CARRIERS	  512 /* of one thread at a time */
+#define WW_CARRIERS	  448 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
 #define WW_ANSWERED	  256 /* answers to asyncio's Tasks whose request is not known yet */
 
@@ -155,6 +155,8 @@ struct ww_loop {
 	u32 answered_next;
 	struct ww_gap gap; /* here, since the verifier follows every value that a loop keeps on its stack */
 };
+/* Kernels that take task storage by kmalloc_nolock() (7.2 does) give 8 KiB at the most, some of it for themselves. */
+_Static_assert(sizeof(struct ww_loop) <= 8000, "task storage");
 
 enum ww_state {
 	WW_STATE_FREE,

@@ -24,6 +24,11 @@ struct ww_msghdr {
 	u64 iov_len;
 };
 
+/* The first bytes of a message, zero-padded. */
+struct ww_first {
+	u8 b[16];
+};
+
 struct ww_message {
 	u64 base;   /* the buffer, or the array of struct iovec */
 	u64 iovecs; /* 0: `base` is the buffer, of `size` bytes */
@@ -55,6 +60,7 @@ static __always_inline void ww_message_find(struct ww_message *m, struct task_st
 	m->iovecs = 0;
 	m->piece = 0;
 	m->piece_start = 0;
+	m->next = 0;
 	m->readable = true;
 	m->nr = (u32)WW_REGS_NR(regs) + 1;
 	m->base = WW_REGS_ARG2(regs);
@@ -127,18 +133,18 @@ static __always_inline bool ww_message_cut(struct ww_message *m, u64 len)
 	return m->iovecs ? ww_message_at(m, len) == WW_FOUND : m->size > len;
 }
 
-/* The first bytes of the message, zero-padded; returns how many there are. */
-static __always_inline u32 ww_message_peek(struct ww_message *m, u64 len, u8 *bytes, u32 size)
+/* Reads the first bytes of the message; returns how many there are. */
+static __always_inline u32 ww_message_peek(struct ww_message *m, u64 len, struct ww_first *first)
 {
-	__builtin_memset(bytes, 0, 16);
+	__builtin_memset(first, 0, sizeof(*first));
 	if (ww_message_at(m, 0) != WW_FOUND)
 		return 0;
 	if (len > m->contiguous)
 		len = m->contiguous;
-	if (len > size)
-		len = size;
+	if (len > sizeof(*first))
+		len = sizeof(*first);
 	barrier_var(len);
-	if (len > 16 || bpf_probe_read_user(bytes, len, (void *)m->at)) {
+	if (len > sizeof(*first) || bpf_probe_read_user(first, len, (void *)m->at)) {
 		ww_count(WW_COUNT_USER_READ_FAILED);
 		return 0;
 	}

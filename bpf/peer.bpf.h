@@ -46,10 +46,7 @@ static __always_inline bool ww_peer_unix(struct ww_peer *peer, struct unix_sock 
 	peer->family = AF_UNIX;
 	const char *path = (const char *)address + bpf_core_field_offset(struct unix_address, name) +
 			   bpf_core_field_offset(struct sockaddr_un, sun_path);
-	u64 size = len;
-	if (size > WW_PEER_PATH - 1)
-		size = WW_PEER_PATH - 1;
-	bpf_probe_read_kernel(peer->path, size, path);
+	ww_copy(peer->path, path, len < WW_PEER_PATH - 1 ? len : WW_PEER_PATH - 1, WW_PEER_PATH - 1);
 	if (peer->path[0] == 0) {
 		/* an abstract name: any bytes, no NUL at the end */
 		peer->path[0] = '@';

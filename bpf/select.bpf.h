@@ -7,6 +7,27 @@
 
 #include "maps.bpf.h"
 
+/* Levels of the cgroup hierarchy that are looked at, from its root on; container engines nest about ten. */
+#define WW_CGROUP_LEVELS 24
+
+/*
+ * Whether the current task's cgroup or one above it is selected: so cgroups that are made later are, too, below one
+ * that is. A global function: the verifier looks at its loop once, not at every place that asks.
+ */
+__weak __noinline int ww_cgroup_selected(void)
+{
+	for (int level = 0; level < WW_CGROUP_LEVELS; level++) {
+		u64 cgroup = bpf_get_current_ancestor_cgroup_id(level);
+
+		/* The task's own cgroup was the last one. */
+		if (!cgroup)
+			return false;
+		if (bpf_map_lookup_elem(&ww_selected_cgroups, &cgroup))
+			return true;
+	}
+	return false;
+}
+
 /* Whether the current task's connections on this port are observed: every kind of property given must match. */
 static __always_inline bool ww_selected(u16 port)
 {
@@ -19,11 +40,8 @@ static __always_inline bool ww_selected(u16 port)
 		if (!bpf_map_lookup_elem(&ww_selected_pids, &tgid))
 			return false;
 	}
-	if (ww_select_by_cgroup) {
-		u64 cgroup = bpf_get_current_cgroup_id();
-		if (!bpf_map_lookup_elem(&ww_selected_cgroups, &cgroup))
-			return false;
-	}
+	if (ww_select_by_cgroup && !ww_cgroup_selected())
+		return false;
 	if (ww_select_by_comm) {
 		struct ww_comm_key key = {};
 		bpf_get_current_comm(key.comm, sizeof(key.comm));

@@ -19,8 +19,7 @@ enum {
 	WW_ECONNRESET = 104,
 };
 
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(ww_sk_data_ready, struct sock *sk)
+static __always_inline int ww_data_ready(struct sock *sk)
 {
 	struct ww_conn *conn = ww_conn_get(sk);
 	if (!conn) {
@@ -44,6 +43,19 @@ int BPF_PROG(ww_sk_data_ready, struct sock *sk)
 	return 0;
 }
 
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(ww_sk_data_ready, struct sock *sk)
+{
+	return ww_data_ready(sk);
+}
+
+/* Before 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()", 6.3). */
+SEC("?fentry/sock_def_readable")
+int BPF_PROG(ww_sock_def_readable, struct sock *sk)
+{
+	return ww_data_ready(sk);
+}
+
 /* ---- server side ---- */
 
 static __always_inline void ww_touch_client(struct ww_touch *touch, const struct ww_thread *t,
@@ -58,7 +70,7 @@ static __always_inline void ww_touch_client(struct ww_touch *touch, const struct
 }
 
 /* Names the server's own end, once a connection. */
-static __always_inline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
+static __noinline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
 {
 	struct ww_peer peer;
 	__builtin_memset(&peer, 0, sizeof(peer));
@@ -79,9 +91,15 @@ static const char ww_methods[][16] = {"GET ",	  "POST ",  "HEAD ",   "PUT ",	   
 				      "PURGE ",	  "COPY ",  "MOVE ",   "LOCK ",	     "UNLOCK ", "PROPFIND ", "MKCOL ",
 				      "CONNECT ", "TRACE ", "REPORT ", "PROPPATCH ", "SEARCH "};
 
-/* Whether `n` bytes (of 16, zero-padded) begin like a request, as far as they go. */
-static __always_inline bool ww_begins_request(const u8 *b, u32 n)
+/*
+ * Whether `n` bytes begin like a request, as far as they go. Global, as are the others that look at first bytes: the
+ * verifier then does not follow what comes after them once for every way through them.
+ */
+__weak int ww_begins_request(const struct ww_first *first, u32 n)
 {
+	if (!first)
+		return false;
+	const u8 *b = first->b;
 	u32 at = 0;
 	if (b[0] == '\r')
 		at = b[1] == '\n' ? 2 : 1;
@@ -93,11 +111,10 @@ static __always_inline bool ww_begins_request(const u8 *b, u32 n)
 	u32 len = n - at;
 	for (u32 m = 0; m < sizeof(ww_methods) / sizeof(ww_methods[0]); m++) {
 		u64 method = *(const u64 *)ww_methods[m];
-		u32 most = len;
-		for (u32 i = 0; i < 8; i++) {
-			if (i < most && !(u8)(method >> (8 * i)))
-				most = i;
-		}
+		u64 end = ww_match(method, 0);
+		u32 most = end ? ww_lowest(end) : 8;
+		if (most > len)
+			most = len;
 		u64 mask = most >= 8 ? ~0ull : (1ull << (8 * most)) - 1;
 		if (((word ^ method) & mask) == 0)
 			return true;
@@ -106,8 +123,11 @@ static __always_inline bool ww_begins_request(const u8 *b, u32 n)
 }
 
 /* Whether the bytes can be the beginning of any method in use: letters in upper case and the like, up to a space. */
-static __always_inline bool ww_begins_token(const u8 *b, u32 n)
+__weak int ww_begins_token(const struct ww_first *first, u32 n)
 {
+	if (!first)
+		return false;
+	const u8 *b = first->b;
 	for (u32 i = 0; i < 16; i++) {
 		if (i >= n || (b[i] == ' ' && i > 0))
 			break;
@@ -121,8 +141,9 @@ static __always_inline bool ww_begins_token(const u8 *b, u32 n)
 /* First bytes of a server's connection: HTTP, something that is counted as unreadable, or something else. */
 static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *sk, struct ww_message *m, u64 len)
 {
-	u8 b[16];
-	u32 n = ww_message_peek(m, len, b, sizeof(b));
+	struct ww_first first;
+	const u8 *b = first.b;
+	u32 n = ww_message_peek(m, len, &first);
 	u16 port = sk->__sk_common.skc_family == AF_UNIX ? 0 : sk->__sk_common.skc_num;
 	if (n > 1 && b[0] == 0x16 && b[1] == 0x03) {
 		ww_unreadable_count(port, WW_UNREADABLE_TLS);
@@ -130,7 +151,7 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 	} else if (n >= 14 && *(u64 *)b == 0x5448202a20495250ull && b[11] == '2') { /* PRI * HTTP/2.0 */
 		ww_unreadable_count(port, WW_UNREADABLE_HTTP2);
 		conn->protocol = WW_PROTOCOL_OTHER;
-	} else if (n && (conn->unseen ? ww_begins_request(b, n) : ww_begins_token(b, n))) {
+	} else if (n && (conn->unseen ? ww_begins_request(&first, n) : ww_begins_token(&first, n))) {
 		conn->protocol = ww_selected(port) ? WW_PROTOCOL_MAYBE : WW_PROTOCOL_OTHER;
 		if (conn->protocol == WW_PROTOCOL_MAYBE)
 			ww_conn_name(conn, sk);
@@ -180,21 +201,24 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	struct task_struct *task = bpf_get_current_task_btf();
 	c.tid = task->pid;
 	c.tgid = task->tgid;
-	ww_message_find(&c.message, task);
+	u32 direction = WW_RX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
+	ww_message_find(&w->message, task);
 	/* TCP then discards the bytes: the buffer holds something else. */
 	if (flags & MSG_TRUNC && sk->__sk_common.skc_family != AF_UNIX)
-		c.message.readable = false;
-	c.message.total = len;
+		w->message.readable = false;
+	w->message.total = len;
 	ww_stream_read(conn, sk, len);
 	c.lost = conn->lost;
 	if (conn->protocol == WW_PROTOCOL_NEW) {
-		ww_conn_classify(conn, sk, &c.message, len);
+		ww_conn_classify(conn, sk, &w->message, len);
 		if (conn->protocol != WW_PROTOCOL_MAYBE) {
 			conn->ready = 0;
 			return;
 		}
 	}
-	c.http = &conn->http;
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread) {
 		conn->protocol = WW_PROTOCOL_OTHER;
@@ -205,25 +229,19 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		c.arrival = now;
 		c.arrival_unknown = 1;
 	}
-	c.newest = conn->newest;
-	c.newest_len = conn->newest_read;
 
 	struct ww_touch touch;
 	ww_loop_read(c.thread, conn);
 	ww_phase_reads(c.thread);
-	ww_touch_client(&touch, c.thread, conn, c.message.nr, true);
+	ww_touch_client(&touch, c.thread, conn, w->message.nr, true);
 	/* More of a request that is being read already. */
 	struct ww_request *r = ww_request_get(conn->first);
-	if (r && c.http->reading == conn->first)
+	if (r && conn->http.reading == conn->first)
 		ww_touched(c.thread, r, &touch, c.tid, now);
 
-	u32 direction = WW_RX;
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return;
-	ww_window_load(w, c.http, direction);
+	ww_window_load(w, &conn->http, direction);
 	long steps = bpf_loop(c.lost ? 0 : WW_STEPS, ww_receive_step, &c, 0);
-	ww_window_store(w, &c.http->streams[direction]);
+	ww_window_store(w, &conn->http.streams[direction]);
 	if (steps >= WW_STEPS) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
@@ -271,7 +289,7 @@ static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct soc
 /* More of a body, as most sends are: nothing of the message is looked at. False when there is more to it. */
 static __always_inline bool ww_body_sent(struct ww_call *c, struct ww_request *r, u32 len)
 {
-	struct ww_stream *s = &c->http->streams[WW_TX];
+	struct ww_stream *s = &c->conn->http.streams[WW_TX];
 	if (s->state != WW_STREAM_BODY || len > s->left)
 		return false;
 	s->left -= len;
@@ -293,7 +311,6 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	struct task_struct *task = bpf_get_current_task_btf();
 	c.tid = task->pid;
 	c.tgid = task->tgid;
-	c.http = &conn->http;
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
@@ -306,11 +323,17 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 			return;
 		}
 	}
-	ww_message_find(&c.message, task);
+	u32 direction = WW_TX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
+	ww_message_find(&w->message, task);
 	if (r && !c.untouched) {
 		struct ww_touch touch;
-		ww_touch_client(&touch, c.thread, conn, c.message.nr, false);
-		ww_carrier_found(c.thread, r, now);
+		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
+		ww_ref found = ww_carrier_found(c.thread, r);
+		if (found)
+			ww_carrier_answered(c.thread, r, found, c.tid, now);
 		ww_touched(c.thread, r, &touch, c.tid, now);
 	}
 	if (len <= 0) {
@@ -319,17 +342,13 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 			r->client |= WW_CLIENT_READS;
 		return;
 	}
-	c.message.total = len;
+	w->message.total = len;
 	if (conn->http.reading)
 		ww_stream_answered(conn, sk);
 
-	u32 direction = WW_TX;
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return;
-	ww_window_load(w, c.http, direction);
+	ww_window_load(w, &conn->http, direction);
 	long steps = bpf_loop(WW_STEPS, ww_send_step, &c, 0);
-	ww_window_store(w, &c.http->streams[direction]);
+	ww_window_store(w, &conn->http.streams[direction]);
 	if (steps >= WW_STEPS) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
@@ -339,7 +358,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	ww_response_goes_on(conn, sk, len);
-	if (c.http->streams[WW_TX].state == WW_STREAM_CLOSE) {
+	if (conn->http.streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {
 			ww_exchange_charge(&c, r);
@@ -365,8 +384,7 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 
 /* ---- both sides ---- */
 
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
+static __always_inline int ww_socket_received(struct sock *sk, int len, int flags)
 {
 	if (len < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
@@ -388,8 +406,13 @@ int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 	return 0;
 }
 
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
+{
+	return ww_socket_received(sk, len, flags);
+}
+
+static __always_inline int ww_socket_sent(struct sock *sk, int len)
 {
 	struct ww_conn *conn = ww_conn_get(sk);
 	if (conn && conn->role == WW_ROLE_SERVER) {
@@ -407,6 +430,46 @@ int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 		ww_upstream_sent(sk, conn, len);
 	return 0;
 }
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
+{
+	return ww_socket_sent(sk, len);
+}
+
+/*
+ * Before 6e6eda44b939 ("sock: add tracepoint for send recv length", 6.3): what sockets call by their operations, so
+ * that no compiler has inlined it.
+ */
+#define WW_RECVMSG(function)                                                                                           \
+	SEC("?fexit/" #function)                                                                                       \
+	int BPF_PROG(ww_##function, struct socket *sock, struct msghdr *msg, u64 size, int flags, int len)             \
+	{                                                                                                              \
+		return ww_socket_received(sock->sk, len, flags);                                                       \
+	}
+WW_RECVMSG(inet_recvmsg)
+WW_RECVMSG(inet6_recvmsg)
+WW_RECVMSG(unix_stream_recvmsg)
+
+#define WW_SENDMSG(function)                                                                                           \
+	SEC("?fexit/" #function)                                                                                       \
+	int BPF_PROG(ww_##function, struct socket *sock, struct msghdr *msg, u64 size, int len)                        \
+	{                                                                                                              \
+		return ww_socket_sent(sock->sk, len);                                                                  \
+	}
+WW_SENDMSG(inet_sendmsg)
+WW_SENDMSG(inet6_sendmsg)
+WW_SENDMSG(unix_stream_sendmsg)
+
+/* sendfile() and splice() had their own before dc97391e6610 ("sock: Remove ->sendpage*() in favour ..", 6.5). */
+#define WW_SENDPAGE(function)                                                                                          \
+	SEC("?fexit/" #function)                                                                                       \
+	int BPF_PROG(ww_##function, struct socket *sock, struct page *page, int offset, u64 size, int flags, int len)  \
+	{                                                                                                              \
+		return ww_socket_sent(sock->sk, len);                                                                  \
+	}
+WW_SENDPAGE(inet_sendpage)
+WW_SENDPAGE(unix_stream_sendpage)
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)

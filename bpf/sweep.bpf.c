@@ -2,7 +2,8 @@
 /*
  * Ends accounts that no event ends: a unix socket is closed, or a process dies, without a trace point that says so.
  * User space runs these about once a second: one lists accounts that nothing has happened to for a while, the other
- * ends those that user space found to be over.
+ * ends those that user space found to be over. They are attached to nothing: a raw tracepoint's program can be run by
+ * itself from 5.10 on, and may use the stack of free slots, which those of type syscall must not in 6.1.
  */
 #include "account.bpf.h"
 #include "whywait/sweep.h"
@@ -47,7 +48,7 @@ struct {
 	__type(value, struct ww_sweep_list);
 } ww_sweeps SEC(".maps");
 
-SEC("syscall")
+SEC("raw_tp")
 int ww_sweep_find(struct ww_sweep_find *args)
 {
 	u32 zero = 0;
@@ -61,7 +62,7 @@ int ww_sweep_find(struct ww_sweep_find *args)
 	return 0;
 }
 
-SEC("syscall")
+SEC("raw_tp")
 int ww_sweep_end(struct ww_sweep_end *args)
 {
 	u32 slot = args->slot;

@@ -6,7 +6,7 @@
 #ifndef WHYWAIT_SYSTEM_H
 #define WHYWAIT_SYSTEM_H
 
-#include "maps.bpf.h"
+#include "message.bpf.h"
 
 static __always_inline u8 ww_system_kind(u8 system)
 {
@@ -69,9 +69,12 @@ static __always_inline bool ww_is_memcached(const u8 *b, u64 len)
 	return false;
 }
 
-/* `b` holds 16 bytes, zero-padded; `len` is the whole message's length. */
-static __always_inline u8 ww_system_of_bytes(const u8 *b, u64 len)
+/* `len` is the whole message's length. Global: a connection's first message is not worth the verifier's time. */
+__weak int ww_system_of_bytes(const struct ww_first *first, u64 len)
 {
+	if (!first)
+		return WW_SYSTEM_UNKNOWN;
+	const u8 *b = first->b;
 	/* PostgreSQL start-up, SSLRequest, GSSENCRequest, CancelRequest: length, then a version-like code (v3 protocol)
 	 */
 	if (len >= 8 && ww_be32(b) >= 8 && ww_be32(b) <= 10000) {

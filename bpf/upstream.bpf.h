@@ -41,13 +41,14 @@ static __always_inline bool ww_upstream_peer(struct ww_peer *peer, struct sock *
 	return true;
 }
 
-/* Names the peer; `bytes` (16, or NULL when nothing was sent yet) tell what it speaks. */
-static __always_inline bool ww_upstream_classify(struct ww_conn *conn, struct sock *sk, const u8 *bytes, u64 len)
+/* Names the peer; the first bytes (NULL when nothing was sent yet) tell what it speaks. */
+static __noinline bool ww_upstream_classify(struct ww_conn *conn, struct sock *sk, const struct ww_first *first,
+					    u64 len)
 {
 	struct ww_peer peer;
 	if (!ww_upstream_peer(&peer, sk))
 		return false;
-	u8 system = bytes ? ww_system_of_bytes(bytes, len) : WW_SYSTEM_UNKNOWN;
+	u8 system = first ? ww_system_of_bytes(first, len) : WW_SYSTEM_UNKNOWN;
 	u8 wellknown = ww_system_of_port(peer.port);
 	/* Behind TLS there is what the port says, and so where the first bytes say nothing. */
 	if (system == WW_SYSTEM_UNKNOWN || (system == WW_SYSTEM_TLS && ww_system_kind(wellknown) == WW_KIND_DB))
@@ -55,8 +56,25 @@ static __always_inline bool ww_upstream_classify(struct ww_conn *conn, struct so
 	peer.system = system;
 	conn->system = system;
 	conn->peer = ww_peer_intern(&peer);
-	conn->classified = bytes != NULL;
+	conn->classified = first != NULL;
 	return true;
+}
+
+static __noinline bool ww_upstream_has_peer(struct sock *sk)
+{
+	struct ww_peer peer;
+	return ww_upstream_peer(&peer, sk);
+}
+
+/* By the first bytes that are sent. */
+static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct sock *sk, struct task_struct *task,
+						 int len)
+{
+	struct ww_message m;
+	struct ww_first first;
+	ww_message_find(&m, task);
+	ww_message_peek(&m, len, &first);
+	return ww_upstream_classify(conn, sk, &first, len);
 }
 
 static __always_inline void ww_upstream_connecting(struct sock *sk)
@@ -123,22 +141,15 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!t || (!conn && ww_conn_of_server(sk)))
 		return;
-	struct ww_peer peer;
-	if (!conn && !ww_upstream_peer(&peer, sk))
+	if (!conn && !ww_upstream_has_peer(sk))
 		return;
 	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, conn));
 	if (!r)
 		return;
 	if (!conn || !conn->classified) {
-		struct ww_message m;
-		u8 bytes[16];
-		ww_message_find(&m, task);
-		ww_message_peek(&m, len, bytes, sizeof(bytes));
 		if (!conn)
 			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
-		if (!conn)
-			return;
-		if (!ww_upstream_classify(conn, sk, bytes, len))
+		if (!conn || !ww_upstream_classify_sent(conn, sk, task, len))
 			return;
 	}
 	struct ww_touch touch;
@@ -176,11 +187,11 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 static __noinline void ww_upstream_greeted(struct ww_conn *conn, struct sock *sk, struct task_struct *task, u64 len)
 {
 	struct ww_message m;
-	u8 bytes[16];
+	struct ww_first first;
 	ww_message_find(&m, task);
-	ww_message_peek(&m, len, bytes, sizeof(bytes));
-	if (ww_system_of_bytes(bytes, len) != WW_SYSTEM_UNKNOWN)
-		ww_upstream_classify(conn, sk, bytes, len);
+	ww_message_peek(&m, len, &first);
+	if (ww_system_of_bytes(&first, len) != WW_SYSTEM_UNKNOWN)
+		ww_upstream_classify(conn, sk, &first, len);
 }
 
 static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn, u64 len)

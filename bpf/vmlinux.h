@@ -125,9 +125,14 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 };
 
+struct sock;
 struct socket {
 	unsigned long flags;
+	struct sock *sk;
 };
+
+struct msghdr;
+struct page;
 
 struct sk_buff_head {
 	__u32 qlen;

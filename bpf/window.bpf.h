@@ -54,11 +54,12 @@ static __always_inline bool ww_window_carry(struct ww_window *w, struct ww_http 
  * Reads more of the message behind what is left in the window; 0 when that can't be done. It may take several calls. A
  * global function, so that the verifier looks at it once.
  */
-__weak int ww_window_fill(u32 direction, struct ww_message *m)
+__weak int ww_window_fill(u32 direction)
 {
 	struct ww_window *w = ww_window_of(direction);
-	if (!w || !m || !m->readable)
+	if (!w || !w->message.readable)
 		return 0;
+	struct ww_message *m = &w->message;
 	int found = ww_message_at(m, m->next);
 	if (found != WW_FOUND)
 		return found == WW_FOUND_LATER;

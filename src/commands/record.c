@@ -120,7 +120,9 @@ static const struct ww_usage usage = {
 		"requests' "
 		"time went to into a recording: an SQLite file for `whywait report` and `whywait requests`, which can "
 		"also read it while it is written. Ctrl-C or SIGTERM ends it; it ends by itself after --duration, with "
-		"the last process of --pid, or with COMMAND, which it starts and which ends with it.\n\n"
+		"the last process of --pid and of those that they have started, or with COMMAND, which it starts and "
+		"which ends with it. A COMMAND that makes itself a daemon has ended when the daemon serves: keep it in "
+		"the foreground, or observe the daemon by --port.\n\n"
 		"It commits every second: whatever happens, what was recorded until then can be read. When the disk is "
 		"full it says so and ends with exit status 2.\n\n"
 		"Standard error says `whywait: observing ..` once everything is attached, then how many requests "
@@ -312,6 +314,7 @@ int ww_command_record(int argc, char **argv)
 			return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "can't start a process: %s",
 						strerror(-err));
 	}
+	session_options.command = arguments.command ? child.pid : 0;
 	ww_select_arguments__apply(&arguments.select, &session_options.observer, &session_options.ingest);
 	session_options.duration_ns = (uint64_t)llround(arguments.seconds * 1e9);
 	session_options.observer.segments_over_ns = arguments.keep_all ? 0 : SEGMENTS_OVER_NS;

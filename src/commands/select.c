@@ -29,7 +29,7 @@ enum {
 	KEY_RING,
 };
 
-#define CGROUPS_MAX	 65536
+#define CGROUPS_MAX	 256 /* as many as the BPF side takes */
 #define CONTAINER_ID_MIN 4
 
 static const struct argp_option options[] = {
@@ -37,7 +37,8 @@ static const struct argp_option options[] = {
 	{"pid", 'p', "PID,..", 0, "processes, with those that they start", 10},
 	{"comm", KEY_COMM, "NAME,..", 0, "threads of that name, as in /proc/PID/comm", 10},
 	{"port", KEY_PORT, "PORT,..", 0, "servers on these ports", 10},
-	{"cgroup", KEY_CGROUP, "PATH", 0, "processes in this cgroup, or in one below it", 10},
+	{"cgroup", KEY_CGROUP, "PATH", 0, "processes in this cgroup, or in one below it, also when it is made later",
+	 10},
 	{"container", KEY_CONTAINER, "ID", 0, "processes of the container whose id begins so", 10},
 	{"service", KEY_SERVICE, "NAME", 0, "services of this name, as in reports; a glob", 10},
 	{0, 0, 0, 0, "How requests are told apart, and how many at a time:", 11},
@@ -152,46 +153,60 @@ static const char *cgroup_root(const struct ww_select_arguments *arguments, cons
 	return root;
 }
 
-/* Adds cgroups at and below `path`: all of them, or those of a container and what is below these. */
-static void add_cgroups(struct ww_select_arguments *arguments, const char *path, const char *container)
+static void append_cgroup(struct ww_select_arguments *arguments, const char *option, const char *text, uint64_t cgroup)
+{
+	if (arguments->cgroups_len == CGROUPS_MAX)
+		ww_command__wrong(arguments->command, "%s %s: %d cgroups can be selected at most", option, text,
+				  CGROUPS_MAX);
+	append(arguments, &arguments->cgroups, &arguments->cgroups_len, &cgroup, sizeof(cgroup));
+}
+
+/* Adds the topmost cgroups at and below `path` that are those of containers whose ids begin with `container`. */
+static void add_containers(struct ww_select_arguments *arguments, const char *path, const char *container)
 {
 	char id[WW_CONTAINER_SIZE], below[PATH_MAX];
 	const struct dirent *entry;
 	struct stat status;
 	DIR *directory;
 
-	if (container && ww_process__container(path, id) && !strncmp(id, container, strlen(container)))
-		container = NULL;
-	if (!container && !stat(path, &status) && arguments->cgroups_len < CGROUPS_MAX) {
-		uint64_t cgroup = status.st_ino; /* in cgroup v2 that is its id */
-
-		append(arguments, &arguments->cgroups, &arguments->cgroups_len, &cgroup, sizeof(cgroup));
+	if (ww_process__container(path, id) && !strncmp(id, container, strlen(container)) && !stat(path, &status)) {
+		append_cgroup(arguments, "--container", container, status.st_ino);
+		return;
 	}
 	directory = opendir(path);
 	while (directory && (entry = readdir(directory))) {
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
 		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
-			add_cgroups(arguments, below, container);
+			add_containers(arguments, below, container);
 	}
 	if (directory)
 		closedir(directory);
 }
 
+static bool is_at_or_below(const char *path, const char *directory)
+{
+	size_t len = strlen(directory);
+
+	return !strncmp(path, directory, len) && (path[len] == '/' || !path[len]);
+}
+
 static void add_cgroup(struct ww_select_arguments *arguments, const char *text)
 {
 	const char *root = cgroup_root(arguments, "--cgroup");
-	char path[PATH_MAX];
+	char path[PATH_MAX], resolved[PATH_MAX];
 	struct stat status;
-	size_t root_len = strlen(root);
 
 	/* As mounted, or as in /proc/PID/cgroup. */
-	if (!strncmp(text, root, root_len) && (text[root_len] == '/' || !text[root_len]))
+	if (is_at_or_below(text, root))
 		snprintf(path, sizeof(path), "%s", text);
 	else
-		snprintf(path, sizeof(path), "%s/%s", root, text + (*text == '/'));
-	if (stat(path, &status) || !S_ISDIR(status.st_mode))
-		ww_command__wrong(arguments->command, "--cgroup %s: there is no such cgroup below %s", text, root);
-	add_cgroups(arguments, path, NULL);
+		snprintf(path, sizeof(path), "%s/%s", root, text);
+	if (!*text || !realpath(path, resolved) || !is_at_or_below(resolved, root) || stat(resolved, &status) ||
+	    !S_ISDIR(status.st_mode))
+		ww_command__wrong(arguments->command, "--cgroup '%s': there is no such cgroup below %s", text, root);
+	/* In cgroup v2 that is its id; what is below belongs to it, also when it is made later. */
+	append_cgroup(arguments, "--cgroup", text, status.st_ino);
+	append_text(arguments, &arguments->cgroup_paths, &arguments->cgroup_paths_len, text);
 }
 
 static void add_container(struct ww_select_arguments *arguments, const char *text)
@@ -202,9 +217,10 @@ static void add_container(struct ww_select_arguments *arguments, const char *tex
 		ww_command__wrong(arguments->command,
 				  "--container '%s': give the id, or its first %d or more hexadecimal digits", text,
 				  CONTAINER_ID_MIN);
-	add_cgroups(arguments, cgroup_root(arguments, "--container"), text);
+	add_containers(arguments, cgroup_root(arguments, "--container"), text);
 	if (arguments->cgroups_len == before)
 		ww_command__wrong(arguments->command, "--container %s: no cgroup belongs to such a container", text);
+	append_text(arguments, &arguments->containers, &arguments->containers_len, text);
 }
 
 static void set_ring(struct ww_select_arguments *arguments, const char *text)
@@ -301,19 +317,22 @@ bool ww_select_arguments__is_any(const struct ww_select_arguments *arguments)
 		 arguments->services_len);
 }
 
+static void free_texts(char **list, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		free(list[i]);
+	free(list);
+}
+
 void ww_select_arguments__free(struct ww_select_arguments *arguments)
 {
 	if (!arguments)
 		return;
-	for (size_t i = 0; i < arguments->comms_len; i++)
-		free(arguments->comms[i]);
-	for (size_t i = 0; i < arguments->services_len; i++)
-		free(arguments->services[i]);
-	for (size_t i = 0; i < arguments->routes_len; i++)
-		free(arguments->routes[i]);
-	free(arguments->comms);
-	free(arguments->services);
-	free(arguments->routes);
+	free_texts(arguments->comms, arguments->comms_len);
+	free_texts(arguments->cgroup_paths, arguments->cgroup_paths_len);
+	free_texts(arguments->containers, arguments->containers_len);
+	free_texts(arguments->services, arguments->services_len);
+	free_texts(arguments->routes, arguments->routes_len);
 	free(arguments->pids);
 	free(arguments->ports);
 	free(arguments->cgroups);

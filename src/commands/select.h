@@ -18,8 +18,12 @@ struct ww_select_arguments {
 	size_t comms_len;
 	uint16_t *ports;
 	size_t ports_len;
-	uint64_t *cgroups;
+	uint64_t *cgroups; /* ids of those that --cgroup and --container mean */
 	size_t cgroups_len;
+	char **cgroup_paths; /* as given */
+	size_t cgroup_paths_len;
+	char **containers; /* as given */
+	size_t containers_len;
 	char **services; /* globs */
 	size_t services_len;
 	char **routes; /* patterns */

@@ -123,8 +123,10 @@ static void describe(const struct ww_select_arguments *select, char *text, size_
 		add_word(text, size, "program", i, "%s", select->comms[i]);
 	for (size_t i = 0; i < select->ports_len; i++)
 		add_word(text, size, "port", i, "%u", select->ports[i]);
-	for (size_t i = 0; i < select->cgroups_len; i++)
-		add_word(text, size, "cgroup", i, "%llu", (unsigned long long)select->cgroups[i]);
+	for (size_t i = 0; i < select->cgroup_paths_len; i++)
+		add_word(text, size, "cgroup", i, "%s", select->cgroup_paths[i]);
+	for (size_t i = 0; i < select->containers_len; i++)
+		add_word(text, size, "container", i, "%s", select->containers[i]);
 	for (size_t i = 0; i < select->services_len; i++)
 		add_word(text, size, "service", i, "%s", select->services[i]);
 	if (!text[0])

@@ -12,6 +12,17 @@
 #define NSEC	 1000000000ll
 #define DAYS_MAX 36500
 
+/* Sets *unix_ns; -EINVAL when the time is beyond what it can hold: after the year 2262. */
+static int set_ns(int64_t seconds, int64_t fraction, int64_t *unix_ns)
+{
+	int64_t ns;
+
+	if (__builtin_mul_overflow(seconds, NSEC, &ns) || __builtin_add_overflow(ns, fraction, &ns))
+		return -EINVAL;
+	*unix_ns = ns;
+	return 0;
+}
+
 /* Exactly two digits between 0 and `max`; returns what follows them, or NULL. */
 static const char *two_digits(const char *text, int max, int *number)
 {
@@ -50,7 +61,10 @@ static int parse_relative(const char *text, int64_t start, int64_t end, int64_t 
 		if (!(seconds <= DAYS_MAX * 86400.0))
 			return -EINVAL;
 		int64_t ns = (int64_t)llround(seconds * NSEC);
-		*unix_ns = *text == '-' ? end - ns : start + ns;
+		int64_t at;
+		if (*text == '-' ? __builtin_sub_overflow(end, ns, &at) : __builtin_add_overflow(start, ns, &at))
+			return -EINVAL;
+		*unix_ns = at;
 		return 0;
 	}
 	return -EINVAL;
@@ -72,8 +86,7 @@ static int parse_clock(const char *text, int64_t start, int64_t end, int64_t *un
 		day.tm_min = clock.tm_min;
 		day.tm_sec = clock.tm_sec;
 		day.tm_isdst = -1;
-		at = (int64_t)mktime(&day) * NSEC;
-		if (at <= end)
+		if (!set_ns(mktime(&day), 0, &at) && at <= end)
 			break;
 	}
 	if (at < start) {
@@ -82,7 +95,8 @@ static int parse_clock(const char *text, int64_t start, int64_t end, int64_t *un
 		day.tm_min = clock.tm_min;
 		day.tm_sec = clock.tm_sec;
 		day.tm_isdst = -1;
-		at = (int64_t)mktime(&day) * NSEC;
+		if (set_ns(mktime(&day), 0, &at))
+			return -EINVAL;
 	}
 	*unix_ns = at;
 	return 0;
@@ -128,15 +142,12 @@ static int parse_date(const char *text, int64_t *unix_ns)
 		for (; isdigit((unsigned char)*rest); rest++, unit /= 10)
 			fraction += unit * (*rest - '0');
 	}
-	if (!*rest) {
-		*unix_ns = (int64_t)mktime(&tm) * NSEC + fraction;
-		return 0;
-	}
+	if (!*rest)
+		return set_ns(mktime(&tm), fraction, unix_ns);
 	int err = parse_offset(rest, &offset);
 	if (err)
 		return err;
-	*unix_ns = ((int64_t)timegm(&tm) - offset) * NSEC + fraction;
-	return 0;
+	return set_ns((int64_t)timegm(&tm) - offset, fraction, unix_ns);
 }
 
 int ww_when__parse(const char *text, int64_t window_start_ns, int64_t window_end_ns, int64_t *unix_ns)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct process {
 	pid_t pid;
@@ -110,4 +111,13 @@ int ww_descendants__find(const pid_t *roots, size_t roots_len, pid_t **pids, siz
 	*pids = out;
 	*pids_len = n;
 	return 0;
+}
+
+bool ww_descendants__include_self(pid_t pid)
+{
+	for (pid_t at = getpid(); at > 0; at = parent_of(at)) {
+		if (at == pid)
+			return true;
+	}
+	return false;
 }

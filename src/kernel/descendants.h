@@ -5,6 +5,7 @@
 #ifndef WHYWAIT_DESCENDANTS_H
 #define WHYWAIT_DESCENDANTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -13,5 +14,8 @@
  * /proc gave. Processes that start meanwhile may be missing: attach before, so that forks are followed.
  */
 int ww_descendants__find(const pid_t *roots, size_t roots_len, pid_t **pids, size_t *pids_len);
+
+/* Whether the calling process is `pid` or descends from it. */
+bool ww_descendants__include_self(pid_t pid);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "kernel/features_probe.h"
+#include "kernel/hooks.h"
 
 #define BTF_FILE   "/sys/kernel/btf/vmlinux"
 #define RING_BYTES (16u << 20) /* as much as an observer locks at a time */
@@ -62,28 +63,12 @@ void ww_probe_btf(const struct ww_probe *probe, struct ww_feature *row, int argu
 				 btf__type_cnt(probe->btf));
 }
 
-/* The function type behind the typedef btf_trace_NAME, by which tp_btf programs attach; NULL when there is none. */
-static const struct btf_type *trace_prototype(const struct btf *btf, const char *name, int *typedef_id)
+/* Loads a program for the tracepoint's typedef or the function with that id; returns its descriptor or an errno < 0. */
+static int load_tracing(enum bpf_attach_type type, int id, const struct bpf_insn *insns, size_t insns_len, char *log,
+			size_t log_size)
 {
-	char type_name[96];
-	const struct btf_type *type;
-
-	snprintf(type_name, sizeof(type_name), "btf_trace_%s", name);
-	*typedef_id = btf__find_by_name_kind(btf, type_name, BTF_KIND_TYPEDEF);
-	if (*typedef_id < 0)
-		return NULL;
-	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)*typedef_id)->type);
-	if (type && btf_is_ptr(type))
-		type = btf__type_by_id(btf, type->type);
-	return type && btf_is_func_proto(type) ? type : NULL;
-}
-
-/* Loads a program for the tracepoint with that typedef. Returns its descriptor or a negative errno. */
-static int load_tracing(int typedef_id, const struct bpf_insn *insns, size_t insns_len, char *log, size_t log_size)
-{
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_RAW_TP,
-		    .attach_btf_id = (__u32)typedef_id, .log_buf = log, .log_size = (__u32)log_size,
-		    .log_level = log ? 1 : 0);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type, .attach_btf_id = (__u32)id,
+		    .log_buf = log, .log_size = (__u32)log_size, .log_level = log ? 1 : 0);
 
 	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "ww_probe", "GPL", insns, insns_len, &options);
 }
@@ -96,21 +81,51 @@ static const struct bpf_insn empty_program[] = {
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Attaches an empty program for a moment; false, and the row filled, when that does not work. */
+static bool attaches(struct ww_feature *row, enum bpf_attach_type type, int id)
+{
+	int program = load_tracing(type, id, empty_program, LENGTH(empty_program), NULL, 0);
+	int link;
+
+	if (program < 0) {
+		refuse(row, "a program for it does not load", -program);
+		return false;
+	}
+	link = bpf_raw_tracepoint_open(NULL, program);
+	if (link < 0)
+		refuse(row, "a program for it does not attach", -link);
+	else
+		close(link);
+	close(program);
+	return link >= 0;
+}
+
+/* There is no such tracepoint: a function that does its work may do. */
+static void probe_substitute(const struct ww_probe *probe, struct ww_feature *row)
+{
+	const char *function = ww_hooks__substitute(row->name);
+
+	if (!function || !ww_hooks__function(probe->btf, function))
+		ww_feature__bad(row, "this kernel has no such tracepoint");
+	else if (!ww_probe__may_load(probe))
+		ww_feature__unknown(row, "its substitute %s() is there, %s", function, not_tried);
+	else if (attaches(row, BPF_TRACE_FENTRY, ww_hooks__function(probe->btf, function)))
+		ww_feature__good(row, "by the function %s()", function);
+}
+
 void ww_probe_tracepoint(const struct ww_probe *probe, struct ww_feature *row, int arguments_min)
 {
-	const struct btf_type *prototype;
-	int id, program, link, arguments;
+	int id, arguments;
 
 	if (!probe->btf) {
 		ww_feature__unknown(row, "without BTF it can't be told");
 		return;
 	}
-	prototype = trace_prototype(probe->btf, row->name, &id);
-	if (!prototype) {
-		ww_feature__bad(row, "this kernel has no such tracepoint");
+	id = ww_hooks__tracepoint(probe->btf, row->name, &arguments);
+	if (!id) {
+		probe_substitute(probe, row);
 		return;
 	}
-	arguments = btf_vlen(prototype) - 1; /* the first is the attached program's own */
 	if (arguments < arguments_min) {
 		ww_feature__bad(row, "has %d arguments, %d are needed", arguments, arguments_min);
 		return;
@@ -119,19 +134,8 @@ void ww_probe_tracepoint(const struct ww_probe *probe, struct ww_feature *row, i
 		ww_feature__unknown(row, "there, %s", not_tried);
 		return;
 	}
-	program = load_tracing(id, empty_program, LENGTH(empty_program), NULL, 0);
-	if (program < 0) {
-		refuse(row, "a program for it does not load", -program);
-		return;
-	}
-	link = bpf_raw_tracepoint_open(NULL, program);
-	if (link < 0)
-		refuse(row, "a program for it does not attach", -link);
-	else
+	if (attaches(row, BPF_TRACE_RAW_TP, id))
 		ww_feature__good(row, "attached, %d argument%s", arguments, arguments == 1 ? "" : "s");
-	if (link >= 0)
-		close(link);
-	close(program);
 }
 
 /* Fills a row by what libbpf's probe of a type has said. */
@@ -169,9 +173,10 @@ void ww_probe_helper(const struct ww_probe *probe, struct ww_feature *row, int h
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	char log[4096] = "";
-	int program, id;
+	int program, arguments;
+	int id = probe->btf ? ww_hooks__tracepoint(probe->btf, "sched_switch", &arguments) : 0;
 
-	if (!probe->btf || !trace_prototype(probe->btf, "sched_switch", &id)) {
+	if (!id) {
 		ww_feature__unknown(row, "without BTF it can't be told");
 		return;
 	}
@@ -179,7 +184,7 @@ void ww_probe_helper(const struct ww_probe *probe, struct ww_feature *row, int h
 		ww_feature__unknown(row, "%s", not_tried);
 		return;
 	}
-	program = load_tracing(id, insns, LENGTH(insns), log, sizeof(log));
+	program = load_tracing(BPF_TRACE_RAW_TP, id, insns, LENGTH(insns), log, sizeof(log));
 	if (program >= 0)
 		close(program);
 	if (program < 0 && !log[0])

@@ -6,17 +6,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel/descendants.h"
 #include "kernel/features.h"
+#include "kernel/hooks.h"
 #include "kernel/libuv.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
@@ -311,6 +314,11 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "sizing the maps");
 		goto out;
 	}
+	err = ww_hooks__choose(new->bpf);
+	if (err) {
+		fail(err, message, message_size, "reading the kernel's types");
+		goto out;
+	}
 	err = whywait_bpf__load(new->bpf);
 	if (err) {
 		fail(err, message, message_size, "loading the BPF programs");
@@ -413,6 +421,37 @@ int ww_observer__sweep(struct ww_observer *observer)
 	return 0;
 }
 
+/* A pidfd, or -ESRCH when it has ended, also before its parent has waited for it. */
+static int open_living(pid_t pid)
+{
+	struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	if (process.fd < 0)
+		return -ESRCH;
+	if (poll(&process, 1, 0) && process.revents) {
+		close(process.fd);
+		return -ESRCH;
+	}
+	return process.fd;
+}
+
+int ww_observer__living(struct ww_observer *observer)
+{
+	int map = bpf_map__fd(observer->bpf->maps.ww_selected_pids);
+	uint32_t most = 2 * bpf_map__max_entries(observer->bpf->maps.ww_selected_pids);
+	uint32_t key;
+	/* One may start another and end while the map is walked; and a walk begins anew where its place was removed. */
+	for (int walks = 0; walks < 2; walks++) {
+		const uint32_t *previous = NULL;
+		for (uint32_t i = 0; i < most && !bpf_map_get_next_key(map, previous, &key); i++) {
+			int fd = ww_descendants__include_self((pid_t)key) ? -ESRCH : open_living((pid_t)key);
+			if (fd >= 0)
+				return fd;
+			previous = &key;
+		}
+	}
+	return -ESRCH;
+}
+
 int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNTER_COUNT])
 {
 	uint64_t sums[WW_COUNTER_COUNT] = {0};
@@ -423,6 +462,9 @@ int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNT
 		for (int cpu = 0; cpu < observer->cpus; cpu++)
 			sums[i] += observer->percpu[cpu];
 	}
+	int err = ww_hooks__skipped(observer->bpf, &sums[WW_COUNT_HOOK_SKIPPED]);
+	if (err)
+		return err;
 	memcpy(counts, sums, sizeof(sums));
 	return 0;
 }

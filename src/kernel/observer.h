@@ -54,6 +54,12 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 /* Ends accounts whose connection or process is gone without a word; call it about once a second. */
 int ww_observer__sweep(struct ww_observer *observer);
 
+/*
+ * A pidfd of some process that is selected by its id, or was started by one, and has not ended; the caller closes it.
+ * Those that the calling process descends from, which may wait for it, don't count. -ESRCH: there is none.
+ */
+int ww_observer__living(struct ww_observer *observer);
+
 /* Sums of every counter since the start, over all CPUs, indexed by enum ww_counter. */
 int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNTER_COUNT]);
 

@@ -21,7 +21,7 @@ struct ww_session {
 	struct ww_session_options options;
 	struct ww_observer *observer;
 	struct ww_ingest *ingest;
-	struct pollfd *processes; /* a pidfd each */
+	struct pollfd *processes; /* a pidfd each; when those given have ended, one of those that they started */
 	size_t processes_len;
 	uint64_t counters[WW_COUNTER_COUNT];
 	uint64_t start_ns, end_ns; /* end_ns 0: not ended */
@@ -65,6 +65,8 @@ static void take_signals(struct ww_session *session)
 static int watch_processes(struct ww_session *session, char *message, size_t message_size)
 {
 	const struct ww_select *select = &session->options.observer.select;
+	const pid_t *pids = session->options.command ? &session->options.command : select->pids;
+	size_t pids_len = session->options.command ? 1 : select->pids_len;
 
 	if (select->pids_len && !ww_features__host_pids()) {
 		snprintf(message, message_size,
@@ -72,14 +74,14 @@ static int watch_processes(struct ww_session *session, char *message, size_t mes
 			 "container with --pid=host");
 		return -ENOTSUP;
 	}
-	session->processes = calloc(select->pids_len + 1, sizeof(*session->processes));
+	session->processes = calloc(pids_len + 1, sizeof(*session->processes));
 	if (!session->processes)
 		return -ENOMEM;
-	for (size_t i = 0; i < select->pids_len; i++) {
-		int fd = (int)syscall(SYS_pidfd_open, select->pids[i], 0);
+	for (size_t i = 0; i < pids_len; i++) {
+		int fd = (int)syscall(SYS_pidfd_open, pids[i], 0);
 
 		if (fd < 0) {
-			snprintf(message, message_size, "process %d: %s", (int)select->pids[i], strerror(errno));
+			snprintf(message, message_size, "process %d: %s", (int)pids[i], strerror(errno));
 			return -errno;
 		}
 		session->processes[session->processes_len++] = (struct pollfd){.fd = fd, .events = POLLIN};
@@ -117,6 +119,12 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	return 0;
 }
 
+static void unwatch_processes(struct ww_session *session)
+{
+	while (session->processes_len)
+		close(session->processes[--session->processes_len].fd);
+}
+
 void ww_session__close(struct ww_session *session)
 {
 	if (!session)
@@ -127,8 +135,7 @@ void ww_session__close(struct ww_session *session)
 	}
 	ww_ingest__destroy(session->ingest);
 	ww_observer__close(session->observer);
-	for (size_t i = 0; i < session->processes_len; i++)
-		close(session->processes[i].fd);
+	unwatch_processes(session);
 	free(session->processes);
 	free(session);
 }
@@ -156,13 +163,24 @@ uint64_t ww_session__elapsed_ns(const struct ww_session *session)
 static bool processes_ended(struct ww_session *session)
 {
 	size_t ended = 0;
+	int fd;
 
 	if (!session->processes_len)
 		return false;
 	poll(session->processes, session->processes_len, 0);
 	for (size_t i = 0; i < session->processes_len; i++)
 		ended += session->processes[i].revents != 0;
-	return ended == session->processes_len;
+	if (ended < session->processes_len)
+		return false;
+	if (session->options.command)
+		return true;
+	/* Servers that make themselves daemons, or upgrade themselves, go on in processes that they have started. */
+	fd = ww_observer__living(session->observer);
+	if (fd < 0)
+		return true;
+	unwatch_processes(session);
+	session->processes[session->processes_len++] = (struct pollfd){.fd = fd, .events = POLLIN};
+	return false;
 }
 
 /* The ingest counts what it can't take; only a ring that can't be read ends the session. */

@@ -19,6 +19,7 @@ struct ww_session_options {
 	struct ww_observer_options observer;
 	struct ww_ingest_options ingest; /* `peer` is set by the session, `recorder` by ww_session__set_recorder() */
 	uint64_t duration_ns;		 /* 0: until something else ends it */
+	pid_t command;			 /* the session ends with it; 0: with the last that is selected by its id */
 
 	/*
 	 * Called in the session's thread, where not NULL; above 0 ends the session, below 0 fails it with that errno.
@@ -35,7 +36,7 @@ enum ww_session_end {
 	WW_SESSION_SIGNAL,   /* SIGINT or SIGTERM */
 	WW_SESSION_DURATION, /* options.duration_ns is over */
 	WW_SESSION_CALLBACK, /* a callback asked for it */
-	WW_SESSION_PIDS,     /* every process of options.observer.select.pids has ended */
+	WW_SESSION_PIDS,     /* options.command has ended, or all of select.pids and what they started have */
 };
 
 /*

@@ -32,6 +32,21 @@ void ww_catalog__free(struct ww_catalog *catalog)
 	*catalog = (struct ww_catalog){0};
 }
 
+static int copy_service(struct ww_catalog *catalog, struct ww_catalog_service *copy,
+			const struct ww_catalog_service *service)
+{
+	const struct ww_catalog_service new = {
+		.name = ww_arena__strdup(catalog->arena, service->name),
+		.container = ww_arena__strdup(catalog->arena, service->container),
+		.cgroup = ww_arena__strdup(catalog->arena, service->cgroup),
+	};
+
+	if (!new.name || !new.container || !new.cgroup)
+		return -ENOMEM;
+	*copy = new;
+	return 0;
+}
+
 int64_t ww_catalog__add_service(struct ww_catalog *catalog, const struct ww_catalog_service *service)
 {
 	if (catalog->services_len == catalog->services_cap) {
@@ -43,17 +58,17 @@ int64_t ww_catalog__add_service(struct ww_catalog *catalog, const struct ww_cata
 		catalog->services = services;
 		catalog->services_cap = cap;
 	}
-
-	struct ww_catalog_service copy = {
-		.name = ww_arena__strdup(catalog->arena, service->name),
-		.container = ww_arena__strdup(catalog->arena, service->container),
-		.cgroup = ww_arena__strdup(catalog->arena, service->cgroup),
-	};
-
-	if (!copy.name || !copy.container || !copy.cgroup)
+	if (copy_service(catalog, &catalog->services[catalog->services_len], service))
 		return -ENOMEM;
-	catalog->services[catalog->services_len] = copy;
 	return catalog->services_len++;
+}
+
+int ww_catalog__rename_service(struct ww_catalog *catalog, uint32_t id, const struct ww_catalog_service *service)
+{
+	int err = copy_service(catalog, &catalog->services[id], service);
+
+	catalog->renames += !err;
+	return err;
 }
 
 int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint)

@@ -40,6 +40,7 @@ struct ww_ingest {
 	struct ww_endpoints endpoints;
 	struct ww_detail_names names;
 	uint8_t choices[WW_SERVICES_MAX + 1]; /* enum choice, by service */
+	uint32_t choices_renames;	      /* of services, when they were made */
 
 	struct ww_timelines *timelines;
 
@@ -149,6 +150,10 @@ static bool is_chosen(struct ww_ingest *ingest, uint32_t service)
 
 	if (!ingest->options.services_len)
 		return true;
+	if (ingest->choices_renames != ingest->catalog.renames) {
+		memset(ingest->choices, UNDECIDED, sizeof(ingest->choices));
+		ingest->choices_renames = ingest->catalog.renames;
+	}
 	if (ingest->choices[service] == UNDECIDED) {
 		ingest->choices[service] = LEFT_OUT;
 		for (size_t i = 0; i < ingest->options.services_len; i++) {

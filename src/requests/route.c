@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "util/utf8.h"
+
 #define SHORTEST_WORDLESS 16 /* no shorter segment without a digit or an '@' is a value */
 
 static bool is_digit(char c)
@@ -278,20 +280,18 @@ static void put_segment(struct text *text, const char *at, size_t len)
 size_t ww_route__template(const char *const *patterns, size_t patterns_len, const char *path, char *route, size_t size)
 {
 	struct text text = {.at = route, .end = route + size - 1};
+	const char *whole = NULL;
 
-	for (size_t i = 0; i < patterns_len; i++) {
-		if (ww_route__matches(patterns[i], path)) {
-			path = patterns[i];
-			put(&text, path, strnlen(path, size - 1));
-			*text.at = '\0';
-			return (size_t)(text.at - route);
-		}
+	for (size_t i = 0; i < patterns_len && !whole; i++) {
+		if (ww_route__matches(patterns[i], path))
+			whole = patterns[i];
 	}
 	/* "*", "(invalid)", host:port */
-	if (*path != '/') {
-		put(&text, path, strnlen(path, size - 1));
-		*text.at = '\0';
-		return (size_t)(text.at - route);
+	if (!whole && *path != '/')
+		whole = path;
+	if (whole) {
+		ww_utf8__copy(route, size, whole, strlen(whole)); /* does not end within a character */
+		return strlen(route);
 	}
 	while (*path == '/' && !text.full) {
 		char *before = text.at;

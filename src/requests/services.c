@@ -18,6 +18,7 @@
 #define KIN_MAX 8192
 
 #define OTHER_SERVICES "(other)"
+#define LABEL_SIZE     (WW_PROGRAM_SIZE + WW_ADDRESS_SIZE + 32)
 
 /* A process on one of the addresses that it serves. */
 struct member {
@@ -33,9 +34,17 @@ struct member {
 struct service {
 	struct ww_service_usage now;   /* in the interval */
 	struct ww_service_usage total; /* since the start; rss_bytes is the last one */
-	uint64_t rss_sum;	       /* over the samples of the interval */
+	/* Of one that nothing could be read of yet, so that it has its name from a record: else WW_INTERN_NONE, both */
+	uint32_t provisional_key; /* in `keys` */
+	uint32_t provisional_kin; /* in `kin`: those that it consists of, where that is one */
+	uint64_t rss_sum;	  /* over the samples of the interval */
 	uint64_t samples;
-	bool guessed; /* by the record of a process that was gone, before any other was seen */
+};
+
+/* Services by ids of an intern table. */
+struct service_map {
+	uint32_t *services; /* WW_INTERN_NONE: none */
+	uint32_t cap;
 };
 
 struct ww_services {
@@ -47,11 +56,10 @@ struct ww_services {
 	uint32_t members_len;
 	uint32_t next_sample; /* slot */
 
-	struct ww_intern *keys;	  /* program, executable, address, container: the ids are the services' */
-	struct ww_intern *labels; /* names that are taken */
-	struct ww_intern *kin;	  /* comm, port, cgroup of processes that could be read */
-	uint32_t *kin_services;	  /* by the id in `kin` */
-	uint32_t kin_cap;
+	struct ww_intern *keys; /* program, executable, address, container; or comm, address */
+	struct service_map key_services;
+	struct ww_intern *kin; /* comm, port, cgroup */
+	struct service_map kin_services;
 
 	struct service *services; /* by id */
 	uint32_t services_cap;
@@ -71,9 +79,8 @@ struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *pro
 	services->max = max;
 	services->members = calloc(SLOTS, sizeof(*services->members));
 	services->keys = ww_intern__new();
-	services->labels = ww_intern__new();
 	services->kin = ww_intern__new();
-	if (!services->members || !services->keys || !services->labels || !services->kin) {
+	if (!services->members || !services->keys || !services->kin) {
 		ww_services__free(services);
 		return NULL;
 	}
@@ -86,9 +93,9 @@ void ww_services__free(struct ww_services *services)
 		return;
 	free(services->members);
 	ww_intern__free(services->keys);
-	ww_intern__free(services->labels);
+	free(services->key_services.services);
 	ww_intern__free(services->kin);
-	free(services->kin_services);
+	free(services->kin_services.services);
 	free(services->services);
 	free(services->rows);
 	free(services->totals);
@@ -144,59 +151,108 @@ static bool is_over(const struct member *member)
 	return member->unseen == ENDED || (member->gone && member->unseen > GONE_UNSEEN);
 }
 
-/* Adds a service under a name that no other one has. */
-static int64_t add_service(struct ww_services *services, const char *name, const char *container, const char *cgroup)
+static uint32_t service_at(const struct service_map *map, uint32_t id)
 {
-	char label[WW_PROGRAM_SIZE + WW_ADDRESS_SIZE + 32];
+	return id < map->cap ? map->services[id] : WW_INTERN_NONE;
+}
 
-	snprintf(label, sizeof(label), "%s", name);
-	if (ww_intern__find(services->labels, label, strlen(label)) != WW_INTERN_NONE && *container)
-		snprintf(label, sizeof(label), "%s@%.12s", name, container);
-	for (unsigned n = 2; ww_intern__find(services->labels, label, strlen(label)) != WW_INTERN_NONE; n++)
-		snprintf(label, sizeof(label), "%s#%u", name, n);
-	if (ww_intern__add(services->labels, label, strlen(label)) == WW_INTERN_NONE)
+static int set_service(struct service_map *map, uint32_t id, uint32_t service)
+{
+	if (id >= map->cap) {
+		uint32_t cap = map->cap ? map->cap : 16;
+
+		while (cap <= id)
+			cap *= 2;
+
+		uint32_t *larger = reallocarray(map->services, cap, sizeof(*larger));
+
+		if (!larger)
+			return -ENOMEM;
+		memset(larger + map->cap, 0xff, (cap - map->cap) * sizeof(*larger));
+		map->services = larger;
+		map->cap = cap;
+	}
+	map->services[id] = service;
+	return 0;
+}
+
+/* Whether another service than `id` has that name. */
+static bool is_taken(const struct ww_services *services, const char *name, uint32_t id)
+{
+	for (uint32_t i = 0; i < services->catalog->services_len; i++) {
+		if (i != id && !strcmp(services->catalog->services[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* A name for the service `id` that no other one has. */
+static void make_label(const struct ww_services *services, uint32_t id, const char *name, const char *container,
+		       char label[LABEL_SIZE])
+{
+	snprintf(label, LABEL_SIZE, "%s", name);
+	if (*container && is_taken(services, label, id))
+		snprintf(label, LABEL_SIZE, "%s@%.12s", name, container);
+	for (unsigned n = 2; is_taken(services, label, id); n++)
+		snprintf(label, LABEL_SIZE, "%s#%u", name, n);
+}
+
+static int reserve(struct ww_services *services)
+{
+	uint32_t cap = services->services_cap ? services->services_cap * 2 : 16;
+
+	if (services->catalog->services_len < services->services_cap)
+		return 0;
+
+	struct service *larger = reallocarray(services->services, cap, sizeof(*larger));
+	struct ww_service_usage *rows = reallocarray(services->rows, cap, sizeof(*rows));
+
+	if (rows)
+		services->rows = rows;
+	if (larger)
+		services->services = larger;
+
+	struct ww_service_usage *totals = reallocarray(services->totals, cap, sizeof(*totals));
+
+	if (totals)
+		services->totals = totals;
+	if (!larger || !rows || !totals)
 		return -ENOMEM;
-
-	const struct ww_catalog_service service = {.name = label, .container = container, .cgroup = cgroup};
-
-	return ww_catalog__add_service(services->catalog, &service);
+	services->services_cap = cap;
+	return 0;
 }
 
 /* The service with that key, added when it is new; -ENOMEM. */
 static int64_t service_of(struct ww_services *services, const char *key, size_t key_len, const char *name,
 			  const char *container, const char *cgroup)
 {
-	uint32_t id = ww_intern__find(services->keys, key, key_len);
-	int64_t added;
+	uint32_t key_id = ww_intern__find(services->keys, key, key_len),
+		 id = service_at(&services->key_services, key_id);
+	char label[LABEL_SIZE];
 
 	if (id != WW_INTERN_NONE)
 		return id;
-	if (ww_intern__len(services->keys) >= services->max && strcmp(name, OTHER_SERVICES) != 0)
+	if (services->catalog->services_len >= services->max && strcmp(name, OTHER_SERVICES) != 0)
 		return service_of(services, "", 0, OTHER_SERVICES, "", "");
-	if (services->catalog->services_len == services->services_cap) {
-		uint32_t cap = services->services_cap ? services->services_cap * 2 : 16;
-		struct service *larger = reallocarray(services->services, cap, sizeof(*larger));
-		struct ww_service_usage *rows = reallocarray(services->rows, cap, sizeof(*rows));
+	id = services->catalog->services_len;
+	key_id = ww_intern__add(services->keys, key, key_len);
+	if (key_id == WW_INTERN_NONE || reserve(services) ||
+	    set_service(&services->key_services, key_id, WW_INTERN_NONE))
+		return -ENOMEM;
+	make_label(services, id, name, container, label);
 
-		if (rows)
-			services->rows = rows;
-		if (larger)
-			services->services = larger;
+	const struct ww_catalog_service service = {.name = label, .container = container, .cgroup = cgroup};
 
-		struct ww_service_usage *totals = reallocarray(services->totals, cap, sizeof(*totals));
-
-		if (totals)
-			services->totals = totals;
-		if (!larger || !rows || !totals)
-			return -ENOMEM;
-		memset(larger + services->services_cap, 0, (cap - services->services_cap) * sizeof(*larger));
-		services->services_cap = cap;
-	}
-	added = add_service(services, name, container, cgroup);
-	if (added < 0)
-		return added;
-	services->services[added].now.service = services->services[added].total.service = (uint32_t)added;
-	return ww_intern__add(services->keys, key, key_len) == WW_INTERN_NONE ? -ENOMEM : added;
+	if (ww_catalog__add_service(services->catalog, &service) < 0)
+		return -ENOMEM;
+	services->services[id] = (struct service){
+		.now.service = id,
+		.total.service = id,
+		.provisional_key = WW_INTERN_NONE,
+		.provisional_kin = WW_INTERN_NONE,
+	};
+	services->key_services.services[key_id] = id;
+	return id;
 }
 
 /* ":8000", or ":/run/app.sock". */
@@ -227,25 +283,66 @@ static uint32_t kin_of(struct ww_services *services, const struct ww_account *ac
 						       : ww_intern__find(services->kin, key, key_len);
 }
 
-static int remember_kin(struct ww_services *services, uint32_t kin, uint32_t service)
+/*
+ * The service of a process that is gone, none of whose kin could be read: named by its record. Who is of the same name
+ * and address in another cgroup counts to it as well, and then it stays as it is.
+ */
+static int64_t provisional_service(struct ww_services *services, const char *address, const char *comm, uint32_t kin)
 {
-	if (kin == WW_INTERN_NONE)
-		return 0;
-	if (kin >= services->kin_cap) {
-		uint32_t cap = services->kin_cap ? services->kin_cap : 16;
+	char key[WW_COMM + WW_ADDRESS_SIZE + 4], name[WW_COMM + WW_ADDRESS_SIZE + 1];
+	int len = snprintf(key, sizeof(key), "\n%s\n%s", comm, address);
+	uint32_t services_len = services->catalog->services_len;
+	int64_t id;
 
-		while (cap <= kin)
-			cap *= 2;
+	snprintf(name, sizeof(name), "%s%s", comm, address);
+	id = service_of(services, key, (size_t)len, name, "", "");
+	if (id < 0)
+		return id;
 
-		uint32_t *larger = reallocarray(services->kin_services, cap, sizeof(*larger));
+	struct service *service = &services->services[id];
+	uint32_t key_id = ww_intern__find(services->keys, key, (size_t)len);
 
-		if (!larger)
-			return -ENOMEM;
-		memset(larger + services->kin_cap, 0xff, (cap - services->kin_cap) * sizeof(*larger));
-		services->kin_services = larger;
-		services->kin_cap = cap;
+	/* Not where there are too many services. */
+	if (service_at(&services->key_services, key_id) != id)
+		return id;
+	if (services->catalog->services_len > services_len) {
+		service->provisional_key = key_id;
+		service->provisional_kin = kin;
+	} else if (service->provisional_kin != kin) {
+		service->provisional_kin = WW_INTERN_NONE;
 	}
-	services->kin_services[kin] = service;
+	return id;
+}
+
+/* Where the kin of a process that can be read has a provisional service, that is the process's: it gets its name. */
+static int adopt(struct ww_services *services, uint32_t kin, const char *key, size_t key_len, const char *name,
+		 const struct ww_process *process)
+{
+	uint32_t id = service_at(&services->kin_services, kin), key_id;
+	struct service *service;
+	char label[LABEL_SIZE];
+
+	if (id == WW_INTERN_NONE || services->services[id].provisional_kin != kin)
+		return 0;
+	service = &services->services[id];
+	key_id = ww_intern__add(services->keys, key, key_len);
+	if (key_id == WW_INTERN_NONE)
+		return -ENOMEM;
+	/* One that it was known as before keeps its own. */
+	if (service_at(&services->key_services, key_id) != WW_INTERN_NONE)
+		return 0;
+	make_label(services, id, name, process->container, label);
+
+	const struct ww_catalog_service named = {
+		.name = label, .container = process->container, .cgroup = process->cgroup};
+
+	if (set_service(&services->key_services, key_id, WW_INTERN_NONE) ||
+	    ww_catalog__rename_service(services->catalog, id, &named))
+		return -ENOMEM;
+	services->key_services.services[key_id] = id;
+	/* A stranger of that name has another service from now on. */
+	services->key_services.services[service->provisional_key] = WW_INTERN_NONE;
+	service->provisional_key = service->provisional_kin = WW_INTERN_NONE;
 	return 0;
 }
 
@@ -257,7 +354,7 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	char key[WW_PROGRAM_SIZE + WW_EXE_SIZE + WW_ADDRESS_SIZE + WW_CONTAINER_SIZE + 4];
 	char comm[WW_COMM + 1];
 	struct ww_process process;
-	uint32_t kin, known = WW_INTERN_NONE;
+	uint32_t kin;
 	int64_t service;
 	int len;
 
@@ -265,25 +362,20 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	kin = kin_of(services, account, address);
 	member->gone = ww_process__read(services->proc, (pid_t)account->tgid, &process) ||
 		       ww_process__usage(services->proc, (pid_t)account->tgid, &member->usage);
-	if (kin < services->kin_cap)
-		known = services->kin_services[kin];
-	/* It has that name in the recording already. */
-	if (known != WW_INTERN_NONE && (member->gone || services->services[known].guessed))
-		return known;
 	if (!member->gone) {
 		len = snprintf(key, sizeof(key), "%s\n%s\n%s\n%s", process.program, process.exe, address,
 			       process.container);
 		snprintf(name, sizeof(name), "%s%s", process.program, address);
+		if (adopt(services, kin, key, (size_t)len, name, &process))
+			return -ENOMEM;
 		service = service_of(services, key, (size_t)len, name, process.container, process.cgroup);
+	} else if (service_at(&services->kin_services, kin) != WW_INTERN_NONE) {
+		return service_at(&services->kin_services, kin);
 	} else {
 		ww_utf8__copy(comm, sizeof(comm), account->comm, WW_COMM);
-		len = snprintf(key, sizeof(key), "\n%s\n%s", comm, address);
-		snprintf(name, sizeof(name), "%s%s", comm, address);
-		service = service_of(services, key, (size_t)len, name, "", "");
-		if (service >= 0)
-			services->services[service].guessed = true;
+		service = provisional_service(services, address, comm, kin);
 	}
-	if (service >= 0 && remember_kin(services, kin, (uint32_t)service))
+	if (service >= 0 && kin != WW_INTERN_NONE && set_service(&services->kin_services, kin, (uint32_t)service))
 		return -ENOMEM;
 	return service;
 }

@@ -26,8 +26,9 @@ void ww_services__free(struct ww_services *services);
 
 /*
  * The service that answered a request: its id in the catalog. `local` is the server's own address, or NULL when it is
- * not known. -ENOMEM. A process that is gone by now counts to the service of its kin: one with the same name, port and
- * cgroup.
+ * not known. -ENOMEM. A process that is gone by now counts to the service of its kin: those with the same name, port
+ * and cgroup. When the first of a kin is gone, its service is named by it, until one of the kin can be looked at: then
+ * the service is renamed.
  */
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local);
 

@@ -3,6 +3,14 @@
 
 #include <errno.h>
 
+/* SQLite gives NULL for a blob that is empty, and nothing may be added to that. */
+static struct ww_reader reader_of(const void *data, size_t len)
+{
+	const uint8_t *at = len ? data : (const uint8_t *)"";
+
+	return (struct ww_reader){.at = at, .end = at + len};
+}
+
 static void put_buckets(struct ww_bytes *bytes, const struct ww_histogram *histogram)
 {
 	uint32_t before = 0;
@@ -67,7 +75,7 @@ void ww_codec__put_histogram(struct ww_bytes *bytes, const struct ww_histogram *
 int ww_codec__read_histogram(const void *data, size_t len, struct ww_histogram *histogram,
 			     uint64_t kinds_ns[WW_KIND_COUNT], uint64_t *requests)
 {
-	struct ww_reader reader = {.at = data, .end = (const uint8_t *)data + len};
+	struct ww_reader reader = reader_of(data, len);
 	int err = read_buckets(&reader, histogram, kinds_ns, requests);
 
 	if (!err && (reader.failed || reader.at != reader.end))
@@ -150,7 +158,7 @@ void ww_codec__put_slice(struct ww_bytes *bytes, const struct ww_slice *slice)
 int ww_codec__read_slice(const void *data, size_t len, uint32_t endpoints, uint32_t names,
 			 bool (*wanted)(const void *ctx, uint32_t endpoint), const void *ctx, struct ww_slice *slice)
 {
-	struct ww_reader reader = {.at = data, .end = (const uint8_t *)data + len};
+	struct ww_reader reader = reader_of(data, len);
 	struct ww_aggregate aggregate = {0};
 	int err = 0;
 

@@ -41,6 +41,7 @@ static const char pragmas[] =
 /* How many rows of the catalog are in the file. */
 struct written {
 	uint32_t services, endpoints, names;
+	uint32_t renames; /* that they show */
 };
 
 struct ww_recorder {
@@ -303,6 +304,9 @@ static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog 
 {
 	bool good = true;
 
+	if (written->renames != catalog->renames)
+		written->services = 0;
+	written->renames = catalog->renames;
 	for (; good && written->services < catalog->services_len; written->services++)
 		good = note(recorder, ww_rows__put_service(&recorder->rows, written->services,
 							   &catalog->services[written->services]));

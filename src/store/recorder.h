@@ -53,7 +53,7 @@ struct ww_service_usage {
 
 /* What came since the last commit. */
 struct ww_commit {
-	const struct ww_catalog *catalog; /* entries are only ever added to it */
+	const struct ww_catalog *catalog; /* the same in every commit: what was added or renamed is written */
 	const struct ww_slice *slice;	  /* requests since the last commit */
 	int64_t interval;		  /* Unix ns: start of the interval that they are counted in; never goes back */
 	int64_t start_unix_ns, end_unix_ns; /* observed so far */

@@ -127,6 +127,7 @@ def wrong(tap):
                 ("a name longer than a thread's", ["sixteen-letters-"], ["--comm", "sixteen-letters-"]),
                 ("ports with a gap", ["''"], ["--port", "80,,81"]),
                 ("a port that is no number", ["http"], ["--port", "http"]),
+                ("no cgroup's name", ["''"], ["--cgroup", ""]),
                 ("a cgroup's name with a way out", ["/../"], ["--cgroup", "/../.."])):
             output = f"{directory}/wrong.db"
             for command, rest in (("record", ["-d", "1", "-o", output]), ("top", ["-n", "1"])):
@@ -153,6 +154,13 @@ def top(tap, sites):
               and "counts_threading" not in text, text)
 
 
+def watching(tap, outer):
+    """`top` says whom it watches in the words that were given."""
+    given = ["--cgroup", str(outer.path), "--cgroup", "/", "--container", CONTAINER[:12]]
+    text = run("top", "-i", "1", "-n", "1", *given).stdout
+    tap.check("top says what it watches as it was given", f"watching cgroup {outer.path},/, container {CONTAINER[:12]}\n" in text, text)
+
+
 def main():
     tap = Tap()
     with Sites(*NAMES) as sites, contextlib.ExitStack() as stack:
@@ -170,6 +178,7 @@ def main():
         tap.run("selections", observe_all, tap, sites, cgroups)
         if cgroups:
             tap.run("a cgroup made later", later, tap, cgroups[0])
+            tap.run("what top watches", watching, tap, cgroups[0])
         tap.run("top", top, tap, sites)
     tap.run("wrong selections", wrong, tap)
     tap.done()

@@ -324,6 +324,11 @@ __u64 bpf_get_current_cgroup_id(void)
 	return ((struct host_task *)bpf_get_current_task_btf())->cgroup;
 }
 
+__u64 bpf_get_current_ancestor_cgroup_id(int level)
+{
+	return level == 1 ? bpf_get_current_cgroup_id() : 0;
+}
+
 long bpf_get_current_comm(void *comm, __u32 size)
 {
 	memcpy(comm, ((struct host_task *)bpf_get_current_task_btf())->comm, size < WW_COMM ? size : WW_COMM);

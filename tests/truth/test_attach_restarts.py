@@ -18,6 +18,7 @@ from counts_run import Record, Tap  # noqa: E402
 from counts_servers import HERE, free_port, wait_until  # noqa: E402
 from counts_steady import Steady  # noqa: E402
 from services import PYTHON, Gunicorn, Python, descendants  # noqa: E402
+from whywait import WHYWAIT, run  # noqa: E402
 
 CLIENTS = 4
 
@@ -112,7 +113,7 @@ def by_pid(tap):
     ledger = Ledger()
     case = ledger.case("daemonized-by-pid")
     port = free_port()
-    with daemon(port, delay=1.5) as (shell, _):
+    with daemon(port, delay=1.5) as (shell, pid):
         with Record("--pid", shell.pid) as record:
             wait_until_listening(("127.0.0.1", port))
             shell.wait()
@@ -120,8 +121,38 @@ def by_pid(tap):
             time.sleep(0.5)
             for _ in range(20):
                 case.once(("127.0.0.1", port), "size", 16)
+            tap.check("record goes on while what the process has started does", not has_ended(record.pid))
+            os.kill(pid(), signal.SIGTERM)
+            wait_until(lambda: has_ended(record.pid), 10, "the end of `record`")
     record.check(tap)
+    tap.check("record ends with the last of them, and says so", "every process of --pid has ended" in record.stderr, record.stderr)
     ledger.compare(tap, record.requests)
+
+
+def has_ended(pid):
+    """Also when nobody has waited for it yet."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def by_pid_of_its_own(tap):
+    """Who started `record` is not waited for by it, when that waits for `record`."""
+    with tempfile.TemporaryDirectory(prefix="whywait-own-") as directory:
+        record = f"{WHYWAIT} record -d 30 -o {directory}/whywait.db"
+        done = subprocess.run(["sh", "-c", f'sh -c "{record} --pid $$; true" & sleep 2'], stderr=subprocess.PIPE, text=True,
+                              timeout=45, check=False)
+    tap.check("record that was started by whom it observes ends with it", "every process of --pid has ended" in done.stderr,
+              done.stderr)
+
+
+def command(tap):
+    """The command's end is the end, whoever goes on."""
+    with tempfile.TemporaryDirectory(prefix="whywait-command-") as directory:
+        done = run("record", "-d", "15", "-o", f"{directory}/whywait.db", "--", "sh", "-c",
+                   f"sleep 20 >/dev/null 2>&1 & echo $! >{directory}/pid", check=False)
+        pid = int(pathlib.Path(directory, "pid").read_text())
+        os.kill(pid, signal.SIGTERM)  # fails where it has ended
+    tap.check("record ends with its command, also when that leaves processes behind",
+              done.returncode == 0 and "the command has ended" in done.stderr, done.stderr)
 
 
 def main():
@@ -140,6 +171,8 @@ def main():
         services = {request["service"] for request in record.requests if request["path"].startswith(f"/{name}")}
         tap.check(f"{name}: one service from beginning to end", len(services) == 1, services)
     tap.run("by pid", by_pid, tap)
+    tap.run("by pid of its own", by_pid_of_its_own, tap)
+    tap.run("command", command, tap)
     tap.done()
 
 

@@ -147,6 +147,29 @@ static void services_are_filtered(void **state)
 	ww_report_free(report);
 }
 
+static void a_service_is_chosen_by_its_newest_name(void **state)
+{
+	static const char *const globs[] = {"test_requests_records:*"};
+	struct fixture *fixture = *state;
+	struct ww_account account = draw_account(&fixture->draw, 1, "/", 1ull << 40);
+	uint32_t gone = account.tgid;
+	struct ww_report *report;
+
+	start(fixture, (struct ww_ingest_options){.services = globs, .services_len = 1}, 5, false);
+	assert_int_equal(ww_ingest__account(fixture->ingest, &account), 0);
+	account.tgid = (uint32_t)getpid();
+	assert_int_equal(ww_ingest__account(fixture->ingest, &account), 0);
+	account.tgid = gone;
+	assert_int_equal(ww_ingest__account(fixture->ingest, &account), 0);
+	assert_int_equal(ww_ingest__totals(fixture->ingest)->requests, 2);
+	assert_int_equal(ww_ingest__totals(fixture->ingest)->filtered, 1);
+	stop(fixture);
+	report = read_report(fixture->path, &(struct ww_selection){0});
+	assert_int_equal(report->services_len, 1);
+	assert_non_null(strstr(report->services[0].service, "test_requests_records:"));
+	ww_report_free(report);
+}
+
 static void time_lines_join_their_requests(void **state)
 {
 	struct fixture *fixture = *state;
@@ -238,6 +261,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(contradictions_are_counted_not_believed, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(losses_and_unreadable_ports_are_said, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(services_are_filtered, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(a_service_is_chosen_by_its_newest_name, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(time_lines_join_their_requests, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(time_lines_of_requests_that_are_not_kept_are_no_loss, make_fixture,
 						drop_fixture),

@@ -156,15 +156,20 @@ static int end_host(void **state)
 	return 0;
 }
 
-static const char *service_of(struct host *host, uint32_t pid, uint16_t port, const char *comm)
+static const char *service_in(struct host *host, uint64_t cgroup_id, uint32_t pid, uint16_t port, const char *comm)
 {
-	struct ww_account account = {.tgid = pid, .port = port, .cgroup_id = 7};
+	struct ww_account account = {.tgid = pid, .port = port, .cgroup_id = cgroup_id};
 	int64_t id;
 
 	strncpy(account.comm, comm, sizeof(account.comm) - 1);
 	id = ww_services__find(host->services, &account, NULL);
 	assert_true(id >= 0 && id < host->catalog.services_len);
 	return host->catalog.services[id].name;
+}
+
+static const char *service_of(struct host *host, uint32_t pid, uint16_t port, const char *comm)
+{
+	return service_in(host, 7, pid, port, comm);
 }
 
 static void processes_of_one_server_are_one_service(void **state)
@@ -203,6 +208,64 @@ static void a_process_that_is_gone_counts_to_its_kin(void **state)
 	assert_int_equal(host->catalog.services_len, 3);
 }
 
+static void a_service_is_renamed_when_one_of_its_kin_can_be_read(void **state)
+{
+	struct host *host = *state;
+	const struct ww_catalog_service *first;
+
+	assert_string_equal(service_of(host, 70, 80, "worker"), "worker:80");
+	set_process(host->proc, 71, "/usr/bin/shop", "shop", "0::/docker/" ID "\n");
+	assert_string_equal(service_of(host, 71, 80, "worker"), "shop:80");
+	first = &host->catalog.services[0];
+	assert_string_equal(first->name, "shop:80");
+	assert_string_equal(first->container, ID);
+	assert_string_equal(first->cgroup, "/docker/" ID);
+	assert_int_equal(host->catalog.renames, 1);
+	/* Whatever else has its key belongs to it, and so do those that are gone again. */
+	set_process(host->proc, 72, "/usr/bin/shop", "shop", "0::/docker/" ID "\n");
+	assert_string_equal(service_of(host, 72, 80, "another"), "shop:80");
+	assert_string_equal(service_of(host, 73, 80, "worker"), "shop:80");
+	assert_int_equal(host->catalog.services_len, 1);
+	/* Whoever has only the name in common does not. */
+	assert_string_equal(service_in(host, 8, 74, 80, "worker"), "worker:80");
+	assert_int_equal(host->catalog.services_len, 2);
+}
+
+static void a_service_that_may_be_of_two_keeps_its_name(void **state)
+{
+	struct host *host = *state;
+
+	assert_string_equal(service_in(host, 7, 75, 80, "worker"), "worker:80");
+	assert_string_equal(service_in(host, 8, 76, 80, "worker"), "worker:80");
+	set_process(host->proc, 77, "/usr/bin/shop", "shop", "0::/\n");
+	assert_string_equal(service_in(host, 7, 77, 80, "worker"), "shop:80");
+	assert_string_equal(host->catalog.services[0].name, "worker:80");
+	assert_int_equal(host->catalog.renames, 0);
+}
+
+static void names_stay_different_when_one_is_renamed(void **state)
+{
+	struct host *host = *state;
+
+	set_process(host->proc, 80, "/usr/bin/shop", "shop", "0::/\n");
+	assert_string_equal(service_of(host, 80, 80, "shop"), "shop:80");
+	assert_string_equal(service_of(host, 81, 80, "worker"), "worker:80");
+	set_process(host->proc, 82, "/opt/shop", "shop", "0::/\n");
+	assert_string_equal(service_of(host, 82, 80, "worker"), "shop:80#2");
+	/* The name that it has already is not another's. */
+	assert_string_equal(service_of(host, 83, 81, "nginx"), "nginx:81");
+	set_process(host->proc, 84, "/usr/sbin/nginx", "nginx", "0::/\n");
+	assert_string_equal(service_of(host, 84, 81, "nginx"), "nginx:81");
+	assert_int_equal(host->catalog.services_len, 3);
+	/* One that was known before keeps its own; nor is it renamed. */
+	assert_string_equal(service_of(host, 85, 80, "helper"), "helper:80");
+	assert_string_equal(service_of(host, 86, 80, "helper"), "helper:80");
+	set_process(host->proc, 87, "/usr/bin/shop", "shop", "0::/\n");
+	assert_string_equal(service_of(host, 87, 80, "helper"), "shop:80");
+	assert_string_equal(service_of(host, 88, 80, "helper"), "shop:80");
+	assert_int_equal(host->catalog.services_len, 4);
+}
+
 static void unix_sockets_are_named_by_their_path(void **state)
 {
 	struct host *host = *state;
@@ -224,6 +287,23 @@ static void too_many_services_are_one(void **state)
 	for (uint16_t port = 6; port < 20; port++)
 		assert_string_equal(service_of(host, 40, port, "x"), "(other)");
 	assert_int_equal(host->catalog.services_len, 6);
+	/* What they all are in is nobody's to name. */
+	set_process(host->proc, 41, "/usr/bin/shop", "shop", "0::/\n");
+	assert_string_equal(service_of(host, 41, 19, "x"), "(other)");
+	assert_int_equal(host->catalog.renames, 0);
+}
+
+static void other_may_come_by_a_key_that_is_free_again(void **state)
+{
+	struct host *host = *state;
+
+	for (uint16_t port = 1; port <= 5; port++)
+		service_of(host, 44, port, "x");
+	set_process(host->proc, 45, "/usr/bin/shop", "shop", "0::/\n");
+	assert_string_equal(service_of(host, 45, 5, "x"), "shop:5");
+	assert_string_equal(service_in(host, 8, 46, 5, "x"), "(other)");
+	set_process(host->proc, 47, "/usr/bin/mill", "mill", "0::/\n");
+	assert_string_equal(service_in(host, 8, 47, 5, "x"), "(other)");
 }
 
 static void usage_is_that_of_all_processes(void **state)
@@ -290,6 +370,11 @@ int main(void)
 		cmocka_unit_test(cgroups_tell_containers),
 		cmocka_unit_test_setup_teardown(processes_of_one_server_are_one_service, start_host, end_host),
 		cmocka_unit_test_setup_teardown(a_process_that_is_gone_counts_to_its_kin, start_host, end_host),
+		cmocka_unit_test_setup_teardown(a_service_is_renamed_when_one_of_its_kin_can_be_read, start_host,
+						end_host),
+		cmocka_unit_test_setup_teardown(a_service_that_may_be_of_two_keeps_its_name, start_host, end_host),
+		cmocka_unit_test_setup_teardown(names_stay_different_when_one_is_renamed, start_host, end_host),
+		cmocka_unit_test_setup_teardown(other_may_come_by_a_key_that_is_free_again, start_host, end_host),
 		cmocka_unit_test_setup_teardown(unix_sockets_are_named_by_their_path, start_host, end_host),
 		cmocka_unit_test_setup_teardown(too_many_services_are_one, start_host, end_host),
 		cmocka_unit_test_setup_teardown(usage_is_that_of_all_processes, start_host, end_host),

@@ -179,6 +179,39 @@ static void a_closed_recording_is_one_plain_file(void **state)
 	assert_int_equal(chmod(fixture->directory, 0755), 0);
 }
 
+/* The service that the recording's requests are of. */
+static void check_service(struct fixture *fixture, const char *name, uint64_t requests)
+{
+	const struct ww_selection all = {0};
+	struct ww_recording *recording;
+	struct ww_report *report;
+
+	if (ww_recording__open(&recording, fixture->path, fixture->message, sizeof(fixture->message)))
+		fail_msg("%s", fixture->message);
+	assert_int_equal(ww_recording__report(recording, &all, &report), 0);
+	assert_int_equal(report->endpoints_len, 1);
+	assert_string_equal(report->endpoints[0].service, name);
+	assert_int_equal(report->endpoints[0].requests, requests);
+	ww_report_free(report);
+	ww_recording__close(recording);
+}
+
+static void a_service_that_is_renamed_has_its_new_name(void **state)
+{
+	const struct ww_catalog_service named = {.name = "mill:80", .container = "", .cgroup = "/mill"};
+	struct fixture *fixture = *state;
+	struct ww_recorder *recorder = create(fixture, false);
+
+	assert_int_equal(commit(fixture, recorder, 40, false), 0);
+	check_service(fixture, "shop:80", 40);
+	assert_int_equal(ww_catalog__rename_service(&fixture->catalog, 0, &named), 0);
+	assert_int_equal(commit(fixture, recorder, 2, false), 0);
+	check_service(fixture, "mill:80", 42);
+	assert_int_equal(commit(fixture, recorder, 0, true), 0);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+	check_service(fixture, "mill:80", 42);
+}
+
 static void it_can_be_read_while_it_is_written(void **state)
 {
 	struct fixture *fixture = *state;
@@ -496,6 +529,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_closed_recording_is_one_plain_file, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(a_service_that_is_renamed_has_its_new_name, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(it_can_be_read_while_it_is_written, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(a_killed_recorder_leaves_what_it_committed, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(an_earlier_recording_is_moved_aside, make_fixture, drop_fixture),

@@ -33,6 +33,7 @@ long bpf_loop(__u32 turns, long (*step)(__u32 index, void *context), void *conte
 __u64 bpf_ktime_get_ns(void);
 __u64 bpf_get_current_pid_tgid(void);
 __u64 bpf_get_current_cgroup_id(void);
+__u64 bpf_get_current_ancestor_cgroup_id(int level);
 long bpf_get_current_comm(void *comm, __u32 size);
 struct task_struct *bpf_get_current_task_btf(void);
 long bpf_task_pt_regs(struct task_struct *task);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a request is charged: its kinds, their named parts and its time line, always from `mark` on.
+ */
+#ifndef WHYWAIT_CHARGE_H
+#define WHYWAIT_CHARGE_H
+
+#include "interval.bpf.h"
+
+static __always_inline void ww_infer(struct ww_request *r)
+{
+	if (r->account.attribution == WW_ATTRIBUTION_EXACT)
+		r->account.attribution = WW_ATTRIBUTION_INFERRED;
+}
+
+/* Adds to the request's named parts; `waits` of them took `ns` together. */
+__weak int ww_request_detail(struct ww_request *r, u64 cause_kind_type, u32 value, u64 ns, u32 waits)
+{
+	if (!r)
+		return 0;
+	u8 kind = cause_kind_type & 0xff, type = cause_kind_type >> 8;
+	for (u32 i = 0; i < WW_DETAILS; i++) {
+		struct ww_detail *d = &r->account.details[i];
+		if (i >= r->account.details_len) {
+			d->ns = ns;
+			d->count = waits;
+			d->value = value;
+			d->kind = kind;
+			d->type = type;
+			r->account.details_len = i + 1;
+			return 0;
+		}
+		if (d->kind == kind && d->type == type && d->value == value) {
+			d->ns += ns;
+			d->count += waits;
+			return 0;
+		}
+	}
+	ww_count(WW_COUNT_DETAIL_OVERFLOW);
+	return 0;
+}
+
+/* Draws [from, to) of the time line; both count from the clock, what lies before `drawn` is left out. */
+__weak int ww_draw(struct ww_request *r, u64 cause_kind_type, u32 value, u64 from, u64 to)
+{
+	if (!r)
+		return 0;
+	u8 kind = cause_kind_type & 0xff, type = cause_kind_type >> 8;
+	u64 start = from - r->account.start_ns;
+	if (to <= from)
+		return 0;
+	r->drawn = to;
+	u32 n = r->line.len, newest = n - 1;
+	barrier_var(newest); /* lets the verifier see the check of what is used as the index */
+	if (newest < WW_SEGMENTS) {
+		struct ww_segment *last = &r->line.segments[newest];
+		if (last->kind == kind && last->type == type && last->value == value &&
+		    last->start_ns + last->duration_ns == start) {
+			last->duration_ns += to - from;
+			return 0;
+		}
+	}
+	if (n >= WW_SEGMENTS) {
+		r->line.truncated = 1;
+		return 0;
+	}
+	struct ww_segment *s = &r->line.segments[n];
+	s->start_ns = start;
+	s->duration_ns = to - from;
+	s->value = value;
+	s->kind = kind;
+	s->type = type;
+	r->line.len = n + 1;
+	return 0;
+}
+
+static __always_inline u64 ww_kind_type(u8 kind, u8 type)
+{
+	return kind | (u64)type << 8;
+}
+
+/* Charges [mark, to) to one cause. */
+__weak int ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
+{
+	if (!r || kind >= WW_KIND_COUNT)
+		return 0;
+	u64 from = r->mark;
+	if (to <= from)
+		return 0;
+	r->account.kinds_ns[kind] += to - from;
+	r->mark = to;
+	if (type != WW_DETAIL_NONE)
+		ww_request_detail(r, ww_kind_type(kind, type), value, to - from, 1);
+	ww_draw(r, ww_kind_type(kind, type), value, from, to);
+	return 0;
+}
+
+/* Adds the thread's interval; the request must be charged up to its start exactly. */
+__weak int ww_give(struct ww_request *r, struct ww_thread *t)
+{
+	if (!r || !t)
+		return 0;
+	for (u32 i = 0; i < WW_KIND_COUNT; i++)
+		r->account.kinds_ns[i] += t->kinds_ns[i];
+	r->account.cpu_ns += t->cpu_ns;
+	for (u32 i = 0; i < WW_THREAD_DETAILS && i < t->details_len; i++) {
+		struct ww_detail *d = &t->details[i];
+		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
+	}
+	u64 drawn = t->start;
+	for (u32 i = 0; i < WW_PIECES && i < t->pieces_len; i++) {
+		struct ww_piece *p = &t->pieces[i];
+		ww_draw(r, ww_kind_type(WW_KIND_COMPUTE, 0), 0, drawn, p->start);
+		ww_draw(r, ww_kind_type(p->cause.kind, p->cause.type), p->cause.value, p->start, p->end);
+		drawn = p->end;
+	}
+	ww_draw(r, ww_kind_type(WW_KIND_COMPUTE, 0), 0, drawn, t->mark);
+	r->mark = t->mark;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The rounds of an event loop: what it reads is continued later in the round (Node), or some rounds after (asyncio).
+ */
+#ifndef WHYWAIT_ROUNDS_H
+#define WHYWAIT_ROUNDS_H
+
+#include "charge.bpf.h"
+
+/* What ends a gap, as the touching side knows it. */
+struct ww_touch {
+	u64 ready;  /* when the bytes that are read now arrived; 0: not known, or a send */
+	u8 kind;    /* what waiting for this socket is: DB, NET, CLIENT, IPC */
+	u8 type;    /* enum ww_detail_type */
+	u8 receive; /* bytes were received, not sent */
+	u8 blocked; /* the thread, or the send before, was blocked on this very socket */
+	u32 value;
+};
+
+/*
+ * A step of the request has run by `now`, and touched no socket: from then on it waits for a timer, or for something
+ * inside of the process. It is charged later, as the step may turn out to have had an account of its own
+ * (carrier.bpf.h).
+ */
+static __always_inline void ww_loop_continued(ww_ref ref, const struct ww_cause *hint, u64 now)
+{
+	struct ww_request *r = ww_request_get(ref);
+	if (!r || r->state != WW_STATE_READY || !r->unread)
+		return;
+	r->queued = now;
+	r->state = WW_STATE_WAIT;
+	r->hint = *hint;
+	ww_infer(r);
+}
+
+struct ww_continued {
+	struct ww_thread *thread;
+	const struct ww_cause *hint;
+	u64 at;
+	u32 round;
+	u32 kept;
+};
+
+static long ww_loop_continue_step(u32 i, void *ctx)
+{
+	struct ww_continued *c = ctx;
+	struct ww_thread *t = c->thread;
+	if (i >= t->pending_len)
+		return 1;
+	struct ww_pending p = t->pending[i & (WW_PENDING - 1)];
+	bool due = p.round <= c->round;
+	if (due)
+		ww_loop_continued(p.ref, c->hint, c->at);
+	/* Where a send does not tell whose it is, it is looked for among all. */
+	if (!due || (t->shared && ww_request_get(p.ref)))
+		t->pending[c->kept++ & (WW_PENDING - 1)] = p;
+	return 0;
+}
+
+/* The steps that were due up to `round` have run by `at`. A callback: the verifier would follow a loop's every turn. */
+static __always_inline void ww_loop_continue(struct ww_thread *t, const struct ww_cause *hint, u64 at, u32 round)
+{
+	struct ww_continued c = {.thread = t, .hint = hint, .at = at, .round = round};
+	bpf_loop(WW_PENDING, ww_loop_continue_step, &c, 0);
+	t->pending_len = c.kept;
+}
+
+static __always_inline void ww_loop_round(struct ww_thread *t)
+{
+	t->round++;
+	t->round_at[1] = t->round_at[0];
+	t->round_at[0] = t->start;
+}
+
+/*
+ * Loops that run what follows from a read at once (Node's) read each connection once a round: a connection that comes
+ * again, others having come between, begins a new one.
+ */
+static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *conn)
+{
+	if (!t->loop || t->python || t->read_from == (u64)conn)
+		return;
+	if (conn->round == t->round + 1)
+		ww_loop_round(t);
+	conn->round = t->round + 1;
+	t->read_from = (u64)conn;
+}
+
+/*
+ * A round of asyncio's loop runs the steps of what the round before has read, then reads. So a read after a send begins
+ * the next round's reads. An upstream's answer is continued in the next round; a request in the one after that, as the
+ * task for it is only made in the next. One round more is allowed for, since libraries put tasks of their own between.
+ */
+__weak int ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch, u64 now)
+{
+	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+	if (!t || !r || !touch)
+		return 0;
+	if (!touch->receive) {
+		t->sent = 1;
+		return 0;
+	}
+	/* One epoll_wait() returns all that has arrived before: what arrived after the batch's first read is of
+	 * another. */
+	if (t->sent || touch->ready > t->batch_at) {
+		t->batch++;
+		t->batch_at = now;
+	}
+	if (t->sent) {
+		t->sent = 0;
+		ww_loop_round(t);
+		ww_loop_continue(t, &nothing, t->start, t->round);
+	}
+	u32 n = t->pending_len;
+	if (n >= WW_PENDING)
+		return 0; /* stays in the queue until it is seen again */
+	if (t->shared && r->listed)
+		return 0;
+	r->listed = t->shared;
+	t->pending[n].ref = r->account.id;
+	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 3 : 2);
+	t->pending_len = n + 1;
+	return 0;
+}
+
+/* An event loop goes to sleep: all that it has read was continued by now, with or without a socket's touch. */
+__weak int ww_loop_sleeps(struct ww_thread *t, const struct ww_cause *hint, u64 now)
+{
+	if (!t || !hint)
+		return 0;
+	ww_loop_continue(t, hint, now, ~0u);
+	t->sent = 0;
+	return 0;
+}
+
+#endif

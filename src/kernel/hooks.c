@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/hooks.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "whywait.skel.h"
+
+int ww_hooks__tracepoint(const struct btf *btf, const char *name, int *arguments)
+{
+	char type_name[96];
+	const struct btf_type *type;
+
+	/* tp_btf programs attach by the typedef btf_trace_NAME of a pointer to a function. */
+	snprintf(type_name, sizeof(type_name), "btf_trace_%s", name);
+	int id = btf__find_by_name_kind(btf, type_name, BTF_KIND_TYPEDEF);
+	if (id <= 0)
+		return 0;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
+	if (type && btf_is_ptr(type))
+		type = btf__type_by_id(btf, type->type);
+	if (!type || !btf_is_func_proto(type))
+		return 0;
+	*arguments = btf_vlen(type) - 1; /* the first is the attached program's own */
+	return id;
+}
+
+int ww_hooks__function(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	return id > 0 ? id : 0;
+}
+
+/*
+ * What stands in for tracepoints on older kernels: the functions that lie on the same way, one for each family of
+ * sockets. A family that is not there has none.
+ */
+static const struct {
+	const char *tracepoint; /* NULL: hooked beside whatever tracepoint */
+	const char *function;
+	const char *program;
+} substitutes[] = {
+	{"sk_data_ready", "sock_def_readable", "ww_sock_def_readable"},
+	{"sock_recv_length", "inet_recvmsg", "ww_inet_recvmsg"},
+	{"sock_recv_length", "inet6_recvmsg", "ww_inet6_recvmsg"},
+	{"sock_recv_length", "unix_stream_recvmsg", "ww_unix_stream_recvmsg"},
+	{"sock_send_length", "inet_sendmsg", "ww_inet_sendmsg"},
+	{"sock_send_length", "inet6_sendmsg", "ww_inet6_sendmsg"},
+	{"sock_send_length", "unix_stream_sendmsg", "ww_unix_stream_sendmsg"},
+	{NULL, "inet_sendpage", "ww_inet_sendpage"},
+	{NULL, "unix_stream_sendpage", "ww_unix_stream_sendpage"},
+};
+
+const char *ww_hooks__substitute(const char *tracepoint)
+{
+	for (size_t i = 0; i < sizeof(substitutes) / sizeof(substitutes[0]); i++) {
+		if (substitutes[i].tracepoint && !strcmp(tracepoint, substitutes[i].tracepoint))
+			return substitutes[i].function;
+	}
+	return NULL;
+}
+
+static bool has_tracepoint(const struct btf *btf, const char *name)
+{
+	int arguments;
+	return ww_hooks__tracepoint(btf, name, &arguments);
+}
+
+int ww_hooks__choose(struct whywait_bpf *bpf)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf)
+		return -errno;
+	bpf_program__set_autoload(bpf->progs.ww_sk_data_ready, has_tracepoint(btf, "sk_data_ready"));
+	bpf_program__set_autoload(bpf->progs.ww_sock_recv_length, has_tracepoint(btf, "sock_recv_length"));
+	bpf_program__set_autoload(bpf->progs.ww_sock_send_length, has_tracepoint(btf, "sock_send_length"));
+	for (size_t i = 0; i < sizeof(substitutes) / sizeof(substitutes[0]); i++) {
+		const char *tracepoint = substitutes[i].tracepoint;
+		bool needed = !tracepoint || !has_tracepoint(btf, tracepoint);
+		bpf_program__set_autoload(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program),
+					  needed && ww_hooks__function(btf, substitutes[i].function));
+	}
+	btf__free(btf);
+	return 0;
+}
+
+static int skipped_by(const struct bpf_program *program, uint64_t *skipped)
+{
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+
+	if (!bpf_program__autoload(program))
+		return 0;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return -errno;
+	*skipped += info.recursion_misses;
+	return 0;
+}
+
+int ww_hooks__skipped(struct whywait_bpf *bpf, uint64_t *skipped)
+{
+	uint64_t sum = 0;
+	int err = skipped_by(bpf->progs.ww_sock_recv_length, &sum);
+
+	err = err ?: skipped_by(bpf->progs.ww_sock_send_length, &sum);
+	for (size_t i = 0; i < sizeof(substitutes) / sizeof(substitutes[0]) && !err; i++) {
+		if (strcmp(substitutes[i].program, "ww_sock_def_readable"))
+			err = skipped_by(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program), &sum);
+	}
+	if (!err)
+		*skipped = sum;
+	return err;
+}

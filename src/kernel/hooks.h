@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which hooks this kernel has, and which of the programs are loaded for that: some tracepoints have a substitute on
+ * older kernels. The kernel's BTF decides, never its version.
+ */
+#ifndef WHYWAIT_HOOKS_H
+#define WHYWAIT_HOOKS_H
+
+#include <stdint.h>
+
+struct btf;
+struct whywait_bpf;
+
+/* The BTF id by which programs attach to a tracepoint, and how many arguments it has; 0 when there is none. */
+int ww_hooks__tracepoint(const struct btf *btf, const char *name, int *arguments);
+
+/* The BTF id of a function of the kernel; 0 when there is none. */
+int ww_hooks__function(const struct btf *btf, const char *name);
+
+/* The function that is hooked where there is no such tracepoint; NULL when nothing can stand in for it. */
+const char *ww_hooks__substitute(const char *tracepoint);
+
+/* Chooses among the programs of an opened, not yet loaded skeleton. A negative errno when there is no BTF. */
+int ww_hooks__choose(struct whywait_bpf *bpf);
+
+/*
+ * How often a program for reads or sends did not run as the CPU was in the middle of it, for a task that this one
+ * preempted. Returns 0 or a negative errno.
+ */
+int ww_hooks__skipped(struct whywait_bpf *bpf, uint64_t *skipped);
+
+#endif

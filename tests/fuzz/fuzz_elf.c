@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* An ELF file that an observed process has mapped, which may be anything: its symbols are looked for. */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* The search in one file is its own part of the whole, which begins with a process. */
+#include "../../src/kernel/dynsym.c"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ww_dynsym symbols[] = {{.name = "_PyRuntime"}, {.name = "Py_Version"}};
+	int fd = memfd_create("elf", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	int err = file_search(fd, 0x1000, symbols, 2);
+
+	if (err && (symbols[0].address || symbols[1].address))
+		abort();
+	close(fd);
+	return 0;
+}

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What is checked on every kernel: doctor, load and attach, and a short truth test with real servers and a real PostgreSQL.
+
+Run in a guest by init, or natively with $DSN and $UNIX_DSN of a running PostgreSQL. Prints lines as ../machine.py reads them.
+With $TOO_OLD whywait must say that it can't observe here, and how to mend that.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import pwd
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "tools")]
+from services import PYTHON, Python, Server, Upstream, free_port  # noqa: E402  (the path comes first)
+from whywait import WHYWAIT, Record, run, sum_error  # noqa: E402
+
+PLANS = ("compute", "sleep", "disk", "db", "db-unix", "net", "lock", "ipc", "client", "queue")
+LOOP_PLANS = ("loop-sleep", "loop-net", "loop-queue")
+EACH = 6  # requests of each plan
+CLIENT_PAUSE = 0.2  # seconds between a request's head and its body
+MS = 1_000_000
+# What a plan's operation takes at least, on the server's own clock, comes with its answer. What is measured around it is more
+# than the wait by what the guest's slow CPU takes; nothing is to be more than the request's wall time.
+LEAST = 0.8
+
+
+def say(name, good, detail=""):
+    detail = " ".join(str(detail).split())[:300]
+    print(f"@result {'ok' if good else 'FAILED'} {name}: {detail if not good else ''}", flush=True)
+    return good
+
+
+def postgres(stack):
+    """The DSNs of a PostgreSQL: the environment's, or that of the image."""
+    if "DSN" in os.environ:
+        return os.environ["DSN"], os.environ["UNIX_DSN"]
+    program = pathlib.Path("/etc/postgres").read_text().strip()
+    sockets = tempfile.mkdtemp()
+    owner = pwd.getpwnam("postgres").pw_uid
+    os.chown(sockets, owner, -1)
+    server = Server([program, "-D", "/postgres", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={sockets}",
+                     "-c", "jit=off", "-c", "autovacuum=off", "-c", "fsync=off"],
+                    port=5432, user="postgres", timeout=120)
+    stack.enter_context(server)
+    tail = "port=5432 user=postgres dbname=postgres"
+    return f"host=127.0.0.1 {tail}", f"host={sockets} {tail}"
+
+
+def refusal(told):
+    """doctor and record say the same line, and leave with status 3."""
+    record = run("record", "-d", "1", "-o", "/tmp/refused.db", check=False)
+    missing = [row for row in told["features"] if row["state"] == "missing"]
+    say("says that it is too old", not told["can_observe"] and missing and all(row["mend"] for row in missing), told["message"])
+    say("record says the same", record.returncode == 3 and record.stderr.strip().endswith(told["message"]) and
+        record.stderr.count("\n") == 1, f"status {record.returncode}: {record.stderr}")
+
+
+def doctor():
+    """Whether whywait can observe here."""
+    done = run("doctor", "--format", "json", check=False)
+    told = json.loads(done.stdout)
+    print("@doctor " + json.dumps({row["name"]: [row["state"], row["found"]] for row in told["features"]
+                                   if row["group"] == "kernel"}), flush=True)
+    if "TOO_OLD" in os.environ:
+        refusal(told)
+        return say("doctor leaves with status 3", done.returncode == 3, done.returncode) and False
+    if say("loads and attaches", done.returncode == 0 and told["can_observe"], done.stderr):
+        return True
+    # What the verifier has to say about it goes to the log.
+    refused = subprocess.run([WHYWAIT, "record", "-d", "1", "-o", "/tmp/refused.db"], env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"},
+                             capture_output=True, text=True, errors="replace", check=False)
+    print("\n".join(refused.stderr.splitlines()[-80:]), flush=True)
+    return False
+
+
+def get(connection, path, body, pause):
+    """Sends a request, its body after a pause; returns the status and the answer."""
+    head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body or b'')}\r\n\r\n"
+    connection.sendall(head.encode())
+    if body:
+        time.sleep(pause)
+        connection.sendall(body)
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536) or b"\r\n\r\n"
+    head, _, answer = data.partition(b"\r\n\r\n")
+    length = int(next((line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), b"0"))
+    while len(answer) < length:
+        answer += connection.recv(65536)
+    return int(head.split()[1]), answer
+
+
+def connect(address):
+    connection = socket.socket(socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX)
+    connection.settimeout(60)
+    connection.connect(address)
+    return connection
+
+
+def traffic(name, many, one):
+    """Runs all plans on the servers at these addresses; returns {path: what the server measured, in ns}."""
+    sent = {}
+    for plan in PLANS:
+        for number in range(EACH):
+            path = f"/{plan}/{name}/{number}"
+            with contextlib.ExitStack() as stack:
+                if plan == "queue":
+                    # A server of one thread: the second of two waits for the first.
+                    before = stack.enter_context(connect(one))
+                    sent[f"/before/{name}/{number}"] = {}
+                    before.sendall(f"GET /before/{name}/{number} HTTP/1.0\r\n\r\n".encode())
+                    time.sleep(0.02)
+                connection = stack.enter_context(connect(one if plan == "queue" else many))
+                body, pause = (b"x" * 1000, CLIENT_PAUSE) if plan == "client" else (None, 0)
+                sent[path] = json.loads(get(connection, path, body, pause)[1])
+    for number in range(EACH):
+        path = f"/drop/{name}/{number}"
+        with connect(many) as connection:
+            sent[path] = {}
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            connection.recv(1)
+    return sent
+
+
+def loop_traffic(address):
+    """The same with an event loop."""
+    sent = {}
+    for plan in LOOP_PLANS:
+        for number in range(EACH):
+            path = f"/{plan}/tcp/{number}"
+            with contextlib.ExitStack() as stack:
+                connection = stack.enter_context(connect(address))
+                if plan == "loop-queue":
+                    before = stack.enter_context(connect(address))
+                    sent[f"/loop-hold/tcp/{number}"] = {}
+                    before.sendall(f"GET /loop-hold/tcp/{number} HTTP/1.1\r\n\r\n".encode())
+                    time.sleep(0.03)
+                sent[path] = json.loads(get(connection, path, None, 0)[1])
+    return sent
+
+
+def amount_error(plan, request, measured):
+    """What is wrong with the time of the plan's kind; None when it is about what the server measured."""
+    kind = {"db-unix": "db"}.get(plan, plan.removeprefix("loop-"))
+    got, wall = request["kinds_ns"][kind], request["wall_ns"]
+    if got < measured["least_ns"] * LEAST:
+        return f"{request['path']}: {kind} {got / MS:.1f} ms of {wall / MS:.1f} ms, at least {measured['least_ns'] / MS:.1f} ms"
+    most = measured.get("most_ns", wall)
+    if got > most + 20 * MS:
+        return f"{request['path']}: {kind} {got / MS:.1f} ms, at most {most / MS:.1f} ms"
+    return None
+
+
+def compare(record, sent):
+    got = {}
+    for request in record.requests:
+        got.setdefault(request["path"], []).append(request)
+    missing, twice = [p for p in sent if p not in got], [p for p in got if len(got[p]) > 1]
+    strange = [p for p in got if p not in sent]
+    say("each request recorded once", not (missing or twice or strange),
+        f"{len(sent)} sent, {len(record.requests)} recorded; missing {missing[:3]}, twice {twice[:3]}, never sent {strange[:3]}")
+    wrong = [error for r in record.requests if (error := sum_error(r["kinds_ns"], r["wall_ns"]))]
+    say("kinds sum to wall", record.requests and not wrong, wrong[:2])
+    say("nothing lost", record.status == 0 and record.report["complete"],
+        f"status {record.status}, {record.report['losses']} {record.stderr}")
+    for plan in PLANS + LOOP_PLANS:
+        errors = [amount_error(plan, got[path][0], measured) for path, measured in sent.items()
+                  if path.startswith(f"/{plan}/") and path in got]
+        wrong = [error for error in errors if error]
+        say(plan, errors and not wrong, f"{len(wrong)} of {len(errors)}: {'; '.join(wrong[:2])}")
+
+
+def plans(stack):
+    dsn, unix_dsn = postgres(stack)
+    work = tempfile.mkdtemp()
+    upstream = stack.enter_context(Upstream(timeout=120))
+    single = free_port()
+    environment = {"DSN": dsn, "UNIX_DSN": unix_dsn, "SCRATCH": work, "UNIX": f"{work}/http", "SINGLE_UNIX": f"{work}/single",
+                   "SINGLE": str(single), "UPSTREAM": str(upstream.port)}
+    server = stack.enter_context(Python(HERE / "server.py", env=environment, timeout=120))
+    loop = stack.enter_context(Python(HERE / "loop_server.py", env=environment, timeout=120))
+    with Record("--pid", f"{server.pid},{loop.pid}", timeout=180) as record:
+        sent = traffic("tcp", ("127.0.0.1", server.port), ("127.0.0.1", single))
+        sent.update(traffic("unix", environment["UNIX"], environment["SINGLE_UNIX"]))
+        sent.update(loop_traffic(("127.0.0.1", loop.port)))
+        time.sleep(3)  # what no event ends is swept once a second
+    compare(record, sent)
+
+
+def own_test(called, name):
+    """One of the tree's own truth tests: it prints TAP."""
+    began = time.monotonic()
+    done = subprocess.run([PYTHON, ROOT / "tests/truth" / name], capture_output=True, text=True, check=False, timeout=400)
+    bad = [line for line in done.stdout.splitlines() if line.startswith("not ok")]
+    if bad:
+        print("\n".join(line for line in done.stdout.splitlines() if not line.startswith("ok")), flush=True)
+    say(called, done.returncode == 0 and not bad and "1.." in done.stdout,
+        f"{time.monotonic() - began:.0f} s: {bad[:3]} {done.stderr[-200:]}")
+
+
+def main():
+    if not doctor():
+        return
+    try:
+        with contextlib.ExitStack() as stack:
+            plans(stack)
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        say("the truth test came to its end", False, traceback.format_exc().splitlines()[-1])
+    own_test("every way to read and write", "test_counts_syscalls.py")
+
+
+main()
