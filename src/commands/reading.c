@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands/when.h"
+#include "outputs/text.h"
 
 enum { KEY_SINCE = 0x200, KEY_UNTIL, KEY_FORMAT };
 
@@ -86,6 +87,27 @@ static int resolve(const struct ww_reading_arguments *arguments, const struct ww
 	return -EINVAL;
 }
 
+/* Whether nothing of the selected time was observed. */
+static bool is_outside(const struct ww_recording *recording, const struct ww_selection *selection)
+{
+	int64_t start, end;
+
+	ww_recording__window(recording, &start, &end);
+	return (selection->since_unix_ns > start && selection->since_unix_ns >= end) ||
+	       (selection->until_unix_ns && selection->until_unix_ns <= start);
+}
+
+static void fail_outside(const struct ww_reading_arguments *arguments, const struct ww_recording *recording)
+{
+	char first[WW_TEXT_NUMBER], last[WW_TEXT_NUMBER];
+	int64_t start, end;
+
+	ww_recording__window(recording, &start, &end);
+	/* To the second: up to the fraction. */
+	ww_command__fail(arguments->command, WW_EXIT_USAGE, "%s: the recording covers %.19sZ to %.19sZ",
+			 arguments->file, ww_text__rfc3339(first, start), ww_text__rfc3339(last, end));
+}
+
 enum ww_exit ww_reading__open(const struct ww_reading_arguments *arguments, struct ww_recording **recording,
 			      struct ww_selection *selection)
 {
@@ -105,6 +127,11 @@ enum ww_exit ww_reading__open(const struct ww_reading_arguments *arguments, stru
 		return (enum ww_exit)ww_command__fail(arguments->command, WW_EXIT_USAGE,
 						      "--since %s is not before --until %s", arguments->since,
 						      arguments->until);
+	}
+	if (is_outside(opened, &chosen)) {
+		fail_outside(arguments, opened);
+		ww_recording__close(opened);
+		return WW_EXIT_USAGE;
 	}
 	*recording = opened;
 	*selection = chosen;

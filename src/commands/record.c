@@ -2,6 +2,7 @@
 /* `whywait record`: observes into a recording. */
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,10 +84,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_STACKS:
 		ww_command__wrong("record", "--stacks: this version records no stacks yet");
 	case ARGP_KEY_ARG:
-		/* The first word ends the options: the rest is the command's. */
-		arguments->command = &state->argv[state->next - 1];
-		state->next = state->argc;
-		return 0;
+		ww_command__wrong("record", "'%s': put -- in front of a command", value);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -119,8 +117,9 @@ static const struct ww_usage usage = {
 		"Observes the servers on this host, without changing or restarting them, and writes what their "
 		"requests' "
 		"time went to into a recording: an SQLite file for `whywait report` and `whywait requests`, which can "
-		"also read it while it is written. Ctrl-C or SIGTERM ends it; it ends by itself after --duration, with "
-		"the last process of --pid and of those that they have started, or with COMMAND, which it starts and "
+		"also read it while it is written. Ctrl-C, SIGTERM or SIGHUP ends it; it ends by itself after "
+		"--duration, with the last process of --pid and of those that they have started, or with COMMAND, "
+		"which it starts and "
 		"which ends with it. A COMMAND that makes itself a daemon has ended when the daemon serves: keep it in "
 		"the foreground, or observe the daemon by --port.\n\n"
 		"It commits every second: whatever happens, what was recorded until then can be read. When the disk is "
@@ -284,6 +283,8 @@ static int record_into(struct record *record, struct ww_session_options *session
 		ww_session__close(record->session);
 		return ww_command__fail("record", WW_EXIT_USAGE, "%s", message);
 	}
+	if (ww_recorder__moved(record->recorder))
+		fprintf(stderr, "whywait: moved %s to %s.old\n", arguments->output, arguments->output);
 	ww_session__set_recorder(record->session, record->recorder);
 	status = observe(record, child);
 	ww_session__close(record->session);
@@ -294,6 +295,20 @@ static int record_into(struct record *record, struct ww_session_options *session
 	return status;
 }
 
+/* The command is what follows the first `--`; returns how many words come before. */
+static int split_command(int argc, char **argv, struct arguments *arguments)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") != 0)
+			continue;
+		if (i + 1 == argc)
+			ww_command__wrong("record", "a command is missing behind --");
+		arguments->command = argv + i + 1;
+		return i;
+	}
+	return argc;
+}
+
 int ww_command_record(int argc, char **argv)
 {
 	struct arguments arguments = {.output = OUTPUT_DEFAULT, .keep = WW_KEEP_DEFAULT};
@@ -302,6 +317,7 @@ int ww_command_record(int argc, char **argv)
 	struct ww_child child;
 	int status, err;
 
+	argc = split_command(argc, argv, &arguments);
 	ww_command__parse(&usage, argc, argv, &arguments);
 	if (arguments.command) {
 		if (!is_command(arguments.command[0]))
@@ -319,6 +335,8 @@ int ww_command_record(int argc, char **argv)
 	session_options.duration_ns = (uint64_t)llround(arguments.seconds * 1e9);
 	session_options.observer.segments_over_ns = arguments.keep_all ? 0 : SEGMENTS_OVER_NS;
 	session_options.observer.segments_one_in = SEGMENTS_ONE_IN;
+	/* Whoever reads what it says may go, the recording goes on. The command was started before: it has its own. */
+	signal(SIGPIPE, SIG_IGN);
 	status = record_into(&record, &session_options, arguments.command ? &child : NULL);
 	if (arguments.command)
 		ww_child__end(&child);

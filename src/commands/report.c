@@ -108,16 +108,23 @@ static int report_one(const struct arguments *arguments, struct ww_recording *re
 	return err ? (int)ww_reading__finish(&arguments->reading, err) : WW_EXIT_DONE;
 }
 
+static int check_interval(const struct arguments *arguments, const struct ww_recording *recording)
+{
+	int64_t own = ww_recording__interval_ns(recording);
+
+	if (arguments->interval_ns % own)
+		return ww_command__fail("report", WW_EXIT_USAGE,
+					"%s: --interval has to be a multiple of the recording's interval, %g s",
+					arguments->reading.file, (double)own / NSEC);
+	return WW_EXIT_DONE;
+}
+
 /* One report after the other, each over its part of the window; the parts start at multiples of their length. */
 static int report_intervals(const struct arguments *arguments, struct ww_recording *recording,
 			    const struct ww_selection *selection)
 {
-	int64_t start, end, step = arguments->interval_ns, own = ww_recording__interval_ns(recording);
+	int64_t start, end, step = arguments->interval_ns;
 
-	if (own > 0 && step % own)
-		return ww_command__fail("report", WW_EXIT_USAGE,
-					"%s: --interval has to be a multiple of the recording's interval, %g s",
-					arguments->reading.file, (double)own / NSEC);
 	ww_recording__window(recording, &start, &end);
 	if (selection->since_unix_ns > start)
 		start = selection->since_unix_ns;
@@ -146,6 +153,11 @@ int ww_command_report(int argc, char **argv)
 	int status = (int)ww_reading__open(&arguments.reading, &recording, &selection);
 	if (status)
 		return status;
+	status = check_interval(&arguments, recording);
+	if (status) {
+		ww_recording__close(recording);
+		return status;
+	}
 	if (arguments.reading.format == WW_FORMAT_CSV)
 		ww_csv__report_header(stdout);
 	status = arguments.interval_ns ? report_intervals(&arguments, recording, &selection)

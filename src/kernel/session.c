@@ -25,7 +25,7 @@ struct ww_session {
 	size_t processes_len;
 	uint64_t counters[WW_COUNTER_COUNT];
 	uint64_t start_ns, end_ns; /* end_ns 0: not ended */
-	struct sigaction old_int, old_term;
+	struct sigaction old_int, old_term, old_hup;
 };
 
 static volatile sig_atomic_t signalled;
@@ -59,6 +59,10 @@ static void take_signals(struct ww_session *session)
 	signalled = 0;
 	sigaction(SIGINT, &action, &session->old_int);
 	sigaction(SIGTERM, &action, &session->old_term);
+	/* nohup(1) has it ignored. */
+	sigaction(SIGHUP, NULL, &session->old_hup);
+	if (session->old_hup.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 }
 
 /* A pidfd tells of a process's end also before its parent has waited for it. */
@@ -132,6 +136,7 @@ void ww_session__close(struct ww_session *session)
 	if (session->start_ns) {
 		sigaction(SIGINT, &session->old_int, NULL);
 		sigaction(SIGTERM, &session->old_term, NULL);
+		sigaction(SIGHUP, &session->old_hup, NULL);
 	}
 	ww_ingest__destroy(session->ingest);
 	ww_observer__close(session->observer);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The loop that `record` and `top` share: an observer that feeds an ingest, until a signal, a deadline or the caller
- * ends it. One session a process: it owns the handlers of SIGINT and SIGTERM while it is open; a signal
- * that comes before it runs ends the run at once.
+ * ends it. One session a process: it owns the handlers of SIGINT, SIGTERM and, unless it is ignored, SIGHUP while it is
+ * open; a signal that comes before it runs ends the run at once.
  */
 #ifndef WHYWAIT_SESSION_H
 #define WHYWAIT_SESSION_H
@@ -33,7 +33,7 @@ struct ww_session_options {
 
 /* Why a session ended. */
 enum ww_session_end {
-	WW_SESSION_SIGNAL,   /* SIGINT or SIGTERM */
+	WW_SESSION_SIGNAL,   /* SIGINT, SIGTERM or SIGHUP */
 	WW_SESSION_DURATION, /* options.duration_ns is over */
 	WW_SESSION_CALLBACK, /* a callback asked for it */
 	WW_SESSION_PIDS,     /* options.command has ended, or all of select.pids and what they started have */

@@ -82,6 +82,7 @@ struct ww_report {
 	unsigned cpus;
 	int64_t start_unix_ns, end_unix_ns;
 	bool complete;
+	bool unended;		/* the recording is still being written, or was cut short */
 	struct ww_loss *losses; /* causes with a count above 0 */
 	size_t losses_len;
 	struct ww_unreadable_port *unreadable;

@@ -132,6 +132,7 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	report->cpus = frame->cpus;
 	report->start_unix_ns = frame->start_unix_ns;
 	report->end_unix_ns = frame->end_unix_ns;
+	report->unended = frame->unended;
 	report->complete = true;
 	for (size_t i = 0; i < frame->losses_len; i++) {
 		struct ww_loss *loss = &report->losses[report->losses_len];

@@ -12,6 +12,7 @@ struct ww_report_frame {
 	const char *host, *kernel;
 	unsigned cpus;
 	int64_t start_unix_ns, end_unix_ns;
+	bool unended;
 	const struct ww_loss *losses; /* rows with a count of 0 are left out */
 	size_t losses_len;
 	const struct ww_unreadable_port *unreadable; /* the same */

@@ -242,6 +242,7 @@ int ww_json__report(FILE *out, const struct ww_report *report)
 	put_time(&b, window, "end", report->end_unix_ns);
 	put_real(&b, window, "duration_s", (double)(report->end_unix_ns - report->start_unix_ns) / NSEC);
 	put(&b, object, "complete", json_boolean(report->complete));
+	put(&b, object, "ended", json_boolean(!report->unended));
 	json_t *losses = put_object(&b, object, "losses");
 	for (size_t i = 0; i < report->losses_len; i++)
 		put_integer(&b, losses, report->losses[i].cause, report->losses[i].count);

@@ -113,6 +113,10 @@ void ww_table__head(const struct ww_page_out *page, const struct ww_report *repo
 	bool fits = columns + ww_text__columns(dot, style) + (int)strlen(state) <= style->width;
 	fprintf(page->out, "%s%s%s%s%s\n", text, fits ? dot : "\n",
 		report->complete ? ww_style__good(style) : ww_style__bad(style), state, ww_style__plain(style));
+	if (report->unended) {
+		fputs(ww_style__bad(style), page->out);
+		ww_table__rest(page, "not ended: still recording, or cut short", 0);
+	}
 	write_losses(page, report, true);
 }
 
@@ -135,8 +139,9 @@ void ww_table__services(const struct ww_page_out *page, const struct ww_report *
 	fprintf(page->out, " %5s %5s%s\n", "cpu s", "cores", ww_style__plain(style));
 	for (size_t i = 0; i < report->services_len; i++) {
 		const struct ww_service_report *service = &report->services[i];
-		char text[5][WW_TEXT_NUMBER];
-		ww_table__cell(page, service->service, name_width);
+		char text[5][WW_TEXT_NUMBER], name[CELL_BYTES];
+		ww_text__fit_ends(name, sizeof(name), service->service, name_width, style);
+		ww_table__cell(page, name, name_width);
 		if (wide)
 			fprintf(page->out, " %9s %7s", ww_text__count(text[0], service->processes),
 				ww_text__count(text[1], service->threads));

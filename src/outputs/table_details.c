@@ -47,12 +47,12 @@ static int sort_kinds(const struct ww_endpoint_report *endpoint, enum ww_kind or
 static void write_title(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
 	const struct ww_style *style = &page->style;
-	char name[NAME_BYTES], right[192], service[48] = "", count[WW_TEXT_NUMBER], mean[WW_TEXT_NUMBER],
+	char name[NAME_BYTES], right[192], service[80] = "", count[WW_TEXT_NUMBER], mean[WW_TEXT_NUMBER],
 					   cpu[WW_TEXT_NUMBER];
 
 	snprintf(name, sizeof(name), "%s %s", endpoint->method, endpoint->route);
 	if (page->many_services) {
-		int used = ww_text__fit(service, sizeof(service) - 2, endpoint->service, SERVICE, style);
+		int used = ww_text__fit_ends(service, sizeof(service) - 2, endpoint->service, SERVICE, style);
 		strcpy(service + strlen(service), used ? ", " : "");
 	}
 	snprintf(right, sizeof(right), "%s%s, mean %s, cpu %s", service,

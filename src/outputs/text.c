@@ -107,6 +107,24 @@ int ww_text__fit(char *out, size_t size, const char *text, int columns, const st
 	return used;
 }
 
+int ww_text__fit_ends(char *out, size_t size, const char *text, int columns, const struct ww_style *style)
+{
+	char piece[ESCAPE_MAX];
+	const char *end = text;
+	int rest = ww_text__columns(text, style), front = (columns + 1) / 2;
+
+	if (rest <= columns)
+		return ww_text__fit(out, size, text, columns, style);
+	/* The front takes its half with the ellipsis. */
+	while (rest > columns - front)
+		rest -= next_piece(piece, &end, style);
+
+	int used = ww_text__fit(out, size / 2, text, front, style);
+	size_t len = strlen(out);
+
+	return used + ww_text__fit(out + len, size - len, end, rest, style);
+}
+
 /* Three digits that count: 0.412, 9.13, 91.3, 141. */
 static char *digits(char *out, double number)
 {

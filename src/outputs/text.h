@@ -26,6 +26,9 @@ char *ww_text__machine(const char *text);
  */
 int ww_text__fit(char *out, size_t size, const char *text, int columns, const struct ww_style *style);
 
+/* As ww_text__fit(), but what is too long is cut in the middle: for names whose ends both tell. */
+int ww_text__fit_ends(char *out, size_t size, const char *text, int columns, const struct ww_style *style);
+
 /* Columns that ww_text__fit() would take, were there room for all. */
 int ww_text__columns(const char *text, const struct ww_style *style);
 

@@ -71,11 +71,12 @@ static int clear_away(const char *path, bool delete)
 	return 0;
 }
 
-int ww_store_file__claim(const char *path, bool replace, int *fd, char *message, size_t message_size)
+/* Opens and locks what may be overwritten: a recording that nobody writes, or an empty file (*empty). */
+static int take(const char *path, int flags, bool *empty, int *fd, char *message, size_t message_size)
 {
 	uint8_t header[HEADER_SIZE];
 	struct stat status;
-	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), err;
+	int file = open(path, flags | O_CLOEXEC, 0644);
 
 	if (file < 0)
 		return fail(-errno, message, message_size, "can't write %s: %s", path, strerror(errno));
@@ -88,14 +89,55 @@ int ww_store_file__claim(const char *path, bool replace, int *fd, char *message,
 		return fail(-EBUSY, message, message_size,
 			    "%s is being written by another whywait; choose another file by -o", path);
 	}
-	if (!status.st_size) {
-		*fd = file;
-		return 0;
-	}
-	if (!is_recording(header, pread(file, header, sizeof(header), 0))) {
+	if (status.st_size && !is_recording(header, pread(file, header, sizeof(header), 0))) {
 		close(file);
 		return fail(-EEXIST, message, message_size,
 			    "%s exists and is not a recording; choose another file by -o or remove it", path);
+	}
+	*empty = !status.st_size;
+	*fd = file;
+	return 0;
+}
+
+/* Whether PATH.old, where there is one, may be replaced. */
+static int check_old(const char *path, char *message, size_t message_size)
+{
+	char old[PATH_MAX];
+	struct stat status;
+	bool empty;
+	int file, err;
+
+	if (join(old, path, ".old"))
+		return fail(-ENAMETOOLONG, message, message_size, "can't move %s: its name is too long", path);
+	if (lstat(old, &status))
+		return errno == ENOENT
+			       ? 0
+			       : fail(-errno, message, message_size, "can't write %s: %s", old, strerror(errno));
+	/* Not opened before: a pipe would wait for a writer. */
+	if (!S_ISREG(status.st_mode))
+		return fail(-EEXIST, message, message_size, "can't write %s: not a regular file", old);
+	err = take(old, O_RDONLY | O_NOFOLLOW, &empty, &file, message, message_size);
+	if (!err)
+		close(file);
+	return err;
+}
+
+int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, char *message, size_t message_size)
+{
+	bool empty;
+	int file, err = take(path, O_RDWR | O_CREAT, &empty, &file, message, message_size);
+
+	if (err)
+		return err;
+	if (empty) {
+		*moved = false;
+		*fd = file;
+		return 0;
+	}
+	err = replace ? 0 : check_old(path, message, message_size);
+	if (err) {
+		close(file);
+		return err;
 	}
 	err = clear_away(path, replace);
 	close(file);
@@ -109,6 +151,7 @@ int ww_store_file__claim(const char *path, bool replace, int *fd, char *message,
 		return fail(-EBUSY, message, message_size,
 			    "%s is being written by another whywait; choose another file by -o", path);
 	}
+	*moved = !replace;
 	*fd = file;
 	return 0;
 }

@@ -8,12 +8,13 @@
 
 /*
  * Claims `path` for a new recording: afterwards an empty file is there, and *fd holds a lock on it (flock) that other
- * writers respect. An existing recording is renamed to PATH.old, with its write-ahead log, or deleted if `replace`.
+ * writers respect. An existing recording is renamed to PATH.old (*moved), with its write-ahead log, or deleted if
+ * `replace`.
  * Keep *fd open until SQLite has closed the file: closing any descriptor of a file drops the locks that SQLite has on
  * it. On failure returns a negative errno and writes one line to `message`: -EBUSY when another process writes it,
- * -EEXIST when it is something else than a recording.
+ * -EEXIST when it, or the PATH.old that would be replaced, is something else than a recording.
  */
-int ww_store_file__claim(const char *path, bool replace, int *fd, char *message, size_t message_size);
+int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, char *message, size_t message_size);
 
 /*
  * Checks by its first bytes and its size that a file is a recording of a version that this one can read: 0, or as

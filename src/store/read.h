@@ -15,6 +15,7 @@ struct ww_recording {
 	unsigned cpus;
 	int64_t interval_ns;
 	int64_t start_unix_ns, end_unix_ns;
+	bool unended;
 	char message[512];
 };
 
@@ -22,7 +23,7 @@ struct ww_recording {
  */
 int ww_recording__fail(struct ww_recording *recording, int rc);
 
-/* Reads what changes while the recording is written: its window. An SQLite result code. */
+/* Reads what changes while the recording is written: its window, and whether it has ended. An SQLite result code. */
 int ww_recording__refresh(struct ww_recording *recording);
 
 /* Reads services, endpoints and names. An SQLite result code; on success the catalog is the caller's. */

@@ -48,10 +48,12 @@ struct ww_recorder {
 	sqlite3 *db;
 	struct ww_rows rows;
 	int fd; /* holds the lock on the file */
+	bool moved;
 	char *path;
 	bool keep_all;
 	uint32_t keep;
 
+	bool committed; /* at least once */
 	bool in_transaction;
 	int failed; /* the first SQLite failure since the last commit */
 	struct written written;
@@ -138,6 +140,8 @@ static int fill_new_file(struct ww_recorder *recorder)
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta_number(&recorder->rows, "end_unix_ns", 0);
 	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta_number(&recorder->rows, "ended", 0);
+	if (rc == SQLITE_OK)
 		rc = ww_rows__run(&recorder->rows, WW_STATEMENT_COMMIT);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(recorder->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
@@ -181,7 +185,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	}
 	if (getrandom(&new->random, sizeof(new->random), GRND_NONBLOCK) != sizeof(new->random))
 		new->random = (uintptr_t) new;
-	err = ww_store_file__claim(new->path, options->replace, &new->fd, message, message_size);
+	err = ww_store_file__claim(new->path, options->replace, &new->fd, &new->moved, message, message_size);
 	if (err) {
 		destroy(new);
 		return err;
@@ -200,6 +204,11 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	}
 	*recorder = new;
 	return 0;
+}
+
+bool ww_recorder__moved(const struct ww_recorder *recorder)
+{
+	return recorder->moved;
 }
 
 static uint64_t next_random(struct ww_recorder *recorder)
@@ -377,7 +386,9 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 	if (good)
 		good = note(recorder, ww_rows__put_meta_number(rows, "start_unix_ns", commit->start_unix_ns));
 	if (good)
-		note(recorder, ww_rows__put_meta_number(rows, "end_unix_ns", commit->end_unix_ns));
+		good = note(recorder, ww_rows__put_meta_number(rows, "end_unix_ns", commit->end_unix_ns));
+	if (good && commit->last)
+		note(recorder, ww_rows__put_meta_number(rows, "ended", 1));
 	rc = end(recorder);
 	if (!rc)
 		recorder->written = written;
@@ -425,6 +436,13 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 		recorder->not_kept += pending;
 	if (rc == SQLITE_OK && commit->last && recorder->current.used_len)
 		rc = end_interval(recorder, commit->catalog);
+	/*
+	 * So that a copy without the log is an interval old at most, and never of nothing. A reader may keep some of
+	 * it back, and what fails here is in the log all the same.
+	 */
+	if (rc == SQLITE_OK && (new_interval || !recorder->committed))
+		sqlite3_wal_checkpoint_v2(recorder->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	recorder->committed |= rc == SQLITE_OK;
 	recorder->message[0] = '\0';
 	if (rc != SQLITE_OK)
 		describe(recorder, rc);

@@ -26,12 +26,15 @@ struct ww_recorder_options {
 };
 
 /*
- * Makes a new recording. An existing one is renamed to PATH.old, replacing that; a file that is no recording, or one
- * that is being written, is left alone and an error. On failure returns a negative errno and writes one line without a
- * newline to `message`. The recorder is the caller's, to be closed with ww_recorder__close().
+ * Makes a new recording. An existing one is renamed to PATH.old, replacing that; where either is no recording, or is
+ * being written, both are left alone and it is an error. On failure returns a negative errno and writes one line
+ * without a newline to `message`. The recorder is the caller's, to be closed with ww_recorder__close().
  */
 int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_options *options, char *message,
 			size_t message_size);
+
+/* Whether an existing recording was renamed to PATH.old. */
+bool ww_recorder__moved(const struct ww_recorder *recorder);
 
 /* Whether a request of that endpoint is to be kept whole; if so, it has to be handed to ww_recorder__keep() next. */
 bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_t wall_ns, bool error);

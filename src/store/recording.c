@@ -83,12 +83,31 @@ static int read_meta(struct ww_recording *recording, const char *key, char **tex
 	return rc;
 }
 
+/* A recording of before this was noted is taken to have ended. */
+static int read_ended(struct ww_recording *recording)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(recording->db, "SELECT coalesce(max(value), 1) FROM meta WHERE key = 'ended'", -1,
+				    &statement, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		recording->unended = !sqlite3_column_int(statement, 0);
+		rc = SQLITE_OK;
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
 int ww_recording__refresh(struct ww_recording *recording)
 {
 	int rc = read_meta(recording, "start_unix_ns", NULL, &recording->start_unix_ns);
 
 	if (rc == SQLITE_OK)
 		rc = read_meta(recording, "end_unix_ns", NULL, &recording->end_unix_ns);
+	if (rc == SQLITE_OK)
+		rc = read_ended(recording);
 	return rc;
 }
 
@@ -160,6 +179,11 @@ int ww_recording__open(struct ww_recording **recording, const char *path, char *
 		snprintf(message, message_size, "%s", new->message);
 		ww_recording__close(new);
 		return err;
+	}
+	if (!new->start_unix_ns) {
+		snprintf(message, message_size, "%s: nothing was committed in it; is %s-wal missing?", path, path);
+		ww_recording__close(new);
+		return -ENODATA;
 	}
 	*recording = new;
 	return 0;

@@ -18,6 +18,7 @@ struct ww_recording;
  *   -EINVAL               it is no recording
  *   -EPROTONOSUPPORT      a newer version of whywait wrote it
  *   -EBADMSG              it is truncated or corrupt
+ *   -ENODATA              nothing was committed in it
  * The recording is the caller's, to be closed with ww_recording__close().
  */
 int ww_recording__open(struct ww_recording **recording, const char *path, char *message, size_t message_size);

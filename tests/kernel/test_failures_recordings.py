@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`report` and `requests` on what is no sound recording: one line that says so, exit status 2, nothing on stdout."""
+import json
 import os
 import pathlib
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -21,8 +23,8 @@ READERS = (("report",), ("report", "--format", "json"), ("report", "--format", "
 REQUESTS = 2000
 
 
-def recording(path):
-    """A sound recording, to be spoilt."""
+def recording(path, copy):
+    """A sound recording, to be spoilt; `copy` is what a copy of FILE without its log is while it is recorded."""
     site = start_threading()
     try:
         with Record("--pid", site.service.pid, path=path) as record:
@@ -30,6 +32,7 @@ def recording(path):
             with Connection(site.ipv4) as connection:
                 for _ in range(REQUESTS):
                     case.request(connection, "size", 16)
+            shutil.copy(path, copy)
         assert record.status == 0, record.stderr
     finally:
         site.stop()
@@ -70,7 +73,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="whywait-spoilt-") as name:
         directory = pathlib.Path(name)
         sound = directory / "sound.db"
-        recording(sound)
+        copy = directory / "copy.db"
+        recording(sound, copy)
+        whole, copied = (json.loads(run("report", path, "--format", "json").stdout) for path in (sound, copy))
+        tap.check("a copy without its log says since when it was recorded",
+                  copied["window"]["start"] == whole["window"]["start"], copied["window"])
+        tap.check("only what ended says so", whole.get("ended") is True and copied.get("ended") is False)
+        note = "not ended: still recording, or cut short\n"
+        tap.check("the table says what did not", note in run("report", copy).stdout and note not in run("report", sound).stdout)
         for arguments in READERS:
             done = run(*arguments, sound)
             tap.check(f"{' '.join(arguments)}: reads what is sound", done.returncode == 0 and done.stdout and not done.stderr,

@@ -55,6 +55,9 @@ def wrong_usage(tap, directory):
             ("a cgroup that does not exist", ["/no/such"], ["--cgroup", "/no/such"]),
             ("an option that does not exist", ["--prot"], ["--prot", "80"]),
             ("a command that does not exist", ["/no/such/server"], ["--", "/no/such/server"]),
+            ("a command without --", ["put -- in front of a command"], ["true", "-d", "1"]),
+            ("a command without -- in front of its own", ["put -- in front of a command"], ["shop", "--", "true"]),
+            ("-- and no command", ["missing behind --"], ["-d", "1", "--"]),
             ("--keep what", ["most"], ["--keep", "most"]),
             ("no rings", ["ring"], ["--ring", "5000"])):
         done = run("record", "-o", output, *arguments, check=False)
@@ -77,6 +80,70 @@ def unwritable(tap, directory):
     with Record("--pid", os.getpid(), path=directory / "busy.db"):
         fails_well(tap, "record into a file that another is recording into",
                    run("record", "-d", "1", "-o", directory / "busy.db", check=False), 2, "busy.db", command="record")
+
+
+def earlier(tap, directory):
+    """An earlier recording is moved to FILE.old, but over nothing that is no recording; and that is said."""
+    path, old = directory / "earlier.db", directory / "earlier.db.old"
+    run("record", "-d", "0.2", "-o", path)
+    recording = path.read_bytes()
+    old.write_text("keep me")
+    done = run("record", "-d", "0.2", "-o", path, check=False)
+    fails_well(tap, "record where FILE.old is no recording", done, 2, str(old), command="record")
+    tap.check("it touches neither", old.exists() and old.read_bytes() == b"keep me" and path.read_bytes() == recording)
+    old.unlink()
+    for times in ("the first time", "over an earlier one"):
+        done = run("record", "-d", "0.2", "-o", path, check=False)
+        tap.check(f"FILE is moved to FILE.old, and that is said: {times}",
+                  done.returncode == 0 and f"whywait: moved {path} to {old}\n" in done.stderr, done.stderr)
+    moved = path.read_bytes()
+    done = run("record", "-d", "0.2", "-o", path, "--replace", check=False)
+    tap.check("--replace moves nothing", done.returncode == 0 and "moved" not in done.stderr and path.read_bytes() != moved
+              and old.read_bytes() != moved, done.stderr)
+
+
+def hung_up(tap, directory):
+    """SIGHUP ends a recording as SIGTERM does, but not below nohup."""
+    with Record("--pid", os.getpid()) as record:
+        os.kill(record.pid, signal.SIGHUP)
+        wait_until(lambda: ended(record.pid), 5, "record to end after SIGHUP")
+    tap.check("SIGHUP ends record with status 0", record.status == 0 and "recorded 0 requests" in record.stderr,
+              f"{record.status} {record.stderr}")
+    recorder = subprocess.Popen(["nohup", WHYWAIT, "record", "-d", "3", "-o", str(directory / "nohup.db")],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    first = recorder.stderr.readline()
+    recorder.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    tap.check("SIGHUP below nohup does not end it", recorder.poll() is None, first)
+    recorder.send_signal(signal.SIGINT)
+    recorder.communicate(timeout=10)
+
+
+def reader_gone(tap, directory):
+    """`record` outlives whoever reads its standard error; `report` and `top` end with the reader of what they print."""
+    path, status = directory / "gone.db", directory / "status"
+    recorder = subprocess.Popen([WHYWAIT, "record", "-o", str(path), "--", "/bin/sh", "-c",
+                                 f"cat /proc/self/status > {status}; exec sleep 60"],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    recorder.stderr.readline()
+    recorder.stderr.close()
+    wait_until(lambda: status.exists() and "SigIgn" in status.read_text(), 5, "the command to start")
+    recorder.send_signal(signal.SIGINT)
+    tap.check("record ends well without a reader of its standard error", recorder.wait(timeout=10) == 0, recorder.returncode)
+    ignored = int(next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigIgn")), 16)
+    tap.check("its command does not ignore SIGPIPE", not ignored >> (signal.SIGPIPE - 1) & 1, hex(ignored))
+    for arguments in (("report", path), ("top", "-i", "0.2")):
+        reader, writer = os.pipe()
+        os.close(reader)
+        process = subprocess.Popen([WHYWAIT, *map(str, arguments)], stdout=writer, stderr=subprocess.DEVNULL)
+        os.close(writer)
+        try:
+            status = process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            status = None
+            process.kill()
+            process.wait()
+        tap.check(f"{arguments[0]} ends with the reader of its output", status in (-signal.SIGPIPE, 2), status)
 
 
 def ended(pid):
@@ -147,6 +214,9 @@ def main():
         tap.run("privilege", without_privilege, tap, directory)
         tap.run("usage", wrong_usage, tap, directory)
         tap.run("unwritable", unwritable, tap, directory)
+        tap.run("an earlier recording", earlier, tap, directory)
+        tap.run("a hang-up", hung_up, tap, directory)
+        tap.run("a reader that is gone", reader_gone, tap, directory)
         tap.run("a process that ends", process_that_ends, tap)
         tap.run("a command of its own", own_command, tap, directory)
     tap.done()

@@ -34,7 +34,7 @@ def printable(text):
 
 def report_json(text):
     report = json.loads(text)
-    same("keys", list(report), ["schema", "version", "host", "window", "complete", "losses", "unreadable", "endpoints",
+    same("keys", list(report), ["schema", "version", "host", "window", "complete", "ended", "losses", "unreadable", "endpoints",
                                 "services"])
     same("host", report["host"], {"name": "web-1", "kernel": "6.18.5", "cpus": 2})
     same("window", report["window"], {"start": "2025-11-20T16:22:10.000000000Z", "end": "2025-11-20T16:22:40.000000000Z",

@@ -161,7 +161,9 @@ static void a_row_per_endpoint_and_interval(void **state)
 	assert_int_equal(count("T22:50:10.000000000Z,2026-11-20T22:50:20.000000000Z,shop,POST,/orders,2,"), 1);
 	assert_int_equal(count("T22:50:20.000000000Z,2026-11-20T22:50:30.000000000Z,shop,POST,/orders,3,"), 1);
 	assert_int_equal(RUN("report", file, "--format", "csv", "--interval", "15"), 2);
-	assert_non_null(strstr(text, "--interval has to be a multiple of the recording's interval, 10 s\n"));
+	assert_string_equal(strrchr(text, ':'),
+			    ": --interval has to be a multiple of the recording's interval, 10 s\n");
+	assert_int_equal(count("\n"), 1);
 }
 
 static void endpoints_and_times_are_chosen(void **state)
@@ -211,6 +213,14 @@ static void failures_are_one_line_and_two(void **state)
 	FAILS("whywait requests: /nonexistent/x.db", "requests", "/nonexistent/x.db");
 	FAILS("whywait report: --since 'soon' is no time", "report", file, "--since", "soon");
 	FAILS("--since -5s is not before --until -5s", "report", file, "--since", "-5s", "--until", "-5s");
+	for (size_t command = 0; command < 2; command++) {
+		static const char *const names[] = {"report", "requests"};
+		char *name = (char *)names[command];
+		FAILS(": the recording covers 2026-11-20T22:50:00Z to 2026-11-20T22:50:30Z\n", name, file, "--since",
+		      "2026-11-20T22:50:30Z");
+		FAILS(": the recording covers ", name, file, "--until", "2026-11-20T22:50:00Z");
+		FAILS(": the recording covers ", name, file, "--since", "+1h", "--until", "+2h");
+	}
 	FAILS("there is no format 'html': it can be table, json or csv", "report", file, "--format", "html");
 	FAILS("there is no format 'jsn', did you mean json?", "report", file, "--format", "jsn");
 	FAILS("--interval '0' is no number of seconds above 0", "report", file, "--format", "csv", "--interval", "0");

@@ -129,6 +129,39 @@ static void empty_report(void **state)
 	free(text);
 }
 
+static void what_has_not_ended_is_said(void **state)
+{
+	struct ww_report report = sample_empty;
+
+	(void)state;
+	report.unended = true;
+	char *text = draw_report(&report, (struct ww_style){.width = 80, .utf8 = true}, DETAILED);
+	assert_non_null(strstr(text, " · complete\nnot ended: still recording, or cut short\n\n"));
+	free(text);
+	text = draw_report(&report, (struct ww_style){.width = 40}, DETAILED);
+	assert_fits(text, 40);
+	free(text);
+}
+
+/* A socket's path is told by its end. */
+static void services_keep_both_ends(void **state)
+{
+	struct ww_endpoint_report endpoints[2] = {sample_endpoints[0], sample_endpoints[1]};
+	struct ww_service_report service = sample_services[0];
+	struct ww_report report = sample_report;
+
+	(void)state;
+	endpoints[0].service = service.service = "gunicorn:/srv/www/applications/shop/run/web.sock";
+	report.endpoints = endpoints;
+	report.endpoints_len = 2;
+	report.services = &service;
+	report.services_len = 1;
+	char *text = draw_report(&report, (struct ww_style){.width = 80, .utf8 = true}, DETAILED);
+	assert_non_null(strstr(text, " gunicor…web.sock, "));
+	assert_non_null(strstr(text, "\ngunicorn:/srv/…op/run/web.sock "));
+	free(text);
+}
+
 static void endpoints_without_details_are_counted(void **state)
 {
 	char *text = draw_report(&sample_report, (struct ww_style){.width = 80}, 1);
@@ -166,10 +199,16 @@ static void request_without_time_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(report_at_80_columns),	 cmocka_unit_test(report_uses_more_columns),
-		cmocka_unit_test(report_in_ascii),	 cmocka_unit_test(every_width_is_kept),
-		cmocka_unit_test(empty_report),		 cmocka_unit_test(endpoints_without_details_are_counted),
-		cmocka_unit_test(request_at_80_columns), cmocka_unit_test(request_without_time_line),
+		cmocka_unit_test(report_at_80_columns),
+		cmocka_unit_test(report_uses_more_columns),
+		cmocka_unit_test(report_in_ascii),
+		cmocka_unit_test(every_width_is_kept),
+		cmocka_unit_test(what_has_not_ended_is_said),
+		cmocka_unit_test(services_keep_both_ends),
+		cmocka_unit_test(empty_report),
+		cmocka_unit_test(endpoints_without_details_are_counted),
+		cmocka_unit_test(request_at_80_columns),
+		cmocka_unit_test(request_without_time_line),
 	};
 
 	setenv("TZ", "UTC", 1);

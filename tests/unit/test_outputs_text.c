@@ -62,6 +62,31 @@ static void people_get_what_fits(void **state)
 	assert_fit("abc", 0, &utf8, "", 0);
 }
 
+static void assert_fit_ends(const char *text, int columns, const struct ww_style *style, const char *wanted, int used)
+{
+	char out[64];
+
+	assert_int_equal(ww_text__fit_ends(out, sizeof(out), text, columns, style), used);
+	assert_string_equal(out, wanted);
+}
+
+static void both_ends_of_a_name_stay(void **state)
+{
+	char out[12];
+
+	(void)state;
+	assert_fit_ends("web:8000", 8, &utf8, "web:8000", 8);
+	assert_fit_ends("gunicorn:/run/web.sock", 16, &utf8, "gunicor…web.sock", 16);
+	assert_fit_ends("gunicorn:/run/web.sock", 16, &ascii, "gunicor~web.sock", 16);
+	assert_fit_ends("gunicorn:/run/web.sock", 15, &utf8, "gunicor…eb.sock", 15);
+	assert_fit_ends("日本語日本語", 7, &utf8, "日…語", 5);
+	assert_fit_ends("a\033[2Jb\033[2J", 8, &ascii, "a~[2J", 5); /* escapes stay whole */
+	assert_fit_ends("abc", 1, &utf8, "…", 1);
+	assert_fit_ends("abc", 0, &utf8, "", 0);
+	assert_int_equal(ww_text__fit_ends(out, sizeof(out), "日本語日本語", 9, &utf8), 4);
+	assert_string_equal(out, "…本…");
+}
+
 static void small_buffers_hold_whole_characters(void **state)
 {
 	char out[9]; /* two characters, or one and the ellipsis */
@@ -153,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(machines_get_valid_utf8_that_does_not_act),
 		cmocka_unit_test(people_get_what_fits),
+		cmocka_unit_test(both_ends_of_a_name_stay),
 		cmocka_unit_test(small_buffers_hold_whole_characters),
 		cmocka_unit_test(numbers_have_the_digits_that_count),
 		cmocka_unit_test(shares_do_not_flatter),
