@@ -166,7 +166,8 @@ def compare(record, sent):
     missing, twice = [p for p in sent if p not in got], [p for p in got if len(got[p]) > 1]
     strange = [p for p in got if p not in sent]
     say("each request recorded once", not (missing or twice or strange),
-        f"{len(sent)} sent, {len(record.requests)} recorded; missing {missing[:3]}, twice {twice[:3]}, never sent {strange[:3]}")
+        f"{len(sent)} sent, {len(record.requests)} recorded; missing {missing[:3]}, twice {twice[:3]}, never sent {strange[:3]}; "
+        f"{record.report['losses']}")
     wrong = [error for r in record.requests if (error := sum_error(r["kinds_ns"], r["wall_ns"]))]
     say("kinds sum to wall", record.requests and not wrong, wrong[:2])
     say("nothing lost", record.status == 0 and record.report["complete"],
@@ -201,7 +202,7 @@ def own_test(called, name):
     done = subprocess.run([PYTHON, ROOT / "tests/truth" / name], capture_output=True, text=True, check=False, timeout=400)
     bad = [line for line in done.stdout.splitlines() if line.startswith("not ok")]
     if bad:
-        print("\n".join(line for line in done.stdout.splitlines() if not line.startswith("ok")), flush=True)
+        print(done.stdout, flush=True)
     say(called, done.returncode == 0 and not bad and "1.." in done.stdout,
         f"{time.monotonic() - began:.0f} s: {bad[:3]} {done.stderr[-200:]}")
 
