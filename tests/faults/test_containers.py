@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Servers in containers, with pid, net and mount namespaces of their own: named by what the host calls their processes, told apart although
-they listen on the same address, and their programs found where only they see them."""
+"""Servers in containers, with pid, net and mount namespaces of their own: named by what the host calls their processes, and told apart
+although they listen on the same address."""
 import concurrent.futures
 import ctypes
 import os
