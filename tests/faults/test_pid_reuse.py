@@ -39,7 +39,7 @@ def threads_server(port):
 
 
 def node_server(port, directory):
-    unix = f"{directory}/http-{port}.sock"
+    unix = f"{directory}/http-{time.monotonic_ns()}.sock"  # one that was stopped leaves its own
     return Node(APPS / "counts_node.js", f"127.0.0.1:{port}", f"[::1]:{free_port()}", unix, port=port,
                 ready=lambda: accepts(("127.0.0.1", port)))
 

@@ -22,6 +22,7 @@ WORK_MS = 400
 BEGUN_MS = 150  # into the work
 STOP_MS = 1000
 LATE_MS = 250   # by which this machine may be late with anything
+EARLY_MS = 50   # a signal takes effect when its thread gets a CPU; a switch that was not reported is told by what came next
 
 
 def stopped_ms(request):
@@ -41,8 +42,8 @@ def expect(exchange, what, holds):
     exchange.expectations.append((what, holds))
 
 
-def about(ms, least, more=LATE_MS):
-    return least <= ms <= least + more
+def about(ms, truth):
+    return truth - EARLY_MS <= ms <= truth + LATE_MS
 
 
 def in_mid_request(case, site):
@@ -54,8 +55,8 @@ def in_mid_request(case, site):
         time.sleep(BEGUN_MS / 1000)
         freeze(worker, STOP_MS / 1000)
         case.answer(connection, exchange)
-    expect(exchange, "computing: stopped as long as it was", lambda r: about(stopped_ms(r), STOP_MS - 5))
-    expect(exchange, "computing: it computed as long as it meant to", lambda r: about(r["kinds_ns"]["compute"] / MS, WORK_MS - 10))
+    expect(exchange, "computing: stopped as long as it was", lambda r: about(stopped_ms(r), STOP_MS))
+    expect(exchange, "computing: it computed as long as it meant to", lambda r: about(r["kinds_ns"]["compute"] / MS, WORK_MS))
 
     with Connection(site.ipv4) as connection:
         exchange, data = case.prepare("sleep", WORK_MS)
@@ -64,8 +65,8 @@ def in_mid_request(case, site):
         freeze(worker, STOP_MS / 1000)
         case.answer(connection, exchange)
     # Its timer runs on meanwhile.
-    expect(exchange, "sleeping: stopped as long as it was", lambda r: about(stopped_ms(r), STOP_MS - 5))
-    expect(exchange, "sleeping: it slept before", lambda r: about(r["kinds_ns"]["sleep"] / MS, BEGUN_MS - 5))
+    expect(exchange, "sleeping: stopped as long as it was", lambda r: about(stopped_ms(r), STOP_MS))
+    expect(exchange, "sleeping: it slept before", lambda r: about(r["kinds_ns"]["sleep"] / MS, BEGUN_MS))
 
     with Connection(site.ipv4) as connection:
         exchange, data = case.prepare("echo", 0, method="POST", body=b"b" * 1000)
@@ -77,8 +78,8 @@ def in_mid_request(case, site):
         connection.send(data[-500:])
         case.answer(connection, exchange)
         freezing.join()
-    expect(exchange, "reading: it waited for its client before", lambda r: about(r["kinds_ns"]["client"] / MS, BEGUN_MS - 5))
-    expect(exchange, "reading: stopped as long as it was", lambda r: about(stopped_ms(r), STOP_MS - 5))
+    expect(exchange, "reading: it waited for its client before", lambda r: about(r["kinds_ns"]["client"] / MS, BEGUN_MS))
+    expect(exchange, "reading: stopped as long as it was", lambda r: about(stopped_ms(r), STOP_MS))
 
     with Connection(site.ipv4) as connection:
         case.request(connection, "size", 16)
@@ -92,7 +93,7 @@ def in_mid_request(case, site):
             os.kill(pid, signal.SIGCONT)
         case.answer(connection, exchange)
     # Nobody has picked it up, or the one who was about to is stopped.
-    expect(exchange, "before it was read: queue, or stopped", lambda r: about(stopped_ms(r) + r["kinds_ns"]["queue"] / MS, STOP_MS - 5))
+    expect(exchange, "before it was read: queue, or stopped", lambda r: about(stopped_ms(r) + r["kinds_ns"]["queue"] / MS, STOP_MS))
 
 
 def several_times(case, site):
@@ -112,8 +113,7 @@ def several_times(case, site):
             exchange, _ = case.once(site.ipv4, action, argument)
             expect(exchange, "flickering: it is as long as its kinds", lambda r: sum(r["kinds_ns"].values()) == r["wall_ns"])
             if action == "burn":
-                # What a switch that the kernel did not report hides is told by what came next.
-                expect(exchange, "flickering: what it computed", lambda r: about(r["kinds_ns"]["compute"] / MS, 40, 40))
+                expect(exchange, "flickering: what it computed", lambda r: 40 <= r["kinds_ns"]["compute"] / MS <= 80)
                 expect(exchange, "flickering: and was stopped", lambda r: stopped_ms(r) > 5)
     finally:
         ended.set()
