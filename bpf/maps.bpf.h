@@ -161,7 +161,6 @@ struct ww_loop {
 _Static_assert(sizeof(struct ww_loop) <= 8000, "task storage");
 
 enum ww_state {
-	WW_STATE_FREE,
 	WW_STATE_READY,	   /* bytes are there, no thread has picked them up: `queue` */
 	WW_STATE_ATTACHED, /* `owner` works for it */
 	WW_STATE_WAIT,	   /* no thread works for it: it waits for what it has outstanding */
@@ -523,7 +522,7 @@ static __always_inline struct ww_request *ww_request_get(ww_ref ref)
 		return NULL;
 	u32 slot = WW_SLOT(ref);
 	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
-	if (!r || r->account.id != ref || r->state == WW_STATE_FREE)
+	if (!r || r->account.id != ref || !r->live)
 		return NULL;
 	return r;
 }

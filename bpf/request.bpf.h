@@ -58,8 +58,8 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	__builtin_memset(a->comm, 0, sizeof(a->comm));
 	r->hint = (struct ww_cause){.kind = WW_KIND_OTHER};
 	r->opened = ~0ull;
-	r->live = 1;
 	r->state = WW_STATE_READY;
+	r->live = 1;
 	return r;
 }
 
@@ -76,7 +76,6 @@ static __always_inline bool ww_request_claim(struct ww_request *r)
 static __always_inline void ww_request_release(struct ww_request *r)
 {
 	u32 slot = WW_SLOT(r->account.id), zero = 0;
-	r->state = WW_STATE_FREE;
 	u32 *freed = bpf_map_lookup_elem(&ww_freed_slot, &zero);
 	/* Also against a program that runs in between on this CPU. */
 	if (freed && !*freed && !__sync_val_compare_and_swap(freed, 0, slot + 1))

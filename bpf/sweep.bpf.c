@@ -24,7 +24,7 @@ static long ww_sweep_look(u32 index, void *context)
 	if (!r || n >= WW_SWEEP_MAX)
 		return 1;
 	list->next = slot + 1;
-	if (r->state == WW_STATE_FREE)
+	if (!r->live)
 		return 0;
 	/* The last walk began when the request was there, and did not find it. */
 	bool closed = !r->account.port && !r->anonymous && r->swept != find->walk && r->opened < find->walked;
@@ -67,7 +67,7 @@ int ww_sweep_end(struct ww_sweep_end *args)
 {
 	u32 slot = args->slot;
 	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
-	if (!r || r->account.id != args->id || r->state == WW_STATE_FREE)
+	if (!r || r->account.id != args->id || !r->live)
 		return 0;
 	if (r->anonymous) {
 		ww_request_free(r);
