@@ -38,10 +38,16 @@ int ww_unix_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 	ww_ref ref = conn->first;
 	for (u32 i = 0; i < WW_WALK_PIPELINED; i++) {
 		struct ww_request *r = ww_request_get(ref);
-		if (!r)
+		if (r) {
+			r->swept = ww_unix_walk;
+			ref = r->next;
+			continue;
+		}
+		/* It may have been answered just now: those behind it are not closed for that. */
+		ww_ref first = conn->first;
+		if (!ref || ref == first)
 			break;
-		r->swept = ww_unix_walk;
-		ref = r->next;
+		ref = first;
 	}
 	return 0;
 }
