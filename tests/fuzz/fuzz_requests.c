@@ -23,9 +23,9 @@ static void wrong(const char *what, size_t at)
 
 static void compare(const struct ww_conn *conn, const uint8_t *bytes)
 {
-	const struct ww_request *r = ww_request_get(conn->first);
+	const struct ww_request *r = host_request(conn->first);
 
-	for (size_t i = 0; i < framing.len; i++, r = ww_request_get(r->next)) {
+	for (size_t i = 0; i < framing.len; i++, r = host_request(r->next)) {
 		const struct message *m = &framing.messages[i];
 
 		if (!r)

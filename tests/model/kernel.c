@@ -27,6 +27,7 @@ void host_boot(u32 requests, u64 seed)
 	host.random = seed;
 	host_max_requests = requests;
 	MAP(ww_threads, 1);
+	MAP(ww_loops, 1);
 	MAP(ww_conns, 1);
 	MAP(ww_requests, requests);
 	MAP_KEYLESS(ww_free_slots, sizeof(u32), requests);
@@ -168,14 +169,21 @@ void host_sock_end(struct host_sock *sock)
 	storage_free(&sock->unix_sock.sk.sk_bpf_storage);
 }
 
+struct ww_request *host_request(ww_ref ref)
+{
+	u32 slot = WW_SLOT(ref);
+	struct ww_request *r = ref ? map_lookup(&ww_requests, &slot, host.cpu) : NULL;
+	return r && r->account.id == ref && r->live ? r : NULL;
+}
+
 struct ww_thread *host_thread(struct host_task *task)
 {
-	return task->task.bpf_storage;
+	return storage_get(&ww_threads, &task->task.bpf_storage, false);
 }
 
 struct ww_conn *host_conn(struct host_sock *sock)
 {
-	return sock->unix_sock.sk.sk_bpf_storage;
+	return storage_get(&ww_conns, &sock->unix_sock.sk.sk_bpf_storage, false);
 }
 
 /* ---- a message in user memory ---- */
@@ -183,7 +191,7 @@ struct ww_conn *host_conn(struct host_sock *sock)
 static void user_write(u64 at, const void *bytes, u64 len)
 {
 	if (at + len <= HOST_USER_SIZE)
-		memcpy(host.user + at, bytes, len);
+		memcpy(host.user + host.cpu * HOST_USER_SIZE + at, bytes, len);
 }
 
 /* The message lies behind the header and the vector; it is given in pieces of any size, some of them empty. */
@@ -195,7 +203,8 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 						      [HOST_HEADER] = {WW_SYS_RECVMSG, WW_SYS_SENDMSG},
 						      [HOST_UNREADABLE] = {WW_SYS_SPLICE, WW_SYS_SENDFILE}};
 	struct pt_regs *regs = &host.current[host.cpu]->regs;
-	u64 vector[MOST][2], at = HOST_USER + BYTES, left = room, pieces = 0;
+	u64 user = HOST_USER + host.cpu * HOST_USER_SIZE;
+	u64 vector[MOST][2], at = user + BYTES, left = room, pieces = 0;
 
 	user_write(BYTES, bytes, len);
 	memset(regs, 0, sizeof(*regs));
@@ -215,20 +224,33 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 	vector[pieces][0] = at;
 	vector[pieces++][1] = left;
 	user_write(VECTOR, vector, pieces * sizeof(vector[0]));
-	regs->si = HOST_USER + VECTOR;
+	regs->si = user + VECTOR;
 	regs->dx = pieces;
 	if (how == HOST_VECTOR)
 		return;
-	u64 header[] = {0, 0, HOST_USER + VECTOR, pieces};
+	u64 header[] = {0, 0, user + VECTOR, pieces};
 	user_write(HEADER, header, sizeof(header));
-	regs->si = HOST_USER + HEADER;
+	regs->si = user + HEADER;
 	regs->dx = 0;
 }
 
 /* ---- helpers ---- */
 
+/* Programs run on all CPUs at once: in the middle of one, others run there. */
+static void meanwhile(void)
+{
+	u32 cpu = host.cpu;
+	if (!host.meanwhile || host.is_meanwhile || host_draw(host.meanwhile_one_in))
+		return;
+	host.is_meanwhile = true;
+	host.meanwhile();
+	host.is_meanwhile = false;
+	host.cpu = cpu;
+}
+
 void *bpf_map_lookup_elem(void *map, const void *key)
 {
+	meanwhile();
 	return map_lookup(map, key, host.cpu);
 }
 
@@ -256,7 +278,7 @@ long bpf_map_pop_elem(void *map, void *value)
 void *bpf_task_storage_get(void *map, struct task_struct *task, void *value, __u64 flags)
 {
 	(void)value;
-	bool create = flags & BPF_LOCAL_STORAGE_GET_F_CREATE && (task->bpf_storage || !fails(host.faults.storage));
+	bool create = flags & BPF_LOCAL_STORAGE_GET_F_CREATE && !fails(host.faults.storage);
 	return storage_get(map, &task->bpf_storage, create);
 }
 
@@ -264,7 +286,7 @@ void *bpf_sk_storage_get(void *map, void *sk, void *value, __u64 flags)
 {
 	(void)value;
 	struct sock *sock = sk;
-	bool create = flags & BPF_LOCAL_STORAGE_GET_F_CREATE && (sock->sk_bpf_storage || !fails(host.faults.storage));
+	bool create = flags & BPF_LOCAL_STORAGE_GET_F_CREATE && !fails(host.faults.storage);
 	return storage_get(map, &sock->sk_bpf_storage, create);
 }
 
@@ -295,6 +317,9 @@ __u64 bpf_ringbuf_query(void *map, __u64 flags)
 long bpf_loop(__u32 turns, long (*step)(__u32 index, void *context), void *context, __u64 flags)
 {
 	(void)flags;
+	/* Nobody comes to an end while one waits for it here. */
+	if (host.is_meanwhile && turns > 5000)
+		turns = 1;
 	for (u32 i = 0; i < turns; i++) {
 		if (step(i, context))
 			return i + 1;
@@ -304,6 +329,7 @@ long bpf_loop(__u32 turns, long (*step)(__u32 index, void *context), void *conte
 
 __u64 bpf_ktime_get_ns(void)
 {
+	meanwhile();
 	return host.now;
 }
 
@@ -350,7 +376,7 @@ long bpf_probe_read_kernel(void *to, __u32 size, const void *from)
 long bpf_probe_read_user(void *to, __u32 size, const void *from)
 {
 	u64 at = (u64)from - HOST_USER;
-	if (at >= HOST_USER_SIZE || size > HOST_USER_SIZE - at || fails(host.faults.user_read)) {
+	if (at >= sizeof(host.user) || size > sizeof(host.user) - at || fails(host.faults.user_read)) {
 		memset(to, 0, size);
 		return -EFAULT;
 	}

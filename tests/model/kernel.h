@@ -11,9 +11,11 @@
 #include "maps.bpf.h"
 #include "whywait/sweep.h"
 
-#define HOST_CPUS      4
-#define HOST_FDS       5
-#define HOST_USER      0x100000000ull /* address of the user memory, which all tasks share */
+#define HOST_CPUS 4
+#define HOST_FDS  5
+#define HOST_USER                                                                                                      \
+	0x100000000ull /* address of the user memory, which all tasks share; a message lies in the part of the CPU     \
+			  that moves it */
 #define HOST_USER_SIZE 65536
 #define HOST_MAX_PEERS 16
 
@@ -67,7 +69,11 @@ struct host {
 	struct host_task idle;
 	struct host_faults faults;
 	u64 random;
-	u8 user[HOST_USER_SIZE];
+	u8 user[HOST_CPUS * HOST_USER_SIZE];
+	/* What another CPU does meanwhile: called within the helpers that programs call, one time in so many. */
+	void (*meanwhile)(void);
+	u32 meanwhile_one_in;
+	bool is_meanwhile;
 	/* Where finished records go. */
 	void (*account)(const struct ww_account *account, u64 size);
 	void (*segments)(const struct ww_segments *line, u64 size);
@@ -104,6 +110,9 @@ void host_task_end(struct host_task *task); /* frees its storage */
 void host_tcp_init(struct host_sock *sock, u16 port, u16 peer_port);
 void host_unix_init(struct host_sock *sock, const char *path, struct host_sock *peer);
 void host_sock_end(struct host_sock *sock); /* frees its storage */
+
+/* As ww_request_get(), with nothing meanwhile. */
+struct ww_request *host_request(ww_ref ref);
 
 struct ww_thread *host_thread(struct host_task *task); /* NULL: none */
 struct ww_conn *host_conn(struct host_sock *sock);     /* NULL: none */

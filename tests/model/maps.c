@@ -191,30 +191,37 @@ static struct stored *stored_of(void *value)
 	return value ? (struct stored *)((u8 *)value - offsetof(struct stored, value)) : NULL;
 }
 
+/* What a task or socket keeps in one map, and in the next. */
+struct storage {
+	struct storage *next;
+	const void *declared;
+	void *value;
+};
+
 void *storage_get(void *declared, void **owner, bool create)
 {
-	const struct map *map = *(struct map **)declared;
-	struct stored *s = stored_of(*owner), *last = NULL;
-	for (; s && s->map != map; s = s->next)
-		last = s;
-	if (!s && create) {
-		s = calloc(1, sizeof(*s) + map->value_size);
-		s->map = map;
-		if (last)
-			last->next = s;
-		else
-			*owner = s->value;
+	struct map *map = *(struct map **)declared;
+	struct storage *storage;
+	for (storage = *owner; storage; storage = storage->next) {
+		if (storage->declared == declared)
+			return storage->value;
 	}
-	return s ? s->value : NULL;
+	if (!create)
+		return NULL;
+	storage = calloc(1, sizeof(*storage));
+	storage->next = *owner;
+	storage->declared = declared;
+	storage->value = calloc(1, map->value_size);
+	*owner = storage;
+	return storage->value;
 }
 
 void storage_free(void **owner)
 {
-	struct stored *s = stored_of(*owner);
-	*owner = NULL;
-	while (s) {
-		struct stored *next = s->next;
-		free(s);
-		s = next;
+	for (struct storage *storage = *owner, *next; storage; storage = next) {
+		next = storage->next;
+		free(storage->value);
+		free(storage);
 	}
+	*owner = NULL;
 }

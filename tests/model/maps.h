@@ -21,8 +21,9 @@ long map_pop(void *declared, void *value);
 /* The length of a stack, and its element number `at` in *value, when it has it. */
 u32 map_stacked(void *declared, u32 at, void *value);
 
-/* What a task or socket keeps in the map; *owner is its own pointer to it. */
+/* What a task or socket keeps in the map; *owner is its own pointer to all that it keeps. */
 void *storage_get(void *declared, void **owner, bool create);
+void storage_free(void **owner);
 
 /* Frees what it keeps in all maps. */
 void storage_free(void **owner);

@@ -25,7 +25,7 @@ static void on_death(void)
 int main(int argc, char **argv)
 {
 	const char *seconds = getenv("MODEL_SECONDS");
-	u64 events = 0, records = 0, kinds_ns[WW_KIND_COUNT] = {0}, counters[WW_COUNTER_COUNT] = {0};
+	u64 events = 0, records = 0, malformed = 0, kinds_ns[WW_KIND_COUNT] = {0}, counters[WW_COUNTER_COUNT] = {0};
 	time_t until = 0;
 
 	__sanitizer_set_death_callback(on_death);
@@ -44,12 +44,14 @@ int main(int argc, char **argv)
 		world_play(seed++, false);
 		events += world.events;
 		records += world.records;
+		malformed += world.malformed;
 		for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
 			kinds_ns[kind] += world.kinds_ns[kind] > 0;
 		for (u32 counter = 0; counter < WW_COUNTER_COUNT; counter++)
 			counters[counter] += host_counter(counter);
 	}
-	printf("# seeds %llu to %llu: %llu events, %llu records\n", first, seed - 1, events, records);
+	printf("# seeds %llu to %llu: %llu events, %llu records, %llu malformed by races\n", first, seed - 1, events,
+	       records, malformed);
 	host_shut_down();
 
 	/* What has not come up has not been tested. */

@@ -136,13 +136,13 @@ static void destroy(struct connection *c)
 /* Nothing on it is looked at any more. */
 static bool is_given_up(const struct connection *c)
 {
-	const struct ww_conn *conn = c->sock.unix_sock.sk.sk_bpf_storage;
+	const struct ww_conn *conn = host_conn((struct host_sock *)&c->sock);
 	return conn && (conn->protocol == WW_PROTOCOL_OTHER || conn->http.streams[WW_TX].state == WW_STREAM_CLOSE);
 }
 
 static bool is_asked(const struct connection *c)
 {
-	const struct ww_conn *conn = c->sock.unix_sock.sk.sk_bpf_storage;
+	const struct ww_conn *conn = host_conn((struct host_sock *)&c->sock);
 	return is_server(c) && conn && conn->first;
 }
 
@@ -244,7 +244,7 @@ static void answer(struct connection *c)
 	};
 	u64 at = host_draw(host_draw(12) ? 5 : world.hostile ? LEN(answers) : 6);
 	const struct ww_conn *conn = host_conn(&c->sock);
-	const struct ww_request *r = conn ? ww_request_get(conn->first) : NULL;
+	const struct ww_request *r = conn ? host_request(conn->first) : NULL;
 	u32 len = (u32)strlen(answers[at].bytes);
 	c->going_body = answers[at].body;
 	if (r && r->head_request && host_draw(16)) {
@@ -376,6 +376,15 @@ void traffic_close(void)
 	if (way == 2)
 		set_state(c, CLOSE);
 	destroy(c);
+}
+
+void traffic_shut_down(void)
+{
+	struct connection *c = draw_connection(is_server);
+	if (!c)
+		return;
+	world_note("shut down %u", index_of(c));
+	set_state(c, FIN_WAIT1);
 }
 
 void traffic_close_all(void)

@@ -49,7 +49,7 @@ static void thread_start(u32 at, u32 tgid)
 {
 	struct thread *thread = &world.threads[at];
 	/* A few ids, so that they come again. */
-	host_task_init(&thread->task, tgid, tgid + at / 3);
+	host_task_init(&thread->task, tgid, tgid + at);
 	thread->task.signal.live.counter = 1;
 	thread->state = THREAD_RUNNABLE;
 	user_word(python_state(at) + 8, thread->task.task.pid);
@@ -83,6 +83,8 @@ static void steps_draw(void)
 	}
 }
 
+static void meanwhile(void);
+
 static void world_begin(u64 seed, bool verbose)
 {
 	static const u32 processes[] = {PROCESS_PLAIN, PROCESS_PYTHON, PROCESS_NODE};
@@ -104,6 +106,11 @@ static void world_begin(u64 seed, bool verbose)
 	world.cpus = world.tagged ? 1 : 1 + (u32)host_draw(HOST_CPUS);
 	world.illegal = !host_draw(3);
 	world.hostile = !host_draw(3);
+	world.racing = world.cpus > 1 && !host_draw(3);
+	if (world.racing) {
+		host.meanwhile = meanwhile;
+		host.meanwhile_one_in = 20 + (u32)host_draw(200);
+	}
 	world.deaths = !host_draw(4);
 	if (!host_draw(4))
 		host.faults = (struct host_faults){
@@ -119,7 +126,10 @@ static void world_begin(u64 seed, bool verbose)
 	for (u32 at = 0; at < world.threads_len; at++)
 		thread_start(at, only ? only : processes[host_draw(3)]);
 	world_note("%u CPUs, %u slots%s%s%s%s%s", world.cpus, slots, world.tagged ? ", tagged" : "",
-		   world.illegal ? ", illegal" : "", world.hostile ? ", hostile" : "", world.deaths ? ", deaths" : "",
+		   world.illegal  ? ", illegal"
+		   : world.racing ? ", racing"
+				  : "",
+		   world.hostile ? ", hostile" : "", world.deaths ? ", deaths" : "",
 		   host.faults.storage ? ", faults" : "");
 	u32 word = 8080 / 64;
 	u64 *listening = host_map_value(&ww_listening, &word);
@@ -328,6 +338,32 @@ static void sweep(bool over)
 		bool dead = world.deaths && list->found[i].tgid && (over || !host_draw(8));
 		if (dead || list->found[i].closed || list->found[i].nobodys)
 			ww_sweep_end(&end);
+	}
+}
+
+/* On another CPU than the one that a program runs on; nothing that makes or frees what that program has. */
+static void meanwhile(void)
+{
+	u32 cpu = host.cpu;
+	struct thread *current = world_current();
+	if (host.cpu == cpu || !current)
+		return;
+	world_note("meanwhile, as CPU %u is at it:", cpu);
+	switch (host_draw(6)) {
+	case 0:
+	case 1:
+		traffic_receive(current);
+		break;
+	case 2:
+	case 3:
+		traffic_respond(current);
+		break;
+	case 4:
+		traffic_send_upstream(current);
+		break;
+	case 5:
+		traffic_shut_down();
+		break;
 	}
 }
 

@@ -68,6 +68,7 @@ struct world {
 	struct thread *waiting;
 	bool illegal;  /* events may come in orders that no kernel has */
 	bool hostile;  /* clients and servers may send anything */
+	bool racing;   /* programs on several CPUs run at the same time */
 	bool deaths;   /* a process may be gone while another has its connections */
 	bool tagged;   /* every step of the clock is a power of two of its own */
 	bool verbose;  /* every event is printed */
@@ -77,6 +78,7 @@ struct world {
 	u64 charged; /* CPU time in records */
 	u64 events;
 	u64 records;
+	u64 malformed;		     /* of these, of racing worlds: sums that are wrong */
 	u64 kinds_ns[WW_KIND_COUNT]; /* in records */
 	struct ww_segments line;     /* the last one */
 	u64 counted[WW_COUNTER_COUNT];
@@ -108,6 +110,7 @@ void traffic_connect(struct thread *thread);
 void traffic_established(void);
 void traffic_send_upstream(struct thread *thread);
 void traffic_close(void);
+void traffic_shut_down(void);
 void traffic_close_all(void);
 void traffic_disorder(void); /* what no kernel does */
 
