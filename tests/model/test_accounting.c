@@ -442,6 +442,76 @@ static void swept(void **state)
 	script_end();
 }
 
+static struct host_sock unix_server;
+
+/* Another CPU answers the first request while the walk is about to look at it. */
+static void answer_first(void)
+{
+	host.meanwhile = NULL;
+	host.cpu = 1;
+	host.current[1] = &script.threads[1];
+	sends(&unix_server, OK);
+}
+
+static void walked_meanwhile(void **state)
+{
+	(void)state;
+	script_begin(4);
+	host_unix_init(&unix_server, "/run/app.sock", NULL);
+	unix_server.unix_sock.sk.sk_receive_queue.qlen = 1;
+	ww_sk_data_ready(&unix_server.unix_sock.sk);
+	runs(0);
+	receives(&unix_server, GET GET);
+	struct bpf_iter__bpf_sk_storage_map walk = {.sk = &unix_server.unix_sock.sk, .value = host_conn(&unix_server)};
+	pass(10);
+	ww_unix_walk++;
+	host.meanwhile = answer_first;
+	host.meanwhile_one_in = 1;
+	ww_unix_open(&walk);
+	assert_int_equal(script.records_len, 1);
+	struct ww_sweep_find find = {.walked = host.now, .walk = ww_unix_walk};
+	ww_sweep_find(&find);
+	assert_int_equal(host_sweeps()->len, 0);
+	host_sock_end(&unix_server);
+	script_end();
+}
+
+/* Megabytes of a head, in pieces of `len` bytes, before it ends: one request all the same. */
+static void endless(void **state)
+{
+	static const struct {
+		const char *what;
+		u64 len;
+	} pieces[] = {
+		{"Cookie: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", 60000},
+		{"b", 60000},
+		{"b", 1000},
+		{"c: d\r\n", 4096},
+		{"e", 1},
+	};
+	static char bytes[60000];
+	(void)state;
+	for (u32 i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		script_begin(4);
+		runs(0);
+		receives(&script.server, "GET /x HTTP/1.1\r\nA: ");
+		u64 sent = 0, len = pieces[i].len;
+		for (u64 at = 0; at < len; at++)
+			bytes[at] = pieces[i].what[at % strlen(pieces[i].what)];
+		for (; sent < (len > 1 ? 4u << 20 : 20000); sent += len)
+			receives_bytes(&script.server, bytes, len);
+		assert_int_equal(script.records_len, 0);
+		receives(&script.server, "\r\nContent-Length: 3\r\n\r\nabc");
+		sends(&script.server, OK);
+		assert_int_equal(record(0)->status, 200);
+		assert_memory_equal(record(0)->target, "/x", 2);
+		assert_int_equal(record(0)->bytes_in,
+				 strlen("GET /x HTTP/1.1\r\nA: \r\nContent-Length: 3\r\n\r\nabc") + sent);
+		assert_int_equal(host_conn(&script.server)->http.streams[WW_RX].state, WW_STREAM_START);
+		script_end();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +533,8 @@ int main(void)
 		cmocka_unit_test(unreadable),
 		cmocka_unit_test(connected_to_itself),
 		cmocka_unit_test(swept),
+		cmocka_unit_test(walked_meanwhile),
+		cmocka_unit_test(endless),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
