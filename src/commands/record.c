@@ -230,13 +230,25 @@ static bool is_command(const char *name)
 	return found;
 }
 
+static int observing_failed(const struct record *record, int err)
+{
+	if (*ww_recorder__message(record->recorder))
+		return ww_command__fail("record", WW_EXIT_USAGE,
+					"%s; recording ended, what was recorded before can be read",
+					ww_recorder__message(record->recorder));
+	return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "observing failed: %s", strerror(-err));
+}
+
 /* From the first line on standard error to the last. */
 static int observe(struct record *record, struct ww_child *child)
 {
 	const struct arguments *arguments = record->arguments;
 	enum ww_session_end end = WW_SESSION_CALLBACK;
-	int err = child ? ww_child__release(child) : 0;
+	int err = ww_session__start(record->session);
 
+	if (err)
+		return observing_failed(record, err);
+	err = child ? ww_child__release(child) : 0;
 	if (err)
 		return ww_command__fail("record", WW_EXIT_USAGE, "can't start %s: %s", arguments->command[0],
 					strerror(-err));
@@ -252,12 +264,8 @@ static int observe(struct record *record, struct ww_child *child)
 	err = ww_session__run(record->session, &end);
 	if (record->terminal)
 		fputs("\r\033[K", stderr);
-	if (err && *ww_recorder__message(record->recorder))
-		return ww_command__fail("record", WW_EXIT_USAGE,
-					"%s; recording ended, what was recorded before can be read",
-					ww_recorder__message(record->recorder));
 	if (err)
-		return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "observing failed: %s", strerror(-err));
+		return observing_failed(record, err);
 	if (end == WW_SESSION_PIDS)
 		fprintf(stderr, "whywait: %s\n", child ? "the command has ended" : "every process of --pid has ended");
 	print_summary(record);

@@ -276,14 +276,18 @@ static int take_rest(struct ww_session *session)
 	return got < 0 ? got : 0;
 }
 
-int ww_session__run(struct ww_session *session, enum ww_session_end *end)
+int ww_session__start(struct ww_session *session)
 {
 	int err = ww_ingest__create(&session->ingest, &session->options.ingest);
 
-	if (err)
-		return err;
 	/* A recording says from the first moment on what it is of. */
-	err = ww_ingest__tick(session->ingest, clock_ns(CLOCK_MONOTONIC), NULL);
+	return err ? err : ww_ingest__tick(session->ingest, clock_ns(CLOCK_MONOTONIC), NULL);
+}
+
+int ww_session__run(struct ww_session *session, enum ww_session_end *end)
+{
+	int err = session->ingest ? 0 : ww_session__start(session);
+
 	if (!err)
 		err = observe(session, end);
 	if (!err)

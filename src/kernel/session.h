@@ -50,6 +50,12 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 void ww_session__set_recorder(struct ww_session *session, struct ww_recorder *recorder);
 
 /*
+ * Makes the first commit, so that whoever is told that observing has begun can read the recording; ww_session__run()
+ * does it where this was not called. A negative errno.
+ */
+int ww_session__start(struct ww_session *session);
+
+/*
  * Observes until something ends it; then takes in what is still in the rings. Writes why to *end. A negative errno when
  * observing failed, a callback did, or the recording could not be written (-ENOSPC and others: see
  * ww_recorder__message()).

@@ -104,8 +104,8 @@ static int check_old(const char *path, char *message, size_t message_size)
 {
 	char old[PATH_MAX];
 	struct stat status;
-	bool empty;
-	int file, err;
+	bool empty = true;
+	int file = -1, err;
 
 	if (join(old, path, ".old"))
 		return fail(-ENAMETOOLONG, message, message_size, "can't move %s: its name is too long", path);
@@ -124,8 +124,8 @@ static int check_old(const char *path, char *message, size_t message_size)
 
 int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, char *message, size_t message_size)
 {
-	bool empty;
-	int file, err = take(path, O_RDWR | O_CREAT, &empty, &file, message, message_size);
+	bool empty = true;
+	int file = -1, err = take(path, O_RDWR | O_CREAT, &empty, &file, message, message_size);
 
 	if (err)
 		return err;
