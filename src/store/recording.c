@@ -152,6 +152,21 @@ static int open_unchanging(struct ww_recording *recording)
 	return rc;
 }
 
+/* On a full disk there may be no room for the log's index: who has the file to himself keeps that in memory. */
+static int open_alone(struct ww_recording *recording)
+{
+	int rc;
+
+	sqlite3_close(recording->db);
+	recording->db = NULL;
+	rc = sqlite3_open_v2(recording->path, &recording->db, SQLITE_OPEN_READWRITE, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_db_config(recording->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(recording->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+	return rc == SQLITE_OK ? read_facts(recording) : rc;
+}
+
 int ww_recording__open(struct ww_recording **recording, const char *path, char *message, size_t message_size)
 {
 	struct ww_recording *new;
@@ -173,6 +188,8 @@ int ww_recording__open(struct ww_recording **recording, const char *path, char *
 		rc = read_facts(new);
 		if (rc == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY)
 			rc = open_unchanging(new);
+		else if ((rc & 0xff) == SQLITE_IOERR || rc == SQLITE_FULL)
+			rc = open_alone(new);
 	}
 	if (rc != SQLITE_OK) {
 		err = ww_recording__fail(new, rc);
