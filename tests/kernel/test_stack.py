@@ -38,7 +38,7 @@ class Object:
                 for at in range(0, section[5], 16):
                     offset, info = struct.unpack_from("<QQ", data, section[4] + at)
                     self.relocations[section[7], offset] = self.symbols[info >> 32]
-        self.library = min(s for s, _ in self.functions)  # .text comes first: functions that are no programs
+        self.shared = min(s for s, _ in self.functions)  # .text comes first: functions that are no programs
 
     def target(self, section, at, immediate, scale):
         """The function that the instruction refers to, which counts in instructions (from -1) or bytes; None: no function."""
@@ -89,7 +89,7 @@ def main():
     looked = {function: bpf.look(function) for function in bpf.functions}
     known = {}
     for function in sorted(bpf.functions):
-        if function[0] == bpf.library:
+        if function[0] == bpf.shared:
             continue
         total, chain = deepest(looked, function, known)
         tap.check(f"{bpf.functions[function][0]}: {total} bytes", total <= MOST,
