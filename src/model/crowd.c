@@ -194,8 +194,7 @@ static void hold(struct looking *looking, const struct ww_crowd_stretch *queued,
 		return;
 	blockage->seen_ns += ns;
 	blockage->held_ns[by->endpoint] += weighed;
-	if (by->state == WW_CROWD_BUSY)
-		blockage->busy_ns += weighed;
+	*(by->state == WW_CROWD_BUSY ? &blockage->busy_ns : &blockage->waiting_ns) += weighed;
 }
 
 static void look(void *ctx, struct ww_crowd_stretch *one, struct ww_crowd_stretch *other, double ns)

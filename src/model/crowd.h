@@ -67,9 +67,10 @@ struct ww_blockage {
 	enum ww_crowd_how how;
 	uint32_t threads; /* that its requests ran on */
 	double queued_ns;
-	double seen_ns;	 /* of it: its thread is known to have been with others */
-	double *held_ns; /* by endpoint, spans_len of them: who kept the threads meanwhile */
-	double busy_ns;	 /* of their sum: on a CPU, or for want of one */
+	double seen_ns;	   /* of it: its thread is known to have been with others */
+	double *held_ns;   /* by endpoint, spans_len of them: who kept the threads meanwhile */
+	double busy_ns;	   /* their sum, where they were on a CPU, or in want of one */
+	double waiting_ns; /* the rest of it */
 };
 
 /* Looks for who held the threads. held_ns is the caller's, to be freed with free(). -ENOMEM. */

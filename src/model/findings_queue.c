@@ -13,29 +13,20 @@
 static double main_holder(const struct ww_finder *finder, const struct ww_blockage *blockage, char name[NAME])
 {
 	const struct ww_crowd *crowd = finder->input->crowd;
-	double all = 0;
+	double all = blockage->busy_ns + blockage->waiting_ns;
 	uint32_t most = 0;
 
-	for (uint32_t i = 0; i < crowd->spans_len; i++) {
-		all += blockage->held_ns[i];
+	if (!crowd || !blockage->held_ns)
+		return 0;
+	for (uint32_t i = 0; i < crowd->spans_len; i++)
 		if (blockage->held_ns[i] > blockage->held_ns[most])
 			most = i;
-	}
 	if (blockage->seen_ns < WW_LIMIT_SEEN_SHARE * blockage->queued_ns || all <= 0 ||
 	    most >= finder->input->catalog->endpoints_len)
 		return 0;
 	snprintf(name, NAME, "%s %s", finder->input->catalog->endpoints[most].method,
 		 finder->input->catalog->endpoints[most].route);
 	return blockage->held_ns[most] / all;
-}
-
-static double sum_of(const struct ww_blockage *blockage, uint32_t len)
-{
-	double all = 0;
-
-	for (uint32_t i = 0; i < len; i++)
-		all += blockage->held_ns[i];
-	return all;
 }
 
 static void tell_loop(struct ww_sentence *text, const char *holder, double share)
@@ -78,7 +69,7 @@ static int tell(struct ww_finder *finder, struct ww_making *making, const struct
 	const struct ww_endpoint_report *endpoint = finder->endpoint;
 	double queue = (double)endpoint->kinds_sum_ns[WW_KIND_QUEUE] / (double)endpoint->wall.sum;
 	char holder[NAME] = "";
-	double share = blockage->held_ns ? main_holder(finder, blockage, holder) : 0;
+	double share = main_holder(finder, blockage, holder);
 
 	ww_sentence__add(&making->text, "waits ");
 	ww_sentence__ms(&making->text, making->saving.mean_ns);
@@ -96,7 +87,7 @@ static int tell(struct ww_finder *finder, struct ww_making *making, const struct
 		ww_making__text(making, "held_by", holder);
 		ww_making__number(making, "held_by_share", share);
 		ww_making__number(making, "held_busy_share",
-				  blockage->busy_ns / sum_of(blockage, finder->input->crowd->spans_len));
+				  blockage->busy_ns / (blockage->busy_ns + blockage->waiting_ns));
 		ww_making__number(making, "seen_share", blockage->seen_ns / blockage->queued_ns);
 	}
 	return ww_finder__add(finder, making);

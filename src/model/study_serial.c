@@ -84,7 +84,7 @@ static int close_row(struct ww_study *study, const struct row *row, const uint64
 			chain = row->calls[i]->peer;
 		}
 	}
-	if (all <= longest)
+	if (!row->len || all <= longest)
 		return 0;
 	/* Divided among the others, and taken down to what was charged. */
 	for (size_t i = 0; i < row->len; i++)

@@ -108,7 +108,7 @@ static void slow_requests_that_are_kept_do_not_weigh_more(void **state)
 		struct made *made = make();
 		bool slow = number >= 990;
 
-		spend(made, slow ? WW_KIND_COMPUTE : WW_KIND_DB, (slow ? 500 : 10) * MS + (uint64_t)number * 100);
+		spend(made, slow ? WW_KIND_COMPUTE : WW_KIND_DB, (slow ? 500 : 10) * MS + (uint64_t)number);
 		scene_add(&scene, endpoint, made, slow || number < 10);
 	}
 
