@@ -41,7 +41,7 @@ __weak int ww_python_find(struct ww_thread *t)
 	if (!python)
 		return 0; /* not known yet: asked again */
 	t->python_tries = WW_PYTHON_TRIES;
-	u32 tid = ww_own_tid(bpf_get_current_task_btf());
+	u32 tid = ww_own_tid(ww_current());
 	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
 	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
 		if (ww_user_word(state + python->native_id) == tid) {
@@ -100,8 +100,7 @@ static __always_inline bool ww_phase_left(const struct ww_thread *t)
 /* Begins an anonymous account at the start of the thread's interval, in which its work began. */
 static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 {
-	struct ww_loop *loop =
-		bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct ww_loop *loop = ww_loop_get(true);
 	struct ww_request *a = loop ? ww_request_open(t->start) : NULL;
 	if (!a) {
 		ww_count(loop ? WW_COUNT_CARRIER_TABLE_FULL : WW_COUNT_TASK_STORAGE_FAILED);

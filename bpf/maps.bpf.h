@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
- * settings, and the counters. Every map is declared here and only here; `__weak` lets each object name it and the
- * linker keep one.
+ * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h) and
+ * working memory; `__weak` lets each object name it and the linker keep one.
  */
 #ifndef WHYWAIT_MAPS_H
 #define WHYWAIT_MAPS_H
@@ -499,20 +499,6 @@ static __always_inline void ww_count(u32 counter)
 	u64 *value = bpf_map_lookup_elem(&ww_counters, &counter);
 	if (value)
 		*value += 1;
-}
-
-/*
- * What is kept of a task and of a socket; NULL when nothing is. Most have no storage of any program: to see that costs
- * a load, to ask for it a call.
- */
-static __always_inline struct ww_thread *ww_thread_get(struct task_struct *task)
-{
-	return task->bpf_storage ? bpf_task_storage_get(&ww_threads, task, NULL, 0) : NULL;
-}
-
-static __always_inline struct ww_conn *ww_conn_get(struct sock *sk)
-{
-	return sk->sk_bpf_storage ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;
 }
 
 /* The live request behind a reference, or NULL when it has ended. */

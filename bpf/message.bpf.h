@@ -47,14 +47,14 @@ struct ww_message {
 /* The task's syscall + 1, as in struct ww_cause. */
 static __always_inline u32 ww_syscall_nr(struct task_struct *task)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = ww_task_regs(task);
 	return (u32)WW_REGS_NR(regs) + 1;
 }
 
 /* Finds the buffer of the current task's socket call; m->readable is false for sendfile, io_uring and the like. */
 static __always_inline void ww_message_find(struct ww_message *m, struct task_struct *task)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = ww_task_regs(task);
 	struct ww_msghdr header;
 
 	m->iovecs = 0;

@@ -176,7 +176,7 @@ static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task
 	struct ww_thread *t = ww_thread_get(task);
 	if (t)
 		return t;
-	t = bpf_task_storage_get(&ww_threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	t = ww_thread_create(task);
 	if (!t) {
 		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
 		return NULL;
@@ -202,9 +202,9 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, int flags, u64 now)
 {
 	struct ww_call c = {.conn = conn, .now = now};
-	struct task_struct *task = bpf_get_current_task_btf();
-	c.tid = task->pid;
-	c.tgid = task->tgid;
+	struct task_struct *task = ww_current();
+	c.tid = ww_field(task, pid);
+	c.tgid = ww_field(task, tgid);
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
@@ -276,7 +276,7 @@ static __noinline bool ww_send_held_up(struct sock *sk, u64 len)
 	if (socket && socket->flags >> SOCK_NOSPACE & 1)
 		return true;
 	struct ww_message m = {};
-	ww_message_find(&m, bpf_get_current_task_btf());
+	ww_message_find(&m, ww_current());
 	return ww_message_cut(&m, len);
 }
 
@@ -312,9 +312,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (!r && !conn->http.unaccounted)
 		return; /* a response to a request that was not seen */
 	struct ww_call c = {.conn = conn, .now = now};
-	struct task_struct *task = bpf_get_current_task_btf();
-	c.tid = task->pid;
-	c.tgid = task->tgid;
+	struct task_struct *task = ww_current();
+	c.tid = ww_field(task, pid);
+	c.tgid = ww_field(task, tgid);
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
@@ -374,7 +374,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 /* The connection ends: what is open on it ends with it. In the closing task's context. */
 static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 {
-	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
+	struct ww_thread *t = ww_thread_get(ww_current());
 	u32 tid = bpf_get_current_pid_tgid();
 	if (!ww_turn_begin(conn))
 		return;
@@ -497,7 +497,7 @@ static __always_inline void ww_state_set(struct sock *sk, int from, int to)
 			ww_conn_create(sk, WW_ROLE_SERVER);
 		break;
 	case WW_TCP_CLOSE:
-		conn = from == WW_TCP_SYN_SENT ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;
+		conn = from == WW_TCP_SYN_SENT ? ww_conn_get(sk) : NULL;
 		if (conn)
 			ww_upstream_unawaited(conn);
 		break;

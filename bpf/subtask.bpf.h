@@ -15,7 +15,7 @@
 /* An anonymous account was answered. */
 static __always_inline void ww_subtask_answered(struct ww_thread *t, struct ww_request *a, u64 now)
 {
-	struct ww_loop *loop = bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, 0);
+	struct ww_loop *loop = ww_loop_get(false);
 	if (!loop)
 		return;
 	struct ww_answered *newest = &loop->answered[loop->answered_next & (WW_ANSWERED - 1)];
@@ -246,7 +246,7 @@ __weak int ww_subtask_fill_gap(struct ww_thread *t, struct ww_request *r, u64 pa
 	if (!t || !r || !end)
 		return 0;
 	struct ww_subtask_filling f = {.thread = t, .request = r, .best = past, .end = *end};
-	f.loop = bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, 0);
+	f.loop = ww_loop_get(false);
 	if (!f.loop)
 		return 0;
 	if (past)

@@ -79,7 +79,7 @@ static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct so
 
 static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
-	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
+	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t)
 		return;
 	t->connecting.type = WW_DETAIL_NONE;
@@ -136,7 +136,7 @@ static __always_inline void ww_upstream_connected(struct ww_request *r, const st
 
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!t || (!conn && ww_conn_of_server(sk)))
@@ -164,7 +164,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_syscall_nr(task);
 	}
 	u64 now = bpf_ktime_get_ns();
-	ww_touched(t, r, &touch, task->pid, now);
+	ww_touched(t, r, &touch, ww_field(task, pid), now);
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	conn->sent = now;
@@ -198,7 +198,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 {
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
 		return;
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
 	if (!t)
 		return;
@@ -223,7 +223,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		if (r) {
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
-			ww_touched(t, r, &touch, task->pid, now);
+			ww_touched(t, r, &touch, ww_field(task, pid), now);
 			r->answered = conn->ready ? conn->ready : now;
 			r->answer.kind = touch.kind;
 			r->answer.type = touch.type;
@@ -252,7 +252,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	touch.ready = 0;
 	touch.receive = true;
 	touch.blocked = false;
-	ww_touched(t, r, &touch, task->pid, now);
+	ww_touched(t, r, &touch, ww_field(task, pid), now);
 }
 
 #endif

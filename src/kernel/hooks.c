@@ -81,6 +81,20 @@ static bool preemptible(const struct btf *btf)
 	       ww_hooks__function(btf, "init_srcu_struct_fast") && ww_hooks__function(btf, "bpf_preempt_disable");
 }
 
+/* Where threads and connections have their state: of the maps that stand in for one another one is made. */
+static void state_choose(struct whywait_bpf *bpf)
+{
+	bool by_hand = bpf->rodata->ww_by_hand;
+
+	bpf_map__set_autocreate(bpf->maps.ww_threads, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_loops, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_conns, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_hashed_threads, by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_hashed_loops, by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_hashed_conns, by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_blanks, by_hand);
+}
+
 int ww_hooks__choose(struct whywait_bpf *bpf)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -97,6 +111,7 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 					  needed && ww_hooks__function(btf, substitutes[i].function));
 	}
 	bpf->rodata->ww_preemptible = preemptible(btf);
+	state_choose(bpf);
 	btf__free(btf);
 	return 0;
 }

@@ -338,6 +338,11 @@ struct task_struct *bpf_get_current_task_btf(void)
 	return current ? &current->task : &host.idle.task;
 }
 
+__u64 bpf_get_current_task(void)
+{
+	return (u64)bpf_get_current_task_btf();
+}
+
 __u64 bpf_get_current_pid_tgid(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
