@@ -76,10 +76,12 @@ static int find_kind(struct ww_finder *finder, const struct kind_finding *what)
 	double mean = mean_share(endpoint, what->kind), tail = tail_share(endpoint, what->kind);
 	struct ww_making making = {.id = what->id};
 	const struct advice *advice = what->advice;
-	int err = ww_finder__save_kind(finder, what->kind, 1, &making.saving);
+	int err;
 
-	if (err || (mean < WW_LIMIT_KIND_SHARE && tail < WW_LIMIT_TAIL_SHARE) ||
-	    !ww_finder__worth(finder, &making.saving, WW_LIMIT_KIND_SHARE))
+	if (mean < WW_LIMIT_KIND_SHARE && tail < WW_LIMIT_TAIL_SHARE)
+		return 0;
+	err = ww_finder__save_kind(finder, what->kind, 1, &making.saving);
+	if (err || !ww_finder__worth(finder, &making.saving, WW_LIMIT_KIND_SHARE))
 		return err;
 	while (advice->of && (!detail || strcmp(advice->of, detail->name)))
 		advice++;
@@ -108,10 +110,12 @@ static int find_compute(struct ww_finder *finder)
 {
 	struct ww_making making = {.id = "compute-hotspot"};
 	double share = mean_share(finder->endpoint, WW_KIND_COMPUTE);
-	int err = ww_finder__save_kind(finder, WW_KIND_COMPUTE, 1 - 1.0 / WW_LIMIT_FASTER, &making.saving);
+	int err;
 
-	if (err || share < WW_LIMIT_COMPUTE_SHARE ||
-	    !ww_finder__worth(finder, &making.saving, WW_LIMIT_OPERATION_SHARE))
+	if (share < WW_LIMIT_COMPUTE_SHARE)
+		return 0;
+	err = ww_finder__save_kind(finder, WW_KIND_COMPUTE, 1 - 1.0 / WW_LIMIT_FASTER, &making.saving);
+	if (err || !ww_finder__worth(finder, &making.saving, WW_LIMIT_OPERATION_SHARE))
 		return err;
 	ww_sentence__add(&making.text, "computes ");
 	ww_sentence__ms(&making.text, finder->endpoint->kinds_sum_ns[WW_KIND_COMPUTE] / finder->endpoint->requests);

@@ -27,6 +27,19 @@ static int compare_details(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
+static int compare_operations(const void *left, const void *right)
+{
+	const struct ww_operation_row *a = left, *b = right;
+	int order;
+
+	if (a->sum_ns != b->sum_ns)
+		return a->sum_ns > b->sum_ns ? -1 : 1;
+	order = strcmp(a->summary, b->summary);
+	if (!order)
+		order = strcmp(a->statement, b->statement);
+	return order ? order : strcmp(a->peer, b->peer);
+}
+
 static int compare_status(const void *left, const void *right)
 {
 	const struct ww_status_count *a = left, *b = right;
@@ -89,6 +102,48 @@ static int fill_rows(struct ww_arena *arena, struct ww_endpoint_report *endpoint
 	return 0;
 }
 
+static int fill_operations(struct ww_arena *arena, struct ww_endpoint_report *endpoint,
+			   const struct ww_catalog *catalog, const struct ww_aggregate *aggregate)
+{
+	const struct ww_operation_sums *sums = &aggregate->operations;
+
+	endpoint->operations_requests = aggregate->operations_requests;
+	endpoint->operations = ww_arena__array(arena, sums->len, sizeof(*endpoint->operations));
+	if (!endpoint->operations)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < sums->len; i++) {
+		const struct ww_operation_sum *sum = &sums->sums[i];
+		const struct ww_catalog_operation name = ww_catalog__operation_name(catalog, sum->name);
+
+		if (!sum->count)
+			continue;
+
+		struct ww_operation_row *row = &endpoint->operations[endpoint->operations_len++];
+
+		*row = (struct ww_operation_row){
+			.kind = name.kind,
+			.flags = sum->flags,
+			.system = ww_arena__strdup(arena, name.system),
+			.peer = ww_arena__strdup(arena, name.peer),
+			.summary = ww_arena__strdup(arena, name.summary),
+			.statement = ww_arena__strdup(arena, name.statement),
+			.requests = sum->requests < aggregate->operations_requests ? sum->requests
+										   : aggregate->operations_requests,
+			.count = sum->count,
+			.errors = sum->errors,
+			.sum_ns = sum->ns,
+			.p95_ns = ww_operation_sum__quantile(sum, 95),
+			.max_ns = sum->max_ns,
+			.bytes_out = sum->bytes_out,
+			.bytes_in = sum->bytes_in,
+		};
+		if (!row->system || !row->peer || !row->summary || !row->statement)
+			return -ENOMEM;
+	}
+	qsort(endpoint->operations, endpoint->operations_len, sizeof(*endpoint->operations), compare_operations);
+	return 0;
+}
+
 /* What would be, and what to mend: after all else. */
 static int fill_outlook(struct ww_arena *arena, struct ww_endpoint_report *endpoint,
 			const struct ww_histogram *histogram, const struct ww_findings_input *input)
@@ -115,9 +170,9 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 		.catalog = catalog,
 		.id = id,
 	};
+	const struct ww_catalog_endpoint *names = &catalog->endpoints[id];
 	int64_t window_ns = frame->end_unix_ns - frame->start_unix_ns;
 	int err;
-	const struct ww_catalog_endpoint *names = &catalog->endpoints[id];
 
 	endpoint->service = ww_arena__strdup(arena, catalog->services[names->service].name);
 	endpoint->protocol = ww_arena__strdup(arena, names->protocol);
@@ -146,6 +201,8 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 	memcpy(endpoint->attribution, aggregate->attribution, sizeof(endpoint->attribution));
 	fill_tail(endpoint, &aggregate->histogram);
 	err = fill_rows(arena, endpoint, catalog, aggregate);
+	if (!err)
+		err = fill_operations(arena, endpoint, catalog, aggregate);
 	return err ? err : fill_outlook(arena, endpoint, &aggregate->histogram, &input);
 }
 
