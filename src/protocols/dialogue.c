@@ -66,6 +66,11 @@ struct ww_draft *ww_dialogue__draft(struct ww_dialogue *dialogue, size_t index)
 	return index < dialogue->len ? &dialogue->drafts[(dialogue->first + index) % dialogue->cap] : NULL;
 }
 
+const struct ww_call *ww_dialogue__call(const struct ww_dialogue *dialogue)
+{
+	return dialogue->call;
+}
+
 size_t ww_dialogue__drafts(const struct ww_dialogue *dialogue)
 {
 	return dialogue->len;
