@@ -27,13 +27,15 @@ void ww_ordered__give_up(struct ww_ordered *ordered, struct ww_dialogue *dialogu
 	ordered->sure = ordered->proven = ordered->blurred = ordered->cut = false;
 }
 
-bool ww_ordered__is_tls(struct ww_dialogue *dialogue, const uint8_t *bytes, size_t len)
+bool ww_ordered__is_tls(const uint8_t *bytes, size_t len)
+{
+	return len >= 3 && bytes[0] >= 0x14 && bytes[0] <= 0x17 && bytes[1] == 3 && bytes[2] <= 4;
+}
+
+void ww_ordered__round_trip(struct ww_dialogue *dialogue)
 {
 	struct ww_draft *draft;
 
-	/* A record's type, and a version that every one of them has. */
-	if (len < 3 || bytes[0] < 0x14 || bytes[0] > 0x17 || bytes[1] != 3 || bytes[2] > 4)
-		return false;
 	ww_dialogue__unsure(dialogue);
 	draft = ww_dialogue__open(dialogue);
 	if (draft) {
@@ -41,7 +43,6 @@ bool ww_ordered__is_tls(struct ww_dialogue *dialogue, const uint8_t *bytes, size
 		draft->bytes_out = ww_dialogue__call(dialogue)->total;
 	}
 	ww_dialogue__encrypted(dialogue);
-	return true;
 }
 
 /* False when one of them has no answer yet: then the client does not wait. */
@@ -89,7 +90,7 @@ static bool sending(struct ww_ordered *ordered, struct ww_dialogue *dialogue, bo
 		ww_dialogue__unsure(dialogue);
 		return false;
 	}
-	if (turned && ww_dialogue__drafts(dialogue)) {
+	if (turned && !ordered->midway && ww_dialogue__drafts(dialogue)) {
 		ordered->multiplexed = true;
 		if (!ordered->proven)
 			ww_ordered__give_up(ordered, dialogue);
@@ -183,17 +184,24 @@ void ww_ordered__blur(struct ww_ordered *ordered, struct ww_dialogue *dialogue)
 	answered_all(dialogue);
 }
 
+void ww_ordered__cut_short(struct ww_ordered *ordered, struct ww_dialogue *dialogue)
+{
+	if (ordered->multiplexed) {
+		ww_ordered__give_up(ordered, dialogue);
+		return;
+	}
+	ordered->cut = true;
+	ordered->cut_answered = false;
+}
+
 struct ww_draft *ww_ordered__cut(struct ww_ordered *ordered, struct ww_dialogue *dialogue)
 {
 	struct ww_draft *draft;
 
-	if (ordered->multiplexed) {
-		ww_ordered__give_up(ordered, dialogue);
+	ww_ordered__cut_short(ordered, dialogue);
+	if (!ordered->cut)
 		return NULL;
-	}
 	draft = ww_ordered__open(dialogue);
-	ordered->cut = true;
-	ordered->cut_answered = false;
 	if (draft)
 		draft->count = WW_ORDERED_UNKNOWN;
 	else if (ww_dialogue__drafts(dialogue))

@@ -25,6 +25,7 @@ struct ww_ordered {
 	bool sure;   /* which command the next answer belongs to is known; the parser looks at nothing else */
 	bool proven; /* by more than the assumption that the client waits */
 	bool multiplexed;
+	bool midway;	   /* kept by the parser: a command has begun, and more of it is to be sent */
 	bool blurred;	   /* where the answers end, from here to the next send, is not known */
 	bool cut;	   /* which commands there are, from here to the next receive, is not known */
 	bool cut_answered; /* once: if it is again, there was more than one */
@@ -49,11 +50,11 @@ struct ww_draft *ww_ordered__open(struct ww_dialogue *dialogue);
 /* A whole answer was received. False when none was due: what was paired before may be wrong. */
 bool ww_ordered__answered(struct ww_ordered *ordered, struct ww_dialogue *dialogue);
 
-/*
- * Whether the first bytes that are sent in a call are TLS, which is no answer to what a parser expects. Then this round
- * trip has its draft, and round trips take over.
- */
-bool ww_ordered__is_tls(struct ww_dialogue *dialogue, const uint8_t *bytes, size_t len);
+/* Whether the first bytes that are sent in a call are TLS: a record's type, and a version that every one has. */
+bool ww_ordered__is_tls(const uint8_t *bytes, size_t len);
+
+/* The call at hand, which sends, begins what is taken by round trips from now on; its draft is the only one. */
+void ww_ordered__round_trip(struct ww_dialogue *dialogue);
 
 /* The parser does not understand what it sees. */
 void ww_ordered__give_up(struct ww_ordered *ordered, struct ww_dialogue *dialogue);
@@ -66,6 +67,9 @@ void ww_ordered__blur(struct ww_ordered *ordered, struct ww_dialogue *dialogue);
  * is returned, to be filled in with what is known of the first; NULL when there is none.
  */
 struct ww_draft *ww_ordered__cut(struct ww_ordered *ordered, struct ww_dialogue *dialogue);
+
+/* Bytes are missing, and with them where the newest draft's command ends. */
+void ww_ordered__cut_short(struct ww_ordered *ordered, struct ww_dialogue *dialogue);
 
 /* The draft stands for several commands that were sent together. */
 void ww_ordered__make_batch(struct ww_draft *draft);

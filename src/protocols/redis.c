@@ -317,7 +317,8 @@ static void bytes(void *state, struct ww_dialogue *dialogue, enum ww_direction d
 		received(redis, dialogue, bytes, len);
 		return;
 	}
-	if (first && ww_redis_sent__is_between(&redis->sent) && ww_ordered__is_tls(dialogue, bytes, len)) {
+	if (first && ww_redis_sent__is_between(&redis->sent) && ww_ordered__is_tls(bytes, len)) {
+		ww_ordered__round_trip(dialogue);
 		redis->endless = true;
 		return;
 	}
@@ -346,6 +347,7 @@ static void turn(void *state, struct ww_dialogue *dialogue, enum ww_direction di
 		ww_dialogue__answered(dialogue, 0);
 		credit(redis, dialogue);
 	}
+	redis->ordered.midway = !ww_redis_sent__is_between(&redis->sent);
 	ww_ordered__turn(&redis->ordered);
 }
 

@@ -94,6 +94,8 @@ static inline struct talk *talk_begin(const struct ww_protocol *protocol, bool w
 	talk->protocol = protocol;
 	talk->sink = (struct ww_dialogue_sink){talk_said, talk_unsure, talk};
 	talk->pieces = pieces;
+	if (pieces == RANDOM)
+		talk->draw = draw_start();
 	talk->request = 1;
 	talk->now_us = 1000000;
 	talk->dialogue = ww_dialogue__new(protocol, whole, &talk->sink);
