@@ -11,7 +11,8 @@ struct ww_dialogue {
 	const struct ww_dialogue_sink *sink;
 	void *state;
 	const struct ww_call *call; /* during which a parser is at work */
-	/* A ring: drafts[first] is the oldest. Grows up to WW_DRAFTS_MAX: most connections never have more than one. */
+	/* A ring of a power of two: drafts[first] is the oldest. Grows up to WW_DRAFTS_MAX: most connections never have
+	 * more than one. */
 	struct ww_draft *drafts;
 	uint32_t first, len, cap;
 	bool encrypted; /* the parser has asked for round trips */
@@ -64,7 +65,7 @@ static void clear(struct ww_draft *draft)
 
 struct ww_draft *ww_dialogue__draft(struct ww_dialogue *dialogue, size_t index)
 {
-	return index < dialogue->len ? &dialogue->drafts[(dialogue->first + index) % dialogue->cap] : NULL;
+	return index < dialogue->len ? &dialogue->drafts[(dialogue->first + index) & (dialogue->cap - 1)] : NULL;
 }
 
 const struct ww_call *ww_dialogue__call(const struct ww_dialogue *dialogue)
@@ -126,7 +127,7 @@ static void drop(struct ww_dialogue *dialogue, size_t index)
 	clear(ww_dialogue__draft(dialogue, index));
 	for (; index > 0; index--)
 		*ww_dialogue__draft(dialogue, index) = *ww_dialogue__draft(dialogue, index - 1);
-	dialogue->first = (dialogue->first + 1) % dialogue->cap;
+	dialogue->first = (dialogue->first + 1) & (dialogue->cap - 1);
 	dialogue->len--;
 }
 
