@@ -48,10 +48,15 @@ enum ww_off {
 };
 
 struct ww_cause {
-	u8 kind;
-	u8 type;
-	u16 nr; /* the blocking syscall + 1; 0: none */
-	u32 value;
+	union {
+		struct {
+			u8 kind;
+			u8 type;
+			u16 nr; /* the blocking syscall + 1; 0: none */
+			u32 value;
+		};
+		u64 number; /* all of it */
+	};
 };
 
 /* A wait within an interval, for the time line. */
@@ -119,7 +124,8 @@ struct ww_thread {
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
-	u8 pad[5];
+	u8 pad;
+	u32 tid;
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
@@ -308,6 +314,7 @@ struct ww_conn {
 	u8 lost;       /* server: the last read showed that what was taken before it is not known */
 	u8 pad[3];
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
+	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
 };
 
 struct {

@@ -112,8 +112,12 @@ static __always_inline struct ww_conn *ww_conn_get(struct sock *sk)
 
 static __always_inline struct ww_conn *ww_conn_make(struct sock *sk)
 {
-	if (ww_by_hand)
-		return ww_hashed(&ww_hashed_conns, (u64)sk, true);
+	if (ww_by_hand) {
+		struct ww_conn *conn = ww_hashed(&ww_hashed_conns, (u64)sk, true);
+		if (conn)
+			conn->sock = (u64)sk;
+		return conn;
+	}
 	return bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
