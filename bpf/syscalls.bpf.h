@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Numbers of the syscalls that block or that move a message's bytes, per architecture (the kernel's
- * arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h), and where the saved registers have
- * the call's number, which is negative outside of a call, and its arguments.
+ * arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h).
  */
 #ifndef WHYWAIT_SYSCALLS_BPF_H
 #define WHYWAIT_SYSCALLS_BPF_H
@@ -49,12 +48,6 @@ enum {
 	WW_SYS_FUTEX_WAITV = 449,
 	WW_SYS_FUTEX_WAIT = 455,
 };
-#define WW_REGS_NR(r)	((r)->orig_ax)
-#define WW_REGS_ARG1(r) ((r)->di)
-#define WW_REGS_ARG2(r) ((r)->si)
-#define WW_REGS_ARG3(r) ((r)->dx)
-#define WW_REGS_ARG4(r) ((r)->r10)
-#define WW_REGS_ARG5(r) ((r)->r8)
 #elif defined(__TARGET_ARCH_arm64)
 enum {
 	WW_SYS_EPOLL_PWAIT = 22,
@@ -98,13 +91,6 @@ enum {
 	WW_SYS_SELECT = 100001,
 	WW_SYS_EPOLL_WAIT = 100002,
 };
-/* regs[0] holds the result at the end of the call. */
-#define WW_REGS_NR(r)	((r)->syscallno)
-#define WW_REGS_ARG1(r) ((r)->orig_x0)
-#define WW_REGS_ARG2(r) ((r)->regs[1])
-#define WW_REGS_ARG3(r) ((r)->regs[2])
-#define WW_REGS_ARG4(r) ((r)->regs[3])
-#define WW_REGS_ARG5(r) ((r)->regs[4])
 #else
 #error "the system calls of this architecture have no numbers yet"
 #endif

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/finding.h"
+#include "model/operation.h"
 #include "whywait/abi.h"
 
 struct ww_quantiles {
@@ -54,6 +56,17 @@ struct ww_endpoint_report {
 
 	struct ww_detail_row *details; /* by kind, then by sum, largest first */
 	size_t details_len;
+
+	/* Of the requests whose operations are known to the last one. */
+	uint64_t operations_requests;
+	struct ww_operation_row *operations; /* by sum, largest first */
+	size_t operations_len;
+
+	struct ww_finding *findings; /* by what mending them saves, largest first */
+	size_t findings_len;
+
+	/* Wall times if compute took a tenth; all 0 where no request was kept to tell it from. */
+	uint64_t faster_mean_ns, faster_p50_ns, faster_p95_ns, faster_p99_ns;
 };
 
 struct ww_service_report {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "maps.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 struct host host;
@@ -47,6 +48,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_selected_ports, 4);
 	MAP(ww_selected_cgroups, 4);
 	MAP(ww_windows, 2);
+	MAP(ww_messages, 1);
 	map_add(&ww_sweeps, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct ww_sweep_list), 1);
 	for (u32 slot = 0; slot < requests; slot++)
 		map_push(&ww_free_slots, &slot);
@@ -125,7 +127,7 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 	task->task.se.cfs_rq = &queue;
 	task->task.thread_pid = &task->id.pid;
 	task->id.own.nr = tid;
-	WW_REGS_NR(&task->regs) = -1;
+	task->regs.WW_REG_NR = -1;
 	task->cgroup = 7;
 	snprintf(task->comm, sizeof(task->comm), "task%u", tid);
 }
@@ -207,9 +209,9 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 
 	user_write(BYTES, bytes, len);
 	memset(regs, 0, sizeof(*regs));
-	WW_REGS_NR(regs) = numbers[how][send];
-	WW_REGS_ARG2(regs) = at;
-	WW_REGS_ARG3(regs) = room;
+	regs->WW_REG_NR = numbers[how][send];
+	regs->WW_REG_ARG2 = at;
+	regs->WW_REG_ARG3 = room;
 	if (how == HOST_BUFFER || how == HOST_UNREADABLE)
 		return;
 	while (pieces < MOST - 1 && left) {
@@ -223,14 +225,14 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 	vector[pieces][0] = at;
 	vector[pieces++][1] = left;
 	user_write(VECTOR, vector, pieces * sizeof(vector[0]));
-	WW_REGS_ARG2(regs) = user + VECTOR;
-	WW_REGS_ARG3(regs) = pieces;
+	regs->WW_REG_ARG2 = user + VECTOR;
+	regs->WW_REG_ARG3 = pieces;
 	if (how == HOST_VECTOR)
 		return;
 	u64 header[] = {0, 0, user + VECTOR, pieces};
 	user_write(HEADER, header, sizeof(header));
-	WW_REGS_ARG2(regs) = user + HEADER;
-	WW_REGS_ARG3(regs) = 0;
+	regs->WW_REG_ARG2 = user + HEADER;
+	regs->WW_REG_ARG3 = 0;
 }
 
 /* ---- helpers ---- */
@@ -336,6 +338,11 @@ struct task_struct *bpf_get_current_task_btf(void)
 {
 	struct host_task *current = host.current[host.cpu];
 	return current ? &current->task : &host.idle.task;
+}
+
+__u64 bpf_get_current_task(void)
+{
+	return (u64)bpf_get_current_task_btf();
 }
 
 __u64 bpf_get_current_pid_tgid(void)

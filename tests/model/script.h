@@ -7,6 +7,7 @@
 #define WHYWAIT_MODEL_SCRIPT_H
 
 #include "kernel.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 #include <stdarg.h>
@@ -81,11 +82,11 @@ static void blocks(long nr, u64 arg1, u64 arg2, u64 arg3, u64 arg4)
 {
 	struct host_task *task = host.current[0];
 	memset(&task->regs, 0, sizeof(task->regs));
-	WW_REGS_NR(&task->regs) = nr;
-	WW_REGS_ARG1(&task->regs) = arg1;
-	WW_REGS_ARG2(&task->regs) = arg2;
-	WW_REGS_ARG3(&task->regs) = arg3;
-	WW_REGS_ARG4(&task->regs) = arg4;
+	task->regs.WW_REG_NR = nr;
+	task->regs.WW_REG_ARG1 = arg1;
+	task->regs.WW_REG_ARG2 = arg2;
+	task->regs.WW_REG_ARG3 = arg3;
+	task->regs.WW_REG_ARG4 = arg4;
 	ww_sched_switch(false, &task->task, &host.idle.task, 1);
 	host.current[0] = NULL;
 }

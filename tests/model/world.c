@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 #define TASK_INTERRUPTIBLE   1
@@ -187,14 +188,14 @@ static void block(struct thread *thread)
 			   ? 0
 			   : host_draw(sizeof(calls) / sizeof(calls[0]));
 	memset(regs, 0, sizeof(*regs));
-	WW_REGS_NR(regs) = host_draw(20) ? calls[call] : -1;
+	regs->WW_REG_NR = host_draw(20) ? calls[call] : -1;
 	memcpy(host.user, time, sizeof(time));
 	memcpy(host.user + 32, &fd, sizeof(fd));
-	WW_REGS_ARG1(regs) = call == 2 || call == 3 ? HOST_USER + 32 : (unsigned long)fd;
-	WW_REGS_ARG2(regs) = host_draw(2);
-	WW_REGS_ARG3(regs) = call == 3 ? HOST_USER : host_draw(1000);
-	WW_REGS_ARG4(regs) = call == 1 ? HOST_USER : host_draw(2) ? host_draw(1000) : 0;
-	WW_REGS_ARG5(regs) = host_draw(2) ? HOST_USER : 0;
+	regs->WW_REG_ARG1 = call == 2 || call == 3 ? HOST_USER + 32 : (unsigned long)fd;
+	regs->WW_REG_ARG2 = host_draw(2);
+	regs->WW_REG_ARG3 = call == 3 ? HOST_USER : host_draw(1000);
+	regs->WW_REG_ARG4 = call == 1 ? HOST_USER : host_draw(2) ? host_draw(1000) : 0;
+	regs->WW_REG_ARG5 = host_draw(2) ? HOST_USER : 0;
 	thread->task.task.in_iowait = !host_draw(8);
 }
 
