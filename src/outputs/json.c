@@ -145,19 +145,45 @@ static void put_tail(struct builder *b, json_t *object, const struct ww_endpoint
 			    mean(endpoint->tail_kinds_sum_ns[kind], endpoint->tail_requests));
 }
 
+static void put_forecast(struct builder *b, json_t *object, const struct ww_forecast *forecast)
+{
+	put_integer(b, object, "mean_ns", forecast->mean_ns);
+	put_integer(b, object, "p50_ns", forecast->p50_ns);
+	put_integer(b, object, "p95_ns", forecast->p95_ns);
+	put_integer(b, object, "p99_ns", forecast->p99_ns);
+}
+
+static void append_finding(struct builder *b, json_t *findings, const struct ww_finding *finding)
+{
+	json_t *object = append_object(b, findings);
+
+	put_text(b, object, "id", finding->id);
+	put_text(b, object, "text", finding->text);
+	put_integer(b, object, "saves_ns", finding->saves_mean_ns);
+	put_integer(b, object, "saves_p95_ns", finding->saves_p95_ns);
+	json_t *evidence = put_object(b, object, "evidence");
+	for (size_t i = 0; i < finding->evidence_len; i++) {
+		const struct ww_evidence *piece = &finding->evidence[i];
+		if (piece->text)
+			put_text(b, evidence, piece->name, piece->text);
+		else
+			put_real(b, evidence, piece->name, piece->number);
+	}
+}
+
 static void put_verdict(struct builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
 {
 	struct ww_verdict found = ww_verdict__of(endpoint);
 	json_t *verdict = put_object(b, object, "verdict");
+	char text[sizeof(found.text) + sizeof(found.faster) + 2];
 
 	put_text(b, verdict, "bound", ww_verdict__bound_name(found.bound));
 	put_real(b, verdict, "compute_share", found.compute_share);
-	put_text(b, verdict, "text", found.text);
+	snprintf(text, sizeof(text), "%s%s%s", found.text, *found.faster ? "; " : "", found.faster);
+	put_text(b, verdict, "text", text);
 	json_t *faster = put_object(b, verdict, "faster_language_10x");
-	put_integer(b, faster, "mean_ns", found.faster_mean_ns);
-	put(b, faster, "p50_ns", json_null());
-	put(b, faster, "p95_ns", json_null());
-	put(b, faster, "p99_ns", json_null());
+	put_forecast(b, faster, &endpoint->faster);
+	put_text(b, verdict, "faster_from", endpoint->outlook.from_buckets ? "histogram" : "requests");
 }
 
 static void append_endpoint(struct builder *b, json_t *endpoints, const struct ww_endpoint_report *endpoint)
@@ -194,7 +220,9 @@ static void append_endpoint(struct builder *b, json_t *endpoints, const struct w
 		put_integer(b, attribution, ww_attribution_name(a), endpoint->attribution[a]);
 	put_integer(b, object, "bytes_in", endpoint->bytes_in);
 	put_integer(b, object, "bytes_out", endpoint->bytes_out);
-	put_array(b, object, "findings");
+	json_t *findings = put_array(b, object, "findings");
+	for (size_t i = 0; i < endpoint->findings_len; i++)
+		append_finding(b, findings, &endpoint->findings[i]);
 	put_verdict(b, object, endpoint);
 }
 
