@@ -9,6 +9,7 @@
 #include "model/names.h"
 #include "outputs/text.h"
 #include "outputs/verdict.h"
+#include "outputs/whatif.h"
 
 #define SCHEMA	       1
 #define REAL_PRECISION 15 /* digits that any double keeps */
@@ -288,6 +289,52 @@ int ww_json__report(FILE *out, const struct ww_report *report)
 	for (size_t i = 0; i < report->services_len; i++)
 		append_service(&b, services, &report->services[i]);
 	int err = write_out(out, &b, object, JSON_INDENT(2));
+	json_decref(object);
+	return err;
+}
+
+static int append_whatif(struct builder *b, json_t *endpoints, const struct ww_endpoint_report *endpoint,
+			 const struct ww_speedup *speedup)
+{
+	const struct ww_forecast now = {.mean_ns = endpoint->wall.mean,
+					.p50_ns = endpoint->wall.p50,
+					.p95_ns = endpoint->wall.p95,
+					.p99_ns = endpoint->wall.p99};
+	json_t *object = append_object(b, endpoints);
+	struct ww_forecast then;
+	int err = ww_amdahl__predict(endpoint, speedup, &then);
+
+	if (err)
+		return err;
+	put_text(b, object, "service", endpoint->service);
+	put_text(b, object, "method", endpoint->method);
+	put_text(b, object, "route", endpoint->route);
+	put_integer(b, object, "requests", endpoint->requests);
+	put_forecast(b, put_object(b, object, "now"), &now);
+	put_forecast(b, put_object(b, object, "then"), &then);
+	put_text(b, object, "from", endpoint->outlook.from_buckets ? "histogram" : "requests");
+	return 0;
+}
+
+int ww_json__whatif(FILE *out, const struct ww_report *report, const struct ww_speedup *speedup)
+{
+	char assumption[WW_ASSUMPTION];
+	struct builder b = {0};
+	json_t *object = json_object();
+	int err = 0;
+
+	put_integer(&b, object, "schema", SCHEMA);
+	put_text(&b, object, "version", WW_VERSION);
+	put_text(&b, object, "assumption", ww_whatif__assumption(assumption, speedup));
+	json_t *factors = put_object(&b, object, "times_as_fast");
+	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
+		put_real(&b, factors, ww_kind_name(kind), speedup->factor[kind]);
+	put(&b, object, "parallel", json_boolean(speedup->parallel));
+	json_t *endpoints = put_array(&b, object, "endpoints");
+	for (size_t i = 0; i < report->endpoints_len && !err; i++)
+		err = append_whatif(&b, endpoints, &report->endpoints[i], speedup);
+	if (!err)
+		err = write_out(out, &b, object, JSON_INDENT(2));
 	json_decref(object);
 	return err;
 }
