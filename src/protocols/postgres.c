@@ -261,8 +261,9 @@ static void send_begins(struct ww_postgres *pg, struct ww_dialogue *dialogue, ui
 		ww_frame__restart(&pg->sent);
 		ww_frame__restart(&pg->received);
 	} else if (unit && pg->received.blind && !pg->sent.blind && unit->end != WW_POSTGRES_OPEN && !unit->copies) {
-		/* Something else begins, and the end of the answer before was not seen. */
+		/* Something else begins, and the end of the answer before was not seen: it may be still to come. */
 		lose(pg, dialogue);
+		pg->heard = true;
 	}
 	if (!pg->lost)
 		return;
@@ -412,8 +413,10 @@ static void received_header(struct ww_postgres *pg, struct ww_dialogue *dialogue
 		unit->copies = true;
 	if (type == 'W')
 		draft->flags |= WW_OPERATION_BLOCKING;
-	if (type != 'Z' && unit->answered)
+	if (type != 'Z')
 		unit->answered = false;
+	if (unit->end == WW_POSTGRES_UNSEEN && memchr("DCIs", type, 4))
+		ww_postgres__execute_unseen(pg, unit, draft);
 }
 
 static void received_message(struct ww_postgres *pg, struct ww_dialogue *dialogue, const struct ww_message *message)

@@ -18,6 +18,7 @@ enum ww_postgres_end {
 struct ww_postgres_unit {
 	uint64_t number;    /* of all units of the connection */
 	uint64_t arguments; /* of all its executions so far */
+	uint64_t parsed;    /* key of the statement that was parsed last; 0: none */
 	uint64_t shown;	    /* hash of the statement that was added last to the draft */
 	uint32_t steps;	    /* messages that are still to be answered one by one */
 	uint8_t end;	    /* enum ww_postgres_end */
@@ -76,6 +77,8 @@ void ww_postgres__describe(struct ww_postgres *postgres, struct ww_postgres_unit
 			   const struct ww_message *message);
 void ww_postgres__execute(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
 			  const struct ww_message *message);
+/* The answer shows that what was parsed has been executed, by a message that was not at hand. */
+void ww_postgres__execute_unseen(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft);
 void ww_postgres__close(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
 			const struct ww_message *message);
 

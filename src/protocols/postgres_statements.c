@@ -99,6 +99,7 @@ void ww_postgres__parse(struct ww_postgres *postgres, struct ww_postgres_unit *u
 	ww_sql__read(&sql, WW_SQL_POSTGRES, (const char *)at, (size_t)((nul ?: end) - at), !nul);
 	statement = ww_statement__new(&sql);
 	ww_prepared__set(&postgres->prepared, key, unit->number, statement);
+	unit->parsed = key;
 	/* It says more than what was said before. */
 	if (!unit->executes)
 		draft->summary[0] = '\0';
@@ -207,6 +208,18 @@ void ww_postgres__execute(struct ww_postgres *postgres, struct ww_postgres_unit 
 	else if (statement && (first || !draft->statement))
 		set_statement(draft, statement->text, statement->len, statement->flags);
 	unit->shown = shown;
+}
+
+void ww_postgres__execute_unseen(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft)
+{
+	const struct ww_statement *statement = ww_prepared__get(&postgres->prepared, unit->parsed);
+
+	if (unit->executes || !statement)
+		return;
+	unit->executes = true;
+	draft->flags &= (uint16_t)~WW_OPERATION_CONTROL;
+	draft->flags |= statement->flags;
+	ww_draft__set_summary(draft, statement->summary);
 }
 
 void ww_postgres__close(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,

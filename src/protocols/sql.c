@@ -294,6 +294,15 @@ static bool placeholder(struct reader *r)
 	return true;
 }
 
+/* What could go on with the operator is a sign, or %s. */
+static bool is_operand(const struct reader *r)
+{
+	char next = peek(r, 1);
+
+	return ((*r->at == '-' || *r->at == '+') && (kind(next) == DIGIT || next == '.')) ||
+	       (*r->at == '%' && (next == 's' || next == '('));
+}
+
 static void operator(struct reader *r)
 {
 	const char *from = r->at;
@@ -319,8 +328,7 @@ static void operator(struct reader *r)
 	do {
 		compares = compares && strchr("<>=!", *r->at);
 		r->at++;
-	} while (r->at < r->end && kind(*r->at) == OPERATOR && !is_comment(r) &&
-		 !((*r->at == '-' || *r->at == '+') && (kind(peek(r, 1)) == DIGIT || peek(r, 1) == '.')));
+	} while (r->at < r->end && kind(*r->at) == OPERATOR && !is_comment(r) && !is_operand(r));
 	ww_sql_writer__token(&r->writer, compares ? WW_TOKEN_COMPARISON : WW_TOKEN_OPERATOR, WW_SQL_NONE, from,
 			     (size_t)(r->at - from));
 }

@@ -196,7 +196,8 @@ static void keyword(struct ww_sql_gist *gist, enum ww_sql_word word, unsigned in
 			begin_verb(gist, word, depth);
 		} else if (inside && !gist->outer) {
 			/* WITH x AS (DELETE .. RETURNING ..) SELECT .. */
-			if (verbs[word].flags & WW_OPERATION_WRITE && gist->last == WW_SQL_AS)
+			if (gist->opened && is_main_verb(word) && word != WW_SQL_REPLACE &&
+			    verbs[word].flags & WW_OPERATION_WRITE)
 				gist->flags |= WW_OPERATION_WRITE;
 		}
 		return;
@@ -275,6 +276,7 @@ void ww_sql_gist__token(struct ww_sql_gist *gist, enum ww_sql_token token, enum 
 	}
 	if (token == WW_TOKEN_CLOSE && depth < 64)
 		gist->selects &= ~(1ull << depth);
+	gist->opened = token == WW_TOKEN_OPEN;
 	gist->last = token == WW_TOKEN_KEYWORD ? word : WW_SQL_NONE;
 }
 

@@ -39,6 +39,7 @@ struct ww_sql_gist {
 	enum ww_sql_word outer; /* EXPLAIN, PREPARE, DECLARE: what is done to the statement proper */
 	enum ww_sql_word verb;
 	enum ww_sql_word last; /* the token before, if it was a keyword */
+	bool opened;	       /* the token before was a parenthesis */
 	bool with;	       /* the verb is still to come, behind WITH */
 	bool wants;	       /* a name that comes now is what it is done to */
 	bool dotted;	       /* the name goes on */

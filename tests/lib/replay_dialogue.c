@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * replay PROTOCOL [OPTION..]: plays calls to a dialogue and prints its operations as JSON. Of standard input each call is
- * `S` (sent) or `R` (received), its length in four bytes, the lowest first, and its bytes.
+ * replay PROTOCOL [OPTION..]: plays calls to a dialogue and prints its operations as JSON. Of standard input each call
+ * is `S` (sent) or `R` (received), its length in four bytes, the lowest first, and its bytes.
  *
  *   --limits     of each call only as much is at hand as the kernel keeps: 2048 bytes; 256 and the last 64
  *   --chunk N    calls are N bytes long at most
@@ -20,7 +20,6 @@ static const struct {
 	const struct ww_protocol *protocol;
 } protocols[] = {
 	{"postgres", &ww_protocol_postgres},
-	{"mysql", &ww_protocol_mysql},
 	{"round_trips", &ww_protocol_round_trips},
 };
 
@@ -41,8 +40,8 @@ static void print_text(const char *name, const char *text)
 static void on_operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 {
 	(void)ctx;
-	printf("%s\n{\"start\": %llu, \"end\": %llu, \"flags\": %u, \"out\": %llu, \"in\": %llu, \"settled\": %s", operations++ ? "," : "",
-	       (unsigned long long)draft->start_ns, (unsigned long long)end_ns, draft->flags,
+	printf("%s\n{\"start\": %llu, \"end\": %llu, \"flags\": %u, \"out\": %llu, \"in\": %llu, \"settled\": %s",
+	       operations++ ? "," : "", (unsigned long long)draft->start_ns, (unsigned long long)end_ns, draft->flags,
 	       (unsigned long long)draft->bytes_out, (unsigned long long)draft->bytes_in, settling ? "true" : "false");
 	printf(", \"arguments\": %llu", (unsigned long long)draft->arguments);
 	print_text("summary", draft->summary);
