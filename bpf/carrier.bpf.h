@@ -313,6 +313,7 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
 	if (r->mark < now)
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 	ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
+	ww_traffic_adopted(r, a);
 	ww_request_free(a);
 	return 0;
 }

@@ -283,6 +283,18 @@ void ww_dialogue__settle(struct ww_dialogue *dialogue, uint64_t request, uint64_
 	}
 }
 
+void ww_dialogue__closed(struct ww_dialogue *dialogue, uint64_t at_ns, const char *error)
+{
+	for (uint32_t i = 0; i < dialogue->len; i++) {
+		struct ww_draft *draft = ww_dialogue__draft(dialogue, i);
+
+		if (!draft->answered_ns && !draft->error[0])
+			ww_draft__set_error(draft, error, strlen(error));
+		hand_over(dialogue, draft, draft->answered_ns ?: at_ns);
+	}
+	drop_all(dialogue);
+}
+
 void ww_dialogue__adopt(struct ww_dialogue *dialogue, uint64_t from, uint64_t to)
 {
 	for (uint32_t i = 0; i < dialogue->len; i++) {

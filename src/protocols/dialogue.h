@@ -155,6 +155,12 @@ void ww_dialogue__lost(struct ww_dialogue *dialogue);
  */
 void ww_dialogue__settle(struct ww_dialogue *dialogue, uint64_t request, uint64_t end_ns);
 
+/*
+ * The connection has ended at `at_ns`: what has been answered becomes an operation, what has not one that failed by
+ * `error`.
+ */
+void ww_dialogue__closed(struct ww_dialogue *dialogue, uint64_t at_ns, const char *error);
+
 /* Drafts of the request `from` are of the request `to`: an event loop's work whose request was not known before. */
 void ww_dialogue__adopt(struct ww_dialogue *dialogue, uint64_t from, uint64_t to);
 
