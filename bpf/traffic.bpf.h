@@ -16,11 +16,9 @@
 #define WW_TRAFFIC_PIECES 16
 #define WW_TRAFFIC_ROOM	  4096
 
-/* Twice the room: the verifier adds the bounds of where and how many. */
-#define WW_TRAFFIC_BYTES (sizeof(struct ww_traffic) + 2 * WW_TRAFFIC_ROOM)
-
 struct ww_traffic_room {
-	u64 words[WW_TRAFFIC_BYTES / 8];
+	struct ww_traffic record;
+	u8 data[2 * WW_TRAFFIC_ROOM]; /* twice: the verifier adds the bounds of where and how many */
 };
 
 struct {
@@ -49,7 +47,7 @@ static __always_inline bool ww_traffic_put(struct ww_traffic *record, u64 data)
 	}
 	u64 size = sizeof(*record) + data;
 	barrier_var(size);
-	if (size > WW_TRAFFIC_BYTES)
+	if (size > sizeof(struct ww_traffic_room))
 		return false;
 	record->size = size;
 	if (bpf_ringbuf_output(&ww_traffics, record, size, BPF_RB_NO_WAKEUP)) {
@@ -59,7 +57,7 @@ static __always_inline bool ww_traffic_put(struct ww_traffic *record, u64 data)
 	return true;
 }
 
-static __always_inline struct ww_traffic *ww_traffic_begin(u8 type, struct ww_conn *conn, u64 request, u64 began)
+static __always_inline struct ww_traffic_room *ww_traffic_begin(u8 type, struct ww_conn *conn, u64 request, u64 began)
 {
 	u32 zero = 0;
 	struct ww_traffic_room *room = bpf_map_lookup_elem(&ww_traffic_rooms, &zero);
@@ -67,7 +65,7 @@ static __always_inline struct ww_traffic *ww_traffic_begin(u8 type, struct ww_co
 		return NULL;
 	if (!conn->number)
 		conn->number = __sync_fetch_and_add(&ww_traffic_connections, 1) + 1;
-	struct ww_traffic *record = (struct ww_traffic *)room->words;
+	struct ww_traffic *record = &room->record;
 	record->type = type;
 	record->system = conn->system;
 	record->peer = conn->peer;
@@ -80,11 +78,11 @@ static __always_inline struct ww_traffic *ww_traffic_begin(u8 type, struct ww_co
 	record->head = 0;
 	record->tail = 0;
 	record->pad = 0;
-	return record;
+	return room;
 }
 
 /* Copies what it can of [from, to) to the data from `at` on; returns how many bytes. */
-static __always_inline u32 ww_traffic_copy(struct ww_traffic *record, struct ww_message *m, u32 from, u32 to, u32 at)
+static __always_inline u32 ww_traffic_copy(struct ww_traffic_room *room, struct ww_message *m, u32 from, u32 to, u32 at)
 {
 	u32 copied = 0;
 	for (u32 i = 0; i < WW_TRAFFIC_PIECES && from < to; i++) {
@@ -98,7 +96,7 @@ static __always_inline u32 ww_traffic_copy(struct ww_traffic *record, struct ww_
 		barrier_var(where);
 		if (len > WW_TRAFFIC_ROOM || where > WW_TRAFFIC_ROOM)
 			break;
-		if (bpf_probe_read_user(record->data + where, len, (void *)m->at)) {
+		if (bpf_probe_read_user(room->data + where, len, (void *)m->at)) {
 			ww_count(WW_COUNT_TRAFFIC_UNREAD);
 			break;
 		}
@@ -116,9 +114,10 @@ __weak int ww_traffic_moved(struct ww_conn *conn, u64 request, u64 began, u32 to
 {
 	if (!conn)
 		return 0;
-	struct ww_traffic *record = ww_traffic_begin(type, conn, request, began);
-	if (!record)
+	struct ww_traffic_room *room = ww_traffic_begin(type, conn, request, began);
+	if (!room)
 		return 0;
+	struct ww_traffic *record = &room->record;
 	bool sent = type == WW_TRAFFIC_SENT;
 	/* Two threads may send, or receive, at the same time. */
 	record->number = __sync_fetch_and_add(&conn->calls[sent ? WW_TX : WW_RX], 1);
@@ -131,10 +130,10 @@ __weak int ww_traffic_moved(struct ww_conn *conn, u64 request, u64 began, u32 to
 		   : conn->system == WW_SYSTEM_HTTP ? WW_TRAFFIC_HTTP_HEAD
 						    : WW_TRAFFIC_RECEIVED_HEAD;
 	bool cut = total > most + WW_TRAFFIC_TAIL;
-	u32 head = ww_traffic_copy(record, &m, 0, cut ? most : total, 0), tail = 0;
+	u32 head = ww_traffic_copy(room, &m, 0, cut ? most : total, 0), tail = 0;
 	/* A tail that is not whole would not be the end. */
 	if (cut && head == most)
-		tail = ww_traffic_copy(record, &m, total - WW_TRAFFIC_TAIL, total, head);
+		tail = ww_traffic_copy(room, &m, total - WW_TRAFFIC_TAIL, total, head);
 	if (tail < WW_TRAFFIC_TAIL)
 		tail = 0;
 	record->head = head;
@@ -147,11 +146,11 @@ __weak int ww_traffic_state(struct ww_conn *conn, u64 request, u32 type, u32 err
 {
 	if (!conn)
 		return 0;
-	struct ww_traffic *record = ww_traffic_begin(type, conn, request, 0);
-	if (!record)
+	struct ww_traffic_room *room = ww_traffic_begin(type, conn, request, 0);
+	if (!room)
 		return 0;
-	record->total = error;
-	return ww_traffic_put(record, 0);
+	room->record.total = error;
+	return ww_traffic_put(&room->record, 0);
 }
 
 /* Notes in the request's account what became of one of its records. */
@@ -172,7 +171,7 @@ __weak int ww_traffic_adopted(struct ww_request *r, struct ww_request *a)
 	struct ww_traffic_room *room = bpf_map_lookup_elem(&ww_traffic_rooms, &zero);
 	if (!room)
 		return 0;
-	struct ww_traffic *record = (struct ww_traffic *)room->words;
+	struct ww_traffic *record = &room->record;
 	__builtin_memset(record, 0, sizeof(*record));
 	record->type = WW_TRAFFIC_ADOPTED;
 	record->connection = a->account.id;

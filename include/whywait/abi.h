@@ -198,10 +198,9 @@ struct ww_traffic {
 	__u64 at_ns;	  /* when the bytes were handed over */
 	__u32 number; /* of sends, or of receives, of this connection, from 0 on: a gap tells that some are missing */
 	__u32 total;  /* bytes that the call moved */
-	__u16 head;   /* of these, in `data`: so many from the first on, */
+	__u16 head;   /* of these, behind the record: so many from the first on, */
 	__u16 tail;   /* and behind them so many up to the last */
 	__u32 pad;
-	__u8 data[];
 };
 _Static_assert(sizeof(struct ww_traffic) == 56, "ABI");
 

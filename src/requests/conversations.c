@@ -9,12 +9,8 @@
 
 #include "protocols/dialogue.h"
 
-static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
-	[WW_SYSTEM_POSTGRES] = &ww_protocol_postgres, [WW_SYSTEM_MYSQL] = &ww_protocol_mysql,
-	[WW_SYSTEM_REDIS] = &ww_protocol_redis,	      [WW_SYSTEM_MEMCACHED] = &ww_protocol_memcached,
-	[WW_SYSTEM_MONGODB] = &ww_protocol_mongodb,   [WW_SYSTEM_HTTP] = &ww_protocol_http1_client,
-	[WW_SYSTEM_DNS] = &ww_protocol_dns,
-};
+/* NULL: round trips. */
+static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {NULL};
 
 static const uint8_t kinds[WW_SYSTEM_COUNT] = {
 #define WW_SYSTEM(id, detail, otel, kind, port) WW_KIND_##kind,
@@ -208,6 +204,8 @@ static int moved(struct conversation *conversation, const struct ww_traffic *tra
 		.total = traffic->total,
 	};
 
+	const uint8_t *data = (const uint8_t *)(traffic + 1);
+
 	/* What it speaks shows with the first bytes. */
 	conversation->system = traffic->system;
 	conversation->peer = traffic->peer;
@@ -225,8 +223,8 @@ static int moved(struct conversation *conversation, const struct ww_traffic *tra
 	if (traffic->number != conversation->calls[direction])
 		ww_dialogue__lost(conversation->dialogue);
 	conversation->calls[direction] = traffic->number + 1;
-	ww_dialogue__moved(conversation->dialogue, direction, &call, traffic->data, traffic->head,
-			   traffic->data + traffic->head, traffic->tail);
+	ww_dialogue__moved(conversation->dialogue, direction, &call, data, traffic->head, data + traffic->head,
+			   traffic->tail);
 	return 0;
 }
 

@@ -236,11 +236,9 @@ static size_t sum_operations(const struct ww_request_operations *done,
 			.name = done->done[i].name,
 			.flags = done->done[i].flags,
 			.error = done->done[i].error != 0,
-			.start_ns = done->done[i].start_ns,
 			.duration_ns = done->done[i].end_ns - done->done[i].start_ns,
 			.bytes_out = done->done[i].bytes_out,
 			.bytes_in = done->done[i].bytes_in,
-			.arguments = done->done[i].arguments,
 		};
 	}
 	return done->len;

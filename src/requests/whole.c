@@ -53,14 +53,22 @@ static size_t name_operations(const struct ww_parts *parts, struct ww_operation 
 	for (size_t i = 0; i < parts->done.len; i++) {
 		const struct ww_done *done = &parts->done.done[i];
 
-		operations[i] = *ww_catalog__operation_of(parts->catalog, done->name);
-		operations[i].flags = done->flags;
-		operations[i].error = ww_operations__error(parts->operations, done->error);
-		operations[i].start_ns = done->start_ns - parts->account->start_ns;
-		operations[i].duration_ns = done->end_ns - done->start_ns;
-		operations[i].bytes_out = done->bytes_out;
-		operations[i].bytes_in = done->bytes_in;
-		operations[i].arguments = done->arguments;
+		const struct ww_catalog_operation name = ww_catalog__operation_name(parts->catalog, done->name);
+
+		operations[i] = (struct ww_operation){
+			.kind = name.kind,
+			.flags = done->flags,
+			.system = name.system,
+			.peer = name.peer,
+			.summary = name.summary,
+			.statement = name.statement,
+			.error = ww_operations__error(parts->operations, done->error),
+			.start_ns = done->start_ns - parts->account->start_ns,
+			.duration_ns = done->end_ns - done->start_ns,
+			.bytes_out = done->bytes_out,
+			.bytes_in = done->bytes_in,
+			.arguments = done->arguments,
+		};
 	}
 	return parts->done.len;
 }

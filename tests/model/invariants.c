@@ -210,7 +210,8 @@ void invariants_segments(const struct ww_segments *line, u64 size)
 
 void invariants_traffic(const struct ww_traffic *record, u64 size)
 {
-	world_note("traffic %u of request %llx, connection %llx, number %u", record->type, record->request, record->connection, record->number);
+	world_note("traffic %u of request %llx, connection %llx, number %u", record->type, record->request,
+		   record->connection, record->number);
 	u64 data = (u64)record->head + record->tail;
 	if (size != record->size || size != sizeof(*record) + data)
 		world_wrong("a traffic record of %llu bytes: %u and %u", size, record->head, record->tail);
