@@ -14,7 +14,7 @@ static __always_inline void ww_infer(struct ww_request *r)
 }
 
 /* Adds to the request's named parts; `waits` of them took `ns` together. */
-__weak int ww_request_detail(struct ww_request *r, u64 cause_kind_type, u32 value, u64 ns, u32 waits)
+WW_GLOBAL5(int, ww_request_detail, R, r, N, cause_kind_type, N, value, N, ns, N, waits)
 {
 	if (!r)
 		return 0;
@@ -41,7 +41,7 @@ __weak int ww_request_detail(struct ww_request *r, u64 cause_kind_type, u32 valu
 }
 
 /* Draws [from, to) of the time line; both count from the clock, what lies before `drawn` is left out. */
-__weak int ww_draw(struct ww_request *r, u64 cause_kind_type, u32 value, u64 from, u64 to)
+WW_GLOBAL5(int, ww_draw, R, r, N, cause_kind_type, N, value, N, from, N, to)
 {
 	if (!r)
 		return 0;
@@ -80,7 +80,7 @@ static __always_inline u64 ww_kind_type(u8 kind, u8 type)
 }
 
 /* Charges [mark, to) to one cause. */
-__weak int ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
+WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 {
 	if (!r || kind >= WW_KIND_COUNT)
 		return 0;
@@ -96,7 +96,7 @@ __weak int ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
 }
 
 /* Adds the thread's interval; the request must be charged up to its start exactly. */
-__weak int ww_give(struct ww_request *r, struct ww_thread *t)
+WW_GLOBAL2(int, ww_give, R, r, T, t)
 {
 	if (!r || !t)
 		return 0;

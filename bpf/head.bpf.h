@@ -99,6 +99,12 @@ static __always_inline struct ww_window *ww_window_of(u32 direction)
 	return bpf_map_lookup_elem(&ww_windows, &direction);
 }
 
+static __always_inline struct ww_message *ww_message_of(u64 place)
+{
+	struct ww_window *w = place < WW_MESSAGE_SPARE ? ww_window_of(place) : NULL;
+	return place == WW_MESSAGE_SPARE ? ww_message_spare() : w ? &w->message : NULL;
+}
+
 /*
  * The functions from here on are global and take numbers only: the verifier looks at each once, and not once for every
  * way to get there.

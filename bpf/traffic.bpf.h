@@ -9,8 +9,7 @@
 #ifndef WHYWAIT_TRAFFIC_H
 #define WHYWAIT_TRAFFIC_H
 
-#include "maps.bpf.h"
-#include "message.bpf.h"
+#include "head.bpf.h"
 
 #define WW_TRAFFIC_ONE_IN 8 /* requests whose traffic is sent also when the ring is well filled */
 #define WW_TRAFFIC_PIECES 16
@@ -110,7 +109,7 @@ static __always_inline u32 ww_traffic_copy(struct ww_traffic_room *room, struct 
  * A call has moved `total` bytes for `request`. What is not readable is sent all the same, without the bytes. Returns
  * whether the record was sent.
  */
-__weak int ww_traffic_moved(struct ww_conn *conn, u64 request, u64 began, u32 total, u32 type)
+WW_GLOBAL5(int, ww_traffic_moved, C, conn, N, request, N, began, N, total, N, type)
 {
 	if (!conn)
 		return 0;
@@ -122,18 +121,20 @@ __weak int ww_traffic_moved(struct ww_conn *conn, u64 request, u64 began, u32 to
 	/* Two threads may send, or receive, at the same time. */
 	record->number = __sync_fetch_and_add(&conn->calls[sent ? WW_TX : WW_RX], 1);
 	record->total = total;
-	struct ww_message m = {};
-	ww_message_find(&m, bpf_get_current_task_btf());
-	if (!m.readable || conn->system == WW_SYSTEM_TLS)
+	struct ww_message *m = ww_message_spare();
+	if (!m)
+		return ww_traffic_put(record, 0);
+	ww_message_find(m, ww_current(), WW_MESSAGE_SPARE);
+	if (!m->readable || conn->system == WW_SYSTEM_TLS)
 		return ww_traffic_put(record, 0);
 	u32 most = sent				    ? WW_TRAFFIC_SENT_HEAD
 		   : conn->system == WW_SYSTEM_HTTP ? WW_TRAFFIC_HTTP_HEAD
 						    : WW_TRAFFIC_RECEIVED_HEAD;
 	bool cut = total > most + WW_TRAFFIC_TAIL;
-	u32 head = ww_traffic_copy(room, &m, 0, cut ? most : total, 0), tail = 0;
+	u32 head = ww_traffic_copy(room, m, 0, cut ? most : total, 0), tail = 0;
 	/* A tail that is not whole would not be the end. */
 	if (cut && head == most)
-		tail = ww_traffic_copy(room, &m, total - WW_TRAFFIC_TAIL, total, head);
+		tail = ww_traffic_copy(room, m, total - WW_TRAFFIC_TAIL, total, head);
 	if (tail < WW_TRAFFIC_TAIL)
 		tail = 0;
 	record->head = head;
@@ -142,7 +143,7 @@ __weak int ww_traffic_moved(struct ww_conn *conn, u64 request, u64 began, u32 to
 }
 
 /* A connection begins, stands or ends; `error` is an errno. */
-__weak int ww_traffic_state(struct ww_conn *conn, u64 request, u32 type, u32 error)
+WW_GLOBAL4(int, ww_traffic_state, C, conn, N, request, N, type, N, error)
 {
 	if (!conn)
 		return 0;
@@ -162,7 +163,7 @@ static __always_inline void ww_traffic_note(struct ww_request *r, bool was_sent)
 }
 
 /* Work for the request `a`, which nobody knew, was for the request `r`. */
-__weak int ww_traffic_adopted(struct ww_request *r, struct ww_request *a)
+WW_GLOBAL2(int, ww_traffic_adopted, R, r, R, a)
 {
 	if (!r || !a || !(a->account.traffic | a->account.traffic_lost))
 		return 0;
