@@ -10,7 +10,10 @@
 #include "protocols/dialogue.h"
 
 /* NULL: round trips. */
-static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {NULL};
+static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
+	[WW_SYSTEM_REDIS] = &ww_protocol_redis,
+	[WW_SYSTEM_HTTP] = &ww_protocol_http1_client,
+};
 
 static const uint8_t kinds[WW_SYSTEM_COUNT] = {
 #define WW_SYSTEM(id, detail, otel, kind, port) WW_KIND_##kind,
