@@ -10,8 +10,7 @@
 #include "message.bpf.h"
 
 #define WW_WINDOW      1024 /* bytes read at once */
-#define WW_LINES       128  /* lines of a head looked at in one call of ww_head_scan */
-#define WW_SKIP_STEPS  40 /* steps of 16 bytes, or to a line's end, taken in one go for the next header that matters */
+#define WW_SCAN_STEPS  96   /* steps of 16 bytes, or to a line's end, of one call of ww_head_scan */
 #define WW_LINE_WORDS  34 /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
 #define WW_WINDOW_SIZE 2048 /* a power of two beyond WW_CARRY + WW_WINDOW: an index is masked, not compared */
 
@@ -39,6 +38,7 @@ struct ww_window {
 	u32 pos;
 	u32 end;
 	u32 from; /* of a scan: bytes up to here have no line's end */
+	u32 noted;
 	/* What the first line says. */
 	u32 method_at;
 	u32 method_len;
@@ -48,7 +48,6 @@ struct ww_window {
 	u8 minor;
 	u16 pad2;
 	u32 traceparent_at; /* 0: none */
-	u32 pad3;
 	struct ww_message message; /* the call's */
 	char bytes[WW_WINDOW_SIZE + 8];
 	char kept[WW_CARRY]; /* the rest of a line on its way to the window's beginning */
@@ -99,17 +98,17 @@ static __always_inline struct ww_window *ww_window_of(u32 direction)
 	return bpf_map_lookup_elem(&ww_windows, &direction);
 }
 
-/*
- * The functions from here on are global and take numbers only: the verifier looks at each once, and not once for every
- * way to get there.
- */
+/* What comes from here is unknown to the verifier: one way that led here is then like another. */
+static __always_inline u32 ww_noted(struct ww_window *w, u32 value)
+{
+	w->noted = value;
+	barrier();
+	return *(volatile u32 *)&w->noted;
+}
 
 /* First position in [from, end) with the byte `c`, or `end`; looks at WW_LINE_WORDS * 8 bytes at the most. */
-__weak int ww_find(u32 direction, u32 from, u32 end, u32 c)
+static __always_inline u32 ww_find(struct ww_window *w, u32 from, u32 end, u8 c)
 {
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return end;
 	for (u32 i = 0; i < WW_LINE_WORDS; i++) {
 		if (from >= end)
 			break;
@@ -120,16 +119,13 @@ __weak int ww_find(u32 direction, u32 from, u32 end, u32 c)
 		}
 		from += 8;
 	}
-	return from < end ? from : end;
+	return ww_noted(w, from < end ? from : end);
 }
 
 /* The first line of a request: method SP target SP HTTP/1.x; of one that is not whole, as much as there is. */
-__weak int ww_request_line(u32 direction, u32 at, u32 end, u32 whole)
+static __always_inline bool ww_request_line(struct ww_window *w, u32 at, u32 end, bool whole)
 {
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return false;
-	u32 space = ww_find(direction, at, end, ' ');
+	u32 space = ww_find(w, at, end, ' ');
 	if (space == at || space >= end)
 		return false;
 	w->method_at = at;
@@ -146,7 +142,7 @@ __weak int ww_request_line(u32 direction, u32 at, u32 end, u32 whole)
 		if (stop < target)
 			return false; /* one space: no target between method and version */
 	}
-	u32 len = ww_find(direction, target, stop, '?') - target;
+	u32 len = ww_find(w, target, stop, '?') - target;
 	w->target_truncated = len > WW_TARGET_MAX;
 	w->target_at = target;
 	w->target_len = len > WW_TARGET_MAX ? WW_TARGET_MAX : len;
@@ -154,11 +150,8 @@ __weak int ww_request_line(u32 direction, u32 at, u32 end, u32 whole)
 }
 
 /* The first line of a response: HTTP/1.x SP status */
-__weak int ww_status_line(u32 direction, u32 at, u32 end)
+static __always_inline bool ww_status_line(struct ww_window *w, u32 at, u32 end)
 {
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return false;
 	if (end - at < 12 || (ww_word(w, at) & 0x00ffffffffffffffull) != 0x002e312f50545448ull)
 		return false;
 	u32 a = ww_byte(w, at + 9) - '0', b = ww_byte(w, at + 10) - '0', c = ww_byte(w, at + 11) - '0';
@@ -168,11 +161,8 @@ __weak int ww_status_line(u32 direction, u32 at, u32 end)
 	return true;
 }
 
-__weak int ww_decimal(u32 direction, u32 at, u32 end)
+static __always_inline bool ww_decimal(struct ww_window *w, u32 at, u32 end)
 {
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return false;
 	u64 value = 0;
 	bool any = false, over = false;
 	for (u32 i = 0; i < 24 && at < end; i++, at++) {
@@ -221,15 +211,12 @@ __weak int ww_hexadecimal(u32 direction, u32 at, u32 end)
 }
 
 /* A header line; names are compared in lower case, 8 bytes at a time. */
-__weak int ww_header_line(u32 direction, u32 at, u32 end)
+static __always_inline bool ww_header_line(struct ww_window *w, u32 direction, u32 at, u32 end)
 {
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return false;
 	u64 name = ww_word(w, at) | WW_LOWER;
 	if (name == 0x2d746e65746e6f63ull) {								/* "content-" */
 		if (((ww_word(w, at + 8) | WW_LOWER) & 0x00ffffffffffffffull) == 0x003a6874676e656cull) /* "length:" */
-			return ww_decimal(direction, at + 15, end);
+			return ww_decimal(w, at + 15, end);
 	} else if (name == 0x726566736e617274ull) {				  /* "transfer" */
 		if ((ww_word(w, at + 8) | WW_LOWER) == 0x6e69646f636e652dull &&	  /* "-encodin" */
 		    ((u32)(ww_word(w, at + 16) | WW_LOWER) & 0xffff) == 0x3a67 && /* "g:" */
@@ -258,39 +245,6 @@ static __always_inline bool ww_line_matters(u64 word, u64 next)
 	       word == 0x7261706563617274ull; /* content-l*, transfer*, tracepar* */
 }
 
-/*
- * Leaves header lines that decide nothing: most of a head. Stops at a line that begins like one that may, at the empty
- * line, and at a line whose end is not in the window.
- */
-__weak int ww_lines_skip(u32 direction)
-{
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return 0;
-	w->from = w->pos;
-	for (u32 i = 0; i < WW_SKIP_STEPS; i++) {
-		/* Where it stands is kept in the window: of that the verifier knows nothing, so one turn is like
-		 * another. */
-		u32 from = w->from;
-		u64 word = ww_word(w, from), next = ww_word(w, from + 8);
-		if (from == w->pos && ww_line_matters(word | WW_LOWER, next | WW_LOWER))
-			break;
-		u64 mark = ww_match(word, '\n'), later = ww_match(next, '\n');
-		if (mark | later) {
-			from += (mark ? ww_lowest(mark) : 8 + ww_lowest(later)) + 1;
-			if (from > w->end)
-				break;
-			w->pos = from;
-		} else {
-			from += 16;
-		}
-		w->from = from;
-		if (from >= w->end)
-			break;
-	}
-	return 0;
-}
-
 /* Takes one line off the window; WW_SCAN_LINE when there may be another. */
 __weak int ww_line_scan(u32 direction)
 {
@@ -300,12 +254,7 @@ __weak int ww_line_scan(u32 direction)
 	u32 pos = w->pos, end = w->end;
 	if (pos >= end)
 		return WW_SCAN_MORE;
-	if (w->state == WW_STREAM_HEAD && !w->first_line && !w->skip_line && end - pos >= 2 &&
-	    (u16)ww_word(w, pos) == WW_CRLF) {
-		w->pos = pos + 2;
-		return WW_SCAN_END;
-	}
-	u32 newline = ww_find(direction, pos, end, '\n');
+	u32 newline = ww_find(w, pos, end, '\n');
 	u32 whole = newline < end && ww_byte(w, newline) == '\n';
 	if (!whole && newline - pos < WW_CARRY)
 		return WW_SCAN_MORE; /* to be carried */
@@ -323,8 +272,7 @@ __weak int ww_line_scan(u32 direction)
 		if (stop == pos)
 			return WW_SCAN_LINE; /* empty lines in front of a message */
 		w->first_line = 0;
-		int good = direction == WW_RX ? ww_request_line(direction, pos, stop, whole)
-					      : ww_status_line(direction, pos, stop);
+		bool good = direction == WW_RX ? ww_request_line(w, pos, stop, whole) : ww_status_line(w, pos, stop);
 		return good ? WW_SCAN_BEGUN : WW_SCAN_BAD;
 	}
 	if (stop == pos)
@@ -332,23 +280,52 @@ __weak int ww_line_scan(u32 direction)
 	/* Blanks behind a value are no part of it (RFC 9112, 5.1). */
 	for (u32 i = 0; i < 8 && (ww_byte(w, stop - 1) == ' ' || ww_byte(w, stop - 1) == '\t'); i++)
 		stop--;
-	if (w->state == WW_STREAM_HEAD && whole && !ww_header_line(direction, pos, stop))
+	if (w->state == WW_STREAM_HEAD && whole && !ww_header_line(w, direction, pos, stop))
 		return WW_SCAN_BAD;
 	return WW_SCAN_LINE;
 }
 
-/* Reads lines from the window until a head is whole, or as far as they go. */
+/*
+ * Reads lines from the window until a head is whole, or as far as they go. Header lines that decide nothing, most of a
+ * head, are left behind here.
+ */
 __weak int ww_head_scan(u32 direction)
 {
+	struct ww_window *w = ww_window_of(direction);
 	int found = 0;
-	for (u32 n = 0; n < WW_LINES; n++) {
-		struct ww_window *w = ww_window_of(direction);
-		if (w && w->state == WW_STREAM_HEAD && !w->first_line && !w->skip_line)
-			ww_lines_skip(direction);
+	if (!w)
+		return WW_SCAN_BAD;
+	w->from = w->pos;
+	for (u32 i = 0; i < WW_SCAN_STEPS; i++) {
+		/* Where it stands is kept in the window: of that the verifier knows nothing, so one turn is like
+		 * another. */
+		u32 from = w->from;
+		if (w->state == WW_STREAM_HEAD && !w->first_line && !w->skip_line && from < w->end) {
+			u64 word = ww_word(w, from), next = ww_word(w, from + 8);
+			bool begins = from == w->pos;
+			if (begins && (u16)word == WW_CRLF && w->end - from >= 2) {
+				w->pos = from + 2;
+				return found | WW_SCAN_END;
+			}
+			if (!begins || !ww_line_matters(word | WW_LOWER, next | WW_LOWER)) {
+				u64 mark = ww_match(word, '\n'), later = ww_match(next, '\n');
+				if (!(mark | later)) {
+					w->from = from + 16;
+					continue;
+				}
+				from += (mark ? ww_lowest(mark) : 8 + ww_lowest(later)) + 1;
+				if (from <= w->end) {
+					w->pos = from;
+					w->from = from;
+					continue;
+				}
+			}
+		}
 		int scanned = ww_line_scan(direction);
 		found |= scanned;
 		if (scanned & ~WW_SCAN_BEGUN)
 			break;
+		w->from = w->pos;
 	}
 	return found;
 }
