@@ -11,7 +11,7 @@
 
 #define WW_WINDOW      1024 /* bytes read at once */
 #define WW_SCAN_STEPS  96   /* steps of 16 bytes, or to a line's end, of one call of ww_head_scan */
-#define WW_LINE_WORDS  34 /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
+#define WW_LINE_WORDS  34   /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
 #define WW_WINDOW_SIZE 2048 /* a power of two beyond WW_CARRY + WW_WINDOW: an index is masked, not compared */
 
 /* What a scan of a head met; several at once. */
@@ -37,8 +37,8 @@ struct ww_window {
 	/* The window. */
 	u32 pos;
 	u32 end;
-	u32 from; /* of a scan: bytes up to here have no line's end */
-	u32 noted;
+	u32 noted; /* see ww_noted() */
+	u32 pad3;
 	/* What the first line says. */
 	u32 method_at;
 	u32 method_len;
@@ -47,7 +47,7 @@ struct ww_window {
 	u8 target_truncated;
 	u8 minor;
 	u16 pad2;
-	u32 traceparent_at; /* 0: none */
+	u32 traceparent_at;	   /* 0: none */
 	struct ww_message message; /* the call's */
 	char bytes[WW_WINDOW_SIZE + 8];
 	char kept[WW_CARRY]; /* the rest of a line on its way to the window's beginning */
@@ -234,15 +234,59 @@ static __always_inline bool ww_header_line(struct ww_window *w, u32 direction, u
 	return true;
 }
 
-/* Whether a line that begins so, in lower case, may decide something: the head's end, and the names of ww_header_line.
- */
-static __always_inline bool ww_line_matters(u64 word, u64 next)
+/* What a line of a head is, from how it begins. */
+enum ww_line {
+	WW_LINE_IDLE,	/* a header that decides nothing */
+	WW_LINE_STATUS, /* the first one of a response */
+	WW_LINE_LENGTH, /* Content-L.. */
+	WW_LINE_OTHER,	/* anything that ww_line_scan() should look at */
+};
+
+/* Of a header line; its first bytes in lower case. */
+static __always_inline u32 ww_line_of(u64 word, u64 next)
 {
 	u8 first = word;
 	if (first < 'a')
-		return first == ('\r' | 0x20) || first == ('\n' | 0x20);
-	return (word == 0x2d746e65746e6f63ull && (u8)next == 'l') || word == 0x726566736e617274ull ||
-	       word == 0x7261706563617274ull; /* content-l*, transfer*, tracepar* */
+		return first == ('\r' | 0x20) || first == ('\n' | 0x20) ? WW_LINE_OTHER : WW_LINE_IDLE;
+	if (word == 0x2d746e65746e6f63ull) /* "content-" */
+		return (u8)next == 'l' ? WW_LINE_LENGTH : WW_LINE_IDLE;
+	return word == 0x726566736e617274ull || word == 0x7261706563617274ull ? /* transfer*, tracepar* */
+		       WW_LINE_OTHER
+									      : WW_LINE_IDLE;
+}
+
+#define WW_ZEROS 0x3030303030303030ull /* digits */
+#define WW_TENS	 0xf0f0f0f0f0f0f0f0ull
+
+/* "Content-Length: " and up to seven digits; false where it is written in another way. */
+static __always_inline bool ww_length_line(struct ww_window *w, u32 at, u32 end)
+{
+	u32 digits = end - at - 16;
+	if (digits - 1 > 6 || ((ww_word(w, at + 8) | WW_LOWER) & 0x00ffffffffffffffull) != 0x003a6874676e656cull ||
+	    ww_byte(w, at + 15) != ' ') /* "length:" */
+		return false;
+	/* As if zeros were in front of them, eight digits; then pairs, pairs of pairs and all of them are added up. */
+	u64 value = ww_word(w, at + 16) << (64 - 8 * digits) | WW_ZEROS >> (8 * digits);
+	if ((value & WW_TENS) != WW_ZEROS || ((value + 0x0606060606060606ull) & WW_TENS) != WW_ZEROS)
+		return false;
+	value = (value & 0x0f0f0f0f0f0f0f0full) * 2561 >> 8;
+	value = (value & 0x00ff00ff00ff00ffull) * 6553601 >> 16;
+	w->left = (value & 0x0000ffff0000ffffull) * 42949672960001ull >> 32;
+	w->has_length = 1;
+	return true;
+}
+
+/* A whole line that decides something, if it is written in the usual way; else false, and nothing is changed. */
+static __always_inline bool ww_line_usual(struct ww_window *w, u32 line, u32 at, u32 newline)
+{
+	if (ww_byte(w, newline - 1) != '\r')
+		return false;
+	if (line == WW_LINE_LENGTH)
+		return ww_length_line(w, at, newline - 1);
+	if (!ww_status_line(w, at, newline - 1))
+		return false;
+	w->first_line = 0;
+	return true;
 }
 
 /* Takes one line off the window; WW_SCAN_LINE when there may be another. */
@@ -286,47 +330,56 @@ __weak int ww_line_scan(u32 direction)
 }
 
 /*
- * Reads lines from the window until a head is whole, or as far as they go. Header lines that decide nothing, most of a
- * head, are left behind here.
+ * Reads lines from the window until a head is whole, or as far as they go. Most of a head are header lines that decide
+ * nothing; those, and the usual ones of a response that do, are dealt with here.
  */
 __weak int ww_head_scan(u32 direction)
 {
 	struct ww_window *w = ww_window_of(direction);
-	int found = 0;
 	if (!w)
 		return WW_SCAN_BAD;
-	w->from = w->pos;
+	int found = 0;
+	u32 pos = w->pos, from = pos, end = w->end, line = WW_LINE_OTHER;
+	bool plain = w->state == WW_STREAM_HEAD && !w->skip_line;
 	for (u32 i = 0; i < WW_SCAN_STEPS; i++) {
-		/* Where it stands is kept in the window: of that the verifier knows nothing, so one turn is like
-		 * another. */
-		u32 from = w->from;
-		if (w->state == WW_STREAM_HEAD && !w->first_line && !w->skip_line && from < w->end) {
+		if (plain && from < end) {
 			u64 word = ww_word(w, from), next = ww_word(w, from + 8);
-			bool begins = from == w->pos;
-			if (begins && (u16)word == WW_CRLF && w->end - from >= 2) {
-				w->pos = from + 2;
-				return found | WW_SCAN_END;
+			if (from == pos) {
+				if (w->first_line) {
+					line = direction == WW_TX ? WW_LINE_STATUS : WW_LINE_OTHER;
+				} else if ((u16)word == WW_CRLF && end - pos >= 2) {
+					w->pos = pos + 2;
+					return found | WW_SCAN_END;
+				} else {
+					line = ww_line_of(word | WW_LOWER, next | WW_LOWER);
+				}
 			}
-			if (!begins || !ww_line_matters(word | WW_LOWER, next | WW_LOWER)) {
+			if (line != WW_LINE_OTHER) {
 				u64 mark = ww_match(word, '\n'), later = ww_match(next, '\n');
 				if (!(mark | later)) {
-					w->from = from + 16;
+					from += 16;
 					continue;
 				}
-				from += (mark ? ww_lowest(mark) : 8 + ww_lowest(later)) + 1;
-				if (from <= w->end) {
-					w->pos = from;
-					w->from = from;
+				from += mark ? ww_lowest(mark) : 8 + ww_lowest(later);
+				if (from < end && (line == WW_LINE_IDLE || ww_line_usual(w, line, pos, from))) {
+					if (line == WW_LINE_STATUS)
+						found |= WW_SCAN_BEGUN;
+					from++;
+					pos = from;
 					continue;
 				}
 			}
 		}
+		w->pos = pos;
 		int scanned = ww_line_scan(direction);
 		found |= scanned;
 		if (scanned & ~WW_SCAN_BEGUN)
-			break;
-		w->from = w->pos;
+			return found;
+		pos = w->pos;
+		from = pos;
+		plain = w->state == WW_STREAM_HEAD && !w->skip_line;
 	}
+	w->pos = pos;
 	return found;
 }
 
