@@ -94,8 +94,8 @@ __weak int ww_charge_wait(struct ww_request *r, const struct ww_thread *t, const
  * Charges the gap [mark, to), in which the request had no thread. `to` is when a thread took it up again: what lies
  * between the arrival of the bytes it waited for and that is queueing.
  */
-static __always_inline void ww_charge_gap(struct ww_request *r, const struct ww_thread *t,
-					  const struct ww_touch *touch, u64 to)
+static __always_inline void ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const struct ww_touch *touch,
+					  u64 to)
 {
 	if (to <= r->mark)
 		return;
