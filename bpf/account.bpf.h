@@ -6,7 +6,7 @@
  * time by construction, whatever order events come in. Two things are charged: a gap, in which no thread worked for
  * the request, and the interval of a thread that turns out to have worked for it.
  *
- * The larger functions are global (`__weak int`, pointers checked): the verifier then looks at each once, and not once
+ * The larger functions are global (global.bpf.h, pointers checked): the verifier then looks at each once, and not once
  * for every way to get there.
  */
 #ifndef WHYWAIT_ACCOUNT_H
@@ -31,7 +31,7 @@ static __always_inline bool ww_timer_may_be(const struct ww_thread *t, const str
 }
 
 /* Charges the gap of a request that is not just in the queue. */
-__weak int ww_charge_wait(struct ww_request *r, const struct ww_thread *t, const struct ww_touch *touch, u64 to)
+WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 {
 	if (!r || !t || !touch)
 		return 0;
@@ -94,7 +94,7 @@ __weak int ww_charge_wait(struct ww_request *r, const struct ww_thread *t, const
  * Charges the gap [mark, to), in which the request had no thread. `to` is when a thread took it up again: what lies
  * between the arrival of the bytes it waited for and that is queueing.
  */
-static __always_inline void ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const struct ww_touch *touch,
+static __always_inline void ww_charge_gap(struct ww_request *r, struct ww_thread *t, const struct ww_touch *touch,
 					  u64 to)
 {
 	if (to <= r->mark)
@@ -157,10 +157,11 @@ static __always_inline bool ww_led_to_read(const struct ww_thread *t)
  * The running thread touches a socket of request `r`: decides whose the thread's interval was, charges both, and
  * attaches the thread to r. Afterwards r is charged up to `now`.
  */
-__weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch, u32 tid, u64 now)
+WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 {
 	if (!t || !r || !touch)
 		return 0;
+	u32 tid = t->tid;
 	ww_interval_ran(t, now);
 	ww_ref ref = r->account.id;
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};

@@ -14,7 +14,7 @@ static __always_inline void ww_infer(struct ww_request *r)
 }
 
 /* Adds to the request's named parts; `waits` of them took `ns` together. */
-__weak int ww_request_detail(struct ww_request *r, u64 cause_kind_type, u32 value, u64 ns, u32 waits)
+WW_GLOBAL5(int, ww_request_detail, R, r, N, cause_kind_type, N, value, N, ns, N, waits)
 {
 	if (!r)
 		return 0;
@@ -71,7 +71,7 @@ static __always_inline void ww_draw_part(struct ww_request *r, u8 kind, u8 type,
 }
 
 /* The same, where it is not so often done that a call would matter. */
-__weak int ww_draw(struct ww_request *r, u64 cause_kind_type, u32 value, u64 from, u64 to)
+WW_GLOBAL5(int, ww_draw, R, r, N, cause_kind_type, N, value, N, from, N, to)
 {
 	if (r)
 		ww_draw_part(r, cause_kind_type & 0xff, cause_kind_type >> 8, value, from, to);
@@ -84,7 +84,7 @@ static __always_inline u64 ww_kind_type(u8 kind, u8 type)
 }
 
 /* Charges [mark, to) to one cause. */
-__weak int ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
+WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 {
 	if (!r || kind >= WW_KIND_COUNT)
 		return 0;
@@ -100,7 +100,7 @@ __weak int ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
 }
 
 /* Adds the thread's interval; the request must be charged up to its start exactly. */
-__weak int ww_give(struct ww_request *r, struct ww_thread *t)
+WW_GLOBAL2(int, ww_give, R, r, T, t)
 {
 	if (!r || !t)
 		return 0;

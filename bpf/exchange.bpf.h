@@ -450,7 +450,7 @@ static long ww_send_step(u32 index, void *context)
 }
 
 /* Forgets the first request of a connection, without a record; false when there is none. */
-__weak int ww_exchange_forget(struct ww_conn *conn)
+WW_GLOBAL1(int, ww_exchange_forget, C, conn)
 {
 	if (!conn)
 		return 0;
@@ -482,7 +482,7 @@ static long ww_exchange_drop_step(u32 index, void *context)
  * Gives the connection's requests up without records: their framing is lost, or they were no HTTP after all. Each is
  * counted, unless `counter` is WW_COUNTER_COUNT.
  */
-__weak int ww_exchange_drop(struct ww_conn *conn, u32 counter)
+WW_GLOBAL2(int, ww_exchange_drop, C, conn, N, counter)
 {
 	if (!conn)
 		return 0;
@@ -501,7 +501,7 @@ __weak int ww_exchange_drop(struct ww_conn *conn, u32 counter)
 }
 
 /* Ends the first request of a connection that is closed, by the current thread (`t`, which may be NULL). */
-__weak int ww_exchange_abort(struct ww_conn *conn, struct ww_thread *t, u32 tid, u64 now)
+WW_GLOBAL3(int, ww_exchange_abort, C, conn, T, t, N, now)
 {
 	if (!conn)
 		return 0;
@@ -521,7 +521,7 @@ __weak int ww_exchange_abort(struct ww_conn *conn, struct ww_thread *t, u32 tid,
 	touch.receive = http->reading == id;
 	touch.ready = conn->ready;
 	if (t && t->ref == id)
-		ww_touched(t, r, &touch, tid, now);
+		ww_touched(t, r, &touch, now);
 	else if (t)
 		ww_charge_gap(r, t, &touch, now);
 	else

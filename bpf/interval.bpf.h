@@ -6,7 +6,7 @@
 #ifndef WHYWAIT_INTERVAL_H
 #define WHYWAIT_INTERVAL_H
 
-#include "maps.bpf.h"
+#include "global.bpf.h"
 
 /* Begins a new, empty interval at `now`; what the old one held belongs to nobody or was given away. */
 static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)

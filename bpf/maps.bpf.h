@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
- * settings, and the counters. Every map is declared here and only here; `__weak` lets each object name it and the
- * linker keep one.
+ * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h) and
+ * working memory; `__weak` lets each object name it and the linker keep one.
  */
 #ifndef WHYWAIT_MAPS_H
 #define WHYWAIT_MAPS_H
@@ -48,10 +48,15 @@ enum ww_off {
 };
 
 struct ww_cause {
-	u8 kind;
-	u8 type;
-	u16 nr; /* the blocking syscall + 1; 0: none */
-	u32 value;
+	union {
+		struct {
+			u8 kind;
+			u8 type;
+			u16 nr; /* the blocking syscall + 1; 0: none */
+			u32 value;
+		};
+		u64 number; /* all of it */
+	};
 };
 
 /* A wait within an interval, for the time line. */
@@ -124,7 +129,8 @@ struct ww_thread {
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
-	u8 pad[5];
+	u8 pad;
+	u32 tid;
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
@@ -313,6 +319,7 @@ struct ww_conn {
 	u8 lost;       /* server: the last read showed that what was taken before it is not known */
 	u8 pad[3];
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
+	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
 };
 
 struct {
@@ -504,20 +511,6 @@ static __always_inline void ww_count(u32 counter)
 	u64 *value = bpf_map_lookup_elem(&ww_counters, &counter);
 	if (value)
 		*value += 1;
-}
-
-/*
- * What is kept of a task and of a socket; NULL when nothing is. Most have no storage of any program: to see that costs
- * a load, to ask for it a call.
- */
-static __always_inline struct ww_thread *ww_thread_get(struct task_struct *task)
-{
-	return task->bpf_storage ? bpf_task_storage_get(&ww_threads, task, NULL, 0) : NULL;
-}
-
-static __always_inline struct ww_conn *ww_conn_get(struct sock *sk)
-{
-	return sk->sk_bpf_storage ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;
 }
 
 /* The live request behind a reference, or NULL when it has ended. */

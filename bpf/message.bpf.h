@@ -5,7 +5,7 @@
 #ifndef WHYWAIT_MESSAGE_H
 #define WHYWAIT_MESSAGE_H
 
-#include "maps.bpf.h"
+#include "global.bpf.h"
 #include "syscalls.bpf.h"
 
 #define WW_IOVECS 32 /* pieces looked at in one go; the next goes on from there */
@@ -26,7 +26,10 @@ struct ww_msghdr {
 
 /* The first bytes of a message, zero-padded. */
 struct ww_first {
-	u8 b[16];
+	union {
+		u8 b[16];
+		u64 words[2];
+	};
 };
 
 struct ww_message {
@@ -38,26 +41,49 @@ struct ww_message {
 	u64 piece_start; /* offset of piece number `piece` in the message, */
 	u64 piece_end;	 /* and where it ends, if it was looked at */
 	u32 piece;
-	u32 pad;
+	u32 place; /* enum ww_message_place */
 	u64 total; /* bytes that it moved */
 	u64 next;  /* the first of them that no window has held yet */
 	u32 nr;	   /* of the syscall + 1, as in struct ww_cause */
 	u32 readable;
 };
 
+/* Where a message is kept: with the window of its direction, or where one is that is only looked at. */
+enum ww_message_place {
+	WW_MESSAGE_RX = WW_RX,
+	WW_MESSAGE_TX = WW_TX,
+	WW_MESSAGE_SPARE,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ww_message);
+} ww_messages SEC(".maps") __weak;
+
+static __always_inline struct ww_message *ww_message_spare(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&ww_messages, &zero);
+}
+
+static __always_inline struct ww_message *ww_message_of(u64 place);
+
 /* The task's syscall + 1, as in struct ww_cause. */
 static __always_inline u32 ww_syscall_nr(struct task_struct *task)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = ww_task_regs(task);
 	return (u32)WW_REGS_NR(regs) + 1;
 }
 
 /* Finds the buffer of the current task's socket call; m->readable is false for sendfile, io_uring and the like. */
-static __always_inline void ww_message_find(struct ww_message *m, struct task_struct *task)
+static __always_inline void ww_message_find(struct ww_message *m, struct task_struct *task, enum ww_message_place place)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = ww_task_regs(task);
 	struct ww_msghdr header;
 
+	m->place = place;
 	m->iovecs = 0;
 	m->piece = 0;
 	m->piece_start = 0;
@@ -98,7 +124,7 @@ enum ww_found {
 };
 
 /* As ww_message_at(), in a message of several pieces. */
-__weak int ww_message_piece(struct ww_message *m, u64 offset)
+WW_GLOBAL2(int, ww_message_piece, M, m, N, offset)
 {
 	if (!m)
 		return WW_FOUND_NOT;

@@ -6,6 +6,8 @@
 #ifndef WHYWAIT_SYSCALLS_H
 #define WHYWAIT_SYSCALLS_H
 
+#include "storage.bpf.h"
+
 #if defined(__TARGET_ARCH_x86)
 enum {
 	WW_SYS_READ = 0,
@@ -48,12 +50,12 @@ enum {
 	WW_SYS_FUTEX_WAITV = 449,
 	WW_SYS_FUTEX_WAIT = 455,
 };
-#define WW_REGS_NR(regs)   ((regs)->orig_ax)
-#define WW_REGS_ARG1(regs) ((regs)->di)
-#define WW_REGS_ARG2(regs) ((regs)->si)
-#define WW_REGS_ARG3(regs) ((regs)->dx)
-#define WW_REGS_ARG4(regs) ((regs)->r10)
-#define WW_REGS_ARG5(regs) ((regs)->r8)
+#define WW_REGS_NR(regs)   ww_field(regs, orig_ax)
+#define WW_REGS_ARG1(regs) ww_field(regs, di)
+#define WW_REGS_ARG2(regs) ww_field(regs, si)
+#define WW_REGS_ARG3(regs) ww_field(regs, dx)
+#define WW_REGS_ARG4(regs) ww_field(regs, r10)
+#define WW_REGS_ARG5(regs) ww_field(regs, r8)
 #endif
 
 #endif

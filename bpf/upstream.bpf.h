@@ -70,16 +70,18 @@ static __noinline bool ww_upstream_has_peer(struct sock *sk)
 static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct sock *sk, struct task_struct *task,
 						 int len)
 {
-	struct ww_message m;
+	struct ww_message *m = ww_message_spare();
 	struct ww_first first;
-	ww_message_find(&m, task);
-	ww_message_peek(&m, len, &first);
+	if (!m)
+		return false;
+	ww_message_find(m, task, WW_MESSAGE_SPARE);
+	ww_message_peek(m, len, &first);
 	return ww_upstream_classify(conn, sk, &first, len);
 }
 
 static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
-	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
+	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t)
 		return;
 	t->connecting.type = WW_DETAIL_NONE;
@@ -101,7 +103,7 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	ww_upstream_classify(conn, sk, NULL, 0);
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
-	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
+	ww_touched(t, r, &touch, bpf_ktime_get_ns());
 	t->connecting.kind = touch.kind;
 	t->connecting.type = touch.type;
 	t->connecting.value = touch.value;
@@ -120,8 +122,8 @@ static __always_inline void ww_upstream_unawaited(struct ww_conn *conn)
  * The first send on a connection that was made without blocking: charges the wait for it. From then on the request was
  * in the queue, up to the step that sends; unless its thread has slept since, and so had seen to the connection before.
  */
-static __always_inline void ww_upstream_connected(struct ww_request *r, const struct ww_conn *conn,
-						  const struct ww_thread *t, struct ww_touch *touch)
+static __always_inline void ww_upstream_connected(struct ww_request *r, const struct ww_conn *conn, struct ww_thread *t,
+						  struct ww_touch *touch)
 {
 	u64 connected = conn->sent;
 	if (!connected || r->state != WW_STATE_WAIT)
@@ -136,7 +138,7 @@ static __always_inline void ww_upstream_connected(struct ww_request *r, const st
 
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!t || (!conn && ww_conn_of_server(sk)))
@@ -164,7 +166,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_syscall_nr(task);
 	}
 	u64 now = bpf_ktime_get_ns();
-	ww_touched(t, r, &touch, task->pid, now);
+	ww_touched(t, r, &touch, now);
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	conn->sent = now;
@@ -186,10 +188,12 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 /* A server that speaks first (MySQL) may be told by its greeting. */
 static __noinline void ww_upstream_greeted(struct ww_conn *conn, struct sock *sk, struct task_struct *task, u64 len)
 {
-	struct ww_message m;
+	struct ww_message *m = ww_message_spare();
 	struct ww_first first;
-	ww_message_find(&m, task);
-	ww_message_peek(&m, len, &first);
+	if (!m)
+		return;
+	ww_message_find(m, task, WW_MESSAGE_SPARE);
+	ww_message_peek(m, len, &first);
 	if (ww_system_of_bytes(&first, len) != WW_SYSTEM_UNKNOWN)
 		ww_upstream_classify(conn, sk, &first, len);
 }
@@ -198,7 +202,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 {
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
 		return;
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
 	if (!t)
 		return;
@@ -223,7 +227,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		if (r) {
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
-			ww_touched(t, r, &touch, task->pid, now);
+			ww_touched(t, r, &touch, now);
 			r->answered = conn->ready ? conn->ready : now;
 			r->answer.kind = touch.kind;
 			r->answer.type = touch.type;
@@ -252,7 +256,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	touch.ready = 0;
 	touch.receive = true;
 	touch.blocked = false;
-	ww_touched(t, r, &touch, task->pid, now);
+	ww_touched(t, r, &touch, now);
 }
 
 #endif

@@ -105,7 +105,13 @@ struct task_struct {
 	struct files_struct *files;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
+	void *stack;
 	void *bpf_storage;
+};
+
+union thread_union {
+	struct task_struct task;
+	unsigned long stack[1];
 };
 
 struct in6_addr {

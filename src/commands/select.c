@@ -15,7 +15,7 @@
 
 #include "commands/command.h"
 #include "requests/process.h"
-#include "requests/route.h"
+#include "protocols/route.h"
 
 enum {
 	KEY_COMM = 0x400,

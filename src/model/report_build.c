@@ -24,6 +24,19 @@ static int compare_details(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
+static int compare_operations(const void *left, const void *right)
+{
+	const struct ww_operation_row *a = left, *b = right;
+	int order;
+
+	if (a->sum_ns != b->sum_ns)
+		return a->sum_ns > b->sum_ns ? -1 : 1;
+	order = strcmp(a->summary, b->summary);
+	if (!order)
+		order = strcmp(a->statement, b->statement);
+	return order ? order : strcmp(a->peer, b->peer);
+}
+
 static int compare_status(const void *left, const void *right)
 {
 	const struct ww_status_count *a = left, *b = right;
@@ -86,6 +99,48 @@ static int fill_rows(struct ww_arena *arena, struct ww_endpoint_report *endpoint
 	return 0;
 }
 
+static int fill_operations(struct ww_arena *arena, struct ww_endpoint_report *endpoint,
+			   const struct ww_catalog *catalog, const struct ww_aggregate *aggregate)
+{
+	const struct ww_operation_sums *sums = &aggregate->operations;
+
+	endpoint->operations_requests = aggregate->operations_requests;
+	endpoint->operations = ww_arena__array(arena, sums->len, sizeof(*endpoint->operations));
+	if (!endpoint->operations)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < sums->len; i++) {
+		const struct ww_operation_sum *sum = &sums->sums[i];
+		const struct ww_catalog_operation name = ww_catalog__operation_name(catalog, sum->name);
+
+		if (!sum->count)
+			continue;
+
+		struct ww_operation_row *row = &endpoint->operations[endpoint->operations_len++];
+
+		*row = (struct ww_operation_row){
+			.kind = name.kind,
+			.flags = sum->flags,
+			.system = ww_arena__strdup(arena, name.system),
+			.peer = ww_arena__strdup(arena, name.peer),
+			.summary = ww_arena__strdup(arena, name.summary),
+			.statement = ww_arena__strdup(arena, name.statement),
+			.requests = sum->requests < aggregate->operations_requests ? sum->requests
+										   : aggregate->operations_requests,
+			.count = sum->count,
+			.errors = sum->errors,
+			.sum_ns = sum->ns,
+			.p95_ns = ww_operation_sum__quantile(sum, 95),
+			.max_ns = sum->max_ns,
+			.bytes_out = sum->bytes_out,
+			.bytes_in = sum->bytes_in,
+		};
+		if (!row->system || !row->peer || !row->summary || !row->statement)
+			return -ENOMEM;
+	}
+	qsort(endpoint->operations, endpoint->operations_len, sizeof(*endpoint->operations), compare_operations);
+	return 0;
+}
+
 static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
 			 uint32_t id, const struct ww_aggregate *aggregate, int64_t window_ns)
 {
@@ -117,7 +172,10 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 	memcpy(endpoint->kinds_sum_ns, aggregate->kinds_ns, sizeof(endpoint->kinds_sum_ns));
 	memcpy(endpoint->attribution, aggregate->attribution, sizeof(endpoint->attribution));
 	fill_tail(endpoint, &aggregate->histogram);
-	return fill_rows(arena, endpoint, catalog, aggregate);
+
+	int err = fill_rows(arena, endpoint, catalog, aggregate);
+
+	return err ? err : fill_operations(arena, endpoint, catalog, aggregate);
 }
 
 static int fill_frame(struct ww_arena *arena, struct ww_report *report, const struct ww_report_frame *frame)

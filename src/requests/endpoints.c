@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "protocols/http1.h"
-#include "requests/route.h"
+#include "protocols/route.h"
 
 #define PROTOCOL "http"
 

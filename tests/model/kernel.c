@@ -47,6 +47,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_selected_ports, 4);
 	MAP(ww_selected_cgroups, 4);
 	MAP(ww_windows, 2);
+	MAP(ww_messages, 1);
 	map_add(&ww_sweeps, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct ww_sweep_list), 1);
 	for (u32 slot = 0; slot < requests; slot++)
 		map_push(&ww_free_slots, &slot);
@@ -336,6 +337,11 @@ struct task_struct *bpf_get_current_task_btf(void)
 {
 	struct host_task *current = host.current[host.cpu];
 	return current ? &current->task : &host.idle.task;
+}
+
+__u64 bpf_get_current_task(void)
+{
+	return (u64)bpf_get_current_task_btf();
 }
 
 __u64 bpf_get_current_pid_tgid(void)

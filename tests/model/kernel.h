@@ -9,6 +9,7 @@
 
 #include "head.bpf.h"
 #include "maps.bpf.h"
+#include "message.bpf.h"
 #include "whywait/sweep.h"
 
 #define HOST_CPUS 4
