@@ -399,7 +399,8 @@ __weak int ww_head_scan(u32 direction)
 	w->found = 0;
 	w->plain = w->state == WW_STREAM_HEAD && !w->skip_line;
 	for (u32 i = 0; i < WW_SCAN_STEPS; i++) {
-		if (ww_head_step(w, direction))
+		/* At last a line is looked at, or a long one would be begun again in each call. */
+		if (i < WW_SCAN_STEPS - 1 && ww_head_step(w, direction))
 			continue;
 		if (w->found & WW_SCAN_END)
 			return w->found;
