@@ -6,6 +6,7 @@
 #define WHYWAIT_MESSAGE_H
 
 #include "global.bpf.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 #define WW_IOVECS 32 /* pieces looked at in one go; the next goes on from there */

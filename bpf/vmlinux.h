@@ -212,6 +212,12 @@ struct pt_regs {
 	unsigned long di;
 	unsigned long orig_ax;
 };
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+};
 #endif
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
