@@ -121,7 +121,7 @@ static __always_inline struct ww_conn *ww_conn_make(struct sock *sk)
 	return bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
-/* A task's registers as its syscall found them, for WW_REGS_.. (syscalls.bpf.h). */
+/* A task's registers as its syscall found them, for WW_REGS_.. (registers.bpf.h). */
 static __always_inline struct pt_regs *ww_task_regs(struct task_struct *task)
 {
 	if (!ww_by_hand)
