@@ -9,6 +9,7 @@
 #include "model/names.h"
 #include "outputs/text.h"
 #include "outputs/verdict.h"
+#include "util/version.h"
 
 #define SCHEMA	       1
 #define REAL_PRECISION 15 /* digits that any double keeps */
@@ -268,7 +269,7 @@ int ww_json__report(FILE *out, const struct ww_report *report)
 	json_t *object = json_object();
 
 	put_integer(&b, object, "schema", SCHEMA);
-	put_text(&b, object, "version", WW_VERSION);
+	put_text(&b, object, "version", ww_version);
 	json_t *host = put_object(&b, object, "host");
 	put_text(&b, host, "name", report->host);
 	put_text(&b, host, "kernel", report->kernel);
