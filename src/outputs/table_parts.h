@@ -31,6 +31,9 @@ void ww_table__first_finding(const struct ww_page_out *page, const struct ww_end
 /* What to mend, by what that saves. */
 void ww_table__findings(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
 
+/* What an endpoint's requests asked of others: the operations that took most of their time. */
+void ww_table__operations(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
+
 void ww_table__services(const struct ww_page_out *page, const struct ww_report *report);
 
 /* How sure the accounts are, what can't be read, and what was counted without being a loss. */
