@@ -68,11 +68,29 @@ static void sweep(const struct ww_request *request, const struct event *events, 
 	}
 }
 
+/* Time without a CPU that came after a wait; what of the time line was not kept is taken to be like the rest. */
+static uint64_t runq_after_waits(const struct ww_request *request)
+{
+	uint64_t all = 0, after = 0;
+
+	for (size_t i = 0; i < request->segments_len; i++) {
+		uint64_t ns = request->segments[i].duration_ns;
+		uint8_t before = i ? request->segments[i - 1].kind : WW_KIND_COMPUTE;
+
+		if (request->segments[i].kind != WW_KIND_RUNQ)
+			continue;
+		all += ns;
+		after += before == WW_KIND_DB || before == WW_KIND_NET ? ns : 0;
+	}
+	return all ? part(request->kinds_ns[WW_KIND_RUNQ], after, all) : 0;
+}
+
 /* From outstanding to charged. */
 static void charge(const struct ww_request *request, struct ww_alone *alone, size_t len,
 		   const uint64_t outstanding_ns[WW_KIND_COUNT])
 {
-	uint64_t lag = request->kinds_ns[WW_KIND_QUEUE] - ww_overlap__first_queue(request), waits = 0;
+	uint64_t lag = request->kinds_ns[WW_KIND_QUEUE] - ww_overlap__first_queue(request) + runq_after_waits(request);
+	uint64_t waits = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		uint8_t kind = request->operations[i].kind;

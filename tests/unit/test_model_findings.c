@@ -80,6 +80,31 @@ static void finds_n_plus_one_among_others(void **state)
 	scene_end(&scene);
 }
 
+/* After each answer it waits for a CPU; that it computes long, and is preempted meanwhile, has nothing to do with it.
+ */
+static void plant_crowded(struct made *made, int number)
+{
+	(void)number;
+	spend(made, WW_KIND_COMPUTE, 5 * MS);
+	spend(made, WW_KIND_RUNQ, 20 * MS);
+	spend(made, WW_KIND_COMPUTE, 5 * MS);
+	for (uint64_t i = 0; i < 10; i++) {
+		query(made, ITEMS, 100 + i, MS);
+		spend(made, WW_KIND_RUNQ, MS);
+	}
+}
+
+static void waking_up_belongs_to_what_was_waited_for(void **state)
+{
+	struct scene scene;
+	const struct ww_finding *found = must_find(of(&scene, plant_crowded), "n-plus-one");
+
+	(void)state;
+	/* Nine waits, and nine times a CPU to wait for. */
+	assert_in_range(found->saves_mean_ns, 18 * MS - 100, 18 * MS + 100);
+	scene_end(&scene);
+}
+
 static void plant_nothing(struct made *made, int number)
 {
 	uint64_t from, each = MS / 2;
@@ -386,6 +411,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_n_plus_one),
 		cmocka_unit_test(finds_n_plus_one_among_others),
+		cmocka_unit_test(waking_up_belongs_to_what_was_waited_for),
 		cmocka_unit_test(finds_no_operation_where_none_was_planted),
 		cmocka_unit_test(finds_repeats),
 		cmocka_unit_test(a_read_after_a_write_is_no_repeat),
