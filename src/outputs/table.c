@@ -41,7 +41,7 @@ void ww_table__wrap(struct ww_wrap *wrap, const char *word)
 		fprintf(wrap->page->out, "\n%*s", wrap->indent, "");
 		wrap->column = wrap->indent;
 	} else {
-		int blank = wrap->column < wrap->indent ? wrap->indent - wrap->column : wrap->gap;
+		int blank = wrap->column < wrap->indent ? wrap->indent - wrap->column : wrap->column ? wrap->gap : 0;
 		wrap->column += fprintf(wrap->page->out, "%*s", blank, "");
 	}
 	wrap->column += ww_text__fit(fitted, sizeof(fitted), word, room, style);

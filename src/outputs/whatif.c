@@ -9,9 +9,9 @@
 #include "outputs/table_parts.h"
 #include "outputs/text.h"
 
-#define FIGURES	   8 /* columns of a wall time */
+#define FIGURES	   7 /* columns of a wall time */
 #define QUANTILES  4 /* mean, p50, p95, p99 */
-#define NAME_MIN   16
+#define NAME_MIN   24
 #define NAME_BYTES 1024
 
 const char *ww_whatif__assumption(char text[WW_ASSUMPTION], const struct ww_speedup *speedup)
@@ -27,11 +27,9 @@ const char *ww_whatif__assumption(char text[WW_ASSUMPTION], const struct ww_spee
 					ww_kind_name(kind), ww_text__real(number, speedup->factor[kind]));
 		joint = ", ";
 	}
-	if (speedup->parallel) {
+	if (speedup->parallel)
 		len += (size_t)snprintf(text + len, WW_ASSUMPTION - len,
 					"%sserial operations on different peers ran together", joint);
-		joint = ", ";
-	}
 	snprintf(text + len, WW_ASSUMPTION - len, "%s all else stayed as it is", len ? ", and" : "if");
 	return text;
 }
@@ -47,16 +45,20 @@ static const char *change(char text[WW_TEXT_NUMBER], uint64_t now, uint64_t then
 
 struct layout {
 	int name;
-	bool p50, p99; /* have columns */
-	bool change;
+	bool p50, p99, change; /* have columns */
 };
 
+/* A narrow page loses the change, then the quantiles that say least. */
 static struct layout lay_out(const struct ww_report *report, const struct ww_style *style)
 {
 	struct layout layout = {.p50 = true, .p99 = true, .change = true};
 	int longest = NAME_MIN, room = style->width - 2 * FIGURES * QUANTILES - FIGURES;
 	char name[NAME_BYTES];
 
+	if (room < NAME_MIN) {
+		layout.change = false;
+		room += FIGURES;
+	}
 	if (room < NAME_MIN) {
 		layout.p50 = false;
 		room += 2 * FIGURES;
@@ -65,17 +67,15 @@ static struct layout lay_out(const struct ww_report *report, const struct ww_sty
 		layout.p99 = false;
 		room += 2 * FIGURES;
 	}
-	if (room < NAME_MIN) {
-		layout.change = false;
-		room += FIGURES;
-	}
 	for (size_t i = 0; i < report->endpoints_len; i++) {
-		int width =
-			snprintf(name, sizeof(name), "%s %s", report->endpoints[i].method, report->endpoints[i].route);
+		const struct ww_endpoint_report *endpoint = &report->endpoints[i];
+		int width;
+
+		snprintf(name, sizeof(name), "%s %s", endpoint->method, endpoint->route);
 		width = 2 + ww_text__columns(name, style);
 		longest = width > longest ? width : longest;
 	}
-	layout.name = longest < room ? longest : room > 4 ? room : 4;
+	layout.name = longest < room ? longest : room;
 	return layout;
 }
 
