@@ -37,6 +37,8 @@ const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
+const volatile __u64 ww_traffic_thin __weak =
+	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
 /* What a thread is doing. */
 enum ww_off {
@@ -79,6 +81,11 @@ struct ww_pending {
 	u32 pad;
 };
 
+enum ww_dirty {
+	WW_DIRTY_RAN = 1 << 0,	  /* time on a CPU */
+	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
+};
+
 /*
  * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
  * was is known when the thread touches the next socket. Only the thread's own CPU writes it, but for `waking`.
@@ -93,7 +100,7 @@ struct ww_thread {
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;   /* kinds_ns, details or pieces are not empty */
+	u8 dirty;   /* what the interval has besides nothing: enum ww_dirty */
 	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
 	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 named;   /* counts the answers since comm and cgroup were read */
@@ -313,6 +320,8 @@ struct ww_conn {
 	u8 stream;     /* TCP server: enum ww_stream_kind */
 	u8 lost;       /* server: the last read showed that what was taken before it is not known */
 	u8 pad[3];
+	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
+	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
 	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
 };
@@ -432,6 +441,11 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
 } ww_details SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_traffics SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
