@@ -228,13 +228,14 @@ static void keep(void *ctx, const struct ww_request *request)
 	ww_recorder__keep(keeping->recorder, keeping->endpoint, request);
 }
 
-static size_t sum_operations(const struct ww_request_operations *done,
+static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_request_operations *done,
 			     struct ww_sample_operation operations[WW_OPERATIONS_MAX])
 {
 	for (size_t i = 0; i < done->len; i++) {
 		operations[i] = (struct ww_sample_operation){
 			.name = done->done[i].name,
 			.flags = done->done[i].flags,
+			.kind = ww_catalog__operation_name(catalog, done->done[i].name).kind,
 			.error = done->done[i].error != 0,
 			.duration_ns = done->done[i].end_ns - done->done[i].start_ns,
 			.bytes_out = done->done[i].bytes_out,
@@ -259,7 +260,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.details = details,
 		.details_len = name_details(ingest, account, details),
 		.operations = operations,
-		.operations_len = sum_operations(done, operations),
+		.operations_len = sum_operations(&ingest->catalog, done, operations),
 		.operations_known = done->known,
 		.status = account->status,
 		.attribution = account->attribution,
@@ -325,6 +326,7 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 	/* Also of a request that does not count: they wait for no other. */
 	ww_conversations__settle(ingest->conversations, account->id, account->end_ns);
 	done = ww_operations__take(ingest->operations, account);
+	done.known &= !ingest->options.no_operations;
 	service = find_service(ingest, account);
 	if (service >= 0 && !is_chosen(ingest, (uint32_t)service)) {
 		ingest->totals.filtered++;
@@ -400,6 +402,7 @@ static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t cou
 		ingest->losses[i].count = counters[i];
 	ingest->losses[WW_LOSS_OPERATIONS_FORGOTTEN].count = lost.forgotten;
 	ingest->losses[WW_LOSS_OPERATIONS_OVER_CAP].count = lost.over_cap;
+	ingest->losses[WW_LOSS_OPERATION_NAMES_OVER_CAP].count = ingest->catalog.operations_over_cap;
 	ingest->losses[WW_LOSS_OPERATIONS_UNSURE].count = lost.unsure;
 	ingest->losses[WW_LOSS_CONNECTIONS_FORGOTTEN].count = ww_conversations__forgotten(ingest->conversations);
 	ingest->end_unix_ns = (int64_t)now_ns + ingest->unix_offset_ns;

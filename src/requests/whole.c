@@ -67,6 +67,7 @@ static size_t name_operations(const struct ww_parts *parts, struct ww_operation 
 			.duration_ns = done->end_ns - done->start_ns,
 			.bytes_out = done->bytes_out,
 			.bytes_in = done->bytes_in,
+			.name = done->name,
 			.arguments = done->arguments,
 		};
 	}
