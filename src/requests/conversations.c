@@ -11,6 +11,7 @@
 
 /* NULL: round trips. */
 static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
+	[WW_SYSTEM_POSTGRES] = &ww_protocol_postgres,
 	[WW_SYSTEM_REDIS] = &ww_protocol_redis,
 	[WW_SYSTEM_HTTP] = &ww_protocol_http1_client,
 };
