@@ -85,15 +85,6 @@ static void write_figures(const struct ww_page_out *page, const struct ww_endpoi
 		ww_style__plain(&page->style));
 }
 
-/* Whether a statement says more than its summary: "GET ?" of a cache does not. */
-static bool says_more(const struct ww_operation_row *row)
-{
-	size_t len = strlen(row->summary);
-
-	return *row->statement && (strncmp(row->statement, row->summary, len) != 0 ||
-				   strspn(row->statement + len, " ?;") < strlen(row->statement + len));
-}
-
 static void write_operation(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint,
 			    const struct ww_operation_row *row)
 {
@@ -110,7 +101,7 @@ static void write_operation(const struct ww_page_out *page, const struct ww_endp
 		fprintf(page->out, "    %s", ww_style__bad(style));
 		ww_table__rest(page, text, 4);
 	}
-	if (says_more(row)) {
+	if (ww_text__says_more(row->statement, row->summary)) {
 		fprintf(page->out, "    %s", ww_style__dim(style));
 		ww_table__rest(page, row->statement, 4);
 	}
