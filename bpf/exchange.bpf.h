@@ -23,7 +23,6 @@ struct ww_call {
 	struct ww_thread *thread;
 	u64 arrival; /* of the bytes read */
 	u64 now;
-	u32 tid;
 	u32 tgid;
 	u8 lost;
 	u8 not_http;
@@ -59,7 +58,7 @@ static __always_inline void ww_request_worker(struct ww_request *r, struct ww_ca
 		bpf_get_current_comm(t->comm, sizeof(t->comm));
 	}
 	r->account.tgid = c->tgid;
-	r->account.tid = c->tid;
+	r->account.tid = t->tid;
 	r->account.cgroup_id = t->cgroup_id;
 	__builtin_memcpy(r->account.comm, t->comm, sizeof(t->comm));
 }
@@ -168,14 +167,14 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 	c->untouched = 0;
 	ww_interval_ran(c->thread, c->now);
 	ww_give(r, c->thread);
-	ww_attach(c->thread, r, c->tid, c->now);
+	ww_attach(c->thread, r, c->thread->tid, c->now);
 }
 
 /* The response is whole, or the account ends here for another reason. */
 static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
-	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
+	ww_exchange_next(c->conn, r, c->thread, c->thread->tid, c->now);
 	if (c->conn->http.reading == r->account.id) {
 		c->conn->http.reading = 0;
 		struct ww_stream *rx = &c->conn->http.streams[WW_RX];

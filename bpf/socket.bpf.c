@@ -205,7 +205,6 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 {
 	struct ww_call c = {.conn = conn, .now = now};
 	struct task_struct *task = ww_current();
-	c.tid = ww_field(task, pid);
 	c.tgid = ww_field(task, tgid);
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
@@ -317,14 +316,13 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return; /* a response to a request that was not seen */
 	struct ww_call c = {.conn = conn, .now = now};
 	struct task_struct *task = ww_current();
-	c.tid = ww_field(task, pid);
 	c.tgid = ww_field(task, tgid);
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
 	if (r)
 		r->client &= ~WW_CLIENT_READS;
-	if (r && len > 0 && ww_goes_on(c.thread, r, c.tid)) {
+	if (r && len > 0 && ww_goes_on(c.thread, r, c.thread->tid)) {
 		c.untouched = 1;
 		if (ww_body_sent(&c, r, len)) {
 			ww_response_goes_on(conn, sk, len);
@@ -341,7 +339,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
 		ww_ref found = ww_carrier_found(c.thread, r);
 		if (found)
-			ww_carrier_answered(c.thread, r, found, c.tid, now);
+			ww_carrier_answered(c.thread, r, found, c.thread->tid, now);
 		ww_touched(c.thread, r, &touch, now);
 	}
 	if (len <= 0) {

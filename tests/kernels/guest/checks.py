@@ -65,7 +65,7 @@ def doctor():
     # What the verifier has to say about it goes to the log.
     refused = subprocess.run([WHYWAIT, "record", "-d", "1", "-o", "/tmp/refused.db"], env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"},
                              capture_output=True, text=True, errors="replace", check=False)
-    print("\n".join(refused.stderr.splitlines()[-80:]), flush=True)
+    print("\n".join(refused.stderr.splitlines()[-150:]), flush=True)
     return False
 
 
