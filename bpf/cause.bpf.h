@@ -7,6 +7,7 @@
 #define WHYWAIT_CAUSE_H
 
 #include "maps.bpf.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 #define WW_TASK_STOPPED 0x4

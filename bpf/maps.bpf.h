@@ -79,6 +79,11 @@ struct ww_pending {
 	u32 pad;
 };
 
+enum ww_dirty {
+	WW_DIRTY_RAN = 1 << 0,	  /* time on a CPU */
+	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
+};
+
 /*
  * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
  * was is known when the thread touches the next socket. Only the thread's own CPU writes it, but for `waking`.
@@ -93,7 +98,7 @@ struct ww_thread {
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;   /* kinds_ns, details or pieces are not empty */
+	u8 dirty;   /* what the interval has besides nothing: enum ww_dirty */
 	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
 	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 named;   /* counts the answers since comm and cgroup were read */

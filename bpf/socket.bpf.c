@@ -271,23 +271,19 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 #define SOCK_NOSPACE 2 /* bit of struct socket.flags: a send found the buffer full, and nothing made room since */
 
 /* Whether a send of `len` bytes left something that did not fit; room may have been made again already. */
-static __noinline bool ww_send_held_up(struct sock *sk, u64 len)
+static __always_inline bool ww_send_held_up(struct sock *sk, struct ww_message *m, u64 len)
 {
 	struct socket *socket = sk->sk_socket;
 	if (socket && socket->flags >> SOCK_NOSPACE & 1)
 		return true;
-	struct ww_message *m = ww_message_spare();
-	if (!m)
-		return false;
-	ww_message_find(m, ww_current(), WW_MESSAGE_SPARE);
 	return ww_message_cut(m, len);
 }
 
 /* Notes whether the client holds up a response of which `len` bytes were sent. */
-static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct sock *sk, u64 len)
+static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct sock *sk, struct ww_message *m, u64 len)
 {
 	/* Between two responses there is nothing that could not be sent. */
-	conn->tx_blocked = conn->http.streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, len);
+	conn->tx_blocked = conn->http.streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, m, len);
 	struct ww_request *r = ww_request_get(conn->tx_blocked ? conn->first : 0);
 	if (r)
 		r->client |= WW_CLIENT_READS;
@@ -314,6 +310,10 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	struct ww_request *r = ww_request_get(conn->first);
 	if (!r && !conn->http.unaccounted)
 		return; /* a response to a request that was not seen */
+	u32 direction = WW_TX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
 	struct ww_call c = {.conn = conn, .now = now};
 	struct task_struct *task = ww_current();
 	c.tgid = ww_field(task, tgid);
@@ -325,14 +325,12 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (r && len > 0 && ww_goes_on(c.thread, r, c.thread->tid)) {
 		c.untouched = 1;
 		if (ww_body_sent(&c, r, len)) {
-			ww_response_goes_on(conn, sk, len);
+			if (conn->http.streams[WW_TX].state != WW_STREAM_START)
+				ww_message_find(&w->message, task, WW_MESSAGE_TX);
+			ww_response_goes_on(conn, sk, &w->message, len);
 			return;
 		}
 	}
-	u32 direction = WW_TX;
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return;
 	ww_message_find(&w->message, task, WW_MESSAGE_TX);
 	if (r && !c.untouched) {
 		struct ww_touch touch;
@@ -363,7 +361,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_call_lost(&c);
 		return;
 	}
-	ww_response_goes_on(conn, sk, len);
+	ww_response_goes_on(conn, sk, &w->message, len);
 	if (conn->http.streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {

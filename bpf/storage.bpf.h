@@ -129,7 +129,7 @@ static __always_inline void ww_conn_forget(struct sock *sk)
 
 #define WW_STACK 16384 /* of the kernel, of a task (THREAD_SIZE) */
 
-/* A task's registers as its syscall found them, for WW_REGS_.. (syscalls.bpf.h). */
+/* A task's registers as its syscall found them, for WW_REGS_.. (registers.bpf.h). */
 static __always_inline struct pt_regs *ww_task_regs(struct task_struct *task)
 {
 	if (!ww_by_hand)

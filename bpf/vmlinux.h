@@ -234,6 +234,10 @@ struct bpf_iter__unix {
 	unsigned int uid;
 };
 
+struct fred_info {
+	unsigned long edata;
+};
+
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long r10;
@@ -243,9 +247,11 @@ struct pt_regs {
 	unsigned long di;
 	unsigned long orig_ax;
 };
-
-struct fred_info {
-	unsigned long edata;
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
 };
 #endif
 

@@ -19,7 +19,7 @@ void ww_operation_sums__free(struct ww_operation_sums *sums)
 
 void ww_operation_sums__clear(struct ww_operation_sums *sums)
 {
-	sums->len = 0;
+	sums->len = sums->durations = 0;
 }
 
 static struct ww_operation_sum *find(const struct ww_operation_sums *sums, uint32_t name)
@@ -96,7 +96,7 @@ static uint16_t lower_bound(const struct ww_operation_sum *row, uint16_t index)
 }
 
 /* Makes a bucket with a count of 0, where there is none yet. */
-static int make_bucket(struct ww_operation_sum *row, uint16_t index)
+static int make_bucket(struct ww_operation_sums *sums, struct ww_operation_sum *row, uint16_t index)
 {
 	uint16_t at = lower_bound(row, index);
 
@@ -115,6 +115,7 @@ static int make_bucket(struct ww_operation_sum *row, uint16_t index)
 		(size_t)(row->durations_len - at) * sizeof(*row->durations));
 	row->durations[at] = (struct ww_duration_count){.index = index};
 	row->durations_len++;
+	sums->durations++;
 	return 0;
 }
 
@@ -130,7 +131,7 @@ int ww_operation_sums__reserve(struct ww_operation_sums *sums, const struct ww_s
 	for (size_t i = 0; i < len && !err; i++) {
 		struct ww_operation_sum *row = make_row(sums, operations[i].name, operations[i].kind);
 
-		err = row ? make_bucket(row, index_of(operations[i].duration_ns)) : -ENOMEM;
+		err = row ? make_bucket(sums, row, index_of(operations[i].duration_ns)) : -ENOMEM;
 	}
 	return err;
 }
@@ -163,7 +164,7 @@ static int reserve_row(struct ww_operation_sums *sums, const struct ww_operation
 	int err = row ? 0 : -ENOMEM;
 
 	for (uint16_t i = 0; i < from->durations_len && !err; i++)
-		err = make_bucket(row, from->durations[i].index);
+		err = make_bucket(sums, row, from->durations[i].index);
 	return err;
 }
 

@@ -21,6 +21,8 @@
 #define WW_DURATION_SHIFT 2
 #define WW_DURATIONS	  (WW_BUCKETS >> WW_DURATION_SHIFT)
 
+#define WW_DURATION_MOST ((1ull << 48) - 1) /* that a bucket counts */
+
 struct ww_duration_count {
 	uint64_t index : 16;
 	uint64_t count : 48;
@@ -54,7 +56,8 @@ struct ww_operation_sum {
 struct ww_operation_sums {
 	struct ww_operation_sum *sums; /* in the order of their first appearance */
 	uint32_t len, cap;
-	uint32_t used; /* rows up to here have memory of their own */
+	uint32_t durations; /* in all rows */
+	uint32_t used;	    /* rows up to here have memory of their own */
 	uint32_t adding;
 };
 
@@ -63,6 +66,12 @@ void ww_operation_sums__free(struct ww_operation_sums *sums);
 
 /* Empties it and keeps its memory. */
 void ww_operation_sums__clear(struct ww_operation_sums *sums);
+
+/* The memory that the rows need. */
+static inline uint64_t ww_operation_sums__bytes(const struct ww_operation_sums *sums)
+{
+	return sums->len * sizeof(struct ww_operation_sum) + sums->durations * sizeof(struct ww_duration_count);
+}
 
 /* Makes room for operations, so that adding them can't fail. -ENOMEM leaves the sums as they were. */
 int ww_operation_sums__reserve(struct ww_operation_sums *sums, const struct ww_sample_operation *operations,

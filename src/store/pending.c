@@ -13,6 +13,7 @@ void ww_pending__free(struct ww_pending *pending)
 		return;
 	free(pending->requests);
 	free(pending->dropped);
+	free(pending->unsampled);
 	ww_arena__free(pending->arena);
 	*pending = (struct ww_pending){0};
 }
@@ -46,6 +47,21 @@ static bool copy_list(struct ww_arena *arena, const void *list, size_t len, size
 	return true;
 }
 
+/* Of their strings only the errors are copied: the rest is what their names stand for. */
+static bool copy_operations(struct ww_arena *arena, struct ww_request *copy)
+{
+	struct ww_operation *operations = ww_arena__array(arena, copy->operations_len, sizeof(*operations));
+
+	for (size_t i = 0; operations && i < copy->operations_len; i++) {
+		operations[i] = copy->operations[i];
+		operations[i].error = ww_arena__strdup(arena, operations[i].error);
+		if (!operations[i].error)
+			return false;
+	}
+	copy->operations = operations;
+	return operations;
+}
+
 static struct ww_request *copy_request(struct ww_arena *arena, const struct ww_request *request)
 {
 	struct ww_request *copy = ww_arena__alloc(arena, sizeof(*copy));
@@ -58,7 +74,8 @@ static struct ww_request *copy_request(struct ww_arena *arena, const struct ww_r
 	copy->traceparent = ww_arena__strdup(arena, request->traceparent);
 	if (!copy->path || !copy->comm || !copy->traceparent ||
 	    !copy_list(arena, request->details, request->details_len, sizeof(*request->details), &copy->details) ||
-	    !copy_list(arena, request->segments, request->segments_len, sizeof(*request->segments), &copy->segments))
+	    !copy_list(arena, request->segments, request->segments_len, sizeof(*request->segments), &copy->segments) ||
+	    !copy_operations(arena, copy))
 		return NULL;
 	return copy;
 }
@@ -90,12 +107,30 @@ int ww_pending__drop(struct ww_pending *pending, int64_t id)
 	return 0;
 }
 
+int ww_pending__unsample(struct ww_pending *pending, int64_t id)
+{
+	if (pending->len && id >= pending->requests[0].id) {
+		struct ww_request *request = pending->requests[id - pending->requests[0].id].request;
+
+		if (request)
+			request->sampled = false;
+		return 0;
+	}
+	if (reserve((void **)&pending->unsampled, &pending->unsampled_cap, pending->unsampled_len,
+		    sizeof(*pending->unsampled)))
+		return -ENOMEM;
+	pending->unsampled[pending->unsampled_len++] = id;
+	return 0;
+}
+
 int ww_pending__write(const struct ww_pending *pending, struct ww_rows *rows)
 {
 	int rc = SQLITE_OK;
 
 	for (size_t i = 0; rc == SQLITE_OK && i < pending->dropped_len; i++)
 		rc = ww_rows__delete_request(rows, pending->dropped[i]);
+	for (size_t i = 0; rc == SQLITE_OK && i < pending->unsampled_len; i++)
+		rc = ww_rows__unsample_request(rows, pending->unsampled[i]);
 	for (size_t i = 0; rc == SQLITE_OK && i < pending->len; i++) {
 		const struct ww_pending_request *new = &pending->requests[i];
 
@@ -111,7 +146,7 @@ size_t ww_pending__clear(struct ww_pending *pending)
 
 	for (size_t i = 0; i < pending->len; i++)
 		requests += pending->requests[i].request != NULL;
-	pending->len = pending->dropped_len = 0;
+	pending->len = pending->dropped_len = pending->unsampled_len = 0;
 	ww_arena__free(pending->arena);
 	pending->arena = NULL;
 	return requests;

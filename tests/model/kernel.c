@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "maps.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 struct host host;
@@ -126,7 +127,7 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 	task->task.se.cfs_rq = &queue;
 	task->task.thread_pid = &task->id.pid;
 	task->id.own.nr = tid;
-	task->regs.orig_ax = -1;
+	task->regs.WW_REG_NR = -1;
 	task->cgroup = 7;
 	snprintf(task->comm, sizeof(task->comm), "task%u", tid);
 }
@@ -198,7 +199,7 @@ static void user_write(u64 at, const void *bytes, u64 len)
 void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, u64 room)
 {
 	enum { HEADER = 0, VECTOR = 64, BYTES = 4096, MOST = (BYTES - VECTOR) / 16 };
-	static const u16 numbers[HOST_SYSCALLS][2] = {[HOST_BUFFER] = {WW_SYS_RECVFROM, WW_SYS_SENDTO},
+	static const s32 numbers[HOST_SYSCALLS][2] = {[HOST_BUFFER] = {WW_SYS_RECVFROM, WW_SYS_SENDTO},
 						      [HOST_VECTOR] = {WW_SYS_READV, WW_SYS_WRITEV},
 						      [HOST_HEADER] = {WW_SYS_RECVMSG, WW_SYS_SENDMSG},
 						      [HOST_UNREADABLE] = {WW_SYS_SPLICE, WW_SYS_SENDFILE}};
@@ -208,9 +209,9 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 
 	user_write(BYTES, bytes, len);
 	memset(regs, 0, sizeof(*regs));
-	regs->orig_ax = numbers[how][send];
-	regs->si = at;
-	regs->dx = room;
+	regs->WW_REG_NR = numbers[how][send];
+	regs->WW_REG_ARG2 = at;
+	regs->WW_REG_ARG3 = room;
 	if (how == HOST_BUFFER || how == HOST_UNREADABLE)
 		return;
 	while (pieces < MOST - 1 && left) {
@@ -224,14 +225,14 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 	vector[pieces][0] = at;
 	vector[pieces++][1] = left;
 	user_write(VECTOR, vector, pieces * sizeof(vector[0]));
-	regs->si = user + VECTOR;
-	regs->dx = pieces;
+	regs->WW_REG_ARG2 = user + VECTOR;
+	regs->WW_REG_ARG3 = pieces;
 	if (how == HOST_VECTOR)
 		return;
 	u64 header[] = {0, 0, user + VECTOR, pieces};
 	user_write(HEADER, header, sizeof(header));
-	regs->si = user + HEADER;
-	regs->dx = 0;
+	regs->WW_REG_ARG2 = user + HEADER;
+	regs->WW_REG_ARG3 = 0;
 }
 
 /* ---- helpers ---- */

@@ -64,14 +64,13 @@ static void names_are_bounded_and_the_rest_keeps_its_system(void **state)
 {
 	struct ww_operation operation = query;
 	struct ww_catalog catalog;
+	char statement[64], system[32];
 	uint32_t first, postgres, redis;
 
 	(void)state;
 	assert_int_equal(ww_catalog__init(&catalog), 0);
 	first = ww_catalog__operation(&catalog, &query);
 	for (int i = 0; i < WW_CATALOG_OPERATIONS + 500; i++) {
-		char statement[64];
-
 		snprintf(statement, sizeof(statement), "SELECT %d", i);
 		operation.statement = statement;
 		postgres = ww_catalog__operation(&catalog, &operation);
@@ -86,8 +85,6 @@ static void names_are_bounded_and_the_rest_keeps_its_system(void **state)
 	assert_int_equal(ww_catalog__operation(&catalog, &query), first);
 	/* Also when each of them claims to be of a system of its own. */
 	for (int i = 0; i < 500; i++) {
-		char system[32];
-
 		snprintf(system, sizeof(system), "system %d", i);
 		operation.system = system;
 		ww_catalog__operation(&catalog, &operation);

@@ -14,6 +14,7 @@
 #define __noinline	  __attribute__((noinline))
 #define __weak		  __attribute__((weak))
 #define __ksym
+#define barrier()	 __asm__ volatile("" ::: "memory")
 #define barrier_var(var) __asm__ volatile("" : "+r"(var))
 #define offsetof(t, m)	 __builtin_offsetof(t, m)
 #ifndef NULL
