@@ -29,4 +29,7 @@ static __always_inline bool ww_claim_take(u64 key)
 	return !bpf_map_delete_elem(&ww_claims, &key);
 }
 
+/* The next number of a counter. By hand, two CPUs may draw the same one at the same moment. */
+#define ww_next(counter) (ww_by_hand ? (*(counter))++ : __sync_fetch_and_add(counter, 1))
+
 #endif

@@ -67,6 +67,12 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments);
 
 /*
+ * Takes a call on an upstream connection, in the order of the calls, and before the account that it is for. -EPROTO
+ * when the record is malformed, -ENOMEM (both counted).
+ */
+int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffic, size_t size);
+
+/*
  * To be called about once a second: samples services from /proc,
  * moves the live window on, and commits what came since the last call to the recording. `now_ns` is CLOCK_MONOTONIC.
  * `counters` are the kernel side's sums since the start; NULL: none. Returns a negative errno when the recording could
