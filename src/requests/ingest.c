@@ -326,6 +326,7 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 	/* Also of a request that does not count: they wait for no other. */
 	ww_conversations__settle(ingest->conversations, account->id, account->end_ns);
 	done = ww_operations__take(ingest->operations, account);
+	done.known &= !ingest->options.no_operations;
 	service = find_service(ingest, account);
 	if (service >= 0 && !is_chosen(ingest, (uint32_t)service)) {
 		ingest->totals.filtered++;

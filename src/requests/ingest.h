@@ -39,6 +39,8 @@ struct ww_ingest_options {
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
 
+	bool no_operations; /* none are taken in: of no request it is known what it did */
+
 	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */
 };
 
