@@ -388,6 +388,7 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 	struct ww_report_frame frame = {
 		.host = recording->host,
 		.kernel = recording->kernel,
+		.stand_ins = recording->stand_ins,
 		.cpus = recording->cpus,
 		.unended = recording->unended,
 		.losses = reading->losses,
