@@ -31,7 +31,8 @@ def _build():
         _program = f"{directory}/replay"
         subprocess.run(["cc", "-std=gnu11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GNU_SOURCE",
                         f"-I{ROOT}/include", f"-I{ROOT}/src", "-o", _program, ROOT / "tests/lib/replay_dialogue.c",
-                        *sorted((ROOT / "src/protocols").glob("*.c")), ROOT / "src/util/utf8.c", ROOT / "src/util/bytes.c"], check=True)
+                        *sorted((ROOT / "src/protocols").glob("*.c")),
+                        *(ROOT / "src/util" / f"{name}.c" for name in ("bytes", "utf8", "value")), "-lm"], check=True)
     return _program
 
 
