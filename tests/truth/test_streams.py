@@ -108,23 +108,25 @@ def redis_streams():
         subprocess.run(["redis-benchmark", "-p", str(wire.port), "-c", "2", "-P", "16", "-n", "640", "-t", "get,incr", "-q"],
                        check=True, stdout=subprocess.DEVNULL)
         subprocess.run(["redis-cli", "-3", "-p", str(wire.port)], check=True, stdout=subprocess.DEVNULL, text=True,
-                       input="set a 1\nhset h a 1\nhgetall h\nsubscribe news\n")
+                       input="set a 1\nhset h a 1\nhgetall h\nlrange l 0 -1\nsubstr a 0 -1\n", timeout=30)
     streams = [stream for stream in wire.streams if stream]
     found = sum((summaries(replay("redis", stream, "--limits")) for stream in streams), collections.Counter())
     tap.check("redis-benchmark -P 16: every command", found["GET"] == 640 and found["INCR"] == 640, found)
-    tap.check("redis-cli -3: every command", all(found[name] == 1 for name in ("SET", "HSET", "HGETALL", "SUBSCRIBE", "HELLO")),
-              found)
+    tap.check("redis-cli -3: every command",
+              all(found[name] == 1 for name in ("SET", "HSET", "HGETALL", "LRANGE", "SUBSTR", "HELLO")), found)
     check_losses("redis-benchmark", "redis", max(streams, key=len))
 
     with Redis() as server, Wiretap(("127.0.0.1", server.port)) as wire:
-        client = redis.Redis(port=wire.port, single_connection_client=True)
+        client = redis.Redis(port=wire.port)
         with client.pipeline(transaction=False) as pipe:
             for i in range(1000):
                 pipe.set(f"user:{i}", i)
             pipe.execute()
         client.ping()
         client.close()
-    played = replay("redis", wire.streams[0], "--limits")
+    # The client reads when it has sent all of it, whatever the proxy has got before.
+    ping = wire.streams[0].index(("S", b"*1\r\n$4\r\nPING\r\n"))
+    played = replay("redis", sorted(wire.streams[0][:ping], key=lambda call: call[0] == "R") + wire.streams[0][ping:], "--limits")
     found = summaries(played)
     tap.check("a pipeline longer than the capture ends with a batch",
               found["pipeline"] == 1 and found["PING"] == 1 and 10 < found["SET"] < 64 and not played["unsure"], found)
