@@ -20,6 +20,7 @@ static const struct {
 	const struct ww_protocol *protocol;
 } protocols[] = {
 	{"postgres", &ww_protocol_postgres},
+	{"mysql", &ww_protocol_mysql},
 	{"redis", &ww_protocol_redis},
 	{"memcached", &ww_protocol_memcached},
 	{"mongodb", &ww_protocol_mongodb},
