@@ -312,6 +312,7 @@ WW_GLOBAL4(int, ww_carrier_merge, R, r, R, a, T, t, N, now)
 	if (r->mark < now)
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 	ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
+	ww_traffic_adopted(r, a);
 	ww_request_free(a);
 	return 0;
 }

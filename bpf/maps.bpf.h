@@ -37,6 +37,8 @@ const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
+const volatile __u64 ww_traffic_thin __weak =
+	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
 /* What a thread is doing. */
 enum ww_off {
@@ -318,6 +320,8 @@ struct ww_conn {
 	u8 stream;     /* TCP server: enum ww_stream_kind */
 	u8 lost;       /* server: the last read showed that what was taken before it is not known */
 	u8 pad[3];
+	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
+	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
 	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
 };
@@ -437,6 +441,11 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
 } ww_details SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_traffics SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

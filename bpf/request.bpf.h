@@ -31,6 +31,8 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	a->start_ns = arrival;
 	a->method[0] = 0;
 	a->target_len = 0;
+	a->traffic = 0;
+	a->traffic_lost = 0;
 	a->local = 0;
 	a->port = 0;
 	r->mark = arrival;

@@ -491,21 +491,30 @@ static __always_inline void ww_state_set(struct sock *sk, int from, int to)
 	case WW_TCP_ESTABLISHED:
 		/* One that connected to itself, or at once with its peer, was in SYN_RECV too. */
 		conn = ww_conn_get(sk);
-		if (conn)
+		if (conn) {
 			conn->sent = bpf_ktime_get_ns();
-		else if (from == WW_TCP_SYN_RECV)
+			if (conn->number)
+				ww_traffic_state(conn, 0, WW_TRAFFIC_CONNECTED, 0);
+		} else if (from == WW_TCP_SYN_RECV) {
 			ww_conn_create(sk, WW_ROLE_SERVER);
+		}
 		break;
 	case WW_TCP_CLOSE:
-		conn = from == WW_TCP_SYN_SENT ? ww_conn_get(sk) : NULL;
-		if (conn)
+		conn = ww_conn_get(sk);
+		if (!conn)
+			break;
+		if (from == WW_TCP_SYN_SENT)
 			ww_upstream_unawaited(conn);
+		ww_upstream_closed(conn, sk);
 		break;
 	case WW_TCP_FIN_WAIT1:
 	case WW_TCP_LAST_ACK:
 		conn = ww_conn_get(sk);
-		if (conn && conn->first && conn->role == WW_ROLE_SERVER)
+		if (!conn)
+			break;
+		if (conn->first && conn->role == WW_ROLE_SERVER)
 			ww_server_closed(conn, bpf_ktime_get_ns());
+		ww_upstream_closed(conn, sk);
 		break;
 	}
 }

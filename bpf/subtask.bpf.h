@@ -8,6 +8,7 @@
 #define WHYWAIT_SUBTASK_H
 
 #include "account.bpf.h"
+#include "traffic.bpf.h"
 
 #define WW_NEAR	    6  /* batches that libraries may put between a Task's step and that of the Task that it awaits */
 #define WW_SUBTASKS 64 /* steps of looking for them in one gap */
@@ -53,6 +54,7 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 	if (r->account.attribution < a->account.attribution)
 		r->account.attribution = a->account.attribution;
 	ww_infer(r);
+	ww_traffic_adopted(r, a);
 	ww_request_free(a);
 	return 0;
 }

@@ -149,6 +149,7 @@ struct sock {
 	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
 	u16 sk_type;
+	int sk_err;
 	void *sk_bpf_storage;
 };
 

@@ -9,6 +9,7 @@
 #include "maps.h"
 #include "registers.bpf.h"
 #include "syscalls.bpf.h"
+#include "traffic.bpf.h"
 
 struct host host;
 
@@ -40,6 +41,8 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_carriers, 8);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);
+	MAP_KEYLESS(ww_traffics, 0, 0);
+	MAP(ww_traffic_rooms, 1);
 	MAP(ww_counters, WW_COUNTER_COUNT);
 	MAP(ww_listening, 1024);
 	MAP(ww_unreadable, 16);
@@ -299,20 +302,24 @@ long bpf_ringbuf_output(void *map, void *data, __u64 size, __u64 flags)
 			return -EAGAIN;
 		if (host.account)
 			host.account(data, size);
-	} else {
+	} else if (map == &ww_details) {
 		if (fails(host.faults.detail_ring))
 			return -EAGAIN;
 		if (host.segments)
 			host.segments(data, size);
+	} else {
+		if (fails(host.faults.traffic_ring))
+			return -EAGAIN;
+		if (host.traffic)
+			host.traffic(data, size);
 	}
 	return 0;
 }
 
 __u64 bpf_ringbuf_query(void *map, __u64 flags)
 {
-	(void)map;
 	(void)flags;
-	return 0;
+	return map == &ww_traffics && fails(host.faults.traffic_ring) ? ww_traffic_thin : 0;
 }
 
 long bpf_loop(__u32 turns, long (*step)(__u32 index, void *context), void *context, __u64 flags)

@@ -60,6 +60,7 @@ struct host_faults {
 	u32 storage;
 	u32 account_ring;
 	u32 detail_ring;
+	u32 traffic_ring;
 	u32 map_update;
 };
 
@@ -78,6 +79,7 @@ struct host {
 	/* Where finished records go. */
 	void (*account)(const struct ww_account *account, u64 size);
 	void (*segments)(const struct ww_segments *line, u64 size);
+	void (*traffic)(const struct ww_traffic *record, u64 size);
 };
 
 extern struct host host;

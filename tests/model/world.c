@@ -103,6 +103,7 @@ static void world_begin(u64 seed, bool verbose)
 	host_boot(slots, seed ^ 0x5bd1e995);
 	host.account = invariants_account;
 	host.segments = invariants_segments;
+	host.traffic = invariants_traffic;
 	world.tagged = host_draw(2);
 	world.cpus = world.tagged ? 1 : 1 + (u32)host_draw(HOST_CPUS);
 	world.illegal = !host_draw(3);
@@ -114,8 +115,12 @@ static void world_begin(u64 seed, bool verbose)
 	}
 	world.deaths = !host_draw(4);
 	if (!host_draw(4))
-		host.faults = (struct host_faults){
-			.user_read = 40, .storage = 10, .account_ring = 5, .detail_ring = 5, .map_update = 10};
+		host.faults = (struct host_faults){.user_read = 40,
+						   .storage = 10,
+						   .account_ring = 5,
+						   .detail_ring = 5,
+						   .traffic_ring = 5,
+						   .map_update = 10};
 	host_segments_over_ns = host_draw(2) ? 0 : 1000000;
 	steps_draw();
 	processes_start();
