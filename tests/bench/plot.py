@@ -5,7 +5,8 @@ from xml.sax.saxutils import escape
 
 import growth
 
-SERIES = {"bpf_us": ("k", "BPF programs"), "user_us": ("u", "whywait's own process")}
+# Its class, its name, and where its last value stands: above or below.
+SERIES = {"bpf_us": ("k", "BPF programs", -9), "user_us": ("u", "whywait's own process", 18)}
 PANEL_W, PANEL_H, GAP, LEFT, TOP, BOTTOM, RIGHT = 250, 170, 34, 46, 66, 52, 16
 
 STYLE = """
@@ -49,14 +50,14 @@ def _panel(left, name, points, top_value, step):
         yield f'<line class="grid" x1="{left}" x2="{left + PANEL_W}" y1="{y(at * step):.1f}" y2="{y(at * step):.1f}"/>'
     for index, point in enumerate(points):
         yield _text(x(index), bottom + 18, number(point["at"]), "soft")
-    for key, (cls, title) in SERIES.items():
+    for key, (cls, title, beside) in SERIES.items():
         line = " ".join(f"{x(index):.1f},{y(point[key]):.1f}" for index, point in enumerate(points))
         yield f'<polyline class="mark {cls}" points="{line}"/>'
         for index, point in enumerate(points):
             said = f"{title}: {point[key]:.2f} µs a request at {number(point['at'])} {name}"
             yield (f'<circle class="{cls}-dot" cx="{x(index):.1f}" cy="{y(point[key]):.1f}" r="3.5">'
                    f"<title>{escape(said)}</title></circle>")
-        yield _text(x(len(points) - 1), y(points[-1][key]) - 9, f"{points[-1][key]:.1f}", "soft")
+        yield _text(x(len(points) - 1), y(points[-1][key]) + beside, f"{points[-1][key]:.1f}", "soft")
 
 
 def svg(result):
@@ -74,8 +75,8 @@ def svg(result):
              f'<title id="what">What observing a request costs, as threads, connections and routes grow; {escape(said)}'
              "</title>", f"<style>{STYLE}\n</style>", f'<rect class="back" width="{width}" height="{height}" rx="6"/>',
              _text(LEFT, 24, "CPU time that observing takes, µs a request", "text title", "start")]
-    at = LEFT + 330
-    for cls, title in SERIES.values():
+    at = width - RIGHT - 330
+    for cls, title, _ in SERIES.values():
         parts += [f'<line class="mark {cls}" x1="{at}" x2="{at + 18}" y1="20" y2="20"/>',
                   _text(at + 24, 24, title, "text", "start")]
         at += 40 + 7 * len(title)
