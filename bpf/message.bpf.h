@@ -78,6 +78,28 @@ static __always_inline u32 ww_syscall_nr(struct task_struct *task)
 	return (u32)WW_REGS_NR(regs) + 1;
 }
 
+/* And that of struct mmsghdr: its size, and where the kernel writes the length when it goes on to the next message. */
+#define WW_MMSGHDR_SIZE 64
+#define WW_MMSGHDR_LEN	56
+
+#define WW_MESSAGES 4 /* of one sendmmsg() that are told apart: glibc's resolver sends two */
+
+/*
+ * The message that sendmmsg() has just sent: the first whose length is not written yet, in a vector that its caller had
+ * cleared, as the resolver does. In another one it is some message of it.
+ */
+static __always_inline bool ww_message_of_many(struct ww_msghdr *header, u64 vector)
+{
+	for (u32 i = 0; i < WW_MESSAGES; i++, vector += WW_MMSGHDR_SIZE) {
+		u32 len;
+		if (bpf_probe_read_user(&len, sizeof(len), (void *)(vector + WW_MMSGHDR_LEN)))
+			return false;
+		if (!len)
+			return !bpf_probe_read_user(header, sizeof(*header), (void *)vector);
+	}
+	return false;
+}
+
 /* Finds the buffer of the current task's socket call; m->readable is false for sendfile, io_uring and the like. */
 static __always_inline void ww_message_find(struct ww_message *m, struct task_struct *task, enum ww_message_place place)
 {
@@ -110,6 +132,12 @@ static __always_inline void ww_message_find(struct ww_message *m, struct task_st
 	case WW_SYS_RECVMSG:
 	case WW_SYS_SENDMSG:
 		if (bpf_probe_read_user(&header, sizeof(header), (void *)m->base))
+			break;
+		m->base = header.iov;
+		m->iovecs = header.iov_len;
+		return;
+	case WW_SYS_SENDMMSG:
+		if (!ww_message_of_many(&header, m->base))
 			break;
 		m->base = header.iov;
 		m->iovecs = header.iov_len;

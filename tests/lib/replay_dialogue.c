@@ -20,6 +20,7 @@ static const struct {
 	const struct ww_protocol *protocol;
 } protocols[] = {
 	{"postgres", &ww_protocol_postgres},
+	{"mysql", &ww_protocol_mysql},
 	{"round_trips", &ww_protocol_round_trips},
 };
 
