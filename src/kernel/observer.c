@@ -58,6 +58,7 @@ struct ww_observer {
 	bool host_pids;		  /* process ids mean the same here as to the BPF side */
 	uint32_t sweep_from;	  /* slot that the next sweep begins at */
 	int ingest_error;
+	char stand_ins[512];
 };
 
 static int take_segments(void *ctx, void *data, size_t size)
@@ -392,12 +393,22 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "selecting the processes");
 		goto out;
 	}
+	err = ww_hooks__stand_ins(new->bpf, new->stand_ins, sizeof(new->stand_ins));
+	if (err) {
+		fail(err, message, message_size, "naming what stands in for what is not there");
+		goto out;
+	}
 	*observer = new;
 	new = NULL;
 out:
 	ww_observer__close(new);
 	libbpf_set_print(print);
 	return err;
+}
+
+const char *ww_observer__stand_ins(const struct ww_observer *observer)
+{
+	return observer->stand_ins;
 }
 
 int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, int timeout_ms)

@@ -116,7 +116,7 @@ static void describe(struct ww_recorder *recorder, int rc)
 			 sqlite3_errstr(rc));
 }
 
-static int fill_new_file(struct ww_recorder *recorder)
+static int fill_new_file(struct ww_recorder *recorder, const char *stand_ins)
 {
 	struct utsname host;
 	char settings[256];
@@ -140,6 +140,8 @@ static int fill_new_file(struct ww_recorder *recorder)
 		rc = ww_rows__put_meta(&recorder->rows, "host", host.nodename);
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta(&recorder->rows, "kernel", host.release);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta(&recorder->rows, "stand_ins", stand_ins ? stand_ins : "");
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta_number(&recorder->rows, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
 	if (rc == SQLITE_OK)
@@ -202,7 +204,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	rc = sqlite3_open_v2(new->path, &new->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
-		rc = fill_new_file(new);
+		rc = fill_new_file(new, options->stand_ins);
 	}
 	if (rc != SQLITE_OK) {
 		describe(new, rc);
