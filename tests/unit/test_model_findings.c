@@ -137,6 +137,9 @@ static void plant_nothing(struct made *made, int number)
 	/* Fewer than many. */
 	for (uint64_t i = 0; i < 3; i++)
 		query(made, ITEMS, i + 1, each);
+	/* What a pool cleans up with. */
+	for (uint64_t i = 0; i < 10; i++)
+		query(made, "SELECT pg_advisory_unlock_all(); CLOSE ALL", 1, each);
 	/* BEGIN, the same again and again. */
 	for (uint64_t i = 0; i < 10; i++)
 		query(made, "BEGIN", 5, each)->flags = WW_OPERATION_CONTROL;
