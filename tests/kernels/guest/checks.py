@@ -203,7 +203,7 @@ def tables():
             with connect(environment["UNIX"] if number % 2 else ("127.0.0.1", server.port)) as connection:
                 get(connection, f"/queue/table/{number}", None, 0)
         time.sleep(2)
-        conns, threads, claims = (kept(name) for name in ("ww_hashed_conns", "ww_hashed_threads", "ww_claims"))
+        conns, threads, claims = (kept(name) for name in ("ww_hashed_conns", "ww_hashed_threa", "ww_claims"))
     if conns is not None:
         say("tables are left empty", conns < 10 and threads < 10 and claims == 0 and record.status == 0,
             f"{conns} connections, {threads} threads, {claims} claims after 40 requests")
