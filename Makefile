@@ -24,7 +24,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LIBS := libbpf libelf zlib sqlite3 jansson ncursesw
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DWW_VERSION='"$(VERSION)"' -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))
 ALL_LDLIBS = $(shell pkg-config --libs $(LIBS)) -lm $(LDLIBS)
 # The architecture that CC compiles for: what is built for another one needs its kernel side, too.
 BPF_ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//;s/x86_64/x86/;s/aarch64/arm64/')
@@ -49,6 +49,8 @@ $(B)/src/%.o: src/%.c | check-tools
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/whywait/*) | check-tools
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(B)/src/util/version.o: private ALL_CFLAGS += -DWW_VERSION='"$(VERSION)"'
 
 $(B)/whywait.bpf.o: $(BPF_OBJ)
 	$(BPFTOOL) gen object $@ $^

@@ -30,20 +30,11 @@ static __always_inline bool ww_timer_may_be(const struct ww_thread *t, const str
 	return t->deadline && to + t->worked_ns + WW_TIMEOUT_UNIT_NS >= t->deadline;
 }
 
-/*
- * Charges the gap [mark, to), in which the request had no thread. `to` is when a thread took it up again: what lies
- * between the arrival of the bytes it waited for and that is queueing.
- */
-WW_GLOBAL4(int, ww_charge_gap, R, r, T, t, W, touch, N, to)
+/* Charges the gap of a request that is not just in the queue. */
+WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 {
 	if (!r || !t || !touch)
 		return 0;
-	if (to <= r->mark)
-		return 0;
-	if (r->state == WW_STATE_READY) {
-		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
-		return 0;
-	}
 	if (r->state == WW_STATE_ATTACHED) {
 		/* Another thread had it, and its interval is in that thread's storage: nobody here can tell. */
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
@@ -97,6 +88,21 @@ WW_GLOBAL4(int, ww_charge_gap, R, r, T, t, W, touch, N, to)
 	}
 	ww_charge(r, hint.kind, hint.type, hint.value, to);
 	return 0;
+}
+
+/*
+ * Charges the gap [mark, to), in which the request had no thread. `to` is when a thread took it up again: what lies
+ * between the arrival of the bytes it waited for and that is queueing.
+ */
+static __always_inline void ww_charge_gap(struct ww_request *r, struct ww_thread *t, const struct ww_touch *touch,
+					  u64 to)
+{
+	if (to <= r->mark)
+		return;
+	if (r->state == WW_STATE_READY)
+		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
+	else
+		ww_charge_wait(r, t, touch, to);
 }
 
 /* The thread lets go of its request, which is charged up to the thread's mark. */

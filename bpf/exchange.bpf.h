@@ -23,7 +23,6 @@ struct ww_call {
 	struct ww_thread *thread;
 	u64 arrival; /* of the bytes read */
 	u64 now;
-	u32 tid;
 	u32 tgid;
 	u8 lost;
 	u8 not_http;
@@ -59,7 +58,7 @@ static __always_inline void ww_request_worker(struct ww_request *r, struct ww_ca
 		bpf_get_current_comm(t->comm, sizeof(t->comm));
 	}
 	r->account.tgid = c->tgid;
-	r->account.tid = c->tid;
+	r->account.tid = t->tid;
 	r->account.cgroup_id = t->cgroup_id;
 	__builtin_memcpy(r->account.comm, t->comm, sizeof(t->comm));
 }
@@ -140,17 +139,9 @@ static __always_inline bool ww_is_connect(const struct ww_request *r)
 	return *(u64 *)r->account.method == 0x005443454e4e4f43ull; /* CONNECT */
 }
 
-/* Takes the first request off the connection's queue; the next one is served from `now` on, by the same thread. */
-static __noinline void ww_exchange_next(struct ww_conn *conn, struct ww_request *r, struct ww_thread *t, u32 tid,
-					u64 now)
+/* The next request of a connection is served from `now` on, by the thread that answered the one before. */
+static __noinline void ww_exchange_serve(ww_ref next, struct ww_thread *t, u32 tid, u64 now)
 {
-	ww_ref next = r->next;
-	conn->first = next;
-	conn->http.open--;
-	if (!next)
-		conn->last = 0;
-	if (t && t->ref == r->account.id)
-		t->ref = 0;
 	struct ww_request *n = ww_request_get(next);
 	if (!n || !t || n->state != WW_STATE_READY)
 		return;
@@ -158,6 +149,21 @@ static __noinline void ww_exchange_next(struct ww_conn *conn, struct ww_request 
 	t->ref = next;
 	n->owner = tid;
 	n->state = WW_STATE_ATTACHED;
+}
+
+/* Takes the first request off the connection's queue. */
+static __always_inline void ww_exchange_next(struct ww_conn *conn, struct ww_request *r, struct ww_thread *t, u32 tid,
+					     u64 now)
+{
+	ww_ref next = r->next;
+	conn->first = next;
+	conn->http.open--;
+	if (t && t->ref == r->account.id)
+		t->ref = 0;
+	if (next)
+		ww_exchange_serve(next, t, tid, now);
+	else
+		conn->last = 0;
 }
 
 /* Charges the request that is answered up to `now`, where that was left for later. */
@@ -168,14 +174,14 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 	c->untouched = 0;
 	ww_interval_ran(c->thread, c->now);
 	ww_give(r, c->thread);
-	ww_attach(c->thread, r, c->tid, c->now);
+	ww_attach(c->thread, r, c->thread->tid, c->now);
 }
 
 /* The response is whole, or the account ends here for another reason. */
 static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
-	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
+	ww_exchange_next(c->conn, r, c->thread, c->thread->tid, c->now);
 	if (c->conn->http.reading == r->account.id) {
 		c->conn->http.reading = 0;
 		struct ww_stream *rx = &c->conn->http.streams[WW_RX];
@@ -228,6 +234,13 @@ static __always_inline u64 ww_unread(const struct ww_window *w)
 	return (w->message.total - w->message.next) + (w->end - w->pos);
 }
 
+/* Whether a message seems to begin with a line's end. */
+static __always_inline bool ww_line_end(const struct ww_window *w)
+{
+	u8 byte = ww_byte(w, w->pos);
+	return byte == '\r' || byte == '\n';
+}
+
 /* Leaves the line ends in front of a message; 0 when nothing is behind them. */
 __weak int ww_message_starts(u32 direction)
 {
@@ -258,11 +271,10 @@ static __always_inline void ww_head_begins(struct ww_window *w)
 	w->traceparent_at = 0;
 }
 
-/* ---- one step in either direction: 1 ends the walk ---- */
+/* ---- one step in either direction: 1 ends the walk (walk.bpf.h) ---- */
 
-static long ww_receive_step(u32 index, void *context)
+static __always_inline long ww_receive_more(struct ww_call *c)
 {
-	struct ww_call *c = context;
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
@@ -275,7 +287,7 @@ static long ww_receive_step(u32 index, void *context)
 		return 1;
 	}
 	if (w->state == WW_STREAM_START) {
-		if (!ww_message_starts(direction))
+		if (ww_line_end(w) && !ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
 		if (before <= c->conn->newest_read)
@@ -343,9 +355,8 @@ static long ww_receive_step(u32 index, void *context)
 	return !ww_unread(w);
 }
 
-static long ww_send_step(u32 index, void *context)
+static __always_inline long ww_send_more(struct ww_call *c)
 {
-	struct ww_call *c = context;
 	u32 direction = WW_TX;
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
@@ -360,7 +371,7 @@ static long ww_send_step(u32 index, void *context)
 		return 1;
 	}
 	if (w->state == WW_STREAM_START) {
-		if (!ww_message_starts(direction))
+		if (ww_line_end(w) && !ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
 		before = ww_unread(w);
@@ -435,8 +446,8 @@ static long ww_send_step(u32 index, void *context)
 	return !ww_unread(w);
 }
 
-/* Forgets the first request of a connection, without a record; false when there is none. */
-WW_GLOBAL1(int, ww_exchange_forget, C, conn)
+/* Forgets the first request of a connection, without a record, and counts that; false when there is none. */
+WW_GLOBAL2(int, ww_exchange_forget, C, conn, N, counter)
 {
 	if (!conn)
 		return 0;
@@ -446,22 +457,9 @@ WW_GLOBAL1(int, ww_exchange_forget, C, conn)
 	conn->first = r->next;
 	conn->http.open--;
 	ww_request_free(r);
+	if (counter < WW_COUNTER_COUNT)
+		ww_count(counter);
 	return 1;
-}
-
-struct ww_drop {
-	struct ww_conn *conn;
-	u64 counter;
-};
-
-static long ww_exchange_drop_step(u32 index, void *context)
-{
-	struct ww_drop *drop = context;
-	if (!ww_exchange_forget(drop->conn))
-		return 1;
-	if (drop->counter < WW_COUNTER_COUNT)
-		ww_count(drop->counter);
-	return 0;
 }
 
 /*
@@ -475,8 +473,10 @@ WW_GLOBAL2(int, ww_exchange_drop, C, conn, N, counter)
 	/* With no request open, what it will carry is lost all the same. */
 	if (counter < WW_COUNTER_COUNT && !ww_request_get(conn->first))
 		ww_count(counter);
-	struct ww_drop drop = {.conn = conn, .counter = counter};
-	bpf_loop(WW_PIPELINED_MAX, ww_exchange_drop_step, &drop, 0);
+	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
+		if (!ww_exchange_forget(conn, counter))
+			break;
+	}
 	conn->first = 0;
 	conn->last = 0;
 	conn->http.reading = 0;

@@ -37,6 +37,8 @@ const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
+const volatile __u64 ww_traffic_thin __weak =
+	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
 /* What a thread is doing. */
 enum ww_off {
@@ -79,6 +81,11 @@ struct ww_pending {
 	u32 pad;
 };
 
+enum ww_dirty {
+	WW_DIRTY_RAN = 1 << 0,	  /* time on a CPU */
+	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
+};
+
 /*
  * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
  * was is known when the thread touches the next socket. Only the thread's own CPU writes it, but for `waking`.
@@ -93,7 +100,7 @@ struct ww_thread {
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;   /* kinds_ns, details or pieces are not empty */
+	u8 dirty;   /* what the interval has besides nothing: enum ww_dirty */
 	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
 	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 named;   /* counts the answers since comm and cgroup were read */
@@ -155,13 +162,32 @@ struct ww_gap {
 	u8 pad;
 };
 
+/* How far a gap is filled: up to an account of the request's own Context, or to where it shows a sign. */
+struct ww_end {
+	u64 at;
+	u64 slept;
+	u32 batch;
+	u32 pad;
+};
+
+/* A gap that is being filled: subtask.bpf.h. */
+struct ww_filling {
+	ww_ref best; /* was found, and whether one fits in front of it is looked for */
+	ww_ref past; /* what its Context did next; linked on */
+	u8 begins;   /* as the best was found */
+	u8 ends;
+	u8 pad[6];
+	struct ww_end end;
+};
+
 /* Work of an event loop's thread for requests that are not known yet: carrier.bpf.h. */
 struct ww_loop {
 	ww_ref carriers[WW_CARRIERS]; /* its accounts, in a ring */
 	struct ww_answered answered[WW_ANSWERED];
 	u32 carriers_next;
 	u32 answered_next;
-	struct ww_gap gap; /* here, since the verifier follows every value that a loop keeps on its stack */
+	struct ww_gap gap; /* these are here since the verifier follows every value that a loop keeps on its stack */
+	struct ww_filling filling;
 };
 /* Kernels that take task storage by kmalloc_nolock() (7.2 does) give 8 KiB at the most, some of it for themselves. */
 _Static_assert(sizeof(struct ww_loop) <= 8000, "task storage");
@@ -313,6 +339,8 @@ struct ww_conn {
 	u8 stream;     /* TCP server: enum ww_stream_kind */
 	u8 lost;       /* server: the last read showed that what was taken before it is not known */
 	u8 pad[3];
+	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
+	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
 	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
 };
@@ -432,6 +460,11 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
 } ww_details SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_traffics SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -39,7 +39,8 @@ struct ww_message {
 	u64 size;
 	u64 at; /* what ww_message_at found, and how many bytes follow it in one piece */
 	u64 contiguous;
-	u64 piece_start; /* offset of piece number `piece` in the message */
+	u64 piece_start; /* offset of piece number `piece` in the message, */
+	u64 piece_end;	 /* and where it ends, if it was looked at */
 	u32 piece;
 	u32 place; /* enum ww_message_place */
 	u64 total; /* bytes that it moved */
@@ -77,6 +78,28 @@ static __always_inline u32 ww_syscall_nr(struct task_struct *task)
 	return (u32)WW_REGS_NR(regs) + 1;
 }
 
+/* And that of struct mmsghdr: its size, and where the kernel writes the length when it goes on to the next message. */
+#define WW_MMSGHDR_SIZE 64
+#define WW_MMSGHDR_LEN	56
+
+#define WW_MESSAGES 4 /* of one sendmmsg() that are told apart: glibc's resolver sends two */
+
+/*
+ * The message that sendmmsg() has just sent: the first whose length is not written yet, in a vector that its caller had
+ * cleared, as the resolver does. In another one it is some message of it.
+ */
+static __always_inline bool ww_message_of_many(struct ww_msghdr *header, u64 vector)
+{
+	for (u32 i = 0; i < WW_MESSAGES; i++, vector += WW_MMSGHDR_SIZE) {
+		u32 len;
+		if (bpf_probe_read_user(&len, sizeof(len), (void *)(vector + WW_MMSGHDR_LEN)))
+			return false;
+		if (!len)
+			return !bpf_probe_read_user(header, sizeof(*header), (void *)vector);
+	}
+	return false;
+}
+
 /* Finds the buffer of the current task's socket call; m->readable is false for sendfile, io_uring and the like. */
 static __always_inline void ww_message_find(struct ww_message *m, struct task_struct *task, enum ww_message_place place)
 {
@@ -87,6 +110,7 @@ static __always_inline void ww_message_find(struct ww_message *m, struct task_st
 	m->iovecs = 0;
 	m->piece = 0;
 	m->piece_start = 0;
+	m->piece_end = 0;
 	m->next = 0;
 	m->readable = true;
 	m->nr = (u32)WW_REGS_NR(regs) + 1;
@@ -112,6 +136,12 @@ static __always_inline void ww_message_find(struct ww_message *m, struct task_st
 		m->base = header.iov;
 		m->iovecs = header.iov_len;
 		return;
+	case WW_SYS_SENDMMSG:
+		if (!ww_message_of_many(&header, m->base))
+			break;
+		m->base = header.iov;
+		m->iovecs = header.iov_len;
+		return;
 	}
 	m->readable = false;
 }
@@ -122,25 +152,18 @@ enum ww_found {
 	WW_FOUND_LATER, /* ask again: there are more pieces than are looked at in one go */
 };
 
-/*
- * Finds byte `offset` of the message: its address in m->at, and in m->contiguous how many bytes follow in one piece.
- * Offsets only go up from call to call.
- */
-WW_GLOBAL2(int, ww_message_at, M, m, N, offset)
+/* As ww_message_at(), in a message of several pieces. */
+WW_GLOBAL2(int, ww_message_piece, M, m, N, offset)
 {
-	if (!m || !m->readable)
+	if (!m)
 		return WW_FOUND_NOT;
-	if (!m->iovecs) {
-		m->at = m->base + offset;
-		m->contiguous = ~0ull;
-		return WW_FOUND;
-	}
 	for (u32 i = 0; i < WW_IOVECS; i++) {
 		struct ww_iovec v;
 		if (m->piece >= m->iovecs ||
 		    bpf_probe_read_user(&v, sizeof(v), (void *)(m->base + m->piece * sizeof(v))))
 			return WW_FOUND_NOT;
 		u64 within = offset - m->piece_start;
+		m->piece_end = m->piece_start + v.len;
 		if (within < v.len) {
 			m->at = v.base + within;
 			m->contiguous = v.len - within;
@@ -152,12 +175,32 @@ WW_GLOBAL2(int, ww_message_at, M, m, N, offset)
 	return WW_FOUND_LATER;
 }
 
+/*
+ * Finds byte `offset` of the message: its address in m->at, and in m->contiguous how many bytes follow in one piece.
+ * Offsets only go up from call to call.
+ */
+static __always_inline int ww_message_at(struct ww_message *m, u64 offset)
+{
+	if (!m->readable)
+		return WW_FOUND_NOT;
+	if (m->iovecs)
+		return ww_message_piece(m, offset);
+	m->at = m->base + offset;
+	m->contiguous = ~0ull;
+	return WW_FOUND;
+}
+
 /* Whether the caller gave more than the `len` bytes that were moved. */
 static __always_inline bool ww_message_cut(struct ww_message *m, u64 len)
 {
 	if (!m->readable)
 		return false;
-	return m->iovecs ? ww_message_at(m, len) == WW_FOUND : m->size > len;
+	if (!m->iovecs)
+		return m->size > len;
+	/* Most often it ends where the piece ends that is known already. */
+	if (m->piece_end && (len < m->piece_end || (len == m->piece_end && m->piece + 1 >= m->iovecs)))
+		return len < m->piece_end;
+	return ww_message_piece(m, len) == WW_FOUND;
 }
 
 /* Reads the first bytes of the message; returns how many there are. */

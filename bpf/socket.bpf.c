@@ -9,6 +9,7 @@
 #include "stream.bpf.h"
 #include "turn.bpf.h"
 #include "upstream.bpf.h"
+#include "walk.bpf.h"
 
 #define MSG_PEEK     2
 #define MSG_TRUNC    0x20
@@ -204,7 +205,6 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 {
 	struct ww_call c = {.conn = conn, .now = now};
 	struct task_struct *task = ww_current();
-	c.tid = ww_field(task, pid);
 	c.tgid = ww_field(task, tgid);
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
@@ -245,9 +245,9 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		ww_touched(c.thread, r, &touch, now);
 
 	ww_window_load(w, &conn->http, direction);
-	long steps = bpf_loop(c.lost ? 0 : WW_STEPS, ww_receive_step, &c, 0);
+	bool all = c.lost || ww_receive_all(&c);
 	ww_window_store(w, &conn->http.streams[direction]);
-	if (steps >= WW_STEPS) {
+	if (!all) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
 	}
@@ -271,23 +271,19 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 #define SOCK_NOSPACE 2 /* bit of struct socket.flags: a send found the buffer full, and nothing made room since */
 
 /* Whether a send of `len` bytes left something that did not fit; room may have been made again already. */
-static __noinline bool ww_send_held_up(struct sock *sk, u64 len)
+static __always_inline bool ww_send_held_up(struct sock *sk, struct ww_message *m, u64 len)
 {
 	struct socket *socket = sk->sk_socket;
 	if (socket && socket->flags >> SOCK_NOSPACE & 1)
 		return true;
-	struct ww_message *m = ww_message_spare();
-	if (!m)
-		return false;
-	ww_message_find(m, ww_current(), WW_MESSAGE_SPARE);
 	return ww_message_cut(m, len);
 }
 
 /* Notes whether the client holds up a response of which `len` bytes were sent. */
-static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct sock *sk, u64 len)
+static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct sock *sk, struct ww_message *m, u64 len)
 {
 	/* Between two responses there is nothing that could not be sent. */
-	conn->tx_blocked = conn->http.streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, len);
+	conn->tx_blocked = conn->http.streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, m, len);
 	struct ww_request *r = ww_request_get(conn->tx_blocked ? conn->first : 0);
 	if (r)
 		r->client |= WW_CLIENT_READS;
@@ -314,33 +310,34 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	struct ww_request *r = ww_request_get(conn->first);
 	if (!r && !conn->http.unaccounted)
 		return; /* a response to a request that was not seen */
+	u32 direction = WW_TX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
 	struct ww_call c = {.conn = conn, .now = now};
 	struct task_struct *task = ww_current();
-	c.tid = ww_field(task, pid);
 	c.tgid = ww_field(task, tgid);
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
 	if (r)
 		r->client &= ~WW_CLIENT_READS;
-	if (r && len > 0 && ww_goes_on(c.thread, r, c.tid)) {
+	if (r && len > 0 && ww_goes_on(c.thread, r, c.thread->tid)) {
 		c.untouched = 1;
 		if (ww_body_sent(&c, r, len)) {
-			ww_response_goes_on(conn, sk, len);
+			if (conn->http.streams[WW_TX].state != WW_STREAM_START)
+				ww_message_find(&w->message, task, WW_MESSAGE_TX);
+			ww_response_goes_on(conn, sk, &w->message, len);
 			return;
 		}
 	}
-	u32 direction = WW_TX;
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return;
 	ww_message_find(&w->message, task, WW_MESSAGE_TX);
 	if (r && !c.untouched) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
 		ww_ref found = ww_carrier_found(c.thread, r);
 		if (found)
-			ww_carrier_answered(c.thread, r, found, c.tid, now);
+			ww_carrier_answered(c.thread, r, found, c.thread->tid, now);
 		ww_touched(c.thread, r, &touch, now);
 	}
 	if (len <= 0) {
@@ -354,9 +351,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_stream_answered(conn, sk);
 
 	ww_window_load(w, &conn->http, direction);
-	long steps = bpf_loop(WW_STEPS, ww_send_step, &c, 0);
+	bool all = ww_send_all(&c);
 	ww_window_store(w, &conn->http.streams[direction]);
-	if (steps >= WW_STEPS) {
+	if (!all) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
 	}
@@ -364,7 +361,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_call_lost(&c);
 		return;
 	}
-	ww_response_goes_on(conn, sk, len);
+	ww_response_goes_on(conn, sk, &w->message, len);
 	if (conn->http.streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {
@@ -493,21 +490,30 @@ static __always_inline void ww_state_set(struct sock *sk, int from, int to)
 	case WW_TCP_ESTABLISHED:
 		/* One that connected to itself, or at once with its peer, was in SYN_RECV too. */
 		conn = ww_conn_get(sk);
-		if (conn)
+		if (conn) {
 			conn->sent = bpf_ktime_get_ns();
-		else if (from == WW_TCP_SYN_RECV)
+			if (conn->number)
+				ww_traffic_state(conn, 0, WW_TRAFFIC_CONNECTED, 0);
+		} else if (from == WW_TCP_SYN_RECV) {
 			ww_conn_create(sk, WW_ROLE_SERVER);
+		}
 		break;
 	case WW_TCP_CLOSE:
-		conn = from == WW_TCP_SYN_SENT ? ww_conn_get(sk) : NULL;
-		if (conn)
+		conn = ww_conn_get(sk);
+		if (!conn)
+			break;
+		if (from == WW_TCP_SYN_SENT)
 			ww_upstream_unawaited(conn);
+		ww_upstream_closed(conn, sk);
 		break;
 	case WW_TCP_FIN_WAIT1:
 	case WW_TCP_LAST_ACK:
 		conn = ww_conn_get(sk);
-		if (conn && conn->first && conn->role == WW_ROLE_SERVER)
+		if (!conn)
+			break;
+		if (conn->first && conn->role == WW_ROLE_SERVER)
 			ww_server_closed(conn, bpf_ktime_get_ns());
+		ww_upstream_closed(conn, sk);
 		break;
 	}
 }
@@ -533,6 +539,24 @@ int BPF_PROG(ww_tcp_destroy_sock, struct sock *sk)
 		ww_server_closed(conn, bpf_ktime_get_ns());
 		ww_preempt_on();
 	}
+	if (ww_by_hand)
+		ww_conn_forget(sk);
+	return 0;
+}
+
+/* State that is kept by hand goes with the socket. These are called by pointers, so that no compiler has inlined them.
+ */
+SEC("?fentry/inet_sock_destruct")
+int BPF_PROG(ww_inet_sock_destruct, struct sock *sk)
+{
+	ww_conn_forget(sk);
+	return 0;
+}
+
+SEC("?fentry/unix_sock_destructor")
+int BPF_PROG(ww_unix_sock_destructor, struct sock *sk)
+{
+	ww_conn_forget(sk);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "message.bpf.h"
 #include "peer.bpf.h"
 #include "system.bpf.h"
+#include "traffic.bpf.h"
 
 static __always_inline void ww_touch_upstream(struct ww_touch *touch, const struct ww_conn *conn)
 {
@@ -104,6 +105,8 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
 	ww_touched(t, r, &touch, bpf_ktime_get_ns());
+	if (ww_traffic_thin)
+		ww_traffic_note(r, ww_traffic_state(conn, r->account.id, WW_TRAFFIC_CONNECT, 0));
 	t->connecting.kind = touch.kind;
 	t->connecting.type = touch.type;
 	t->connecting.value = touch.value;
@@ -136,18 +139,43 @@ static __always_inline void ww_upstream_connected(struct ww_request *r, const st
 		r->state = WW_STATE_READY;
 }
 
+static __always_inline void ww_upstream_recorded(struct ww_conn *conn, struct ww_request *r, u64 began, u32 len,
+						 u32 type)
+{
+	if (ww_traffic_thin)
+		ww_traffic_note(r, ww_traffic_moved(conn, r->account.id, began, len, type));
+}
+
+/* The same for nobody that is known: what follows on this connection could not be told without it. */
+static __always_inline void ww_upstream_unowned(struct ww_conn *conn, u64 began, u32 len, u32 type)
+{
+	if (conn && conn->number)
+		ww_traffic_moved(conn, 0, began, len, type);
+}
+
+/* A socket may be connected again: that is another connection then. */
+static __always_inline void ww_upstream_closed(struct ww_conn *conn, struct sock *sk)
+{
+	if (!conn->number)
+		return;
+	ww_traffic_state(conn, 0, WW_TRAFFIC_CLOSED, sk->sk_err);
+	conn->number = 0;
+	conn->calls[WW_RX] = 0;
+	conn->calls[WW_TX] = 0;
+}
+
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
 	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
-	if (!t || (!conn && ww_conn_of_server(sk)))
+	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;
-	if (!conn && !ww_upstream_has_peer(sk))
+	struct ww_request *r = t ? ww_request_get(ww_carrier_of_send(t, conn)) : NULL;
+	if (!r) {
+		ww_upstream_unowned(conn, 0, len, WW_TRAFFIC_SENT);
 		return;
-	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, conn));
-	if (!r)
-		return;
+	}
 	if (!conn || !conn->classified) {
 		if (!conn)
 			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
@@ -165,8 +193,9 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	} else {
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_syscall_nr(task);
 	}
-	u64 now = bpf_ktime_get_ns();
+	u64 now = bpf_ktime_get_ns(), began = touch.blocked ? r->mark : now;
 	ww_touched(t, r, &touch, now);
+	ww_upstream_recorded(conn, r, began, len, WW_TRAFFIC_SENT);
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	conn->sent = now;
@@ -204,8 +233,11 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		return;
 	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
-	if (!t)
+	if (!t) {
+		if (conn)
+			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
 		return;
+	}
 	struct ww_touch touch;
 	struct ww_request *r;
 	u64 now = bpf_ktime_get_ns();
@@ -234,8 +266,11 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->answer.value = touch.value;
 			if (conn->awaited && r->outstanding)
 				r->outstanding--;
+			ww_upstream_recorded(conn, r, conn->ready, len, WW_TRAFFIC_RECEIVED);
 			if (t->python && r->anonymous)
 				ww_subtask_answered(t, r, now);
+		} else {
+			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
 		}
 		if (conn->connecting)
 			conn->sent = 0;

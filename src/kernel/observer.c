@@ -30,6 +30,7 @@
 #define DEFAULT_PEERS	     4096
 #define DEFAULT_ACCOUNT_RING (4u << 20)
 #define DEFAULT_DETAIL_RING  (1u << 20)
+#define DEFAULT_TRAFFIC_RING (4u << 20)
 #define PROCESSES	     (sizeof((struct whywait_bpf__bss){0}.ww_generations) / sizeof(uint32_t)) /* remembered */
 #define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
 
@@ -42,6 +43,8 @@ struct ww_observer {
 	struct whywait_bpf *bpf;
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
+	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
+	struct ring_buffer *traffic;
 	int epoll_fd;
 	uint64_t *listening; /* the map's pages */
 	int cpus;
@@ -127,6 +130,9 @@ static int take_account(void *ctx, void *data, size_t size)
 	if (size < offsetof(struct ww_account, target) || account->version != WW_ABI_VERSION)
 		return 0;
 	process_look(observer, account->tgid, true);
+	/* What it exchanged was sent before it, too. */
+	if (account->traffic)
+		ring_buffer__consume(observer->traffic);
 	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
 	if (account->flags & WW_FLAG_SEGMENTS) {
 		observer->wanted = account->id;
@@ -135,6 +141,14 @@ static int take_account(void *ctx, void *data, size_t size)
 	int err = ww_ingest__account(observer->ingest, account);
 	if (err)
 		observer->ingest_error = err;
+	return 0;
+}
+
+static int take_traffic(void *ctx, void *data, size_t size)
+{
+	struct ww_observer *observer = ctx;
+
+	ww_ingest__traffic(observer->ingest, data, size);
 	return 0;
 }
 
@@ -203,6 +217,7 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	uint32_t requests = o->max_requests ? o->max_requests : DEFAULT_REQUESTS;
 	uint32_t peers = o->max_peers ? o->max_peers : DEFAULT_PEERS;
 	uint32_t ring = o->account_ring ? o->account_ring : DEFAULT_ACCOUNT_RING;
+	uint32_t traffic = o->traffic_ring ? o->traffic_ring : DEFAULT_TRAFFIC_RING;
 	if (requests > MOST_REQUESTS)
 		return -EINVAL;
 	/* Each CPU may keep a free slot back for itself (ww_freed_slot). */
@@ -213,6 +228,7 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	bpf->rodata->ww_max_requests = requests;
 	bpf->rodata->ww_max_peers = peers;
 	bpf->rodata->ww_account_wakeup = ring / 4;
+	bpf->rodata->ww_traffic_thin = o->no_operations ? 0 : traffic / 4 * 3;
 	bpf->rodata->ww_segments_over_ns = o->segments_over_ns;
 	bpf->rodata->ww_segments_one_in = o->segments_one_in;
 	bpf->rodata->ww_select_any =
@@ -223,9 +239,14 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	bpf->rodata->ww_select_by_cgroup = o->select.cgroups_len > 0;
 	int err = bpf_map__set_max_entries(bpf->maps.ww_requests, requests);
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_free_slots, requests);
+	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_free_peers, peers);
+	err = err
+		      ?: bpf_map__set_max_entries(bpf->maps.ww_claims,
+						  requests + bpf_map__max_entries(bpf->maps.ww_claims));
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_list, peers);
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_index, peers);
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_accounts, ring);
+	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_traffics, o->no_operations ? 4096 : traffic);
 	return err ?: bpf_map__set_max_entries(bpf->maps.ww_details, o->detail_ring ?: DEFAULT_DETAIL_RING);
 }
 
@@ -233,6 +254,11 @@ static int slots_fill(struct whywait_bpf *bpf)
 {
 	for (uint32_t slot = 0; slot < bpf->rodata->ww_max_requests; slot++) {
 		if (bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_free_slots), NULL, &slot, BPF_ANY))
+			return -errno;
+	}
+	/* 0 is nobody's. */
+	for (uint32_t peer = bpf->rodata->ww_max_peers; bpf->rodata->ww_by_hand && --peer;) {
+		if (bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_free_peers), NULL, &peer, BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -247,6 +273,9 @@ static int rings_open(struct ww_observer *observer)
 		return -errno;
 	observer->details = ring_buffer__new(bpf_map__fd(bpf->maps.ww_details), take_segments, observer, NULL);
 	if (!observer->details)
+		return -errno;
+	observer->traffic = ring_buffer__new(bpf_map__fd(bpf->maps.ww_traffics), take_traffic, observer, NULL);
+	if (!observer->traffic)
 		return -errno;
 	/* Edge-triggered: the reader sleeps until the ring is well filled or its time is up, not until the next record.
 	 */
@@ -281,11 +310,15 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	int err = select_pids(bpf, &options->select);
 	if (err)
 		return fail(err, message, size, "selecting the processes");
-	union bpf_iter_link_info connections = {.map.map_fd = (uint32_t)bpf_map__fd(bpf->maps.ww_conns)};
+	bool by_hand = bpf->rodata->ww_by_hand, by_files = !bpf_program__autoload(bpf->progs.ww_unix_before);
+	struct bpf_map *conns = by_hand ? bpf->maps.ww_hashed_conns : bpf->maps.ww_conns;
+	union bpf_iter_link_info connections = {.map.map_fd = (uint32_t)bpf_map__fd(conns)};
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &connections, .link_info_len = sizeof(connections));
-	bpf->links.ww_unix_open = bpf_program__attach_iter(bpf->progs.ww_unix_open, &opts);
-	bpf->links.ww_unix_before = bpf_program__attach_iter(bpf->progs.ww_unix_before, NULL);
-	err = bpf->links.ww_unix_open && bpf->links.ww_unix_before ? walk(bpf->links.ww_unix_before) : -errno;
+	observer->open =
+		bpf_program__attach_iter(by_hand ? bpf->progs.ww_unix_open_hashed : bpf->progs.ww_unix_open, &opts);
+	observer->before =
+		bpf_program__attach_iter(by_files ? bpf->progs.ww_unix_before_files : bpf->progs.ww_unix_before, NULL);
+	err = observer->open && observer->before ? walk(observer->before) : -errno;
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
@@ -304,6 +337,11 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	new->host_pids = ww_features__host_pids();
 	new->cpus = libbpf_num_possible_cpus();
 	new->percpu = calloc((size_t) new->cpus, sizeof(*new->percpu));
+	err = ww_hooks__prepare();
+	if (err) {
+		fail(err, message, message_size, "reading the kernel's types");
+		goto out;
+	}
 	new->bpf = whywait_bpf__open();
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
@@ -369,7 +407,9 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 		return -errno;
 	observer->ingest = ingest;
 	observer->ingest_error = 0;
-	int n = ring_buffer__consume(observer->accounts);
+	int n = ring_buffer__consume(observer->traffic);
+	if (n >= 0)
+		n = ring_buffer__consume(observer->accounts);
 	observer->ingest = NULL;
 	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
 }
@@ -395,7 +435,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 
 	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
-	int err = walk(bpf->links.ww_unix_open);
+	int err = walk(observer->open);
 	if (err)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
@@ -504,8 +544,11 @@ void ww_observer__close(struct ww_observer *observer)
 		munmap(observer->listening, WW_LISTENERS_SIZE);
 	ring_buffer__free(observer->accounts);
 	ring_buffer__free(observer->details);
+	ring_buffer__free(observer->traffic);
 	if (observer->epoll_fd >= 0)
 		close(observer->epoll_fd);
+	bpf_link__destroy(observer->before);
+	bpf_link__destroy(observer->open);
 	whywait_bpf__destroy(observer->bpf);
 	free(observer->percpu);
 	free(observer);

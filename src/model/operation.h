@@ -42,9 +42,12 @@ struct ww_operation {
 	uint64_t start_ns;     /* from the request's start */
 	uint64_t duration_ns;
 	uint64_t bytes_out, bytes_in;
-	uint32_t name;	    /* ww_catalog__operation(): all that a recording keeps of its kind, system .. statement */
-	uint64_t arguments; /* a hash over what the fingerprint leaves out; 0: not known. Equal ones were the same query
-			     */
+	uint32_t name; /* ww_catalog__operation(): all that a recording keeps of its kind, system .. statement */
+	/*
+	 * A hash over what the fingerprint leaves out; 0: not known. Equal ones were the same query. A recording keeps
+	 * numbers from 1 instead, equal within a request only: from a hash a short literal could be guessed.
+	 */
+	uint64_t arguments;
 };
 
 /* What the operations of an endpoint that say the same have in common, summed. */

@@ -12,6 +12,7 @@
 
 #include "model/finding.h"
 #include "model/operation.h"
+#include "model/outlook.h"
 #include "whywait/abi.h"
 
 struct ww_quantiles {
@@ -65,8 +66,9 @@ struct ww_endpoint_report {
 	struct ww_finding *findings; /* by what mending them saves, largest first */
 	size_t findings_len;
 
-	/* Wall times if compute took a tenth; all 0 where no request was kept to tell it from. */
-	uint64_t faster_mean_ns, faster_p50_ns, faster_p95_ns, faster_p99_ns;
+	/* What wall times would be if something were faster: model/amdahl.h. All zeros where nothing asked for it. */
+	struct ww_outlook outlook;
+	struct ww_forecast faster; /* if compute took a tenth */
 };
 
 struct ww_service_report {

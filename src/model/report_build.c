@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/amdahl.h"
+#include "model/findings.h"
+#include "model/limits.h"
 #include "util/arena.h"
 
 void ww_report_free(struct ww_report *report)
@@ -141,10 +144,35 @@ static int fill_operations(struct ww_arena *arena, struct ww_endpoint_report *en
 	return 0;
 }
 
-static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
-			 uint32_t id, const struct ww_aggregate *aggregate, int64_t window_ns)
+/* What would be, and what to mend: after all else. */
+static int fill_outlook(struct ww_arena *arena, struct ww_endpoint_report *endpoint,
+			const struct ww_histogram *histogram, const struct ww_findings_input *input)
 {
+	const struct ww_study *study = input->study;
+	struct ww_speedup faster = ww_speedup__none();
+	int err = ww_outlook__build(arena, histogram, study ? study->cases : NULL, study ? study->cases_len : 0,
+				    &endpoint->outlook);
+
+	faster.factor[WW_KIND_COMPUTE] = WW_LIMIT_FASTER;
+	if (!err)
+		err = ww_amdahl__predict(endpoint, &faster, &endpoint->faster);
+	if (err && err != -ENODATA)
+		return err;
+	return ww_findings__fill(arena, endpoint, input);
+}
+
+static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
+			 uint32_t id, const struct ww_aggregate *aggregate, const struct ww_report_frame *frame)
+{
+	const struct ww_findings_input input = {
+		.study = frame->studies ? frame->studies[id] : NULL,
+		.crowd = frame->crowd,
+		.catalog = catalog,
+		.id = id,
+	};
 	const struct ww_catalog_endpoint *names = &catalog->endpoints[id];
+	int64_t window_ns = frame->end_unix_ns - frame->start_unix_ns;
+	int err;
 
 	endpoint->service = ww_arena__strdup(arena, catalog->services[names->service].name);
 	endpoint->protocol = ww_arena__strdup(arena, names->protocol);
@@ -172,10 +200,10 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 	memcpy(endpoint->kinds_sum_ns, aggregate->kinds_ns, sizeof(endpoint->kinds_sum_ns));
 	memcpy(endpoint->attribution, aggregate->attribution, sizeof(endpoint->attribution));
 	fill_tail(endpoint, &aggregate->histogram);
-
-	int err = fill_rows(arena, endpoint, catalog, aggregate);
-
-	return err ? err : fill_operations(arena, endpoint, catalog, aggregate);
+	err = fill_rows(arena, endpoint, catalog, aggregate);
+	if (!err)
+		err = fill_operations(arena, endpoint, catalog, aggregate);
+	return err ? err : fill_outlook(arena, endpoint, &aggregate->histogram, &input);
 }
 
 static int fill_frame(struct ww_arena *arena, struct ww_report *report, const struct ww_report_frame *frame)
@@ -254,8 +282,7 @@ int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalo
 	for (uint32_t i = 0; i < slice->used_len; i++) {
 		uint32_t id = slice->used[i];
 
-		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id],
-				    frame->end_unix_ns - frame->start_unix_ns);
+		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id], frame);
 		if (err)
 			goto fail;
 	}

@@ -11,10 +11,11 @@ struct ww_dialogue {
 	const struct ww_dialogue_sink *sink;
 	void *state;
 	const struct ww_call *call; /* during which a parser is at work */
-	/* A ring: drafts[first] is the oldest. Grows up to WW_DRAFTS_MAX: most connections never have more than one. */
+	/* A ring of a power of two: drafts[first] is the oldest. Grows up to WW_DRAFTS_MAX: most connections never have
+	 * more than one. */
 	struct ww_draft *drafts;
 	uint32_t first, len, cap;
-	bool encrypted; /* asked for by the parser during this call */
+	bool encrypted; /* the parser has asked for round trips */
 };
 
 uint64_t ww_hash__add(uint64_t hash, const void *bytes, size_t len)
@@ -36,6 +37,7 @@ void ww_draft__set_statement(struct ww_draft *draft, const char *text, size_t le
 
 	free(draft->statement);
 	draft->statement = statement;
+	draft->flags &= ~WW_OPERATION_CUT;
 	if (!statement)
 		return;
 	ww_utf8__copy(statement, size, text, len);
@@ -63,7 +65,12 @@ static void clear(struct ww_draft *draft)
 
 struct ww_draft *ww_dialogue__draft(struct ww_dialogue *dialogue, size_t index)
 {
-	return index < dialogue->len ? &dialogue->drafts[(dialogue->first + index) % dialogue->cap] : NULL;
+	return index < dialogue->len ? &dialogue->drafts[(dialogue->first + index) & (dialogue->cap - 1)] : NULL;
+}
+
+const struct ww_call *ww_dialogue__call(const struct ww_dialogue *dialogue)
+{
+	return dialogue->call;
 }
 
 size_t ww_dialogue__drafts(const struct ww_dialogue *dialogue)
@@ -120,7 +127,7 @@ static void drop(struct ww_dialogue *dialogue, size_t index)
 	clear(ww_dialogue__draft(dialogue, index));
 	for (; index > 0; index--)
 		*ww_dialogue__draft(dialogue, index) = *ww_dialogue__draft(dialogue, index - 1);
-	dialogue->first = (dialogue->first + 1) % dialogue->cap;
+	dialogue->first = (dialogue->first + 1) & (dialogue->cap - 1);
 	dialogue->len--;
 }
 
@@ -220,13 +227,15 @@ void ww_dialogue__free(struct ww_dialogue *dialogue)
 	free(dialogue);
 }
 
-/* From here on the other protocol; drafts stay. */
-static void change_to(struct ww_dialogue *dialogue, const struct ww_protocol *protocol)
+/* From here on the other protocol; the one draft that there may be stays. False when it has to be tried again. */
+static bool change_to(struct ww_dialogue *dialogue, const struct ww_protocol *protocol)
 {
 	void *state = calloc(1, protocol->size ?: 1);
 
 	if (!state)
-		return; /* the next call asks again */
+		return false;
+	if (dialogue->len > 1)
+		ww_dialogue__unsure(dialogue);
 	if (dialogue->protocol->end)
 		dialogue->protocol->end(dialogue->state);
 	free(dialogue->state);
@@ -234,6 +243,7 @@ static void change_to(struct ww_dialogue *dialogue, const struct ww_protocol *pr
 	dialogue->protocol = protocol;
 	if (protocol->begin)
 		protocol->begin(state, dialogue, false);
+	return true;
 }
 
 void ww_dialogue__moved(struct ww_dialogue *dialogue, enum ww_direction direction, const struct ww_call *call,
@@ -257,8 +267,7 @@ void ww_dialogue__moved(struct ww_dialogue *dialogue, enum ww_direction directio
 	if (protocol->turn)
 		protocol->turn(dialogue->state, dialogue, direction);
 	if (dialogue->encrypted)
-		change_to(dialogue, &ww_protocol_round_trips);
-	dialogue->encrypted = false;
+		dialogue->encrypted = !change_to(dialogue, &ww_protocol_round_trips);
 	dialogue->call = NULL;
 }
 
@@ -283,9 +292,22 @@ void ww_dialogue__settle(struct ww_dialogue *dialogue, uint64_t request, uint64_
 	}
 }
 
-void ww_dialogue__adopt(struct ww_dialogue *dialogue, uint64_t from, uint64_t to)
+void ww_dialogue__closed(struct ww_dialogue *dialogue, uint64_t at_ns, const char *error)
 {
 	for (uint32_t i = 0; i < dialogue->len; i++) {
+		struct ww_draft *draft = ww_dialogue__draft(dialogue, i);
+
+		if (!draft->answered_ns && !draft->error[0])
+			ww_draft__set_error(draft, error, strlen(error));
+		hand_over(dialogue, draft, draft->answered_ns ?: at_ns);
+	}
+	drop_all(dialogue);
+}
+
+void ww_dialogue__adopt(struct ww_dialogue *dialogue, uint64_t from, uint64_t to)
+{
+	/* Those of request 0 are nobody's: their operations have been handed over. */
+	for (uint32_t i = 0; from && i < dialogue->len; i++) {
 		struct ww_draft *draft = ww_dialogue__draft(dialogue, i);
 
 		if (draft->request == from)

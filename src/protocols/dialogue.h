@@ -4,8 +4,8 @@
  * directions' bytes in the order of the calls that moved them; it finds where a command begins and which answer ends
  * it. Who asked, and when, the dialogue knows.
  *
- *     operations of a connection, oldest first:  [ answered by what is received next | .. | begun by what was sent last
- * ]
+ *     operations of a connection, oldest first:
+ *     [ answered by what is received next | .. | begun by what was sent last ]
  *
  * A parser may join in the middle of a connection, and bytes may be missing at any place: most of a long answer is
  * never captured. So it never guesses: what it can't pair with certainty it gives up by ww_dialogue__unsure(), which
@@ -38,7 +38,7 @@ struct ww_draft {
 
 	uint16_t flags; /* enum ww_operation_flags */
 	uint8_t phase;	/* the parser's own */
-	uint8_t count;	/* the parser's own */
+	uint32_t count; /* the parser's own */
 	uint64_t arguments;
 	uint64_t bytes_out, bytes_in;
 	char summary[WW_SUMMARY_SIZE];
@@ -81,6 +81,9 @@ struct ww_protocol {
 
 /* ---- for parsers */
 
+/* The call at hand; only while a parser's bytes(), skip() or turn() is at work. */
+const struct ww_call *ww_dialogue__call(const struct ww_dialogue *dialogue);
+
 /* A command begins in what is sent now: a new draft behind the others. NULL when there are too many (counted). */
 struct ww_draft *ww_dialogue__open(struct ww_dialogue *dialogue);
 
@@ -104,7 +107,7 @@ void ww_dialogue__cancel(struct ww_dialogue *dialogue, size_t index);
 /* Whether an answer belongs to a command is not certain: all drafts are given up, and counted. */
 void ww_dialogue__unsure(struct ww_dialogue *dialogue);
 
-/* The connection turns out to carry TLS from here on: what follows is taken by round trips. */
+/* What comes after this call is TLS, or another protocol that was agreed on: it is taken by round trips. */
 void ww_dialogue__encrypted(struct ww_dialogue *dialogue);
 
 /* Copies at most `len` bytes as UTF-8 without control characters; a longer statement is cut and WW_OPERATION_CUT set.
@@ -154,6 +157,12 @@ void ww_dialogue__lost(struct ww_dialogue *dialogue);
  * become operations that are WW_OPERATION_UNFINISHED and end at `end_ns`. Bytes of their answers may still come.
  */
 void ww_dialogue__settle(struct ww_dialogue *dialogue, uint64_t request, uint64_t end_ns);
+
+/*
+ * The connection has ended at `at_ns`: what has been answered becomes an operation, what has not one that failed by
+ * `error`.
+ */
+void ww_dialogue__closed(struct ww_dialogue *dialogue, uint64_t at_ns, const char *error);
 
 /* Drafts of the request `from` are of the request `to`: an event loop's work whose request was not known before. */
 void ww_dialogue__adopt(struct ww_dialogue *dialogue, uint64_t from, uint64_t to);

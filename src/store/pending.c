@@ -47,13 +47,30 @@ static bool copy_list(struct ww_arena *arena, const void *list, size_t len, size
 	return true;
 }
 
+/* The number of an operation's arguments: that of the first one that had the same. */
+static uint64_t number_arguments(const struct ww_request *request, const struct ww_operation *numbered, size_t index,
+				 uint64_t *last)
+{
+	const struct ww_operation *operations = request->operations;
+
+	if (!operations[index].arguments)
+		return 0;
+	for (size_t i = 0; i < index; i++) {
+		if (operations[i].arguments == operations[index].arguments)
+			return numbered[i].arguments;
+	}
+	return ++*last;
+}
+
 /* Of their strings only the errors are copied: the rest is what their names stand for. */
 static bool copy_operations(struct ww_arena *arena, struct ww_request *copy)
 {
 	struct ww_operation *operations = ww_arena__array(arena, copy->operations_len, sizeof(*operations));
+	uint64_t last = 0;
 
 	for (size_t i = 0; operations && i < copy->operations_len; i++) {
 		operations[i] = copy->operations[i];
+		operations[i].arguments = number_arguments(copy, operations, i, &last);
 		operations[i].error = ww_arena__strdup(arena, operations[i].error);
 		if (!operations[i].error)
 			return false;

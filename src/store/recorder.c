@@ -16,6 +16,7 @@
 #include "store/rows.h"
 #include "store/schema.h"
 #include "util/hash.h"
+#include "util/version.h"
 
 /*
  * Requests kept for each reason in an interval, over all endpoints: with many endpoints each keeps fewer, at least
@@ -130,7 +131,7 @@ static int fill_new_file(struct ww_recorder *recorder)
 		rc = ww_rows__put_kind(&recorder->rows, kind);
 	uname(&host);
 	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta(&recorder->rows, "whywait", WW_VERSION);
+		rc = ww_rows__put_meta(&recorder->rows, "whywait", ww_version);
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta(&recorder->rows, "host", host.nodename);
 	if (rc == SQLITE_OK)

@@ -103,10 +103,7 @@ void ww_request_json__put_operations(struct ww_bytes *bytes, const struct ww_req
 		PUT(bytes, ",");
 		put_integer(bytes, operation->bytes_in);
 		PUT(bytes, ",");
-		/* As SQLite and JSON readers know integers: with a sign. */
-		if (operation->arguments > INT64_MAX)
-			PUT(bytes, "-");
-		put_integer(bytes, operation->arguments > INT64_MAX ? -operation->arguments : operation->arguments);
+		put_integer(bytes, operation->arguments);
 		PUT(bytes, "]");
 	}
 	PUT(bytes, "]");
@@ -211,7 +208,6 @@ int ww_request_json__read_segments(const char *text, size_t len, struct ww_arena
 static int read_operation(const json_t *row, const struct ww_catalog *catalog, struct ww_arena *arena,
 			  struct ww_operation *operation)
 {
-	const json_t *arguments = json_array_get(row, 7);
 	struct ww_catalog_operation name;
 	uint64_t id, flags;
 
@@ -220,7 +216,8 @@ static int read_operation(const json_t *row, const struct ww_catalog *catalog, s
 	    !read_number(json_array_get(row, 2), &operation->duration_ns) ||
 	    !read_number(json_array_get(row, 3), &flags) || flags > UINT16_MAX ||
 	    !read_number(json_array_get(row, 5), &operation->bytes_out) ||
-	    !read_number(json_array_get(row, 6), &operation->bytes_in) || !json_is_integer(arguments))
+	    !read_number(json_array_get(row, 6), &operation->bytes_in) ||
+	    !read_number(json_array_get(row, 7), &operation->arguments))
 		return -EBADMSG;
 	name = ww_catalog__operation_name(catalog, (uint32_t)id);
 	operation->name = (uint32_t)id;
@@ -230,7 +227,6 @@ static int read_operation(const json_t *row, const struct ww_catalog *catalog, s
 	operation->summary = name.summary;
 	operation->statement = name.statement;
 	operation->flags = (uint16_t)flags;
-	operation->arguments = (uint64_t)json_integer_value(arguments);
 	return read_string(json_array_get(row, 4), arena, &operation->error);
 }
 

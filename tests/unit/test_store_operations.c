@@ -47,7 +47,7 @@ static size_t draw_operations(struct fixture *fixture, struct ww_operation opera
 		operation->duration_ns = draw_duration(&fixture->draw);
 		operation->bytes_out = draw_number(&fixture->draw, 1000);
 		operation->bytes_in = draw_number(&fixture->draw, 100000);
-		operation->arguments = draw_number(&fixture->draw, UINT64_MAX);
+		operation->arguments = draw_number(&fixture->draw, 4) * 0x9e3779b97f4a7c15;
 		operation->name = ww_catalog__operation(&fixture->catalog, operation);
 		samples[i] = (struct ww_sample_operation){
 			.name = operation->name,
@@ -60,6 +60,25 @@ static size_t draw_operations(struct fixture *fixture, struct ww_operation opera
 		};
 	}
 	return len;
+}
+
+/* Numbered in the order in which they come first. */
+static unsigned arguments_number(const struct ww_operation *operations, size_t index)
+{
+	unsigned number = 1;
+
+	if (!operations[index].arguments)
+		return 0;
+	for (size_t i = 0; i < index; i++) {
+		bool known = !operations[i].arguments;
+
+		if (operations[i].arguments == operations[index].arguments)
+			return arguments_number(operations, i);
+		for (size_t before = 0; before < i; before++)
+			known |= operations[before].arguments == operations[i].arguments;
+		number += !known;
+	}
+	return number;
 }
 
 /* A request that remembers in its path what it did. */
@@ -94,11 +113,11 @@ static void add_request(struct fixture *fixture, struct ww_recorder *recorder, s
 	for (size_t i = 0; i < request.operations_len; i++) {
 		char text[256];
 
-		snprintf(text, sizeof(text), "%s|%s|%s|%s|%s|%x|%llu|%llu|%llu|%llu|%llx;", operations[i].system,
+		snprintf(text, sizeof(text), "%s|%s|%s|%s|%s|%x|%llu|%llu|%llu|%llu|%u;", operations[i].system,
 			 operations[i].peer, operations[i].summary, operations[i].statement, operations[i].error,
 			 operations[i].flags, (unsigned long long)operations[i].start_ns,
 			 (unsigned long long)operations[i].duration_ns, (unsigned long long)operations[i].bytes_out,
-			 (unsigned long long)operations[i].bytes_in, (unsigned long long)operations[i].arguments);
+			 (unsigned long long)operations[i].bytes_in, arguments_number(operations, i));
 		ww_bytes__put(&told, text, strlen(text));
 	}
 	ww_bytes__put(&told, request.operations_missing ? "?" : "!", 2);
