@@ -41,3 +41,8 @@ def arm64(program):
     userland = roots.fetched("arm64-userland", "bookworm", "arm64", *USERLAND, without=NOT_NEEDED)
     root = image.build("arm64", userland, {"build/whywait": program})
     return _boot(("arm64", False, packages.ARM64), root, LOGS / "arm64-guest.log", "arm64")
+
+
+def release(name):
+    """The first two numbers of a fetched kernel's version."""
+    return ".".join((packages.CACHE / name / "release").read_text().strip().split(".")[:2])
