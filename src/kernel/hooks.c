@@ -194,6 +194,30 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 	return 0;
 }
 
+int ww_hooks__stand_ins(const struct whywait_bpf *bpf, char *text, size_t size)
+{
+	const struct {
+		bool is;
+		const char *what;
+	} all[] = {
+		{bpf->rodata->ww_by_hand, "tables for the state of threads and connections"},
+		{bpf->rodata->ww_without_loop, "plain loops for bpf_loop"},
+		{bpf_program__autoload(bpf->progs.ww_sched_switch_three),
+		 "a task's state for sched_switch's prev_state"},
+		{bpf_program__autoload(bpf->progs.ww_sock_def_readable), "sock_def_readable() for sk_data_ready"},
+		{bpf_program__autoload(bpf->progs.ww_inet_recvmsg), "inet_recvmsg() and its like for sock_recv_length"},
+		{bpf_program__autoload(bpf->progs.ww_inet_sendmsg), "inet_sendmsg() and its like for sock_send_length"},
+		{bpf_program__autoload(bpf->progs.ww_unix_before_files), "open files for the unix socket iterator"},
+	};
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && len < size; i++)
+		if (all[i].is)
+			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "", all[i].what);
+	return len < size ? 0 : -ENOSPC;
+}
+
 static int skipped_by(const struct bpf_program *program, uint64_t *skipped)
 {
 	struct bpf_prog_info info = {0};

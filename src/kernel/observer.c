@@ -58,6 +58,7 @@ struct ww_observer {
 	bool host_pids;		  /* process ids mean the same here as to the BPF side */
 	uint32_t sweep_from;	  /* slot that the next sweep begins at */
 	int ingest_error;
+	char stand_ins[512];
 };
 
 static int take_segments(void *ctx, void *data, size_t size)
@@ -312,7 +313,10 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 		return fail(err, message, size, "selecting the processes");
 	bool by_hand = bpf->rodata->ww_by_hand, by_files = !bpf_program__autoload(bpf->progs.ww_unix_before);
 	struct bpf_map *conns = by_hand ? bpf->maps.ww_hashed_conns : bpf->maps.ww_conns;
-	union bpf_iter_link_info connections = {.map.map_fd = (uint32_t)bpf_map__fd(conns)};
+	union bpf_iter_link_info connections;
+	/* An initializer may leave the rest of a union as it was, and older kernels take no byte that they don't know. */
+	memset(&connections, 0, sizeof(connections));
+	connections.map.map_fd = (uint32_t)bpf_map__fd(conns);
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &connections, .link_info_len = sizeof(connections));
 	observer->open =
 		bpf_program__attach_iter(by_hand ? bpf->progs.ww_unix_open_hashed : bpf->progs.ww_unix_open, &opts);
@@ -392,12 +396,22 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "selecting the processes");
 		goto out;
 	}
+	err = ww_hooks__stand_ins(new->bpf, new->stand_ins, sizeof(new->stand_ins));
+	if (err) {
+		fail(err, message, message_size, "naming what stands in for what is not there");
+		goto out;
+	}
 	*observer = new;
 	new = NULL;
 out:
 	ww_observer__close(new);
 	libbpf_set_print(print);
 	return err;
+}
+
+const char *ww_observer__stand_ins(const struct ww_observer *observer)
+{
+	return observer->stand_ins;
 }
 
 int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, int timeout_ms)

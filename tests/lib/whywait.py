@@ -28,8 +28,6 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WHYWAIT = os.environ.get("WHYWAIT", str(ROOT / "build" / "whywait"))
-# How many times as slow as other machines this one may be: a guest without KVM is.
-PATIENCE = float(os.environ.get("WHYWAIT_TEST_PATIENCE", "1"))
 KINDS = tuple(line.split('"')[1] for line in (ROOT / "include/whywait/kinds.def").read_text().splitlines()
               if line.startswith("WW_KIND("))
 
@@ -61,10 +59,10 @@ def sum_error(kinds, wall):
 class Record:
     """A `whywait record` from `with` to its end."""
 
-    def __init__(self, *arguments, keep="all", path=None, timeout=15 * PATIENCE):
+    def __init__(self, *arguments, keep="all", path=None, timeout=15):
         self.arguments = list(map(str, arguments))
         self.keep = keep
-        self.timeout = timeout
+        self.timeout = timeout * int(os.environ.get("SERVICES_PATIENCE", "1"))
         if path is None:
             directory = tempfile.mkdtemp(prefix="whywait-record-")
             atexit.register(shutil.rmtree, directory, ignore_errors=True)

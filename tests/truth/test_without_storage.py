@@ -11,10 +11,17 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 from tap import Tap  # noqa: E402  (the path comes first)
+from whywait import Record  # noqa: E402
 
 
 def main():
     tap = Tap()
+    for without, word in (("", None), ("storage", "tables"), ("loop", "plain loops")):
+        os.environ["WHYWAIT_WITHOUT"] = without
+        with Record("--port", "9") as record:
+            pass
+        told = record.report["host"]["stand_ins"]
+        tap.check(f"the recording says what stands in without {without or 'nothing'}", word in told if word else not told, told)
     for without in ("storage", "loop"):
         for test in ("test_counts_syscalls.py", "test_exec.py"):
             done = subprocess.run([sys.executable, HERE / test], env={**os.environ, "WHYWAIT_WITHOUT": without},

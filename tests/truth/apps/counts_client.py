@@ -11,7 +11,7 @@ import struct
 import time
 
 CRLF = b"\r\n"
-PATIENCE = 20.0 * float(os.environ.get("WHYWAIT_TEST_PATIENCE", "1"))  # seconds until a silent server is a failure
+PATIENCE = 20.0 * int(os.environ.get("SERVICES_PATIENCE", "1"))  # seconds until a silent server is a failure
 
 
 def allow_many_sockets(count=4096):
