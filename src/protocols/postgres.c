@@ -273,7 +273,7 @@ static void send_begins(struct ww_postgres *pg, struct ww_dialogue *dialogue, ui
 		return;
 	pg->starting = byte == 0;
 	pg->sent.header_size = pg->starting ? 4 : 5;
-	if (byte && !memchr("QPBDECSFH", byte, 9))
+	if (byte && !strchr("QPBDECSFH", byte))
 		return;
 	pg->lost = false;
 	ww_frame__restart(&pg->sent);
@@ -415,7 +415,7 @@ static void received_header(struct ww_postgres *pg, struct ww_dialogue *dialogue
 		draft->flags |= WW_OPERATION_BLOCKING;
 	if (type != 'Z')
 		unit->answered = false;
-	if (unit->end == WW_POSTGRES_UNSEEN && memchr("DCIs", type, 4))
+	if (unit->end == WW_POSTGRES_UNSEEN && strchr("DCIs", type))
 		ww_postgres__execute_unseen(pg, unit, draft);
 }
 

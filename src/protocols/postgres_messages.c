@@ -109,5 +109,5 @@ bool ww_postgres__ends_answer(const uint8_t *tail, size_t len, enum ww_postgres_
 	if (end == WW_POSTGRES_FLUSHED)
 		return ends_with_complete(tail, len) || ends_with(tail, len, "s\0\0\0\4", 5) ||
 		       ends_with(tail, len, "I\0\0\0\4", 5);
-	return len >= 6 && ends_with(tail, len - 1, "Z\0\0\0\5", 5) && memchr("ITE", tail[len - 1], 3);
+	return len >= 6 && ends_with(tail, len - 1, "Z\0\0\0\5", 5) && tail[len - 1] && strchr("ITE", tail[len - 1]);
 }

@@ -29,9 +29,10 @@ def _build():
         directory = tempfile.mkdtemp(prefix="whywait-replay-")
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         _program = f"{directory}/replay"
-        subprocess.run(["cc", "-std=gnu11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GNU_SOURCE",
-                        f"-I{ROOT}/include", f"-I{ROOT}/src", "-o", _program, ROOT / "tests/lib/replay_dialogue.c",
-                        *sorted((ROOT / "src/protocols").glob("*.c")), ROOT / "src/util/utf8.c", ROOT / "src/util/bytes.c"], check=True)
+        objects = [ROOT / "build" / source.relative_to(ROOT).with_suffix(".o") for room in ("protocols", "util")
+                   for source in (ROOT / "src" / room).glob("*.c")]
+        subprocess.run(["cc", "-std=gnu11", "-O1", "-D_GNU_SOURCE", f"-I{ROOT}/include", f"-I{ROOT}/src", "-o", _program,
+                        ROOT / "tests/lib/replay_dialogue.c", *objects, "-lm"], check=True)
     return _program
 
 
