@@ -6,10 +6,12 @@
 #include <sqlite3.h>
 
 #include "model/catalog.h"
+#include "store/log_index.h"
 #include "store/recording.h"
 
 struct ww_recording {
 	sqlite3 *db;
+	struct ww_log_index log_index;
 	char *path;
 	char *host, *kernel;
 	unsigned cpus;

@@ -12,6 +12,7 @@
 #include "model/keep.h"
 #include "model/losses.h"
 #include "store/file.h"
+#include "store/log_index.h"
 #include "store/pending.h"
 #include "store/rows.h"
 #include "store/schema.h"
@@ -46,6 +47,7 @@ struct written {
 
 struct ww_recorder {
 	sqlite3 *db;
+	struct ww_log_index log_index;
 	struct ww_rows rows;
 	int fd; /* holds the lock on the file */
 	bool moved;
@@ -193,6 +195,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	rc = sqlite3_open_v2(new->path, &new->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
+		ww_log_index__guard(&new->log_index, new->db);
 		rc = fill_new_file(new);
 	}
 	if (rc != SQLITE_OK) {

@@ -185,6 +185,7 @@ int ww_recording__open(struct ww_recording **recording, const char *path, char *
 	rc = sqlite3_open_v2(path, &new->db, SQLITE_OPEN_READONLY, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
+		ww_log_index__guard(&new->log_index, new->db);
 		rc = read_facts(new);
 		if (rc == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY)
 			rc = open_unchanging(new);
