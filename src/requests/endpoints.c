@@ -73,9 +73,11 @@ static int64_t add(struct ww_endpoints *endpoints, const struct key *key, size_t
 		    sizeof(*endpoints->flights)))
 		return -ENOMEM;
 	/* Both tables number alike, so neither may grow without the other. */
-	if (ww_intern__add(endpoints->keys, key, len) == WW_INTERN_NONE)
-		return -ENOMEM;
 	id = ww_catalog__add_endpoint(endpoints->catalog, &endpoint);
+	if (id >= 0 && ww_intern__add(endpoints->keys, key, len) == WW_INTERN_NONE) {
+		endpoints->catalog->endpoints_len--;
+		return -ENOMEM;
+	}
 	return id;
 }
 

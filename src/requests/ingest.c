@@ -332,6 +332,10 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	if (endpoint < 0)
 		return (int)endpoint;
 	sample.in_flight = ww_flight__add(&ingest->endpoints.flights[endpoint], account->start_ns, account->end_ns);
+	if (!sample.in_flight) {
+		sample.in_flight = 1;
+		ingest->losses[WW_LOSS_OUT_OF_MEMORY].count++;
+	}
 	err = ww_slice__add(&ingest->slices[ingest->head], (uint32_t)endpoint, &sample);
 	if (err)
 		return err;
@@ -361,7 +365,8 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 		return 0;
 	}
 	err = service < 0 ? (int)service : count(ingest, account, (uint32_t)service);
-	ingest->losses[WW_LOSS_OUT_OF_MEMORY].count += err == -ENOMEM;
+	ingest->losses[WW_LOSS_OUT_OF_MEMORY].count += (err == -ENOMEM) + ingest->names.out_of_memory;
+	ingest->names.out_of_memory = 0;
 	return err;
 }
 

@@ -81,7 +81,15 @@ int ww_pending__add(struct ww_pending *pending, int64_t id, uint32_t endpoint, c
 int ww_pending__drop(struct ww_pending *pending, int64_t id)
 {
 	if (pending->len && id >= pending->requests[0].id) {
-		pending->requests[id - pending->requests[0].id].request = NULL;
+		uint64_t at = (uint64_t)(id - pending->requests[0].id);
+
+		/* In ascending order, but for those that there was no memory for. */
+		if (at >= pending->len)
+			at = pending->len - 1;
+		while (pending->requests[at].id > id)
+			at--;
+		if (pending->requests[at].id == id)
+			pending->requests[at].request = NULL;
 		return 0;
 	}
 	if (reserve((void **)&pending->dropped, &pending->dropped_cap, pending->dropped_len, sizeof(*pending->dropped)))
