@@ -24,10 +24,15 @@
 #include "outputs/waterfall.h"
 
 #define REQUESTS 24
-#define FEW	 5   /* allocations that fail in a row */
-#define MANY	 450 /* about as many fail; WHYWAIT_TEST_EVERY=1: all of them */
-#define SOME	 40  /* of the libraries' */
-#define LEAST	 20
+#define FEW	 5	    /* allocations that fail in a row */
+#ifdef __SANITIZE_ADDRESS__ /* much slower */
+#define MANY 100	    /* about as many fail, others each time; WHYWAIT_TEST_EVERY=1: all of them */
+#define SOME 12		    /* of the libraries' */
+#else
+#define MANY 250
+#define SOME 30
+#endif
+#define LEAST 10
 
 enum heap { OWN, JANSSON, SQLITE, HEAPS };
 
@@ -371,7 +376,7 @@ static void each_fails(bool keep_all, enum stage stage, unsigned long few)
 	memcpy(all, heap.count, sizeof(all));
 	for (enum heap which = OWN; which < HEAPS; which++) {
 		unsigned long step = every ? 1 : all[which] / (which == OWN ? MANY : SOME) + 1;
-		unsigned long n = 1 + (step > 1 ? (unsigned long)getpid() % step : 0), runs = 0;
+		unsigned long n = 1 + (unsigned long)getpid() % step, runs = 0;
 
 		for (; n <= all[which]; n += step, runs++) {
 			struct outcome outcome = {0};
