@@ -95,3 +95,16 @@ int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_cat
 	catalog->endpoints[catalog->endpoints_len] = copy;
 	return catalog->endpoints_len++;
 }
+
+int ww_catalog__rename_endpoint(struct ww_catalog *catalog, uint32_t id, const char *method, const char *route)
+{
+	char *new_method = ww_arena__strdup(catalog->arena, method),
+	     *new_route = ww_arena__strdup(catalog->arena, route);
+
+	if (!new_method || !new_route)
+		return -ENOMEM;
+	catalog->endpoints[id].method = new_method;
+	catalog->endpoints[id].route = new_route;
+	catalog->renames++;
+	return 0;
+}

@@ -88,7 +88,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->timelines = ww_timelines__new();
 	new->ticks_ns[0] = now;
 	new->endpoints.keys = ww_intern__new();
-	if (!new->slices || !new->timelines || !new->endpoints.keys || ww_catalog__init(&new->catalog)) {
+	new->endpoints.places = ww_intern__new();
+	if (!new->slices || !new->timelines || !new->endpoints.keys || !new->endpoints.places || ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
@@ -319,7 +320,8 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	/* Taken out also when the request is not kept: it waits for no other. */
 	const struct ww_segments *line =
 		account->flags & WW_FLAG_SEGMENTS ? ww_timelines__take(ingest->timelines, account->id) : NULL;
-	bool error = ww_is_error(sample.status, sample.aborted), over_cap;
+	bool error = ww_is_error(sample.status, sample.aborted);
+	uint64_t over_cap;
 	int64_t endpoint;
 	int err;
 

@@ -323,7 +323,7 @@ static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog 
 	bool good = true;
 
 	if (written->renames != catalog->renames)
-		written->services = 0;
+		written->services = written->endpoints = 0;
 	written->renames = catalog->renames;
 	for (; good && written->services < catalog->services_len; written->services++)
 		good = note(recorder, ww_rows__put_service(&recorder->rows, written->services,

@@ -65,7 +65,7 @@ const char ww_schema_create[] =
 #undef WW_KIND
 	"  max(wall_max_ns) / 1e6 AS wall_max_ms"
 	"  FROM endpoint_interval JOIN endpoint ON endpoint.id = endpoint JOIN service ON service.id = service"
-	"  GROUP BY endpoint.id ORDER BY sum(wall_ns) DESC;";
+	"  GROUP BY service.id, method, route ORDER BY sum(wall_ns) DESC;";
 
 #define INTERVAL_COLUMNS_FIRST                                                                                         \
 	"interval, endpoint, requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "          \
