@@ -89,7 +89,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->ticks_ns[0] = now;
 	new->endpoints.keys = ww_intern__new();
 	new->endpoints.places = ww_intern__new();
-	if (!new->slices || !new->timelines || !new->endpoints.keys || !new->endpoints.places || ww_catalog__init(&new->catalog)) {
+	if (!new->slices || !new->timelines || !new->endpoints.keys || !new->endpoints.places ||
+	    ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}

@@ -57,6 +57,7 @@ static bool refuses(enum heap which)
 	return true;
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c): the linker asks for these names */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
@@ -70,6 +71,7 @@ int __wrap_asprintf(char **text, const char *format, ...);
 void __wrap_free(void *memory);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c) */
 
 static void *held(void *memory)
 {
