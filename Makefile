@@ -23,9 +23,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LIBS := libbpf libelf zlib sqlite3 jansson ncursesw
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DWW_VERSION='"$(VERSION)"' -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))
 ALL_LDLIBS = $(shell pkg-config --libs $(LIBS)) -lm $(LDLIBS)
-BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
+# The architecture that CC compiles for: what is built for another one needs its kernel side, too.
+BPF_ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//;s/x86_64/x86/;s/aarch64/arm64/')
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -Iinclude -Ibpf
 
 SRC := $(sort $(shell find src -name '*.c'))
@@ -47,6 +48,8 @@ $(B)/src/%.o: src/%.c | check-tools
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/whywait/*) | check-tools
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(B)/src/util/version.o: private ALL_CFLAGS += -DWW_VERSION='"$(VERSION)"'
 
 $(B)/whywait.bpf.o: $(BPF_OBJ)
 	$(BPFTOOL) gen object $@ $^
@@ -71,6 +74,14 @@ $(B)/tests/unit/test_abi_layout: private ALL_CFLAGS += -DWW_BPF_OBJECT='"$(B)/wh
 # Another one gives memory, time and random numbers itself.
 WRAPPED := malloc calloc realloc reallocarray strdup asprintf free clock_gettime getrandom
 $(B)/tests/unit/test_out_of_memory: private UNIT_LDFLAGS := $(WRAPPED:%=-Wl,--wrap=%)
+
+# The numbers of system calls, as this architecture's headers have them, and the names of those that the BPF side knows.
+$(B)/tests/unit/test_syscalls: $(B)/tests/unit/unistd.def
+$(B)/tests/unit/test_syscalls: private ALL_CFLAGS += -Ibpf -D__TARGET_ARCH_$(BPF_ARCH)
+$(B)/tests/unit/unistd.def: bpf/syscalls.bpf.h
+	@mkdir -p $(@D)
+	echo '#include <asm/unistd.h>' | $(CC) -E -dM - | sed -n 's/^#define __NR_\([a-z0-9_]*\) .*/NUMBER(\1)/p' | grep -v syscall >$@
+	sed -n 's/^\tWW_SYS_\([A-Z0-9_]*\) = .*/KNOWN(\1)/p' $< | sort -u >>$@
 
 unit: $(UNIT)
 

@@ -6,7 +6,7 @@
  * time by construction, whatever order events come in. Two things are charged: a gap, in which no thread worked for
  * the request, and the interval of a thread that turns out to have worked for it.
  *
- * The larger functions are global (`__weak int`, pointers checked): the verifier then looks at each once, and not once
+ * The larger functions are global (global.bpf.h, pointers checked): the verifier then looks at each once, and not once
  * for every way to get there.
  */
 #ifndef WHYWAIT_ACCOUNT_H
@@ -30,20 +30,11 @@ static __always_inline bool ww_timer_may_be(const struct ww_thread *t, const str
 	return t->deadline && to + t->worked_ns + WW_TIMEOUT_UNIT_NS >= t->deadline;
 }
 
-/*
- * Charges the gap [mark, to), in which the request had no thread. `to` is when a thread took it up again: what lies
- * between the arrival of the bytes it waited for and that is queueing.
- */
-__weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const struct ww_touch *touch, u64 to)
+/* Charges the gap of a request that is not just in the queue. */
+WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 {
 	if (!r || !t || !touch)
 		return 0;
-	if (to <= r->mark)
-		return 0;
-	if (r->state == WW_STATE_READY) {
-		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
-		return 0;
-	}
 	if (r->state == WW_STATE_ATTACHED) {
 		/* Another thread had it, and its interval is in that thread's storage: nobody here can tell. */
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
@@ -99,6 +90,21 @@ __weak int ww_charge_gap(struct ww_request *r, const struct ww_thread *t, const 
 	return 0;
 }
 
+/*
+ * Charges the gap [mark, to), in which the request had no thread. `to` is when a thread took it up again: what lies
+ * between the arrival of the bytes it waited for and that is queueing.
+ */
+static __always_inline void ww_charge_gap(struct ww_request *r, struct ww_thread *t, const struct ww_touch *touch,
+					  u64 to)
+{
+	if (to <= r->mark)
+		return;
+	if (r->state == WW_STATE_READY)
+		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
+	else
+		ww_charge_wait(r, t, touch, to);
+}
+
 /* The thread lets go of its request, which is charged up to the thread's mark. */
 static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r, struct ww_cause hint)
 {
@@ -151,10 +157,11 @@ static __always_inline bool ww_led_to_read(const struct ww_thread *t)
  * The running thread touches a socket of request `r`: decides whose the thread's interval was, charges both, and
  * attaches the thread to r. Afterwards r is charged up to `now`.
  */
-__weak int ww_touched(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch, u32 tid, u64 now)
+WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 {
 	if (!t || !r || !touch)
 		return 0;
+	u32 tid = t->tid;
 	ww_interval_ran(t, now);
 	ww_ref ref = r->account.id;
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};

@@ -31,7 +31,7 @@ static __always_inline u32 ww_own_tid(struct task_struct *task)
 }
 
 /* Finds the thread's PyThreadState, once. */
-__weak int ww_python_find(struct ww_thread *t)
+WW_GLOBAL1(int, ww_python_find, T, t)
 {
 	if (!t)
 		return 0;
@@ -41,7 +41,7 @@ __weak int ww_python_find(struct ww_thread *t)
 	if (!python)
 		return 0; /* not known yet: asked again */
 	t->python_tries = WW_PYTHON_TRIES;
-	u32 tid = ww_own_tid(bpf_get_current_task_btf());
+	u32 tid = ww_own_tid(ww_current());
 	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
 	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
 		if (ww_user_word(state + python->native_id) == tid) {
@@ -100,8 +100,7 @@ static __always_inline bool ww_phase_left(const struct ww_thread *t)
 /* Begins an anonymous account at the start of the thread's interval, in which its work began. */
 static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 {
-	struct ww_loop *loop =
-		bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct ww_loop *loop = ww_loop_get(true);
 	struct ww_request *a = loop ? ww_request_open(t->start) : NULL;
 	if (!a) {
 		ww_count(loop ? WW_COUNT_CARRIER_TABLE_FULL : WW_COUNT_TASK_STORAGE_FAILED);
@@ -155,7 +154,7 @@ static long ww_sleepers_step(u32 i, void *ctx)
  * The request of a loop of Node's kind that has waited for a timer longest; 0 when there is none, or, with `only`,
  * when there are several.
  */
-__weak u64 ww_carrier_sleeper(struct ww_thread *t, u32 only)
+WW_GLOBAL2(u64, ww_carrier_sleeper, T, t, N, only)
 {
 	struct ww_sleepers s = {.thread = t, .since = ~0ull};
 	if (!t)
@@ -195,7 +194,7 @@ static long ww_due_step(u32 i, void *ctx)
 }
 
 /* The request of a loop with a shared Context that has been due to be continued for longest; 0: none. */
-__weak u64 ww_carrier_due(struct ww_thread *t)
+WW_GLOBAL1(u64, ww_carrier_due, T, t)
 {
 	struct ww_sleepers s = {.thread = t, .since = ~0ull};
 	if (!t)
@@ -236,7 +235,7 @@ static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
  * Whose work is it that the thread sends something upstream, on a connection (NULL: on a new one)? 0 when that is
  * nobody's.
  */
-__weak u64 ww_carrier_of_send(struct ww_thread *t, struct ww_conn *conn)
+WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 {
 	struct ww_carrier_key key;
 	if (!t)
@@ -297,7 +296,7 @@ __weak u64 ww_carrier_of_send(struct ww_thread *t, struct ww_conn *conn)
 }
 
 /* Adds the chain's account to the request that it turned out to be for; both are charged up to now. */
-__weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct ww_thread *t, u64 now)
+WW_GLOBAL4(int, ww_carrier_merge, R, r, R, a, T, t, N, now)
 {
 	if (!r || !a || !t)
 		return 0;
@@ -313,6 +312,7 @@ __weak int ww_carrier_merge(struct ww_request *r, struct ww_request *a, struct w
 	if (r->mark < now)
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 	ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
+	ww_traffic_adopted(r, a);
 	ww_request_free(a);
 	return 0;
 }
@@ -337,7 +337,7 @@ static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct
 }
 
 /* The account of what the thread, which sends a response of `r`, did for it under no name until here; 0: none. */
-__weak u64 ww_carrier_found(struct ww_thread *t, struct ww_request *r)
+WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 {
 	struct ww_carrier_key key;
 	if (!t || !r)
@@ -378,7 +378,7 @@ static __noinline void ww_carrier_answered(struct ww_thread *t, struct ww_reques
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	if (!a)
 		return;
-	ww_touched(t, a, &step, tid, now);
+	ww_touched(t, a, &step, now);
 	ww_carrier_merge(r, a, t, now);
 	ww_attach(t, r, tid, now);
 }

@@ -7,6 +7,7 @@
 #define WHYWAIT_CAUSE_H
 
 #include "maps.bpf.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 #define WW_TASK_STOPPED 0x4
@@ -101,7 +102,7 @@ static __always_inline u64 ww_timeout_user(u64 address, u64 unit_ns)
 /* Whether the task, the current one at switch-out, waits in connect() for a TCP connection of its own. */
 static __always_inline bool ww_connects(struct task_struct *p)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(p);
+	struct pt_regs *regs = ww_task_regs(p);
 	u16 family = 0;
 	return !bpf_probe_read_user(&family, sizeof(family), (void *)WW_REGS_ARG2(regs)) &&
 	       (family == AF_INET || family == AF_INET6);
@@ -128,7 +129,7 @@ static __always_inline void ww_cause_of_poll(struct ww_blocked *b, struct task_s
 
 static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struct *task, u32 state)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = ww_task_regs(task);
 	s64 nr = (s64)WW_REGS_NR(regs);
 
 	b->off = WW_OFF_BLOCKED;

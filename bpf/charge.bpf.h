@@ -14,7 +14,7 @@ static __always_inline void ww_infer(struct ww_request *r)
 }
 
 /* Adds to the request's named parts; `waits` of them took `ns` together. */
-__weak int ww_request_detail(struct ww_request *r, u64 cause_kind_type, u32 value, u64 ns, u32 waits)
+WW_GLOBAL5(int, ww_request_detail, R, r, N, cause_kind_type, N, value, N, ns, N, waits)
 {
 	if (!r)
 		return 0;
@@ -40,15 +40,12 @@ __weak int ww_request_detail(struct ww_request *r, u64 cause_kind_type, u32 valu
 	return 0;
 }
 
-/* Draws [from, to) of the time line; both count from the clock, what lies before `drawn` is left out. */
-__weak int ww_draw(struct ww_request *r, u64 cause_kind_type, u32 value, u64 from, u64 to)
+/* Draws [from, to) of the time line; both count from the clock. */
+static __always_inline void ww_draw_part(struct ww_request *r, u8 kind, u8 type, u32 value, u64 from, u64 to)
 {
-	if (!r)
-		return 0;
-	u8 kind = cause_kind_type & 0xff, type = cause_kind_type >> 8;
 	u64 start = from - r->account.start_ns;
 	if (to <= from)
-		return 0;
+		return;
 	r->drawn = to;
 	u32 n = r->line.len, newest = n - 1;
 	barrier_var(newest); /* lets the verifier see the check of what is used as the index */
@@ -57,12 +54,12 @@ __weak int ww_draw(struct ww_request *r, u64 cause_kind_type, u32 value, u64 fro
 		if (last->kind == kind && last->type == type && last->value == value &&
 		    last->start_ns + last->duration_ns == start) {
 			last->duration_ns += to - from;
-			return 0;
+			return;
 		}
 	}
 	if (n >= WW_SEGMENTS) {
 		r->line.truncated = 1;
-		return 0;
+		return;
 	}
 	struct ww_segment *s = &r->line.segments[n];
 	s->start_ns = start;
@@ -71,6 +68,13 @@ __weak int ww_draw(struct ww_request *r, u64 cause_kind_type, u32 value, u64 fro
 	s->kind = kind;
 	s->type = type;
 	r->line.len = n + 1;
+}
+
+/* The same, where it is not so often done that a call would matter. */
+WW_GLOBAL5(int, ww_draw, R, r, N, cause_kind_type, N, value, N, from, N, to)
+{
+	if (r)
+		ww_draw_part(r, cause_kind_type & 0xff, cause_kind_type >> 8, value, from, to);
 	return 0;
 }
 
@@ -80,7 +84,7 @@ static __always_inline u64 ww_kind_type(u8 kind, u8 type)
 }
 
 /* Charges [mark, to) to one cause. */
-__weak int ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
+WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 {
 	if (!r || kind >= WW_KIND_COUNT)
 		return 0;
@@ -91,18 +95,24 @@ __weak int ww_charge(struct ww_request *r, u8 kind, u8 type, u32 value, u64 to)
 	r->mark = to;
 	if (type != WW_DETAIL_NONE)
 		ww_request_detail(r, ww_kind_type(kind, type), value, to - from, 1);
-	ww_draw(r, ww_kind_type(kind, type), value, from, to);
+	ww_draw_part(r, kind, type, value, from, to);
 	return 0;
 }
 
 /* Adds the thread's interval; the request must be charged up to its start exactly. */
-__weak int ww_give(struct ww_request *r, struct ww_thread *t)
+WW_GLOBAL2(int, ww_give, R, r, T, t)
 {
 	if (!r || !t)
 		return 0;
+	r->account.cpu_ns += t->cpu_ns;
+	if (!(t->dirty & WW_DIRTY_WAITED)) {
+		r->account.kinds_ns[WW_KIND_COMPUTE] += t->kinds_ns[WW_KIND_COMPUTE];
+		ww_draw_part(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, t->start, t->mark);
+		r->mark = t->mark;
+		return 0;
+	}
 	for (u32 i = 0; i < WW_KIND_COUNT; i++)
 		r->account.kinds_ns[i] += t->kinds_ns[i];
-	r->account.cpu_ns += t->cpu_ns;
 	for (u32 i = 0; i < WW_THREAD_DETAILS && i < t->details_len; i++) {
 		struct ww_detail *d = &t->details[i];
 		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
@@ -114,7 +124,7 @@ __weak int ww_give(struct ww_request *r, struct ww_thread *t)
 		ww_draw(r, ww_kind_type(p->cause.kind, p->cause.type), p->cause.value, p->start, p->end);
 		drawn = p->end;
 	}
-	ww_draw(r, ww_kind_type(WW_KIND_COMPUTE, 0), 0, drawn, t->mark);
+	ww_draw_part(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, drawn, t->mark);
 	r->mark = t->mark;
 	return 0;
 }

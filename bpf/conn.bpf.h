@@ -5,7 +5,7 @@
 #ifndef WHYWAIT_CONN_H
 #define WHYWAIT_CONN_H
 
-#include "maps.bpf.h"
+#include "storage.bpf.h"
 
 enum {
 	WW_TCP_ESTABLISHED = 1,
@@ -19,7 +19,7 @@ enum {
 
 static __always_inline struct ww_conn *ww_conn_create(struct sock *sk, u8 role)
 {
-	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct ww_conn *conn = ww_conn_make(sk);
 	if (!conn) {
 		ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
 		return NULL;

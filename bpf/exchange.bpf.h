@@ -140,17 +140,9 @@ static __always_inline bool ww_is_connect(const struct ww_request *r)
 	return *(u64 *)r->account.method == 0x005443454e4e4f43ull; /* CONNECT */
 }
 
-/* Takes the first request off the connection's queue; the next one is served from `now` on, by the same thread. */
-static __noinline void ww_exchange_next(struct ww_conn *conn, struct ww_request *r, struct ww_thread *t, u32 tid,
-					u64 now)
+/* The next request of a connection is served from `now` on, by the thread that answered the one before. */
+static __noinline void ww_exchange_serve(ww_ref next, struct ww_thread *t, u32 tid, u64 now)
 {
-	ww_ref next = r->next;
-	conn->first = next;
-	conn->http.open--;
-	if (!next)
-		conn->last = 0;
-	if (t && t->ref == r->account.id)
-		t->ref = 0;
 	struct ww_request *n = ww_request_get(next);
 	if (!n || !t || n->state != WW_STATE_READY)
 		return;
@@ -158,6 +150,21 @@ static __noinline void ww_exchange_next(struct ww_conn *conn, struct ww_request 
 	t->ref = next;
 	n->owner = tid;
 	n->state = WW_STATE_ATTACHED;
+}
+
+/* Takes the first request off the connection's queue. */
+static __always_inline void ww_exchange_next(struct ww_conn *conn, struct ww_request *r, struct ww_thread *t, u32 tid,
+					     u64 now)
+{
+	ww_ref next = r->next;
+	conn->first = next;
+	conn->http.open--;
+	if (t && t->ref == r->account.id)
+		t->ref = 0;
+	if (next)
+		ww_exchange_serve(next, t, tid, now);
+	else
+		conn->last = 0;
 }
 
 /* Charges the request that is answered up to `now`, where that was left for later. */
@@ -228,6 +235,13 @@ static __always_inline u64 ww_unread(const struct ww_window *w)
 	return (w->message.total - w->message.next) + (w->end - w->pos);
 }
 
+/* Whether a message seems to begin with a line's end. */
+static __always_inline bool ww_line_end(const struct ww_window *w)
+{
+	u8 byte = ww_byte(w, w->pos);
+	return byte == '\r' || byte == '\n';
+}
+
 /* Leaves the line ends in front of a message; 0 when nothing is behind them. */
 __weak int ww_message_starts(u32 direction)
 {
@@ -275,7 +289,7 @@ static long ww_receive_step(u32 index, void *context)
 		return 1;
 	}
 	if (w->state == WW_STREAM_START) {
-		if (!ww_message_starts(direction))
+		if (ww_line_end(w) && !ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
 		if (before <= c->conn->newest_read)
@@ -360,7 +374,7 @@ static long ww_send_step(u32 index, void *context)
 		return 1;
 	}
 	if (w->state == WW_STREAM_START) {
-		if (!ww_message_starts(direction))
+		if (ww_line_end(w) && !ww_message_starts(direction))
 			return 0;
 		ww_head_begins(w);
 		before = ww_unread(w);
@@ -436,7 +450,7 @@ static long ww_send_step(u32 index, void *context)
 }
 
 /* Forgets the first request of a connection, without a record; false when there is none. */
-__weak int ww_exchange_forget(struct ww_conn *conn)
+WW_GLOBAL1(int, ww_exchange_forget, C, conn)
 {
 	if (!conn)
 		return 0;
@@ -468,7 +482,7 @@ static long ww_exchange_drop_step(u32 index, void *context)
  * Gives the connection's requests up without records: their framing is lost, or they were no HTTP after all. Each is
  * counted, unless `counter` is WW_COUNTER_COUNT.
  */
-__weak int ww_exchange_drop(struct ww_conn *conn, u32 counter)
+WW_GLOBAL2(int, ww_exchange_drop, C, conn, N, counter)
 {
 	if (!conn)
 		return 0;
@@ -487,7 +501,7 @@ __weak int ww_exchange_drop(struct ww_conn *conn, u32 counter)
 }
 
 /* Ends the first request of a connection that is closed, by the current thread (`t`, which may be NULL). */
-__weak int ww_exchange_abort(struct ww_conn *conn, struct ww_thread *t, u32 tid, u64 now)
+WW_GLOBAL3(int, ww_exchange_abort, C, conn, T, t, N, now)
 {
 	if (!conn)
 		return 0;
@@ -507,7 +521,7 @@ __weak int ww_exchange_abort(struct ww_conn *conn, struct ww_thread *t, u32 tid,
 	touch.receive = http->reading == id;
 	touch.ready = conn->ready;
 	if (t && t->ref == id)
-		ww_touched(t, r, &touch, tid, now);
+		ww_touched(t, r, &touch, now);
 	else if (t)
 		ww_charge_gap(r, t, &touch, now);
 	else

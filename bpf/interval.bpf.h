@@ -6,7 +6,7 @@
 #ifndef WHYWAIT_INTERVAL_H
 #define WHYWAIT_INTERVAL_H
 
-#include "maps.bpf.h"
+#include "global.bpf.h"
 
 /* Begins a new, empty interval at `now`; what the old one held belongs to nobody or was given away. */
 static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
@@ -14,10 +14,14 @@ static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 	t->start = now;
 	t->mark = now;
 	t->fresh = 0;
-	if (!t->dirty)
+	u8 dirty = t->dirty;
+	if (!dirty)
 		return;
 	t->dirty = 0;
 	t->cpu_ns = 0;
+	t->kinds_ns[WW_KIND_COMPUTE] = 0;
+	if (!(dirty & WW_DIRTY_WAITED))
+		return;
 	__builtin_memset(t->kinds_ns, 0, sizeof(t->kinds_ns));
 	t->details_len = 0;
 	t->pieces_len = 0;
@@ -79,7 +83,7 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
 	if (to <= from || kind >= WW_KIND_COUNT)
 		return;
 	t->kinds_ns[kind] += to - from;
-	t->dirty = 1;
+	t->dirty |= WW_DIRTY_WAITED;
 	ww_interval_detail(t, cause, to - from);
 	ww_interval_piece(t, cause, from, to);
 }
@@ -125,7 +129,7 @@ static __always_inline void ww_interval_ran(struct ww_thread *t, u64 now)
 	t->kinds_ns[WW_KIND_COMPUTE] += ns;
 	t->cpu_ns += ns;
 	t->mark = now;
-	t->dirty = 1;
+	t->dirty |= WW_DIRTY_RAN;
 }
 
 #endif

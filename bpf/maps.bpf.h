@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
- * settings, and the counters. Every map is declared here and only here; `__weak` lets each object name it and the
- * linker keep one.
+ * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h) and
+ * working memory; `__weak` lets each object name it and the linker keep one.
  */
 #ifndef WHYWAIT_MAPS_H
 #define WHYWAIT_MAPS_H
@@ -37,6 +37,8 @@ const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
+const volatile __u64 ww_traffic_thin __weak =
+	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
 /* What a thread is doing. */
 enum ww_off {
@@ -48,10 +50,15 @@ enum ww_off {
 };
 
 struct ww_cause {
-	u8 kind;
-	u8 type;
-	u16 nr; /* the blocking syscall + 1; 0: none */
-	u32 value;
+	union {
+		struct {
+			u8 kind;
+			u8 type;
+			u16 nr; /* the blocking syscall + 1; 0: none */
+			u32 value;
+		};
+		u64 number; /* all of it */
+	};
 };
 
 /* A wait within an interval, for the time line. */
@@ -74,6 +81,11 @@ struct ww_pending {
 	u32 pad;
 };
 
+enum ww_dirty {
+	WW_DIRTY_RAN = 1 << 0,	  /* time on a CPU */
+	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
+};
+
 /*
  * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
  * was is known when the thread touches the next socket. Only the thread's own CPU writes it, but for `waking`.
@@ -88,7 +100,7 @@ struct ww_thread {
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;   /* kinds_ns, details or pieces are not empty */
+	u8 dirty;   /* what the interval has besides nothing: enum ww_dirty */
 	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
 	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 named;   /* counts the answers since comm and cgroup were read */
@@ -119,7 +131,8 @@ struct ww_thread {
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
-	u8 pad[5];
+	u8 pad;
+	u32 tid;
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
@@ -307,7 +320,10 @@ struct ww_conn {
 	u8 stream;     /* TCP server: enum ww_stream_kind */
 	u8 lost;       /* server: the last read showed that what was taken before it is not known */
 	u8 pad[3];
+	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
+	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
+	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
 };
 
 struct {
@@ -427,6 +443,11 @@ struct {
 } ww_details SEC(".maps") __weak;
 
 struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_traffics SEC(".maps") __weak;
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, WW_COUNTER_COUNT);
 	__type(key, u32);
@@ -499,20 +520,6 @@ static __always_inline void ww_count(u32 counter)
 	u64 *value = bpf_map_lookup_elem(&ww_counters, &counter);
 	if (value)
 		*value += 1;
-}
-
-/*
- * What is kept of a task and of a socket; NULL when nothing is. Most have no storage of any program: to see that costs
- * a load, to ask for it a call.
- */
-static __always_inline struct ww_thread *ww_thread_get(struct task_struct *task)
-{
-	return task->bpf_storage ? bpf_task_storage_get(&ww_threads, task, NULL, 0) : NULL;
-}
-
-static __always_inline struct ww_conn *ww_conn_get(struct sock *sk)
-{
-	return sk->sk_bpf_storage ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;
 }
 
 /* The live request behind a reference, or NULL when it has ended. */

@@ -5,7 +5,8 @@
 #ifndef WHYWAIT_MESSAGE_H
 #define WHYWAIT_MESSAGE_H
 
-#include "maps.bpf.h"
+#include "global.bpf.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 #define WW_IOVECS 32 /* pieces looked at in one go; the next goes on from there */
@@ -26,7 +27,10 @@ struct ww_msghdr {
 
 /* The first bytes of a message, zero-padded. */
 struct ww_first {
-	u8 b[16];
+	union {
+		u8 b[16];
+		u64 words[2];
+	};
 };
 
 struct ww_message {
@@ -35,31 +39,78 @@ struct ww_message {
 	u64 size;
 	u64 at; /* what ww_message_at found, and how many bytes follow it in one piece */
 	u64 contiguous;
-	u64 piece_start; /* offset of piece number `piece` in the message */
+	u64 piece_start; /* offset of piece number `piece` in the message, */
+	u64 piece_end;	 /* and where it ends, if it was looked at */
 	u32 piece;
-	u32 pad;
+	u32 place; /* enum ww_message_place */
 	u64 total; /* bytes that it moved */
 	u64 next;  /* the first of them that no window has held yet */
 	u32 nr;	   /* of the syscall + 1, as in struct ww_cause */
 	u32 readable;
 };
 
+/* Where a message is kept: with the window of its direction, or where one is that is only looked at. */
+enum ww_message_place {
+	WW_MESSAGE_RX = WW_RX,
+	WW_MESSAGE_TX = WW_TX,
+	WW_MESSAGE_SPARE,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ww_message);
+} ww_messages SEC(".maps") __weak;
+
+static __always_inline struct ww_message *ww_message_spare(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&ww_messages, &zero);
+}
+
+static __always_inline struct ww_message *ww_message_of(u64 place);
+
 /* The task's syscall + 1, as in struct ww_cause. */
 static __always_inline u32 ww_syscall_nr(struct task_struct *task)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = ww_task_regs(task);
 	return (u32)WW_REGS_NR(regs) + 1;
 }
 
-/* Finds the buffer of the current task's socket call; m->readable is false for sendfile, io_uring and the like. */
-static __always_inline void ww_message_find(struct ww_message *m, struct task_struct *task)
+/* And that of struct mmsghdr: its size, and where the kernel writes the length when it goes on to the next message. */
+#define WW_MMSGHDR_SIZE 64
+#define WW_MMSGHDR_LEN	56
+
+#define WW_MESSAGES 4 /* of one sendmmsg() that are told apart: glibc's resolver sends two */
+
+/*
+ * The message that sendmmsg() has just sent: the first whose length is not written yet, in a vector that its caller had
+ * cleared, as the resolver does. In another one it is some message of it.
+ */
+static __always_inline bool ww_message_of_many(struct ww_msghdr *header, u64 vector)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	for (u32 i = 0; i < WW_MESSAGES; i++, vector += WW_MMSGHDR_SIZE) {
+		u32 len;
+		if (bpf_probe_read_user(&len, sizeof(len), (void *)(vector + WW_MMSGHDR_LEN)))
+			return false;
+		if (!len)
+			return !bpf_probe_read_user(header, sizeof(*header), (void *)vector);
+	}
+	return false;
+}
+
+/* Finds the buffer of the current task's socket call; m->readable is false for sendfile, io_uring and the like. */
+static __always_inline void ww_message_find(struct ww_message *m, struct task_struct *task, enum ww_message_place place)
+{
+	struct pt_regs *regs = ww_task_regs(task);
 	struct ww_msghdr header;
 
+	m->place = place;
 	m->iovecs = 0;
 	m->piece = 0;
 	m->piece_start = 0;
+	m->piece_end = 0;
 	m->next = 0;
 	m->readable = true;
 	m->nr = (u32)WW_REGS_NR(regs) + 1;
@@ -85,6 +136,12 @@ static __always_inline void ww_message_find(struct ww_message *m, struct task_st
 		m->base = header.iov;
 		m->iovecs = header.iov_len;
 		return;
+	case WW_SYS_SENDMMSG:
+		if (!ww_message_of_many(&header, m->base))
+			break;
+		m->base = header.iov;
+		m->iovecs = header.iov_len;
+		return;
 	}
 	m->readable = false;
 }
@@ -95,25 +152,18 @@ enum ww_found {
 	WW_FOUND_LATER, /* ask again: there are more pieces than are looked at in one go */
 };
 
-/*
- * Finds byte `offset` of the message: its address in m->at, and in m->contiguous how many bytes follow in one piece.
- * Offsets only go up from call to call.
- */
-__weak int ww_message_at(struct ww_message *m, u64 offset)
+/* As ww_message_at(), in a message of several pieces. */
+WW_GLOBAL2(int, ww_message_piece, M, m, N, offset)
 {
-	if (!m || !m->readable)
+	if (!m)
 		return WW_FOUND_NOT;
-	if (!m->iovecs) {
-		m->at = m->base + offset;
-		m->contiguous = ~0ull;
-		return WW_FOUND;
-	}
 	for (u32 i = 0; i < WW_IOVECS; i++) {
 		struct ww_iovec v;
 		if (m->piece >= m->iovecs ||
 		    bpf_probe_read_user(&v, sizeof(v), (void *)(m->base + m->piece * sizeof(v))))
 			return WW_FOUND_NOT;
 		u64 within = offset - m->piece_start;
+		m->piece_end = m->piece_start + v.len;
 		if (within < v.len) {
 			m->at = v.base + within;
 			m->contiguous = v.len - within;
@@ -125,12 +175,32 @@ __weak int ww_message_at(struct ww_message *m, u64 offset)
 	return WW_FOUND_LATER;
 }
 
+/*
+ * Finds byte `offset` of the message: its address in m->at, and in m->contiguous how many bytes follow in one piece.
+ * Offsets only go up from call to call.
+ */
+static __always_inline int ww_message_at(struct ww_message *m, u64 offset)
+{
+	if (!m->readable)
+		return WW_FOUND_NOT;
+	if (m->iovecs)
+		return ww_message_piece(m, offset);
+	m->at = m->base + offset;
+	m->contiguous = ~0ull;
+	return WW_FOUND;
+}
+
 /* Whether the caller gave more than the `len` bytes that were moved. */
 static __always_inline bool ww_message_cut(struct ww_message *m, u64 len)
 {
 	if (!m->readable)
 		return false;
-	return m->iovecs ? ww_message_at(m, len) == WW_FOUND : m->size > len;
+	if (!m->iovecs)
+		return m->size > len;
+	/* Most often it ends where the piece ends that is known already. */
+	if (m->piece_end && (len < m->piece_end || (len == m->piece_end && m->piece + 1 >= m->iovecs)))
+		return len < m->piece_end;
+	return ww_message_piece(m, len) == WW_FOUND;
 }
 
 /* Reads the first bytes of the message; returns how many there are. */

@@ -5,7 +5,7 @@
 #ifndef WHYWAIT_REQUEST_H
 #define WHYWAIT_REQUEST_H
 
-#include "maps.bpf.h"
+#include "global.bpf.h"
 
 /* A new request whose first byte arrived at `arrival`. NULL when the table is full: the caller counts what that loses.
  */
@@ -31,6 +31,8 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	a->start_ns = arrival;
 	a->method[0] = 0;
 	a->target_len = 0;
+	a->traffic = 0;
+	a->traffic_lost = 0;
 	a->local = 0;
 	a->port = 0;
 	r->mark = arrival;
@@ -100,7 +102,7 @@ static __always_inline bool ww_wants_line(const struct ww_request *r, u64 wall)
 }
 
 /* Sends the account, charged up to its end, and frees the slot. */
-__weak int ww_request_close(struct ww_request *r)
+WW_GLOBAL1(int, ww_request_close, R, r)
 {
 	if (!r || !ww_request_claim(r))
 		return 0;
@@ -132,7 +134,7 @@ __weak int ww_request_close(struct ww_request *r)
 }
 
 /* Notes how the account stands at a send of a response whose end is not known in advance. */
-__weak int ww_snapshot_take(struct ww_request *r)
+WW_GLOBAL1(int, ww_snapshot_take, R, r)
 {
 	if (!r)
 		return 0;
@@ -152,7 +154,7 @@ __weak int ww_snapshot_take(struct ww_request *r)
 }
 
 /* Takes the account back to how it stood at the last send. */
-__weak int ww_snapshot_restore(struct ww_request *r)
+WW_GLOBAL1(int, ww_snapshot_restore, R, r)
 {
 	if (!r)
 		return 0;

@@ -9,12 +9,17 @@
 
 /* What ends a gap, as the touching side knows it. */
 struct ww_touch {
-	u64 ready;  /* when the bytes that are read now arrived; 0: not known, or a send */
-	u8 kind;    /* what waiting for this socket is: DB, NET, CLIENT, IPC */
-	u8 type;    /* enum ww_detail_type */
-	u8 receive; /* bytes were received, not sent */
-	u8 blocked; /* the thread, or the send before, was blocked on this very socket */
-	u32 value;
+	u64 ready; /* when the bytes that are read now arrived; 0: not known, or a send */
+	union {
+		struct {
+			u8 kind;    /* what waiting for this socket is: DB, NET, CLIENT, IPC */
+			u8 type;    /* enum ww_detail_type */
+			u8 receive; /* bytes were received, not sent */
+			u8 blocked; /* the thread, or the send before, was blocked on this very socket */
+			u32 value;
+		};
+		u64 what; /* all of it */
+	};
 };
 
 /*
@@ -91,7 +96,7 @@ static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *co
  * the next round's reads. An upstream's answer is continued in the next round; a request in the one after that, as the
  * task for it is only made in the next. One round more is allowed for, since libraries put tasks of their own between.
  */
-__weak int ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct ww_touch *touch, u64 now)
+WW_GLOBAL4(int, ww_loop_step, T, t, R, r, W, touch, N, now)
 {
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (!t || !r || !touch)
@@ -124,7 +129,7 @@ __weak int ww_loop_step(struct ww_thread *t, struct ww_request *r, const struct 
 }
 
 /* An event loop goes to sleep: all that it has read was continued by now, with or without a socket's touch. */
-__weak int ww_loop_sleeps(struct ww_thread *t, const struct ww_cause *hint, u64 now)
+WW_GLOBAL3(int, ww_loop_sleeps, T, t, H, hint, N, now)
 {
 	if (!t || !hint)
 		return 0;

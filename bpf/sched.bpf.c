@@ -149,6 +149,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	struct ww_thread *t = ww_thread_get(p);
 	if (!t)
 		return 0;
+	t->tid = p->pid; /* another thread's than the first takes that one's */
 	t->loop = 0;
 	t->shared = 0;
 	t->mixed = 0;

@@ -99,7 +99,7 @@ static const char ww_methods[][16] = {"GET ",	  "POST ",  "HEAD ",   "PUT ",	   
  * Whether `n` bytes begin like a request, as far as they go. Global, as are the others that look at first bytes: the
  * verifier then does not follow what comes after them once for every way through them.
  */
-__weak int ww_begins_request(const struct ww_first *first, u32 n)
+WW_GLOBAL2(int, ww_begins_request, F, first, N, n)
 {
 	if (!first)
 		return false;
@@ -127,7 +127,7 @@ __weak int ww_begins_request(const struct ww_first *first, u32 n)
 }
 
 /* Whether the bytes can be the beginning of any method in use: letters in upper case and the like, up to a space. */
-__weak int ww_begins_token(const struct ww_first *first, u32 n)
+WW_GLOBAL2(int, ww_begins_token, F, first, N, n)
 {
 	if (!first)
 		return false;
@@ -176,11 +176,12 @@ static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task
 	struct ww_thread *t = ww_thread_get(task);
 	if (t)
 		return t;
-	t = bpf_task_storage_get(&ww_threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	t = ww_thread_create(task);
 	if (!t) {
 		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
 		return NULL;
 	}
+	t->tid = ww_field(task, pid);
 	t->start = now;
 	t->mark = now;
 	ww_python_find(t);
@@ -202,14 +203,14 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, int flags, u64 now)
 {
 	struct ww_call c = {.conn = conn, .now = now};
-	struct task_struct *task = bpf_get_current_task_btf();
-	c.tid = task->pid;
-	c.tgid = task->tgid;
+	struct task_struct *task = ww_current();
+	c.tid = ww_field(task, pid);
+	c.tgid = ww_field(task, tgid);
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return;
-	ww_message_find(&w->message, task);
+	ww_message_find(&w->message, task, WW_MESSAGE_RX);
 	/* TCP then discards the bytes: the buffer holds something else. */
 	if (flags & MSG_TRUNC && sk->__sk_common.skc_family != AF_UNIX)
 		w->message.readable = false;
@@ -241,7 +242,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	/* More of a request that is being read already. */
 	struct ww_request *r = ww_request_get(conn->first);
 	if (r && conn->http.reading == conn->first)
-		ww_touched(c.thread, r, &touch, c.tid, now);
+		ww_touched(c.thread, r, &touch, now);
 
 	ww_window_load(w, &conn->http, direction);
 	long steps = bpf_loop(c.lost ? 0 : WW_STEPS, ww_receive_step, &c, 0);
@@ -262,7 +263,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	}
 	r = ww_request_get(conn->first);
 	if (r && r->state == WW_STATE_READY)
-		ww_touched(c.thread, r, &touch, c.tid, now);
+		ww_touched(c.thread, r, &touch, now);
 	if (r)
 		ww_request_worker(r, &c);
 }
@@ -270,21 +271,19 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 #define SOCK_NOSPACE 2 /* bit of struct socket.flags: a send found the buffer full, and nothing made room since */
 
 /* Whether a send of `len` bytes left something that did not fit; room may have been made again already. */
-static __noinline bool ww_send_held_up(struct sock *sk, u64 len)
+static __always_inline bool ww_send_held_up(struct sock *sk, struct ww_message *m, u64 len)
 {
 	struct socket *socket = sk->sk_socket;
 	if (socket && socket->flags >> SOCK_NOSPACE & 1)
 		return true;
-	struct ww_message m = {};
-	ww_message_find(&m, bpf_get_current_task_btf());
-	return ww_message_cut(&m, len);
+	return ww_message_cut(m, len);
 }
 
 /* Notes whether the client holds up a response of which `len` bytes were sent. */
-static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct sock *sk, u64 len)
+static __always_inline void ww_response_goes_on(struct ww_conn *conn, struct sock *sk, struct ww_message *m, u64 len)
 {
 	/* Between two responses there is nothing that could not be sent. */
-	conn->tx_blocked = conn->http.streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, len);
+	conn->tx_blocked = conn->http.streams[WW_TX].state != WW_STREAM_START && ww_send_held_up(sk, m, len);
 	struct ww_request *r = ww_request_get(conn->tx_blocked ? conn->first : 0);
 	if (r)
 		r->client |= WW_CLIENT_READS;
@@ -311,10 +310,14 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	struct ww_request *r = ww_request_get(conn->first);
 	if (!r && !conn->http.unaccounted)
 		return; /* a response to a request that was not seen */
+	u32 direction = WW_TX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return;
 	struct ww_call c = {.conn = conn, .now = now};
-	struct task_struct *task = bpf_get_current_task_btf();
-	c.tid = task->pid;
-	c.tgid = task->tgid;
+	struct task_struct *task = ww_current();
+	c.tid = ww_field(task, pid);
+	c.tgid = ww_field(task, tgid);
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
@@ -323,22 +326,20 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (r && len > 0 && ww_goes_on(c.thread, r, c.tid)) {
 		c.untouched = 1;
 		if (ww_body_sent(&c, r, len)) {
-			ww_response_goes_on(conn, sk, len);
+			if (conn->http.streams[WW_TX].state != WW_STREAM_START)
+				ww_message_find(&w->message, task, WW_MESSAGE_TX);
+			ww_response_goes_on(conn, sk, &w->message, len);
 			return;
 		}
 	}
-	u32 direction = WW_TX;
-	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return;
-	ww_message_find(&w->message, task);
+	ww_message_find(&w->message, task, WW_MESSAGE_TX);
 	if (r && !c.untouched) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
 		ww_ref found = ww_carrier_found(c.thread, r);
 		if (found)
 			ww_carrier_answered(c.thread, r, found, c.tid, now);
-		ww_touched(c.thread, r, &touch, c.tid, now);
+		ww_touched(c.thread, r, &touch, now);
 	}
 	if (len <= 0) {
 		conn->tx_blocked = len == -WW_EAGAIN;
@@ -361,7 +362,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_call_lost(&c);
 		return;
 	}
-	ww_response_goes_on(conn, sk, len);
+	ww_response_goes_on(conn, sk, &w->message, len);
 	if (conn->http.streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {
@@ -374,12 +375,11 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 /* The connection ends: what is open on it ends with it. In the closing task's context. */
 static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 {
-	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
-	u32 tid = bpf_get_current_pid_tgid();
+	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!ww_turn_begin(conn))
 		return;
 	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
-		if (!ww_exchange_abort(conn, t, tid, now))
+		if (!ww_exchange_abort(conn, t, now))
 			break;
 	}
 	conn->protocol = WW_PROTOCOL_OTHER;
@@ -491,21 +491,30 @@ static __always_inline void ww_state_set(struct sock *sk, int from, int to)
 	case WW_TCP_ESTABLISHED:
 		/* One that connected to itself, or at once with its peer, was in SYN_RECV too. */
 		conn = ww_conn_get(sk);
-		if (conn)
+		if (conn) {
 			conn->sent = bpf_ktime_get_ns();
-		else if (from == WW_TCP_SYN_RECV)
+			if (conn->number)
+				ww_traffic_state(conn, 0, WW_TRAFFIC_CONNECTED, 0);
+		} else if (from == WW_TCP_SYN_RECV) {
 			ww_conn_create(sk, WW_ROLE_SERVER);
+		}
 		break;
 	case WW_TCP_CLOSE:
-		conn = from == WW_TCP_SYN_SENT ? bpf_sk_storage_get(&ww_conns, sk, NULL, 0) : NULL;
-		if (conn)
+		conn = ww_conn_get(sk);
+		if (!conn)
+			break;
+		if (from == WW_TCP_SYN_SENT)
 			ww_upstream_unawaited(conn);
+		ww_upstream_closed(conn, sk);
 		break;
 	case WW_TCP_FIN_WAIT1:
 	case WW_TCP_LAST_ACK:
 		conn = ww_conn_get(sk);
-		if (conn && conn->first && conn->role == WW_ROLE_SERVER)
+		if (!conn)
+			break;
+		if (conn->first && conn->role == WW_ROLE_SERVER)
 			ww_server_closed(conn, bpf_ktime_get_ns());
+		ww_upstream_closed(conn, sk);
 		break;
 	}
 }

@@ -6,7 +6,7 @@
 #ifndef WHYWAIT_STREAM_H
 #define WHYWAIT_STREAM_H
 
-#include "maps.bpf.h"
+#include "global.bpf.h"
 
 /* How many of the newest bytes have been read. */
 static __always_inline u32 ww_newest_read(const struct ww_conn *conn)
@@ -28,7 +28,7 @@ static __always_inline u32 ww_taken_unseen(const struct ww_conn *conn, u32 read)
 }
 
 /* Counts them as read; 1 when they were not just a part of a body: what they were can't be told. */
-__weak int ww_stream_skip(struct ww_conn *conn, u32 len)
+WW_GLOBAL2(int, ww_stream_skip, C, conn, N, len)
 {
 	if (!conn || !len)
 		return 0;
@@ -89,7 +89,7 @@ static __noinline void ww_stream_answered(struct ww_conn *conn, struct sock *sk)
 }
 
 /* Bytes are left unread behind those that were read: the newest, when all others have been. */
-__weak int ww_stream_rest(struct ww_conn *conn)
+WW_GLOBAL1(int, ww_stream_rest, C, conn)
 {
 	if (conn && conn->stream && conn->newest && (s32)(conn->copied - conn->newest_at) >= 0) {
 		conn->ready = conn->newest;

@@ -8,6 +8,7 @@
 #define WHYWAIT_SUBTASK_H
 
 #include "account.bpf.h"
+#include "traffic.bpf.h"
 
 #define WW_NEAR	    6  /* batches that libraries may put between a Task's step and that of the Task that it awaits */
 #define WW_SUBTASKS 64 /* steps of looking for them in one gap */
@@ -15,7 +16,7 @@
 /* An anonymous account was answered. */
 static __always_inline void ww_subtask_answered(struct ww_thread *t, struct ww_request *a, u64 now)
 {
-	struct ww_loop *loop = bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, 0);
+	struct ww_loop *loop = ww_loop_get(false);
 	if (!loop)
 		return;
 	struct ww_answered *newest = &loop->answered[loop->answered_next & (WW_ANSWERED - 1)];
@@ -26,7 +27,7 @@ static __always_inline void ww_subtask_answered(struct ww_thread *t, struct ww_r
 }
 
 /* Adds an account of work for the request, which began when the request waited; both are as far as the work's end. */
-__weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_thread *t)
+WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 {
 	if (!r || !a || !t)
 		return 0;
@@ -53,6 +54,7 @@ __weak int ww_carrier_add(struct ww_request *r, struct ww_request *a, struct ww_
 	if (r->account.attribution < a->account.attribution)
 		r->account.attribution = a->account.attribution;
 	ww_infer(r);
+	ww_traffic_adopted(r, a);
 	ww_request_free(a);
 	return 0;
 }
@@ -136,7 +138,7 @@ static long ww_subtask_look(u32 i, void *ctx)
 }
 
 /* The account that fits loop->gap best, as its `best`; 0: there is none. */
-__weak int ww_subtask_best(struct ww_loop *loop)
+WW_GLOBAL1(int, ww_subtask_best, L, loop)
 {
 	struct ww_subtask_search s = {.loop = loop};
 	if (!loop)
@@ -241,12 +243,13 @@ static long ww_subtask_step(u32 i, void *ctx)
  * Fills the gap [r->mark, end) with what Tasks did that r's awaited, and with what its Context had done before it left
  * its account, `past`, for a new one.
  */
-__weak int ww_subtask_fill_gap(struct ww_thread *t, struct ww_request *r, u64 past, const struct ww_end *end)
+WW_GLOBAL3(int, ww_subtask_fill_gap, R, r, N, past, E, end)
 {
+	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t || !r || !end)
 		return 0;
 	struct ww_subtask_filling f = {.thread = t, .request = r, .best = past, .end = *end};
-	f.loop = bpf_task_storage_get(&ww_loops, bpf_get_current_task_btf(), NULL, 0);
+	f.loop = ww_loop_get(false);
 	if (!f.loop)
 		return 0;
 	if (past)
@@ -266,7 +269,7 @@ static __always_inline void ww_subtask_fill(struct ww_thread *t, struct ww_reque
 {
 	struct ww_end end = {.at = to, .slept = t->slept, .batch = t->batch};
 	if (ww_subtask_any(t, r))
-		ww_subtask_fill_gap(t, r, 0, &end);
+		ww_subtask_fill_gap(r, 0, &end);
 }
 
 /* The same for the gap in front of its Context's account. */
@@ -275,7 +278,7 @@ static __always_inline void ww_subtask_fill_before(struct ww_thread *t, struct w
 {
 	struct ww_end end = {.at = a->account.start_ns, .slept = a->begun_slept, .batch = a->begun_batch};
 	if (ww_subtask_any(t, r))
-		ww_subtask_fill_gap(t, r, a->next, &end);
+		ww_subtask_fill_gap(r, a->next, &end);
 }
 
 #endif

@@ -70,7 +70,7 @@ static __always_inline bool ww_is_memcached(const u8 *b, u64 len)
 }
 
 /* `len` is the whole message's length. Global: a connection's first message is not worth the verifier's time. */
-__weak int ww_system_of_bytes(const struct ww_first *first, u64 len)
+WW_GLOBAL2(int, ww_system_of_bytes, F, first, N, len)
 {
 	if (!first)
 		return WW_SYSTEM_UNKNOWN;

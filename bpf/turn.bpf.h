@@ -30,7 +30,7 @@ static long ww_turn_spin(u32 index, void *context)
  * Waits until the CPU that works on the connection is done; 0 when it takes too long, as an interrupt or a hypervisor
  * stopped it: it will give the connection up then.
  */
-__weak int ww_turn_wait(struct ww_conn *conn)
+WW_GLOBAL1(int, ww_turn_wait, C, conn)
 {
 	struct ww_turn turn = {.conn = conn};
 	if (!conn)

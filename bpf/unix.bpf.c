@@ -18,7 +18,7 @@ int ww_unix_before(struct bpf_iter__unix *ctx)
 	if (!u)
 		return 0;
 	struct sock *sk = &u->sk;
-	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, 0);
+	struct ww_conn *conn = ww_conn_get(sk);
 	if (!conn)
 		conn = ww_conn_of_server(sk);
 	if (conn && conn->role == WW_ROLE_SERVER && conn->protocol == WW_PROTOCOL_NEW)

@@ -11,6 +11,7 @@
 #include "message.bpf.h"
 #include "peer.bpf.h"
 #include "system.bpf.h"
+#include "traffic.bpf.h"
 
 static __always_inline void ww_touch_upstream(struct ww_touch *touch, const struct ww_conn *conn)
 {
@@ -70,16 +71,18 @@ static __noinline bool ww_upstream_has_peer(struct sock *sk)
 static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct sock *sk, struct task_struct *task,
 						 int len)
 {
-	struct ww_message m;
+	struct ww_message *m = ww_message_spare();
 	struct ww_first first;
-	ww_message_find(&m, task);
-	ww_message_peek(&m, len, &first);
+	if (!m)
+		return false;
+	ww_message_find(m, task, WW_MESSAGE_SPARE);
+	ww_message_peek(m, len, &first);
 	return ww_upstream_classify(conn, sk, &first, len);
 }
 
 static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
-	struct ww_thread *t = ww_thread_get(bpf_get_current_task_btf());
+	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t)
 		return;
 	t->connecting.type = WW_DETAIL_NONE;
@@ -101,7 +104,9 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	ww_upstream_classify(conn, sk, NULL, 0);
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
-	ww_touched(t, r, &touch, (u32)bpf_get_current_pid_tgid(), bpf_ktime_get_ns());
+	ww_touched(t, r, &touch, bpf_ktime_get_ns());
+	if (ww_traffic_thin)
+		ww_traffic_note(r, ww_traffic_state(conn, r->account.id, WW_TRAFFIC_CONNECT, 0));
 	t->connecting.kind = touch.kind;
 	t->connecting.type = touch.type;
 	t->connecting.value = touch.value;
@@ -120,8 +125,8 @@ static __always_inline void ww_upstream_unawaited(struct ww_conn *conn)
  * The first send on a connection that was made without blocking: charges the wait for it. From then on the request was
  * in the queue, up to the step that sends; unless its thread has slept since, and so had seen to the connection before.
  */
-static __always_inline void ww_upstream_connected(struct ww_request *r, const struct ww_conn *conn,
-						  const struct ww_thread *t, struct ww_touch *touch)
+static __always_inline void ww_upstream_connected(struct ww_request *r, const struct ww_conn *conn, struct ww_thread *t,
+						  struct ww_touch *touch)
 {
 	u64 connected = conn->sent;
 	if (!connected || r->state != WW_STATE_WAIT)
@@ -134,18 +139,43 @@ static __always_inline void ww_upstream_connected(struct ww_request *r, const st
 		r->state = WW_STATE_READY;
 }
 
+static __always_inline void ww_upstream_recorded(struct ww_conn *conn, struct ww_request *r, u64 began, u32 len,
+						 u32 type)
+{
+	if (ww_traffic_thin)
+		ww_traffic_note(r, ww_traffic_moved(conn, r->account.id, began, len, type));
+}
+
+/* The same for nobody that is known: what follows on this connection could not be told without it. */
+static __always_inline void ww_upstream_unowned(struct ww_conn *conn, u64 began, u32 len, u32 type)
+{
+	if (conn && conn->number)
+		ww_traffic_moved(conn, 0, began, len, type);
+}
+
+/* A socket may be connected again: that is another connection then. */
+static __always_inline void ww_upstream_closed(struct ww_conn *conn, struct sock *sk)
+{
+	if (!conn->number)
+		return;
+	ww_traffic_state(conn, 0, WW_TRAFFIC_CLOSED, sk->sk_err);
+	conn->number = 0;
+	conn->calls[WW_RX] = 0;
+	conn->calls[WW_TX] = 0;
+}
+
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
-	if (!t || (!conn && ww_conn_of_server(sk)))
+	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;
-	if (!conn && !ww_upstream_has_peer(sk))
+	struct ww_request *r = t ? ww_request_get(ww_carrier_of_send(t, conn)) : NULL;
+	if (!r) {
+		ww_upstream_unowned(conn, 0, len, WW_TRAFFIC_SENT);
 		return;
-	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, conn));
-	if (!r)
-		return;
+	}
 	if (!conn || !conn->classified) {
 		if (!conn)
 			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
@@ -163,8 +193,9 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	} else {
 		touch.blocked = t->home == r->account.id && t->off_nr == ww_syscall_nr(task);
 	}
-	u64 now = bpf_ktime_get_ns();
-	ww_touched(t, r, &touch, task->pid, now);
+	u64 now = bpf_ktime_get_ns(), began = touch.blocked ? r->mark : now;
+	ww_touched(t, r, &touch, now);
+	ww_upstream_recorded(conn, r, began, len, WW_TRAFFIC_SENT);
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	conn->sent = now;
@@ -186,10 +217,12 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 /* A server that speaks first (MySQL) may be told by its greeting. */
 static __noinline void ww_upstream_greeted(struct ww_conn *conn, struct sock *sk, struct task_struct *task, u64 len)
 {
-	struct ww_message m;
+	struct ww_message *m = ww_message_spare();
 	struct ww_first first;
-	ww_message_find(&m, task);
-	ww_message_peek(&m, len, &first);
+	if (!m)
+		return;
+	ww_message_find(m, task, WW_MESSAGE_SPARE);
+	ww_message_peek(m, len, &first);
 	if (ww_system_of_bytes(&first, len) != WW_SYSTEM_UNKNOWN)
 		ww_upstream_classify(conn, sk, &first, len);
 }
@@ -198,10 +231,13 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 {
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
 		return;
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
-	if (!t)
+	if (!t) {
+		if (conn)
+			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
 		return;
+	}
 	struct ww_touch touch;
 	struct ww_request *r;
 	u64 now = bpf_ktime_get_ns();
@@ -223,15 +259,18 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		if (r) {
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
-			ww_touched(t, r, &touch, task->pid, now);
+			ww_touched(t, r, &touch, now);
 			r->answered = conn->ready ? conn->ready : now;
 			r->answer.kind = touch.kind;
 			r->answer.type = touch.type;
 			r->answer.value = touch.value;
 			if (conn->awaited && r->outstanding)
 				r->outstanding--;
+			ww_upstream_recorded(conn, r, conn->ready, len, WW_TRAFFIC_RECEIVED);
 			if (t->python && r->anonymous)
 				ww_subtask_answered(t, r, now);
+		} else {
+			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
 		}
 		if (conn->connecting)
 			conn->sent = 0;
@@ -252,7 +291,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	touch.ready = 0;
 	touch.receive = true;
 	touch.blocked = false;
-	ww_touched(t, r, &touch, task->pid, now);
+	ww_touched(t, r, &touch, now);
 }
 
 #endif

@@ -105,7 +105,13 @@ struct task_struct {
 	struct files_struct *files;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
+	void *stack;
 	void *bpf_storage;
+};
+
+union thread_union {
+	struct task_struct task;
+	unsigned long stack[1];
 };
 
 struct in6_addr {
@@ -143,6 +149,7 @@ struct sock {
 	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
 	u16 sk_type;
+	int sk_err;
 	void *sk_bpf_storage;
 };
 
@@ -205,6 +212,12 @@ struct pt_regs {
 	unsigned long si;
 	unsigned long di;
 	unsigned long orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
 };
 #endif
 

@@ -6,6 +6,7 @@
 
 #include "commands/command.h"
 #include "commands/help.h"
+#include "util/version.h"
 
 static const struct {
 	const char *name;
@@ -45,7 +46,7 @@ int main(int argc, char **argv)
 		return WW_EXIT_USAGE;
 	}
 	if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
-		puts("whywait " WW_VERSION);
+		printf("whywait %s\n", ww_version);
 		return WW_EXIT_DONE;
 	}
 	if (!strcmp(word, "--help=man"))

@@ -124,7 +124,9 @@ struct ww_account {
 	char method[WW_METHOD_MAX]; /* NUL-padded */
 	char traceparent[WW_TRACEPARENT + 1];
 	__u16 target_len;
-	__u16 pad[3];
+	__u16 traffic;	    /* ww_traffic records that were sent of what it exchanged with upstreams; at most 65535 */
+	__u16 traffic_lost; /* and that could not be sent */
+	__u16 pad;
 	char target[WW_TARGET_MAX]; /* not NUL-terminated */
 };
 _Static_assert(sizeof(struct ww_account) == 72 + 8 * WW_KIND_COUNT + 24 * WW_DETAILS + 16 + 16 + 24 + 56 + 8 + 192,
@@ -166,6 +168,41 @@ struct ww_peer {
 	__u32 pad;
 };
 _Static_assert(sizeof(struct ww_peer) == 88, "ABI");
+
+/*
+ * What requests exchange with their upstreams, call by call, in a ring of its own: what user space makes operations of.
+ * Records of a request come before its account. Only `size` bytes are sent.
+ */
+enum ww_traffic_type {
+	WW_TRAFFIC_CONNECT,   /* connect() was called */
+	WW_TRAFFIC_CONNECTED, /* it has succeeded */
+	WW_TRAFFIC_SENT,
+	WW_TRAFFIC_RECEIVED,
+	WW_TRAFFIC_CLOSED,  /* by this end, or connect() has failed: `total` is the errno, 0: none */
+	WW_TRAFFIC_ADOPTED, /* what was for the request in `connection` is for `request` */
+};
+
+#define WW_TRAFFIC_SENT_HEAD	 2048 /* bytes kept of the beginning of what was sent */
+#define WW_TRAFFIC_RECEIVED_HEAD 256
+#define WW_TRAFFIC_HTTP_HEAD	 512 /* the same, from HTTP servers: most heads are whole then */
+#define WW_TRAFFIC_TAIL		 64  /* and of its end, where it is longer */
+
+struct ww_traffic {
+	__u16 size;
+	__u8 type;	  /* enum ww_traffic_type */
+	__u8 system;	  /* enum ww_system, as far as it is known by now */
+	__u32 peer;	  /* index into the peer list */
+	__u64 connection; /* its number, never used again; 0 is none */
+	__u64 request;	  /* account id; 0: for no request that is known */
+	__u64 began_ns;	  /* sent: when the call began to wait; received: when the bytes arrived */
+	__u64 at_ns;	  /* when the bytes were handed over */
+	__u32 number; /* of sends, or of receives, of this connection, from 0 on: a gap tells that some are missing */
+	__u32 total;  /* bytes that the call moved */
+	__u16 head;   /* of these, behind the record: so many from the first on, */
+	__u16 tail;   /* and behind them so many up to the last */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ww_traffic) == 56, "ABI");
 
 /* What a server's port carries that can't be read; index of a per-port counter. */
 enum ww_unreadable { WW_UNREADABLE_TLS, WW_UNREADABLE_HTTP2, WW_UNREADABLE_COUNT };

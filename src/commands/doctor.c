@@ -15,6 +15,7 @@
 #include "kernel/observer.h"
 #include "outputs/style.h"
 #include "outputs/text.h"
+#include "util/version.h"
 
 enum { KEY_FORMAT = 0x100 };
 
@@ -148,7 +149,7 @@ static int print_table(const struct ww_feature rows[ROWS], const struct utsname 
 	struct ww_style style = ww_style__of(stdout);
 	int group = -1;
 
-	printf("whywait %s on %s: Linux %s, %s\n", WW_VERSION, host->nodename, host->release, host->machine);
+	printf("whywait %s on %s: Linux %s, %s\n", ww_version, host->nodename, host->release, host->machine);
 	for (int i = 0; i < ROWS; i++) {
 		if ((int)rows[i].group != group)
 			printf("\n%s%s%s\n", ww_style__bold(&style), ww_feature_group_name(rows[i].group),
@@ -173,7 +174,7 @@ static int print_json(const struct ww_feature rows[ROWS], const struct utsname *
 		      const char *message)
 {
 	json_t *features = json_array();
-	json_t *root = json_pack("{s:i, s:s, s:{s:s, s:s, s:s}, s:b, s:s, s:o}", "schema", 1, "version", WW_VERSION,
+	json_t *root = json_pack("{s:i, s:s, s:{s:s, s:s, s:s}, s:b, s:s, s:o}", "schema", 1, "version", ww_version,
 				 "host", "name", host->nodename, "kernel", host->release, "architecture", host->machine,
 				 "can_observe", can_observe, "message", message, "features", features);
 	int err = root ? 0 : -ENOMEM;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "outputs/style.h"
+#include "util/version.h"
 
 #define TEXT_WIDTH_MAX 100
 #define OPTION_COLUMN  26
@@ -265,11 +266,11 @@ static void man_head(FILE *out, const struct ww_usage *usage)
 		fputs(".TH WHYWAIT\\-", out);
 		for (const char *c = usage->name; *c; c++)
 			fputc(toupper((unsigned char)*c), out);
-		fputs(" 1 \"\" \"whywait " WW_VERSION "\" \"User Commands\"\n", out);
+		fprintf(out, " 1 \"\" \"whywait %s\" \"User Commands\"\n", ww_version);
 		fprintf(out, ".SH NAME\nwhywait\\-%s \\- ", usage->name);
 		roff_line(out, "", summary_of(usage->name), "");
 	} else {
-		fputs(".TH WHYWAIT 1 \"\" \"whywait " WW_VERSION "\" \"User Commands\"\n.SH NAME\n", out);
+		fprintf(out, ".TH WHYWAIT 1 \"\" \"whywait %s\" \"User Commands\"\n.SH NAME\n", ww_version);
 		fputs("whywait \\- tell compute from wait, per HTTP request, in production\n", out);
 	}
 	fputs(".SH SYNOPSIS\n", out);

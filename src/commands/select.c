@@ -15,7 +15,7 @@
 
 #include "commands/command.h"
 #include "requests/process.h"
-#include "requests/route.h"
+#include "protocols/route.h"
 
 enum {
 	KEY_COMM = 0x400,
@@ -27,6 +27,7 @@ enum {
 	KEY_ROUTES_MAX,
 	KEY_MAX_REQUESTS,
 	KEY_RING,
+	KEY_NO_OPERATIONS,
 };
 
 #define CGROUPS_MAX	 256 /* as many as the BPF side takes */
@@ -52,6 +53,8 @@ static const struct argp_option options[] = {
 	 "one place, those that came seldom are {name}",
 	 11},
 	{"max-requests", KEY_MAX_REQUESTS, "N", 0, "requests in flight on this host (default 4096)", 11},
+	{"no-operations", KEY_NO_OPERATIONS, 0, 0,
+	 "leave out what requests ask of databases and other services: only how long they wait for them is told", 11},
 	{"ring", KEY_RING, "BYTES", 0,
 	 "room for finished requests until they are taken in, a power of two (default 4194304)", 11},
 	{0},
@@ -273,6 +276,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_MAX_REQUESTS:
 		arguments->max_requests = (uint32_t)parse_number(arguments, "--max-requests", value, 1, 65536);
 		return 0;
+	case KEY_NO_OPERATIONS:
+		arguments->no_operations = true;
+		return 0;
 	case KEY_RING:
 		set_ring(arguments, value);
 		return 0;
@@ -308,6 +314,9 @@ void ww_select_arguments__apply(const struct ww_select_arguments *arguments, str
 	};
 	observer->max_requests = arguments->max_requests;
 	observer->account_ring = arguments->ring;
+	observer->traffic_ring = arguments->ring;
+	observer->no_operations = arguments->no_operations;
+	ingest->no_operations = arguments->no_operations;
 	ingest->routes = (const char *const *)arguments->routes;
 	ingest->routes_len = arguments->routes_len;
 	ingest->routes_max = arguments->routes_max;

@@ -6,6 +6,7 @@
 #define WHYWAIT_SELECT_H
 
 #include <argp.h>
+#include <stdbool.h>
 
 #include "kernel/observer.h"
 #include "requests/ingest.h"
@@ -31,6 +32,7 @@ struct ww_select_arguments {
 	unsigned routes_max;
 	uint32_t max_requests; /* in flight */
 	uint32_t ring;	       /* bytes */
+	bool no_operations;
 };
 
 /*

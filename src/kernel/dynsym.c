@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/mappings.h"
+
 #define MOST 4 /* symbols looked for at once */
 
 static void section_search(Elf *elf, Elf_Scn *section, const struct ww_dynsym *wanted, GElf_Sym *found, size_t len)
@@ -60,37 +62,38 @@ out:
 	return err;
 }
 
+/* Whether the path has one of the names in it. */
+static bool path_matches(const char *path, const char *const *files)
+{
+	for (size_t i = 0; files[i]; i++)
+		if (strstr(path, files[i]))
+			return true;
+	return false;
+}
+
 int ww_dynsym__find(pid_t pid, const char *const *files, struct ww_dynsym *symbols, size_t len)
 {
-	char path[64], line[4608], last[4096] = "";
+	struct ww_mappings mappings;
+	char path[64], last[sizeof(mappings.line)] = "";
 	if (len > MOST)
 		return -EINVAL;
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	FILE *maps = fopen(path, "re");
-	if (!maps)
-		return -errno;
-	int err = -ENOENT;
-	while (err && fgets(line, sizeof(line), maps)) {
-		unsigned long long start, end, offset;
-		int at = 0;
-		bool wanted = false;
-		if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &at) != 3 || !at)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		const char *file = line + at;
-		for (size_t i = 0; files[i]; i++)
-			wanted = wanted || strstr(file, files[i]);
+	int err = ww_mappings__open(&mappings, pid);
+	if (err)
+		return err;
+	err = -ENOENT;
+	while (err && ww_mappings__next(&mappings)) {
 		/* The first mapping of a file is its lowest. */
-		if (!wanted || offset || !strcmp(file, last))
+		if (mappings.offset || !path_matches(mappings.path, files) || !strcmp(mappings.path, last))
 			continue;
-		snprintf(last, sizeof(last), "%s", file);
-		snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid, start, end);
+		snprintf(last, sizeof(last), "%s", mappings.path);
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid, (unsigned long long)mappings.start,
+			 (unsigned long long)mappings.end);
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		err = file_search(fd, start, symbols, len);
+		err = file_search(fd, mappings.start, symbols, len);
 		close(fd);
 	}
-	fclose(maps);
+	ww_mappings__close(&mappings);
 	return err;
 }

@@ -81,6 +81,40 @@ static bool preemptible(const struct btf *btf)
 	       ww_hooks__function(btf, "init_srcu_struct_fast") && ww_hooks__function(btf, "bpf_preempt_disable");
 }
 
+/*
+ * Global functions come in two forms (bpf/global.bpf.h). The one that nothing calls is made static, which the verifier
+ * only looks at where it is called.
+ */
+static void globals_choose(struct whywait_bpf *bpf)
+{
+	const char *unused = bpf->rodata->ww_by_hand ? "_p" : "_n";
+	struct btf *btf = bpf_object__btf(bpf->obj);
+
+	for (__u32 id = 1; id < btf__type_cnt(btf); id++) {
+		struct btf_type *type = (struct btf_type *)btf__type_by_id(btf, id);
+		if (!btf_is_func(type) || btf_vlen(type) != BTF_FUNC_GLOBAL)
+			continue;
+		const char *name = btf__name_by_offset(btf, type->name_off);
+		size_t len = strlen(name);
+		if (len > 2 && !strcmp(name + len - 2, unused))
+			type->info = BTF_KIND_FUNC << 24 | BTF_FUNC_STATIC;
+	}
+}
+
+/* Where threads and connections have their state: of the maps that stand in for one another one is made. */
+static void state_choose(struct whywait_bpf *bpf)
+{
+	bool by_hand = bpf->rodata->ww_by_hand;
+
+	bpf_map__set_autocreate(bpf->maps.ww_threads, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_loops, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_conns, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_hashed_threads, by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_hashed_loops, by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_hashed_conns, by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_blanks, by_hand);
+}
+
 int ww_hooks__choose(struct whywait_bpf *bpf)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -97,6 +131,8 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 					  needed && ww_hooks__function(btf, substitutes[i].function));
 	}
 	bpf->rodata->ww_preemptible = preemptible(btf);
+	state_choose(bpf);
+	globals_choose(bpf);
 	btf__free(btf);
 	return 0;
 }

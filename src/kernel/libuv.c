@@ -2,33 +2,41 @@
 #include "kernel/libuv.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
 #include "kernel/dynsym.h"
+#include "util/mappings.h"
 
 #define MOST_STACK (1u << 20) /* bytes looked at, from the stack's beginning on: main() and uv_run() are there */
+
+/*
+ * Of a return address on the stack. On arm64 the bits above 48 may be its signature (pointer authentication), which
+ * is the same each time for the same place of the stack.
+ */
+#if defined(__aarch64__)
+#define ADDRESS_BITS ((1ull << 48) - 1)
+#else
+#define ADDRESS_BITS UINT64_MAX
+#endif
 
 /* The bounds of the main thread's stack. */
 static int stack_find(pid_t pid, uint64_t *start, uint64_t *end)
 {
-	char path[64], line[4608];
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	FILE *maps = fopen(path, "re");
-	if (!maps)
-		return -errno;
-	int err = -ENOENT;
-	while (err && fgets(line, sizeof(line), maps)) {
-		unsigned long long from, to;
-		if (strstr(line, "[stack]") && sscanf(line, "%llx-%llx", &from, &to) == 2) {
-			*start = from;
-			*end = to;
-			err = 0;
-		}
+	struct ww_mappings mappings;
+	int err = ww_mappings__open(&mappings, pid);
+	if (err)
+		return err;
+	err = -ENOENT;
+	while (err && ww_mappings__next(&mappings)) {
+		if (strcmp(mappings.path, "[stack]"))
+			continue;
+		*start = mappings.start;
+		*end = mappings.end;
+		err = 0;
 	}
-	fclose(maps);
+	ww_mappings__close(&mappings);
 	return err;
 }
 
@@ -54,7 +62,8 @@ int ww_libuv__find(pid_t pid, struct ww_libuv_layout *layout)
 	err = got < 0 ? -errno : -ENOENT;
 	/* The stack grows down: the outermost call has the highest address. */
 	for (ssize_t i = got / 8 - 1; i >= 0 && err; i--) {
-		if (words[i] <= run.address || words[i] >= run.address + run.size)
+		uint64_t from = words[i] & ADDRESS_BITS;
+		if (from <= run.address || from >= run.address + run.size)
 			continue;
 		layout->slot = start + 8 * (uint64_t)i;
 		err = 0;

@@ -30,6 +30,7 @@
 #define DEFAULT_PEERS	     4096
 #define DEFAULT_ACCOUNT_RING (4u << 20)
 #define DEFAULT_DETAIL_RING  (1u << 20)
+#define DEFAULT_TRAFFIC_RING (4u << 20)
 #define PROCESSES	     (sizeof((struct whywait_bpf__bss){0}.ww_generations) / sizeof(uint32_t)) /* remembered */
 #define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
 
@@ -42,6 +43,7 @@ struct ww_observer {
 	struct whywait_bpf *bpf;
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
+	struct ring_buffer *traffic;
 	int epoll_fd;
 	uint64_t *listening; /* the map's pages */
 	int cpus;
@@ -127,6 +129,9 @@ static int take_account(void *ctx, void *data, size_t size)
 	if (size < offsetof(struct ww_account, target) || account->version != WW_ABI_VERSION)
 		return 0;
 	process_look(observer, account->tgid, true);
+	/* What it exchanged was sent before it, too. */
+	if (account->traffic)
+		ring_buffer__consume(observer->traffic);
 	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
 	if (account->flags & WW_FLAG_SEGMENTS) {
 		observer->wanted = account->id;
@@ -135,6 +140,14 @@ static int take_account(void *ctx, void *data, size_t size)
 	int err = ww_ingest__account(observer->ingest, account);
 	if (err)
 		observer->ingest_error = err;
+	return 0;
+}
+
+static int take_traffic(void *ctx, void *data, size_t size)
+{
+	struct ww_observer *observer = ctx;
+
+	ww_ingest__traffic(observer->ingest, data, size);
 	return 0;
 }
 
@@ -203,6 +216,7 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	uint32_t requests = o->max_requests ? o->max_requests : DEFAULT_REQUESTS;
 	uint32_t peers = o->max_peers ? o->max_peers : DEFAULT_PEERS;
 	uint32_t ring = o->account_ring ? o->account_ring : DEFAULT_ACCOUNT_RING;
+	uint32_t traffic = o->traffic_ring ? o->traffic_ring : DEFAULT_TRAFFIC_RING;
 	if (requests > MOST_REQUESTS)
 		return -EINVAL;
 	/* Each CPU may keep a free slot back for itself (ww_freed_slot). */
@@ -213,6 +227,7 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	bpf->rodata->ww_max_requests = requests;
 	bpf->rodata->ww_max_peers = peers;
 	bpf->rodata->ww_account_wakeup = ring / 4;
+	bpf->rodata->ww_traffic_thin = o->no_operations ? 0 : traffic / 4 * 3;
 	bpf->rodata->ww_segments_over_ns = o->segments_over_ns;
 	bpf->rodata->ww_segments_one_in = o->segments_one_in;
 	bpf->rodata->ww_select_any =
@@ -226,6 +241,7 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_list, peers);
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_index, peers);
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_accounts, ring);
+	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_traffics, o->no_operations ? 4096 : traffic);
 	return err ?: bpf_map__set_max_entries(bpf->maps.ww_details, o->detail_ring ?: DEFAULT_DETAIL_RING);
 }
 
@@ -247,6 +263,9 @@ static int rings_open(struct ww_observer *observer)
 		return -errno;
 	observer->details = ring_buffer__new(bpf_map__fd(bpf->maps.ww_details), take_segments, observer, NULL);
 	if (!observer->details)
+		return -errno;
+	observer->traffic = ring_buffer__new(bpf_map__fd(bpf->maps.ww_traffics), take_traffic, observer, NULL);
+	if (!observer->traffic)
 		return -errno;
 	/* Edge-triggered: the reader sleeps until the ring is well filled or its time is up, not until the next record.
 	 */
@@ -369,7 +388,9 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 		return -errno;
 	observer->ingest = ingest;
 	observer->ingest_error = 0;
-	int n = ring_buffer__consume(observer->accounts);
+	int n = ring_buffer__consume(observer->traffic);
+	if (n >= 0)
+		n = ring_buffer__consume(observer->accounts);
 	observer->ingest = NULL;
 	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
 }
@@ -504,6 +525,7 @@ void ww_observer__close(struct ww_observer *observer)
 		munmap(observer->listening, WW_LISTENERS_SIZE);
 	ring_buffer__free(observer->accounts);
 	ring_buffer__free(observer->details);
+	ring_buffer__free(observer->traffic);
 	if (observer->epoll_fd >= 0)
 		close(observer->epoll_fd);
 	whywait_bpf__destroy(observer->bpf);

@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_OBSERVER_H
 #define WHYWAIT_OBSERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,8 @@ struct ww_observer_options {
 	uint32_t max_peers;	   /* different addresses */
 	uint32_t account_ring;	   /* bytes, a power of two and a multiple of the page size */
 	uint32_t detail_ring;	   /* the same */
+	uint32_t traffic_ring;	   /* the same */
+	bool no_operations;	   /* nothing is taken of what requests exchange with upstreams */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
 };

@@ -11,6 +11,7 @@ void ww_aggregate__free(struct ww_aggregate *aggregate)
 	ww_histogram__free(&aggregate->histogram);
 	free(aggregate->details);
 	free(aggregate->status);
+	ww_operation_sums__free(&aggregate->operations);
 	*aggregate = (struct ww_aggregate){0};
 }
 
@@ -24,8 +25,10 @@ void ww_aggregate__clear(struct ww_aggregate *aggregate)
 		.details_cap = kept.details_cap,
 		.status = kept.status,
 		.status_cap = kept.status_cap,
+		.operations = kept.operations,
 	};
 	ww_histogram__clear(&aggregate->histogram);
+	ww_operation_sums__clear(&aggregate->operations);
 }
 
 static int reserve(void **array, uint32_t *cap, uint32_t need, size_t size)
@@ -138,6 +141,8 @@ int ww_aggregate__add(struct ww_aggregate *aggregate, const struct ww_sample *sa
 	uint64_t wall = 0;
 	int err = reserve_all(aggregate, sample->details_len, 1, 1);
 
+	if (!err && sample->operations_known)
+		err = ww_operation_sums__reserve(&aggregate->operations, sample->operations, sample->operations_len);
 	if (err)
 		return err;
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
@@ -148,6 +153,10 @@ int ww_aggregate__add(struct ww_aggregate *aggregate, const struct ww_sample *sa
 	for (size_t i = 0; i < sample->details_len; i++)
 		add_detail(aggregate, &sample->details[i]);
 	add_status(aggregate, sample->status, 1);
+	if (sample->operations_known) {
+		ww_operation_sums__add(&aggregate->operations, sample->operations, sample->operations_len);
+		aggregate->operations_requests++;
+	}
 	aggregate->requests++;
 	aggregate->errors += ww_is_error(sample->status, sample->aborted);
 	aggregate->aborted += sample->aborted;
@@ -166,8 +175,12 @@ int ww_aggregate__merge(struct ww_aggregate *aggregate, const struct ww_aggregat
 {
 	int err = reserve_all(aggregate, from->details_len, from->status_len, from->histogram.len);
 
+	if (!err)
+		err = ww_operation_sums__reserve_merge(&aggregate->operations, &from->operations);
 	if (err)
 		return err;
+	ww_operation_sums__merge(&aggregate->operations, &from->operations);
+	aggregate->operations_requests += from->operations_requests;
 	ww_histogram__merge(&aggregate->histogram, &from->histogram);
 	for (uint32_t i = 0; i < from->details_len; i++)
 		add_detail(aggregate, &from->details[i]);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/histogram.h"
+#include "model/operation_sums.h"
 #include "whywait/abi.h"
 
 #define WW_AGGREGATE_DETAILS 64 /* names an aggregate has; the rest goes to WW_NAME_OTHER of its kind */
@@ -40,6 +41,9 @@ struct ww_sample {
 	uint64_t in_flight; /* most requests of the endpoint at once during it */
 	const struct ww_detail_sum *details;
 	size_t details_len;
+	const struct ww_sample_operation *operations;
+	size_t operations_len;
+	bool operations_known; /* to the last one; else they are left out of the sums */
 	uint16_t status;
 	uint8_t attribution;
 	bool aborted;
@@ -61,6 +65,8 @@ struct ww_aggregate {
 	uint32_t details_len, details_cap;
 	struct ww_status_sum *status; /* the same */
 	uint32_t status_len, status_cap;
+	uint64_t operations_requests; /* whose operations are known to the last one: `operations` are theirs */
+	struct ww_operation_sums operations;
 };
 
 /* NULL-safe. Frees the content, not `aggregate` itself, which is empty then. */

@@ -2,18 +2,81 @@
 #include "model/catalog.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/aggregate.h"
 #include "util/arena.h"
 
+#define OTHERS_MAX 64 /* names of WW_NAME_OTHER: a few kinds and systems */
+
+/* A name as it is interned: the kind, then each string with its NUL. */
+struct key {
+	size_t len;
+	uint8_t bytes[1024];
+	uint8_t *longer; /* instead of `bytes`, where they are too short */
+};
+
+/* False when out of memory. */
+static bool make_key(struct key *key, const struct ww_catalog_operation *name)
+{
+	const char *const parts[] = {name->system, name->peer, name->summary, name->statement};
+	size_t lens[sizeof(parts) / sizeof(*parts)];
+	uint8_t *at = key->bytes;
+
+	key->len = 1;
+	key->longer = NULL;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		lens[i] = strlen(parts[i]) + 1;
+		key->len += lens[i];
+	}
+	if (key->len > sizeof(key->bytes)) {
+		at = key->longer = malloc(key->len);
+		if (!at)
+			return false;
+	}
+	*at++ = name->kind;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		memcpy(at, parts[i], lens[i]);
+		at += lens[i];
+	}
+	return true;
+}
+
+static const void *bytes_of(const struct key *key)
+{
+	return key->longer ? key->longer : key->bytes;
+}
+
+static struct ww_catalog_operation other_of(uint8_t kind, const char *system)
+{
+	return (struct ww_catalog_operation){
+		.kind = kind,
+		.system = system,
+		.peer = "",
+		.summary = WW_NAME_OTHER,
+		.statement = "",
+	};
+}
+
 int ww_catalog__init(struct ww_catalog *catalog)
 {
-	struct ww_catalog fresh = {.arena = ww_arena__new(), .names = ww_intern__new()};
+	static const uint8_t kinds[] = {WW_KIND_DB, WW_KIND_NET};
+	struct ww_catalog fresh = {
+		.arena = ww_arena__new(),
+		.names = ww_intern__new(),
+		.operations = ww_intern__new(),
+	};
+	bool good = fresh.arena && fresh.names && fresh.operations &&
+		    ww_intern__add(fresh.names, WW_NAME_OTHER, strlen(WW_NAME_OTHER)) != WW_INTERN_NONE;
 
-	if (!fresh.arena || !fresh.names ||
-	    ww_intern__add(fresh.names, WW_NAME_OTHER, strlen(WW_NAME_OTHER)) == WW_INTERN_NONE) {
+	for (size_t i = 0; good && i < sizeof(kinds); i++) {
+		const struct ww_catalog_operation other = other_of(kinds[i], "");
+
+		good = ww_catalog__add_operation(&fresh, &other) == ww_operation_other(kinds[i]);
+	}
+	if (!good) {
 		ww_catalog__free(&fresh);
 		return -ENOMEM;
 	}
@@ -27,6 +90,7 @@ void ww_catalog__free(struct ww_catalog *catalog)
 		return;
 	ww_arena__free(catalog->arena);
 	ww_intern__free(catalog->names);
+	ww_intern__free(catalog->operations);
 	free(catalog->services);
 	free(catalog->endpoints);
 	*catalog = (struct ww_catalog){0};
@@ -107,4 +171,64 @@ int ww_catalog__rename_endpoint(struct ww_catalog *catalog, uint32_t id, const c
 	catalog->endpoints[id].route = new_route;
 	catalog->renames++;
 	return 0;
+}
+
+/* The id of a name, which is added when there is room for it; -ENOSPC, -ENOMEM. */
+static int64_t id_of(struct ww_catalog *catalog, const struct ww_catalog_operation *name, size_t names_max,
+		     size_t bytes_max)
+{
+	struct key key;
+	uint32_t id;
+	int err = -ENOMEM;
+
+	if (!make_key(&key, name))
+		return err;
+	id = ww_intern__find(catalog->operations, bytes_of(&key), key.len);
+	if (id == WW_INTERN_NONE) {
+		if (ww_intern__len(catalog->operations) >= names_max || bytes_max < key.len ||
+		    catalog->operation_bytes > bytes_max - key.len)
+			err = -ENOSPC;
+		else
+			id = ww_intern__add(catalog->operations, bytes_of(&key), key.len);
+		if (id != WW_INTERN_NONE)
+			catalog->operation_bytes += key.len;
+	}
+	free(key.longer);
+	return id == WW_INTERN_NONE ? err : (int64_t)id;
+}
+
+int64_t ww_catalog__add_operation(struct ww_catalog *catalog, const struct ww_catalog_operation *name)
+{
+	return id_of(catalog, name, SIZE_MAX, SIZE_MAX);
+}
+
+uint32_t ww_catalog__operation(struct ww_catalog *catalog, const struct ww_operation *operation)
+{
+	const struct ww_catalog_operation name = {
+		.kind = operation->kind,
+		.system = operation->system,
+		.peer = operation->peer,
+		.summary = operation->summary,
+		.statement = operation->statement,
+	};
+	const struct ww_catalog_operation other = other_of(operation->kind, operation->system);
+	int64_t id = id_of(catalog, &name, WW_CATALOG_OPERATIONS, WW_CATALOG_OPERATION_BYTES);
+
+	if (id < 0) {
+		catalog->operations_over_cap++;
+		id = id_of(catalog, &other, WW_CATALOG_OPERATIONS + OTHERS_MAX, SIZE_MAX);
+	}
+	return id < 0 ? ww_operation_other(operation->kind) : (uint32_t)id;
+}
+
+struct ww_catalog_operation ww_catalog__operation_name(const struct ww_catalog *catalog, uint32_t id)
+{
+	const char *at = ww_intern__get(catalog->operations, id);
+	struct ww_catalog_operation name = {.kind = (uint8_t)*at++};
+
+	name.system = at;
+	name.peer = name.system + strlen(name.system) + 1;
+	name.summary = name.peer + strlen(name.peer) + 1;
+	name.statement = name.summary + strlen(name.summary) + 1;
+	return name;
 }

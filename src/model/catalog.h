@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The names that numbers stand for: services, endpoints, and what requests waited for. Ids are dense, from 0. */
+/*
+ * The names that numbers stand for: services, endpoints, what requests waited for, and what they asked of others. Ids
+ * are dense, from 0.
+ */
 #ifndef WHYWAIT_CATALOG_H
 #define WHYWAIT_CATALOG_H
 
 #include <stdint.h>
 
+#include "model/operation.h"
 #include "util/intern.h"
 
 struct ww_catalog_service {
@@ -18,6 +22,25 @@ struct ww_catalog_endpoint {
 	const char *protocol, *method, *route;
 };
 
+/* What operations that say the same have in common. */
+struct ww_catalog_operation {
+	uint8_t kind; /* enum ww_kind: DB or NET */
+	const char *system, *peer, *summary, *statement;
+};
+
+/*
+ * Operations are named by what came over the network, so their names are bounded in number and in bytes. An operation
+ * that is new beyond that is WW_NAME_OTHER of its kind and system.
+ */
+#define WW_CATALOG_OPERATIONS	   16384
+#define WW_CATALOG_OPERATION_BYTES (6 << 20)
+
+/* The ids of WW_NAME_OTHER of no system, for each kind. */
+static inline uint32_t ww_operation_other(uint8_t kind)
+{
+	return kind == WW_KIND_DB ? 0 : 1;
+}
+
 struct ww_catalog {
 	struct ww_arena *arena; /* owns the strings of services and endpoints */
 	struct ww_catalog_service *services;
@@ -26,6 +49,9 @@ struct ww_catalog {
 	struct ww_catalog_endpoint *endpoints;
 	uint32_t endpoints_len, endpoints_cap;
 	struct ww_intern *names; /* of details; 0 is WW_NAME_OTHER */
+	struct ww_intern *operations;
+	size_t operation_bytes;
+	uint64_t operations_over_cap; /* operations, not names, that became WW_NAME_OTHER so far */
 };
 
 /* The content is the caller's, to be freed with ww_catalog__free(). -ENOMEM. */
@@ -44,5 +70,17 @@ int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_cat
  */
 int ww_catalog__rename_service(struct ww_catalog *catalog, uint32_t id, const struct ww_catalog_service *service);
 int ww_catalog__rename_endpoint(struct ww_catalog *catalog, uint32_t id, const char *method, const char *route);
+
+/*
+ * The id of an operation's name: of its kind, system, peer, summary and statement. Never fails: without room or memory
+ * it is that of WW_NAME_OTHER, and counted.
+ */
+uint32_t ww_catalog__operation(struct ww_catalog *catalog, const struct ww_operation *operation);
+
+/* The name of such an id, below ww_intern__len(catalog->operations). Strings are valid until the catalog is freed. */
+struct ww_catalog_operation ww_catalog__operation_name(const struct ww_catalog *catalog, uint32_t id);
+
+/* Adds a name that was stored, without a bound; its id, or -ENOMEM. */
+int64_t ww_catalog__add_operation(struct ww_catalog *catalog, const struct ww_catalog_operation *name);
 
 #endif

@@ -67,12 +67,10 @@ static bool admits(struct ww_keep *keep, enum ww_keep_reason reason, uint32_t mo
 }
 
 int ww_keep__offer(struct ww_keep *keep, uint32_t most, uint64_t wall_ns, bool error,
-		   const uint64_t random[WW_KEEP_REASONS], int64_t id, int64_t dropped[WW_KEEP_REASONS],
-		   unsigned *dropped_len)
+		   const uint64_t random[WW_KEEP_REASONS], int64_t id, struct ww_kept_change *change)
 {
 	struct ww_kept new = {.id = id, .wall_ns = wall_ns};
 
-	*dropped_len = 0;
 	if (keep->len == keep->cap) {
 		uint32_t cap = keep->cap ? keep->cap * 2 : 4;
 		struct ww_kept *kept = reallocarray(keep->kept, cap, sizeof(*kept));
@@ -82,6 +80,7 @@ int ww_keep__offer(struct ww_keep *keep, uint32_t most, uint64_t wall_ns, bool e
 		keep->kept = kept;
 		keep->cap = cap;
 	}
+	*change = (struct ww_kept_change){0};
 	for (int reason = 0; reason < WW_KEEP_REASONS; reason++) {
 		struct ww_kept *instead;
 
@@ -95,10 +94,13 @@ int ww_keep__offer(struct ww_keep *keep, uint32_t most, uint64_t wall_ns, bool e
 		instead->reasons &= (uint8_t) ~(1 << reason);
 		keep->count[reason]--;
 		if (!instead->reasons) {
-			dropped[(*dropped_len)++] = instead->id;
+			change->dropped[change->dropped_len++] = instead->id;
 			*instead = keep->kept[--keep->len];
+		} else if (reason == WW_KEEP_SAMPLE) {
+			change->unsampled = instead->id;
 		}
 	}
+	change->sampled = new.reasons >> WW_KEEP_SAMPLE & 1;
 	if (!new.reasons)
 		return 0;
 	keep->kept[keep->len++] = new;

@@ -35,13 +35,20 @@ void ww_keep__free(struct ww_keep *keep);
 /* Starts a new stretch of time, keeping memory. What was kept stays kept. */
 void ww_keep__clear(struct ww_keep *keep);
 
+/* What keeping a request changes. */
+struct ww_kept_change {
+	bool sampled;			  /* it is in the fair sample of all */
+	int64_t dropped[WW_KEEP_REASONS]; /* ids of those that are no longer kept, having made room for it */
+	unsigned dropped_len;
+	int64_t unsampled; /* the id of one that is kept still, but no longer as part of that sample; 0: none */
+};
+
 /*
  * Offers a request; at most `most` (1 .. WW_KEEP_MAX) are kept for each reason. `random` are three independent random
- * numbers. Returns whether it is to be kept under `id`. Those that have to make room for it are no longer kept: their
- * ids are written to `dropped`, their number to *dropped_len. -ENOMEM leaves all as it was.
+ * numbers. Returns whether it is to be kept under `id`, above 0, and in *change what else that means. -ENOMEM leaves
+ * all as it was.
  */
 int ww_keep__offer(struct ww_keep *keep, uint32_t most, uint64_t wall_ns, bool error,
-		   const uint64_t random[WW_KEEP_REASONS], int64_t id, int64_t dropped[WW_KEEP_REASONS],
-		   unsigned *dropped_len);
+		   const uint64_t random[WW_KEEP_REASONS], int64_t id, struct ww_kept_change *change);
 
 #endif

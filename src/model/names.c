@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "model/operation.h"
+
 const char *ww_kind_name(enum ww_kind kind)
 {
 	static const char *const names[WW_KIND_COUNT] = {
@@ -43,4 +45,13 @@ const char *ww_flag_name(unsigned bit)
 	default:
 		return NULL;
 	}
+}
+
+const char *ww_operation_flag_name(unsigned bit)
+{
+	static const char *const names[] = {"connect",	 "read",     "write", "fetch",	    "control",	 "batch",
+					    "pipelined", "blocking", "cut",   "unfinished", "uncaptured"};
+
+	_Static_assert(1 << (sizeof(names) / sizeof(*names) - 1) == WW_OPERATION_UNCAPTURED, "each flag has a name");
+	return bit < sizeof(names) / sizeof(*names) ? names[bit] : NULL;
 }

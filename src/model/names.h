@@ -11,4 +11,7 @@ const char *ww_attribution_name(enum ww_attribution attribution); /* "exact" */
 /* "aborted" for the flag 1 << bit of enum ww_account_flags; NULL for one that says nothing of the request itself. */
 const char *ww_flag_name(unsigned bit);
 
+/* "connect" for the flag 1 << bit of enum ww_operation_flags; NULL: there is no such flag. */
+const char *ww_operation_flag_name(unsigned bit);
+
 #endif

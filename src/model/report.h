@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/finding.h"
+#include "model/operation.h"
+#include "model/outlook.h"
 #include "whywait/abi.h"
 
 struct ww_quantiles {
@@ -54,6 +57,18 @@ struct ww_endpoint_report {
 
 	struct ww_detail_row *details; /* by kind, then by sum, largest first */
 	size_t details_len;
+
+	/* Of the requests whose operations are known to the last one. */
+	uint64_t operations_requests;
+	struct ww_operation_row *operations; /* by sum, largest first */
+	size_t operations_len;
+
+	struct ww_finding *findings; /* by what mending them saves, largest first */
+	size_t findings_len;
+
+	/* What wall times would be if something were faster: model/amdahl.h. All zeros where nothing asked for it. */
+	struct ww_outlook outlook;
+	struct ww_forecast faster; /* if compute took a tenth */
 };
 
 struct ww_service_report {

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/amdahl.h"
+#include "model/findings.h"
+#include "model/limits.h"
 #include "util/arena.h"
 
 void ww_report_free(struct ww_report *report)
@@ -22,6 +25,19 @@ static int compare_details(const void *left, const void *right)
 	if (a->sum_ns != b->sum_ns)
 		return a->sum_ns > b->sum_ns ? -1 : 1;
 	return strcmp(a->name, b->name);
+}
+
+static int compare_operations(const void *left, const void *right)
+{
+	const struct ww_operation_row *a = left, *b = right;
+	int order;
+
+	if (a->sum_ns != b->sum_ns)
+		return a->sum_ns > b->sum_ns ? -1 : 1;
+	order = strcmp(a->summary, b->summary);
+	if (!order)
+		order = strcmp(a->statement, b->statement);
+	return order ? order : strcmp(a->peer, b->peer);
 }
 
 static int compare_status(const void *left, const void *right)
@@ -86,10 +102,77 @@ static int fill_rows(struct ww_arena *arena, struct ww_endpoint_report *endpoint
 	return 0;
 }
 
-static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
-			 uint32_t id, const struct ww_aggregate *aggregate, int64_t window_ns)
+static int fill_operations(struct ww_arena *arena, struct ww_endpoint_report *endpoint,
+			   const struct ww_catalog *catalog, const struct ww_aggregate *aggregate)
 {
+	const struct ww_operation_sums *sums = &aggregate->operations;
+
+	endpoint->operations_requests = aggregate->operations_requests;
+	endpoint->operations = ww_arena__array(arena, sums->len, sizeof(*endpoint->operations));
+	if (!endpoint->operations)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < sums->len; i++) {
+		const struct ww_operation_sum *sum = &sums->sums[i];
+		const struct ww_catalog_operation name = ww_catalog__operation_name(catalog, sum->name);
+
+		if (!sum->count)
+			continue;
+
+		struct ww_operation_row *row = &endpoint->operations[endpoint->operations_len++];
+
+		*row = (struct ww_operation_row){
+			.kind = name.kind,
+			.flags = sum->flags,
+			.system = ww_arena__strdup(arena, name.system),
+			.peer = ww_arena__strdup(arena, name.peer),
+			.summary = ww_arena__strdup(arena, name.summary),
+			.statement = ww_arena__strdup(arena, name.statement),
+			.requests = sum->requests < aggregate->operations_requests ? sum->requests
+										   : aggregate->operations_requests,
+			.count = sum->count,
+			.errors = sum->errors,
+			.sum_ns = sum->ns,
+			.p95_ns = ww_operation_sum__quantile(sum, 95),
+			.max_ns = sum->max_ns,
+			.bytes_out = sum->bytes_out,
+			.bytes_in = sum->bytes_in,
+		};
+		if (!row->system || !row->peer || !row->summary || !row->statement)
+			return -ENOMEM;
+	}
+	qsort(endpoint->operations, endpoint->operations_len, sizeof(*endpoint->operations), compare_operations);
+	return 0;
+}
+
+/* What would be, and what to mend: after all else. */
+static int fill_outlook(struct ww_arena *arena, struct ww_endpoint_report *endpoint,
+			const struct ww_histogram *histogram, const struct ww_findings_input *input)
+{
+	const struct ww_study *study = input->study;
+	struct ww_speedup faster = ww_speedup__none();
+	int err = ww_outlook__build(arena, histogram, study ? study->cases : NULL, study ? study->cases_len : 0,
+				    &endpoint->outlook);
+
+	faster.factor[WW_KIND_COMPUTE] = WW_LIMIT_FASTER;
+	if (!err)
+		err = ww_amdahl__predict(endpoint, &faster, &endpoint->faster);
+	if (err && err != -ENODATA)
+		return err;
+	return ww_findings__fill(arena, endpoint, input);
+}
+
+static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
+			 uint32_t id, const struct ww_aggregate *aggregate, const struct ww_report_frame *frame)
+{
+	const struct ww_findings_input input = {
+		.study = frame->studies ? frame->studies[id] : NULL,
+		.crowd = frame->crowd,
+		.catalog = catalog,
+		.id = id,
+	};
 	const struct ww_catalog_endpoint *names = &catalog->endpoints[id];
+	int64_t window_ns = frame->end_unix_ns - frame->start_unix_ns;
+	int err;
 
 	endpoint->service = ww_arena__strdup(arena, catalog->services[names->service].name);
 	endpoint->protocol = ww_arena__strdup(arena, names->protocol);
@@ -117,7 +200,10 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 	memcpy(endpoint->kinds_sum_ns, aggregate->kinds_ns, sizeof(endpoint->kinds_sum_ns));
 	memcpy(endpoint->attribution, aggregate->attribution, sizeof(endpoint->attribution));
 	fill_tail(endpoint, &aggregate->histogram);
-	return fill_rows(arena, endpoint, catalog, aggregate);
+	err = fill_rows(arena, endpoint, catalog, aggregate);
+	if (!err)
+		err = fill_operations(arena, endpoint, catalog, aggregate);
+	return err ? err : fill_outlook(arena, endpoint, &aggregate->histogram, &input);
 }
 
 static int fill_frame(struct ww_arena *arena, struct ww_report *report, const struct ww_report_frame *frame)
@@ -178,7 +264,7 @@ static uint32_t key_add(struct ww_intern *keys, const struct ww_catalog_endpoint
 	size_t method = strlen(endpoint->method) + 1, route = strlen(endpoint->route);
 	size_t len = sizeof(endpoint->service) + method + route;
 
-	if (len > *cap) {
+	if (!*key || len > *cap) {
 		char *larger = realloc(*key, 2 * len);
 
 		if (!larger)
@@ -256,8 +342,7 @@ int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalo
 	for (uint32_t i = 0; i < slice->used_len; i++) {
 		uint32_t id = slice->used[i];
 
-		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id],
-				    frame->end_unix_ns - frame->start_unix_ns);
+		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id], frame);
 		if (err)
 			goto fail;
 	}

@@ -4,8 +4,10 @@
 #define WHYWAIT_REPORT_BUILD_H
 
 #include "model/catalog.h"
+#include "model/crowd.h"
 #include "model/report.h"
 #include "model/slice.h"
+#include "model/study.h"
 
 /* What a report says beside its endpoints; every string and row is copied. */
 struct ww_report_frame {
@@ -19,6 +21,10 @@ struct ww_report_frame {
 	size_t unreadable_len;
 	const struct ww_service_report *services; /* those without an endpoint in the report as well */
 	size_t services_len;
+
+	/* What kept requests say; NULL: none was looked at. */
+	struct ww_study *const *studies; /* by endpoint id; NULL: none of it was kept */
+	const struct ww_crowd *crowd;	 /* settled */
 };
 
 /* The report is the caller's, to be freed with ww_report_free(). -ENOMEM. */

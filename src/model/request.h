@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/operation.h"
 #include "whywait/abi.h"
 
 /* A part of a kind's time, by name. */
@@ -50,7 +51,11 @@ struct ww_request {
 	size_t details_len;
 	const struct ww_request_segment *segments; /* in time order, without overlap; none when not kept */
 	size_t segments_len;
-	bool segments_truncated; /* the time after the last segment is not drawn */
+	bool segments_truncated;	       /* the time after the last segment is not drawn */
+	const struct ww_operation *operations; /* in the order of their starts; they may overlap */
+	size_t operations_len;
+	bool operations_missing; /* not all that it did is in `operations` */
+	bool sampled; /* kept as part of a fair sample of its endpoint's requests, maybe for other reasons, too */
 };
 
 #endif

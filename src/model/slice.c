@@ -25,6 +25,7 @@ void ww_slice__clear(struct ww_slice *slice)
 	slice->used_len = 0;
 	slice->requests = 0;
 	slice->buckets = 0;
+	slice->operation_bytes = 0;
 }
 
 /* The aggregate of an endpoint, with room to list it as used; NULL when out of memory. */
@@ -58,14 +59,29 @@ static struct ww_aggregate *get(struct ww_slice *slice, uint32_t endpoint)
 	return slice->by_endpoint[endpoint];
 }
 
-static void count(struct ww_slice *slice, uint32_t endpoint, uint64_t requests_before, uint32_t buckets_before)
-{
-	const struct ww_aggregate *aggregate = slice->by_endpoint[endpoint];
+/* What a slice counts of one of its aggregates. */
+struct counts {
+	uint64_t requests, buckets, operation_bytes;
+};
 
-	if (!requests_before)
+static struct counts counts_of(const struct ww_aggregate *aggregate)
+{
+	return (struct counts){
+		.requests = aggregate->requests,
+		.buckets = aggregate->histogram.len,
+		.operation_bytes = ww_operation_sums__bytes(&aggregate->operations),
+	};
+}
+
+static void count(struct ww_slice *slice, uint32_t endpoint, const struct counts *before)
+{
+	const struct counts now = counts_of(slice->by_endpoint[endpoint]);
+
+	if (!before->requests)
 		slice->used[slice->used_len++] = endpoint;
-	slice->requests += aggregate->requests - requests_before;
-	slice->buckets += aggregate->histogram.len - buckets_before;
+	slice->requests += now.requests - before->requests;
+	slice->buckets += now.buckets - before->buckets;
+	slice->operation_bytes += now.operation_bytes - before->operation_bytes;
 }
 
 int ww_slice__add(struct ww_slice *slice, uint32_t endpoint, const struct ww_sample *sample)
@@ -75,12 +91,11 @@ int ww_slice__add(struct ww_slice *slice, uint32_t endpoint, const struct ww_sam
 	if (!aggregate)
 		return -ENOMEM;
 
-	uint64_t requests = aggregate->requests;
-	uint32_t buckets = aggregate->histogram.len;
+	const struct counts before = counts_of(aggregate);
 	int err = ww_aggregate__add(aggregate, sample);
 
 	if (!err)
-		count(slice, endpoint, requests, buckets);
+		count(slice, endpoint, &before);
 	return err;
 }
 
@@ -94,12 +109,11 @@ int ww_slice__merge_endpoint(struct ww_slice *slice, uint32_t endpoint, const st
 	if (!aggregate)
 		return -ENOMEM;
 
-	uint64_t requests = aggregate->requests;
-	uint32_t buckets = aggregate->histogram.len;
+	const struct counts before = counts_of(aggregate);
 	int err = ww_aggregate__merge(aggregate, from);
 
 	if (!err)
-		count(slice, endpoint, requests, buckets);
+		count(slice, endpoint, &before);
 	return err;
 }
 

@@ -15,8 +15,9 @@ struct ww_slice {
 	uint32_t *used; /* ids of the endpoints that have requests, in the order of their first one */
 	uint32_t used_len;
 	uint32_t used_cap;
-	uint64_t requests; /* of all endpoints */
-	uint64_t buckets;  /* of all histograms: what its memory grows with */
+	uint64_t requests;	  /* of all endpoints */
+	uint64_t buckets;	  /* of all histograms: what its memory grows with */
+	uint64_t operation_bytes; /* of the sums of operations: the same */
 };
 
 /* NULL-safe. Frees the content, not `slice` itself, which is empty then. */

@@ -65,11 +65,16 @@ static double share(uint64_t part, uint64_t whole)
 	return whole ? (double)part / (double)whole : 0;
 }
 
-/* Waits on a kind's named causes, per request. */
+/* Operations of a kind, per request; where no request's are known, waits on the kind's named causes. */
 static double operations(const struct ww_endpoint_report *endpoint, enum ww_kind kind)
 {
 	uint64_t count = 0;
 
+	for (size_t i = 0; i < endpoint->operations_len; i++)
+		if (endpoint->operations[i].kind == kind)
+			count += endpoint->operations[i].count;
+	if (endpoint->operations_requests)
+		return share(count, endpoint->operations_requests);
 	for (size_t i = 0; i < endpoint->details_len; i++)
 		if (endpoint->details[i].kind == kind)
 			count += endpoint->details[i].count;

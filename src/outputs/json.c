@@ -9,6 +9,7 @@
 #include "model/names.h"
 #include "outputs/text.h"
 #include "outputs/verdict.h"
+#include "util/version.h"
 
 #define SCHEMA	       1
 #define REAL_PRECISION 15 /* digits that any double keeps */
@@ -160,6 +161,39 @@ static void put_verdict(struct builder *b, json_t *object, const struct ww_endpo
 	put(b, faster, "p99_ns", json_null());
 }
 
+/* The flags of an operation, by their names. */
+static void put_flags(struct builder *b, json_t *object, uint16_t bits)
+{
+	json_t *flags = put_array(b, object, "flags");
+
+	for (unsigned bit = 0; bit < 16; bit++)
+		if (bits & 1u << bit && ww_operation_flag_name(bit))
+			append(b, flags, json_string(ww_operation_flag_name(bit)));
+}
+
+static void append_operation_row(struct builder *b, json_t *operations, const struct ww_operation_row *row,
+				 uint64_t requests)
+{
+	json_t *object = append_object(b, operations);
+
+	put_text(b, object, "kind", ww_kind_name(row->kind));
+	put_text(b, object, "system", row->system);
+	put_text(b, object, "peer", row->peer);
+	put_text(b, object, "summary", row->summary);
+	put_text(b, object, "statement", row->statement);
+	put_real(b, object, "per_request", requests ? (double)row->count / (double)requests : 0);
+	put_integer(b, object, "mean_ns", mean(row->sum_ns, row->count));
+	put_integer(b, object, "p95_ns", row->p95_ns);
+	put_integer(b, object, "max_ns", row->max_ns);
+	put_integer(b, object, "sum_ns", row->sum_ns);
+	put_integer(b, object, "requests", row->requests);
+	put_integer(b, object, "count", row->count);
+	put_integer(b, object, "errors", row->errors);
+	put_integer(b, object, "bytes_out", row->bytes_out);
+	put_integer(b, object, "bytes_in", row->bytes_in);
+	put_flags(b, object, row->flags);
+}
+
 static void append_endpoint(struct builder *b, json_t *endpoints, const struct ww_endpoint_report *endpoint)
 {
 	json_t *object = append_object(b, endpoints);
@@ -188,7 +222,10 @@ static void append_endpoint(struct builder *b, json_t *endpoints, const struct w
 		const struct ww_detail_row *row = &endpoint->details[i];
 		put_detail(b, details, row->kind, row->name, row->sum_ns, row->count);
 	}
-	put_array(b, object, "operations");
+	put_integer(b, object, "operations_requests", endpoint->operations_requests);
+	json_t *operations = put_array(b, object, "operations");
+	for (size_t i = 0; i < endpoint->operations_len; i++)
+		append_operation_row(b, operations, &endpoint->operations[i], endpoint->operations_requests);
 	json_t *attribution = put_object(b, object, "attribution");
 	for (int a = 0; a < WW_ATTRIBUTION_COUNT; a++)
 		put_integer(b, attribution, ww_attribution_name(a), endpoint->attribution[a]);
@@ -232,7 +269,7 @@ int ww_json__report(FILE *out, const struct ww_report *report)
 	json_t *object = json_object();
 
 	put_integer(&b, object, "schema", SCHEMA);
-	put_text(&b, object, "version", WW_VERSION);
+	put_text(&b, object, "version", ww_version);
 	json_t *host = put_object(&b, object, "host");
 	put_text(&b, host, "name", report->host);
 	put_text(&b, host, "kernel", report->kernel);
@@ -279,6 +316,24 @@ static void put_segments(struct builder *b, json_t *object, const struct ww_requ
 	put(b, object, "segments_truncated", json_boolean(request->segments_truncated));
 }
 
+static void append_operation(struct builder *b, json_t *operations, const struct ww_operation *operation)
+{
+	json_t *object = append_object(b, operations);
+
+	put_text(b, object, "kind", ww_kind_name(operation->kind));
+	put_text(b, object, "system", operation->system);
+	put_text(b, object, "peer", operation->peer);
+	put_text(b, object, "summary", operation->summary);
+	put_text(b, object, "statement", operation->statement);
+	put_integer(b, object, "start_ns", operation->start_ns);
+	put_integer(b, object, "duration_ns", operation->duration_ns);
+	put_text(b, object, "error", operation->error);
+	put_integer(b, object, "bytes_out", operation->bytes_out);
+	put_integer(b, object, "bytes_in", operation->bytes_in);
+	put_integer(b, object, "arguments", operation->arguments);
+	put_flags(b, object, operation->flags);
+}
+
 int ww_json__request(FILE *out, const struct ww_request *request)
 {
 	struct builder b = {0};
@@ -314,7 +369,11 @@ int ww_json__request(FILE *out, const struct ww_request *request)
 		const struct ww_request_detail *detail = &request->details[i];
 		put_detail(&b, details, detail->kind, detail->name, detail->ns, detail->count);
 	}
-	put_array(&b, object, "operations");
+	json_t *operations = put_array(&b, object, "operations");
+	for (size_t i = 0; i < request->operations_len; i++)
+		append_operation(&b, operations, &request->operations[i]);
+	put(&b, object, "operations_missing", json_boolean(request->operations_missing));
+	put(&b, object, "sampled", json_boolean(request->sampled));
 	if (request->segments_len)
 		put_segments(&b, object, request);
 	int err = write_out(out, &b, object, JSON_COMPACT);

@@ -39,6 +39,27 @@ static struct kinds_places place_kinds(int width)
 	return places;
 }
 
+/* Columns of the table of operations; the peer is there when the width allows. */
+struct operations_places {
+	int name_width, each_x, mean_x, share_x, peer_x;
+};
+
+#define EACH_WIDTH 8
+
+static struct operations_places place_operations(int width)
+{
+	int figures = EACH_WIDTH + 1 + NUMBER_WIDTH + 1 + 7, peer = width >= 100 ? width / 4 : 0;
+	struct operations_places places = {.name_width = width - figures - 1 - (peer ? peer + 2 : 0)};
+
+	if (places.name_width < 8)
+		places.name_width = 8;
+	places.each_x = places.name_width + 1;
+	places.mean_x = places.each_x + EACH_WIDTH + 1;
+	places.share_x = places.mean_x + NUMBER_WIDTH + 1;
+	places.peer_x = peer ? places.share_x + 7 + 2 : 0;
+	return places;
+}
+
 static void draw_fact(struct ww_screen *screen, int y, const char *label, const char *text)
 {
 	ww_screen__text(screen, y, 0, LABEL_WIDTH, dim_pen, label);
@@ -203,6 +224,45 @@ static void draw_kinds(const struct ww_endpoint_report *endpoint, struct ww_scro
 	}
 }
 
+/* The operations with most time, as many as the report has: a page scrolls. */
+static void draw_operations(const struct ww_endpoint_report *endpoint, struct ww_scroll *scroll,
+			    struct ww_screen *screen)
+{
+	uint64_t requests = endpoint->operations_requests;
+	struct operations_places places = place_operations(screen->width);
+	char text[WW_TEXT_NUMBER];
+	int y;
+
+	if (!endpoint->operations_len || !requests)
+		return;
+	ww_scroll__next_line(scroll);
+	y = ww_scroll__next_line(scroll);
+	ww_screen__text(screen, y, 0, places.name_width, bold_pen, "OPERATION");
+	ww_screen__text_right(screen, y, places.each_x, EACH_WIDTH, bold_pen, "PER REQ");
+	ww_screen__text_right(screen, y, places.mean_x, NUMBER_WIDTH, bold_pen, "MEAN");
+	ww_screen__text_right(screen, y, places.share_x, 7, bold_pen, "OF WALL");
+	if (places.peer_x)
+		ww_screen__text(screen, y, places.peer_x, screen->width - places.peer_x, bold_pen, "PEER");
+	for (size_t i = 0; i < endpoint->operations_len; i++) {
+		const struct ww_operation_row *row = &endpoint->operations[i];
+		const struct ww_pen pen = {.tint = (uint8_t)(WW_TINT_KIND + row->kind)};
+
+		y = ww_scroll__next_line(scroll);
+		ww_screen__text(screen, y, 0, places.name_width, pen, *row->summary ? row->summary : "round trip");
+		ww_text__number(text, (double)row->count / (double)requests);
+		ww_screen__text_right(screen, y, places.each_x, EACH_WIDTH, plain_pen, text);
+		draw_mean(screen, y, places.mean_x, plain_pen, row->sum_ns, row->count);
+		ww_text__share(text, row->sum_ns / requests, endpoint->wall.mean);
+		ww_screen__text_right(screen, y, places.share_x, 7, plain_pen, text);
+		if (places.peer_x)
+			ww_screen__print(screen, y, places.peer_x, screen->width - places.peer_x, dim_pen, "%s%s%s",
+					 row->system, *row->system ? " " : "", row->peer);
+		if (*row->statement)
+			ww_screen__text(screen, ww_scroll__next_line(scroll), 2, screen->width - 2, dim_pen,
+					row->statement);
+	}
+}
+
 void ww_endpoint__draw(struct ww_view *view, const struct ww_report *report, struct ww_screen *screen)
 {
 	const char *keys = screen->unicode ? "q quit  ? help  Esc back  \u2191\u2193 scroll  p pause"
@@ -226,6 +286,7 @@ void ww_endpoint__draw(struct ww_view *view, const struct ww_report *report, str
 		draw_bars(endpoint, &scroll, screen);
 		ww_scroll__next_line(&scroll);
 		draw_kinds(endpoint, &scroll, screen);
+		draw_operations(endpoint, &scroll, screen);
 	}
 	if (ww_scroll__end(&scroll, view)) {
 		ww_screen__blank(screen);

@@ -166,17 +166,14 @@ static struct ww_wrap write_figures(const struct ww_page_out *page, const struct
 	return (struct ww_wrap){.page = page, .indent = columns + 3, .column = columns, .gap = 2};
 }
 
-void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
+/* All kinds, largest first, the small ones in one line. */
+static void write_kinds(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
 	const struct ww_style *style = &page->style;
 	enum ww_kind order[WW_KIND_COUNT];
 	int len = sort_kinds(endpoint, order), i = 0;
 	uint64_t rest = 0, rest_tail = 0;
 
-	write_title(page, endpoint);
-	write_verdict(page, endpoint);
-	write_statuses(page, endpoint);
-	write_headings(page, endpoint);
 	for (; i < len && !is_small(endpoint, order[i]); i++) {
 		enum ww_kind kind = order[i];
 		fprintf(page->out, "  %s", ww_style__kind(style, kind));
@@ -196,4 +193,14 @@ void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_
 	for (; i < len; i++)
 		ww_table__wrap(&wrap, ww_kind_name(order[i]));
 	fputc('\n', page->out);
+}
+
+void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
+{
+	write_title(page, endpoint);
+	write_verdict(page, endpoint);
+	write_statuses(page, endpoint);
+	write_headings(page, endpoint);
+	write_kinds(page, endpoint);
+	ww_table__operations(page, endpoint);
 }

@@ -25,6 +25,9 @@ int ww_table__endpoints(const struct ww_page_out *page, const struct ww_report *
 /* What an endpoint's time went to, on the mean and at the tail. */
 void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
 
+/* What an endpoint's requests asked of others: the operations that took most of their time. */
+void ww_table__operations(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
+
 void ww_table__services(const struct ww_page_out *page, const struct ww_report *report);
 
 /* How sure the accounts are, what can't be read, and what was counted without being a loss. */

@@ -9,12 +9,12 @@
 #include "model/names.h"
 #include "outputs/bar.h"
 #include "outputs/text.h"
+#include "outputs/waterfall_parts.h"
 
 #define NSEC	   1000000000ll
 #define WIDTH_MAX  160
 #define LABEL_MAX  26
 #define AXIS_MIN   10
-#define FIGURES	   10 /* columns of a duration */
 #define TEXT_BYTES 1024
 
 /* A row: time of one kind and cause. */
@@ -23,13 +23,6 @@ struct row {
 	const char *detail; /* "" when nothing more is known */
 	uint64_t ns;
 	bool drawn; /* from segments; otherwise the figure is all there is */
-};
-
-struct drawing {
-	FILE *out;
-	struct ww_style style;
-	const struct ww_request *request;
-	int label, axis; /* widths */
 };
 
 /* Adds to the row of that kind and cause, or makes it. */
@@ -69,61 +62,58 @@ static size_t make_rows(const struct ww_request *request, struct row *rows)
 	return len;
 }
 
-/* How much of each half of a column of the axis a row fills, 0 to 1. */
-static void fill_axis(const struct drawing *drawing, const struct row *row, double *filled)
+void ww_axis__fill(const struct ww_axis *axis, uint64_t start_ns, uint64_t duration_ns)
 {
-	const struct ww_request *request = drawing->request;
-	int halves = 2 * drawing->axis;
-	double half_ns = (double)request->wall_ns / halves;
+	int halves = 2 * axis->columns;
+	double half_ns = (double)axis->request->wall_ns / halves;
+	double start = half_ns > 0 ? (double)start_ns / half_ns : 0;
+	double end = half_ns > 0 ? start + (double)duration_ns / half_ns : 0;
 
-	for (int x = 0; x < halves; x++)
-		filled[x] = 0;
-	for (size_t i = 0; i < request->segments_len && row->drawn; i++) {
-		const struct ww_request_segment *segment = &request->segments[i];
-		if (segment->kind != row->kind || strcmp(segment->detail, row->detail))
-			continue;
-		double start = (double)segment->start_ns / half_ns;
-		double end = start + (double)segment->duration_ns / half_ns;
-		for (int x = (int)start; x < halves && x < end; x++) {
-			double from = start > x ? start : x, to = end < x + 1 ? end : x + 1;
-			filled[x] += to - from;
-		}
+	for (int x = start < halves ? (int)start : halves; x < halves && x < end; x++) {
+		double from = start > x ? start : x, to = end < x + 1 ? end : x + 1;
+		axis->filled[x] += to - from;
 	}
 }
 
-static void write_axis(const struct drawing *drawing, const struct row *row, double *filled)
+void ww_axis__write(const struct ww_axis *axis, enum ww_kind kind)
 {
 	/* By which halves are filled: none, left, right, both. Less than half of a half is a dot. */
 	static const char *const blocks[] = {"·", "▌", "▐", "█"}, *const ascii[] = {".", "+", "+", "#"};
-	const struct ww_style *style = &drawing->style;
+	const struct ww_style *style = &axis->style;
 	const char *const *signs = style->utf8 ? blocks : ascii;
 
-	fill_axis(drawing, row, filled);
-	fputs(ww_style__kind(style, row->kind), drawing->out);
-	for (int x = 0; x < drawing->axis; x++) {
-		double left = filled[2 * x], right = filled[2 * x + 1];
-		fputs(left + right > 0 ? signs[(left >= 0.5) + 2 * (right >= 0.5)] : " ", drawing->out);
+	fputs(ww_style__kind(style, kind), axis->out);
+	for (int x = 0; x < axis->columns; x++) {
+		double left = axis->filled[2 * x], right = axis->filled[2 * x + 1];
+		fputs(left + right > 0 ? signs[(left >= 0.5) + 2 * (right >= 0.5)] : " ", axis->out);
+		axis->filled[2 * x] = axis->filled[2 * x + 1] = 0;
 	}
-	fputs(ww_style__plain(style), drawing->out);
+	fputs(ww_style__plain(style), axis->out);
 }
 
-static void write_row(const struct drawing *drawing, const struct row *row, double *filled)
+static void write_row(const struct ww_axis *axis, const struct row *row)
 {
-	const struct ww_style *style = &drawing->style;
+	const struct ww_request *request = axis->request;
+	const struct ww_style *style = &axis->style;
 	char label[TEXT_BYTES], fitted[TEXT_BYTES], text[WW_TEXT_NUMBER];
 
 	snprintf(label, sizeof(label), "%s%s%s", ww_kind_name(row->kind), *row->detail ? " " : "", row->detail);
-	int used = ww_text__fit(fitted, sizeof(fitted), label, drawing->label, style);
-	fprintf(drawing->out, "  %s%s%s%*s ", ww_style__kind(style, row->kind), fitted, ww_style__plain(style),
-		drawing->label - used, "");
-	write_axis(drawing, row, filled);
-	fprintf(drawing->out, " %*s\n", FIGURES, ww_text__duration(text, row->ns));
+	int used = ww_text__fit(fitted, sizeof(fitted), label, axis->label, style);
+	fprintf(axis->out, "  %s%s%s%*s ", ww_style__kind(style, row->kind), fitted, ww_style__plain(style),
+		axis->label - used, "");
+	for (size_t i = 0; i < request->segments_len && row->drawn; i++) {
+		const struct ww_request_segment *segment = &request->segments[i];
+		if (segment->kind == row->kind && !strcmp(segment->detail, row->detail))
+			ww_axis__fill(axis, segment->start_ns, segment->duration_ns);
+	}
+	ww_axis__write(axis, row->kind);
+	fprintf(axis->out, " %*s\n", WW_AXIS_FIGURES, ww_text__duration(text, row->ns));
 }
 
-static void write_title(const struct drawing *drawing)
+static void write_title(const struct ww_axis *axis)
 {
-	const struct ww_request *request = drawing->request;
-	const struct ww_style *style = &drawing->style;
+	const struct ww_request *request = axis->request;
+	const struct ww_style *style = &axis->style;
 	time_t seconds = (time_t)(request->start_unix_ns / NSEC);
 	char name[TEXT_BYTES], right[128], clock[16], status[16], text[WW_TEXT_NUMBER];
 	struct tm local;
@@ -132,7 +122,8 @@ static void write_title(const struct drawing *drawing)
 	strftime(clock, sizeof(clock), "%H:%M:%S", &local);
 	snprintf(status, sizeof(status), request->status ? "%u" : "no response", request->status);
 	snprintf(right, sizeof(right), "%s  %s.%03d  %*s", status, clock,
-		 (int)(request->start_unix_ns % NSEC / 1000000), FIGURES, ww_text__duration(text, request->wall_ns));
+		 (int)(request->start_unix_ns % NSEC / 1000000), WW_AXIS_FIGURES,
+		 ww_text__duration(text, request->wall_ns));
 	int room = style->width - (int)strlen(right) - 2;
 	snprintf(name, sizeof(name), "%s %s", request->method, request->path);
 	if (room < AXIS_MIN)
@@ -140,15 +131,15 @@ static void write_title(const struct drawing *drawing)
 	char fitted[TEXT_BYTES];
 	int used = ww_text__fit(fitted, sizeof(fitted), name, room, style);
 	const char *bad = request->status >= 500 || !request->status ? ww_style__bad(style) : "";
-	fprintf(drawing->out, "%s%s%s%*s%s%s%s\n", ww_style__bold(style), fitted, ww_style__plain(style),
+	fprintf(axis->out, "%s%s%s%*s%s%s%s\n", ww_style__bold(style), fitted, ww_style__plain(style),
 		room == style->width ? 2 : room - used + 2, room == style->width ? "\n  " : "", bad, right,
 		ww_style__plain(style));
 }
 
 /* "shop, pid 4711, exact, aborted" */
-static void write_notes(const struct drawing *drawing)
+static void write_notes(const struct ww_axis *axis)
 {
-	const struct ww_request *request = drawing->request;
+	const struct ww_request *request = axis->request;
 	char line[TEXT_BYTES], fitted[TEXT_BYTES];
 	int len = snprintf(line, sizeof(line), "%s, pid %u, %s", request->service, request->pid,
 			   ww_attribution_name(request->attribution));
@@ -160,38 +151,40 @@ static void write_notes(const struct drawing *drawing)
 		len += snprintf(line + len, sizeof(line) - (size_t)len, ", the end of the time line was not kept");
 	if (*request->traceparent && len < TEXT_BYTES - 128)
 		snprintf(line + len, sizeof(line) - (size_t)len, ", trace %s", request->traceparent);
-	ww_text__fit(fitted, sizeof(fitted), line, drawing->style.width - 2, &drawing->style);
-	fprintf(drawing->out, "  %s%s%s\n", ww_style__dim(&drawing->style), fitted, ww_style__plain(&drawing->style));
+	ww_text__fit(fitted, sizeof(fitted), line, axis->style.width - 2, &axis->style);
+	fprintf(axis->out, "  %s%s%s\n", ww_style__dim(&axis->style), fitted, ww_style__plain(&axis->style));
 }
 
 int ww_waterfall__write(FILE *out, const struct ww_request *request, const struct ww_style *style)
 {
-	struct drawing drawing = {.out = out, .style = *style, .request = request};
+	struct ww_axis axis = {.out = out, .style = *style, .request = request};
 	struct row *rows = calloc(request->segments_len + request->details_len + WW_KIND_COUNT, sizeof(*rows));
-	double *filled = calloc(2 * WIDTH_MAX, sizeof(*filled));
 	int err = -ENOMEM;
 
-	if (!rows || !filled)
+	axis.filled = calloc(2 * WIDTH_MAX, sizeof(*axis.filled));
+	if (!rows || !axis.filled)
 		goto out;
 	err = 0;
-	if (drawing.style.width > WIDTH_MAX)
-		drawing.style.width = WIDTH_MAX;
-	int room = drawing.style.width - 2 - 1 - 1 - FIGURES;
-	drawing.label = room - AXIS_MIN < LABEL_MAX ? room - AXIS_MIN : LABEL_MAX;
-	drawing.axis = room - drawing.label;
-	write_title(&drawing);
-	write_notes(&drawing);
+	if (axis.style.width > WIDTH_MAX)
+		axis.style.width = WIDTH_MAX;
+	int room = axis.style.width - 2 - 1 - 1 - WW_AXIS_FIGURES;
+	axis.label = room - AXIS_MIN < LABEL_MAX ? room - AXIS_MIN : LABEL_MAX;
+	axis.columns = room - axis.label;
+	write_title(&axis);
+	write_notes(&axis);
 	if (!request->segments_len) {
-		fprintf(out, "  %-*s ", drawing.label, "no time line kept");
-		err = ww_bar__write(out, request->kinds_ns, drawing.axis, &drawing.style);
+		fprintf(out, "  %-*s ", axis.label, "no time line kept");
+		err = ww_bar__write(out, request->kinds_ns, axis.columns, &axis.style);
 		fputc('\n', out);
 	}
 	size_t len = make_rows(request, rows);
 	for (size_t i = 0; i < len; i++)
-		write_row(&drawing, &rows[i], filled);
+		write_row(&axis, &rows[i]);
+	if (!err)
+		err = ww_axis__operations(&axis);
 	fputc('\n', out);
 out:
-	free(filled);
+	free(axis.filled);
 	free(rows);
 	return err;
 }

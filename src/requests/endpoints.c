@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "protocols/http1.h"
-#include "requests/route.h"
+#include "protocols/route.h"
 
 #define PROTOCOL "http"
 #define OFTEN	 16 /* requests of what keeps its name where others lose theirs, or .. */

@@ -13,13 +13,15 @@
 #include "model/losses.h"
 #include "model/report_build.h"
 #include "protocols/http1.h"
-#include "requests/endpoints.h"
+#include "requests/conversations.h"
 #include "requests/detail_names.h"
+#include "requests/endpoints.h"
+#include "requests/operations.h"
 #include "requests/services.h"
 #include "requests/timelines.h"
+#include "requests/whole.h"
 #include "store/recorder.h"
 #include "store/schema.h"
-#include "util/utf8.h"
 
 #define UNREADABLE_MAX 256 /* ports and protocols */
 #define SECOND_NS      1000000000ull
@@ -43,6 +45,8 @@ struct ww_ingest {
 	uint32_t choices_renames;	      /* of services, when they were made */
 
 	struct ww_timelines *timelines;
+	struct ww_operations *operations;
+	struct ww_conversations *conversations;
 
 	/* A ring of seconds: slices[head] is the one that is being filled. */
 	struct ww_slice *slices;
@@ -86,11 +90,13 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->slices_len = new->options.live_seconds + 1;
 	new->slices = calloc(new->slices_len, sizeof(*new->slices));
 	new->timelines = ww_timelines__new();
+	new->operations = ww_operations__new();
+	new->conversations = ww_conversations__new(&new->catalog, &new->names, new->operations);
 	new->ticks_ns[0] = now;
 	new->endpoints.keys = ww_intern__new();
 	new->endpoints.places = ww_intern__new();
-	if (!new->slices || !new->timelines || !new->endpoints.keys || !new->endpoints.places ||
-	    ww_catalog__init(&new->catalog)) {
+	if (!new->slices || !new->timelines || !new->operations || !new->conversations || !new->endpoints.keys ||
+	    !new->endpoints.places || ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
@@ -118,6 +124,8 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 		ww_slice__free(&ingest->slices[i]);
 	free(ingest->slices);
 	ww_timelines__free(ingest->timelines);
+	ww_conversations__free(ingest->conversations);
+	ww_operations__free(ingest->operations);
 	ww_services__free(ingest->services);
 	ww_endpoints__free(&ingest->endpoints);
 	ww_detail_names__free(&ingest->names);
@@ -198,100 +206,6 @@ static size_t name_details(struct ww_ingest *ingest, const struct ww_account *ac
 	return len;
 }
 
-/* The part of a time line that keeps its contract: in order, within the request. */
-static size_t name_segments(struct ww_ingest *ingest, const struct ww_segments *line, uint64_t wall_ns,
-			    struct ww_request_segment segments[WW_SEGMENTS], bool *truncated)
-{
-	uint64_t end_ns = 0;
-	size_t len = 0;
-
-	*truncated = line->truncated;
-	for (uint32_t i = 0; i < line->len; i++) {
-		const struct ww_segment *segment = &line->segments[i];
-		uint32_t name;
-
-		if (!segment->duration_ns)
-			continue;
-		if (segment->kind >= WW_KIND_COUNT || segment->start_ns < end_ns || segment->start_ns > wall_ns ||
-		    segment->duration_ns > wall_ns - segment->start_ns) {
-			*truncated = true;
-			break;
-		}
-		end_ns = segment->start_ns + segment->duration_ns;
-		name = ww_detail_names__find(&ingest->names, segment->kind, segment->type, segment->value);
-		segments[len++] = (struct ww_request_segment){
-			.kind = segment->kind,
-			.start_ns = segment->start_ns,
-			.duration_ns = segment->duration_ns,
-			.detail = name == WW_INTERN_NONE ? "" : ww_intern__get(ingest->names.intern, name),
-		};
-	}
-	return len;
-}
-
-/* "00-<32 hex>-<16 hex>-<2 hex>" of W3C trace context; anything else is none. */
-static bool is_traceparent(const char *text)
-{
-	for (int i = 0; i < WW_TRACEPARENT; i++) {
-		bool dash = i == 2 || i == 35 || i == 52;
-
-		if (dash ? text[i] != '-' : !((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
-			return false;
-	}
-	return true;
-}
-
-static void keep(struct ww_ingest *ingest, const struct ww_account *account, const struct ww_segments *line,
-		 uint32_t endpoint, const char *path, const struct ww_detail_sum *sums, size_t sums_len)
-{
-	const struct ww_catalog_endpoint *names = &ingest->catalog.endpoints[endpoint];
-	struct ww_request_segment segments[WW_SEGMENTS];
-	struct ww_request_detail details[WW_DETAILS];
-	char comm[WW_COMM + 1], traceparent[WW_TRACEPARENT + 1] = "";
-	struct ww_request request = {
-		.start_unix_ns = (int64_t)account->start_ns + ingest->unix_offset_ns,
-		.service = ingest->catalog.services[names->service].name,
-		.protocol = account->minor ? "http/1.1" : "http/1.0",
-		.method = names->method,
-		.route = names->route,
-		.path = path,
-		.comm = comm,
-		.traceparent = traceparent,
-		.pid = account->tgid,
-		.tid = account->tid,
-		.status = account->status,
-		.flags = account->flags,
-		.attribution = account->attribution,
-		.bytes_in = account->bytes_in,
-		.bytes_out = account->bytes_out,
-		.wall_ns = account->end_ns - account->start_ns,
-		.cpu_ns = account->cpu_ns,
-		.details = details,
-		.details_len = sums_len,
-		.segments = segments,
-	};
-
-	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
-		request.kinds_ns[kind] = account->kinds_ns[kind];
-	if (account->first_byte_ns >= account->start_ns)
-		request.first_byte_ns = account->first_byte_ns - account->start_ns;
-	ww_utf8__copy(comm, sizeof(comm), account->comm, WW_COMM);
-	if (account->flags & WW_FLAG_TRACEPARENT && is_traceparent(account->traceparent))
-		memcpy(traceparent, account->traceparent, WW_TRACEPARENT);
-	for (size_t i = 0; i < sums_len; i++) {
-		details[i] = (struct ww_request_detail){
-			.kind = sums[i].kind,
-			.name = ww_intern__get(ingest->names.intern, sums[i].name),
-			.ns = sums[i].ns,
-			.count = sums[i].count,
-		};
-	}
-	if (line)
-		request.segments_len =
-			name_segments(ingest, line, request.wall_ns, segments, &request.segments_truncated);
-	ww_recorder__keep(ingest->options.recorder, endpoint, &request);
-}
-
 /* The service that answered; an id, or -ENOMEM. */
 static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *account)
 {
@@ -302,9 +216,41 @@ static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *a
 	return ww_services__find(ingest->services, account, known ? &local : NULL);
 }
 
-static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service)
+/* Hands a request over to the recorder. */
+struct keeping {
+	struct ww_recorder *recorder;
+	uint32_t endpoint;
+};
+
+static void keep(void *ctx, const struct ww_request *request)
+{
+	const struct keeping *keeping = ctx;
+
+	ww_recorder__keep(keeping->recorder, keeping->endpoint, request);
+}
+
+static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_request_operations *done,
+			     struct ww_sample_operation operations[WW_OPERATIONS_MAX])
+{
+	for (size_t i = 0; i < done->len; i++) {
+		operations[i] = (struct ww_sample_operation){
+			.name = done->done[i].name,
+			.flags = done->done[i].flags,
+			.kind = ww_catalog__operation_name(catalog, done->done[i].name).kind,
+			.error = done->done[i].error != 0,
+			.duration_ns = done->done[i].end_ns - done->done[i].start_ns,
+			.bytes_out = done->done[i].bytes_out,
+			.bytes_in = done->done[i].bytes_in,
+		};
+	}
+	return done->len;
+}
+
+static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service,
+		 const struct ww_request_operations *done)
 {
 	char method[WW_METHOD_SIZE], path[WW_PATH_SIZE];
+	struct ww_sample_operation operations[WW_OPERATIONS_MAX];
 	struct ww_detail_sum details[WW_DETAILS];
 	uint64_t kinds_ns[WW_KIND_COUNT];
 	struct ww_sample sample = {
@@ -314,6 +260,9 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.bytes_out = account->bytes_out,
 		.details = details,
 		.details_len = name_details(ingest, account, details),
+		.operations = operations,
+		.operations_len = sum_operations(&ingest->catalog, done, operations),
+		.operations_known = done->known,
 		.status = account->status,
 		.attribution = account->attribution,
 		.aborted = account->flags & WW_FLAG_ABORTED,
@@ -346,14 +295,32 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	ingest->totals.errors += error;
 	ingest->totals.routes_over_cap += over_cap;
 	ingest->losses[WW_LOSS_ROUTES_OVER_CAP].count += over_cap;
-	if (ingest->options.recorder && ww_recorder__wants(ingest->options.recorder, (uint32_t)endpoint,
-							   account->end_ns - account->start_ns, error))
-		keep(ingest, account, line, (uint32_t)endpoint, path, details, sample.details_len);
+	if (!ingest->options.recorder || !ww_recorder__wants(ingest->options.recorder, (uint32_t)endpoint,
+							     account->end_ns - account->start_ns, error))
+		return 0;
+
+	struct keeping keeping = {ingest->options.recorder, (uint32_t)endpoint};
+	const struct ww_parts parts = {
+		.catalog = &ingest->catalog,
+		.names = &ingest->names,
+		.operations = ingest->operations,
+		.unix_offset_ns = ingest->unix_offset_ns,
+		.account = account,
+		.line = line,
+		.endpoint = (uint32_t)endpoint,
+		.path = path,
+		.details = details,
+		.details_len = sample.details_len,
+		.done = *done,
+	};
+
+	ww_whole__of(&parts, keep, &keeping);
 	return 0;
 }
 
 int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *account)
 {
+	struct ww_request_operations done;
 	int64_t service;
 	int err;
 
@@ -362,14 +329,26 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 		ingest->losses[WW_LOSS_MALFORMED].count++;
 		return -EPROTO;
 	}
+	/* Also of a request that does not count: they wait for no other. */
+	ww_conversations__settle(ingest->conversations, account->id, account->end_ns);
+	done = ww_operations__take(ingest->operations, account);
+	done.known &= !ingest->options.no_operations;
 	service = find_service(ingest, account);
 	if (service >= 0 && !is_chosen(ingest, (uint32_t)service)) {
 		ingest->totals.filtered++;
 		return 0;
 	}
-	err = service < 0 ? (int)service : count(ingest, account, (uint32_t)service);
+	err = service < 0 ? (int)service : count(ingest, account, (uint32_t)service, &done);
 	ingest->losses[WW_LOSS_OUT_OF_MEMORY].count += (err == -ENOMEM) + ingest->names.out_of_memory;
 	ingest->names.out_of_memory = 0;
+	return err;
+}
+
+int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffic, size_t size)
+{
+	int err = ww_conversations__traffic(ingest->conversations, traffic, size);
+
+	ingest->losses[WW_LOSS_TRAFFIC].count += err != 0;
 	return err;
 }
 
@@ -424,8 +403,15 @@ static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t cou
 	int64_t interval;
 	int err = 0;
 
+	const struct ww_operations_lost lost = ww_operations__lost(ingest->operations);
+
 	for (int i = 0; counters && i < WW_COUNTER_COUNT; i++)
 		ingest->losses[i].count = counters[i];
+	ingest->losses[WW_LOSS_OPERATIONS_FORGOTTEN].count = lost.forgotten;
+	ingest->losses[WW_LOSS_OPERATIONS_OVER_CAP].count = lost.over_cap;
+	ingest->losses[WW_LOSS_OPERATION_NAMES_OVER_CAP].count = ingest->catalog.operations_over_cap;
+	ingest->losses[WW_LOSS_OPERATIONS_UNSURE].count = lost.unsure;
+	ingest->losses[WW_LOSS_CONNECTIONS_FORGOTTEN].count = ww_conversations__forgotten(ingest->conversations);
 	ingest->end_unix_ns = (int64_t)now_ns + ingest->unix_offset_ns;
 	/* The second that has just ended, also when the clock stands on the very end of an interval. */
 	interval = (ingest->end_unix_ns - 1) / WW_SCHEMA_INTERVAL_NS * WW_SCHEMA_INTERVAL_NS;

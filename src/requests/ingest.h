@@ -39,6 +39,8 @@ struct ww_ingest_options {
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
 
+	bool no_operations; /* none are taken in: of no request it is known what it did */
+
 	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */
 };
 
@@ -65,6 +67,12 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 
 /* Takes a time line; it arrives before the account of the same id, which may be lost. */
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments);
+
+/*
+ * Takes a call on an upstream connection, in the order of the calls, and before the account that it is for. -EPROTO
+ * when the record is malformed, -ENOMEM (both counted).
+ */
+int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffic, size_t size);
 
 /*
  * To be called about once a second: samples services from /proc,

@@ -3,6 +3,7 @@
 #ifndef WHYWAIT_CODEC_H
 #define WHYWAIT_CODEC_H
 
+#include "model/catalog.h"
 #include "model/slice.h"
 #include "util/bytes.h"
 
@@ -25,5 +26,22 @@ void ww_codec__put_slice(struct ww_bytes *bytes, const struct ww_slice *slice);
  */
 int ww_codec__read_slice(const void *data, size_t len, uint32_t endpoints, uint32_t names,
 			 bool (*wanted)(const void *ctx, uint32_t endpoint), const void *ctx, struct ww_slice *slice);
+
+/* Appends how long the operations of a row took. */
+void ww_codec__put_durations(struct ww_bytes *bytes, const struct ww_operation_sum *sum);
+
+/*
+ * Sets the durations of `sum`, whose count says how many there are, from what was put; to be freed by the caller.
+ * -EBADMSG, -ENOMEM: the sum is as it was.
+ */
+int ww_codec__read_durations(const void *data, size_t len, struct ww_operation_sum *sum);
+
+/* Appends the operations of every endpoint of a slice that has any requests whose operations are known. */
+void ww_codec__put_operations(struct ww_bytes *bytes, const struct ww_slice *slice);
+
+/* Adds them to the endpoints that are in the slice and wanted; the rest as ww_codec__read_slice(). */
+int ww_codec__read_operations(const void *data, size_t len, uint32_t endpoints, const struct ww_catalog *catalog,
+			      bool (*wanted)(const void *ctx, uint32_t endpoint), const void *ctx,
+			      struct ww_slice *slice);
 
 #endif

@@ -13,6 +13,7 @@ void ww_pending__free(struct ww_pending *pending)
 		return;
 	free(pending->requests);
 	free(pending->dropped);
+	free(pending->unsampled);
 	ww_arena__free(pending->arena);
 	*pending = (struct ww_pending){0};
 }
@@ -46,6 +47,38 @@ static bool copy_list(struct ww_arena *arena, const void *list, size_t len, size
 	return true;
 }
 
+/* The number of an operation's arguments: that of the first one that had the same. */
+static uint64_t number_arguments(const struct ww_request *request, const struct ww_operation *numbered, size_t index,
+				 uint64_t *last)
+{
+	const struct ww_operation *operations = request->operations;
+
+	if (!operations[index].arguments)
+		return 0;
+	for (size_t i = 0; i < index; i++) {
+		if (operations[i].arguments == operations[index].arguments)
+			return numbered[i].arguments;
+	}
+	return ++*last;
+}
+
+/* Of their strings only the errors are copied: the rest is what their names stand for. */
+static bool copy_operations(struct ww_arena *arena, struct ww_request *copy)
+{
+	struct ww_operation *operations = ww_arena__array(arena, copy->operations_len, sizeof(*operations));
+	uint64_t last = 0;
+
+	for (size_t i = 0; operations && i < copy->operations_len; i++) {
+		operations[i] = copy->operations[i];
+		operations[i].arguments = number_arguments(copy, operations, i, &last);
+		operations[i].error = ww_arena__strdup(arena, operations[i].error);
+		if (!operations[i].error)
+			return false;
+	}
+	copy->operations = operations;
+	return operations;
+}
+
 static struct ww_request *copy_request(struct ww_arena *arena, const struct ww_request *request)
 {
 	struct ww_request *copy = ww_arena__alloc(arena, sizeof(*copy));
@@ -58,7 +91,8 @@ static struct ww_request *copy_request(struct ww_arena *arena, const struct ww_r
 	copy->traceparent = ww_arena__strdup(arena, request->traceparent);
 	if (!copy->path || !copy->comm || !copy->traceparent ||
 	    !copy_list(arena, request->details, request->details_len, sizeof(*request->details), &copy->details) ||
-	    !copy_list(arena, request->segments, request->segments_len, sizeof(*request->segments), &copy->segments))
+	    !copy_list(arena, request->segments, request->segments_len, sizeof(*request->segments), &copy->segments) ||
+	    !copy_operations(arena, copy))
 		return NULL;
 	return copy;
 }
@@ -78,23 +112,47 @@ int ww_pending__add(struct ww_pending *pending, int64_t id, uint32_t endpoint, c
 	return copy ? 0 : -ENOMEM;
 }
 
+/* A request that is pending, by its id; NULL: there was no memory for it. */
+static struct ww_pending_request *find(const struct ww_pending *pending, int64_t id)
+{
+	uint64_t at = (uint64_t)(id - pending->requests[0].id);
+
+	/* In ascending order, each one more than the one before unless that one is missing. */
+	if (at >= pending->len)
+		at = pending->len - 1;
+	while (pending->requests[at].id > id)
+		at--;
+	return pending->requests[at].id == id ? &pending->requests[at] : NULL;
+}
+
 int ww_pending__drop(struct ww_pending *pending, int64_t id)
 {
 	if (pending->len && id >= pending->requests[0].id) {
-		uint64_t at = (uint64_t)(id - pending->requests[0].id);
+		struct ww_pending_request *pended = find(pending, id);
 
-		/* In ascending order, but for those that there was no memory for. */
-		if (at >= pending->len)
-			at = pending->len - 1;
-		while (pending->requests[at].id > id)
-			at--;
-		if (pending->requests[at].id == id)
-			pending->requests[at].request = NULL;
+		if (pended)
+			pended->request = NULL;
 		return 0;
 	}
 	if (reserve((void **)&pending->dropped, &pending->dropped_cap, pending->dropped_len, sizeof(*pending->dropped)))
 		return -ENOMEM;
 	pending->dropped[pending->dropped_len++] = id;
+	return 0;
+}
+
+int ww_pending__unsample(struct ww_pending *pending, int64_t id)
+{
+	if (pending->len && id >= pending->requests[0].id) {
+		struct ww_pending_request *pended = find(pending, id);
+
+		if (pended && pended->request)
+			pended->request->sampled = false;
+		return 0;
+	}
+	if (reserve((void **)&pending->unsampled, &pending->unsampled_cap, pending->unsampled_len,
+		    sizeof(*pending->unsampled)))
+		return -ENOMEM;
+	pending->unsampled[pending->unsampled_len++] = id;
 	return 0;
 }
 
@@ -104,6 +162,8 @@ int ww_pending__write(const struct ww_pending *pending, struct ww_rows *rows)
 
 	for (size_t i = 0; rc == SQLITE_OK && i < pending->dropped_len; i++)
 		rc = ww_rows__delete_request(rows, pending->dropped[i]);
+	for (size_t i = 0; rc == SQLITE_OK && i < pending->unsampled_len; i++)
+		rc = ww_rows__unsample_request(rows, pending->unsampled[i]);
 	for (size_t i = 0; rc == SQLITE_OK && i < pending->len; i++) {
 		const struct ww_pending_request *new = &pending->requests[i];
 
@@ -119,7 +179,7 @@ size_t ww_pending__clear(struct ww_pending *pending)
 
 	for (size_t i = 0; i < pending->len; i++)
 		requests += pending->requests[i].request != NULL;
-	pending->len = pending->dropped_len = 0;
+	pending->len = pending->dropped_len = pending->unsampled_len = 0;
 	ww_arena__free(pending->arena);
 	pending->arena = NULL;
 	return requests;

@@ -18,6 +18,8 @@ struct ww_pending {
 	size_t len, cap;
 	int64_t *dropped; /* ids of rows that are in the file */
 	size_t dropped_len, dropped_cap;
+	int64_t *unsampled; /* the same */
+	size_t unsampled_len, unsampled_cap;
 	struct ww_arena *arena; /* of the requests */
 };
 
@@ -29,6 +31,9 @@ int ww_pending__add(struct ww_pending *pending, int64_t id, uint32_t endpoint, c
 
 /* Takes out a request, or has its row deleted. -ENOMEM. */
 int ww_pending__drop(struct ww_pending *pending, int64_t id);
+
+/* Takes a request out of the fair sample; it stays. -ENOMEM. */
+int ww_pending__unsample(struct ww_pending *pending, int64_t id);
 
 /* Does all of it, in a transaction that is open. An SQLite result code; what was pending stays so. */
 int ww_pending__write(const struct ww_pending *pending, struct ww_rows *rows);

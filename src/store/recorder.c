@@ -17,6 +17,7 @@
 #include "store/rows.h"
 #include "store/schema.h"
 #include "util/hash.h"
+#include "util/version.h"
 
 /*
  * Requests kept for each reason in an interval, over all endpoints: with many endpoints each keeps fewer, at least
@@ -26,6 +27,9 @@
 
 /* Buckets that an interval may have in memory (104 bytes each) before it is written in several parts. */
 #define BUCKETS_MAX 160000
+
+/* The same for what its sums of operations take. */
+#define OPERATION_BYTES_MAX (8 << 20)
 
 #define BUSY_TIMEOUT_MS 300 /* the rings fill meanwhile */
 
@@ -41,7 +45,7 @@ static const char pragmas[] =
 
 /* How many rows of the catalog are in the file. */
 struct written {
-	uint32_t services, endpoints, names;
+	uint32_t services, endpoints, names, operations;
 	uint32_t renames; /* that they show */
 };
 
@@ -70,6 +74,7 @@ struct ww_recorder {
 	uint32_t keeps_len;
 	uint32_t keeps_used; /* endpoints that had requests in the interval */
 	int64_t next_id;
+	bool sampled; /* the request that is to be kept next is part of the fair sample */
 	struct ww_pending pending;
 	uint64_t random;
 	uint64_t not_kept; /* requests that should have been kept, but could not be */
@@ -128,7 +133,7 @@ static int fill_new_file(struct ww_recorder *recorder)
 		rc = ww_rows__put_kind(&recorder->rows, kind);
 	uname(&host);
 	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta(&recorder->rows, "whywait", WW_VERSION);
+		rc = ww_rows__put_meta(&recorder->rows, "whywait", ww_version);
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta(&recorder->rows, "host", host.nodename);
 	if (rc == SQLITE_OK)
@@ -278,9 +283,9 @@ static struct ww_keep *keep_of(struct ww_recorder *recorder, uint32_t endpoint)
 bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_t wall_ns, bool error)
 {
 	struct ww_keep *keep;
-	int64_t dropped[WW_KEEP_REASONS];
-	unsigned dropped_len;
+	struct ww_kept_change change;
 
+	recorder->sampled = recorder->keep_all;
 	if (recorder->keep_all)
 		return true;
 	if (!recorder->keep)
@@ -300,20 +305,26 @@ bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_
 		most = recorder->keep;
 	if (!most)
 		most = 1;
-	int kept = ww_keep__offer(keep, most, wall_ns, error, random, recorder->next_id, dropped, &dropped_len);
+	int kept = ww_keep__offer(keep, most, wall_ns, error, random, recorder->next_id, &change);
 
 	recorder->not_kept += kept < 0;
 	if (kept <= 0)
 		return false;
-	/* Without memory to note it a row stays that need not: one more is kept. */
-	for (unsigned i = 0; i < dropped_len; i++)
-		ww_pending__drop(&recorder->pending, dropped[i]);
+	/* Without memory to note it a row stays that need not: one more is kept, or taken for one of the sample. */
+	for (unsigned i = 0; i < change.dropped_len; i++)
+		ww_pending__drop(&recorder->pending, change.dropped[i]);
+	if (change.unsampled)
+		ww_pending__unsample(&recorder->pending, change.unsampled);
+	recorder->sampled = change.sampled;
 	return true;
 }
 
 void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const struct ww_request *request)
 {
-	if (ww_pending__add(&recorder->pending, recorder->next_id, endpoint, request))
+	struct ww_request copy = *request;
+
+	copy.sampled = recorder->sampled;
+	if (ww_pending__add(&recorder->pending, recorder->next_id, endpoint, &copy))
 		recorder->not_kept++;
 	recorder->next_id++;
 }
@@ -334,6 +345,11 @@ static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog 
 	for (; good && written->names < ww_intern__len(catalog->names); written->names++)
 		good = note(recorder, ww_rows__put_name(&recorder->rows, written->names,
 							ww_intern__get(catalog->names, written->names)));
+	for (; good && written->operations < ww_intern__len(catalog->operations); written->operations++) {
+		const struct ww_catalog_operation name = ww_catalog__operation_name(catalog, written->operations);
+
+		good = note(recorder, ww_rows__put_operation_name(&recorder->rows, written->operations, &name));
+	}
 	return good;
 }
 
@@ -372,6 +388,9 @@ static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *c
 		recorder->lost += recorder->unwritten.requests;
 	else
 		recorder->written = written;
+	/* Other endpoints may have as much the next time: then this is not to be held beside it. */
+	if (recorder->current.operation_bytes > OPERATION_BYTES_MAX)
+		ww_slice__free(&recorder->current);
 	ww_slice__clear(&recorder->current);
 	ww_slice__clear(&recorder->unwritten);
 	recorder->journal_only = false;
@@ -440,7 +459,9 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 	size_t pending;
 	int rc = SQLITE_OK;
 
-	if (rc == SQLITE_OK && recorder->current.used_len && (new_interval || recorder->current.buckets > BUCKETS_MAX))
+	if (rc == SQLITE_OK && recorder->current.used_len &&
+	    (new_interval || recorder->current.buckets > BUCKETS_MAX ||
+	     recorder->current.operation_bytes > OPERATION_BYTES_MAX))
 		rc = end_interval(recorder, commit->catalog);
 	if (new_interval)
 		start_interval(recorder, commit->interval);

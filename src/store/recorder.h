@@ -40,8 +40,9 @@ bool ww_recorder__moved(const struct ww_recorder *recorder);
 bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_t wall_ns, bool error);
 
 /*
- * Keeps a request. Path, comm, traceparent and lists are copied; the other strings have to stay until the next commit,
- * which is what writes it.
+ * Keeps a request, `sampled` or not as it is the recorder that knows. Path, comm, traceparent and lists are copied, of
+ * operations the errors, too, and all that they have a `name` for is left out; the other strings have to stay until the
+ * next commit, which is what writes it.
  */
 void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const struct ww_request *request);
 

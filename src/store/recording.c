@@ -100,6 +100,22 @@ static int read_ended(struct ww_recording *recording)
 	return rc;
 }
 
+static int read_has_operations(struct ww_recording *recording)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(recording->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_name'",
+				    -1, &statement, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		recording->has_operations = sqlite3_column_int(statement, 0);
+		rc = SQLITE_OK;
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
 int ww_recording__refresh(struct ww_recording *recording)
 {
 	int rc = read_meta(recording, "start_unix_ns", NULL, &recording->start_unix_ns);
@@ -122,6 +138,8 @@ static int read_facts(struct ww_recording *recording)
 		rc = read_meta(recording, "cpus", NULL, &cpus);
 	if (rc == SQLITE_OK)
 		rc = read_meta(recording, "interval_ns", NULL, &recording->interval_ns);
+	if (rc == SQLITE_OK)
+		rc = read_has_operations(recording);
 	if (rc == SQLITE_OK)
 		rc = ww_recording__refresh(recording);
 	if (rc == SQLITE_OK && recording->interval_ns <= 0)
@@ -282,6 +300,25 @@ static int add_name(struct ww_catalog *catalog, sqlite3_stmt *row)
 	return added == id ? SQLITE_OK : SQLITE_CORRUPT;
 }
 
+static int add_operation_name(struct ww_catalog *catalog, sqlite3_stmt *row)
+{
+	int64_t kind = sqlite3_column_int64(row, 1), added;
+	const struct ww_catalog_operation name = {
+		.kind = (uint8_t)kind,
+		.system = text_at(row, 2),
+		.peer = text_at(row, 3),
+		.summary = text_at(row, 4),
+		.statement = text_at(row, 5),
+	};
+
+	if (kind != WW_KIND_DB && kind != WW_KIND_NET)
+		return SQLITE_CORRUPT;
+	added = ww_catalog__add_operation(catalog, &name);
+	if (added < 0)
+		return SQLITE_NOMEM;
+	return added == sqlite3_column_int64(row, 0) ? SQLITE_OK : SQLITE_CORRUPT;
+}
+
 int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *catalog)
 {
 	struct ww_catalog read;
@@ -295,6 +332,10 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
 			      add_endpoint, &read);
 	if (rc == SQLITE_OK)
 		rc = each_row(recording, "SELECT id, name FROM detail_name ORDER BY id", add_name, &read);
+	if (rc == SQLITE_OK && recording->has_operations)
+		rc = each_row(recording,
+			      "SELECT id, kind, system, peer, summary, statement FROM operation_name ORDER BY id",
+			      add_operation_name, &read);
 	if (rc == SQLITE_OK)
 		*catalog = read;
 	else

@@ -102,6 +102,7 @@ static int add_interval(struct reading *reading, sqlite3_stmt *row)
 		kinds_ns[kind] = (uint64_t)sqlite3_column_int64(row, column++);
 	err = ww_codec__read_histogram(sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column),
 				       &aggregate.histogram, aggregate.kinds_ns, &aggregate.requests);
+	aggregate.operations_requests = (uint64_t)sqlite3_column_int64(row, column + 1);
 	/* The same sums are there twice: a file in which they differ is damaged. */
 	if (!err && (aggregate.requests != requests || ww_aggregate__wall_ns(&aggregate) != wall ||
 		     memcmp(aggregate.kinds_ns, kinds_ns, sizeof(kinds_ns)) != 0))
@@ -112,7 +113,8 @@ static int add_interval(struct reading *reading, sqlite3_stmt *row)
 	return result_of(err);
 }
 
-/* The aggregate that a row of status or detail belongs to; NULL when it is not wanted, or damaged: *rc says which. */
+/* The aggregate that a row of status, detail or operation belongs to; NULL when it is not wanted, or damaged: *rc says
+ * which. */
 static struct ww_aggregate *aggregate_at(struct reading *reading, sqlite3_stmt *row, int *rc)
 {
 	int64_t endpoint = endpoint_at(reading, row, 0);
@@ -157,6 +159,35 @@ static int add_detail(struct reading *reading, sqlite3_stmt *row)
 	return result_of(ww_aggregate__add_detail(aggregate, &detail));
 }
 
+static int add_operation(struct reading *reading, sqlite3_stmt *row)
+{
+	int rc, err;
+	struct ww_aggregate *aggregate = aggregate_at(reading, row, &rc);
+	int64_t name = sqlite3_column_int64(row, 1), flags = sqlite3_column_int64(row, 9);
+	struct ww_operation_sum sum = {
+		.name = (uint32_t)name,
+		.requests = (uint64_t)sqlite3_column_int64(row, 2),
+		.count = (uint64_t)sqlite3_column_int64(row, 3),
+		.errors = (uint64_t)sqlite3_column_int64(row, 4),
+		.ns = (uint64_t)sqlite3_column_int64(row, 5),
+		.max_ns = (uint64_t)sqlite3_column_int64(row, 6),
+		.bytes_out = (uint64_t)sqlite3_column_int64(row, 7),
+		.bytes_in = (uint64_t)sqlite3_column_int64(row, 8),
+		.flags = (uint16_t)flags,
+	};
+
+	if (!aggregate)
+		return rc;
+	if (name < 0 || name >= ww_intern__len(reading->catalog.operations) || flags < 0 || flags > UINT16_MAX)
+		return SQLITE_CORRUPT;
+	sum.kind = ww_catalog__operation_name(&reading->catalog, sum.name).kind;
+	err = ww_codec__read_durations(sqlite3_column_blob(row, 10), (size_t)sqlite3_column_bytes(row, 10), &sum);
+	if (!err)
+		err = ww_operation_sums__add_row(&aggregate->operations, &sum);
+	free(sum.durations);
+	return result_of(err);
+}
+
 static bool is_wanted(const void *ctx, uint32_t endpoint)
 {
 	const struct reading *reading = ctx;
@@ -166,9 +197,14 @@ static bool is_wanted(const void *ctx, uint32_t endpoint)
 
 static int add_journal(struct reading *reading, sqlite3_stmt *row)
 {
-	return result_of(ww_codec__read_slice(sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0),
-					      reading->catalog.endpoints_len, ww_intern__len(reading->catalog.names),
-					      is_wanted, reading, &reading->slice));
+	uint32_t endpoints = reading->catalog.endpoints_len;
+	int err = ww_codec__read_slice(sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0), endpoints,
+				       ww_intern__len(reading->catalog.names), is_wanted, reading, &reading->slice);
+
+	if (!err && sqlite3_column_count(row) > 1)
+		err = ww_codec__read_operations(sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1),
+						endpoints, &reading->catalog, is_wanted, reading, &reading->slice);
+	return result_of(err);
 }
 
 /* Rows come in the order of service and resident size, so the median so far is in the end that of all. */
@@ -269,7 +305,7 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		reading->services[i].cgroup = reading->catalog.services[i].cgroup;
 	}
 	snprintf(query, sizeof(query), "%s FROM endpoint_interval WHERE interval >= ? AND interval < ?",
-		 ww_schema_select_interval);
+		 recording->has_operations ? ww_schema_select_interval : ww_schema_select_interval_before);
 	rc = each_row(reading, query, add_interval);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading,
@@ -281,8 +317,18 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 			      "SELECT endpoint, kind, name, sum_ns, waits FROM endpoint_detail"
 			      " WHERE interval >= ? AND interval < ?",
 			      add_detail);
+	if (rc == SQLITE_OK && recording->has_operations)
+		rc = each_row(
+			reading,
+			"SELECT endpoint, name, requests, operations, errors, sum_ns, max_ns, bytes_out, bytes_in,"
+			" flags, durations FROM endpoint_operation WHERE interval >= ? AND interval < ?",
+			add_operation);
 	if (rc == SQLITE_OK)
-		rc = each_row(reading, "SELECT changes FROM journal WHERE interval >= ? AND interval < ? ORDER BY id",
+		rc = each_row(reading,
+			      recording->has_operations
+				      ? "SELECT changes, operations FROM journal WHERE interval >= ? AND interval < ?"
+					" ORDER BY id"
+				      : "SELECT changes FROM journal WHERE interval >= ? AND interval < ? ORDER BY id",
 			      add_journal);
 	reading->rss_service = -1;
 	if (rc == SQLITE_OK)

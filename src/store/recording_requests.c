@@ -58,7 +58,8 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 	snprintf(query, sizeof(query),
 		 "%s FROM request WHERE ww_wanted(?, endpoint) AND start_unix_ns >= ? AND start_unix_ns < ?"
 		 " ORDER BY %s, id LIMIT ?",
-		 ww_schema_select_request, slowest ? "wall_ns DESC, start_unix_ns" : "start_unix_ns");
+		 cursor->recording->has_operations ? ww_schema_select_request : ww_schema_select_request_before,
+		 slowest ? "wall_ns DESC, start_unix_ns" : "start_unix_ns");
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, query, -1, &cursor->statement, NULL);
 	if (rc == SQLITE_OK)
@@ -152,7 +153,13 @@ static int read_row(struct ww_request_cursor *cursor)
 		err = ww_request_json__read_segments(text_at(row, column), (size_t)sqlite3_column_bytes(row, column),
 						     cursor->arena, request);
 	column++;
-	request->segments_truncated = sqlite3_column_int(row, column);
+	request->segments_truncated = sqlite3_column_int(row, column++);
+	if (!err)
+		err = ww_request_json__read_operations(text_at(row, column), (size_t)sqlite3_column_bytes(row, column),
+						       &cursor->catalog, cursor->arena, request);
+	column++;
+	request->operations_missing = sqlite3_column_int(row, column++);
+	request->sampled = sqlite3_column_int(row, column);
 	return err;
 }
 

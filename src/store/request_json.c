@@ -80,6 +80,35 @@ void ww_request_json__put_segments(struct ww_bytes *bytes, const struct ww_reque
 	PUT(bytes, "]");
 }
 
+void ww_request_json__put_operations(struct ww_bytes *bytes, const struct ww_request *request)
+{
+	PUT(bytes, "[");
+	for (size_t i = 0; i < request->operations_len; i++) {
+		const struct ww_operation *operation = &request->operations[i];
+
+		if (i)
+			PUT(bytes, ",");
+		PUT(bytes, "[");
+		put_integer(bytes, operation->name);
+		PUT(bytes, ",");
+		put_integer(bytes, operation->start_ns);
+		PUT(bytes, ",");
+		put_integer(bytes, operation->duration_ns);
+		PUT(bytes, ",");
+		put_integer(bytes, operation->flags);
+		PUT(bytes, ",");
+		put_string(bytes, operation->error);
+		PUT(bytes, ",");
+		put_integer(bytes, operation->bytes_out);
+		PUT(bytes, ",");
+		put_integer(bytes, operation->bytes_in);
+		PUT(bytes, ",");
+		put_integer(bytes, operation->arguments);
+		PUT(bytes, "]");
+	}
+	PUT(bytes, "]");
+}
+
 static bool read_kind(const json_t *json, uint8_t *kind)
 {
 	const char *name = json_string_value(json);
@@ -173,5 +202,52 @@ int ww_request_json__read_segments(const char *text, size_t len, struct ww_arena
 		return err;
 	request->segments = segments;
 	request->segments_len = count;
+	return 0;
+}
+
+static int read_operation(const json_t *row, const struct ww_catalog *catalog, struct ww_arena *arena,
+			  struct ww_operation *operation)
+{
+	struct ww_catalog_operation name;
+	uint64_t id, flags;
+
+	if (!read_number(json_array_get(row, 0), &id) || id >= ww_intern__len(catalog->operations) ||
+	    !read_number(json_array_get(row, 1), &operation->start_ns) ||
+	    !read_number(json_array_get(row, 2), &operation->duration_ns) ||
+	    !read_number(json_array_get(row, 3), &flags) || flags > UINT16_MAX ||
+	    !read_number(json_array_get(row, 5), &operation->bytes_out) ||
+	    !read_number(json_array_get(row, 6), &operation->bytes_in) ||
+	    !read_number(json_array_get(row, 7), &operation->arguments))
+		return -EBADMSG;
+	name = ww_catalog__operation_name(catalog, (uint32_t)id);
+	operation->name = (uint32_t)id;
+	operation->kind = name.kind;
+	operation->system = name.system;
+	operation->peer = name.peer;
+	operation->summary = name.summary;
+	operation->statement = name.statement;
+	operation->flags = (uint16_t)flags;
+	return read_string(json_array_get(row, 4), arena, &operation->error);
+}
+
+int ww_request_json__read_operations(const char *text, size_t len, const struct ww_catalog *catalog,
+				     struct ww_arena *arena, struct ww_request *request)
+{
+	struct ww_operation *operations = NULL;
+	int err;
+	json_t *list = load_list(text, len, &err);
+	size_t count = json_array_size(list);
+
+	if (!err) {
+		operations = ww_arena__array(arena, count, sizeof(*operations));
+		err = operations ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; !err && i < count; i++)
+		err = read_operation(json_array_get(list, i), catalog, arena, &operations[i]);
+	json_decref(list);
+	if (err)
+		return err;
+	request->operations = operations;
+	request->operations_len = count;
 	return 0;
 }

@@ -16,13 +16,16 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_ENDPOINT] = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_NAME] = "INSERT INTO detail_name VALUES (?, ?)",
+	[WW_STATEMENT_OPERATION_NAME] = "INSERT INTO operation_name VALUES (?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_INTERVAL] = ww_schema_insert_interval,
 	[WW_STATEMENT_STATUS] = "INSERT INTO endpoint_status VALUES (?, ?, ?, ?)",
 	[WW_STATEMENT_DETAIL] = "INSERT INTO endpoint_detail VALUES (?, ?, ?, ?, ?, ?)",
-	[WW_STATEMENT_JOURNAL] = "INSERT INTO journal (interval, changes) VALUES (?, ?)",
+	[WW_STATEMENT_OPERATION] = "INSERT INTO endpoint_operation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_JOURNAL] = "INSERT INTO journal (interval, changes, operations) VALUES (?, ?, ?)",
 	[WW_STATEMENT_JOURNAL_END] = "DELETE FROM journal WHERE interval = ?",
 	[WW_STATEMENT_REQUEST] = ww_schema_insert_request,
 	[WW_STATEMENT_REQUEST_END] = "DELETE FROM request WHERE id = ?",
+	[WW_STATEMENT_UNSAMPLE] = "UPDATE request SET sampled = 0 WHERE id = ?",
 	[WW_STATEMENT_LOSS] = "INSERT OR REPLACE INTO loss VALUES (?, ?, ?)",
 	[WW_STATEMENT_UNREADABLE] = "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?)",
 };
@@ -51,6 +54,7 @@ void ww_rows__free(struct ww_rows *rows)
 		sqlite3_finalize(rows->statements[i]);
 	ww_bytes__free(&rows->scratch);
 	ww_bytes__free(&rows->more_scratch);
+	ww_bytes__free(&rows->most_scratch);
 	*rows = (struct ww_rows){0};
 }
 
@@ -92,7 +96,9 @@ static void bytes(struct values *values, const struct ww_bytes *value, bool is_t
 		rc = sqlite3_bind_text64(values->statement, ++values->index, (const char *)value->data, value->len,
 					 SQLITE_STATIC, SQLITE_UTF8);
 	else
-		rc = sqlite3_bind_blob64(values->statement, ++values->index, value->data, value->len, SQLITE_STATIC);
+		/* Empty ones have no memory, and NULL would not be a blob. */
+		rc = sqlite3_bind_blob64(values->statement, ++values->index,
+					 value->len ? value->data : (const void *)"", value->len, SQLITE_STATIC);
 	if (values->rc == SQLITE_OK)
 		values->rc = rc;
 }
@@ -177,6 +183,19 @@ int ww_rows__put_name(struct ww_rows *rows, uint32_t id, const char *name)
 	return finish(&values);
 }
 
+int ww_rows__put_operation_name(struct ww_rows *rows, uint32_t id, const struct ww_catalog_operation *name)
+{
+	struct values values = start(rows, WW_STATEMENT_OPERATION_NAME);
+
+	number(&values, id);
+	number(&values, name->kind);
+	text(&values, name->system);
+	text(&values, name->peer);
+	text(&values, name->summary);
+	text(&values, name->statement);
+	return finish(&values);
+}
+
 int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_service_usage *usage)
 {
 	struct values values = start(rows, WW_STATEMENT_USAGE);
@@ -233,6 +252,30 @@ static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoin
 	rows->scratch.len = 0;
 	ww_codec__put_histogram(&rows->scratch, &aggregate->histogram);
 	bytes(&values, &rows->scratch, false);
+	number(&values, aggregate->operations_requests);
+	return finish(&values);
+}
+
+static int put_operation(struct ww_rows *rows, int64_t interval, uint32_t endpoint, const struct ww_operation_sum *sum)
+{
+	struct values values = start(rows, WW_STATEMENT_OPERATION);
+
+	if (!sum->count)
+		return SQLITE_OK;
+	number(&values, (uint64_t)interval);
+	number(&values, endpoint);
+	number(&values, sum->name);
+	number(&values, sum->requests);
+	number(&values, sum->count);
+	number(&values, sum->errors);
+	number(&values, sum->ns);
+	number(&values, sum->max_ns);
+	number(&values, sum->bytes_out);
+	number(&values, sum->bytes_in);
+	number(&values, sum->flags);
+	rows->scratch.len = 0;
+	ww_codec__put_durations(&rows->scratch, sum);
+	bytes(&values, &rows->scratch, false);
 	return finish(&values);
 }
 
@@ -261,6 +304,8 @@ int ww_rows__put_aggregate(struct ww_rows *rows, int64_t interval, uint32_t endp
 		number(&values, aggregate->details[i].count);
 		rc = finish(&values);
 	}
+	for (uint32_t i = 0; rc == SQLITE_OK && i < aggregate->operations.len; i++)
+		rc = put_operation(rows, interval, endpoint, &aggregate->operations.sums[i]);
 	return rc;
 }
 
@@ -269,9 +314,11 @@ int ww_rows__put_journal(struct ww_rows *rows, int64_t interval, const struct ww
 	struct values values = start(rows, WW_STATEMENT_JOURNAL);
 
 	number(&values, (uint64_t)interval);
-	rows->scratch.len = 0;
+	rows->scratch.len = rows->more_scratch.len = 0;
 	ww_codec__put_slice(&rows->scratch, slice);
 	bytes(&values, &rows->scratch, false);
+	ww_codec__put_operations(&rows->more_scratch, slice);
+	bytes(&values, &rows->more_scratch, false);
 	return finish(&values);
 }
 
@@ -306,18 +353,30 @@ int ww_rows__put_request(struct ww_rows *rows, int64_t id, uint32_t endpoint, co
 	number(&values, request->cpu_ns);
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 		number(&values, request->kinds_ns[kind]);
-	rows->scratch.len = rows->more_scratch.len = 0;
+	rows->scratch.len = rows->more_scratch.len = rows->most_scratch.len = 0;
 	ww_request_json__put_details(&rows->scratch, request);
 	bytes(&values, &rows->scratch, true);
 	ww_request_json__put_segments(&rows->more_scratch, request);
 	bytes(&values, &rows->more_scratch, true);
 	number(&values, request->segments_truncated);
+	ww_request_json__put_operations(&rows->most_scratch, request);
+	bytes(&values, &rows->most_scratch, true);
+	number(&values, request->operations_missing);
+	number(&values, request->sampled);
 	return finish(&values);
 }
 
 int ww_rows__delete_request(struct ww_rows *rows, int64_t id)
 {
 	struct values values = start(rows, WW_STATEMENT_REQUEST_END);
+
+	number(&values, (uint64_t)id);
+	return finish(&values);
+}
+
+int ww_rows__unsample_request(struct ww_rows *rows, int64_t id)
+{
+	struct values values = start(rows, WW_STATEMENT_UNSAMPLE);
 
 	number(&values, (uint64_t)id);
 	return finish(&values);

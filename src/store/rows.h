@@ -18,13 +18,16 @@ enum ww_statement {
 	WW_STATEMENT_USAGE,
 	WW_STATEMENT_ENDPOINT,
 	WW_STATEMENT_NAME,
+	WW_STATEMENT_OPERATION_NAME,
 	WW_STATEMENT_INTERVAL,
 	WW_STATEMENT_STATUS,
 	WW_STATEMENT_DETAIL,
+	WW_STATEMENT_OPERATION,
 	WW_STATEMENT_JOURNAL,
 	WW_STATEMENT_JOURNAL_END,
 	WW_STATEMENT_REQUEST,
 	WW_STATEMENT_REQUEST_END,
+	WW_STATEMENT_UNSAMPLE,
 	WW_STATEMENT_LOSS,
 	WW_STATEMENT_UNREADABLE,
 	WW_STATEMENT_COUNT
@@ -34,7 +37,7 @@ enum ww_statement {
 struct ww_rows {
 	sqlite3 *db;
 	sqlite3_stmt *statements[WW_STATEMENT_COUNT];
-	struct ww_bytes scratch, more_scratch; /* for values that are put together */
+	struct ww_bytes scratch, more_scratch, most_scratch; /* for values that are put together */
 };
 
 /* All functions return an SQLite result code: SQLITE_OK, or why not. */
@@ -53,6 +56,7 @@ int ww_rows__put_kind(struct ww_rows *rows, enum ww_kind kind);
 int ww_rows__put_service(struct ww_rows *rows, uint32_t id, const struct ww_catalog_service *service);
 int ww_rows__put_endpoint(struct ww_rows *rows, uint32_t id, const struct ww_catalog_endpoint *endpoint);
 int ww_rows__put_name(struct ww_rows *rows, uint32_t id, const char *name);
+int ww_rows__put_operation_name(struct ww_rows *rows, uint32_t id, const struct ww_catalog_operation *name);
 int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_service_usage *usage);
 int ww_rows__put_loss(struct ww_rows *rows, const char *cause, uint64_t count, bool loses);
 int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_port *port);
@@ -69,5 +73,8 @@ int ww_rows__end_journal(struct ww_rows *rows, int64_t interval);
 
 int ww_rows__put_request(struct ww_rows *rows, int64_t id, uint32_t endpoint, const struct ww_request *request);
 int ww_rows__delete_request(struct ww_rows *rows, int64_t id);
+
+/* Notes that a request is no longer part of the fair sample. */
+int ww_rows__unsample_request(struct ww_rows *rows, int64_t id);
 
 #endif

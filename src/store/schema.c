@@ -29,7 +29,7 @@ const char ww_schema_create[] =
 	"  in_flight_max INTEGER NOT NULL, wall_ns INTEGER NOT NULL, wall_max_ns INTEGER NOT NULL,"
 	"  cpu_ns INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,"
 #include "whywait/kinds.def"
-	"  histogram BLOB NOT NULL);"
+	"  histogram BLOB NOT NULL, operations_requests INTEGER NOT NULL);"
 	"CREATE INDEX endpoint_interval_by_time ON endpoint_interval (interval);"
 	"CREATE TABLE endpoint_status ("
 	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint,"
@@ -41,7 +41,17 @@ const char ww_schema_create[] =
 	"  kind INTEGER NOT NULL REFERENCES kind, name INTEGER NOT NULL REFERENCES detail_name,"
 	"  sum_ns INTEGER NOT NULL, waits INTEGER NOT NULL);"
 	"CREATE INDEX endpoint_detail_by_time ON endpoint_detail (interval);"
-	"CREATE TABLE journal (id INTEGER PRIMARY KEY, interval INTEGER NOT NULL, changes BLOB NOT NULL);"
+	"CREATE TABLE operation_name ("
+	"  id INTEGER PRIMARY KEY, kind INTEGER NOT NULL REFERENCES kind, system TEXT NOT NULL, peer TEXT NOT NULL,"
+	"  summary TEXT NOT NULL, statement TEXT NOT NULL);"
+	"CREATE TABLE endpoint_operation ("
+	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint,"
+	"  name INTEGER NOT NULL REFERENCES operation_name, requests INTEGER NOT NULL, operations INTEGER NOT NULL,"
+	"  errors INTEGER NOT NULL, sum_ns INTEGER NOT NULL, max_ns INTEGER NOT NULL, bytes_out INTEGER NOT NULL,"
+	"  bytes_in INTEGER NOT NULL, flags INTEGER NOT NULL, durations BLOB NOT NULL);"
+	"CREATE INDEX endpoint_operation_by_time ON endpoint_operation (interval);"
+	"CREATE TABLE journal ("
+	"  id INTEGER PRIMARY KEY, interval INTEGER NOT NULL, changes BLOB NOT NULL, operations BLOB NOT NULL);"
 	"CREATE TABLE request ("
 	"  id INTEGER PRIMARY KEY, endpoint INTEGER NOT NULL REFERENCES endpoint,"
 	"  start_unix_ns INTEGER NOT NULL, pid INTEGER NOT NULL, tid INTEGER NOT NULL, comm TEXT NOT NULL,"
@@ -50,7 +60,8 @@ const char ww_schema_create[] =
 	"  bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,"
 	"  wall_ns INTEGER NOT NULL, first_byte_ns INTEGER NOT NULL, cpu_ns INTEGER NOT NULL,"
 #include "whywait/kinds.def"
-	"  details TEXT NOT NULL, segments TEXT NOT NULL, segments_truncated INTEGER NOT NULL);"
+	"  details TEXT NOT NULL, segments TEXT NOT NULL, segments_truncated INTEGER NOT NULL,"
+	"  operations TEXT NOT NULL, operations_missing INTEGER NOT NULL, sampled INTEGER NOT NULL);"
 	"CREATE TABLE loss ("
 	"  cause TEXT PRIMARY KEY, count INTEGER NOT NULL, loses INTEGER NOT NULL) WITHOUT "
 	"ROWID;"
@@ -65,34 +76,54 @@ const char ww_schema_create[] =
 #undef WW_KIND
 	"  max(wall_max_ns) / 1e6 AS wall_max_ms"
 	"  FROM endpoint_interval JOIN endpoint ON endpoint.id = endpoint JOIN service ON service.id = service"
-	"  GROUP BY service.id, method, route ORDER BY sum(wall_ns) DESC;";
+	"  GROUP BY service.id, method, route ORDER BY sum(wall_ns) DESC;"
+	"CREATE VIEW operation_breakdown AS SELECT service.name AS service, method, route, operation_name.system,"
+	"  operation_name.peer, operation_name.summary, operation_name.statement,"
+	"  1.0 * sum(endpoint_operation.operations) /"
+	"    (SELECT sum(operations_requests) FROM endpoint_interval WHERE endpoint = endpoint_operation.endpoint)"
+	"    AS per_request,"
+	"  sum(sum_ns) / sum(operations) / 1e6 AS mean_ms, max(max_ns) / 1e6 AS max_ms,"
+	"  sum(sum_ns) / 1e6 AS sum_ms, sum(errors) AS errors"
+	"  FROM endpoint_operation JOIN endpoint ON endpoint.id = endpoint JOIN service ON service.id = service"
+	"  JOIN operation_name ON operation_name.id = endpoint_operation.name"
+	"  GROUP BY endpoint, endpoint_operation.name ORDER BY sum(sum_ns) DESC;";
 
 #define INTERVAL_COLUMNS_FIRST                                                                                         \
 	"interval, endpoint, requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "          \
 	"wall_max_ns, cpu_ns, bytes_in, bytes_out, "
-#define INTERVAL_COLUMNS_LAST "histogram"
+#define INTERVAL_COLUMNS_LAST "histogram, "
+#define INTERVAL_OPERATIONS   "operations_requests"
 #define REQUEST_COLUMNS_FIRST                                                                                          \
 	"id, endpoint, start_unix_ns, pid, tid, comm, protocol, path, status, flags, attribution, traceparent, "       \
 	"bytes_in, bytes_out, wall_ns, first_byte_ns, cpu_ns, "
-#define REQUEST_COLUMNS_LAST "details, segments, segments_truncated"
+#define REQUEST_COLUMNS_LAST "details, segments, segments_truncated, "
+#define REQUEST_OPERATIONS   "operations, operations_missing, sampled"
 
 #define WW_KIND(id, name, meaning) name "_ns, "
 const char ww_schema_select_interval[] = "SELECT " INTERVAL_COLUMNS_FIRST
 #include "whywait/kinds.def"
-	INTERVAL_COLUMNS_LAST;
+	INTERVAL_COLUMNS_LAST INTERVAL_OPERATIONS;
+
+const char ww_schema_select_interval_before[] = "SELECT " INTERVAL_COLUMNS_FIRST
+#include "whywait/kinds.def"
+	INTERVAL_COLUMNS_LAST "0";
 
 const char ww_schema_select_request[] = "SELECT " REQUEST_COLUMNS_FIRST
 #include "whywait/kinds.def"
-	REQUEST_COLUMNS_LAST;
+	REQUEST_COLUMNS_LAST REQUEST_OPERATIONS;
+
+const char ww_schema_select_request_before[] = "SELECT " REQUEST_COLUMNS_FIRST
+#include "whywait/kinds.def"
+	REQUEST_COLUMNS_LAST "'[]', 1, 0";
 
 #undef WW_KIND
 #define WW_KIND(id, name, meaning) "?, "
 const char ww_schema_insert_interval[] =
 	"INSERT INTO endpoint_interval VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 #include "whywait/kinds.def"
-	"?)";
+	"?, ?)";
 
 const char ww_schema_insert_request[] =
 	"INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 #include "whywait/kinds.def"
-	"?, ?, ?)";
+	"?, ?, ?, ?, ?, ?)";

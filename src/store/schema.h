@@ -25,4 +25,8 @@ extern const char ww_schema_insert_request[];
 extern const char ww_schema_select_interval[];
 extern const char ww_schema_select_request[];
 
+/* The same for a recording of before there were operations in it: without any. */
+extern const char ww_schema_select_interval_before[];
+extern const char ww_schema_select_request_before[];
+
 #endif

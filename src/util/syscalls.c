@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* As of Linux 6.1. Tables of their own, not <asm/unistd.h>, so that old headers don't make names go missing. */
+/* As of Linux 7.2. Tables of their own, not <asm/unistd.h>, so that old headers don't make names go missing. */
 /* clang-format off */
 static const char *const names[] = {
 #if defined(__x86_64__)
@@ -48,11 +48,7 @@ static const char *const names[] = {
 	"process_vm_writev", "kcmp", "finit_module", "sched_setattr", "sched_getattr", "renameat2", "seccomp",
 	"getrandom", "memfd_create", "kexec_file_load", "bpf", "execveat", "userfaultfd", "membarrier", "mlock2",
 	"copy_file_range", "preadv2", "pwritev2", "pkey_mprotect", "pkey_alloc", "pkey_free", "statx",
-	"io_pgetevents", "rseq", [424] = "pidfd_send_signal", "io_uring_setup", "io_uring_enter",
-	"io_uring_register", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "pidfd_open",
-	"clone3", "close_range", "openat2", "pidfd_getfd", "faccessat2", "process_madvise", "epoll_pwait2",
-	"mount_setattr", "quotactl_fd", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
-	"memfd_secret", "process_mrelease", "futex_waitv", "set_mempolicy_home_node",
+	"io_pgetevents", "rseq", "uretprobe", "uprobe",
 #elif defined(__aarch64__)
 	[0] = "io_setup", "io_destroy", "io_submit", "io_cancel", "io_getevents", "setxattr", "lsetxattr",
 	"fsetxattr", "getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr", "removexattr",
@@ -89,14 +85,19 @@ static const char *const names[] = {
 	"process_vm_readv", "process_vm_writev", "kcmp", "finit_module", "sched_setattr", "sched_getattr",
 	"renameat2", "seccomp", "getrandom", "memfd_create", "bpf", "execveat", "userfaultfd", "membarrier",
 	"mlock2", "copy_file_range", "preadv2", "pwritev2", "pkey_mprotect", "pkey_alloc", "pkey_free", "statx",
-	"io_pgetevents", "rseq", "kexec_file_load", [424] = "pidfd_send_signal", "io_uring_setup", "io_uring_enter",
-	"io_uring_register", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "pidfd_open",
-	"clone3", "close_range", "openat2", "pidfd_getfd", "faccessat2", "process_madvise", "epoll_pwait2",
-	"mount_setattr", "quotactl_fd", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
-	"memfd_secret", "process_mrelease", "futex_waitv", "set_mempolicy_home_node",
+	"io_pgetevents", "rseq", "kexec_file_load",
 #else
 #error "the system calls of this architecture have no names yet"
 #endif
+	/* From here on all architectures have the same. */
+	[424] = "pidfd_send_signal", "io_uring_setup", "io_uring_enter", "io_uring_register", "open_tree",
+	"move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "pidfd_open", "clone3", "close_range", "openat2",
+	"pidfd_getfd", "faccessat2", "process_madvise", "epoll_pwait2", "mount_setattr", "quotactl_fd",
+	"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "memfd_secret", "process_mrelease",
+	"futex_waitv", "set_mempolicy_home_node", "cachestat", "fchmodat2", "map_shadow_stack", "futex_wake",
+	"futex_wait", "futex_requeue", "statmount", "listmount", "lsm_get_self_attr", "lsm_set_self_attr",
+	"lsm_list_modules", "mseal", "setxattrat", "getxattrat", "listxattrat", "removexattrat", "open_tree_attr",
+	"file_getattr", "file_setattr", "listns", "rseq_slice_yield",
 };
 /* clang-format on */
 

@@ -33,8 +33,11 @@ static void must(int good, const char *what)
 	abort();
 }
 
-static void request_add(struct ww_recorder *recorder, struct ww_slice *slice, uint32_t endpoint, uint64_t ns)
+static void request_add(struct ww_recorder *recorder, struct ww_catalog *catalog, struct ww_slice *slice,
+			uint32_t endpoint, uint64_t ns)
 {
+	struct ww_operation operations[3];
+	struct ww_sample_operation samples[3];
 	const struct ww_request_detail details[] = {{.kind = WW_KIND_DB, .name = "postgres", .ns = ns, .count = 1}};
 	const struct ww_request_segment segments[] = {
 		{.kind = WW_KIND_COMPUTE, .start_ns = 0, .duration_ns = 2 * ns, .detail = ""},
@@ -54,9 +57,34 @@ static void request_add(struct ww_recorder *recorder, struct ww_slice *slice, ui
 				     .details = details,
 				     .details_len = 1,
 				     .segments = segments,
-				     .segments_len = 2};
-	const struct ww_sample sample = {.kinds_ns = request.kinds_ns, .status = 200, .in_flight = 1};
+				     .segments_len = 2,
+				     .operations = operations,
+				     .operations_len = 3};
+	const struct ww_sample sample = {.kinds_ns = request.kinds_ns,
+					 .status = 200,
+					 .in_flight = 1,
+					 .operations = samples,
+					 .operations_len = 3,
+					 .operations_known = true};
 
+	for (uint64_t i = 0; i < 3; i++) {
+		operations[i] = (struct ww_operation){.kind = i ? WW_KIND_DB : WW_KIND_NET,
+						      .system = i ? "postgresql" : "http",
+						      .peer = "127.0.0.1:5432",
+						      .summary = i ? "SELECT items" : "GET api:80 /",
+						      .statement = i ? "SELECT ?" : "",
+						      .error = i == 2 ? "23505" : "",
+						      .start_ns = 2 * ns + i * (ns / 3),
+						      .duration_ns = ns / 3,
+						      .bytes_in = ns,
+						      .arguments = ns};
+		operations[i].name = ww_catalog__operation(catalog, &operations[i]);
+		samples[i] = (struct ww_sample_operation){.name = operations[i].name,
+							  .kind = operations[i].kind,
+							  .error = i == 2,
+							  .duration_ns = ns << i,
+							  .bytes_in = ns};
+	}
 	must(!ww_slice__add(slice, endpoint, &sample), "sample");
 	if (ww_recorder__wants(recorder, endpoint, request.wall_ns, false))
 		ww_recorder__keep(recorder, endpoint, &request);
@@ -94,7 +122,7 @@ static void sound_make(void)
 						 .last = interval == 3};
 
 		for (uint32_t i = 0; i < 12; i++)
-			request_add(recorder, &slice, i % 3, 1000ull << i);
+			request_add(recorder, &catalog, &slice, i % 3, 1000ull << i);
 		must(!ww_recorder__commit(recorder, &commit), "commit");
 		ww_slice__clear(&slice);
 	}
@@ -141,7 +169,7 @@ static void value_damage(const uint8_t *data, size_t size)
 {
 	static const char *const statements[] = {
 		"UPDATE endpoint_interval SET histogram = ?",
-		"INSERT INTO journal VALUES (NULL, 40000000000, ?)",
+		"INSERT INTO journal VALUES (NULL, 40000000000, ?, x'')",
 		"UPDATE request SET details = ?",
 		"UPDATE request SET segments = ?",
 		"UPDATE request SET path = ?",
@@ -164,6 +192,18 @@ static void value_damage(const uint8_t *data, size_t size)
 		"UPDATE meta SET value = ?",
 		"UPDATE kind SET name = ? WHERE id = 3",
 		"INSERT INTO unreadable VALUES (1, ?, 2)",
+		"INSERT INTO journal VALUES (NULL, 30000000000, x'', ?)",
+		"UPDATE endpoint_operation SET durations = ?",
+		"UPDATE endpoint_operation SET operations = ?",
+		"UPDATE endpoint_operation SET sum_ns = ?",
+		"UPDATE endpoint_operation SET name = ?",
+		"UPDATE endpoint_operation SET flags = ?",
+		"UPDATE endpoint_interval SET operations_requests = ?",
+		"UPDATE operation_name SET kind = ?",
+		"UPDATE operation_name SET summary = ?",
+		"UPDATE operation_name SET statement = ?",
+		"UPDATE operation_name SET peer = ?",
+		"UPDATE request SET operations = ?",
 	};
 	sqlite3 *db = NULL;
 	sqlite3_stmt *statement = NULL;

@@ -12,7 +12,7 @@
 #include "commands/when.h"
 #include "protocols/http1.h"
 #include "requests/process.h"
-#include "requests/route.h"
+#include "protocols/route.h"
 #include "util/utf8.h"
 
 static void must(int good, const char *what)

@@ -143,6 +143,16 @@ static void check_line(const struct ww_account *a)
 		world_wrong("the time line ends at %llu of %llu ns", end, a->end_ns - a->start_ns);
 }
 
+/* Records of a request so far. */
+static u32 *traffic_of(ww_ref ref)
+{
+	u32 slot = WW_SLOT(ref) % SLOTS;
+	if (world.traffic[slot].ref != ref)
+		world.traffic[slot].records = 0;
+	world.traffic[slot].ref = ref;
+	return &world.traffic[slot].records;
+}
+
 void invariants_account(const struct ww_account *a, u64 size)
 {
 	u64 wall = a->end_ns - a->start_ns;
@@ -166,6 +176,9 @@ void invariants_account(const struct ww_account *a, u64 size)
 			    a->end_ns);
 	if (a->details_len > WW_DETAILS)
 		world_wrong("%u details", a->details_len);
+	/* Where one is lost, so may be that another request's were this one's. */
+	if (!a->traffic_lost && a->traffic != *traffic_of(a->id))
+		world_wrong("%u records of traffic, said to be %u", *traffic_of(a->id), a->traffic);
 	check_details("a record", a->details, a->details_len, a->kinds_ns);
 	/* A server may answer (408) before the request's first line is whole. */
 	if ((!a->method[0] && !a->status) || a->method[WW_METHOD_MAX - 1])
@@ -193,6 +206,23 @@ void invariants_segments(const struct ww_segments *line, u64 size)
 	if (size > sizeof(world.line) || size < __builtin_offsetof(struct ww_segments, segments))
 		world_wrong("a time line of %llu bytes", size);
 	memcpy(&world.line, line, size);
+}
+
+void invariants_traffic(const struct ww_traffic *record, u64 size)
+{
+	world_note("traffic %u of request %llx, connection %llx, number %u", record->type, record->request,
+		   record->connection, record->number);
+	u64 data = (u64)record->head + record->tail;
+	if (size != record->size || size != sizeof(*record) + data)
+		world_wrong("a traffic record of %llu bytes: %u and %u", size, record->head, record->tail);
+	if (record->began_ns > record->at_ns || record->at_ns > host.now)
+		world_wrong("traffic from %llu to %llu at %llu", record->began_ns, record->at_ns, host.now);
+	if ((record->type == WW_TRAFFIC_SENT || record->type == WW_TRAFFIC_RECEIVED) && data > record->total)
+		world_wrong("%llu bytes of %u", data, record->total);
+	if (record->type == WW_TRAFFIC_ADOPTED)
+		*traffic_of(record->request) += *traffic_of(record->connection) + 1;
+	else if (record->request && record->type != WW_TRAFFIC_CLOSED && record->type != WW_TRAFFIC_CONNECTED)
+		*traffic_of(record->request) += 1;
 }
 
 void invariants_end(void)

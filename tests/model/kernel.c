@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "maps.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
+#include "traffic.bpf.h"
 
 struct host host;
 
@@ -39,6 +41,8 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_carriers, 8);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);
+	MAP_KEYLESS(ww_traffics, 0, 0);
+	MAP(ww_traffic_rooms, 1);
 	MAP(ww_counters, WW_COUNTER_COUNT);
 	MAP(ww_listening, 1024);
 	MAP(ww_unreadable, 16);
@@ -47,6 +51,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_selected_ports, 4);
 	MAP(ww_selected_cgroups, 4);
 	MAP(ww_windows, 2);
+	MAP(ww_messages, 1);
 	map_add(&ww_sweeps, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct ww_sweep_list), 1);
 	for (u32 slot = 0; slot < requests; slot++)
 		map_push(&ww_free_slots, &slot);
@@ -125,7 +130,7 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 	task->task.se.cfs_rq = &queue;
 	task->task.thread_pid = &task->id.pid;
 	task->id.own.nr = tid;
-	task->regs.orig_ax = -1;
+	task->regs.WW_REG_NR = -1;
 	task->cgroup = 7;
 	snprintf(task->comm, sizeof(task->comm), "task%u", tid);
 }
@@ -197,7 +202,7 @@ static void user_write(u64 at, const void *bytes, u64 len)
 void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, u64 room)
 {
 	enum { HEADER = 0, VECTOR = 64, BYTES = 4096, MOST = (BYTES - VECTOR) / 16 };
-	static const u16 numbers[HOST_SYSCALLS][2] = {[HOST_BUFFER] = {WW_SYS_RECVFROM, WW_SYS_SENDTO},
+	static const s32 numbers[HOST_SYSCALLS][2] = {[HOST_BUFFER] = {WW_SYS_RECVFROM, WW_SYS_SENDTO},
 						      [HOST_VECTOR] = {WW_SYS_READV, WW_SYS_WRITEV},
 						      [HOST_HEADER] = {WW_SYS_RECVMSG, WW_SYS_SENDMSG},
 						      [HOST_UNREADABLE] = {WW_SYS_SPLICE, WW_SYS_SENDFILE}};
@@ -207,9 +212,9 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 
 	user_write(BYTES, bytes, len);
 	memset(regs, 0, sizeof(*regs));
-	regs->orig_ax = numbers[how][send];
-	regs->si = at;
-	regs->dx = room;
+	regs->WW_REG_NR = numbers[how][send];
+	regs->WW_REG_ARG2 = at;
+	regs->WW_REG_ARG3 = room;
 	if (how == HOST_BUFFER || how == HOST_UNREADABLE)
 		return;
 	while (pieces < MOST - 1 && left) {
@@ -223,14 +228,14 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 	vector[pieces][0] = at;
 	vector[pieces++][1] = left;
 	user_write(VECTOR, vector, pieces * sizeof(vector[0]));
-	regs->si = user + VECTOR;
-	regs->dx = pieces;
+	regs->WW_REG_ARG2 = user + VECTOR;
+	regs->WW_REG_ARG3 = pieces;
 	if (how == HOST_VECTOR)
 		return;
 	u64 header[] = {0, 0, user + VECTOR, pieces};
 	user_write(HEADER, header, sizeof(header));
-	regs->si = user + HEADER;
-	regs->dx = 0;
+	regs->WW_REG_ARG2 = user + HEADER;
+	regs->WW_REG_ARG3 = 0;
 }
 
 /* ---- helpers ---- */
@@ -297,20 +302,24 @@ long bpf_ringbuf_output(void *map, void *data, __u64 size, __u64 flags)
 			return -EAGAIN;
 		if (host.account)
 			host.account(data, size);
-	} else {
+	} else if (map == &ww_details) {
 		if (fails(host.faults.detail_ring))
 			return -EAGAIN;
 		if (host.segments)
 			host.segments(data, size);
+	} else {
+		if (fails(host.faults.traffic_ring))
+			return -EAGAIN;
+		if (host.traffic)
+			host.traffic(data, size);
 	}
 	return 0;
 }
 
 __u64 bpf_ringbuf_query(void *map, __u64 flags)
 {
-	(void)map;
 	(void)flags;
-	return 0;
+	return map == &ww_traffics && fails(host.faults.traffic_ring) ? ww_traffic_thin : 0;
 }
 
 long bpf_loop(__u32 turns, long (*step)(__u32 index, void *context), void *context, __u64 flags)
@@ -336,6 +345,11 @@ struct task_struct *bpf_get_current_task_btf(void)
 {
 	struct host_task *current = host.current[host.cpu];
 	return current ? &current->task : &host.idle.task;
+}
+
+__u64 bpf_get_current_task(void)
+{
+	return (u64)bpf_get_current_task_btf();
 }
 
 __u64 bpf_get_current_pid_tgid(void)

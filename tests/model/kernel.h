@@ -9,6 +9,7 @@
 
 #include "head.bpf.h"
 #include "maps.bpf.h"
+#include "message.bpf.h"
 #include "whywait/sweep.h"
 
 #define HOST_CPUS 4
@@ -59,6 +60,7 @@ struct host_faults {
 	u32 storage;
 	u32 account_ring;
 	u32 detail_ring;
+	u32 traffic_ring;
 	u32 map_update;
 };
 
@@ -77,6 +79,7 @@ struct host {
 	/* Where finished records go. */
 	void (*account)(const struct ww_account *account, u64 size);
 	void (*segments)(const struct ww_segments *line, u64 size);
+	void (*traffic)(const struct ww_traffic *record, u64 size);
 };
 
 extern struct host host;

@@ -7,6 +7,7 @@
 #define WHYWAIT_MODEL_SCRIPT_H
 
 #include "kernel.h"
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 #include <stdarg.h>
@@ -33,6 +34,14 @@ static void script_record(const struct ww_account *account, u64 size)
 	memcpy(&script.records[script.records_len++], account, size);
 }
 
+/* A connection that port 8080 has accepted. */
+static void script_accept(struct host_sock *sock, u16 peer_port)
+{
+	host_tcp_init(sock, 8080, peer_port);
+	sock->unix_sock.sk.__sk_common.skc_state = 1;
+	ww_inet_sock_set_state(&sock->unix_sock.sk, 3, 1);
+}
+
 /* A kernel with three threads of one process, off CPU, and an accepted connection on port 8080. */
 static void script_begin(u32 slots)
 {
@@ -41,9 +50,7 @@ static void script_begin(u32 slots)
 	host.account = script_record;
 	for (u32 i = 0; i < 3; i++)
 		host_task_init(&script.threads[i], 100, 100 + i);
-	host_tcp_init(&script.server, 8080, 40000);
-	script.server.unix_sock.sk.__sk_common.skc_state = 1;
-	ww_inet_sock_set_state(&script.server.unix_sock.sk, 3, 1);
+	script_accept(&script.server, 40000);
 	script.server.unix_sock.sk.sk_socket = &script.server.socket;
 	host_tcp_init(&script.upstream, 50000, 5432);
 	script.upstream.unix_sock.sk.__sk_common.skc_state = 1;
@@ -74,7 +81,12 @@ static void runs(u32 thread)
 static void blocks(long nr, u64 arg1, u64 arg2, u64 arg3, u64 arg4)
 {
 	struct host_task *task = host.current[0];
-	task->regs = (struct pt_regs){.orig_ax = nr, .di = arg1, .si = arg2, .dx = arg3, .r10 = arg4};
+	memset(&task->regs, 0, sizeof(task->regs));
+	task->regs.WW_REG_NR = nr;
+	task->regs.WW_REG_ARG1 = arg1;
+	task->regs.WW_REG_ARG2 = arg2;
+	task->regs.WW_REG_ARG3 = arg3;
+	task->regs.WW_REG_ARG4 = arg4;
 	ww_sched_switch(false, &task->task, &host.idle.task, 1);
 	host.current[0] = NULL;
 }

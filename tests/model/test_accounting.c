@@ -257,9 +257,7 @@ static void event_loop(void **state)
 	(void)state;
 	struct host_sock second;
 	script_begin(4);
-	host_tcp_init(&second, 8080, 40001);
-	second.unix_sock.sk.__sk_common.skc_state = 1;
-	ww_inet_sock_set_state(&second.unix_sock.sk, 3, 1);
+	script_accept(&second, 40001);
 	runs(0);
 	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 0, 0);
 	arrives(&script.server, strlen(GET));
@@ -393,9 +391,7 @@ static void loop_lag(void **state)
 	(void)state;
 	struct host_sock second;
 	script_begin(4);
-	host_tcp_init(&second, 8080, 40001);
-	second.unix_sock.sk.__sk_common.skc_state = 1;
-	ww_inet_sock_set_state(&second.unix_sock.sk, 3, 1);
+	script_accept(&second, 40001);
 	request_taken(0);
 	sends(&script.upstream, QUERY);
 	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 0, 0);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registers.bpf.h"
 #include "syscalls.bpf.h"
 
 #define TASK_INTERRUPTIBLE   1
@@ -102,6 +103,7 @@ static void world_begin(u64 seed, bool verbose)
 	host_boot(slots, seed ^ 0x5bd1e995);
 	host.account = invariants_account;
 	host.segments = invariants_segments;
+	host.traffic = invariants_traffic;
 	world.tagged = host_draw(2);
 	world.cpus = world.tagged ? 1 : 1 + (u32)host_draw(HOST_CPUS);
 	world.illegal = !host_draw(3);
@@ -113,8 +115,12 @@ static void world_begin(u64 seed, bool verbose)
 	}
 	world.deaths = !host_draw(4);
 	if (!host_draw(4))
-		host.faults = (struct host_faults){
-			.user_read = 40, .storage = 10, .account_ring = 5, .detail_ring = 5, .map_update = 10};
+		host.faults = (struct host_faults){.user_read = 40,
+						   .storage = 10,
+						   .account_ring = 5,
+						   .detail_ring = 5,
+						   .traffic_ring = 5,
+						   .map_update = 10};
 	host_segments_over_ns = host_draw(2) ? 0 : 1000000;
 	steps_draw();
 	processes_start();
@@ -172,7 +178,7 @@ static struct thread *world_current(void)
 /* The registers of a blocking syscall. */
 static void block(struct thread *thread)
 {
-	static const u16 calls[] = {WW_SYS_EPOLL_WAIT, WW_SYS_EPOLL_PWAIT2, WW_SYS_POLL,	WW_SYS_PPOLL,
+	static const s32 calls[] = {WW_SYS_EPOLL_WAIT, WW_SYS_EPOLL_PWAIT2, WW_SYS_POLL,	WW_SYS_PPOLL,
 				    WW_SYS_SELECT,     WW_SYS_RECVFROM,	    WW_SYS_RECVMSG,	WW_SYS_SENDTO,
 				    WW_SYS_CONNECT,    WW_SYS_ACCEPT4,	    WW_SYS_READ,	WW_SYS_WRITE,
 				    WW_SYS_SENDFILE,   WW_SYS_FUTEX,	    WW_SYS_FUTEX_WAITV, WW_SYS_NANOSLEEP,
@@ -187,14 +193,14 @@ static void block(struct thread *thread)
 			   ? 0
 			   : host_draw(sizeof(calls) / sizeof(calls[0]));
 	memset(regs, 0, sizeof(*regs));
-	regs->orig_ax = host_draw(20) ? calls[call] : (unsigned long)-1;
+	regs->WW_REG_NR = host_draw(20) ? calls[call] : -1;
 	memcpy(host.user, time, sizeof(time));
 	memcpy(host.user + 32, &fd, sizeof(fd));
-	regs->di = call == 2 || call == 3 ? HOST_USER + 32 : (unsigned long)fd;
-	regs->si = host_draw(2);
-	regs->dx = call == 3 ? HOST_USER : host_draw(1000);
-	regs->r10 = call == 1 ? HOST_USER : host_draw(2) ? host_draw(1000) : 0;
-	regs->r8 = host_draw(2) ? HOST_USER : 0;
+	regs->WW_REG_ARG1 = call == 2 || call == 3 ? HOST_USER + 32 : (unsigned long)fd;
+	regs->WW_REG_ARG2 = host_draw(2);
+	regs->WW_REG_ARG3 = call == 3 ? HOST_USER : host_draw(1000);
+	regs->WW_REG_ARG4 = call == 1 ? HOST_USER : host_draw(2) ? host_draw(1000) : 0;
+	regs->WW_REG_ARG5 = host_draw(2) ? HOST_USER : 0;
 	thread->task.task.in_iowait = !host_draw(8);
 }
 

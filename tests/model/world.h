@@ -81,6 +81,10 @@ struct world {
 	u64 malformed;		     /* of these, of racing worlds: sums that are wrong */
 	u64 kinds_ns[WW_KIND_COUNT]; /* in records */
 	struct ww_segments line;     /* the last one */
+	struct {
+		ww_ref ref;
+		u32 records;
+	} traffic[SLOTS]; /* by slot, of its newest request */
 	u64 counted[WW_COUNTER_COUNT];
 	ww_ref shown[SLOTS]; /* requests that were noted */
 };
@@ -122,6 +126,7 @@ void invariants_check(void);
 /* What holds for every record. */
 void invariants_account(const struct ww_account *account, u64 size);
 void invariants_segments(const struct ww_segments *line, u64 size);
+void invariants_traffic(const struct ww_traffic *record, u64 size);
 
 /* What holds when everything is over. */
 void invariants_end(void);

@@ -57,6 +57,14 @@ def report_json(text):
         same("requests by attribution", sum(endpoint["attribution"].values()), endpoint["requests"])
         same("requests by status", sum(endpoint["status"].values()), endpoint["requests"])
     first = endpoints[0]
+    same("requests with operations", [e["operations_requests"] for e in endpoints], [1500, 0, 100])
+    same("operations", [len(e["operations"]) for e in endpoints], [4, 0, 1])
+    same("the largest operation", first["operations"][0], {
+        "kind": "db", "system": "postgresql", "peer": "127.0.0.1:5432", "summary": "SELECT items",
+        "statement": "SELECT item_id, name, price, stock, updated_at FROM items WHERE order_id = ? AND deleted IS NULL",
+        "per_request": 50.0, "mean_ns": 1620000, "p95_ns": 2100000, "max_ns": 12000000, "sum_ns": 121500000000,
+        "requests": 1500, "count": 75000, "errors": 3, "bytes_out": 9000000, "bytes_in": 700000000, "flags": ["read"]})
+    same("flags", [o["flags"] for o in first["operations"]], [["read"], [], ["uncaptured"], ["control", "pipelined"]])
     same("detail", first["detail"]["db"], {"postgres": {"sum_ns": 124723000000, "count": 78336}})
     same("tail", first["tail"]["kinds_ns"]["db"], {"mean": 160000000})
     same("bound", [e["verdict"]["bound"] for e in endpoints], ["wait", "compute", "mixed"])
@@ -83,7 +91,8 @@ def report_csv(text):
     first = rows[0]
     same("p99", first["wall_p99_ms"], "190.123456")
     same("max", first["wall_max_ms"], "412")
-    same("operations", (first["db_operations_per_request"], first["net_operations_per_request"]), ("51", "0.0078125"))
+    same("operations", (first["db_operations_per_request"], first["net_operations_per_request"]), ("52", "0.008"))
+    same("without operations", (rows[1]["db_operations_per_request"], rows[1]["net_operations_per_request"]), ("0", "0"))
     same("tail", first["tail_db_ms"], "160")
     same("cpu", (first["cpu_seconds"], first["cores_used"]), ("10.015000005", "0.3338333335"))
     same("memory", (first["rss_steady_bytes"], first["rss_peak_bytes"]), ("327155712", "356515840"))
@@ -101,6 +110,15 @@ def requests_json(text):
         same("start", request["start"], "2025-11-20T16:22:11.123456789Z")
         same("path", request["path"], '/products/42,"\\x1b[2J')
         same("segments", len(request.get("segments", [])), segments)
+        same("operations", [(o["summary"], o["start_ns"], o["duration_ns"], o["error"], o["arguments"])
+                            for o in request["operations"][3:5]],
+             [("SELECT items", 49000001, 19900000, "", 1), ("GET api:8080 /prices/{id}", 69000001, 10000000, "", 0)])
+        same("an operation", request["operations"][1], {
+            "kind": "db", "system": "postgresql", "peer": "127.0.0.1:5432", "summary": "SELECT items",
+            "statement": 'SELECT name FROM items WHERE "id" = ?', "start_ns": 7000001, "duration_ns": 19900000, "error": "",
+            "bytes_out": 60, "bytes_in": 900, "arguments": 1, "flags": ["read"]})
+        same("error", request["operations"][5]["error"], "503")
+        same("all of them", (request["operations_missing"], request["sampled"]), (False, True))
         same("missing fields", {"service", "pid", "tid", "method", "route", "status", "bytes_in", "bytes_out",
                                 "first_byte_ns", "cpu_ns", "attribution", "traceparent", "operations"} - set(request),
              set())

@@ -13,6 +13,78 @@ static struct ww_detail_row sample_products_details[] = {
 	{WW_KIND_NET, "127.0.0.1:9000", 900 * MS, 12},
 	{WW_KIND_DISK, "fsync", 3 * MS, 4},
 };
+/* An N+1, beside what is too small for a line of its own, and two calls at once that sum to more than the wall time. */
+static struct ww_operation_row sample_products_operations[] = {
+	{
+		.kind = WW_KIND_DB,
+		.flags = WW_OPERATION_READ,
+		.system = "postgresql",
+		.peer = "127.0.0.1:5432",
+		.summary = "SELECT items",
+		.statement = "SELECT item_id, name, price, stock, updated_at FROM items WHERE order_id = ? AND deleted"
+			     " IS NULL",
+		.requests = 1500,
+		.count = 75000,
+		.errors = 3,
+		.sum_ns = 121500 * MS,
+		.p95_ns = 2100000,
+		.max_ns = 12 * MS,
+		.bytes_out = 9000000,
+		.bytes_in = 700000000,
+	},
+	{
+		.kind = WW_KIND_DB,
+		.system = "postgresql",
+		.peer = "/var/run/postgresql/.s.PGSQL.5432",
+		.summary = "SELECT \033[31morders",
+		.statement = "",
+		.requests = 1500,
+		.count = 1500,
+		.sum_ns = 2400 * MS,
+		.p95_ns = 3100000,
+		.max_ns = 9 * MS,
+	},
+	{
+		.kind = WW_KIND_NET,
+		.flags = WW_OPERATION_UNCAPTURED,
+		.system = "",
+		.peer = "127.0.0.1:9000",
+		.summary = "",
+		.statement = "",
+		.requests = 12,
+		.count = 12,
+		.sum_ns = 900 * MS,
+		.p95_ns = 90 * MS,
+		.max_ns = 91 * MS,
+	},
+	{
+		.kind = WW_KIND_DB,
+		.flags = WW_OPERATION_CONTROL | WW_OPERATION_PIPELINED,
+		.system = "postgresql",
+		.peer = "127.0.0.1:5432",
+		.summary = "BEGIN",
+		.statement = "",
+		.requests = 1500,
+		.count = 1500,
+		.sum_ns = 150 * MS,
+		.p95_ns = 130000,
+		.max_ns = MS,
+	},
+};
+static struct ww_operation_row sample_upload_operations[] = {
+	{
+		.kind = WW_KIND_NET,
+		.system = "http",
+		.peer = "10.0.0.7:8080",
+		.summary = "POST scan:8080 /check/{id}",
+		.statement = "",
+		.requests = 100,
+		.count = 200,
+		.sum_ns = 2600 * MS,
+		.p95_ns = 14 * MS,
+		.max_ns = 15 * MS,
+	},
+};
 static struct ww_status_count sample_score_status[] = {{200, 300}};
 static struct ww_detail_row sample_upload_details[] = {
 	{WW_KIND_DISK, "fsync", 800 * MS, 200},
@@ -62,6 +134,9 @@ static struct ww_endpoint_report sample_endpoints[] = {
 				      [WW_KIND_OTHER] = 21 * MS},
 		.details = sample_products_details,
 		.details_len = 3,
+		.operations_requests = 1500,
+		.operations = sample_products_operations,
+		.operations_len = 4,
 	},
 	{
 		.service = "shop",
@@ -119,6 +194,9 @@ static struct ww_endpoint_report sample_endpoints[] = {
 			{[WW_KIND_COMPUTE] = 45 * MS, [WW_KIND_DISK] = 100 * MS, [WW_KIND_CLIENT] = 10 * MS},
 		.details = sample_upload_details,
 		.details_len = 4,
+		.operations_requests = 100,
+		.operations = sample_upload_operations,
+		.operations_len = 1,
 	},
 };
 

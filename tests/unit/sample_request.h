@@ -19,6 +19,40 @@ static const struct ww_request_segment sample_request_segments[] = {
 	{WW_KIND_NET, 79000001, 11000000, "10.0.0.8:8080"},
 };
 
+#define SAMPLE_SELECT(start, arguments_)                                                                               \
+	{                                                                                                              \
+		.kind = WW_KIND_DB, .flags = WW_OPERATION_READ, .system = "postgresql", .peer = "127.0.0.1:5432",      \
+		.summary = "SELECT items", .statement = "SELECT name FROM items WHERE \"id\" = ?", .error = "",        \
+		.start_ns = (start), .duration_ns = 19900000, .bytes_out = 60, .bytes_in = 900,                        \
+		.arguments = (arguments_)                                                                              \
+	}
+#define SAMPLE_CALL(start, duration, error_)                                                                           \
+	{                                                                                                              \
+		.kind = WW_KIND_NET, .system = "http", .peer = "10.0.0.7:8080",                                        \
+		.summary = "GET api:8080 /prices/{id}", .statement = "", .error = (error_), .start_ns = (start),       \
+		.duration_ns = (duration)                                                                              \
+	}
+
+/* An N+1, and calls at the same time. */
+static const struct ww_operation sample_request_operations[] = {
+	{
+		.kind = WW_KIND_DB,
+		.flags = WW_OPERATION_CONNECT,
+		.system = "postgresql",
+		.peer = "127.0.0.1:5432",
+		.summary = "connect",
+		.statement = "",
+		.error = "",
+		.start_ns = 5500000,
+		.duration_ns = 1500000,
+	},
+	SAMPLE_SELECT(7000001, 1),
+	SAMPLE_SELECT(28000001, 2),
+	SAMPLE_SELECT(49000001, 1),
+	SAMPLE_CALL(69000001, 10000000, ""),
+	SAMPLE_CALL(69500001, 20500000, "503"),
+};
+
 static const struct ww_request sample_request = {
 	.start_unix_ns = 1763655731123456789ll,
 	.service = "shop",
@@ -47,6 +81,9 @@ static const struct ww_request sample_request = {
 	.segments = sample_request_segments,
 	.segments_len = 9,
 	.segments_truncated = true,
+	.operations = sample_request_operations,
+	.operations_len = 6,
+	.sampled = true,
 };
 
 #endif

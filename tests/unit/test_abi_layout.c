@@ -29,10 +29,11 @@ struct member {
 
 #define A(member) M(struct ww_account, member)
 static const struct member account[] = {
-	A(size),    A(version),	      A(attribution), A(flags),	     A(status),	   A(id),	   A(start_ns),
-	A(end_ns),  A(first_byte_ns), A(cpu_ns),      A(bytes_in),   A(bytes_out), A(cgroup_id),   A(kinds_ns),
-	A(details), A(tgid),	      A(tid),	      A(local),	     A(port),	   A(details_len), A(minor),
-	A(comm),    A(method),	      A(traceparent), A(target_len), A(pad),	   A(target),
+	A(size),       A(version),     A(attribution),	 A(flags),  A(status),	 A(id),
+	A(start_ns),   A(end_ns),      A(first_byte_ns), A(cpu_ns), A(bytes_in), A(bytes_out),
+	A(cgroup_id),  A(kinds_ns),    A(details),	 A(tgid),   A(tid),	 A(local),
+	A(port),       A(details_len), A(minor),	 A(comm),   A(method),	 A(traceparent),
+	A(target_len), A(traffic),     A(traffic_lost),	 A(pad),    A(target),
 };
 
 #define D(member) M(struct ww_detail, member)
@@ -46,6 +47,10 @@ static const struct member segments[] = {L(id), L(len), L(truncated), L(segments
 
 #define P(member) M(struct ww_peer, member)
 static const struct member peer[] = {P(family), P(system), P(port), P(addr), P(path), P(pad)};
+
+#define T(member) M(struct ww_traffic, member)
+static const struct member traffic[] = {T(size),  T(type),   T(system), T(peer), T(connection), T(request), T(began_ns),
+					T(at_ns), T(number), T(total),	T(head), T(tail),	T(pad)};
 
 #define O(member) M(struct ww_sweep_orphan, member)
 static const struct member orphan[] = {O(id), O(tgid), O(slot), O(closed), O(nobodys), O(pad)};
@@ -82,6 +87,7 @@ static const struct {
 	SHARED("ww_segment", struct ww_segment, segment),
 	SHARED("ww_segments", struct ww_segments, segments),
 	SHARED("ww_peer", struct ww_peer, peer),
+	SHARED("ww_traffic", struct ww_traffic, traffic),
 	SHARED("ww_sweep_orphan", struct ww_sweep_orphan, orphan),
 	SHARED("ww_sweep_list", struct ww_sweep_list, sweep_list),
 	SHARED("ww_sweep_find", struct ww_sweep_find, sweep_find),

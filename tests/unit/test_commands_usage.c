@@ -13,6 +13,7 @@
 #include "commands/command.c" // NOLINT(bugprone-suspicious-include)
 #include "commands/help.c"    // NOLINT(bugprone-suspicious-include)
 #include "golden.h"
+#include "util/version.h"
 
 static const struct argp_option child_options[] = {
 	{"port", 'p', "PORT,..", 0, "only servers on these ports", 0},
@@ -161,9 +162,9 @@ static void help_and_man_page_come_from_one_source(void **state)
 	assert_int_equal(run(WORDS("-h"), text, sizeof(text)), 0);
 	assert_golden("usage-help.txt", text);
 	assert_int_equal(run(WORDS("--help=man"), text, sizeof(text)), 0);
-	char *version = strstr(text, WW_VERSION);
+	char *version = strstr(text, ww_version);
 	assert_non_null(version);
-	memmove(version, version + strlen(WW_VERSION), strlen(version + strlen(WW_VERSION)) + 1);
+	memmove(version, version + strlen(ww_version), strlen(version + strlen(ww_version)) + 1);
 	assert_golden("usage-man.txt", text);
 }
 

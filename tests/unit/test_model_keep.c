@@ -16,22 +16,29 @@ struct seen {
 	bool kept[MANY];
 	uint64_t walls[MANY];
 	bool errors[MANY];
+	bool sampled[MANY];
 };
 
 static void offer(struct ww_keep *keep, struct draw *draw, struct seen *seen, int64_t id, uint32_t most)
 {
 	const uint64_t random[WW_KEEP_REASONS] = {draw_number(draw, UINT64_MAX), draw_number(draw, UINT64_MAX),
 						  draw_number(draw, UINT64_MAX)};
-	int64_t dropped[WW_KEEP_REASONS];
-	unsigned dropped_len;
-	int taken = ww_keep__offer(keep, most, seen->walls[id], seen->errors[id], random, id, dropped, &dropped_len);
+	struct ww_kept_change change;
+	int taken = ww_keep__offer(keep, most, seen->walls[id], seen->errors[id], random, id + 1, &change);
 
 	assert_true(taken >= 0);
-	assert_true(taken || !dropped_len);
+	assert_true(taken || (!change.dropped_len && !change.unsampled && !change.sampled));
 	seen->kept[id] = taken;
-	for (unsigned i = 0; i < dropped_len; i++) {
-		assert_true(dropped[i] != id && seen->kept[dropped[i]]);
-		seen->kept[dropped[i]] = false;
+	seen->sampled[id] = change.sampled;
+	for (unsigned i = 0; i < change.dropped_len; i++) {
+		int64_t dropped = change.dropped[i] - 1;
+
+		assert_true(dropped != id && seen->kept[dropped]);
+		seen->kept[dropped] = seen->sampled[dropped] = false;
+	}
+	if (change.unsampled) {
+		assert_true(seen->kept[change.unsampled - 1] && seen->sampled[change.unsampled - 1]);
+		seen->sampled[change.unsampled - 1] = false;
 	}
 }
 
@@ -43,7 +50,7 @@ static void the_slowest_are_kept_and_not_too_many(void **state)
 	(void)state;
 	for (int round = 0; round < 50; round++) {
 		struct ww_keep keep = {0};
-		uint64_t errors = 0, kept = 0;
+		uint64_t errors = 0, kept = 0, sampled = 0;
 
 		for (int64_t id = 0; id < MANY; id++) {
 			seen.walls[id] = draw_number(&draw, 1u << 30) * MANY + (uint64_t)id; /* all different */
@@ -59,7 +66,9 @@ static void the_slowest_are_kept_and_not_too_many(void **state)
 			if (slower < MOST)
 				assert_true(seen.kept[id]);
 			kept += seen.kept[id];
+			sampled += seen.sampled[id];
 		}
+		assert_true(sampled == MOST);
 		assert_true(kept <= 3 * MOST && kept == keep.len);
 		assert_true(keep.count[WW_KEEP_ERROR] == (errors < MOST ? errors : MOST));
 		assert_true(keep.count[WW_KEEP_SAMPLE] == MOST);

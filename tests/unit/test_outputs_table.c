@@ -196,6 +196,64 @@ static void request_without_time_line(void **state)
 	free(text);
 }
 
+#define MANY 120
+
+/* How many lines of a request's drawing hold some text. */
+static int lines_with(const struct ww_request *request, const char *part)
+{
+	char *text = draw_request(request, (struct ww_style){.width = 80, .utf8 = true});
+	int lines = 0;
+
+	assert_fits(text, 80);
+	for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+		lines += strstr(line, part) != NULL;
+	free(text);
+	return lines;
+}
+
+static void equal_operations_share_a_line_unless_they_overlap(void **state)
+{
+	static struct ww_operation operations[MANY];
+	struct ww_request request = sample_request;
+
+	(void)state;
+	/* Two that take turns, as an N+1 with a check in between. */
+	for (uint64_t i = 0; i < MANY; i++) {
+		operations[i] = sample_request_operations[1 + i % 2 * 3];
+		operations[i].start_ns = i * 700000;
+		operations[i].duration_ns = 700000;
+	}
+	request.operations = operations;
+	request.operations_len = MANY;
+	assert_int_equal(lines_with(&request, "db SELECT items \u00d760 "), 1);
+	assert_int_equal(lines_with(&request, "net GET api:8080"), 1);
+	/* All at once: a line each, but not without end. */
+	for (uint64_t i = 0; i < MANY; i++) {
+		operations[i] = sample_request_operations[4];
+		operations[i].start_ns = i;
+	}
+	request.operations_len = 3;
+	assert_int_equal(lines_with(&request, "net GET api:8080 /prices/"), 3);
+	request.operations_len = MANY;
+	assert_int_equal(lines_with(&request, "net GET api:8080 "), 24);
+	assert_int_equal(lines_with(&request, "\u00d797 "), 1);
+	assert_int_equal(lines_with(&request, "others"), 0);
+	/* All different, and some of them failed. */
+	char summaries[MANY][16];
+
+	for (uint64_t i = 0; i < MANY; i++) {
+		snprintf(summaries[i], sizeof(summaries[i]), "GET %llu", (unsigned long long)i);
+		operations[i].summary = summaries[i];
+		operations[i].error = i % 2 ? "" : "500";
+	}
+	assert_int_equal(lines_with(&request, "others \u00d796, 48 failed"), 1);
+	assert_int_equal(lines_with(&request, ": 500 "), 12);
+	request.operations_missing = true;
+	assert_int_equal(lines_with(&request, "operations, as far as they are known"), 1);
+	request.operations_len = 0;
+	assert_int_equal(lines_with(&request, "operations"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +267,7 @@ int main(void)
 		cmocka_unit_test(endpoints_without_details_are_counted),
 		cmocka_unit_test(request_at_80_columns),
 		cmocka_unit_test(request_without_time_line),
+		cmocka_unit_test(equal_operations_share_a_line_unless_they_overlap),
 	};
 
 	setenv("TZ", "UTC", 1);

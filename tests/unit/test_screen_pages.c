@@ -179,6 +179,26 @@ static void endpoint_page_shows_every_kind(void **state)
 	assert_row("p95+ (77)");
 }
 
+static void endpoint_page_lists_operations(void **state)
+{
+	int y;
+
+	(void)state;
+	ww_view__key(&view, WW_KEY_ENTER);
+	draw_at(120, 60);
+	assert_row("PER REQ        MEAN OF WALL  PEER");
+	y = row_with(&screen, "SELECT items");
+	assert_non_null(strstr(row_text(&screen, y), " 50.0    1.620 ms    88 %  postgresql 127.0.0.1:5432"));
+	assert_int_equal(row_with(&screen, "  SELECT item_id, name, price, stock, updated_at FROM items"), y + 1);
+	assert_int_equal(row_with(&screen, "SELECT \\x1b[31morders"), y + 2);
+	assert_int_equal(row_with(&screen, "round trip"), y + 3);
+	draw_at(80, 60);
+	y = row_with(&screen, "SELECT items");
+	assert_non_null(strstr(row_text(&screen, y), " 50.0    1.620 ms    88 %"));
+	assert_int_equal(strlen(row_text(&screen, y)), 80);
+	assert_no_row("PEER");
+}
+
 static void endpoint_page_scrolls_to_its_end_and_not_beyond(void **state)
 {
 	size_t scrolled;
@@ -189,7 +209,7 @@ static void endpoint_page_scrolls_to_its_end_and_not_beyond(void **state)
 	assert_int_equal(strncmp(row_text(&screen, 9), "q quit  ? help", 14), 0);
 	ww_view__key(&view, WW_KEY_END);
 	draw_at(80, 10);
-	assert_row("wall  ");
+	assert_row("BEGIN  ");
 	scrolled = view.scroll;
 	assert_true(scrolled > 5);
 	ww_view__key(&view, WW_KEY_DOWN);
@@ -318,6 +338,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(columns_come_as_the_width_allows, start, end),
 		cmocka_unit_test_setup_teardown(rows_scroll_with_the_cursor, start, end),
 		cmocka_unit_test_setup_teardown(endpoint_page_shows_every_kind, start, end),
+		cmocka_unit_test_setup_teardown(endpoint_page_lists_operations, start, end),
 		cmocka_unit_test_setup_teardown(endpoint_page_scrolls_to_its_end_and_not_beyond, start, end),
 		cmocka_unit_test_setup_teardown(endpoint_without_requests_says_so, start, end),
 		cmocka_unit_test_setup_teardown(idle_table_says_for_what_it_waits, start, end),

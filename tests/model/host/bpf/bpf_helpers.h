@@ -14,6 +14,7 @@
 #define __noinline	  __attribute__((noinline))
 #define __weak		  __attribute__((weak))
 #define __ksym
+#define barrier()	 __asm__ volatile("" ::: "memory")
 #define barrier_var(var) __asm__ volatile("" : "+r"(var))
 #define offsetof(t, m)	 __builtin_offsetof(t, m)
 #ifndef NULL
@@ -37,6 +38,7 @@ __u64 bpf_get_current_cgroup_id(void);
 __u64 bpf_get_current_ancestor_cgroup_id(int level);
 long bpf_get_current_comm(void *comm, __u32 size);
 struct task_struct *bpf_get_current_task_btf(void);
+__u64 bpf_get_current_task(void);
 long bpf_task_pt_regs(struct task_struct *task);
 long bpf_probe_read_kernel(void *to, __u32 size, const void *from);
 long bpf_probe_read_user(void *to, __u32 size, const void *from);

@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #include "accounts.h"
-#include "requests/route.h"
+#include "protocols/route.h"
 
 static void paths_become_routes(void **state)
 {

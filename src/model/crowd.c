@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "model/crowd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/limits.h"
+
+void ww_crowd__free(struct ww_crowd *crowd)
+{
+	if (!crowd)
+		return;
+	free(crowd->stretches);
+	free(crowd->spans);
+	*crowd = (struct ww_crowd){0};
+}
+
+static enum ww_crowd_state state_of(uint8_t kind)
+{
+	switch (kind) {
+	case WW_KIND_QUEUE:
+		return WW_CROWD_QUEUED;
+	case WW_KIND_COMPUTE:
+	case WW_KIND_GC:
+	case WW_KIND_RUNQ:
+	case WW_KIND_DISK: /* no event loop waits for a disk without standing still */
+		return WW_CROWD_BUSY;
+	default:
+		return WW_CROWD_WAITING;
+	}
+}
+
+static int add(struct ww_crowd *crowd, const struct ww_crowd_stretch *stretch)
+{
+	if (crowd->len == crowd->cap) {
+		size_t cap = crowd->cap ? 2 * crowd->cap : 256;
+		struct ww_crowd_stretch *larger = reallocarray(crowd->stretches, cap, sizeof(*larger));
+
+		if (!larger)
+			return -ENOMEM;
+		crowd->stretches = larger;
+		crowd->cap = cap;
+	}
+	crowd->stretches[crowd->len++] = *stretch;
+	return 0;
+}
+
+/* Counts a request; false when out of memory. */
+static bool count(struct ww_crowd *crowd, uint32_t endpoint, const struct ww_request *request)
+{
+	if (endpoint >= crowd->spans_len) {
+		uint32_t len = endpoint + 16;
+		struct ww_crowd_span *larger = reallocarray(crowd->spans, len, sizeof(*larger));
+
+		if (!larger)
+			return false;
+		memset(larger + crowd->spans_len, 0, (len - crowd->spans_len) * sizeof(*larger));
+		crowd->spans = larger;
+		crowd->spans_len = len;
+	}
+
+	struct ww_crowd_span *span = &crowd->spans[endpoint];
+
+	if (!request->sampled)
+		return true;
+	if (!span->requests || request->start_unix_ns < span->first_ns)
+		span->first_ns = request->start_unix_ns;
+	if (!span->requests || request->start_unix_ns > span->last_ns)
+		span->last_ns = request->start_unix_ns;
+	span->requests++;
+	return true;
+}
+
+int ww_crowd__add(struct ww_crowd *crowd, uint32_t endpoint, const struct ww_request *request)
+{
+	struct ww_crowd_stretch now = {
+		.pid = request->pid, .tid = request->tid, .endpoint = endpoint, .sampled = request->sampled};
+	size_t before = crowd->len;
+	bool open = false, picked_up = false;
+	int err = 0;
+
+	if (crowd->len >= WW_CROWD_STRETCHES)
+		return 0;
+	if (!count(crowd, endpoint, request))
+		return -ENOMEM;
+	/* Neighbours of one state are one. */
+	for (size_t i = 0; i < request->segments_len && !err; i++) {
+		const struct ww_request_segment *segment = &request->segments[i];
+		int64_t from = request->start_unix_ns + (int64_t)segment->start_ns;
+		enum ww_crowd_state state = state_of(segment->kind);
+
+		if (open && state != now.state)
+			err = add(crowd, &now);
+		if (!open || state != now.state) {
+			now.from_ns = from;
+			now.state = (uint8_t)state;
+			now.late = state == WW_CROWD_QUEUED && picked_up;
+		}
+		now.to_ns = from + (int64_t)segment->duration_ns;
+		picked_up = picked_up || state != WW_CROWD_QUEUED;
+		open = true;
+	}
+	if (open && !err)
+		err = add(crowd, &now);
+	if (err)
+		crowd->len = before;
+	return err;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct ww_crowd_stretch *a = left, *b = right;
+
+	if (a->pid != b->pid)
+		return a->pid < b->pid ? -1 : 1;
+	if (a->tid != b->tid)
+		return a->tid < b->tid ? -1 : 1;
+	return (a->from_ns > b->from_ns) - (a->from_ns < b->from_ns);
+}
+
+/* Calls `pair` for any two stretches of a thread that overlap: the one that began first, the other, and how long. */
+static int each_pair(const struct ww_crowd *crowd,
+		     void (*pair)(void *ctx, struct ww_crowd_stretch *, struct ww_crowd_stretch *, double ns),
+		     void *ctx)
+{
+	uint32_t *active = calloc(crowd->len + 1, sizeof(*active));
+	size_t active_len = 0;
+
+	if (!active)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < crowd->len; i++) {
+		struct ww_crowd_stretch *now = &crowd->stretches[i];
+		size_t left = 0;
+
+		for (size_t j = 0; j < active_len; j++) {
+			struct ww_crowd_stretch *other = &crowd->stretches[active[j]];
+			int64_t end = other->to_ns < now->to_ns ? other->to_ns : now->to_ns;
+
+			if (other->pid != now->pid || other->tid != now->tid || other->to_ns <= now->from_ns)
+				continue;
+			active[left++] = active[j];
+			if (end > now->from_ns)
+				pair(ctx, other, now, (double)(end - now->from_ns));
+		}
+		active[left++] = i;
+		active_len = left;
+	}
+	free(active);
+	return 0;
+}
+
+static void mark_interleaved(void *ctx, struct ww_crowd_stretch *one, struct ww_crowd_stretch *other, double ns)
+{
+	(void)ctx;
+	(void)ns;
+	if (one->state == WW_CROWD_BUSY && other->state == WW_CROWD_WAITING)
+		other->interleaved = true;
+	if (one->state == WW_CROWD_WAITING && other->state == WW_CROWD_BUSY)
+		one->interleaved = true;
+}
+
+int ww_crowd__settle(struct ww_crowd *crowd, double (*rate)(const void *ctx, uint32_t endpoint), const void *ctx)
+{
+	for (uint32_t i = 0; i < crowd->spans_len; i++) {
+		struct ww_crowd_span *span = &crowd->spans[i];
+		double seconds = (double)(span->last_ns - span->first_ns) / 1e9;
+
+		span->weight = span->requests > 1 ? rate(ctx, i) * seconds / (double)(span->requests - 1) : 1;
+		if (span->weight < 1)
+			span->weight = 1;
+	}
+	if (crowd->len)
+		qsort(crowd->stretches, crowd->len, sizeof(*crowd->stretches), compare);
+	return each_pair(crowd, mark_interleaved, NULL);
+}
+
+struct looking {
+	const struct ww_crowd *crowd;
+	struct ww_blockage *blockage;
+	uint32_t endpoint;
+};
+
+static void hold(struct looking *looking, const struct ww_crowd_stretch *queued, const struct ww_crowd_stretch *by,
+		 double ns)
+{
+	struct ww_blockage *blockage = looking->blockage;
+	double weighed = ns * (by->sampled ? looking->crowd->spans[by->endpoint].weight : 1);
+
+	if (queued->state != WW_CROWD_QUEUED || queued->endpoint != looking->endpoint || by->state == WW_CROWD_QUEUED)
+		return;
+	/* While a request waits, its event loop serves others; unless it stands still in a call that blocks. */
+	if (by->state == WW_CROWD_WAITING && by->interleaved)
+		return;
+	blockage->seen_ns += ns;
+	blockage->held_ns[by->endpoint] += weighed;
+	*(by->state == WW_CROWD_BUSY ? &blockage->busy_ns : &blockage->waiting_ns) += weighed;
+}
+
+static void look(void *ctx, struct ww_crowd_stretch *one, struct ww_crowd_stretch *other, double ns)
+{
+	hold(ctx, one, other, ns);
+	hold(ctx, other, one, ns);
+}
+
+/* How the processes that serve an endpoint do it. */
+static void tell_how(const struct ww_crowd *crowd, uint32_t endpoint, struct ww_blockage *blockage)
+{
+	double queued = 0, late = 0, waited = 0, interleaved = 0;
+	uint32_t last_tid = 0, last_pid = 0;
+
+	for (size_t first = 0, end; first < crowd->len; first = end) {
+		bool serves = false;
+
+		for (end = first; end < crowd->len && crowd->stretches[end].pid == crowd->stretches[first].pid; end++)
+			serves = serves || crowd->stretches[end].endpoint == endpoint;
+		for (size_t i = first; serves && i < end; i++) {
+			const struct ww_crowd_stretch *stretch = &crowd->stretches[i];
+			double ns = (double)(stretch->to_ns - stretch->from_ns);
+
+			queued += stretch->state == WW_CROWD_QUEUED ? ns : 0;
+			late += stretch->late ? ns : 0;
+			waited += stretch->state == WW_CROWD_WAITING ? ns : 0;
+			interleaved += stretch->interleaved ? ns : 0;
+			if (stretch->endpoint == endpoint &&
+			    (!blockage->threads || stretch->tid != last_tid || stretch->pid != last_pid)) {
+				blockage->threads++;
+				last_tid = stretch->tid;
+				last_pid = stretch->pid;
+			}
+			if (stretch->endpoint == endpoint && stretch->state == WW_CROWD_QUEUED)
+				blockage->queued_ns += ns;
+		}
+	}
+	if ((queued > 0 && late >= WW_LIMIT_LATE_QUEUE_SHARE * queued) ||
+	    (waited > 0 && interleaved >= WW_LIMIT_LATE_QUEUE_SHARE * waited))
+		blockage->how = WW_CROWD_LOOP;
+	else
+		blockage->how = blockage->threads == 1 ? WW_CROWD_ONE_THREAD : WW_CROWD_WORKERS;
+}
+
+int ww_crowd__blockage(const struct ww_crowd *crowd, uint32_t endpoint, struct ww_blockage *blockage)
+{
+	struct ww_blockage told = {.held_ns = calloc(crowd->spans_len + 1, sizeof(*told.held_ns))};
+	struct looking looking = {.crowd = crowd, .blockage = &told, .endpoint = endpoint};
+	int err = told.held_ns ? each_pair(crowd, look, &looking) : -ENOMEM;
+
+	if (err) {
+		free(told.held_ns);
+		return err;
+	}
+	tell_how(crowd, endpoint, &told);
+	*blockage = told;
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the threads of all services did when, as far as kept requests tell: so that who waited in a queue can be told
+ * whom for. Bounded.
+ */
+#ifndef WHYWAIT_CROWD_H
+#define WHYWAIT_CROWD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/request.h"
+
+#define WW_CROWD_STRETCHES 200000 /* that are kept; requests beyond are left out */
+
+enum ww_crowd_state {
+	WW_CROWD_QUEUED,  /* the request waited for a thread */
+	WW_CROWD_BUSY,	  /* a thread worked for it, and could not for others: it computed, or wanted to */
+	WW_CROWD_WAITING, /* it waited for something else: a worker is held meanwhile, an event loop is not */
+};
+
+struct ww_crowd_stretch {
+	int64_t from_ns, to_ns; /* Unix */
+	uint32_t pid, tid;
+	uint32_t endpoint;
+	uint8_t state;
+	bool late;	  /* QUEUED: the request had been picked up before */
+	bool sampled;	  /* of a request that is part of a fair sample */
+	bool interleaved; /* WAITING: its thread worked for another request meanwhile; set by settling */
+};
+
+/* The sampled requests of an endpoint. */
+struct ww_crowd_span {
+	int64_t first_ns, last_ns; /* starts */
+	uint64_t requests;
+	double weight; /* how many requests each stands for; set by settling */
+};
+
+struct ww_crowd {
+	struct ww_crowd_stretch *stretches; /* by pid, tid and time, once settled */
+	size_t len, cap;
+	struct ww_crowd_span *spans; /* by endpoint */
+	uint32_t spans_len;
+};
+
+/* All zeros is an empty one. NULL-safe. Frees the content, not `crowd` itself. */
+void ww_crowd__free(struct ww_crowd *crowd);
+
+/* Adds a request of that endpoint. -ENOMEM. */
+int ww_crowd__add(struct ww_crowd *crowd, uint32_t endpoint, const struct ww_request *request);
+
+/*
+ * No more will come: sorts, and finds out what a sampled request of each endpoint stands for. rate() tells the requests
+ * a second of an endpoint. -ENOMEM.
+ */
+int ww_crowd__settle(struct ww_crowd *crowd, double (*rate)(const void *ctx, uint32_t endpoint), const void *ctx);
+
+enum ww_crowd_how {
+	WW_CROWD_WORKERS,    /* a thread serves one request after the other */
+	WW_CROWD_ONE_THREAD, /* the same, or an event loop: there is but one, and it was never seen to do both */
+	WW_CROWD_LOOP,	     /* a thread serves others while a request waits */
+};
+
+/* What is known of the time that requests of an endpoint spent in a queue. */
+struct ww_blockage {
+	enum ww_crowd_how how;
+	uint32_t threads; /* that its requests ran on */
+	double queued_ns;
+	double seen_ns;	   /* of it: its thread is known to have been with others */
+	double *held_ns;   /* by endpoint, spans_len of them: who kept the threads meanwhile */
+	double busy_ns;	   /* their sum, where they were on a CPU, or in want of one */
+	double waiting_ns; /* the rest of it */
+};
+
+/* Looks for who held the threads. held_ns is the caller's, to be freed with free(). -ENOMEM. */
+int ww_crowd__blockage(const struct ww_crowd *crowd, uint32_t endpoint, struct ww_blockage *blockage);
+
+#endif

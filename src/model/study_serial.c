@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Calls on different peers that ran one after the other. Whether one needs what another answers is not seen, so what
+ * certainly is no such call ends a row of them: writing, whose order may matter.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/study_parts.h"
+
+#define CALLS 64   /* of a row that are looked at; it ends there */
+#define NAMES 3	   /* that are told */
+#define TEXT  1024 /* bytes of them */
+
+/* They belong to the calls around them. */
+#define AROUND (WW_OPERATION_CONNECT | WW_OPERATION_CONTROL | WW_OPERATION_BLOCKING)
+
+struct row {
+	const struct ww_operation *calls[CALLS];
+	struct ww_stretch stretches[CALLS];
+	size_t len;
+};
+
+/* Time in which calls of a row are outstanding: all (`peer` NULL), or those to a peer. They stand in order of start. */
+static uint64_t outstanding(const struct row *row, const char *peer)
+{
+	uint64_t sum = 0, until = 0;
+
+	for (size_t i = 0; i < row->len; i++) {
+		const struct ww_stretch *stretch = &row->stretches[i];
+		uint64_t from = stretch->from_ns > until ? stretch->from_ns : until;
+
+		if (peer && strcmp(row->calls[i]->peer, peer))
+			continue;
+		if (stretch->to_ns > from) {
+			sum += stretch->to_ns - from;
+			until = stretch->to_ns;
+		}
+	}
+	return sum;
+}
+
+/* "GET stock:80 /a, GET prices:80 /b and 3 others": each summary once. */
+static void name(const struct row *row, char text[TEXT])
+{
+	const char *names[CALLS];
+	size_t len = 0, used = 0;
+
+	for (size_t i = 0; i < row->len; i++) {
+		const char *one = *row->calls[i]->summary ? row->calls[i]->summary : row->calls[i]->peer;
+		bool known = false;
+
+		for (size_t j = 0; j < len; j++)
+			known = known || !strcmp(names[j], one);
+		if (!known)
+			names[len++] = one;
+	}
+	text[0] = '\0';
+	for (size_t i = 0; i < len && i < NAMES && used < TEXT; i++)
+		used += (size_t)snprintf(text + used, TEXT - used, "%s%s",
+					 i == 0		? ""
+					 : i == len - 1 ? " and "
+							: ", ",
+					 names[i]);
+	if (len > NAMES && used < TEXT)
+		snprintf(text + used, TEXT - used, " and %zu other%s", len - NAMES, len > NAMES + 1 ? "s" : "");
+}
+
+/* What running the calls of a row together would save, and adds it to the newest case. */
+static int close_row(struct ww_study *study, const struct row *row, const uint64_t share[WW_KIND_COUNT])
+{
+	struct ww_case *one = &study->cases[study->cases_len - 1];
+	uint64_t all = outstanding(row, NULL), longest = 0, saves = 0, whole = 0;
+	const char *chain = "";
+	char text[TEXT];
+	uint32_t id;
+
+	for (size_t i = 0; i < row->len; i++) {
+		uint64_t own = outstanding(row, row->calls[i]->peer);
+
+		if (own > longest) {
+			longest = own;
+			chain = row->calls[i]->peer;
+		}
+	}
+	if (!row->len || all <= longest)
+		return 0;
+	/* Divided among the others, and taken down to what was charged. */
+	for (size_t i = 0; i < row->len; i++)
+		if (strcmp(row->calls[i]->peer, chain))
+			whole += row->stretches[i].to_ns - row->stretches[i].from_ns;
+	for (size_t i = 0; i < row->len && whole; i++) {
+		uint8_t kind = row->calls[i]->kind;
+		double own = (double)(row->stretches[i].to_ns - row->stretches[i].from_ns) / (double)whole;
+		uint64_t ns = (uint64_t)((double)(all - longest) * own * (double)share[kind] / 1e9);
+		uint64_t room = one->kinds_ns[kind] - one->parallel_ns[kind];
+
+		if (!strcmp(row->calls[i]->peer, chain))
+			continue;
+		ns = ns < room ? ns : room;
+		one->parallel_ns[kind] += ns;
+		saves += ns;
+	}
+	name(row, text);
+	const struct ww_subject subject = {.kind = row->calls[0]->kind,
+					   .serial = true,
+					   .system = "",
+					   .peer = "",
+					   .summary = text,
+					   .statement = ""};
+	int err = ww_study__subject(study, &subject, &id);
+
+	if (err || id == WW_INTERN_NONE)
+		return err;
+	struct ww_note *note = ww_study__note(study, id);
+
+	if (!note)
+		return -ENOMEM;
+	note->runs += (uint32_t)row->len;
+	note->wait_ns += saves;
+	return 0;
+}
+
+/* Who reads from a peer, asks others and writes the outcome back to it, fills a cache: asking it came first. */
+static void drop_peer(struct row *row, const char *peer)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < row->len; i++)
+		if (strcmp(row->calls[i]->peer, peer)) {
+			row->calls[len] = row->calls[i];
+			row->stretches[len++] = row->stretches[i];
+		}
+	row->len = len;
+}
+
+/* Of a thousand million, how much of the time in which operations of a kind were outstanding was charged to it. */
+static void shares(const struct ww_request *request, size_t len, uint64_t share[WW_KIND_COUNT])
+{
+	uint64_t until[WW_KIND_COUNT] = {0}, sum[WW_KIND_COUNT] = {0};
+
+	for (size_t i = 0; i < len; i++) {
+		struct ww_stretch stretch = ww_overlap__stretch(request, &request->operations[i]);
+		uint8_t kind = request->operations[i].kind;
+		uint64_t from = stretch.from_ns > until[kind] ? stretch.from_ns : until[kind];
+
+		if (stretch.to_ns > from) {
+			sum[kind] += stretch.to_ns - from;
+			until[kind] = stretch.to_ns;
+		}
+	}
+	for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
+		uint64_t charged = request->kinds_ns[kind];
+
+		share[kind] = charged < sum[kind] ? (uint64_t)((unsigned __int128)charged * 1000000000 / sum[kind])
+						  : 1000000000;
+	}
+}
+
+int ww_study__serial(struct ww_study *study, const struct ww_request *request, size_t len)
+{
+	struct row row = {.len = 0};
+	uint64_t share[WW_KIND_COUNT];
+	int err = 0;
+
+	shares(request, len, share);
+	for (size_t i = 0; i < len && !err; i++) {
+		const struct ww_operation *operation = &request->operations[i];
+		/* A call of another service may be either where that can't be read; a query that is no read is none. */
+		bool call = operation->kind == WW_KIND_NET ? !(operation->flags & WW_OPERATION_WRITE)
+							   : (operation->flags & WW_OPERATION_READ) != 0;
+
+		if (operation->flags & AROUND || !strcmp(operation->system, "dns"))
+			continue;
+		if (!call || row.len == CALLS) {
+			if (operation->flags & WW_OPERATION_WRITE)
+				drop_peer(&row, operation->peer);
+			err = close_row(study, &row, share);
+			row.len = 0;
+		}
+		if (call) {
+			row.calls[row.len] = operation;
+			row.stretches[row.len++] = ww_overlap__stretch(request, operation);
+		}
+	}
+	return err ? err : close_row(study, &row, share);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a client of PostgreSQL says: statements, the names they have been prepared under, portals. */
+#include <stdio.h>
+#include <string.h>
+
+#include "protocols/postgres_parts.h"
+
+/* The string at *at up to its NUL; false when its end is not at hand. */
+static bool take_string(const uint8_t **at, const uint8_t *end, const char **text, size_t *len)
+{
+	const uint8_t *nul = *at < end ? memchr(*at, '\0', (size_t)(end - *at)) : NULL;
+
+	if (!nul)
+		return false;
+	*text = (const char *)*at;
+	*len = (size_t)(nul - *at);
+	*at = nul + 1;
+	return true;
+}
+
+/* The key of a name; the unnamed one has one, too. */
+static bool take_name(const uint8_t **at, const uint8_t *end, uint64_t *key)
+{
+	const char *text;
+	size_t len;
+
+	if (!take_string(at, end, &text, &len))
+		return false;
+	*key = ww_hash__add(WW_HASH_BEGIN, text, len);
+	return true;
+}
+
+static void set_summary(struct ww_draft *draft, const char *before, const char *summary)
+{
+	char text[WW_SUMMARY_SIZE + 16];
+
+	snprintf(text, sizeof(text), "%s%s%s", before, *before && *summary ? " " : "", summary);
+	ww_draft__set_summary(draft, text);
+}
+
+static void set_statement(struct ww_draft *draft, const char *text, size_t len, uint16_t flags)
+{
+	if (len)
+		ww_draft__set_statement(draft, text, len);
+	draft->flags |= flags & WW_OPERATION_CUT;
+}
+
+/* What is not run yet. Nothing that has been said of the unit before is taken back. */
+static void show_control(const struct ww_postgres_unit *unit, struct ww_draft *draft, const char *verb,
+			 const struct ww_statement *statement)
+{
+	if (unit->executes || draft->summary[0])
+		return;
+	set_summary(draft, verb, statement ? statement->summary : "");
+	draft->flags |= WW_OPERATION_CONTROL;
+	if (statement)
+		set_statement(draft, statement->text, statement->len, statement->flags);
+}
+
+static void add_statement(struct ww_draft *draft, const struct ww_statement *statement)
+{
+	char text[2 * WW_STATEMENT_SIZE];
+	int len = snprintf(text, sizeof(text), "%s; %s", draft->statement, statement->text);
+
+	set_statement(draft, text, (size_t)len, statement->flags);
+}
+
+void ww_postgres__query(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
+			const struct ww_message *message)
+{
+	struct ww_sql sql;
+	const uint8_t *nul = memchr(message->body, '\0', message->have);
+	size_t len = nul ? (size_t)(nul - message->body) : message->have;
+
+	(void)unit;
+	/* So does the server. */
+	ww_postgres__forget_unnamed(postgres);
+	ww_sql__read(&sql, WW_SQL_POSTGRES, (const char *)message->body, len, !nul && message->have < message->len);
+	draft->flags |= sql.flags;
+	draft->arguments = sql.arguments;
+	ww_draft__set_summary(draft, sql.summary);
+	set_statement(draft, sql.text, sql.len, sql.flags);
+}
+
+void ww_postgres__parse(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
+			const struct ww_message *message)
+{
+	const uint8_t *at = message->body, *end = at + message->have, *nul;
+	struct ww_statement *statement;
+	struct ww_sql sql;
+	uint64_t key;
+
+	if (!take_name(&at, end, &key)) {
+		/* Some name means another statement now. */
+		ww_prepared__free(&postgres->prepared);
+		return;
+	}
+	nul = memchr(at, '\0', (size_t)(end - at));
+	ww_sql__read(&sql, WW_SQL_POSTGRES, (const char *)at, (size_t)((nul ?: end) - at), !nul);
+	statement = ww_statement__new(&sql);
+	ww_prepared__set(&postgres->prepared, key, unit->number, statement);
+	unit->parsed = key;
+	/* It says more than what was said before. */
+	if (!unit->executes)
+		draft->summary[0] = '\0';
+	show_control(unit, draft, "PREPARE", statement);
+	ww_statement__put(statement);
+}
+
+static struct ww_postgres_portal *find_portal(struct ww_postgres *postgres, uint64_t key)
+{
+	for (size_t i = 0; i < WW_POSTGRES_PORTALS; i++) {
+		if (postgres->portals[i].key == key)
+			return &postgres->portals[i];
+	}
+	return NULL;
+}
+
+static void set_portal(struct ww_postgres *postgres, uint64_t key, struct ww_statement *statement, uint64_t arguments)
+{
+	struct ww_postgres_portal *portal = find_portal(postgres, key);
+
+	if (!portal)
+		portal = &postgres->portals[postgres->next_portal++ % WW_POSTGRES_PORTALS];
+	ww_statement__put(portal->statement);
+	*portal = (struct ww_postgres_portal){
+		.key = key, .arguments = arguments, .statement = ww_statement__hold(statement)};
+}
+
+void ww_postgres__bind(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
+		       const struct ww_message *message)
+{
+	const uint8_t *at = message->body, *end = at + message->have;
+	struct ww_statement *statement;
+	uint64_t portal, name, arguments = 0;
+
+	if (!take_name(&at, end, &portal))
+		return;
+	if (!take_name(&at, end, &name)) {
+		set_portal(postgres, portal, NULL, 0);
+		return;
+	}
+	statement = ww_prepared__get(&postgres->prepared, name);
+	if (statement && statement->arguments && message->have == message->len) {
+		arguments = ww_hash__add(WW_HASH_BEGIN, &statement->arguments, sizeof(statement->arguments));
+		arguments = ww_hash__add(arguments, at, (size_t)(end - at)) ?: 1;
+	}
+	set_portal(postgres, portal, statement, arguments);
+	show_control(unit, draft, "BIND", statement);
+}
+
+void ww_postgres__describe(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
+			   const struct ww_message *message)
+{
+	const uint8_t *at = message->body, *end = at + message->have;
+	const struct ww_statement *statement = NULL;
+	uint64_t key;
+
+	if (message->have && *at++ == 'S' && take_name(&at, end, &key))
+		statement = ww_prepared__get(&postgres->prepared, key);
+	show_control(unit, draft, "DESCRIBE", statement);
+}
+
+void ww_postgres__execute(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
+			  const struct ww_message *message)
+{
+	const uint16_t does = WW_OPERATION_READ | WW_OPERATION_WRITE | WW_OPERATION_CONTROL | WW_OPERATION_FETCH;
+	const uint8_t *at = message->body;
+	struct ww_postgres_portal *portal = NULL;
+	const struct ww_statement *statement;
+	bool first = !unit->executes, fetches, control;
+	uint64_t key, shown, arguments;
+
+	if (take_name(&at, at + message->have, &key))
+		portal = find_portal(postgres, key);
+	statement = portal ? portal->statement : NULL;
+	arguments = portal ? portal->arguments : 0;
+	fetches = portal && portal->executed;
+	if (portal)
+		portal->executed = true;
+	if (!arguments)
+		unit->unknown = true;
+	if (first) {
+		draft->summary[0] = '\0';
+		draft->flags &= (uint16_t) ~(WW_OPERATION_CONTROL | WW_OPERATION_CUT);
+		if (draft->statement && !statement)
+			ww_draft__set_statement(draft, "", 0); /* it was that of another one */
+	}
+	unit->arguments = first ? arguments : ww_hash__add(unit->arguments, &arguments, sizeof(arguments)) ?: 1;
+	draft->arguments = unit->unknown ? 0 : unit->arguments;
+	unit->executes = true;
+	shown = statement ? ww_hash__add(WW_HASH_BEGIN, statement->text, statement->len) : 0;
+	control = statement && statement->flags & WW_OPERATION_CONTROL;
+	if (!first && !control && !(draft->flags & WW_OPERATION_CONTROL))
+		draft->flags |= WW_OPERATION_BATCH;
+	if (first || (draft->flags & WW_OPERATION_CONTROL && !control)) {
+		/* BEGIN that goes along with a statement does not name the two. */
+		draft->flags &= (uint16_t)~WW_OPERATION_CONTROL;
+		set_summary(draft, fetches ? "FETCH" : "", statement ? statement->summary : "");
+		draft->flags |= statement ? statement->flags & (does | WW_OPERATION_BATCH) : 0;
+	} else if (!control && statement) {
+		draft->flags |= statement->flags & does;
+	}
+	if (fetches)
+		draft->flags |= WW_OPERATION_FETCH;
+	if (draft->statement && !first && statement && shown != unit->shown)
+		add_statement(draft, statement);
+	else if (statement && (first || !draft->statement))
+		set_statement(draft, statement->text, statement->len, statement->flags);
+	unit->shown = shown;
+}
+
+void ww_postgres__execute_unseen(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft)
+{
+	const struct ww_statement *statement = ww_prepared__get(&postgres->prepared, unit->parsed);
+
+	if (unit->executes || !statement)
+		return;
+	unit->executes = true;
+	draft->flags &= (uint16_t)~WW_OPERATION_CONTROL;
+	draft->flags |= statement->flags;
+	ww_draft__set_summary(draft, statement->summary);
+}
+
+void ww_postgres__close(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
+			const struct ww_message *message)
+{
+	const uint8_t *at = message->body, *end = at + message->have;
+	uint64_t key;
+
+	if (message->have && *at++ == 'S' && take_name(&at, end, &key))
+		ww_prepared__set(&postgres->prepared, key, 0, NULL);
+	show_control(unit, draft, "CLOSE", NULL);
+}
+
+bool ww_postgres__error(struct ww_draft *draft, const struct ww_message *message)
+{
+	const uint8_t *at = message->body, *end = at + message->have;
+	bool fatal = false;
+	const char *text;
+	size_t len;
+
+	while (at < end && *at) {
+		uint8_t field = *at++;
+
+		if (!take_string(&at, end, &text, &len))
+			break;
+		/* S is in the server's language; servers before 9.6 have no V. */
+		if (field == 'V' || field == 'S')
+			fatal = fatal || (len == 5 && (!memcmp(text, "FATAL", 5) || !memcmp(text, "PANIC", 5)));
+		else if (field == 'C' && len == 5 && draft && !draft->error[0])
+			ww_draft__set_error(draft, text, len);
+	}
+	return fatal;
+}
+
+static void forget_portals(struct ww_postgres *postgres)
+{
+	for (size_t i = 0; i < WW_POSTGRES_PORTALS; i++) {
+		ww_statement__put(postgres->portals[i].statement);
+		postgres->portals[i] = (struct ww_postgres_portal){0};
+	}
+}
+
+void ww_postgres__forget_unnamed(struct ww_postgres *postgres)
+{
+	ww_prepared__set(&postgres->prepared, WW_HASH_BEGIN, 0, NULL); /* the hash of no bytes */
+	forget_portals(postgres);
+}
+
+void ww_postgres__forget(struct ww_postgres *postgres)
+{
+	forget_portals(postgres);
+	ww_prepared__free(&postgres->prepared);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "requests/conversations.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "protocols/dialogue.h"
+
+/* NULL: round trips. */
+static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
+	[WW_SYSTEM_POSTGRES] = &ww_protocol_postgres,	[WW_SYSTEM_REDIS] = &ww_protocol_redis,
+	[WW_SYSTEM_MEMCACHED] = &ww_protocol_memcached, [WW_SYSTEM_MONGODB] = &ww_protocol_mongodb,
+	[WW_SYSTEM_HTTP] = &ww_protocol_http1_client,	[WW_SYSTEM_DNS] = &ww_protocol_dns,
+};
+
+static const uint8_t kinds[WW_SYSTEM_COUNT] = {
+#define WW_SYSTEM(id, detail, otel, kind, port) WW_KIND_##kind,
+#include "whywait/systems.def"
+#undef WW_SYSTEM
+};
+
+/* OpenTelemetry's names of databases, our own of the others. */
+static const char *const systems[WW_SYSTEM_COUNT] = {
+#define WW_SYSTEM(id, detail, otel, kind, port) otel[0] ? otel : detail,
+#include "whywait/systems.def"
+#undef WW_SYSTEM
+};
+
+/* The making of a connection that nothing has told the end of. */
+struct connecting {
+	uint64_t request; /* 0: none is being made for a request */
+	uint64_t start_ns;
+	uint64_t end_ns; /* when it stood; 0: it does not yet */
+};
+
+struct conversation {
+	uint64_t number;
+	struct ww_dialogue *dialogue; /* NULL before the first bytes, or when out of memory */
+	struct ww_dialogue_sink sink;
+	struct ww_conversations *owner;
+	struct connecting connecting;
+	uint32_t calls[2]; /* expected next, by enum ww_direction */
+	uint32_t peer;	   /* index in the peer list */
+	uint8_t system;
+	bool whole; /* its beginning was seen */
+	bool used;  /* since it was looked at for making room */
+	UT_hash_handle hh;
+};
+
+struct ww_conversations {
+	struct conversation *table; /* a hash; those at its head make room first */
+	struct ww_catalog *catalog;
+	struct ww_detail_names *names;
+	struct ww_operations *operations;
+	uint64_t forgotten;
+};
+
+struct ww_conversations *ww_conversations__new(struct ww_catalog *catalog, struct ww_detail_names *names,
+					       struct ww_operations *operations)
+{
+	struct ww_conversations *conversations = calloc(1, sizeof(*conversations));
+
+	if (!conversations)
+		return NULL;
+	conversations->catalog = catalog;
+	conversations->names = names;
+	conversations->operations = operations;
+	return conversations;
+}
+
+static void drop(struct ww_conversations *conversations, struct conversation *conversation)
+{
+	HASH_DEL(conversations->table, conversation);
+	ww_dialogue__free(conversation->dialogue);
+	free(conversation);
+}
+
+void ww_conversations__free(struct ww_conversations *conversations)
+{
+	struct conversation *conversation, *next;
+
+	if (!conversations)
+		return;
+	HASH_ITER (hh, conversations->table, conversation, next)
+		drop(conversations, conversation);
+	free(conversations);
+}
+
+static const char *peer_name(struct ww_conversations *conversations, uint32_t peer)
+{
+	uint32_t id = ww_detail_names__find(conversations->names, WW_KIND_NET, WW_DETAIL_PEER, peer);
+
+	return id == WW_INTERN_NONE ? "" : ww_intern__get(conversations->names->intern, id);
+}
+
+static void add(struct conversation *conversation, uint64_t request, struct ww_done *done, const char *summary,
+		const char *statement, const char *error)
+{
+	struct ww_conversations *conversations = conversation->owner;
+	const struct ww_operation operation = {
+		.kind = kinds[conversation->system],
+		.system = systems[conversation->system],
+		.peer = peer_name(conversations, conversation->peer),
+		.summary = summary,
+		.statement = statement,
+	};
+
+	done->name = ww_catalog__operation(conversations->catalog, &operation);
+	ww_operations__add(conversations->operations, request, done, error);
+}
+
+static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
+{
+	struct ww_done done = {
+		.flags = draft->flags,
+		.start_ns = draft->start_ns,
+		.end_ns = end_ns,
+		.bytes_out = draft->bytes_out,
+		.bytes_in = draft->bytes_in,
+		.arguments = draft->arguments,
+	};
+
+	add(ctx, draft->request, &done, draft->summary, draft->statement ?: "", draft->error);
+}
+
+static void take_unsure(void *ctx, uint64_t request)
+{
+	struct conversation *conversation = ctx;
+
+	ww_operations__unsure(conversation->owner->operations, request);
+}
+
+/* The connection stands, or will not: an operation of its own. */
+static void end_connecting(struct conversation *conversation, uint64_t end_ns, uint16_t flags, const char *error)
+{
+	struct connecting *connecting = &conversation->connecting;
+	struct ww_done done = {
+		.flags = WW_OPERATION_CONNECT | flags,
+		.start_ns = connecting->start_ns,
+		.end_ns = end_ns > connecting->start_ns ? end_ns : connecting->start_ns,
+	};
+
+	if (connecting->request)
+		add(conversation, connecting->request, &done, "connect", "", error);
+	connecting->request = 0;
+}
+
+/* A place for one more connection: those that were not used since the last look go. */
+static void make_room(struct ww_conversations *conversations)
+{
+	while (HASH_COUNT(conversations->table) >= WW_CONVERSATIONS_MAX) {
+		struct conversation *oldest = conversations->table;
+
+		if (!oldest->used) {
+			conversations->forgotten++;
+			if (oldest->dialogue)
+				ww_dialogue__unsure(oldest->dialogue);
+			drop(conversations, oldest);
+			continue;
+		}
+		oldest->used = false;
+		HASH_DEL(conversations->table, oldest);
+		HASH_ADD(hh, conversations->table, number, sizeof(oldest->number), oldest);
+	}
+}
+
+static struct conversation *find(struct ww_conversations *conversations, uint64_t number)
+{
+	struct conversation *conversation;
+
+	HASH_FIND(hh, conversations->table, &number, sizeof(number), conversation);
+	return conversation;
+}
+
+static struct conversation *get(struct ww_conversations *conversations, uint64_t number)
+{
+	struct conversation *conversation = find(conversations, number);
+
+	if (conversation) {
+		conversation->used = true;
+		return conversation;
+	}
+	make_room(conversations);
+	conversation = calloc(1, sizeof(*conversation));
+	if (!conversation)
+		return NULL;
+	conversation->number = number;
+	conversation->owner = conversations;
+	conversation->sink = (struct ww_dialogue_sink){
+		.operation = take_operation,
+		.unsure = take_unsure,
+		.ctx = conversation,
+	};
+	HASH_ADD(hh, conversations->table, number, sizeof(number), conversation);
+	return conversation;
+}
+
+static int moved(struct conversation *conversation, const struct ww_traffic *traffic)
+{
+	enum ww_direction direction = traffic->type == WW_TRAFFIC_SENT ? WW_SENT : WW_RECEIVED;
+	const struct ww_call call = {
+		.request = traffic->request,
+		.began_ns = traffic->began_ns,
+		.at_ns = traffic->at_ns,
+		.total = traffic->total,
+	};
+
+	const uint8_t *data = (const uint8_t *)(traffic + 1);
+
+	/* What it speaks shows with the first bytes. */
+	conversation->system = traffic->system;
+	conversation->peer = traffic->peer;
+	/* To have sent something shows as well that it stands. */
+	end_connecting(conversation, conversation->connecting.end_ns ?: traffic->began_ns, 0, "");
+	if (!conversation->dialogue) {
+		const struct ww_protocol *protocol = protocols[traffic->system] ?: &ww_protocol_round_trips;
+
+		conversation->dialogue =
+			ww_dialogue__new(protocol, conversation->whole && !traffic->number, &conversation->sink);
+		if (!conversation->dialogue)
+			return -ENOMEM;
+		conversation->calls[direction] = traffic->number;
+	}
+	if (traffic->number != conversation->calls[direction])
+		ww_dialogue__lost(conversation->dialogue);
+	conversation->calls[direction] = traffic->number + 1;
+	ww_dialogue__moved(conversation->dialogue, direction, &call, data, traffic->head, data + traffic->head,
+			   traffic->tail);
+	return 0;
+}
+
+static const char *error_name(uint32_t number)
+{
+	switch (number) {
+	case 0:
+		return "closed";
+	case ECONNREFUSED:
+		return "refused";
+	case ETIMEDOUT:
+		return "timed out";
+	case ECONNRESET:
+	case EPIPE:
+		return "reset";
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		return "unreachable";
+	}
+	return strerrorname_np((int)number) ?: "failed";
+}
+
+static void closed(struct ww_conversations *conversations, const struct ww_traffic *traffic)
+{
+	struct conversation *conversation = find(conversations, traffic->connection);
+
+	if (!conversation)
+		return;
+	end_connecting(conversation, conversation->connecting.end_ns ?: traffic->at_ns, 0,
+		       conversation->connecting.end_ns ? "" : error_name(traffic->total));
+	if (conversation->dialogue)
+		ww_dialogue__closed(conversation->dialogue, traffic->at_ns, error_name(traffic->total));
+	drop(conversations, conversation);
+}
+
+struct adoption {
+	struct ww_conversations *conversations;
+	uint64_t from, to;
+};
+
+static void adopt(void *ctx, uint64_t connection)
+{
+	const struct adoption *adoption = ctx;
+	struct conversation *conversation = find(adoption->conversations, connection);
+
+	if (!conversation)
+		return;
+	if (conversation->connecting.request == adoption->from)
+		conversation->connecting.request = adoption->to;
+	if (conversation->dialogue)
+		ww_dialogue__adopt(conversation->dialogue, adoption->from, adoption->to);
+}
+
+int ww_conversations__traffic(struct ww_conversations *conversations, const struct ww_traffic *traffic, size_t size)
+{
+	struct conversation *conversation;
+
+	if (size < sizeof(*traffic) || traffic->type > WW_TRAFFIC_ADOPTED || traffic->system >= WW_SYSTEM_COUNT ||
+	    (size_t)traffic->head + traffic->tail > size - sizeof(*traffic))
+		return -EPROTO;
+	if (traffic->type == WW_TRAFFIC_ADOPTED) {
+		struct adoption adoption = {conversations, traffic->connection, traffic->request};
+
+		ww_operations__adopt(conversations->operations, adoption.from, adoption.to, adopt, &adoption);
+		return 0;
+	}
+	if (traffic->request)
+		ww_operations__record(conversations->operations, traffic->request,
+				      traffic->type == WW_TRAFFIC_RECEIVED ? 0 : traffic->connection);
+	if (traffic->type == WW_TRAFFIC_CLOSED) {
+		closed(conversations, traffic);
+		return 0;
+	}
+	conversation = get(conversations, traffic->connection);
+	if (!conversation)
+		return -ENOMEM;
+	switch (traffic->type) {
+	case WW_TRAFFIC_CONNECT:
+		conversation->whole = true;
+		conversation->system = traffic->system;
+		conversation->peer = traffic->peer;
+		conversation->connecting = (struct connecting){
+			.request = traffic->request,
+			.start_ns = traffic->began_ns,
+		};
+		return 0;
+	case WW_TRAFFIC_CONNECTED:
+		conversation->connecting.end_ns = traffic->at_ns;
+		return 0;
+	}
+	return moved(conversation, traffic);
+}
+
+struct settlement {
+	struct ww_conversations *conversations;
+	uint64_t request, end_ns;
+};
+
+static void settle(void *ctx, uint64_t connection)
+{
+	const struct settlement *settlement = ctx;
+	struct conversation *conversation = find(settlement->conversations, connection);
+
+	if (!conversation)
+		return;
+	if (conversation->connecting.request == settlement->request)
+		end_connecting(conversation, conversation->connecting.end_ns ?: settlement->end_ns,
+			       conversation->connecting.end_ns ? 0 : WW_OPERATION_UNFINISHED, "");
+	if (conversation->dialogue)
+		ww_dialogue__settle(conversation->dialogue, settlement->request, settlement->end_ns);
+}
+
+void ww_conversations__settle(struct ww_conversations *conversations, uint64_t request, uint64_t end_ns)
+{
+	struct settlement settlement = {conversations, request, end_ns};
+
+	ww_operations__owing(conversations->operations, request, settle, &settlement);
+}
+
+uint64_t ww_conversations__forgotten(const struct ww_conversations *conversations)
+{
+	return conversations->forgotten;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "util/mappings.h"
+
+#include <errno.h>
+#include <string.h>
+
+int ww_mappings__open(struct ww_mappings *mappings, pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	mappings->file = file;
+	return 0;
+}
+
+bool ww_mappings__next(struct ww_mappings *mappings)
+{
+	while (fgets(mappings->line, sizeof(mappings->line), mappings->file)) {
+		unsigned long long start, end, offset;
+		int at = 0;
+		/* Device and inode are of no use here. A path's own line breaks are escaped. */
+		if (sscanf(mappings->line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &at) != 3 || !at)
+			continue;
+		mappings->line[strcspn(mappings->line, "\n")] = '\0';
+		mappings->start = start;
+		mappings->end = end;
+		mappings->offset = offset;
+		mappings->path = mappings->line + at;
+		return true;
+	}
+	return false;
+}
+
+void ww_mappings__close(struct ww_mappings *mappings)
+{
+	fclose(mappings->file);
+}

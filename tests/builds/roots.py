@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Compilers and libraries that this host need not have: roots of their own under build/builds/roots/, out of Debian's packages.
+
+Compilers of another release run on their own loader and C library; what they compile uses this host's headers.
+"""
+import pathlib
+import shutil
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/lib"))
+from debian import Archive, FetchError  # noqa: E402  (the path comes first)
+
+CACHE = ROOT / "build" / "builds" / "roots"
+CLANGS = {14: "bookworm", 15: "bookworm", 16: "bookworm", 17: "trixie", 18: "trixie", 19: "bookworm"}
+# What the C side and its unit tests are linked with.
+LIBRARIES = ("libbpf-dev", "libcmocka-dev", "libelf-dev", "libjansson-dev", "libncurses-dev", "libsqlite3-dev", "zlib1g-dev")
+# Where clang is not the program that the kernel started, it must be told where its own headers are, and what to start
+# when it needs itself a second time.
+WRAPPER = """#!/bin/sh
+case $1 in
+-cc1*) ;;
+*) set -- -no-canonical-prefixes -resource-dir={resources} "$@" ;;
+esac
+exec {loader} --library-path {libraries} --argv0 "$0" {clang} "$@"
+"""
+
+
+def _fetched(name, suite, architecture, *packages):
+    """The root of that name; it is whole when it is there."""
+    root = CACHE / name
+    if root.exists():
+        return root
+    work = CACHE / f"{name}.fetch"
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "root").mkdir(parents=True)
+    Archive(work, suite, architecture).unpack_all(work / "root", *packages)
+    (work / "root").rename(root)
+    shutil.rmtree(work)
+    return root
+
+
+def clang(version):
+    """The path of a program that is that version of clang."""
+    root = _fetched(f"clang-{version}", CLANGS[version], "amd64", f"clang-{version}")
+    wrapper = root / f"clang-{version}"
+    home = root / "usr/lib" / f"llvm-{version}"
+    resources = next(path.parents[1] for path in (home / "lib/clang").glob("*/include/stddef.h"))
+    loader = next(path for path in (root / "lib64/ld-linux-x86-64.so.2", root / "usr/lib64/ld-linux-x86-64.so.2",
+                                    root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2") if path.exists())
+    libraries = ":".join(str(root / path) for path in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu") if (root / path).exists())
+    wrapper.write_text(WRAPPER.format(resources=resources, loader=loader, libraries=libraries, clang=home / "bin/clang"))
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+def arm64():
+    """A sysroot for arm64 with the libraries."""
+    return _fetched("arm64", "bookworm", "arm64", "libc6-dev", *LIBRARIES)

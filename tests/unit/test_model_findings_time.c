@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Findings about kinds of time, and who held up those that waited in a queue. */
+#include "cases.h"
+
+/* One kind for half of the time; the report gets the detail that it is told of. */
+static const struct ww_endpoint_report *of_kind(struct scene *scene, enum ww_kind kind, uint64_t ns, const char *detail)
+{
+	scene_begin(scene);
+	uint32_t endpoint = scene_endpoint(scene, "/"), name = 0;
+
+	if (detail)
+		name = ww_intern__add(scene->catalog.names, detail, strlen(detail));
+	for (int number = 0; number < 20; number++) {
+		struct made *made = make();
+		struct ww_detail_sum sum = {.kind = (uint8_t)kind, .name = name, .ns = ns, .count = 1};
+
+		spend(made, WW_KIND_COMPUTE, 10 * MS);
+		spend(made, WW_KIND_OTHER, 10 * MS);
+		spend(made, kind, ns);
+
+		const struct ww_sample sample = {.kinds_ns = made->request.kinds_ns,
+						 .status = 200,
+						 .details = detail ? &sum : NULL,
+						 .details_len = detail ? 1 : 0};
+
+		assert_int_equal(ww_slice__add(&scene->slice, endpoint, &sample), 0);
+		free(made);
+	}
+	return scene_report(scene, "/");
+}
+
+static void finds_kinds_without_a_kept_request(void **state)
+{
+	static const struct {
+		enum ww_kind kind;
+		const char *detail, *id, *text;
+	} wanted[] = {
+		{WW_KIND_LOCK, "file_lock", "lock-contention",
+		 "waits 20.0 ms (50 %) for a file lock that others hold: hold it for less, or lock less (saves 20.0 ms "
+		 "of 40.0 ms)"},
+		{WW_KIND_LOCK, "gil", "lock-contention",
+		 "waits 20.0 ms (50 %) for the interpreter lock: use processes instead of threads (saves 20.0 ms of "
+		 "40.0 ms)"},
+		{WW_KIND_LOCK, "futex", "lock-contention",
+		 "waits 20.0 ms (50 %) for locks between threads: hold them for less, or share less (saves 20.0 ms of "
+		 "40.0 ms)"},
+		{WW_KIND_GC, NULL, "gc-pressure",
+		 "waits 20.0 ms (50 %) for the garbage collector: make less garbage, or give it more memory (saves "
+		 "20.0 "
+		 "ms of 40.0 ms)"},
+		{WW_KIND_RUNQ, "throttled", "cpu-starved",
+		 "is 20.0 ms (50 %) runnable, but the cgroup's CPU quota is used up: raise it (saves 20.0 ms of 40.0 "
+		 "ms)"},
+		{WW_KIND_RUNQ, NULL, "cpu-starved",
+		 "is 20.0 ms (50 %) runnable without a CPU: more CPUs, or fewer threads that compete for them (saves "
+		 "20.0 ms of 40.0 ms)"},
+		{WW_KIND_DISK, "fsync", "slow-disk",
+		 "waits 20.0 ms (50 %) until data is on disk (fsync): sync once for several, or later (saves 20.0 ms "
+		 "of "
+		 "40.0 ms)"},
+		{WW_KIND_CLIENT, NULL, "slow-client",
+		 "waits 20.0 ms (50 %) for its clients' network: put a buffering proxy in front (saves 20.0 ms of 40.0 "
+		 "ms)"},
+		{WW_KIND_SLEEP, NULL, "sleeping",
+		 "is 20.0 ms (50 %) asleep by its own timers: don't wait for time to pass (saves 20.0 ms of 40.0 ms)"},
+		{WW_KIND_QUEUE, NULL, "pool-starved",
+		 "waits 20.0 ms (50 %) for a worker: more workers, or shorter requests (saves 20.0 ms of 40.0 ms)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		struct scene scene;
+		const struct ww_endpoint_report *endpoint = of_kind(&scene, wanted[i].kind, 20 * MS, wanted[i].detail);
+
+		assert_int_equal(endpoint->findings_len, 1);
+		assert_string_equal(endpoint->findings[0].id, wanted[i].id);
+		assert_string_equal(endpoint->findings[0].text, wanted[i].text);
+		assert_int_equal(endpoint->findings[0].saves_mean_ns, 20 * MS);
+		assert_int_equal(endpoint->findings[0].saves_p95_ns, 20 * MS);
+		assert_true(endpoint->outlook.from_buckets);
+		scene_end(&scene);
+	}
+}
+
+static void a_small_share_is_no_finding(void **state)
+{
+	(void)state;
+	for (enum ww_kind kind = WW_KIND_GC; kind < WW_KIND_OTHER; kind++) {
+		struct scene scene;
+
+		assert_int_equal(of_kind(&scene, kind, 3 * MS / 2, NULL)->findings_len, 0);
+		scene_end(&scene);
+	}
+}
+
+static void finds_what_is_large_at_the_tail_only(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	uint32_t endpoint = scene_endpoint(&scene, "/");
+
+	for (int number = 0; number < 100; number++) {
+		struct made *made = make();
+
+		spend(made, WW_KIND_OTHER, 10 * MS);
+		if (number < 6)
+			spend(made, WW_KIND_GC, 12 * MS);
+		scene_add(&scene, endpoint, made, true);
+	}
+
+	const struct ww_finding *found = must_find(scene_report(&scene, "/"), "gc-pressure");
+
+	assert_non_null(strstr(found->text, "(7 %)"));
+	assert_non_null(strstr(found->text, "; of the slowest requests it is 55 %"));
+	/* 72 ms of 100 requests; at p95 all of it. */
+	assert_int_equal(found->saves_mean_ns, 72 * MS / 100);
+	assert_int_equal(found->saves_p95_ns, 12 * MS);
+	scene_end(&scene);
+}
+
+static void finds_compute(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	uint32_t endpoint = scene_endpoint(&scene, "/");
+
+	for (int number = 0; number < 20; number++) {
+		struct made *made = make();
+
+		spend(made, WW_KIND_COMPUTE, 18 * MS);
+		spend(made, WW_KIND_DB, 2 * MS);
+		scene_add(&scene, endpoint, made, true);
+	}
+
+	const struct ww_endpoint_report *report = scene_report(&scene, "/");
+
+	assert_int_equal(report->findings_len, 1);
+	assert_string_equal(
+		must_find(report, "compute-hotspot")->text,
+		"computes 18.0 ms (90 %): here a language 10 times as fast, or a better algorithm, pays (saves "
+		"16.2 ms of 20.0 ms)");
+	scene_end(&scene);
+}
+
+/* A loop: /slow computes on it, and so does /quick for a moment; /quick waits for a database, too. */
+static void a_blocked_loop_names_who_blocks_it(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	uint32_t quick = scene_endpoint(&scene, "/quick"), slow = scene_endpoint(&scene, "/slow"),
+		 awaits = scene_endpoint(&scene, "/awaits");
+
+	scene.rate = 20;
+	for (int64_t number = 0; number < 20; number++) {
+		int64_t start = START + number * 100 * (int64_t)MS;
+		struct made *made = make();
+
+		made->request.start_unix_ns = start;
+		spend(made, WW_KIND_COMPUTE, 50 * MS);
+		scene_add(&scene, slow, made, true);
+
+		/* Its answer comes at 20 ms; the loop is there for it at 50. */
+		made = make();
+		made->request.start_unix_ns = start - (int64_t)MS;
+		spend(made, WW_KIND_COMPUTE, MS);
+		spend(made, WW_KIND_DB, 20 * MS);
+		spend(made, WW_KIND_QUEUE, 30 * MS);
+		spend(made, WW_KIND_COMPUTE, MS);
+		scene_add(&scene, quick, made, true);
+
+		/* Waits all the time, and holds nobody up. */
+		made = make();
+		made->request.start_unix_ns = start - 10 * (int64_t)MS;
+		spend(made, WW_KIND_COMPUTE, MS);
+		spend(made, WW_KIND_NET, 88 * MS);
+		spend(made, WW_KIND_COMPUTE, MS);
+		scene_add(&scene, awaits, made, true);
+	}
+
+	const struct ww_finding *found = must_find(scene_report(&scene, "/quick"), "pool-starved");
+
+	assert_string_equal(
+		found->text,
+		"waits 30.0 ms (58 %) for its event loop, which is blocked by GET /slow (100 % of it): move what "
+		"blocks there to threads or processes (saves 30.0 ms of 52.0 ms)");
+	assert_string_equal(evidence(found, "cause")->text, "blocked event loop");
+	assert_string_equal(evidence(found, "held_by")->text, "GET /slow");
+	assert_true(evidence(found, "held_busy_share")->number == 1);
+	must_not_find(scene_report(&scene, "/awaits"), "pool-starved");
+	must_not_find(scene_report(&scene, "/slow"), "pool-starved");
+	scene_end(&scene);
+}
+
+/* A call that blocks the loop is a wait, not compute; nothing else happens on its thread meanwhile. */
+static void a_loop_is_blocked_by_a_wait_as_well(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	uint32_t quick = scene_endpoint(&scene, "/quick"), blocks = scene_endpoint(&scene, "/blocks"),
+		 awaits = scene_endpoint(&scene, "/awaits");
+
+	scene.rate = 10;
+	for (int64_t number = 0; number < 20; number++) {
+		int64_t start = START + number * 100 * (int64_t)MS;
+		struct made *made = make();
+
+		made->request.start_unix_ns = start;
+		spend(made, WW_KIND_COMPUTE, MS);
+		spend(made, WW_KIND_SLEEP, 40 * MS);
+		scene_add(&scene, blocks, made, true);
+
+		made = make();
+		made->request.start_unix_ns = start + 20 * (int64_t)MS;
+		spend(made, WW_KIND_QUEUE, 21 * MS);
+		spend(made, WW_KIND_COMPUTE, MS);
+		scene_add(&scene, quick, made, true);
+
+		made = make();
+		made->request.start_unix_ns = start - 20 * (int64_t)MS;
+		spend(made, WW_KIND_COMPUTE, MS);
+		spend(made, WW_KIND_NET, 79 * MS);
+		scene_add(&scene, awaits, made, true);
+	}
+
+	const struct ww_finding *found = must_find(scene_report(&scene, "/quick"), "pool-starved");
+
+	assert_string_equal(evidence(found, "cause")->text, "blocked event loop");
+	assert_string_equal(evidence(found, "held_by")->text, "GET /blocks");
+	scene_end(&scene);
+}
+
+/* Two workers, all of them waiting for a database. */
+static void busy_workers_are_told_from_a_blocked_loop(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	uint32_t slow = scene_endpoint(&scene, "/slow"), quick = scene_endpoint(&scene, "/quick");
+
+	scene.rate = 20;
+	for (int64_t number = 0; number < 40; number++) {
+		int64_t start = START + number / 2 * 100 * (int64_t)MS;
+		struct made *made = make();
+
+		made->request.pid = made->request.tid = 10 + number % 2;
+		made->request.start_unix_ns = start;
+		spend(made, WW_KIND_COMPUTE, MS);
+		spend(made, WW_KIND_DB, 79 * MS);
+		spend(made, WW_KIND_COMPUTE, MS);
+		scene_add(&scene, slow, made, true);
+
+		made = make();
+		made->request.pid = made->request.tid = 10 + number % 2;
+		made->request.start_unix_ns = start + 10 * (int64_t)MS;
+		spend(made, WW_KIND_QUEUE, 71 * MS);
+		spend(made, WW_KIND_COMPUTE, 2 * MS);
+		scene_add(&scene, quick, made, true);
+	}
+
+	const struct ww_finding *found = must_find(scene_report(&scene, "/quick"), "pool-starved");
+
+	assert_string_equal(
+		found->text,
+		"waits 71.0 ms (97 %) for one of 2 workers, all of them busy, busy with GET /slow (100 % of it): "
+		"more workers, or shorter requests (saves 71.0 ms of 73.0 ms)");
+	assert_string_equal(evidence(found, "cause")->text, "too few workers");
+	assert_true(evidence(found, "threads")->number == 2);
+	scene_end(&scene);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_kinds_without_a_kept_request),
+		cmocka_unit_test(a_small_share_is_no_finding),
+		cmocka_unit_test(finds_what_is_large_at_the_tail_only),
+		cmocka_unit_test(finds_compute),
+		cmocka_unit_test(a_blocked_loop_names_who_blocks_it),
+		cmocka_unit_test(a_loop_is_blocked_by_a_wait_as_well),
+		cmocka_unit_test(busy_workers_are_told_from_a_blocked_loop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* This process itself is read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "util/mappings.h"
+
+/* The mapping that holds an address. */
+static bool find(struct ww_mappings *mappings, const void *address)
+{
+	uint64_t before = 0;
+	assert_int_equal(ww_mappings__open(mappings, getpid()), 0);
+	while (ww_mappings__next(mappings)) {
+		assert_true(mappings->start >= before && mappings->end > mappings->start);
+		before = mappings->end;
+		if ((uintptr_t)address >= mappings->start && (uintptr_t)address < mappings->end)
+			return true;
+	}
+	return false;
+}
+
+static void addresses_and_names(void **state)
+{
+	/* What looks like a mapping or another name is still the file's name. */
+	char name[] = "/tmp/mapped-XXXXXX [stack]\n00-10 r--p 0 0:0 0 x";
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct ww_mappings mappings;
+
+	(void)state;
+	int file = mkstemps(name, (int)strlen(strchr(name, ' ')));
+	assert_true(file >= 0 && !ftruncate(file, (off_t)(4 * page)));
+	char *at = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE, file, (off_t)page);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	bool found = find(&mappings, at);
+	close(file);
+	unlink(name);
+	assert_true(found);
+	assert_int_equal(mappings.start, (uintptr_t)at);
+	assert_int_equal(mappings.end, (uintptr_t)at + 2 * page);
+	assert_int_equal(mappings.offset, page);
+	assert_memory_equal(mappings.path, name, strcspn(name, "\n"));
+	assert_non_null(strstr(mappings.path, "\\01200-10 r--p"));
+	ww_mappings__close(&mappings);
+
+	void *nameless = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(find(&mappings, nameless));
+	assert_string_equal(mappings.path, "");
+	ww_mappings__close(&mappings);
+	assert_true(find(&mappings, &file));
+	assert_string_equal(mappings.path, "[stack]");
+	ww_mappings__close(&mappings);
+	assert_false(find(&mappings, NULL));
+	ww_mappings__close(&mappings);
+}
+
+static void no_process(void **state)
+{
+	struct ww_mappings mappings;
+	(void)state;
+	assert_int_equal(ww_mappings__open(&mappings, -1), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_and_names),
+		cmocka_unit_test(no_process),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
