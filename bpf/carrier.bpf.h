@@ -136,7 +136,7 @@ struct ww_sleepers {
 	u32 pad;
 };
 
-static long ww_sleepers_step(u32 i, void *ctx)
+static __always_inline long ww_sleepers_step(u32 i, void *ctx)
 {
 	struct ww_sleepers *s = ctx;
 	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
@@ -150,6 +150,24 @@ static long ww_sleepers_step(u32 i, void *ctx)
 	return 0;
 }
 
+static long ww_sleepers_step_back(u32 i, void *ctx)
+{
+	return ww_sleepers_step(i, ctx);
+}
+
+WW_GLOBAL2(int, ww_sleepers_plain, T, t, N, i)
+{
+	struct ww_cell *cell = ww_cell_of(WW_CELL_SLEEPERS);
+	struct ww_sleepers s;
+	if (!t || !cell)
+		return 1;
+	ww_cell_take(cell, s);
+	s.thread = t;
+	ww_sleepers_step(i, &s);
+	ww_cell_put(cell, s);
+	return 0;
+}
+
 /*
  * The request of a loop of Node's kind that has waited for a timer longest; 0 when there is none, or, with `only`,
  * when there are several.
@@ -159,7 +177,10 @@ WW_GLOBAL2(u64, ww_carrier_sleeper, T, t, N, only)
 	struct ww_sleepers s = {.thread = t, .since = ~0ull};
 	if (!t)
 		return 0;
-	bpf_loop(WW_PENDING, ww_sleepers_step, &s, 0);
+	if (ww_without_loop)
+		WW_TURNS(WW_CELL_SLEEPERS, s, WW_PENDING, ww_sleepers_plain(t, turn_));
+	else
+		bpf_loop(WW_PENDING, ww_sleepers_step_back, &s, 0);
 	if (!s.others && !t->python)
 		t->pending_len = 0;
 	return only && s.others > 1 ? 0 : s.oldest;
@@ -174,7 +195,7 @@ static __always_inline bool ww_carrier_outlived(const struct ww_thread *t, const
 	return a->anonymous && !a->outstanding && t->batch != a->batch && (s32)(t->opened_batch - a->batch) >= 0;
 }
 
-static long ww_due_step(u32 i, void *ctx)
+static __always_inline long ww_due_step(u32 i, void *ctx)
 {
 	struct ww_sleepers *s = ctx;
 	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
@@ -193,13 +214,34 @@ static long ww_due_step(u32 i, void *ctx)
 	return 0;
 }
 
+static long ww_due_step_back(u32 i, void *ctx)
+{
+	return ww_due_step(i, ctx);
+}
+
+WW_GLOBAL2(int, ww_due_plain, T, t, N, i)
+{
+	struct ww_cell *cell = ww_cell_of(WW_CELL_SLEEPERS);
+	struct ww_sleepers s;
+	if (!t || !cell)
+		return 1;
+	ww_cell_take(cell, s);
+	s.thread = t;
+	ww_due_step(i, &s);
+	ww_cell_put(cell, s);
+	return 0;
+}
+
 /* The request of a loop with a shared Context that has been due to be continued for longest; 0: none. */
 WW_GLOBAL1(u64, ww_carrier_due, T, t)
 {
 	struct ww_sleepers s = {.thread = t, .since = ~0ull};
 	if (!t)
 		return 0;
-	bpf_loop(WW_PENDING, ww_due_step, &s, 0);
+	if (ww_without_loop)
+		WW_TURNS(WW_CELL_SLEEPERS, s, WW_PENDING, ww_due_plain(t, turn_));
+	else
+		bpf_loop(WW_PENDING, ww_due_step_back, &s, 0);
 	return s.oldest;
 }
 

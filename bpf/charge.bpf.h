@@ -6,6 +6,7 @@
 #define WHYWAIT_CHARGE_H
 
 #include "interval.bpf.h"
+#include "loop.bpf.h"
 
 static __always_inline void ww_infer(struct ww_request *r)
 {

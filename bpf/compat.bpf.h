@@ -33,6 +33,23 @@ static __always_inline void ww_preempt_on(void)
 		bpf_preempt_enable();
 }
 
+struct task_struct___unmarked {
+	long state;
+} __attribute__((preserve_access_index));
+
+/*
+ * Why a task is switched out, where sched_switch does not say so: before fa2c3254d7cf ("sched/tracing: Don't re-read
+ * p->state when emitting sched_switch event", 5.18). It was `state` before 2f064a59a11f ("sched: Change
+ * task_struct::state", 5.14).
+ */
+static __always_inline u32 ww_task_state(struct task_struct *p)
+{
+	struct task_struct___unmarked *task = (void *)p;
+	if (bpf_core_field_exists(struct task_struct, __state))
+		return BPF_CORE_READ(p, __state);
+	return BPF_CORE_READ(task, state);
+}
+
 struct task_struct___throttled {
 	bool throttled;
 } __attribute__((preserve_access_index));

@@ -63,8 +63,7 @@ static __always_inline struct ww_conn *ww_conn_of_server(struct sock *sk)
 		return NULL;
 	if (family == AF_UNIX) {
 		/* A connected socket with a name is the accepted end: it has its listener's. */
-		struct unix_sock *u = bpf_skc_to_unix_sock(sk);
-		if (!u || !u->addr || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED)
+		if (!BPF_CORE_READ((struct unix_sock *)sk, addr) || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED)
 			return NULL;
 	} else if ((family != AF_INET && family != AF_INET6) || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED ||
 		   !ww_port_listens(sk->__sk_common.skc_num)) {

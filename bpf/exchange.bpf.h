@@ -23,7 +23,6 @@ struct ww_call {
 	struct ww_thread *thread;
 	u64 arrival; /* of the bytes read */
 	u64 now;
-	u32 tid;
 	u32 tgid;
 	u8 lost;
 	u8 not_http;
@@ -59,7 +58,7 @@ static __always_inline void ww_request_worker(struct ww_request *r, struct ww_ca
 		bpf_get_current_comm(t->comm, sizeof(t->comm));
 	}
 	r->account.tgid = c->tgid;
-	r->account.tid = c->tid;
+	r->account.tid = t->tid;
 	r->account.cgroup_id = t->cgroup_id;
 	__builtin_memcpy(r->account.comm, t->comm, sizeof(t->comm));
 }
@@ -175,14 +174,14 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 	c->untouched = 0;
 	ww_interval_ran(c->thread, c->now);
 	ww_give(r, c->thread);
-	ww_attach(c->thread, r, c->tid, c->now);
+	ww_attach(c->thread, r, c->thread->tid, c->now);
 }
 
 /* The response is whole, or the account ends here for another reason. */
 static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
-	ww_exchange_next(c->conn, r, c->thread, c->tid, c->now);
+	ww_exchange_next(c->conn, r, c->thread, c->thread->tid, c->now);
 	if (c->conn->http.reading == r->account.id) {
 		c->conn->http.reading = 0;
 		struct ww_stream *rx = &c->conn->http.streams[WW_RX];
@@ -272,11 +271,10 @@ static __always_inline void ww_head_begins(struct ww_window *w)
 	w->traceparent_at = 0;
 }
 
-/* ---- one step in either direction: 1 ends the walk ---- */
+/* ---- one step in either direction: 1 ends the walk (walk.bpf.h) ---- */
 
-static long ww_receive_step(u32 index, void *context)
+static __always_inline long ww_receive_more(struct ww_call *c)
 {
-	struct ww_call *c = context;
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
@@ -357,9 +355,8 @@ static long ww_receive_step(u32 index, void *context)
 	return !ww_unread(w);
 }
 
-static long ww_send_step(u32 index, void *context)
+static __always_inline long ww_send_more(struct ww_call *c)
 {
-	struct ww_call *c = context;
 	u32 direction = WW_TX;
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
@@ -449,8 +446,8 @@ static long ww_send_step(u32 index, void *context)
 	return !ww_unread(w);
 }
 
-/* Forgets the first request of a connection, without a record; false when there is none. */
-WW_GLOBAL1(int, ww_exchange_forget, C, conn)
+/* Forgets the first request of a connection, without a record, and counts that; false when there is none. */
+WW_GLOBAL2(int, ww_exchange_forget, C, conn, N, counter)
 {
 	if (!conn)
 		return 0;
@@ -460,22 +457,9 @@ WW_GLOBAL1(int, ww_exchange_forget, C, conn)
 	conn->first = r->next;
 	conn->http.open--;
 	ww_request_free(r);
+	if (counter < WW_COUNTER_COUNT)
+		ww_count(counter);
 	return 1;
-}
-
-struct ww_drop {
-	struct ww_conn *conn;
-	u64 counter;
-};
-
-static long ww_exchange_drop_step(u32 index, void *context)
-{
-	struct ww_drop *drop = context;
-	if (!ww_exchange_forget(drop->conn))
-		return 1;
-	if (drop->counter < WW_COUNTER_COUNT)
-		ww_count(drop->counter);
-	return 0;
 }
 
 /*
@@ -489,8 +473,10 @@ WW_GLOBAL2(int, ww_exchange_drop, C, conn, N, counter)
 	/* With no request open, what it will carry is lost all the same. */
 	if (counter < WW_COUNTER_COUNT && !ww_request_get(conn->first))
 		ww_count(counter);
-	struct ww_drop drop = {.conn = conn, .counter = counter};
-	bpf_loop(WW_PIPELINED_MAX, ww_exchange_drop_step, &drop, 0);
+	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
+		if (!ww_exchange_forget(conn, counter))
+			break;
+	}
 	conn->first = 0;
 	conn->last = 0;
 	conn->http.reading = 0;

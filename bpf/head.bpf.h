@@ -113,8 +113,13 @@ static __always_inline u32 ww_noted(struct ww_window *w, u32 value)
 
 static __always_inline struct ww_message *ww_message_of(u64 place)
 {
-	struct ww_window *w = place < WW_MESSAGE_SPARE ? ww_window_of(place) : NULL;
-	return place == WW_MESSAGE_SPARE ? ww_message_spare() : w ? &w->message : NULL;
+	if (place == WW_MESSAGE_SPARE)
+		return ww_message_spare();
+	struct ww_window *w = ww_window_of(place);
+	if (!w)
+		return NULL;
+	barrier_var(w); /* or the compiler adds to it before it is known to be there */
+	return &w->message;
 }
 
 /* First position in [from, end) with the byte `c`, or `end`; looks at WW_LINE_WORDS * 8 bytes at the most. */

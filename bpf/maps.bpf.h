@@ -162,13 +162,32 @@ struct ww_gap {
 	u8 pad;
 };
 
+/* How far a gap is filled: up to an account of the request's own Context, or to where it shows a sign. */
+struct ww_end {
+	u64 at;
+	u64 slept;
+	u32 batch;
+	u32 pad;
+};
+
+/* A gap that is being filled: subtask.bpf.h. */
+struct ww_filling {
+	ww_ref best; /* was found, and whether one fits in front of it is looked for */
+	ww_ref past; /* what its Context did next; linked on */
+	u8 begins;   /* as the best was found */
+	u8 ends;
+	u8 pad[6];
+	struct ww_end end;
+};
+
 /* Work of an event loop's thread for requests that are not known yet: carrier.bpf.h. */
 struct ww_loop {
 	ww_ref carriers[WW_CARRIERS]; /* its accounts, in a ring */
 	struct ww_answered answered[WW_ANSWERED];
 	u32 carriers_next;
 	u32 answered_next;
-	struct ww_gap gap; /* here, since the verifier follows every value that a loop keeps on its stack */
+	struct ww_gap gap; /* these are here since the verifier follows every value that a loop keeps on its stack */
+	struct ww_filling filling;
 };
 /* Kernels that take task storage by kmalloc_nolock() (7.2 does) give 8 KiB at the most, some of it for themselves. */
 _Static_assert(sizeof(struct ww_loop) <= 8000, "task storage");

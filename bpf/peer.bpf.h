@@ -6,9 +6,16 @@
 #ifndef WHYWAIT_PEER_H
 #define WHYWAIT_PEER_H
 
-#include "maps.bpf.h"
+#include "storage.bpf.h"
 
 __u32 ww_peer_count __weak = 1; /* index that the next new address gets */
+
+/* Instead, where such a number can't be drawn (claim.bpf.h): the indexes that no address has yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__type(value, u32);
+} ww_free_peers SEC(".maps") __weak;
 
 static __always_inline u16 ww_swap16(u16 v)
 {
@@ -59,11 +66,13 @@ static __noinline u32 ww_peer_intern(struct ww_peer *peer)
 	u32 *known = bpf_map_lookup_elem(&ww_peer_index, peer);
 	if (known)
 		return *known;
-	if (ww_peer_count >= ww_max_peers) {
+	u32 index = 0;
+	if (ww_by_hand ? bpf_map_pop_elem(&ww_free_peers, &index) != 0 : ww_peer_count >= ww_max_peers) {
 		ww_count(WW_COUNT_PEER_TABLE_FULL);
 		return 0;
 	}
-	u32 index = __sync_fetch_and_add(&ww_peer_count, 1);
+	if (!ww_by_hand)
+		index = __sync_fetch_and_add(&ww_peer_count, 1);
 	struct ww_peer *slot = bpf_map_lookup_elem(&ww_peer_list, &index);
 	if (!slot) {
 		ww_count(WW_COUNT_PEER_TABLE_FULL);

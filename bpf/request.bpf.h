@@ -5,6 +5,7 @@
 #ifndef WHYWAIT_REQUEST_H
 #define WHYWAIT_REQUEST_H
 
+#include "claim.bpf.h"
 #include "global.bpf.h"
 
 /* A new request whose first byte arrived at `arrival`. NULL when the table is full: the caller counts what that loses.
@@ -12,7 +13,7 @@
 static __always_inline struct ww_request *ww_request_open(u64 arrival)
 {
 	u32 slot = 0;
-	u32 *freed = bpf_map_lookup_elem(&ww_freed_slot, &slot);
+	u32 *freed = ww_by_hand ? NULL : bpf_map_lookup_elem(&ww_freed_slot, &slot);
 	if (freed && *freed)
 		slot = __sync_lock_test_and_set(freed, 0);
 	if (slot)
@@ -62,6 +63,11 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->opened = ~0ull;
 	r->state = WW_STATE_READY;
 	r->live = 1;
+	if (ww_by_hand && !ww_claim_add(slot)) {
+		r->live = 0;
+		bpf_map_push_elem(&ww_free_slots, &slot, BPF_ANY);
+		return NULL;
+	}
 	return r;
 }
 
@@ -71,14 +77,17 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
  */
 static __always_inline bool ww_request_claim(struct ww_request *r)
 {
-	return __sync_lock_test_and_set(&r->live, 0);
+	if (!ww_by_hand)
+		return __sync_lock_test_and_set(&r->live, 0);
+	r->live = 0;
+	return ww_claim_take(WW_SLOT(r->account.id));
 }
 
 /* Gives the slot of a claimed request back; the reference is dead from here on. */
 static __always_inline void ww_request_release(struct ww_request *r)
 {
 	u32 slot = WW_SLOT(r->account.id), zero = 0;
-	u32 *freed = bpf_map_lookup_elem(&ww_freed_slot, &zero);
+	u32 *freed = ww_by_hand ? NULL : bpf_map_lookup_elem(&ww_freed_slot, &zero);
 	/* Also against a program that runs in between on this CPU. */
 	if (freed && !*freed && !__sync_val_compare_and_swap(freed, 0, slot + 1))
 		return;

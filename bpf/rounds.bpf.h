@@ -40,13 +40,13 @@ static __always_inline void ww_loop_continued(ww_ref ref, const struct ww_cause 
 
 struct ww_continued {
 	struct ww_thread *thread;
-	const struct ww_cause *hint;
+	struct ww_cause hint;
 	u64 at;
 	u32 round;
 	u32 kept;
 };
 
-static long ww_loop_continue_step(u32 i, void *ctx)
+static __always_inline long ww_loop_continue_step(u32 i, void *ctx)
 {
 	struct ww_continued *c = ctx;
 	struct ww_thread *t = c->thread;
@@ -55,18 +55,39 @@ static long ww_loop_continue_step(u32 i, void *ctx)
 	struct ww_pending p = t->pending[i & (WW_PENDING - 1)];
 	bool due = p.round <= c->round;
 	if (due)
-		ww_loop_continued(p.ref, c->hint, c->at);
+		ww_loop_continued(p.ref, &c->hint, c->at);
 	/* Where a send does not tell whose it is, it is looked for among all. */
 	if (!due || (t->shared && ww_request_get(p.ref)))
 		t->pending[c->kept++ & (WW_PENDING - 1)] = p;
 	return 0;
 }
 
+static long ww_loop_continue_step_back(u32 i, void *ctx)
+{
+	return ww_loop_continue_step(i, ctx);
+}
+
+WW_GLOBAL2(int, ww_loop_continue_plain, T, t, N, i)
+{
+	struct ww_cell *cell = ww_cell_of(WW_CELL_CONTINUED);
+	struct ww_continued c;
+	if (!t || !cell)
+		return 1;
+	ww_cell_take(cell, c);
+	c.thread = t;
+	long last = ww_loop_continue_step(i, &c);
+	ww_cell_put(cell, c);
+	return last;
+}
+
 /* The steps that were due up to `round` have run by `at`. A callback: the verifier would follow a loop's every turn. */
 static __always_inline void ww_loop_continue(struct ww_thread *t, const struct ww_cause *hint, u64 at, u32 round)
 {
-	struct ww_continued c = {.thread = t, .hint = hint, .at = at, .round = round};
-	bpf_loop(WW_PENDING, ww_loop_continue_step, &c, 0);
+	struct ww_continued c = {.thread = t, .hint = *hint, .at = at, .round = round};
+	if (ww_without_loop)
+		WW_TURNS(WW_CELL_CONTINUED, c, WW_PENDING, ww_loop_continue_plain(t, turn_));
+	else
+		bpf_loop(WW_PENDING, ww_loop_continue_step_back, &c, 0);
 	t->pending_len = c.kept;
 }
 

@@ -92,8 +92,7 @@ static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
 	t->on_cpu = now;
 }
 
-SEC("tp_btf/sched_switch")
-int BPF_PROG(ww_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
+static __always_inline int ww_switched(bool preempt, struct task_struct *prev, struct task_struct *next, u32 prev_state)
 {
 	u64 now = 0;
 	struct ww_thread *t = ww_thread_get(prev);
@@ -105,6 +104,19 @@ int BPF_PROG(ww_sched_switch, bool preempt, struct task_struct *prev, struct tas
 	if (t)
 		ww_switch_in(t, now ? now : bpf_ktime_get_ns());
 	return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(ww_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
+{
+	return ww_switched(preempt, prev, next, prev_state);
+}
+
+/* Where it has three arguments (ww_task_state()). */
+SEC("?tp_btf/sched_switch")
+int BPF_PROG(ww_sched_switch_three, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	return ww_switched(preempt, prev, next, ww_task_state(prev));
 }
 
 SEC("tp_btf/sched_waking")
@@ -174,6 +186,16 @@ int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 	if (ww_select_by_pid)
 		bpf_map_delete_elem(&ww_selected_pids, &tgid);
 	ww_program_ended(tgid);
+	return 0;
+}
+
+/* State that is kept by hand goes with the task, when the last one that could name it has let go of it. */
+SEC("?tp_btf/sched_process_free")
+int BPF_PROG(ww_sched_process_free, struct task_struct *p)
+{
+	u64 key = (u64)p;
+	bpf_map_delete_elem(&ww_hashed_threads, &key);
+	bpf_map_delete_elem(&ww_hashed_loops, &key);
 	return 0;
 }
 

@@ -5,10 +5,25 @@
 #ifndef WHYWAIT_SELECT_H
 #define WHYWAIT_SELECT_H
 
-#include "maps.bpf.h"
+#include "storage.bpf.h"
 
 /* Levels of the cgroup hierarchy that are looked at, from its root on; container engines nest about ten. */
 #define WW_CGROUP_LEVELS 24
+
+/* The id of the cgroup at that level above the current task, or its own; 0: the task's is not so deep. */
+static __always_inline u64 ww_cgroup_at(int level)
+{
+	u64 id = 0;
+	if (!ww_by_hand)
+		return bpf_get_current_ancestor_cgroup_id(level);
+	struct cgroup *cgroup = BPF_CORE_READ(ww_current(), cgroups, dfl_cgrp);
+	if (level > BPF_CORE_READ(cgroup, level) || !bpf_core_field_exists(struct cgroup, ancestor_ids))
+		return 0;
+	bpf_probe_read_kernel(&id, sizeof(id),
+			      (const char *)cgroup + bpf_core_field_offset(struct cgroup, ancestor_ids) +
+				      level * sizeof(id));
+	return id;
+}
 
 /*
  * Whether the current task's cgroup or one above it is selected: so cgroups that are made later are, too, below one
@@ -17,7 +32,7 @@
 __weak __noinline int ww_cgroup_selected(void)
 {
 	for (int level = 0; level < WW_CGROUP_LEVELS; level++) {
-		u64 cgroup = bpf_get_current_ancestor_cgroup_id(level);
+		u64 cgroup = ww_cgroup_at(level);
 
 		/* The task's own cgroup was the last one. */
 		if (!cgroup)

@@ -9,6 +9,7 @@
 #include "stream.bpf.h"
 #include "turn.bpf.h"
 #include "upstream.bpf.h"
+#include "walk.bpf.h"
 
 #define MSG_PEEK     2
 #define MSG_TRUNC    0x20
@@ -204,7 +205,6 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 {
 	struct ww_call c = {.conn = conn, .now = now};
 	struct task_struct *task = ww_current();
-	c.tid = ww_field(task, pid);
 	c.tgid = ww_field(task, tgid);
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
@@ -245,9 +245,9 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		ww_touched(c.thread, r, &touch, now);
 
 	ww_window_load(w, &conn->http, direction);
-	long steps = bpf_loop(c.lost ? 0 : WW_STEPS, ww_receive_step, &c, 0);
+	bool all = c.lost || ww_receive_all(&c);
 	ww_window_store(w, &conn->http.streams[direction]);
-	if (steps >= WW_STEPS) {
+	if (!all) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
 	}
@@ -316,14 +316,13 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	struct ww_call c = {.conn = conn, .now = now};
 	struct task_struct *task = ww_current();
-	c.tid = ww_field(task, pid);
 	c.tgid = ww_field(task, tgid);
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
 	if (r)
 		r->client &= ~WW_CLIENT_READS;
-	if (r && len > 0 && ww_goes_on(c.thread, r, c.tid)) {
+	if (r && len > 0 && ww_goes_on(c.thread, r, c.thread->tid)) {
 		c.untouched = 1;
 		if (ww_body_sent(&c, r, len)) {
 			if (conn->http.streams[WW_TX].state != WW_STREAM_START)
@@ -338,7 +337,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
 		ww_ref found = ww_carrier_found(c.thread, r);
 		if (found)
-			ww_carrier_answered(c.thread, r, found, c.tid, now);
+			ww_carrier_answered(c.thread, r, found, c.thread->tid, now);
 		ww_touched(c.thread, r, &touch, now);
 	}
 	if (len <= 0) {
@@ -352,9 +351,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		ww_stream_answered(conn, sk);
 
 	ww_window_load(w, &conn->http, direction);
-	long steps = bpf_loop(WW_STEPS, ww_send_step, &c, 0);
+	bool all = ww_send_all(&c);
 	ww_window_store(w, &conn->http.streams[direction]);
-	if (steps >= WW_STEPS) {
+	if (!all) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
 		c.lost = 1;
 	}
@@ -540,6 +539,24 @@ int BPF_PROG(ww_tcp_destroy_sock, struct sock *sk)
 		ww_server_closed(conn, bpf_ktime_get_ns());
 		ww_preempt_on();
 	}
+	if (ww_by_hand)
+		ww_conn_forget(sk);
+	return 0;
+}
+
+/* State that is kept by hand goes with the socket. These are called by pointers, so that no compiler has inlined them.
+ */
+SEC("?fentry/inet_sock_destruct")
+int BPF_PROG(ww_inet_sock_destruct, struct sock *sk)
+{
+	ww_conn_forget(sk);
+	return 0;
+}
+
+SEC("?fentry/unix_sock_destructor")
+int BPF_PROG(ww_unix_sock_destructor, struct sock *sk)
+{
+	ww_conn_forget(sk);
 	return 0;
 }
 

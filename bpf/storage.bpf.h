@@ -121,14 +121,24 @@ static __always_inline struct ww_conn *ww_conn_make(struct sock *sk)
 	return bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
+static __always_inline void ww_conn_forget(struct sock *sk)
+{
+	u64 key = (u64)sk;
+	bpf_map_delete_elem(&ww_hashed_conns, &key);
+}
+
+#define WW_STACK 16384 /* of the kernel, of a task (THREAD_SIZE) */
+
 /* A task's registers as its syscall found them, for WW_REGS_.. (registers.bpf.h). */
 static __always_inline struct pt_regs *ww_task_regs(struct task_struct *task)
 {
 	if (!ww_by_hand)
 		return (struct pt_regs *)bpf_task_pt_regs(task);
-	/* They are at the end of the stack (on x86-64 without padding), whose size the type of the first one tells. */
+	/* They are at the end of the stack, which KASAN doubles; FRED needs room behind them. */
 	void *stack = BPF_CORE_READ(task, stack);
-	return stack + bpf_core_type_size(union thread_union) - bpf_core_type_size(struct pt_regs);
+	u32 size = WW_STACK << bpf_core_field_exists(struct kmem_cache, kasan_info);
+	u32 room = bpf_core_type_exists(struct fred_info) ? 16 : 0;
+	return stack + size - room - bpf_core_type_size(struct pt_regs);
 }
 
 /* A field of what ww_current() or ww_task_regs() found. */

@@ -85,7 +85,7 @@ static __always_inline struct ww_request *ww_subtask_at(const struct ww_answered
 	return a && a->anonymous && !a->outstanding && a->turn == turn ? a : NULL;
 }
 
-static long ww_subtask_look(u32 i, void *ctx)
+static __always_inline long ww_subtask_look(u32 i, void *ctx)
 {
 	struct ww_subtask_search *s = ctx;
 	struct ww_gap *gap = &s->loop->gap;
@@ -137,6 +137,17 @@ static long ww_subtask_look(u32 i, void *ctx)
 	return 0;
 }
 
+static long ww_subtask_look_back(u32 i, void *ctx)
+{
+	return ww_subtask_look(i, ctx);
+}
+
+WW_GLOBAL2(int, ww_subtask_look_plain, L, loop, N, i)
+{
+	struct ww_subtask_search s = {.loop = loop};
+	return !loop || ww_subtask_look(i, &s);
+}
+
 /* The account that fits loop->gap best, as its `best`; 0: there is none. */
 WW_GLOBAL1(int, ww_subtask_best, L, loop)
 {
@@ -148,36 +159,30 @@ WW_GLOBAL1(int, ww_subtask_best, L, loop)
 	loop->gap.start = 0;
 	loop->gap.end = 0;
 	loop->gap.unsure = 0;
-	bpf_loop(WW_ANSWERED, ww_subtask_look, &s, 0);
+	if (!ww_without_loop) {
+		bpf_loop(WW_ANSWERED, ww_subtask_look_back, &s, 0);
+		return 0;
+	}
+	for (u32 i = 0; i < WW_ANSWERED; i++) {
+		if (ww_subtask_look_plain(loop, i))
+			break;
+	}
 	return 0;
 }
-
-/* How far a gap is filled: up to an account of the request's own Context, or to where it shows a sign. */
-struct ww_end {
-	u64 at;
-	u64 slept;
-	u32 batch;
-	u32 pad;
-};
 
 struct ww_subtask_filling {
 	struct ww_thread *thread;
 	struct ww_request *request;
-	ww_ref best; /* was found, and whether one fits in front of it is looked for */
-	ww_ref past; /* what its Context did next; linked on */
-	u8 begins;   /* as the best was found */
-	u8 ends;
-	u8 pad[6];
-	struct ww_end end;
 	struct ww_loop *loop;
 };
 
 /* Turns the links of a Context's accounts round, as far as they are younger than the request. */
-static long ww_subtask_turn(u32 i, void *ctx)
+static __always_inline long ww_subtask_turn(u32 i, void *ctx)
 {
-	struct ww_subtask_filling *f = ctx;
+	struct ww_subtask_filling *at = ctx;
+	struct ww_filling *f = &at->loop->filling;
 	struct ww_request *a = ww_request_get(f->best);
-	if (!a || !a->anonymous || a->outstanding || a->account.start_ns < f->request->opened)
+	if (!a || !a->anonymous || a->outstanding || a->account.start_ns < at->request->opened)
 		return 1;
 	f->best = a->next;
 	a->next = f->past;
@@ -192,12 +197,13 @@ static __always_inline void ww_subtask_until(struct ww_gap *gap, const struct ww
 	gap->to_batch = a->begun_batch;
 }
 
-static long ww_subtask_step(u32 i, void *ctx)
+static __always_inline long ww_subtask_step(u32 i, void *ctx)
 {
-	struct ww_subtask_filling *f = ctx;
-	struct ww_request *r = f->request;
+	struct ww_subtask_filling *at = ctx;
+	struct ww_filling *f = &at->loop->filling;
+	struct ww_request *r = at->request;
 	struct ww_request *past = ww_request_get(f->past), *a = ww_request_get(f->best);
-	struct ww_gap *gap = &f->loop->gap;
+	struct ww_gap *gap = &at->loop->gap;
 	gap->parent = r->account.id;
 	gap->from = r->mark;
 	gap->from_batch = r->batch;
@@ -210,7 +216,7 @@ static long ww_subtask_step(u32 i, void *ctx)
 		gap->slept = f->end.slept;
 		gap->to_batch = f->end.batch;
 	}
-	ww_subtask_best(f->loop);
+	ww_subtask_best(at->loop);
 	struct ww_request *found = ww_request_get(gap->best);
 	if (found) {
 		if (gap->unsure)
@@ -233,10 +239,33 @@ static long ww_subtask_step(u32 i, void *ctx)
 		return 0;
 	if (f->begins)
 		r->state = WW_STATE_READY;
-	ww_carrier_add(r, a, f->thread);
+	ww_carrier_add(r, a, at->thread);
 	if (f->ends)
 		r->state = WW_STATE_READY;
 	return 0;
+}
+
+static long ww_subtask_turn_back(u32 i, void *ctx)
+{
+	return ww_subtask_turn(i, ctx);
+}
+
+static long ww_subtask_step_back(u32 i, void *ctx)
+{
+	return ww_subtask_step(i, ctx);
+}
+
+WW_GLOBAL1(int, ww_subtask_turn_plain, R, r)
+{
+	struct ww_subtask_filling at = {.thread = NULL, .request = r, .loop = ww_loop_get(false)};
+	return !r || !at.loop || ww_subtask_turn(0, &at);
+}
+
+WW_GLOBAL1(int, ww_subtask_step_plain, R, r)
+{
+	struct ww_subtask_filling at = {
+		.thread = ww_thread_get(ww_current()), .request = r, .loop = ww_loop_get(false)};
+	return !r || !at.thread || !at.loop || ww_subtask_step(0, &at);
 }
 
 /*
@@ -248,14 +277,31 @@ WW_GLOBAL3(int, ww_subtask_fill_gap, R, r, N, past, E, end)
 	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t || !r || !end)
 		return 0;
-	struct ww_subtask_filling f = {.thread = t, .request = r, .best = past, .end = *end};
-	f.loop = ww_loop_get(false);
-	if (!f.loop)
+	struct ww_subtask_filling at = {.thread = t, .request = r, .loop = ww_loop_get(false)};
+	if (!at.loop)
 		return 0;
-	if (past)
-		bpf_loop(WW_CARRIERS, ww_subtask_turn, &f, 0);
-	f.best = 0;
-	bpf_loop(WW_SUBTASKS, ww_subtask_step, &f, 0);
+	struct ww_filling *f = &at.loop->filling;
+	f->best = past;
+	f->past = 0;
+	f->begins = 0;
+	f->ends = 0;
+	f->end = *end;
+	if (!ww_without_loop) {
+		if (past)
+			bpf_loop(WW_CARRIERS, ww_subtask_turn_back, &at, 0);
+		f->best = 0;
+		bpf_loop(WW_SUBTASKS, ww_subtask_step_back, &at, 0);
+		return 0;
+	}
+	for (u32 i = 0; past && i < WW_CARRIERS; i++) {
+		if (ww_subtask_turn_plain(r))
+			break;
+	}
+	f->best = 0;
+	for (u32 i = 0; i < WW_SUBTASKS; i++) {
+		if (ww_subtask_step_plain(r))
+			break;
+	}
 	return 0;
 }
 

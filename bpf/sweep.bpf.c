@@ -48,6 +48,31 @@ struct {
 	__type(value, struct ww_sweep_list);
 } ww_sweeps SEC(".maps");
 
+#define WW_SWEEP_TURNS	128
+#define WW_SWEEP_BLOCKS 512 /* of so many turns: as many as there may be requests */
+
+/* Number `turn` of the turns: slots are looked at until one returns other than 0. */
+__weak int ww_sweep_plain(u32 turn)
+{
+	u32 zero = 0;
+	struct ww_cell *cell = ww_cell_of(WW_CELL_SWEEP);
+	struct ww_sweep_find find;
+	struct ww_look look = {.list = bpf_map_lookup_elem(&ww_sweeps, &zero), .find = &find};
+	if (!cell || !look.list)
+		return 1;
+	ww_cell_take(cell, find);
+	return ww_sweep_look(turn, &look);
+}
+
+__weak int ww_sweep_plains(u32 block)
+{
+	for (u32 i = 0; i < WW_SWEEP_TURNS; i++) {
+		if (ww_sweep_plain(block * WW_SWEEP_TURNS + i))
+			return 1;
+	}
+	return 0;
+}
+
 SEC("raw_tp")
 int ww_sweep_find(struct ww_sweep_find *args)
 {
@@ -58,7 +83,10 @@ int ww_sweep_find(struct ww_sweep_find *args)
 		return 0;
 	look.list->len = 0;
 	look.list->next = ww_max_requests;
-	bpf_loop(ww_max_requests, ww_sweep_look, &look, 0);
+	if (ww_without_loop)
+		WW_TURNS(WW_CELL_SWEEP, find, WW_SWEEP_BLOCKS, ww_sweep_plains(turn_));
+	else
+		bpf_loop(ww_max_requests, ww_sweep_look, &look, 0);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #ifndef WHYWAIT_TRAFFIC_H
 #define WHYWAIT_TRAFFIC_H
 
+#include "claim.bpf.h"
 #include "head.bpf.h"
 
 #define WW_TRAFFIC_ONE_IN 8 /* requests whose traffic is sent also when the ring is well filled */
@@ -63,7 +64,8 @@ static __always_inline struct ww_traffic_room *ww_traffic_begin(u8 type, struct 
 	if (!room)
 		return NULL;
 	if (!conn->number)
-		conn->number = __sync_fetch_and_add(&ww_traffic_connections, 1) + 1;
+		conn->number = ww_by_hand ? bpf_ktime_get_ns() << 8 | (u8)bpf_get_smp_processor_id()
+					  : __sync_fetch_and_add(&ww_traffic_connections, 1) + 1;
 	struct ww_traffic *record = &room->record;
 	record->type = type;
 	record->system = conn->system;
@@ -81,9 +83,12 @@ static __always_inline struct ww_traffic_room *ww_traffic_begin(u8 type, struct 
 }
 
 /* Copies what it can of [from, to) to the data from `at` on; returns how many bytes. */
-static __always_inline u32 ww_traffic_copy(struct ww_traffic_room *room, struct ww_message *m, u32 from, u32 to, u32 at)
+WW_GLOBAL4(int, ww_traffic_copy, M, m, N, from, N, to, N, at)
 {
-	u32 copied = 0;
+	u32 copied = 0, zero = 0;
+	struct ww_traffic_room *room = bpf_map_lookup_elem(&ww_traffic_rooms, &zero);
+	if (!room || !m)
+		return 0;
 	for (u32 i = 0; i < WW_TRAFFIC_PIECES && from < to; i++) {
 		if (ww_message_at(m, from) != WW_FOUND)
 			break;
@@ -119,7 +124,7 @@ WW_GLOBAL5(int, ww_traffic_moved, C, conn, N, request, N, began, N, total, N, ty
 	struct ww_traffic *record = &room->record;
 	bool sent = type == WW_TRAFFIC_SENT;
 	/* Two threads may send, or receive, at the same time. */
-	record->number = __sync_fetch_and_add(&conn->calls[sent ? WW_TX : WW_RX], 1);
+	record->number = ww_next(&conn->calls[sent ? WW_TX : WW_RX]);
 	record->total = total;
 	struct ww_message *m = ww_message_spare();
 	if (!m)
@@ -131,10 +136,10 @@ WW_GLOBAL5(int, ww_traffic_moved, C, conn, N, request, N, began, N, total, N, ty
 		   : conn->system == WW_SYSTEM_HTTP ? WW_TRAFFIC_HTTP_HEAD
 						    : WW_TRAFFIC_RECEIVED_HEAD;
 	bool cut = total > most + WW_TRAFFIC_TAIL;
-	u32 head = ww_traffic_copy(room, m, 0, cut ? most : total, 0), tail = 0;
+	u32 head = ww_traffic_copy(m, 0, cut ? most : total, 0), tail = 0;
 	/* A tail that is not whole would not be the end. */
 	if (cut && head == most)
-		tail = ww_traffic_copy(room, m, total - WW_TRAFFIC_TAIL, total, head);
+		tail = ww_traffic_copy(m, total - WW_TRAFFIC_TAIL, total, head);
 	if (tail < WW_TRAFFIC_TAIL)
 		tail = 0;
 	record->head = head;

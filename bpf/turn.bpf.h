@@ -8,6 +8,7 @@
 #include "exchange.bpf.h"
 
 #define WW_SPINS 50000 /* a tenth of a millisecond or two */
+#define WW_TRIES 1000  /* the same by hand */
 
 struct ww_turn {
 	struct ww_conn *conn;
@@ -16,7 +17,7 @@ struct ww_turn {
 
 static __always_inline bool ww_turn_take(struct ww_conn *conn)
 {
-	return !__sync_val_compare_and_swap(&conn->busy, 0, 1);
+	return ww_by_hand ? ww_claim_add(conn->sock) : !__sync_val_compare_and_swap(&conn->busy, 0, 1);
 }
 
 static long ww_turn_spin(u32 index, void *context)
@@ -35,6 +36,14 @@ WW_GLOBAL1(int, ww_turn_wait, C, conn)
 	struct ww_turn turn = {.conn = conn};
 	if (!conn)
 		return 0;
+	if (ww_by_hand) {
+		for (u32 i = 0; i < WW_TRIES; i++) {
+			if (ww_turn_take(conn))
+				return 1;
+		}
+		conn->busy = 2;
+		return 0;
+	}
 	bpf_loop(WW_SPINS, ww_turn_spin, &turn, 0);
 	return turn.taken || (!__sync_val_compare_and_swap(&conn->busy, 1, 2) && ww_turn_take(conn));
 }
@@ -50,10 +59,13 @@ static __always_inline bool ww_turn_begin(struct ww_conn *conn)
 
 static __always_inline void ww_turn_end(struct ww_conn *conn)
 {
-	if (__sync_val_compare_and_swap(&conn->busy, 1, 0) == 1)
+	if (!ww_by_hand && __sync_val_compare_and_swap(&conn->busy, 1, 0) == 1)
 		return;
-	ww_exchange_drop(conn, WW_COUNT_STREAM_LOST);
+	if (!ww_by_hand || conn->busy == 2)
+		ww_exchange_drop(conn, WW_COUNT_STREAM_LOST);
 	conn->busy = 0;
+	if (ww_by_hand)
+		ww_claim_take(conn->sock);
 }
 
 #endif

@@ -4,6 +4,7 @@
  * perhaps, are walked once, as far as they are of user space's network namespace. With every sweep all connections that
  * have a state are walked, so that a request whose socket is gone is found.
  */
+#include "cause.bpf.h"
 #include "conn.bpf.h"
 
 /* Number of the walk. */
@@ -26,15 +27,32 @@ int ww_unix_before(struct bpf_iter__unix *ctx)
 	return 0;
 }
 
-SEC("iter/bpf_sk_storage_map")
-int ww_unix_open(struct bpf_iter__bpf_sk_storage_map *ctx)
+/*
+ * The same before 2c860a43dd77 ("bpf: af_unix: Implement BPF iterator for UNIX domain socket", 5.15): among the files
+ * that tasks have open, of all namespaces.
+ */
+SEC("?iter/task_file")
+int ww_unix_before_files(struct bpf_iter__task_file *ctx)
 {
-	struct sock *sk = ctx->sk;
-	struct ww_conn *conn = ctx->value;
-	/* While the client holds its end, a closed one is kept. */
-	if (!sk || !conn || sk->__sk_common.skc_family != AF_UNIX || sk->__sk_common.skc_state != WW_TCP_ESTABLISHED ||
-	    conn->role != WW_ROLE_SERVER)
+	struct file *file = ctx->file;
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct sock *sk = BPF_CORE_READ(socket, sk);
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX || BPF_CORE_READ(sk, sk_type) != SOCK_STREAM ||
+	    BPF_CORE_READ(sk, __sk_common.skc_state) != WW_TCP_ESTABLISHED ||
+	    !BPF_CORE_READ((struct unix_sock *)sk, addr))
+		return 0;
+	struct ww_conn *conn = ww_conn_make(sk);
+	if (conn && conn->role == WW_ROLE_UNKNOWN)
+		conn->role = WW_ROLE_SERVER;
+	if (conn && conn->role == WW_ROLE_SERVER && conn->protocol == WW_PROTOCOL_NEW)
+		conn->unseen = 1;
+	return 0;
+}
+
+static __always_inline void ww_requests_swept(const struct ww_conn *conn)
+{
 	ww_ref ref = conn->first;
 	for (u32 i = 0; i < WW_WALK_PIPELINED; i++) {
 		struct ww_request *r = ww_request_get(ref);
@@ -49,6 +67,32 @@ int ww_unix_open(struct bpf_iter__bpf_sk_storage_map *ctx)
 			break;
 		ref = first;
 	}
+}
+
+SEC("iter/bpf_sk_storage_map")
+int ww_unix_open(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk;
+	struct ww_conn *conn = ctx->value;
+	/* While the client holds its end, a closed one is kept. */
+	if (sk && conn && sk->__sk_common.skc_family == AF_UNIX && sk->__sk_common.skc_state == WW_TCP_ESTABLISHED &&
+	    conn->role == WW_ROLE_SERVER)
+		ww_requests_swept(conn);
+	return 0;
+}
+
+/* The same, of state that is kept by hand. */
+SEC("?iter/bpf_map_elem")
+int ww_unix_open_hashed(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const u64 *key = ctx->key;
+	struct ww_conn *conn = ctx->value;
+	if (!key || !conn)
+		return 0;
+	struct sock *sk = (struct sock *)*key;
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX &&
+	    BPF_CORE_READ(sk, __sk_common.skc_state) == WW_TCP_ESTABLISHED && conn->role == WW_ROLE_SERVER)
+		ww_requests_swept(conn);
 	return 0;
 }
 

@@ -61,6 +61,7 @@ struct inode {
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct fdtable {
@@ -97,7 +98,19 @@ struct signal_struct {
 	atomic_t live;
 };
 
+/* `ancestor_ids` until they became pointers: 7f203bc89eb6 ("cgroup: Replace cgroup->ancestor_ids[] with
+ * ->ancestors[]", 6.1). */
+struct cgroup {
+	int level;
+	u64 ancestor_ids[0];
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
+	unsigned int __state;
 	int pid;
 	int tgid;
 	unsigned in_iowait : 1;
@@ -105,13 +118,17 @@ struct task_struct {
 	struct files_struct *files;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
+	struct css_set *cgroups;
 	void *stack;
 	void *bpf_storage;
 };
 
-union thread_union {
-	struct task_struct task;
-	unsigned long stack[1];
+struct kasan_cache {
+	int alloc_meta_offset;
+};
+
+struct kmem_cache {
+	struct kasan_cache kasan_info;
 };
 
 struct in6_addr {
@@ -198,10 +215,28 @@ struct bpf_iter__bpf_sk_storage_map {
 	void *value;
 };
 
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+};
+
 struct bpf_iter__unix {
 	struct bpf_iter_meta *meta;
 	struct unix_sock *unix_sk;
 	unsigned int uid;
+};
+
+struct fred_info {
+	unsigned long edata;
 };
 
 #if defined(__TARGET_ARCH_x86)

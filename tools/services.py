@@ -110,6 +110,10 @@ def _exit_on_sigterm():
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
+# How much longer than here things may take elsewhere: in a guest that is emulated.
+PATIENCE = int(os.environ.get("SERVICES_PATIENCE", "1"))
+
+
 class Server:
     """A program that serves. Subclasses set argv, environment and readiness in prepare()."""
 
@@ -124,7 +128,7 @@ class Server:
         self.cwd = cwd
         self.user = user if os.geteuid() == 0 else None
         self.ready = ready
-        self.timeout = timeout
+        self.timeout = timeout * PATIENCE
         self.directory = None
         self._process = None
 

@@ -276,7 +276,7 @@ static int observe(struct record *record, struct ww_child *child)
 static int record_into(struct record *record, struct ww_session_options *session_options, struct ww_child *child)
 {
 	const struct arguments *arguments = record->arguments;
-	const struct ww_recorder_options recorder_options = {
+	struct ww_recorder_options recorder_options = {
 		.path = arguments->output,
 		.replace = arguments->replace,
 		.keep_all = arguments->keep_all,
@@ -287,6 +287,7 @@ static int record_into(struct record *record, struct ww_session_options *session
 
 	if (ww_session__open(&record->session, session_options, message, sizeof(message)))
 		return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "%s", message);
+	recorder_options.stand_ins = ww_session__stand_ins(record->session);
 	if (ww_recorder__create(&record->recorder, &recorder_options, message, sizeof(message))) {
 		ww_session__close(record->session);
 		return ww_command__fail("record", WW_EXIT_USAGE, "%s", message);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/abilities.h"
 #include "kernel/features_probe.h"
 #include "kernel/hooks.h"
 
@@ -63,16 +64,6 @@ void ww_probe_btf(const struct ww_probe *probe, struct ww_feature *row, int argu
 				 btf__type_cnt(probe->btf));
 }
 
-/* Loads a program for the tracepoint's typedef or the function with that id; returns its descriptor or an errno < 0. */
-static int load_tracing(enum bpf_attach_type type, int id, const struct bpf_insn *insns, size_t insns_len, char *log,
-			size_t log_size)
-{
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type, .attach_btf_id = (__u32)id,
-		    .log_buf = log, .log_size = (__u32)log_size, .log_level = log ? 1 : 0);
-
-	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "ww_probe", "GPL", insns, insns_len, &options);
-}
-
 /* return 0; */
 static const struct bpf_insn empty_program[] = {
 	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
@@ -84,7 +75,7 @@ static const struct bpf_insn empty_program[] = {
 /* Attaches an empty program for a moment; false, and the row filled, when that does not work. */
 static bool attaches(struct ww_feature *row, enum bpf_attach_type type, int id)
 {
-	int program = load_tracing(type, id, empty_program, LENGTH(empty_program), NULL, 0);
+	int program = ww_abilities__load(type, id, empty_program, LENGTH(empty_program), NULL, 0);
 	int link;
 
 	if (program < 0) {
@@ -151,6 +142,17 @@ static void tell_type(const struct ww_probe *probe, struct ww_feature *row, cons
 		refuse(row, "can't be made", -supported);
 }
 
+void ww_probe_iterator(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	(void)argument;
+	if (!probe->btf)
+		ww_feature__unknown(row, "without BTF it can't be told");
+	else if (ww_hooks__function(probe->btf, "bpf_iter_unix"))
+		ww_feature__good(row, "there");
+	else
+		ww_feature__bad(row, "this kernel has none");
+}
+
 void ww_probe_map(const struct ww_probe *probe, struct ww_feature *row, int type)
 {
 	tell_type(probe, row, "map", libbpf_probe_bpf_map_type((enum bpf_map_type)type, NULL));
@@ -161,22 +163,11 @@ void ww_probe_program(const struct ww_probe *probe, struct ww_feature *row, int 
 	tell_type(probe, row, "program", libbpf_probe_bpf_prog_type((enum bpf_prog_type)type, NULL));
 }
 
-/*
- * A helper exists for tracing programs when the verifier gets as far as its arguments, which are wrong on purpose.
- * libbpf's own probe does not know this type of program.
- */
 void ww_probe_helper(const struct ww_probe *probe, struct ww_feature *row, int helper)
 {
-	const struct bpf_insn insns[] = {
-		{.code = BPF_JMP | BPF_CALL, .imm = helper},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	char log[4096] = "";
-	int program, arguments;
-	int id = probe->btf ? ww_hooks__tracepoint(probe->btf, "sched_switch", &arguments) : 0;
+	int arguments;
 
-	if (!id) {
+	if (!probe->btf || !ww_hooks__tracepoint(probe->btf, "sched_switch", &arguments)) {
 		ww_feature__unknown(row, "without BTF it can't be told");
 		return;
 	}
@@ -184,12 +175,10 @@ void ww_probe_helper(const struct ww_probe *probe, struct ww_feature *row, int h
 		ww_feature__unknown(row, "%s", not_tried);
 		return;
 	}
-	program = load_tracing(BPF_TRACE_RAW_TP, id, insns, LENGTH(insns), log, sizeof(log));
-	if (program >= 0)
-		close(program);
-	if (program < 0 && !log[0])
-		refuse(row, "a program that calls it does not load", -program);
-	else if (strstr(log, "invalid func ") || strstr(log, "unknown func ") || strstr(log, "cannot use helper"))
+	int known = ww_abilities__helper(probe->btf, helper);
+	if (known < 0)
+		refuse(row, "a program that calls it does not load", -known);
+	else if (!known)
 		ww_feature__bad(row, "this kernel does not let tracing programs call it");
 	else
 		ww_feature__good(row, "the verifier knows it");

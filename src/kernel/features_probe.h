@@ -44,6 +44,7 @@ __attribute__((format(printf, 2, 3))) void ww_feature__unknown(struct ww_feature
 void ww_probe_bpf(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_btf(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_tracepoint(const struct ww_probe *probe, struct ww_feature *row, int arguments_min);
+void ww_probe_iterator(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_map(const struct ww_probe *probe, struct ww_feature *row, int type);
 void ww_probe_program(const struct ww_probe *probe, struct ww_feature *row, int type);
 void ww_probe_helper(const struct ww_probe *probe, struct ww_feature *row, int helper);

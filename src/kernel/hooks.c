@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/abilities.h"
+#include "kernel/instructions.h"
 #include "whywait.skel.h"
 
 int ww_hooks__tracepoint(const struct btf *btf, const char *name, int *arguments)
@@ -82,12 +84,13 @@ static bool preemptible(const struct btf *btf)
 }
 
 /*
- * Global functions come in two forms (bpf/global.bpf.h). The one that nothing calls is made static, which the verifier
- * only looks at where it is called.
+ * Global functions come in two forms (bpf/global.bpf.h), and some are the turns of plain loops (bpf/loop.bpf.h). What
+ * nothing calls is made static, which the verifier only looks at where it is called.
  */
 static void globals_choose(struct whywait_bpf *bpf)
 {
 	const char *unused = bpf->rodata->ww_by_hand ? "_p" : "_n";
+	bool plain = bpf->rodata->ww_without_loop;
 	struct btf *btf = bpf_object__btf(bpf->obj);
 
 	for (__u32 id = 1; id < btf__type_cnt(btf); id++) {
@@ -96,7 +99,7 @@ static void globals_choose(struct whywait_bpf *bpf)
 			continue;
 		const char *name = btf__name_by_offset(btf, type->name_off);
 		size_t len = strlen(name);
-		if (len > 2 && !strcmp(name + len - 2, unused))
+		if ((len > 2 && !strcmp(name + len - 2, unused)) || (!plain && strstr(name, "_plain")))
 			type->info = BTF_KIND_FUNC << 24 | BTF_FUNC_STATIC;
 	}
 }
@@ -113,14 +116,44 @@ static void state_choose(struct whywait_bpf *bpf)
 	bpf_map__set_autocreate(bpf->maps.ww_hashed_loops, by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_hashed_conns, by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_blanks, by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_claims, by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_free_peers, by_hand);
 }
 
-int ww_hooks__choose(struct whywait_bpf *bpf)
+int ww_hooks__prepare(void)
 {
+	struct ww_abilities abilities;
 	struct btf *btf = btf__load_vmlinux_btf();
 
 	if (!btf)
 		return -errno;
+	ww_abilities__find(&abilities, btf);
+	if (!abilities.storage)
+		return ww_instructions__replace(btf);
+	btf__free(btf);
+	return 0;
+}
+
+/* Which program of a pair runs: the first one, or what stands in for it. */
+static void choose(struct bpf_program *first, struct bpf_program *other, bool is_other)
+{
+	bpf_program__set_autoload(first, !is_other);
+	bpf_program__set_autoload(other, is_other);
+}
+
+/* The same of a pair of iterators, which are run when they are wanted. */
+static void choose_iterator(struct bpf_program *first, struct bpf_program *other, bool is_other)
+{
+	choose(first, other, is_other);
+	bpf_program__set_autoattach(first, false);
+	bpf_program__set_autoattach(other, false);
+}
+
+/* Programs of tracepoints and functions that this kernel has, or has not. */
+static void programs_choose(struct whywait_bpf *bpf, const struct btf *btf, bool by_hand)
+{
+	int arguments = 0;
+
 	bpf_program__set_autoload(bpf->progs.ww_sk_data_ready, has_tracepoint(btf, "sk_data_ready"));
 	bpf_program__set_autoload(bpf->progs.ww_sock_recv_length, has_tracepoint(btf, "sock_recv_length"));
 	bpf_program__set_autoload(bpf->progs.ww_sock_send_length, has_tracepoint(btf, "sock_send_length"));
@@ -130,11 +163,59 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program),
 					  needed && ww_hooks__function(btf, substitutes[i].function));
 	}
+	ww_hooks__tracepoint(btf, "sched_switch", &arguments);
+	choose(bpf->progs.ww_sched_switch, bpf->progs.ww_sched_switch_three, arguments < 4);
+	choose_iterator(bpf->progs.ww_unix_before, bpf->progs.ww_unix_before_files,
+			!ww_hooks__function(btf, "bpf_iter_unix"));
+	choose_iterator(bpf->progs.ww_unix_open, bpf->progs.ww_unix_open_hashed, by_hand);
+	bpf_program__set_autoload(bpf->progs.ww_sched_process_free, by_hand);
+	/* Functions can be hooked wherever they stand in for tracepoints, which they do where state is kept by hand. */
+	bool functions = by_hand && !has_tracepoint(btf, "sk_data_ready");
+	bpf_program__set_autoload(bpf->progs.ww_inet_sock_destruct, functions);
+	bpf_program__set_autoload(bpf->progs.ww_unix_sock_destructor,
+				  functions && ww_hooks__function(btf, "unix_sock_destructor"));
+}
+
+int ww_hooks__choose(struct whywait_bpf *bpf)
+{
+	struct ww_abilities abilities;
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf)
+		return -errno;
+	ww_abilities__find(&abilities, btf);
+	bpf->rodata->ww_by_hand = !abilities.storage;
+	bpf->rodata->ww_without_loop = !abilities.bpf_loop;
 	bpf->rodata->ww_preemptible = preemptible(btf);
+	programs_choose(bpf, btf, !abilities.storage);
 	state_choose(bpf);
 	globals_choose(bpf);
 	btf__free(btf);
 	return 0;
+}
+
+int ww_hooks__stand_ins(const struct whywait_bpf *bpf, char *text, size_t size)
+{
+	const struct {
+		bool is;
+		const char *what;
+	} all[] = {
+		{bpf->rodata->ww_by_hand, "tables for the state of threads and connections"},
+		{bpf->rodata->ww_without_loop, "plain loops for bpf_loop"},
+		{bpf_program__autoload(bpf->progs.ww_sched_switch_three),
+		 "a task's state for sched_switch's prev_state"},
+		{bpf_program__autoload(bpf->progs.ww_sock_def_readable), "sock_def_readable() for sk_data_ready"},
+		{bpf_program__autoload(bpf->progs.ww_inet_recvmsg), "inet_recvmsg() and its like for sock_recv_length"},
+		{bpf_program__autoload(bpf->progs.ww_inet_sendmsg), "inet_sendmsg() and its like for sock_send_length"},
+		{bpf_program__autoload(bpf->progs.ww_unix_before_files), "open files for the unix socket iterator"},
+	};
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && len < size; i++)
+		if (all[i].is)
+			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "", all[i].what);
+	return len < size ? 0 : -ENOSPC;
 }
 
 static int skipped_by(const struct bpf_program *program, uint64_t *skipped)

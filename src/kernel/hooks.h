@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_HOOKS_H
 #define WHYWAIT_HOOKS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct btf;
@@ -20,8 +21,17 @@ int ww_hooks__function(const struct btf *btf, const char *name);
 /* The function that is hooked where there is no such tracepoint; NULL when nothing can stand in for it. */
 const char *ww_hooks__substitute(const char *tracepoint);
 
+/* Before the skeleton is opened: sees to what this kernel would not even load. A negative errno. */
+int ww_hooks__prepare(void);
+
 /* Chooses among the programs of an opened, not yet loaded skeleton. A negative errno when there is no BTF. */
 int ww_hooks__choose(struct whywait_bpf *bpf);
+
+/*
+ * What stands in for something that this kernel does not give, in words, of a loaded skeleton; empty when nothing has
+ * to. -ENOSPC: there is no room for all of it.
+ */
+int ww_hooks__stand_ins(const struct whywait_bpf *bpf, char *text, size_t size);
 
 /*
  * How often a program for reads or sends did not run as the CPU was in the middle of it, for a task that this one

@@ -43,6 +43,7 @@ struct ww_observer {
 	struct whywait_bpf *bpf;
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
+	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
 	struct ring_buffer *traffic;
 	int epoll_fd;
 	uint64_t *listening; /* the map's pages */
@@ -57,6 +58,7 @@ struct ww_observer {
 	bool host_pids;		  /* process ids mean the same here as to the BPF side */
 	uint32_t sweep_from;	  /* slot that the next sweep begins at */
 	int ingest_error;
+	char stand_ins[512];
 };
 
 static int take_segments(void *ctx, void *data, size_t size)
@@ -238,6 +240,10 @@ static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *
 	bpf->rodata->ww_select_by_cgroup = o->select.cgroups_len > 0;
 	int err = bpf_map__set_max_entries(bpf->maps.ww_requests, requests);
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_free_slots, requests);
+	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_free_peers, peers);
+	err = err
+		      ?: bpf_map__set_max_entries(bpf->maps.ww_claims,
+						  requests + bpf_map__max_entries(bpf->maps.ww_claims));
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_list, peers);
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_index, peers);
 	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_accounts, ring);
@@ -249,6 +255,11 @@ static int slots_fill(struct whywait_bpf *bpf)
 {
 	for (uint32_t slot = 0; slot < bpf->rodata->ww_max_requests; slot++) {
 		if (bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_free_slots), NULL, &slot, BPF_ANY))
+			return -errno;
+	}
+	/* 0 is nobody's. */
+	for (uint32_t peer = bpf->rodata->ww_max_peers; bpf->rodata->ww_by_hand && --peer;) {
+		if (bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_free_peers), NULL, &peer, BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -300,11 +311,15 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	int err = select_pids(bpf, &options->select);
 	if (err)
 		return fail(err, message, size, "selecting the processes");
-	union bpf_iter_link_info connections = {.map.map_fd = (uint32_t)bpf_map__fd(bpf->maps.ww_conns)};
+	bool by_hand = bpf->rodata->ww_by_hand, by_files = !bpf_program__autoload(bpf->progs.ww_unix_before);
+	struct bpf_map *conns = by_hand ? bpf->maps.ww_hashed_conns : bpf->maps.ww_conns;
+	union bpf_iter_link_info connections = {.map.map_fd = (uint32_t)bpf_map__fd(conns)};
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &connections, .link_info_len = sizeof(connections));
-	bpf->links.ww_unix_open = bpf_program__attach_iter(bpf->progs.ww_unix_open, &opts);
-	bpf->links.ww_unix_before = bpf_program__attach_iter(bpf->progs.ww_unix_before, NULL);
-	err = bpf->links.ww_unix_open && bpf->links.ww_unix_before ? walk(bpf->links.ww_unix_before) : -errno;
+	observer->open =
+		bpf_program__attach_iter(by_hand ? bpf->progs.ww_unix_open_hashed : bpf->progs.ww_unix_open, &opts);
+	observer->before =
+		bpf_program__attach_iter(by_files ? bpf->progs.ww_unix_before_files : bpf->progs.ww_unix_before, NULL);
+	err = observer->open && observer->before ? walk(observer->before) : -errno;
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
@@ -323,6 +338,11 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	new->host_pids = ww_features__host_pids();
 	new->cpus = libbpf_num_possible_cpus();
 	new->percpu = calloc((size_t) new->cpus, sizeof(*new->percpu));
+	err = ww_hooks__prepare();
+	if (err) {
+		fail(err, message, message_size, "reading the kernel's types");
+		goto out;
+	}
 	new->bpf = whywait_bpf__open();
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
@@ -373,12 +393,22 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "selecting the processes");
 		goto out;
 	}
+	err = ww_hooks__stand_ins(new->bpf, new->stand_ins, sizeof(new->stand_ins));
+	if (err) {
+		fail(err, message, message_size, "naming what stands in for what is not there");
+		goto out;
+	}
 	*observer = new;
 	new = NULL;
 out:
 	ww_observer__close(new);
 	libbpf_set_print(print);
 	return err;
+}
+
+const char *ww_observer__stand_ins(const struct ww_observer *observer)
+{
+	return observer->stand_ins;
 }
 
 int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, int timeout_ms)
@@ -416,7 +446,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 
 	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
-	int err = walk(bpf->links.ww_unix_open);
+	int err = walk(observer->open);
 	if (err)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
@@ -528,6 +558,8 @@ void ww_observer__close(struct ww_observer *observer)
 	ring_buffer__free(observer->traffic);
 	if (observer->epoll_fd >= 0)
 		close(observer->epoll_fd);
+	bpf_link__destroy(observer->before);
+	bpf_link__destroy(observer->open);
 	whywait_bpf__destroy(observer->bpf);
 	free(observer->percpu);
 	free(observer);

@@ -48,6 +48,9 @@ struct ww_observer_options {
 int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
 		      size_t message_size);
 
+/* What stands in for something that this kernel does not give, in words; empty when nothing has to. */
+const char *ww_observer__stand_ins(const struct ww_observer *observer);
+
 /*
  * Feeds what has finished since the last call to `ingest`; waits up to timeout_ms for something to come.
  * Returns the number of records, or a negative errno (-EINTR on a signal).

@@ -150,6 +150,11 @@ void ww_session__set_recorder(struct ww_session *session, struct ww_recorder *re
 	session->options.ingest.recorder = recorder;
 }
 
+const char *ww_session__stand_ins(const struct ww_session *session)
+{
+	return ww_observer__stand_ins(session->observer);
+}
+
 struct ww_ingest *ww_session__ingest(struct ww_session *session)
 {
 	return session->ingest;

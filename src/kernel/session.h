@@ -62,6 +62,9 @@ int ww_session__start(struct ww_session *session);
  */
 int ww_session__run(struct ww_session *session, enum ww_session_end *end);
 
+/* As ww_observer__stand_ins(). */
+const char *ww_session__stand_ins(const struct ww_session *session);
+
 /* For the callbacks, and after ww_session__run(): what was taken in. */
 struct ww_ingest *ww_session__ingest(struct ww_session *session);
 

@@ -34,6 +34,7 @@ enum ww_operation_flags {
 struct ww_operation {
 	uint8_t kind;	    /* enum ww_kind: DB or NET */
 	uint16_t flags;	    /* enum ww_operation_flags */
+	uint32_t name;	    /* ww_catalog__operation(): all that a recording keeps of kind, system .. statement */
 	const char *system; /* OpenTelemetry's db.system.name for databases; "http", "dns", "tls", ""; as systems.def */
 	const char *peer;   /* "127.0.0.1:5432", or a unix socket's path */
 	const char *summary;   /* low-cardinality: "SELECT orders", "connect"; "" when it is not known */
@@ -42,7 +43,6 @@ struct ww_operation {
 	uint64_t start_ns;     /* from the request's start */
 	uint64_t duration_ns;
 	uint64_t bytes_out, bytes_in;
-	uint32_t name; /* ww_catalog__operation(): all that a recording keeps of its kind, system .. statement */
 	/*
 	 * A hash over what the fingerprint leaves out; 0: not known. Equal ones were the same query. A recording keeps
 	 * numbers from 1 instead, equal within a request only: from a hash a short literal could be guessed.

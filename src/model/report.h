@@ -94,6 +94,7 @@ struct ww_unreadable_port {
 
 struct ww_report {
 	const char *host, *kernel;
+	const char *stand_ins; /* what stood in for something that the kernel did not give; empty: nothing had to */
 	unsigned cpus;
 	int64_t start_unix_ns, end_unix_ns;
 	bool complete;

@@ -210,10 +210,12 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 {
 	report->host = ww_arena__strdup(arena, frame->host);
 	report->kernel = ww_arena__strdup(arena, frame->kernel);
+	report->stand_ins = ww_arena__strdup(arena, frame->stand_ins ? frame->stand_ins : "");
 	report->losses = ww_arena__array(arena, frame->losses_len, sizeof(*report->losses));
 	report->unreadable = ww_arena__array(arena, frame->unreadable_len, sizeof(*report->unreadable));
 	report->services = ww_arena__array(arena, frame->services_len, sizeof(*report->services));
-	if (!report->host || !report->kernel || !report->losses || !report->unreadable || !report->services)
+	if (!report->host || !report->kernel || !report->stand_ins || !report->losses || !report->unreadable ||
+	    !report->services)
 		return -ENOMEM;
 	report->cpus = frame->cpus;
 	report->start_unix_ns = frame->start_unix_ns;

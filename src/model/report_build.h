@@ -12,6 +12,7 @@
 /* What a report says beside its endpoints; every string and row is copied. */
 struct ww_report_frame {
 	const char *host, *kernel;
+	const char *stand_ins; /* as in struct ww_report; NULL: as empty */
 	unsigned cpus;
 	int64_t start_unix_ns, end_unix_ns;
 	bool unended;

@@ -273,6 +273,7 @@ int ww_json__report(FILE *out, const struct ww_report *report)
 	json_t *host = put_object(&b, object, "host");
 	put_text(&b, host, "name", report->host);
 	put_text(&b, host, "kernel", report->kernel);
+	put_text(&b, host, "stand_ins", report->stand_ins ? report->stand_ins : "");
 	put_integer(&b, host, "cpus", report->cpus);
 	json_t *window = put_object(&b, object, "window");
 	put_time(&b, window, "start", report->start_unix_ns);

@@ -248,7 +248,12 @@ static void draw_operations(const struct ww_endpoint_report *endpoint, struct ww
 		const struct ww_pen pen = {.tint = (uint8_t)(WW_TINT_KIND + row->kind)};
 
 		y = ww_scroll__next_line(scroll);
-		ww_screen__text(screen, y, 0, places.name_width, pen, *row->summary ? row->summary : "round trip");
+		/* These say little without who it was. */
+		bool with_peer = !places.peer_x && (row->flags & WW_OPERATION_CONNECT || !*row->summary);
+
+		ww_screen__print(screen, y, 0, places.name_width, pen, "%s%s%s",
+				 *row->summary ? row->summary : "round trip", with_peer ? " " : "",
+				 with_peer ? row->peer : "");
 		ww_text__number(text, (double)row->count / (double)requests);
 		ww_screen__text_right(screen, y, places.each_x, EACH_WIDTH, plain_pen, text);
 		draw_mean(screen, y, places.mean_x, plain_pen, row->sum_ns, row->count);
@@ -257,7 +262,7 @@ static void draw_operations(const struct ww_endpoint_report *endpoint, struct ww
 		if (places.peer_x)
 			ww_screen__print(screen, y, places.peer_x, screen->width - places.peer_x, dim_pen, "%s%s%s",
 					 row->system, *row->system ? " " : "", row->peer);
-		if (*row->statement)
+		if (ww_text__says_more(row->statement, row->summary))
 			ww_screen__text(screen, ww_scroll__next_line(scroll), 2, screen->width - 2, dim_pen,
 					row->statement);
 	}

@@ -101,7 +101,7 @@ static void write_operation(const struct ww_page_out *page, const struct ww_endp
 		fprintf(page->out, "    %s", ww_style__bad(style));
 		ww_table__rest(page, text, 4);
 	}
-	if (*row->statement) {
+	if (ww_text__says_more(row->statement, row->summary)) {
 		fprintf(page->out, "    %s", ww_style__dim(style));
 		ww_table__rest(page, row->statement, 4);
 	}

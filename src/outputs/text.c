@@ -125,6 +125,13 @@ int ww_text__fit_ends(char *out, size_t size, const char *text, int columns, con
 	return used + ww_text__fit(out + len, size - len, end, rest, style);
 }
 
+bool ww_text__says_more(const char *statement, const char *summary)
+{
+	size_t len = strlen(summary);
+
+	return *statement && (strncmp(statement, summary, len) != 0 || statement[len + strspn(statement + len, " ?;")]);
+}
+
 /* Three digits that count: 0.412, 9.13, 91.3, 141. */
 static char *digits(char *out, double number)
 {

@@ -8,6 +8,7 @@
 #ifndef WHYWAIT_TEXT_H
 #define WHYWAIT_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ int ww_text__fit_ends(char *out, size_t size, const char *text, int columns, con
 
 /* Columns that ww_text__fit() would take, were there room for all. */
 int ww_text__columns(const char *text, const struct ww_style *style);
+
+/* Whether a statement says more than its summary: "GET ?" of a cache does not. */
+bool ww_text__says_more(const char *statement, const char *summary);
 
 /* Each writes to `out` (WW_TEXT_NUMBER bytes) and returns it. */
 char *ww_text__ms(char *out, uint64_t ns);			    /* "0.41", "9.13", "91.3", "1410"; no unit */

@@ -92,7 +92,7 @@ static void write_label(const struct ww_axis *axis, const struct row *row)
 	else
 		snprintf(name, sizeof(name), "%s %s", ww_kind_name(first->kind), first->summary);
 	int room = axis->label - ww_text__columns(more, style);
-	int used = ww_text__fit(fitted, sizeof(fitted), name, room > 0 ? room : 0, style);
+	int used = ww_text__fit_ends(fitted, sizeof(fitted), name, room > 0 ? room : 0, style);
 	fprintf(axis->out, "  %s%s%s", first ? ww_style__kind(style, first->kind) : "", fitted, ww_style__plain(style));
 	used += ww_text__fit(fitted, sizeof(fitted), more, axis->label - used, style);
 	fprintf(axis->out, "%s%s%s%*s ", row->errors ? ww_style__bad(style) : "", fitted, ww_style__plain(style),

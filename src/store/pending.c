@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/arena.h"
+#include "util/hash.h"
 
 void ww_pending__free(struct ww_pending *pending)
 {
@@ -47,36 +48,49 @@ static bool copy_list(struct ww_arena *arena, const void *list, size_t len, size
 	return true;
 }
 
-/* The number of an operation's arguments: that of the first one that had the same. */
-static uint64_t number_arguments(const struct ww_request *request, const struct ww_operation *numbered, size_t index,
-				 uint64_t *last)
+/* The numbers of operations' arguments: those with the same ones have the number of the first. */
+static bool number_arguments(struct ww_operation *operations, size_t len)
 {
-	const struct ww_operation *operations = request->operations;
+	size_t mask = 1;
+	uint64_t last = 0;
+	struct slot {
+		uint64_t arguments, number;
+	} * slots;
 
-	if (!operations[index].arguments)
-		return 0;
-	for (size_t i = 0; i < index; i++) {
-		if (operations[i].arguments == operations[index].arguments)
-			return numbered[i].arguments;
+	while (mask < 2 * len)
+		mask *= 2;
+	slots = calloc(mask, sizeof(*slots));
+	if (!slots)
+		return false;
+	mask--;
+	for (size_t i = 0; i < len; i++) {
+		uint64_t arguments = operations[i].arguments, at = ww_hash_mix(arguments) & mask;
+
+		if (!arguments)
+			continue;
+		while (slots[at].arguments && slots[at].arguments != arguments)
+			at = (at + 1) & mask;
+		if (!slots[at].arguments)
+			slots[at] = (struct slot){arguments, ++last};
+		operations[i].arguments = slots[at].number;
 	}
-	return ++*last;
+	free(slots);
+	return true;
 }
 
 /* Of their strings only the errors are copied: the rest is what their names stand for. */
 static bool copy_operations(struct ww_arena *arena, struct ww_request *copy)
 {
 	struct ww_operation *operations = ww_arena__array(arena, copy->operations_len, sizeof(*operations));
-	uint64_t last = 0;
 
 	for (size_t i = 0; operations && i < copy->operations_len; i++) {
 		operations[i] = copy->operations[i];
-		operations[i].arguments = number_arguments(copy, operations, i, &last);
 		operations[i].error = ww_arena__strdup(arena, operations[i].error);
 		if (!operations[i].error)
 			return false;
 	}
 	copy->operations = operations;
-	return operations;
+	return operations && number_arguments(operations, copy->operations_len);
 }
 
 static struct ww_request *copy_request(struct ww_arena *arena, const struct ww_request *request)
@@ -109,6 +123,9 @@ int ww_pending__add(struct ww_pending *pending, int64_t id, uint32_t endpoint, c
 	copy = copy_request(pending->arena, request);
 	pending->requests[pending->len++] =
 		(struct ww_pending_request){.id = id, .endpoint = endpoint, .request = copy};
+	pending->bytes += sizeof(*request) + request->details_len * sizeof(*request->details) +
+			  request->segments_len * sizeof(*request->segments) +
+			  request->operations_len * sizeof(*request->operations);
 	return copy ? 0 : -ENOMEM;
 }
 
@@ -179,7 +196,7 @@ size_t ww_pending__clear(struct ww_pending *pending)
 
 	for (size_t i = 0; i < pending->len; i++)
 		requests += pending->requests[i].request != NULL;
-	pending->len = pending->dropped_len = pending->unsampled_len = 0;
+	pending->len = pending->dropped_len = pending->unsampled_len = pending->bytes = 0;
 	ww_arena__free(pending->arena);
 	pending->arena = NULL;
 	return requests;

@@ -21,6 +21,7 @@ struct ww_pending {
 	int64_t *unsampled; /* the same */
 	size_t unsampled_len, unsampled_cap;
 	struct ww_arena *arena; /* of the requests */
+	size_t bytes;		/* that they take */
 };
 
 /* NULL-safe. Frees the content, not `pending` itself, which is empty then. */

@@ -13,7 +13,7 @@ struct ww_recording {
 	sqlite3 *db;
 	struct ww_log_index log_index;
 	char *path;
-	char *host, *kernel;
+	char *host, *kernel, *stand_ins; /* stand_ins NULL: not known */
 	unsigned cpus;
 	int64_t interval_ns;
 	int64_t start_unix_ns, end_unix_ns;

@@ -29,7 +29,10 @@
 #define BUCKETS_MAX 160000
 
 /* The same for what its sums of operations take. */
-#define OPERATION_BYTES_MAX (8 << 20)
+#define OPERATION_BYTES_MAX (6 << 20)
+
+/* What requests that are kept may take in memory before they are written, ahead of the next commit. */
+#define PENDING_BYTES_MAX (6 << 20)
 
 #define BUSY_TIMEOUT_MS 300 /* the rings fill meanwhile */
 
@@ -76,6 +79,7 @@ struct ww_recorder {
 	int64_t next_id;
 	bool sampled; /* the request that is to be kept next is part of the fair sample */
 	struct ww_pending pending;
+	uint64_t written_ahead; /* requests that are in the open transaction already */
 	uint64_t random;
 	uint64_t not_kept; /* requests that should have been kept, but could not be */
 
@@ -114,7 +118,7 @@ static void describe(struct ww_recorder *recorder, int rc)
 			 sqlite3_errstr(rc));
 }
 
-static int fill_new_file(struct ww_recorder *recorder)
+static int fill_new_file(struct ww_recorder *recorder, const char *stand_ins)
 {
 	struct utsname host;
 	char settings[256];
@@ -138,6 +142,8 @@ static int fill_new_file(struct ww_recorder *recorder)
 		rc = ww_rows__put_meta(&recorder->rows, "host", host.nodename);
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta(&recorder->rows, "kernel", host.release);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta(&recorder->rows, "stand_ins", stand_ins ? stand_ins : "");
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta_number(&recorder->rows, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
 	if (rc == SQLITE_OK)
@@ -202,7 +208,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
 		ww_log_index__guard(&new->log_index, new->db);
-		rc = fill_new_file(new);
+		rc = fill_new_file(new, options->stand_ins);
 	}
 	if (rc != SQLITE_OK) {
 		describe(new, rc);
@@ -255,7 +261,8 @@ static int end(struct ww_recorder *recorder)
 		/* Some failures have rolled back already. */
 		if (!sqlite3_get_autocommit(recorder->db))
 			ww_rows__run(&recorder->rows, WW_STATEMENT_ROLLBACK);
-	}
+	} else
+		recorder->written_ahead = 0;
 	recorder->in_transaction = false;
 	recorder->failed = 0;
 	return rc;
@@ -327,6 +334,10 @@ void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const st
 	if (ww_pending__add(&recorder->pending, recorder->next_id, endpoint, &copy))
 		recorder->not_kept++;
 	recorder->next_id++;
+	if (recorder->pending.bytes > PENDING_BYTES_MAX && begin(recorder)) {
+		note(recorder, ww_pending__write(&recorder->pending, &recorder->rows));
+		recorder->written_ahead += ww_pending__clear(&recorder->pending);
+	}
 }
 
 static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog *catalog, struct written *written)
@@ -377,6 +388,7 @@ static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *c
 	struct written written = recorder->written;
 	int rc;
 
+	/* Requests that were written ahead are of endpoints that may not be in the file yet. */
 	if (begin(recorder) && write_catalog(recorder, catalog, &written)) {
 		if (!recorder->journal_only)
 			write_interval(recorder);
@@ -482,7 +494,8 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 		else if (slice != &recorder->unwritten && put_off(recorder, slice))
 			rc = SQLITE_NOMEM;
 	}
-	pending = ww_pending__clear(&recorder->pending);
+	pending = ww_pending__clear(&recorder->pending) + recorder->written_ahead;
+	recorder->written_ahead = 0;
 	if (rc != SQLITE_OK)
 		recorder->not_kept += pending;
 	if (rc == SQLITE_OK && commit->last && recorder->current.used_len)
@@ -516,6 +529,8 @@ int ww_recorder__close(struct ww_recorder *recorder)
 
 	if (!recorder)
 		return 0;
+	if (recorder->in_transaction)
+		ww_rows__run(&recorder->rows, WW_STATEMENT_ROLLBACK);
 	rc = sqlite3_wal_checkpoint_v2(recorder->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	ww_rows__free(&recorder->rows);
 	/* A reader that is at work keeps the log; the last one to close the file removes it. */

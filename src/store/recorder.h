@@ -22,7 +22,8 @@ struct ww_recorder_options {
 	const char *path;
 	bool replace; /* delete an existing recording first, instead of renaming it to PATH.old */
 	bool keep_all;
-	unsigned keep; /* most requests kept whole per endpoint, interval and reason; 0: none */
+	const char *stand_ins; /* for what the kernel does not give, in words; NULL as empty: it gives all */
+	unsigned keep;	       /* most requests kept whole per endpoint, interval and reason; 0: none */
 };
 
 /*

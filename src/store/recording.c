@@ -53,6 +53,7 @@ void ww_recording__close(struct ww_recording *recording)
 	free(recording->path);
 	free(recording->host);
 	free(recording->kernel);
+	free(recording->stand_ins);
 	free(recording);
 }
 
@@ -100,6 +101,26 @@ static int read_ended(struct ww_recording *recording)
 	return rc;
 }
 
+/* Nor is this in older ones. */
+static int read_stand_ins(struct ww_recording *recording)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(recording->db, "SELECT value FROM meta WHERE key = 'stand_ins'", -1, &statement,
+				    NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		const char *text = (const char *)sqlite3_column_text(statement, 0);
+		recording->stand_ins = text ? strdup(text) : NULL;
+		rc = recording->stand_ins ? SQLITE_OK : SQLITE_NOMEM;
+	} else if (rc == SQLITE_DONE) {
+		rc = SQLITE_OK;
+	}
+	sqlite3_finalize(statement);
+	return rc;
+}
+
 static int read_has_operations(struct ww_recording *recording)
 {
 	sqlite3_stmt *statement = NULL;
@@ -140,6 +161,8 @@ static int read_facts(struct ww_recording *recording)
 		rc = read_meta(recording, "interval_ns", NULL, &recording->interval_ns);
 	if (rc == SQLITE_OK)
 		rc = read_has_operations(recording);
+	if (rc == SQLITE_OK)
+		rc = read_stand_ins(recording);
 	if (rc == SQLITE_OK)
 		rc = ww_recording__refresh(recording);
 	if (rc == SQLITE_OK && recording->interval_ns <= 0)

@@ -367,6 +367,7 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 	struct ww_report_frame frame = {
 		.host = recording->host,
 		.kernel = recording->kernel,
+		.stand_ins = recording->stand_ins,
 		.cpus = recording->cpus,
 		.start_unix_ns = recording->start_unix_ns,
 		.end_unix_ns = recording->end_unix_ns,

@@ -100,7 +100,7 @@ def build():
     image.unlink(missing_ok=True)
     _skeleton(tree)
     _copy("/usr/bin/sh", tree)
-    for path in (PYTHON, sysconfig.get_path("stdlib")):
+    for path in (PYTHON, sysconfig.get_path("stdlib"), shutil.which("bpftool") or "/usr/sbin/bpftool"):
         _copy(path, tree)
     for module in MODULES:
         for path in pathlib.Path("/usr/lib/python3/dist-packages").glob(module):

@@ -9,7 +9,7 @@ import re
 import subprocess
 import time
 
-ARGUMENTS = "console=ttyS0 quiet panic=-1 tsc=reliable root=/dev/nvme0n1 rw rootfstype=ext4 init=/init"  # and the environment of init
+ARGUMENTS = "console=ttyS0 quiet panic=-1 tsc=reliable root=/dev/nvme0n1 rw rootfstype=ext4 init=/init"
 # What no kernel may say, whatever else goes well.
 ALARMS = re.compile(r"WARNING:|BUG:|\bOops|general protection fault|Call Trace:|rcu.*stall|soft lockup|hung task|"
                     r"possible recursive locking|inconsistent lock state|circular locking|Kernel panic|KASAN|UBSAN")
@@ -43,17 +43,17 @@ class Guest:
             self.alarms.append(line)
 
 
-def _qemu(kernel, cpu, image, environment):
+def _qemu(kernel, cpu, image):
     return ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", cpu, "-smp", "2", "-m", "1G", "-kernel", kernel,
-            "-append", " ".join([ARGUMENTS, *environment]), "-drive", f"file={image},format=raw,if=none,id=d,snapshot=on",
+            "-append", ARGUMENTS, "-drive", f"file={image},format=raw,if=none,id=d,snapshot=on",
             "-device", "nvme,drive=d,serial=x", "-nodefaults", "-nographic", "-serial", "stdio", "-no-reboot"]
 
 
-def boot(kernel, cpu, image, environment, log, timeout, told):
-    """Runs a guest to its end, its init with `environment` (words NAME=VALUE); its console goes to the file `log`, each line with a result to told(line) as well."""
+def boot(kernel, cpu, image, log, timeout, told):
+    """Runs a guest to its end; its console goes to the file `log`, each line with a result to told(line) as well."""
     guest = Guest()
     began = time.monotonic()
-    argv = ["timeout", "--kill-after=5", str(timeout), "nice", *map(str, _qemu(kernel, cpu, image, environment))]
+    argv = ["timeout", "--kill-after=5", str(timeout), "nice", *map(str, _qemu(kernel, cpu, image))]
     with open(log, "w", encoding="utf-8") as out, subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as qemu:
         for line in qemu.stdout:

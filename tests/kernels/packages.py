@@ -20,10 +20,9 @@ class Kernel:
     fail without it."""
     suite: str
     cpu: str = "qemu64,+rdrand"
-    observes: bool = True  # else it is too old, and whywait is to say so
 
 
-KERNELS = {"5.10": Kernel("bullseye", observes=False), "6.1": Kernel("bookworm"), "6.12": Kernel("trixie", "qemu64,+rdrand,-cx16"),
+KERNELS = {"5.10": Kernel("bullseye"), "6.1": Kernel("bookworm"), "6.12": Kernel("trixie", "qemu64,+rdrand,-cx16"),
            "newest": Kernel("sid")}
 
 

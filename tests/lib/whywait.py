@@ -62,7 +62,7 @@ class Record:
     def __init__(self, *arguments, keep="all", path=None, timeout=15):
         self.arguments = list(map(str, arguments))
         self.keep = keep
-        self.timeout = timeout
+        self.timeout = timeout * int(os.environ.get("SERVICES_PATIENCE", "1"))
         if path is None:
             directory = tempfile.mkdtemp(prefix="whywait-record-")
             atexit.register(shutil.rmtree, directory, ignore_errors=True)

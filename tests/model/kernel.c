@@ -21,12 +21,19 @@ extern struct ww_sweep_list_map {
 #define MAP(map, most)			   map_add(&(map), MAP_TYPE(map), sizeof(*(map).key), sizeof(*(map).value), most)
 #define MAP_KEYLESS(map, value_size, most) map_add(&(map), MAP_TYPE(map), 0, value_size, most)
 
+/* A task's registers are where its stack, of a kernel with KASAN, ends. */
+static void registers_place(struct host_task *task)
+{
+	task->task.stack = (u8 *)(&task->regs + 1) - 2 * WW_STACK;
+}
+
 void host_boot(u32 requests, u64 seed)
 {
 	host_shut_down();
 	memset(&host, 0, sizeof(host));
 	host.now = 1ull << 50;
 	host.random = seed;
+	registers_place(&host.idle);
 	host_max_requests = requests;
 	MAP(ww_threads, 1);
 	MAP(ww_loops, 1);
@@ -53,15 +60,25 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_windows, 2);
 	MAP(ww_messages, 1);
 	map_add(&ww_sweeps, BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct ww_sweep_list), 1);
+	MAP(ww_cells, WW_CELLS);
+	MAP(ww_hashed_threads, 64);
+	MAP(ww_hashed_loops, 64);
+	MAP(ww_hashed_conns, 64);
+	MAP(ww_blanks, 1);
+	MAP(ww_claims, requests + 16);
+	MAP_KEYLESS(ww_free_peers, sizeof(u32), HOST_MAX_PEERS);
 	for (u32 slot = 0; slot < requests; slot++)
 		map_push(&ww_free_slots, &slot);
+	for (u32 peer = HOST_MAX_PEERS; --peer;)
+		map_push(&ww_free_peers, &peer);
 	ww_unix_walk = 0;
 	ww_peer_count = 1;
 }
 
 void host_shut_down(void)
 {
-	host_task_end(&host.idle);
+	if (maps_there())
+		host_task_end(&host.idle);
 	maps_free();
 }
 
@@ -116,7 +133,8 @@ const struct ww_sweep_list *host_sweeps(void)
 void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 {
 	static struct inode inodes[] = {{0140000}, {0010000}, {0100000}, {0}};
-	static struct file files[] = {{&inodes[0]}, {&inodes[1]}, {&inodes[2]}, {&inodes[3]}};
+	static struct file files[] = {
+		{.f_inode = &inodes[0]}, {.f_inode = &inodes[1]}, {.f_inode = &inodes[2]}, {.f_inode = &inodes[3]}};
 	static struct file *fds[HOST_FDS] = {&files[0], &files[1], &files[2], &files[3], NULL};
 	static struct fdtable table = {.max_fds = HOST_FDS, .fd = fds};
 	static struct files_struct all = {&table};
@@ -126,6 +144,7 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 	task->task.pid = tid;
 	task->task.tgid = tgid;
 	task->task.files = &all;
+	registers_place(task);
 	task->task.signal = &task->signal;
 	task->task.se.cfs_rq = &queue;
 	task->task.thread_pid = &task->id.pid;
@@ -138,6 +157,8 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 void host_task_end(struct host_task *task)
 {
 	storage_free(&task->task.bpf_storage);
+	if (host_by_hand)
+		ww_sched_process_free(&task->task);
 }
 
 void host_tcp_init(struct host_sock *sock, u16 port, u16 peer_port)
@@ -171,6 +192,8 @@ void host_unix_init(struct host_sock *sock, const char *path, struct host_sock *
 void host_sock_end(struct host_sock *sock)
 {
 	storage_free(&sock->unix_sock.sk.sk_bpf_storage);
+	if (host_by_hand)
+		ww_inet_sock_destruct(&sock->unix_sock.sk);
 }
 
 struct ww_request *host_request(ww_ref ref)
@@ -182,11 +205,17 @@ struct ww_request *host_request(ww_ref ref)
 
 struct ww_thread *host_thread(struct host_task *task)
 {
+	u64 key = (u64)&task->task;
+	if (host_by_hand)
+		return map_lookup(&ww_hashed_threads, &key, host.cpu);
 	return storage_get(&ww_threads, &task->task.bpf_storage, false);
 }
 
 struct ww_conn *host_conn(struct host_sock *sock)
 {
+	u64 key = (u64)&sock->unix_sock.sk;
+	if (host_by_hand)
+		return map_lookup(&ww_hashed_conns, &key, host.cpu);
 	return storage_get(&ww_conns, &sock->unix_sock.sk.sk_bpf_storage, false);
 }
 
@@ -372,6 +401,11 @@ long bpf_get_current_comm(void *comm, __u32 size)
 {
 	memcpy(comm, ((struct host_task *)bpf_get_current_task_btf())->comm, size < WW_COMM ? size : WW_COMM);
 	return 0;
+}
+
+__u32 bpf_get_smp_processor_id(void)
+{
+	return host.cpu;
 }
 
 long bpf_task_pt_regs(struct task_struct *task)

@@ -7,9 +7,12 @@
 #ifndef WHYWAIT_MODEL_KERNEL_H
 #define WHYWAIT_MODEL_KERNEL_H
 
+#include "claim.bpf.h"
 #include "head.bpf.h"
+#include "loop.bpf.h"
 #include "maps.bpf.h"
 #include "message.bpf.h"
+#include "peer.bpf.h"
 #include "whywait/sweep.h"
 
 #define HOST_CPUS 4
@@ -86,6 +89,8 @@ extern struct host host;
 
 /* The settings, which here can be written at any time. */
 extern volatile __u32 host_max_requests __asm__("ww_max_requests");
+extern volatile _Bool host_by_hand __asm__("ww_by_hand");
+extern volatile _Bool host_without_loop __asm__("ww_without_loop");
 extern volatile __u64 host_segments_over_ns __asm__("ww_segments_over_ns");
 
 /* A kernel that has just been booted, with whywait loaded: empty maps, `requests` slots. */
@@ -133,12 +138,14 @@ int ww_sock_recv_length(struct sock *sk, int len, int flags);
 int ww_sock_send_length(struct sock *sk, int len, int flags);
 int ww_inet_sock_set_state(struct sock *sk, int from, int to);
 int ww_tcp_destroy_sock(struct sock *sk);
+int ww_sched_process_free(struct task_struct *p);
+int ww_inet_sock_destruct(struct sock *sk);
 int ww_unix_before(struct bpf_iter__unix *ctx);
 int ww_unix_open(struct bpf_iter__bpf_sk_storage_map *ctx);
+int ww_unix_open_hashed(struct bpf_iter__bpf_map_elem *ctx);
 int ww_sweep_find(struct ww_sweep_find *args);
 int ww_sweep_end(struct ww_sweep_end *args);
 
 extern __u32 ww_unix_walk;
-extern __u32 ww_peer_count;
 
 #endif

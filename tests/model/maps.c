@@ -24,7 +24,7 @@ struct map {
 	u32 clock;
 };
 
-#define MAPS 32
+#define MAPS 48
 static struct map maps[MAPS];
 static u32 maps_len;
 
@@ -45,6 +45,11 @@ static void element_free(struct map *map, u32 at)
 	free(map->values[at]);
 	map->keys[at] = NULL;
 	map->values[at] = NULL;
+}
+
+bool maps_there(void)
+{
+	return maps_len;
 }
 
 void maps_free(void)

@@ -8,6 +8,8 @@
 /* Makes the map that a variable declares. */
 void map_add(void *declared, u32 type, u32 key_size, u32 value_size, u32 most);
 
+bool maps_there(void);
+
 /* Frees all maps and what they hold. */
 void maps_free(void);
 

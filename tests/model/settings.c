@@ -11,6 +11,7 @@ volatile _Bool ww_select_by_comm = 0;
 volatile _Bool ww_select_by_port = 0;
 volatile _Bool ww_select_by_cgroup = 0;
 volatile _Bool ww_by_hand = 0;
+volatile _Bool ww_without_loop = 0;
 volatile __u32 ww_max_requests = 0;
 volatile __u32 ww_max_peers = 16;
 volatile __u64 ww_account_wakeup = 1 << 20;

@@ -99,6 +99,8 @@ static void world_begin(u64 seed, bool verbose)
 	memset(&world, 0, sizeof(world));
 	world.verbose = verbose;
 	host_boot(0, seed);
+	host_by_hand = !host_draw(3);
+	host_without_loop = host_by_hand || !host_draw(3);
 	u32 slots = host_draw(3) ? SLOTS : 2 + (u32)host_draw(6);
 	host_boot(slots, seed ^ 0x5bd1e995);
 	host.account = invariants_account;
@@ -106,7 +108,7 @@ static void world_begin(u64 seed, bool verbose)
 	host.traffic = invariants_traffic;
 	world.tagged = host_draw(2);
 	world.cpus = world.tagged ? 1 : 1 + (u32)host_draw(HOST_CPUS);
-	world.illegal = !host_draw(3);
+	world.illegal = !host_by_hand && !host_draw(3); /* by hand, a thread whose time is given is the one that runs */
 	world.hostile = !host_draw(3);
 	world.racing = world.cpus > 1 && !host_draw(3);
 	if (world.racing) {
@@ -131,7 +133,8 @@ static void world_begin(u64 seed, bool verbose)
 	world.connections_len = 2 + (u32)host_draw(1 + host_draw(CONNECTIONS - 1));
 	for (u32 at = 0; at < world.threads_len; at++)
 		thread_start(at, only ? only : processes[host_draw(3)]);
-	world_note("%u CPUs, %u slots%s%s%s%s%s", world.cpus, slots, world.tagged ? ", tagged" : "",
+	world_note("%u CPUs, %u slots%s%s%s%s%s%s%s", world.cpus, slots, host_by_hand ? ", by hand" : "",
+		   host_without_loop ? ", plain loops" : "", world.tagged ? ", tagged" : "",
 		   world.illegal  ? ", illegal"
 		   : world.racing ? ", racing"
 				  : "",
@@ -227,13 +230,14 @@ static void switch_to_another(struct thread *prev, u32 state, bool preempt)
 		   next ? next->task.task.pid : 0);
 	if (prev)
 		prev->state = state && !preempt ? THREAD_BLOCKED : THREAD_RUNNABLE;
+	/* Who leaves is still the current task then. */
+	ww_sched_switch(preempt, prev ? &prev->task.task : &host.idle.task, next ? &next->task.task : &host.idle.task,
+			state);
 	host.current[host.cpu] = next ? &next->task : NULL;
 	if (next) {
 		next->state = THREAD_RUNS;
 		next->cpu = host.cpu;
 	}
-	ww_sched_switch(preempt, prev ? &prev->task.task : &host.idle.task, next ? &next->task.task : &host.idle.task,
-			state);
 }
 
 static void thread_exit(struct thread *thread)
@@ -324,7 +328,11 @@ static void walk(void)
 		struct connection *c = &world.connections[i];
 		struct bpf_iter__bpf_sk_storage_map ctx = {.sk = &c->sock.unix_sock.sk,
 							   .value = c->kind ? host_conn(&c->sock) : NULL};
-		if (ctx.value)
+		u64 key = (u64)ctx.sk;
+		struct bpf_iter__bpf_map_elem element = {.key = &key, .value = ctx.value};
+		if (ctx.value && host_by_hand)
+			ww_unix_open_hashed(&element);
+		else if (ctx.value)
 			ww_unix_open(&ctx);
 	}
 }

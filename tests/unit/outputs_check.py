@@ -36,7 +36,7 @@ def report_json(text):
     report = json.loads(text)
     same("keys", list(report), ["schema", "version", "host", "window", "complete", "ended", "losses", "unreadable", "endpoints",
                                 "services"])
-    same("host", report["host"], {"name": "web-1", "kernel": "6.18.5", "cpus": 2})
+    same("host", report["host"], {"name": "web-1", "kernel": "6.18.5", "stand_ins": "", "cpus": 2})
     same("window", report["window"], {"start": "2025-11-20T16:22:10.000000000Z", "end": "2025-11-20T16:22:40.000000000Z",
                                       "duration_s": 30.0})
     same("complete", report["complete"], False)

@@ -197,6 +197,7 @@ static void endpoint_page_lists_operations(void **state)
 	assert_non_null(strstr(row_text(&screen, y), " 50.0    1.620 ms    88 %"));
 	assert_int_equal(strlen(row_text(&screen, y)), 80);
 	assert_no_row("PEER");
+	assert_row("round trip 127.0.0.1:9000 ");
 }
 
 static void endpoint_page_scrolls_to_its_end_and_not_beyond(void **state)

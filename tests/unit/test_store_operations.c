@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "model/report_build.h"
 #include "recordings.h"
@@ -18,6 +19,7 @@
 #define OPERATIONS  9
 #define SECONDS	    25
 #define PER_COMMIT  20
+#define MANY	    10000
 #define OLD_LAST    1795960660000000000ll /* the last interval of the old recording: it is in the journal only */
 #define OLD_RECORDS "tests/unit/golden/before_operations.sql"
 
@@ -127,7 +129,7 @@ static void add_request(struct fixture *fixture, struct ww_recorder *recorder, s
 	ww_bytes__free(&told);
 }
 
-static int commit_operations(struct fixture *fixture, struct ww_recorder *recorder, struct ww_slice *all, bool last)
+static int commit_only(struct fixture *fixture, struct ww_recorder *recorder, bool last)
 {
 	const struct ww_commit commit = {
 		.catalog = &fixture->catalog,
@@ -137,13 +139,17 @@ static int commit_operations(struct fixture *fixture, struct ww_recorder *record
 		.end_unix_ns = fixture->interval + INTERVAL,
 		.last = last,
 	};
-	int err;
+	int err = ww_recorder__commit(recorder, &commit);
 
-	for (int i = 0; i < PER_COMMIT; i++)
-		add_request(fixture, recorder, all);
-	err = ww_recorder__commit(recorder, &commit);
 	ww_slice__clear(&fixture->slice);
 	return err;
+}
+
+static int commit_operations(struct fixture *fixture, struct ww_recorder *recorder, struct ww_slice *all, bool last)
+{
+	for (int i = 0; i < PER_COMMIT; i++)
+		add_request(fixture, recorder, all);
+	return commit_only(fixture, recorder, last);
 }
 
 static void check_kept(const struct ww_request *request)
@@ -261,6 +267,37 @@ static void where_all_are_kept_all_are_sampled(void **state)
 	assert_int_equal(ww_recorder__close(recorder), 0);
 	assert_int_equal(check_requests(fixture, &kept), PER_COMMIT);
 	assert_int_equal(kept, PER_COMMIT);
+	ww_slice__free(&all);
+}
+
+/* So many at once are written before their commit, to spare memory; readers see them when it comes. */
+static void very_many_are_written_ahead(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct ww_recorder_options options = {.path = fixture->path, .keep_all = true};
+	struct ww_recorder *recorder;
+	struct ww_slice all = {0};
+	struct stat log;
+	unsigned kept;
+
+	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), 0);
+	assert_int_equal(commit_operations(fixture, recorder, &all, false), 0);
+	for (int i = 0; i < MANY; i++)
+		add_request(fixture, recorder, &all);
+	assert_int_equal(stat(fixture->log, &log), 0);
+	assert_true(log.st_size > 1 << 20);
+	check_requests(fixture, &kept);
+	assert_int_equal(kept, PER_COMMIT);
+	fixture->interval = INTERVAL;
+	assert_int_equal(commit_only(fixture, recorder, false), 0);
+	check_requests(fixture, &kept);
+	assert_int_equal(kept, PER_COMMIT + MANY);
+	/* Without a commit they are not. */
+	for (int i = 0; i < MANY; i++)
+		add_request(fixture, recorder, &all);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+	check_requests(fixture, &kept);
+	assert_int_equal(kept, PER_COMMIT + MANY);
 	ww_slice__free(&all);
 }
 
@@ -483,6 +520,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(they_are_read_as_they_were_at_any_moment),
 		TEST(where_all_are_kept_all_are_sampled),
+		TEST(very_many_are_written_ahead),
 		TEST(plain_sql_shows_them),
 		TEST(a_recording_of_before_there_were_any_is_read),
 		TEST(damaged_bytes_are_refused),

@@ -2,7 +2,6 @@
 """What is checked on every kernel: doctor, load and attach, and a short truth test with real servers and a real PostgreSQL.
 
 Run in a guest by init, or natively with $DSN and $UNIX_DSN of a running PostgreSQL. Prints lines as ../machine.py reads them.
-With $TOO_OLD whywait must say that it can't observe here, and how to mend that.
 """
 import contextlib
 import json
@@ -17,6 +16,7 @@ import tempfile
 import time
 import traceback
 
+BPFTOOL = "/usr/sbin/bpftool"
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "tools")]
@@ -55,30 +55,18 @@ def postgres(stack):
     return f"host=127.0.0.1 {tail}", f"host={sockets} {tail}"
 
 
-def refusal(told):
-    """doctor and record say the same line, and leave with status 3."""
-    record = run("record", "-d", "1", "-o", "/tmp/refused.db", check=False)
-    missing = [row for row in told["features"] if row["state"] == "missing"]
-    say("says that it is too old", not told["can_observe"] and missing and all(row["mend"] for row in missing), told["message"])
-    say("record says the same", record.returncode == 3 and record.stderr.strip().endswith(told["message"]) and
-        record.stderr.count("\n") == 1, f"status {record.returncode}: {record.stderr}")
-
-
 def doctor():
     """Whether whywait can observe here."""
     done = run("doctor", "--format", "json", check=False)
     told = json.loads(done.stdout)
     print("@doctor " + json.dumps({row["name"]: [row["state"], row["found"]] for row in told["features"]
                                    if row["group"] == "kernel"}), flush=True)
-    if "TOO_OLD" in os.environ:
-        refusal(told)
-        return say("doctor leaves with status 3", done.returncode == 3, done.returncode) and False
     if say("loads and attaches", done.returncode == 0 and told["can_observe"], done.stderr):
         return True
     # What the verifier has to say about it goes to the log.
     refused = subprocess.run([WHYWAIT, "record", "-d", "1", "-o", "/tmp/refused.db"], env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"},
                              capture_output=True, text=True, errors="replace", check=False)
-    print("\n".join(refused.stderr.splitlines()[-80:]), flush=True)
+    print("\n".join(refused.stderr.splitlines()[-150:]), flush=True)
     return False
 
 
@@ -161,6 +149,7 @@ def amount_error(plan, request, measured):
 
 
 def compare(record, sent):
+    """[(check, whether it holds, what is wrong), ..]"""
     got = {}
     for request in record.requests:
         got.setdefault(request["path"], []).append(request)
@@ -169,22 +158,22 @@ def compare(record, sent):
     losses = dict(record.report["losses"])
     # 7.x may be preempted where it runs a program; what it skips then it counts, and a slow guest sees that now and then.
     skipped = losses.pop("hook_skipped", 0)
-    say("each request recorded once", len(missing) <= skipped and not (twice or strange),
-        f"{len(sent)} sent, {len(record.requests)} recorded; missing {missing[:3]}, twice {twice[:3]}, never sent {strange[:3]}; "
-        f"{record.report['losses']}")
+    found = [("each request recorded once", len(missing) <= skipped and not (twice or strange),
+              f"{len(sent)} sent, {len(record.requests)} recorded; missing {missing[:3]}, twice {twice[:3]}, never sent {strange[:3]}; "
+              f"{record.report['losses']}")]
     wrong = [error for r in record.requests if (error := sum_error(r["kinds_ns"], r["wall_ns"]))]
-    say("kinds sum to wall", record.requests and not wrong, wrong[:2])
-    say("no loss but counted skips", record.status == 0 and (record.report["complete"] or (skipped and not losses)),
-        f"status {record.status}, {record.report['losses']} {record.stderr}")
+    found.append(("kinds sum to wall", record.requests and not wrong, wrong[:2]))
+    found.append(("no loss but counted skips", record.status == 0 and (record.report["complete"] or (skipped and not losses)),
+                  f"status {record.status}, {record.report['losses']} {record.stderr}"))
     for plan in PLANS + LOOP_PLANS:
         errors = [amount_error(plan, got[path][0], measured) for path, measured in sent.items()
                   if path.startswith(f"/{plan}/") and path in got]
         wrong = [error for error in errors if error]
-        say(plan, errors and not wrong, f"{len(wrong)} of {len(errors)}: {'; '.join(wrong[:2])}")
+        found.append((plan, errors and not wrong, f"{len(wrong)} of {len(errors)}: {'; '.join(wrong[:2])}"))
+    return found
 
 
-def plans(stack):
-    dsn, unix_dsn = postgres(stack)
+def plans(dsn, unix_dsn, stack):
     work = tempfile.mkdtemp()
     upstream = stack.enter_context(Upstream(timeout=120))
     single = free_port()
@@ -197,13 +186,33 @@ def plans(stack):
         sent.update(traffic("unix", environment["UNIX"], environment["SINGLE_UNIX"]))
         sent.update(loop_traffic(("127.0.0.1", loop.port)))
         time.sleep(3)  # what no event ends is swept once a second
-    compare(record, sent)
+    return compare(record, sent)
+
+
+def tables():
+    """Where state is kept by hand, it goes with its socket and its thread (no row where the kernel keeps it)."""
+    def kept(name):
+        shown = subprocess.run([BPFTOOL, "-j", "map", "dump", "name", name], capture_output=True, text=True, check=False)
+        return len(json.loads(shown.stdout)) if shown.returncode == 0 else None
+
+    work = tempfile.mkdtemp()
+    environment = {"UNIX": f"{work}/http", "SINGLE_UNIX": f"{work}/single", "SINGLE": str(free_port()), "SCRATCH": work}
+    with Python(HERE / "server.py", env=environment, timeout=120) as server, \
+            Record("--pid", server.pid, timeout=180) as record:
+        for number in range(40):
+            with connect(environment["UNIX"] if number % 2 else ("127.0.0.1", server.port)) as connection:
+                get(connection, f"/queue/table/{number}", None, 0)
+        time.sleep(2)
+        conns, threads, claims = (kept(name) for name in ("ww_hashed_conns", "ww_hashed_threads", "ww_claims"))
+    if conns is not None:
+        say("tables are left empty", conns < 10 and threads < 10 and claims == 0 and record.status == 0,
+            f"{conns} connections, {threads} threads, {claims} claims after 40 requests")
 
 
 def own_test(called, name, again=True):
     """One of the tree's own truth tests: it prints TAP. As `make test` does, a failed one is made once more."""
     began = time.monotonic()
-    done = subprocess.run([PYTHON, ROOT / "tests/truth" / name], capture_output=True, text=True, check=False, timeout=400)
+    done = subprocess.run([PYTHON, ROOT / "tests/truth" / name], capture_output=True, text=True, check=False, timeout=900)
     bad = [line for line in done.stdout.splitlines() if line.startswith("not ok")]
     # As in compare().
     only_skipped = len(bad) == 1 and re.search(r"nothing was lost\n# \{'hook_skipped': \d+\}\n", done.stdout)
@@ -221,10 +230,21 @@ def main():
         return
     try:
         with contextlib.ExitStack() as stack:
-            plans(stack)
+            dsns = postgres(stack)
+            for again in (False, True):
+                with contextlib.ExitStack() as servers:
+                    found = plans(*dsns, servers)
+                # Amounts are measured once more, as `make test` does: a host that is busy stops a guest now and then.
+                wrong = [check for check, good, _ in found if not good]
+                if again or not wrong or "each request recorded once" in wrong:
+                    break
+                print(f"again, as these do not hold: {[check for check in found if not check[1]]}", flush=True)
+        for check, good, detail in found:
+            say(check, good, detail)
     except Exception:
         traceback.print_exc(file=sys.stdout)
         say("the truth test came to its end", False, traceback.format_exc().splitlines()[-1])
+    tables()
     own_test("every way to read and write", "test_counts_syscalls.py")
 
 

@@ -22,5 +22,6 @@
 #define bpf_core_field_exists(...)  HOST_PICK(__VA_ARGS__, HOST_EXISTS_2, HOST_EXISTS_1, )(__VA_ARGS__)
 #define bpf_core_field_offset(t, f) __builtin_offsetof(t, f)
 #define bpf_core_type_size(type)    sizeof(type)
+#define bpf_core_type_exists(type)  0
 
 #endif

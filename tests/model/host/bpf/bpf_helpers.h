@@ -37,6 +37,7 @@ __u64 bpf_get_current_pid_tgid(void);
 __u64 bpf_get_current_cgroup_id(void);
 __u64 bpf_get_current_ancestor_cgroup_id(int level);
 long bpf_get_current_comm(void *comm, __u32 size);
+__u32 bpf_get_smp_processor_id(void);
 struct task_struct *bpf_get_current_task_btf(void);
 __u64 bpf_get_current_task(void);
 long bpf_task_pt_regs(struct task_struct *task);
