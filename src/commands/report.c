@@ -136,6 +136,7 @@ static int report_intervals(const struct arguments *arguments, struct ww_recordi
 			.endpoint = selection->endpoint,
 			.since_unix_ns = from > start ? from : start,
 			.until_unix_ns = from + step < end ? from + step : end,
+			.sums_only = selection->sums_only,
 		};
 		int status = report_one(arguments, recording, &part);
 		if (status)
@@ -159,8 +160,10 @@ int ww_command_report(int argc, char **argv)
 		ww_recording__close(recording);
 		return status;
 	}
-	if (arguments.reading.format == WW_FORMAT_CSV)
+	if (arguments.reading.format == WW_FORMAT_CSV) {
+		selection.sums_only = true; /* it has no findings */
 		ww_csv__report_header(stdout);
+	}
 	status = arguments.interval_ns ? report_intervals(&arguments, recording, &selection)
 				       : report_one(&arguments, recording, &selection);
 	ww_recording__close(recording);

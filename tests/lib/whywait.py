@@ -37,9 +37,9 @@ class WhywaitError(Exception):
 
 
 def run(*arguments, check=True):
-    """Runs a command to its end; returns subprocess.CompletedProcess with text. WhywaitError on a status above 1 if check."""
+    """Runs a command to its end; returns subprocess.CompletedProcess with text. WhywaitError on another status than 0 and 1 if check."""
     done = subprocess.run([WHYWAIT, *map(str, arguments)], capture_output=True, text=True, check=False)
-    if check and done.returncode > 1:
+    if check and done.returncode not in (0, 1):
         raise WhywaitError(f"whywait {' '.join(map(str, arguments))}: status {done.returncode}: {done.stderr.strip()}")
     return done
 
