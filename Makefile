@@ -65,11 +65,15 @@ $(B)/unit.a: $(filter-out $(B)/src/main.o $(B)/src/kernel/%,$(OBJ))
 	rm -f $@ && $(AR) rcs $@ $^
 $(B)/tests/unit/%: tests/unit/%.c $(B)/unit.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(B)/unit.a $(ALL_LDLIBS) -lcmocka
+	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) $(UNIT_LDFLAGS) -o $@ $< $(B)/unit.a $(ALL_LDLIBS) -lcmocka
 
 # What the BPF object says of its types is what one of them tests.
 $(B)/tests/unit/test_abi_layout: $(B)/whywait.bpf.o
 $(B)/tests/unit/test_abi_layout: private ALL_CFLAGS += -DWW_BPF_OBJECT='"$(B)/whywait.bpf.o"'
+
+# Another one gives memory, time and random numbers itself.
+WRAPPED := malloc calloc realloc reallocarray strdup asprintf free clock_gettime getrandom
+$(B)/tests/unit/test_out_of_memory: private UNIT_LDFLAGS := $(WRAPPED:%=-Wl,--wrap=%)
 
 # The numbers of system calls, as this architecture's headers have them, and the names of those that the BPF side knows.
 $(B)/tests/unit/test_syscalls: $(B)/tests/unit/unistd.def
