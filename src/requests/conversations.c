@@ -213,8 +213,10 @@ static int moved(struct conversation *conversation, const struct ww_traffic *tra
 	/* What it speaks shows with the first bytes. */
 	conversation->system = traffic->system;
 	conversation->peer = traffic->peer;
-	/* To have sent something shows as well that it stands. */
-	end_connecting(conversation, conversation->connecting.end_ns ?: traffic->began_ns, 0, "");
+	/* To have sent something shows as well that it stands. A server that speaks first is waited for until it has. */
+	if (direction == WW_RECEIVED || !conversation->connecting.end_ns)
+		conversation->connecting.end_ns = traffic->began_ns;
+	end_connecting(conversation, conversation->connecting.end_ns, 0, "");
 	if (!conversation->dialogue) {
 		const struct ww_protocol *protocol = protocols[traffic->system] ?: &ww_protocol_round_trips;
 
