@@ -35,7 +35,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all deps demo test test-kernels faults soak bench lint man unit clean check-tools
+.PHONY: all always deps demo test test-kernels faults soak bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -49,6 +49,11 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/whywait/*) | check-tool
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
+# Written anew when the version is another one.
+$(B)/version: always
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+$(B)/src/util/version.o: $(B)/version
 $(B)/src/util/version.o: private ALL_CFLAGS += -DWW_VERSION='"$(VERSION)"'
 
 $(B)/whywait.bpf.o: $(BPF_OBJ)
