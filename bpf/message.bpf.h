@@ -152,11 +152,19 @@ enum ww_found {
 	WW_FOUND_LATER, /* ask again: there are more pieces than are looked at in one go */
 };
 
-/* As ww_message_at(), in a message of several pieces. */
-WW_GLOBAL2(int, ww_message_piece, M, m, N, offset)
+/*
+ * Finds byte `offset` of the message: its address in m->at, and in m->contiguous how many bytes follow in one piece.
+ * Offsets only go up from call to call.
+ */
+WW_GLOBAL2(int, ww_message_look, M, m, N, offset)
 {
-	if (!m)
+	if (!m || !m->readable)
 		return WW_FOUND_NOT;
+	if (!m->iovecs) {
+		m->at = m->base + offset;
+		m->contiguous = ~0ull;
+		return WW_FOUND;
+	}
 	for (u32 i = 0; i < WW_IOVECS; i++) {
 		struct ww_iovec v;
 		if (m->piece >= m->iovecs ||
@@ -175,16 +183,14 @@ WW_GLOBAL2(int, ww_message_piece, M, m, N, offset)
 	return WW_FOUND_LATER;
 }
 
-/*
- * Finds byte `offset` of the message: its address in m->at, and in m->contiguous how many bytes follow in one piece.
- * Offsets only go up from call to call.
- */
+/* The same without a call, where there is one piece only: not in a loop, or the verifier follows both ways in each
+ * turn. */
 static __always_inline int ww_message_at(struct ww_message *m, u64 offset)
 {
 	if (!m->readable)
 		return WW_FOUND_NOT;
 	if (m->iovecs)
-		return ww_message_piece(m, offset);
+		return ww_message_look(m, offset);
 	m->at = m->base + offset;
 	m->contiguous = ~0ull;
 	return WW_FOUND;
@@ -200,7 +206,7 @@ static __always_inline bool ww_message_cut(struct ww_message *m, u64 len)
 	/* Most often it ends where the piece ends that is known already. */
 	if (m->piece_end && (len < m->piece_end || (len == m->piece_end && m->piece + 1 >= m->iovecs)))
 		return len < m->piece_end;
-	return ww_message_piece(m, len) == WW_FOUND;
+	return ww_message_look(m, len) == WW_FOUND;
 }
 
 /* Reads the first bytes of the message; returns how many there are. */

@@ -90,7 +90,7 @@ WW_GLOBAL4(int, ww_traffic_copy, M, m, N, from, N, to, N, at)
 	if (!room || !m)
 		return 0;
 	for (u32 i = 0; i < WW_TRAFFIC_PIECES && from < to; i++) {
-		if (ww_message_at(m, from) != WW_FOUND)
+		if (ww_message_look(m, from) != WW_FOUND)
 			break;
 		u64 len = to - from;
 		if (len > m->contiguous)

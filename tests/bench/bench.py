@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -16,8 +17,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bpf  # noqa: E402
+import growth  # noqa: E402
 import observers  # noqa: E402
 import pairs  # noqa: E402
+import plot  # noqa: E402
 import procfs  # noqa: E402
 import results  # noqa: E402
 import workloads  # noqa: E402
@@ -28,10 +31,13 @@ from workloads import WorkloadError  # noqa: E402
 
 BUILD = ROOT / "build"
 COMPARED = {load.key: load for load in (workloads.Static, workloads.PgBench, workloads.Paced)}
-PARTS = [*COMPARED, "programs", "footprint"]
+PARTS = [*COMPARED, "programs", "footprint", "pieces", *growth.AXES, *growth.OTHERS]
 TRACEFS = pathlib.Path("/sys/kernel/tracing")
 DOUBTFUL = {"idle": 0.05, "stolen": 0.02, "foreign": 0.05}  # shares of a run's CPU time
 FOOTPRINT_S = 10
+# Built for the bench: a client, a server of several modes, and a server with a thread for each connection.
+PROGRAMS = {"paced": observers.HERE / "paced.c", "work": observers.HERE / "work.c",
+            "threads": observers.HERE.parent / "faults/server.c"}
 
 
 def progress(text):
@@ -41,7 +47,10 @@ def progress(text):
 def options():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__, epilog=(
         "Parts: " + "; ".join(f"{key}: {load.title}" for key, load in COMPARED.items()) +
-        "; programs: what each BPF program takes; footprint: memory and CPU of whywait itself. "
+        "; programs: what each BPF program takes; footprint: memory and CPU of whywait itself; pieces: what a request, "
+        "an upstream operation, a connection and a context switch cost; " +
+        "; ".join(f"{name}: how that grows with {title}" for name, (title, _) in growth.AXES.items()) + "; " +
+        "; ".join(f"{name}: {title}, which is not observed" for name, title in growth.OTHERS.items()) + ". "
         "The result is printed and kept in build/bench.json. Exit status: 0 measured, whatever the figures; 1 whywait "
         "could not be measured; 2 wrong usage, or the bench itself could not run."))
     parser.add_argument("--seconds", type=int, default=4, help="length of a run (default %(default)s)")
@@ -52,6 +61,8 @@ def options():
     parser.add_argument("--json", type=pathlib.Path, default=BUILD / "bench.json", metavar="FILE",
                         help="where the result is kept (default build/bench.json)")
     parser.add_argument("--markdown", action="store_true", help="measure nothing: print the kept result as Markdown")
+    parser.add_argument("--docs", action="store_true",
+                        help="measure nothing: write docs/cost.svg and docs/cost.md from the kept result")
     chosen = parser.parse_args()
     if chosen.seconds < 1 or chosen.pairs < 1:
         parser.error("--seconds and --pairs take a number from 1 up")
@@ -85,8 +96,9 @@ class Bench:
     def build(self):
         """Builds what is measured; a stale binary would be measured in silence otherwise."""
         BUILD.mkdir(exist_ok=True)
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
-                        "-o", BUILD / "paced", observers.HERE / "paced.c"], check=True)
+        for name, source in PROGRAMS.items():
+            subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra",
+                            "-Werror", "-pthread", "-o", BUILD / name, source], check=True)
         if self.chosen.whywait:
             return
         done = subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-C", ROOT, "all"], capture_output=True, text=True,
@@ -222,6 +234,37 @@ class Bench:
                                     "warnings": warnings(load, [(Whywait.name, figures)])}
         self.judge("footprint.mib", total / MIB)
 
+    def make_whywait(self, *arguments):
+        """An observer of its own for each pass of growth.py."""
+        return Whywait(self.whywait, *arguments)
+
+    def pieces(self):
+        """What a request, an upstream operation, a connection and a context switch cost."""
+        progress("pieces of work")
+        self.result["pieces"] = growth.pieces(self.make_whywait, self.chosen.seconds)
+
+    def axis(self, name):
+        """How the cost of a request grows."""
+        progress(f"growth with {growth.AXES[name][0]}")
+        found = growth.axis(self.make_whywait, name, self.chosen.seconds)
+        self.result.setdefault("growth", {})[name] = found
+
+    def others(self, name):
+        """What programs pay that are not observed."""
+        progress(f"not observed: {growth.OTHERS[name]}")
+        found = growth.others(self.make_whywait, name, 2 * self.chosen.pairs, self.chosen.seconds / 2)
+        self.result.setdefault("others", {})[name] = found
+        self.judge(f"others.{name}", found["ratio"]["median"], found["noise"]["bound"])
+
+    def measure_growth(self, parts):
+        """The parts that growth.py has."""
+        if "pieces" in parts:
+            self.without_fail(self.pieces)
+        for names, measure in ((growth.AXES, self.axis), (growth.OTHERS, self.others)):
+            for name in names:
+                if name in parts:
+                    self.without_fail(lambda measure=measure, name=name: measure(name))
+
     def measure(self):
         """All chosen parts."""
         parts = self.chosen.only or PARTS
@@ -240,6 +283,7 @@ class Bench:
         self.judge_programs()
         if "footprint" in parts:
             self.without_fail(self.footprint)
+        self.measure_growth(parts)
         if self.attach_s:
             self.result["attach_s"] = pairs.summary(self.attach_s)
             self.judge("attach.s", max(self.attach_s))
@@ -277,10 +321,15 @@ def warnings(load, runs):
 
 def main():
     chosen = options()
-    if chosen.markdown:
+    if chosen.markdown or chosen.docs:
         try:
-            print(results.markdown(json.loads(chosen.json.read_text())))
-        except (OSError, ValueError) as error:
+            result = json.loads(chosen.json.read_text())
+            if chosen.docs:
+                (ROOT / "docs/cost.svg").write_text(plot.svg(result))
+                (ROOT / "docs/cost.md").write_text(results.docs(result))
+            else:
+                print(results.markdown(result))
+        except (OSError, ValueError, KeyError) as error:
             sys.exit(f"bench: {chosen.json}: {error}: run 'make bench' first")
         return 0
     if os.geteuid() != 0:
@@ -288,6 +337,8 @@ def main():
         return 2
     # A shell starts its background jobs with SIGINT ignored, and what they start inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for 10,000 connections
     bench = Bench(chosen)
     try:
         with tracefs():

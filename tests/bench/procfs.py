@@ -18,6 +18,12 @@ def cpu_ns(pids):
     return sum(int(ticks) for pid in pids for ticks in _stat(pid)[11:13]) * TICK_NS
 
 
+def run_ns(pids):
+    """The same by the scheduler's own clock, to the nanosecond, for processes whose threads do not end meanwhile."""
+    return sum(int(thread.read_text().split()[0]) for pid in pids
+               for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
 def memory(pid):
     """Resident bytes of a process: {"rss", "peak"}."""
     status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A result of the bench as plain text and as Markdown."""
+import growth
 from targets import MIB
 
 UNOBSERVED = "unobserved"
@@ -77,6 +78,40 @@ def _footprint(result):
     yield ""
 
 
+PIECES = {
+    "request": "a request, answered at once by one send",
+    "upstream": "a round trip to an upstream",
+    "connection": "a connection of one request, beside a kept one",
+    "switch": "a context switch of an observed process",
+    "wakeup": "a wake-up in it",
+}
+
+
+def _pieces(result):
+    yield "What a piece of work costs, by the kernel's clock on BPF programs, which adds 60 to 90 ns a run"
+    for name, title in PIECES.items():
+        value = result["pieces"][name]
+        yield f"    {title:<50}{'-' if value is None else f'{value:,.0f} ns':>12}"
+    yield ""
+
+
+def _growth(result, name):
+    yield f"Growth with {growth.AXES[name][0]}"
+    yield f"    {name:<16}{'BPF, us/request':>18}{'own CPU, us/request':>22}{'own RSS':>14}"
+    for point in result["growth"][name]:
+        yield f"    {point['at']:<16,}{point['bpf_us']:18.2f}{point['user_us']:22.2f}{point['rss'] / MIB:10.1f} MiB" + (
+            "" if point["complete"] else f"   lost: {point['losses']}")
+    yield ""
+
+
+def _others(result, name):
+    found = result["others"][name]
+    yield f"Not observed: {found['title']}, {found['unobserved_ns']:,.0f} ns each: CPU time times " \
+          f"{_spread(found['ratio'])}, noise {_spread(found['noise'])}"
+    yield f"    target {result['verdicts'][f'others.{name}']['text']}"
+    yield ""
+
+
 def text(result):
     """The whole result, for a terminal."""
     lines = [f"What observing costs. {_host(result)}; {result['pairs']} pairs of {result['seconds']} s"]
@@ -96,6 +131,12 @@ def text(result):
             lines += [f"{verdict['what']}: {verdict['shown']}, target {verdict['text']}", ""]
     if "footprint" in result:
         lines += _footprint(result)
+    if "pieces" in result:
+        lines += _pieces(result)
+    for name in result.get("growth", {}):
+        lines += _growth(result, name)
+    for name in result.get("others", {}):
+        lines += _others(result, name)
     if "attach_s" in result:
         attach = result["attach_s"]
         lines += [f"Attached {attach['median']:.2f} s after start ({attach['min']:.2f} .. {attach['max']:.2f}, "
@@ -128,3 +169,34 @@ def markdown(result):
     for name, why in result["left_out"].items():
         lines.append(f"Left out: {name}: {why}")
     return "\n".join(lines).rstrip()
+
+
+def docs(result):
+    """docs/cost.md."""
+    lines = ["<!-- made by tests/bench/run --docs -->", "# What observing costs, and how it grows", "",
+             f"Measured {_host(result)}; `make bench` measures anew, `tests/bench/run --docs` writes this page and its "
+             "picture.", "",
+             "BPF time is what the kernel's own clock on BPF programs says, which adds 60 to 90 ns to each run of a "
+             "program. It hardly depends on what else a host does. Own CPU is the time of whywait's own process, which "
+             "reads what the programs leave, keeps histograms and writes the recording.", "",
+             "![Cost of a request as threads, connections and routes grow](cost.svg)", ""]
+    for name, points in result["growth"].items():
+        lines += [f"| {growth.AXES[name][0]} | BPF, µs a request | own CPU, µs a request | own memory, MiB | complete |",
+                  "|---:|---:|---:|---:|---|"]
+        lines += [f"| {point['at']:,} | {point['bpf_us']:.2f} | {point['user_us']:.2f} | {point['rss'] / MIB:.1f} | "
+                  f"{'yes' if point['complete'] else 'no: ' + _lost(point['losses'])} |" for point in points]
+        lines.append("")
+    lines += ["## What a piece of work costs", "", "| piece | BPF time, ns |", "|---|---:|"]
+    lines += [f"| {title} | {result['pieces'][name]:,.0f} |" for name, title in PIECES.items()
+              if result["pieces"][name] is not None]
+    lines += ["", "## What programs pay that are not observed", "",
+              "Their CPU time for the same work, while whywait observes another port, of what it is without whywait.", "",
+              "| program | without whywait, ns | times with it | times by noise | target |", "|---|---:|---:|---:|---|"]
+    for name, found in result["others"].items():
+        lines.append(f"| {found['title']} | {found['unobserved_ns']:,.0f} | {_spread(found['ratio'])} | "
+                     f"{_spread(found['noise'])} | {result['verdicts'][f'others.{name}']['text']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _lost(losses):
+    return ", ".join(f"{count:,} {cause}" for cause, count in losses.items() if count) if isinstance(losses, dict) else str(losses)

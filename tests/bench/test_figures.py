@@ -3,10 +3,12 @@
 """What the bench makes of its measurements, on made-up ones: needs neither root nor load."""
 import pathlib
 import sys
+import xml.etree.ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools"), str(HERE.parent / "lib")]
 import pairs  # noqa: E402
+import plot  # noqa: E402
 import results  # noqa: E402
 from observers import one_line  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -70,4 +72,31 @@ table = results.markdown(result)
 for said in ("| tool | 0.900 (0.880 .. 0.920) |", "| nothing (noise) | 1.000 (0.990 .. 1.010) |",
              "| throughput kept on (a) | 0.900 | >= 0.930: MISSED by 0.030 |", "Left out: perf trace"):
     tap.check(f"the Markdown says: {said}", said in table, table)
+
+for most, step in ((0.9, 0.5), (4, 1), (7.3, 2), (17, 5), (38, 10)):
+    tap.check(f"{most} is shown in steps of {step}", plot.nice_step(most) == step, plot.nice_step(most))
+result["growth"] = {name: [{"at": at, "bpf_us": bpf_us, "user_us": bpf_us / 4, "rss": 20 << 20, "complete": True,
+                            "losses": {}} for at, bpf_us in points]
+                    for name, points in (("threads", ((1, 4.0), (64, 3.5))), ("routes", ((1, 3.0), (5000, 6.25))))}
+result["pieces"] = {"request": 3600.0, "upstream": 2900.0, "connection": 5400.0, "switch": 300.0, "wakeup": None}
+result["others"] = {"switches": {"title": "a program", "unobserved_ns": 3700.0, "ratio": pairs.summary([1.02, 1.03, 1.04]),
+                                 "noise": {**pairs.summary([0.99, 1.01]), "bound": 1.01}}}
+result["verdicts"]["others.switches"] = judge("others.switches", 1.03, 1.01)
+picture = plot.svg(result)
+root = xml.etree.ElementTree.fromstring(picture)
+drawn = [shape.get("points") for shape in root.iter("{http://www.w3.org/2000/svg}polyline")]
+tap.check("the picture is XML with a line for each series of each axis", len(drawn) == 4 and all(drawn), drawn)
+heights = [float(point.split(",")[1]) for point in drawn[2].split()]
+zero = plot.TOP + plot.PANEL_H
+tap.check("a value twice as large is drawn twice as high",
+          abs((zero - heights[1]) / (zero - heights[0]) - 6.25 / 3.0) < 0.01, heights)
+for said in ("with routes", ">5,000<", "prefers-color-scheme: dark", "6.25 µs a request at 5,000 routes"):
+    tap.check(f"the picture says: {said}", said in picture)
+text, page = results.text(result), results.docs(result)
+for said in ("5,000                         6.25", "a round trip to an upstream                           2,900 ns"):
+    tap.check(f"the text says of growth: {said}", said in text, text)
+for said in ("| 5,000 | 6.25 | 1.56 | 20.0 | yes |", "| a round trip to an upstream | 2,900 |", "](cost.svg)",
+             "| a program | 3,700 | 1.030 (1.020 .. 1.040) | 1.000 (0.990 .. 1.010) | <= 1.010: MISSED by 0.020 |"):
+    tap.check(f"the page says: {said}", said in page, page)
+tap.check("what was not measured is not on it", "a wake-up" not in page)
 tap.done()

@@ -19,7 +19,8 @@ class WorkloadError(Exception):
     """A load that did not run as it should: one line."""
 
 
-def _output(argv, env=None):
+def output(argv, env=None):
+    """What a program prints; a WorkloadError when it fails."""
     done = subprocess.run(list(map(str, argv)), capture_output=True, text=True, check=False,
                           env={**os.environ, **(env or {})})
     if done.returncode:
@@ -35,14 +36,20 @@ def _number(pattern, text):
     return float(found[1])
 
 
-def _wrk(url, seconds, connections, script=None, env=None):
+def wrk(url, seconds, connections, *more, env=None):
     """{"requests", "per_s"}; any error or status but 2xx is a WorkloadError."""
-    argv = ["wrk", "-t", os.cpu_count(), "-c", connections, "-d", seconds, *(["-s", script] if script else []), url]
-    text = _output(argv, env)
+    argv = ["wrk", "-t", min(os.cpu_count(), connections), "-c", connections, "-d", seconds, "--timeout", "60s", *more, url]
+    text = output(argv, env)
     wrong = re.search(r"Socket errors:.*|Non-2xx.*", text)
     if wrong:
         raise WorkloadError(f"wrk: {wrong[0]}")
     return {"requests": int(_number(r"(\d+) requests in", text)), "per_s": _number(r"Requests/sec: +([\d.]+)", text)}
+
+
+def wrk_routes(port, seconds, connections, routes, delay_ms=0):
+    """The same, over so many routes in turn."""
+    return wrk(f"http://127.0.0.1:{port}/", seconds, connections, "-s", HERE / "routes.lua",
+               env={"ROUTES": str(routes), "DELAY_MS": str(delay_ms)})
 
 
 class Nginx(Server):
@@ -57,9 +64,10 @@ class Nginx(Server):
             daemon off;
             {'user root;' if os.geteuid() == 0 else ''}
             worker_processes auto;
+            worker_rlimit_nofile 20000;
             pid {self.directory}/pid;
             error_log stderr error;
-            events {{ worker_connections 4096; }}
+            events {{ worker_connections 16384; }}
             http {{
                 access_log off;
                 sendfile on;
@@ -97,7 +105,7 @@ class Static:
         self.server.stop()
 
     def run(self, seconds):
-        return _wrk(f"http://127.0.0.1:{self.server.port}/small", seconds, self.connections)
+        return wrk(f"http://127.0.0.1:{self.server.port}/small", seconds, self.connections)
 
 
 class Routes(Static):
@@ -111,8 +119,7 @@ class Routes(Static):
     saturates = False
 
     def run(self, seconds):
-        return _wrk(f"http://127.0.0.1:{self.server.port}/", seconds, self.connections, HERE / "routes.lua",
-                    {"ROUTES": str(self.routes), "DELAY_MS": str(self.delay_ms)})
+        return wrk_routes(self.server.port, seconds, self.connections, self.routes, self.delay_ms)
 
 
 class PgBench:
@@ -128,7 +135,7 @@ class PgBench:
     def __enter__(self):
         self.server = Postgres({"shared_buffers": "512MB", "fsync": "off"}).start()
         try:
-            _output([*self._pgbench(), "-i", "-q", "-s", self.scale])
+            output([*self._pgbench(), "-i", "-q", "-s", self.scale])
             self.server.sql("CHECKPOINT")
         except BaseException:
             self.server.stop()
@@ -143,7 +150,7 @@ class PgBench:
                 "PGDATABASE=test", "pgbench"]
 
     def run(self, seconds):
-        text = _output([*self._pgbench(), "-n", "-S", "-c", 8, "-j", os.cpu_count(), "-T", seconds])
+        text = output([*self._pgbench(), "-n", "-S", "-c", 8, "-j", os.cpu_count(), "-T", seconds])
         failed = _number(r"number of failed transactions: (\d+)", text)
         if failed:
             raise WorkloadError(f"pgbench: {failed:.0f} failed transactions")
@@ -181,7 +188,7 @@ class Paced:
     def run(self, seconds):
         pids = self.server.pids()
         before = procfs.cpu_ns(pids)
-        text = _output([BUILD / "paced", self.server.port, self.rate, seconds, *self.targets])
+        text = output([BUILD / "paced", self.server.port, self.rate, seconds, *self.targets])
         spent = procfs.cpu_ns(pids) - before
         answers = [tuple(map(int, line.split())) for line in text.splitlines()]
         wrong = sorted({status for _, status in answers if status != 200})
