@@ -67,7 +67,8 @@ static const struct ww_usage usage = {
 	.description =
 		"Reads a recording and tells, for every endpoint, how much of its requests' time was compute, how "
 		"much was wait, and what the wait was for: on the mean, and for the slowest requests, those at "
-		"the 95th percentile and above.\n\n"
+		"the 95th percentile and above. Below stand the operations that took most time: what was asked of "
+		"databases and other peers, how often per request, and how long one takes.\n\n"
 		"Every nanosecond of a request belongs to exactly one kind, so the kinds add up to the wall time. "
 		"Where requests or a part of their time are missing, the report says NOT COMPLETE and why. A "
 		"recording can be read while it is being written. The formats are explained in docs/outputs.md.",

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "model/catalog.h"
+#include "store/log_index.h"
 #include "model/crowd.h"
 #include "model/slice.h"
 #include "model/study.h"
@@ -13,6 +14,7 @@
 
 struct ww_recording {
 	sqlite3 *db;
+	struct ww_log_index log_index;
 	char *path;
 	char *host, *kernel, *stand_ins; /* stand_ins NULL: not known */
 	unsigned cpus;
