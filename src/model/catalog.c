@@ -160,6 +160,19 @@ int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_cat
 	return catalog->endpoints_len++;
 }
 
+int ww_catalog__rename_endpoint(struct ww_catalog *catalog, uint32_t id, const char *method, const char *route)
+{
+	char *new_method = ww_arena__strdup(catalog->arena, method),
+	     *new_route = ww_arena__strdup(catalog->arena, route);
+
+	if (!new_method || !new_route)
+		return -ENOMEM;
+	catalog->endpoints[id].method = new_method;
+	catalog->endpoints[id].route = new_route;
+	catalog->renames++;
+	return 0;
+}
+
 /* The id of a name, which is added when there is room for it; -ENOSPC, -ENOMEM. */
 static int64_t id_of(struct ww_catalog *catalog, const struct ww_catalog_operation *name, size_t names_max,
 		     size_t bytes_max)

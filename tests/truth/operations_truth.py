@@ -1,52 +1,84 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""For tests of operations: handlers answer with a ledger of what they did, which is held against what was recorded.
+"""What the truth tests of operations share: each request's operations against what its handler said that it did.
 
-A ledger is a JSON list, one entry an operation, in the order of their beginnings:
-
-    {"system": "redis", "summary": "GET", "statement": "GET user:?", "flags": ["read"], "error": "", "ns": how long the call took}
-
-`check(tap, name, record, ledgers)` with {path: ledger}: the same operations, one to one, none longer than its call.
+    record, told = ask(server, ["/path/of/a/request", ..])      # one after the other, observed
+    compare(tap, record, told)
 """
+import http.client
 import json
-import urllib.request
+import pathlib
+import sys
 
-SLACK_NS = 100_000  # a hook that runs late on a busy machine, and the client's own work before and behind
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "lib")]
+
+from whywait import Record  # noqa: E402
+
+APPS = HERE / "apps"
+MS = 1_000_000
+# A thread that waits is woken a moment after the bytes have come, and waits a moment after it has sent.
+SLACK_NS = 100_000
 
 
-def fetch(port, path):
-    """The ledger that the handler of a path has answered with."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
-        return json.load(answer)
+def ask(server, paths, before=()):
+    """{path: what the handler said}; `before` are requested before the observer starts."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+
+    def get(path):
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{path}: {response.status}: {server.log()[-2000:]}")
+        return json.loads(body)
+
+    for path in before:
+        get(path)
+    with Record("--port", server.port) as record:
+        told = {path: get(path) for path in paths}
+    connection.close()
+    return record, told
 
 
-def said(operation):
-    return (operation["system"], operation["summary"], operation["statement"], tuple(sorted(operation["flags"])), operation["error"])
+def seen(operation, keys):
+    return {key: sorted(operation[key]) if key == "flags" else operation[key] for key in keys}
 
 
-def check(tap, name, record, ledgers, ordered=True):
-    requests = {request["path"]: request for request in record.requests}
-    tap.check(f"{name}: {len(ledgers)} requests", set(requests) == set(ledgers), f"{set(requests) ^ set(ledgers)}")
-    wrong, late, short = [], [], []
-    for path, ledger in ledgers.items():
-        request = requests.get(path)
-        if not request:
+def outside(request):
+    """The parts of the time that was charged as db that lie in no operation: [(start, duration)], from the request's start. Of a
+    request with many segments the first ones are kept."""
+    spans = [(o["start_ns"] - SLACK_NS, o["start_ns"] + o["duration_ns"] + SLACK_NS) for o in request["operations"]]
+    found = []
+    for segment in request["segments"]:
+        if segment["kind"] != "db":
             continue
-        found, should = [said(each) for each in request["operations"]], [said(each) for each in ledger]
-        if not ordered:
-            found, should = sorted(found), sorted(should)
-        if found != should or request.get("operations_missing"):
-            differ = next((i for i, pair in enumerate(zip(found, should)) if pair[0] != pair[1]), min(len(found), len(should)))
-            wrong.append(f"{path}: found {len(found)}, should be {len(should)}; at {differ}: {found[differ:differ + 2]} "
-                         f"instead of {should[differ:differ + 2]}")
-            continue
-        if not ordered:
-            continue
-        for operation, entry in zip(request["operations"], ledger):
-            if entry.get("ns") and operation["duration_ns"] > entry["ns"] + SLACK_NS:
-                late.append(f"{path}: {operation} took {entry['ns']} ns")
-            if operation["duration_ns"] < entry.get("least_ns", 0):
-                short.append(f"{path}: {operation} instead of {entry['least_ns']} ns")
-    count = sum(map(len, ledgers.values()))
-    tap.check(f"{name}: {count} operations, each as the handler has done it", not wrong, "\n".join(wrong[:5]))
-    tap.check(f"{name}: none is longer than its call", not late, "\n".join(late[:5]))
-    tap.check(f"{name}: none is shorter than the server took", not short, "\n".join(short[:5]))
+        at, end = segment["start_ns"], segment["start_ns"] + segment["duration_ns"]
+        for start, stop in sorted(spans):
+            if start <= at < stop:
+                at = stop
+        if at < end:
+            found.append((at, end - at))
+    return found
+
+
+def compare(tap, record, told):
+    requests = record.by_path()
+    tap.check(f"{len(told)} requests sent, {len(requests)} recorded", set(requests) == set(told), set(told) ^ set(requests))
+    wrong, lying, charged = [], [], 0
+    for path, should in told.items():
+        request = requests[path]
+        keys = sorted({key for operation in should for key in operation})
+        was = [seen(operation, keys) for operation in request["operations"]]
+        if was != should or request.get("operations_missing"):
+            differs = [f"  {a} instead of {b}" for a, b in zip(was, should) if a != b]
+            wrong.append("\n".join([f"{path}: {len(was)} instead of {len(should)}, missing {request.get('operations_missing')}", *differs[:3]]))
+        lying += [f"{path}: {duration / MS:.3f} ms at {start / MS:.3f}" for start, duration in outside(request)]
+        spans = sum(operation["duration_ns"] for operation in request["operations"])
+        charged += request["kinds_ns"]["db"]
+        if request["kinds_ns"]["db"] > spans + SLACK_NS * len(should):
+            lying.append(f"{path}: {request['kinds_ns']['db'] / MS:.3f} ms charged, operations took {spans / MS:.3f} ms")
+    operations = sum(map(len, told.values()))
+    tap.check(f"the {operations} operations are those that the handlers made", not wrong, "\n".join(wrong[:12]))
+    tap.check(f"the {charged / MS:.1f} ms that were charged as db lie inside of them", charged and not lying, "\n".join(lying[:12]))
+    text = json.dumps([record.requests, record.report])
+    tap.check("no literal is in any output", "secret" not in text)

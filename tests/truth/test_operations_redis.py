@@ -9,7 +9,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "tools"), str(ROOT / "tests/truth")]
 import redis  # noqa: E402
-from operations_truth import check, fetch  # noqa: E402
+from ledgers_truth import check, fetch  # noqa: E402
 from services import Gunicorn, Redis  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import Record  # noqa: E402

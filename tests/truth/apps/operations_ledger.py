@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What a handler writes down of the operations that it does: see operations_truth.py."""
+"""What a handler writes down of the operations that it does: see ledgers_truth.py."""
 import time
 
 
