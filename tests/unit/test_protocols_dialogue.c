@@ -181,8 +181,8 @@ static void texts(void **state)
 	assert_string_equal(draft.statement, "a?b?\xc3\xa9?");
 	assert_int_equal(draft.flags, 0);
 	/* Cut, but not within a character. */
-	for (size_t i = 0; i + 1 < sizeof(text); i += 2)
-		memcpy(text + i, "\xc3\xa9", 2);
+	for (size_t i = 0; i + 1 < sizeof(text); i++)
+		text[i] = "\xc3\xa9"[i % 2];
 	ww_draft__set_statement(&draft, text, strlen(text));
 	assert_true(strlen(draft.statement) < WW_STATEMENT_SIZE);
 	assert_string_equal(draft.statement + strlen(draft.statement) - 5, "\xc3\xa9\xe2\x80\xa6");
