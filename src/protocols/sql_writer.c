@@ -213,6 +213,9 @@ void ww_sql_writer__end(struct ww_sql_writer *w, bool cut)
 	} else if (!control) {
 		sql->flags |= w->gist.flags;
 	}
+	/* To read is to change nothing. */
+	if (sql->flags & WW_OPERATION_WRITE)
+		sql->flags &= (uint16_t)~WW_OPERATION_READ;
 	w->has_gist = true;
 	if (w->begin && (len == before || (cut && len < before)) &&
 	    !memcmp(sql->text + w->begin, sql->text + w->before, len)) {
