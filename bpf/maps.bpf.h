@@ -131,7 +131,7 @@ struct ww_thread {
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
-	u8 pad;
+	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
 	u32 tid;
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];

@@ -42,6 +42,8 @@ class Guest:
             self.doctor = json.loads(line.partition(" ")[2])
         elif line.startswith("@end"):
             self.ended = True
+            if line.split()[1:] != ["0"]:
+                self.result("the checks came to their end", "FAILED", f"status {line.partition(' ')[2]}")
         elif ALARMS.search(line):
             self.alarms.append(line)
 
