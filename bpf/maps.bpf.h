@@ -246,7 +246,8 @@ struct ww_request {
 	u32 swept;	 /* the sweep that saw its unix socket last; 0: none has */
 	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
 	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
-	u8 pad[6];
+	u8 pad[2];
+	u32 pended; /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };

@@ -260,75 +260,15 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	return 0;
 }
 
-/* The service, the method and the route. */
-static uint32_t key_add(struct ww_intern *keys, const struct ww_catalog_endpoint *endpoint, char **key, size_t *cap)
-{
-	size_t method = strlen(endpoint->method) + 1, route = strlen(endpoint->route);
-	size_t len = sizeof(endpoint->service) + method + route;
-
-	if (!*key || len > *cap) {
-		char *larger = realloc(*key, 2 * len);
-
-		if (!larger)
-			return WW_INTERN_NONE;
-		*key = larger;
-		*cap = 2 * len;
-	}
-	memcpy(*key, &endpoint->service, sizeof(endpoint->service));
-	memcpy(*key + sizeof(endpoint->service), endpoint->method, method);
-	memcpy(*key + sizeof(endpoint->service) + method, endpoint->route, route);
-	return ww_intern__add(keys, *key, len);
-}
-
-/*
- * Where several endpoints have the same names: *merged is the slice with all of theirs in the first of them. Else it
- * stays empty.
- */
-static int merge_alike(const struct ww_catalog *catalog, const struct ww_slice *slice, struct ww_slice *merged)
-{
-	struct ww_intern *keys = ww_intern__new();
-	uint32_t *numbers = calloc(slice->used_len + 1, sizeof(*numbers)); /* of the names of each */
-	uint32_t *first = calloc(slice->used_len + 1, sizeof(*first));	   /* of each of these */
-	size_t cap = 0;
-	char *key = NULL;
-	int err = keys && numbers && first ? 0 : -ENOMEM;
-
-	for (uint32_t i = 0; !err && i < slice->used_len; i++) {
-		uint32_t known = ww_intern__len(keys);
-
-		numbers[i] = key_add(keys, &catalog->endpoints[slice->used[i]], &key, &cap);
-		if (numbers[i] == WW_INTERN_NONE)
-			err = -ENOMEM;
-		else if (numbers[i] == known)
-			first[known] = slice->used[i];
-	}
-	if (!err && ww_intern__len(keys) < slice->used_len) {
-		for (uint32_t i = 0; !err && i < slice->used_len; i++)
-			err = ww_slice__merge_endpoint(merged, first[numbers[i]], slice->by_endpoint[slice->used[i]]);
-	}
-	free(key);
-	free(first);
-	free(numbers);
-	ww_intern__free(keys);
-	return err;
-}
-
 int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalog *catalog,
 		     const struct ww_slice *slice, struct ww_report **report)
 {
 	struct ww_arena *arena = ww_arena__new();
-	struct ww_slice merged = {0};
 	struct ww_report *built;
 	int err = -ENOMEM;
 
 	if (!arena)
 		return err;
-	err = merge_alike(catalog, slice, &merged);
-	if (err)
-		goto fail;
-	if (merged.used_len)
-		slice = &merged;
-	err = -ENOMEM;
 	built = ww_arena__alloc(arena, sizeof(*built));
 	if (!built)
 		goto fail;
@@ -350,11 +290,9 @@ int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalo
 	}
 	built->endpoints_len = slice->used_len;
 	qsort(built->endpoints, built->endpoints_len, sizeof(*built->endpoints), compare_endpoints);
-	ww_slice__free(&merged);
 	*report = built;
 	return 0;
 fail:
-	ww_slice__free(&merged);
 	ww_arena__free(arena);
 	return err;
 }

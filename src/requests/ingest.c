@@ -499,7 +499,7 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 int ww_ingest__report(struct ww_ingest *ingest, unsigned seconds, struct ww_report **report)
 {
 	struct ww_slice sum = {0};
-	uint32_t at = ingest->head;
+	uint32_t at = ingest->head, *alike;
 	int err = 0;
 
 	if (!ingest->options.live_seconds)
@@ -515,6 +515,10 @@ int ww_ingest__report(struct ww_ingest *ingest, unsigned seconds, struct ww_repo
 		at = before;
 		err = ww_slice__merge(&sum, &ingest->slices[at]);
 	}
+	alike = ww_catalog__alike(&ingest->catalog);
+	if (!err)
+		err = alike ? ww_slice__join(&sum, alike) : -ENOMEM;
+	free(alike);
 	if (!err)
 		err = build_report(ingest, &sum, (int64_t)ingest->ticks_ns[at] + ingest->unix_offset_ns, report);
 	ww_slice__free(&sum);

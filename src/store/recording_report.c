@@ -343,6 +343,12 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT port, protocol, connections FROM unreadable ORDER BY port, protocol",
 			      add_unreadable);
+	if (rc == SQLITE_OK) {
+		uint32_t *alike = ww_catalog__alike(&reading->catalog);
+
+		rc = alike && !ww_slice__join(&reading->slice, alike) ? SQLITE_OK : SQLITE_NOMEM;
+		free(alike);
+	}
 	return rc;
 }
 

@@ -22,6 +22,7 @@ struct ww_request_cursor {
 	bool in_transaction;
 	struct ww_catalog catalog;
 	bool *endpoints;
+	uint32_t *alike;
 	struct wanted wanted;
 	struct ww_arena *arena; /* of the lists of `request` */
 	struct ww_request request;
@@ -63,6 +64,9 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 		return rc;
 	cursor->endpoints = ww_recording__wanted(&cursor->catalog, selection->endpoint);
 	if (!cursor->endpoints)
+		return SQLITE_NOMEM;
+	cursor->alike = ww_catalog__alike(&cursor->catalog);
+	if (!cursor->alike)
 		return SQLITE_NOMEM;
 	cursor->each_seen = calloc(cursor->catalog.endpoints_len + 1, sizeof(*cursor->each_seen));
 	if (!cursor->each_seen)
@@ -152,7 +156,7 @@ static int read_row(struct ww_request_cursor *cursor)
 	if (!cursor->arena)
 		return -ENOMEM;
 	names = &cursor->catalog.endpoints[endpoint];
-	cursor->endpoint = (uint32_t)endpoint;
+	cursor->endpoint = cursor->alike[endpoint];
 	*request = (struct ww_request){
 		.service = cursor->catalog.services[names->service].name,
 		.method = names->method,
@@ -233,6 +237,7 @@ void ww_request_cursor__close(struct ww_request_cursor *cursor)
 		sqlite3_exec(cursor->recording->db, "RELEASE requests", NULL, NULL, NULL);
 	ww_catalog__free(&cursor->catalog);
 	free(cursor->endpoints);
+	free(cursor->alike);
 	free(cursor->each_seen);
 	ww_arena__free(cursor->arena);
 	free(cursor);
