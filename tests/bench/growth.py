@@ -55,6 +55,8 @@ def _pass(make_whywait, run, *arguments):
         before, cost = bpf.programs(observer.pid), observers.Cost(observer)
         cpu = procfs.run_ns(cost.pids)
         requests = run()
+        if not requests:
+            raise WorkloadError("no request was answered")
         user = procfs.run_ns(cost.pids) - cpu
         spent = bpf.spent(before, bpf.programs(observer.pid))
         rss = cost.figures()["own_rss"]
@@ -100,6 +102,8 @@ def axis(make_whywait, name, seconds):
     """[{"at", "bpf_us", "user_us" per request, "rss", ..}] for each point of an axis."""
     found = []
     for at in AXES[name][1]:
+        if name == "connections":
+            seconds += at // 2000  # they have to be made first
         if name == "threads":
             with Threads(at) as server:
                 measured = _pass(make_whywait, lambda: _wrk(server.port, "/", seconds, at))
@@ -116,11 +120,7 @@ def axis(make_whywait, name, seconds):
 
 
 def _piece_ns(what, seconds):
-    text = workloads.output([BUILD / "work", what, int(seconds * 1000)])
-    done, cpu = map(int, text.split())
-    if not done:
-        raise WorkloadError(f"work {what}: did nothing")
-    return cpu / done
+    return int(workloads.output([BUILD / "work", what, int(seconds * 1000)])) / 1000
 
 
 def others(make_whywait, what, count, seconds):
