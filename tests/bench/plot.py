@@ -57,7 +57,8 @@ def _panel(left, name, points, top_value, step):
             said = f"{title}: {point[key]:.2f} µs a request at {number(point['at'])} {name}"
             yield (f'<circle class="{cls}-dot" cx="{x(index):.1f}" cy="{y(point[key]):.1f}" r="3.5">'
                    f"<title>{escape(said)}</title></circle>")
-        yield _text(x(len(points) - 1), y(points[-1][key]) + beside, f"{points[-1][key]:.1f}", "soft")
+        last = y(points[-1][key])
+        yield _text(x(len(points) - 1), last + (beside if last + beside < bottom else -9), f"{points[-1][key]:.1f}", "soft")
 
 
 def svg(result):
