@@ -7,6 +7,7 @@
 # make test     every test that fits a coffee break (root for the kernel and truth tests)
 # make model    the accounts, on events in any order
 # make test-kernels  the same truths on Debian's kernels from 5.10 to the newest, under QEMU (minutes; needs no KVM)
+# make test-builds  other compilers, another architecture (cross-compiled, under qemu-user), no BTF on the build host
 # make faults   what goes wrong while observing, and the storms that make test leaves out (root)
 # make soak     five minutes of load: memory flat, nothing lost (SOAK_SECONDS; root)
 # make bench    what observing costs, beside other tools (root)
@@ -35,7 +36,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all deps demo test test-kernels faults soak bench lint man unit clean check-tools
+.PHONY: all always deps demo test test-kernels test-builds faults soak bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -49,6 +50,11 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/whywait/*) | check-tool
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
+# Written anew when the version is another one.
+$(B)/version: always
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+$(B)/src/util/version.o: $(B)/version
 $(B)/src/util/version.o: private ALL_CFLAGS += -DWW_VERSION='"$(VERSION)"'
 
 $(B)/whywait.bpf.o: $(BPF_OBJ)
@@ -65,11 +71,15 @@ $(B)/unit.a: $(filter-out $(B)/src/main.o $(B)/src/kernel/%,$(OBJ))
 	rm -f $@ && $(AR) rcs $@ $^
 $(B)/tests/unit/%: tests/unit/%.c $(B)/unit.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(B)/unit.a $(ALL_LDLIBS) -lcmocka
+	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) $(UNIT_LDFLAGS) -o $@ $< $(B)/unit.a $(ALL_LDLIBS) -lcmocka
 
 # What the BPF object says of its types is what one of them tests.
 $(B)/tests/unit/test_abi_layout: $(B)/whywait.bpf.o
 $(B)/tests/unit/test_abi_layout: private ALL_CFLAGS += -DWW_BPF_OBJECT='"$(B)/whywait.bpf.o"'
+
+# Another one gives memory, time and random numbers itself.
+WRAPPED := malloc calloc realloc reallocarray strdup asprintf free clock_gettime getrandom
+$(B)/tests/unit/test_out_of_memory: private UNIT_LDFLAGS := $(WRAPPED:%=-Wl,--wrap=%)
 
 # The numbers of system calls, as this architecture's headers have them, and the names of those that the BPF side knows.
 $(B)/tests/unit/test_syscalls: $(B)/tests/unit/unistd.def
@@ -104,6 +114,9 @@ test:
 
 test-kernels:
 	tests/kernels/run
+
+test-builds:
+	tests/builds/run
 
 faults:
 	tests/run faults storms

@@ -105,6 +105,19 @@ static __always_inline void ww_charge_gap(struct ww_request *r, struct ww_thread
 		ww_charge_wait(r, t, touch, to);
 }
 
+/* Notes that the request waits for a timer; counts one that did and that its continuation does not find any more. */
+static __always_inline void ww_pend(struct ww_thread *t, struct ww_request *r)
+{
+	u32 at = t->pending_len++;
+	struct ww_pending *p = &t->pending[at & (WW_PENDING - 1)];
+	const struct ww_request *old = at >= WW_PENDING ? ww_request_get(p->ref) : NULL;
+	/* Others have let go of their request since, and have a later place. */
+	if (old && old != r && old->pended == at - WW_PENDING && old->state == WW_STATE_WAIT && !old->outstanding)
+		ww_count(WW_COUNT_PENDING_FORGOTTEN);
+	p->ref = r->account.id;
+	r->pended = at;
+}
+
 /* The thread lets go of its request, which is charged up to the thread's mark. */
 static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r, struct ww_cause hint)
 {
@@ -116,7 +129,7 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
 	if (t->loop && !t->python && !r->outstanding && !r->client)
-		t->pending[t->pending_len++ & (WW_PENDING - 1)].ref = r->account.id;
+		ww_pend(t, r);
 }
 
 static __always_inline bool ww_owns(const struct ww_request *r, u32 tid)

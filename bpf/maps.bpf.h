@@ -131,7 +131,7 @@ struct ww_thread {
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
-	u8 pad;
+	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
 	u32 tid;
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
@@ -246,7 +246,8 @@ struct ww_request {
 	u32 swept;	 /* the sweep that saw its unix socket last; 0: none has */
 	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
 	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
-	u8 pad[6];
+	u8 pad[2];
+	u32 pended; /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };

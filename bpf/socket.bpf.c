@@ -2,6 +2,7 @@
 /*
  * The sockets' part: when bytes arrive, who reads and who sends them, and what ends. Says whose a thread's time was.
  */
+#include "again.bpf.h"
 #include "compat.bpf.h"
 #include "conn.bpf.h"
 #include "exchange.bpf.h"
@@ -392,6 +393,9 @@ static __always_inline int ww_socket_received(struct sock *sk, int len, int flag
 	if (len < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
 	struct ww_conn *conn = ww_conn_get(sk);
+	/* That its first bytes arrived may not have been seen: a program within another is left out. */
+	if (!conn && sk->__sk_common.skc_family == AF_UNIX)
+		conn = ww_conn_of_server(sk);
 	if (!len) {
 		/* The client sends no more: a request that is not whole never will be. */
 		if (conn && conn->first && conn->role == WW_ROLE_SERVER && conn->http.reading == conn->first)
@@ -412,6 +416,18 @@ static __always_inline int ww_socket_received(struct sock *sk, int len, int flag
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(ww_sock_recv_length, struct sock *sk, int len, int flags)
 {
+	ww_preempt_off();
+	ww_socket_received(sk, len, flags);
+	ww_seen();
+	ww_preempt_on();
+	return 0;
+}
+
+SEC("?tp_btf/sock_recv_length")
+int BPF_PROG(ww_sock_recv_length_again, struct sock *sk, int len, int flags)
+{
+	if (!ww_unseen(sk))
+		return 0;
 	ww_preempt_off();
 	ww_socket_received(sk, len, flags);
 	ww_preempt_on();
@@ -440,6 +456,18 @@ static __always_inline int ww_socket_sent(struct sock *sk, int len)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(ww_sock_send_length, struct sock *sk, int len, int flags)
 {
+	ww_preempt_off();
+	ww_socket_sent(sk, len);
+	ww_seen();
+	ww_preempt_on();
+	return 0;
+}
+
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(ww_sock_send_length_again, struct sock *sk, int len, int flags)
+{
+	if (!ww_unseen(sk))
+		return 0;
 	ww_preempt_off();
 	ww_socket_sent(sk, len);
 	ww_preempt_on();

@@ -67,7 +67,8 @@ static const struct ww_usage usage = {
 	.description =
 		"Reads a recording and tells, for every endpoint, how much of its requests' time was compute, how "
 		"much was wait, and what the wait was for: on the mean, and for the slowest requests, those at "
-		"the 95th percentile and above.\n\n"
+		"the 95th percentile and above. Below stand the operations that took most time: what was asked of "
+		"databases and other peers, how often per request, and how long one takes.\n\n"
 		"Every nanosecond of a request belongs to exactly one kind, so the kinds add up to the wall time. "
 		"Where requests or a part of their time are missing, the report says NOT COMPLETE and why. A "
 		"recording can be read while it is being written. The formats are explained in docs/outputs.md.",
@@ -135,6 +136,7 @@ static int report_intervals(const struct arguments *arguments, struct ww_recordi
 			.endpoint = selection->endpoint,
 			.since_unix_ns = from > start ? from : start,
 			.until_unix_ns = from + step < end ? from + step : end,
+			.sums_only = selection->sums_only,
 		};
 		int status = report_one(arguments, recording, &part);
 		if (status)
@@ -158,8 +160,10 @@ int ww_command_report(int argc, char **argv)
 		ww_recording__close(recording);
 		return status;
 	}
-	if (arguments.reading.format == WW_FORMAT_CSV)
+	if (arguments.reading.format == WW_FORMAT_CSV) {
+		selection.sums_only = true; /* it has no findings */
 		ww_csv__report_header(stdout);
+	}
 	status = arguments.interval_ns ? report_intervals(&arguments, recording, &selection)
 				       : report_one(&arguments, recording, &selection);
 	ww_recording__close(recording);

@@ -57,7 +57,8 @@ static const struct ww_usage usage = {
 	.description =
 		"Prints the whole requests that a recording kept: the slowest of every endpoint, and a part of the "
 		"others. Each is drawn as a waterfall: a row for everything that it computed or waited for, over "
-		"its time from left to right.\n\n"
+		"its time from left to right, and on the same time line what it asked of databases and other "
+		"peers; equal operations, one after the other, share a row that counts them.\n\n"
 		"With --format json each request is one object in one line, with csv one row; times are integers "
 		"in nanoseconds, and the kinds sum to the wall time. The formats are explained in docs/outputs.md.",
 	.argp = &argp,

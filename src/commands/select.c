@@ -47,7 +47,11 @@ static const struct argp_option options[] = {
 	 "paths that match are one endpoint: /shop/{name}/items; {rest...} stands for all that follows; the first "
 	 "pattern that matches counts",
 	 11},
-	{"routes-max", KEY_ROUTES_MAX, "N", 0, "endpoints a service may have; the rest is `(other)` (default 200)", 11},
+	{"routes-max", KEY_ROUTES_MAX, "N", 0,
+	 "endpoints a service may have; the rest is `(other)` (default 200). Where paths have had more than N/2 words "
+	 "at "
+	 "one place, those that came seldom are {name}",
+	 11},
 	{"max-requests", KEY_MAX_REQUESTS, "N", 0, "requests in flight on this host (default 4096)", 11},
 	{"no-operations", KEY_NO_OPERATIONS, 0, 0,
 	 "leave out what requests ask of databases and other services: only how long they wait for them is told", 11},

@@ -60,5 +60,6 @@ void ww_abilities__find(struct ww_abilities *abilities, const struct btf *btf)
 	abilities->storage = !left_out("storage");
 	for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
 		abilities->storage &= ww_abilities__helper(btf, helpers[i]) != 0;
+	abilities->whole = !left_out("whole");
 	abilities->bpf_loop = abilities->storage && !left_out("loop") && ww_abilities__helper(btf, BPF_FUNC_loop) != 0;
 }

@@ -23,12 +23,13 @@ int ww_abilities__helper(const struct btf *btf, int helper);
 
 struct ww_abilities {
 	bool storage;  /* of tasks and sockets, and the helpers that come with it by 5.15: bpf/storage.bpf.h */
+	bool whole;    /* programs are not preempted, as far as was said: bpf/again.bpf.h */
 	bool bpf_loop; /* bpf/loop.bpf.h; not without the others */
 };
 
 /*
- * Tests take abilities away by the environment's WHYWAIT_WITHOUT, "storage" or "loop", so that what stands in for them
- * runs on any kernel.
+ * Tests take abilities away by the environment's WHYWAIT_WITHOUT, "storage", "loop" or "whole", so that what stands in
+ * for them runs on any kernel.
  */
 void ww_abilities__find(struct ww_abilities *abilities, const struct btf *btf);
 

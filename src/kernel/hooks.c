@@ -186,7 +186,9 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 	ww_abilities__find(&abilities, btf);
 	bpf->rodata->ww_by_hand = !abilities.storage;
 	bpf->rodata->ww_without_loop = !abilities.bpf_loop;
-	bpf->rodata->ww_preemptible = preemptible(btf);
+	bpf->rodata->ww_preemptible = !abilities.whole || preemptible(btf);
+	bpf_program__set_autoload(bpf->progs.ww_sock_recv_length_again, bpf->rodata->ww_preemptible);
+	bpf_program__set_autoload(bpf->progs.ww_sock_send_length_again, bpf->rodata->ww_preemptible);
 	programs_choose(bpf, btf, !abilities.storage);
 	state_choose(bpf);
 	globals_choose(bpf);
@@ -218,28 +220,45 @@ int ww_hooks__stand_ins(const struct whywait_bpf *bpf, char *text, size_t size)
 	return len < size ? 0 : -ENOSPC;
 }
 
-static int skipped_by(const struct bpf_program *program, uint64_t *skipped)
+static int misses_of(const struct bpf_program *program, uint64_t *misses)
 {
 	struct bpf_prog_info info = {0};
 	__u32 size = sizeof(info);
 
+	*misses = 0;
 	if (!bpf_program__autoload(program))
 		return 0;
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 		return -errno;
-	*skipped += info.recursion_misses;
+	*misses = info.recursion_misses;
 	return 0;
+}
+
+/* What both copies of a program were left out for can't be more than what either was (bpf/again.bpf.h). */
+static int skipped_by(const struct bpf_program *program, const struct bpf_program *again, uint64_t *skipped)
+{
+	uint64_t first = 0, second = 0;
+	int err = misses_of(program, &first);
+
+	if (!err && again && bpf_program__autoload(again)) {
+		err = misses_of(again, &second);
+		first = first < second ? first : second;
+	}
+	if (!err)
+		*skipped += first;
+	return err;
 }
 
 int ww_hooks__skipped(struct whywait_bpf *bpf, uint64_t *skipped)
 {
 	uint64_t sum = 0;
-	int err = skipped_by(bpf->progs.ww_sock_recv_length, &sum);
+	int err = skipped_by(bpf->progs.ww_sock_recv_length, bpf->progs.ww_sock_recv_length_again, &sum);
 
-	err = err ?: skipped_by(bpf->progs.ww_sock_send_length, &sum);
+	err = err ?: skipped_by(bpf->progs.ww_sock_send_length, bpf->progs.ww_sock_send_length_again, &sum);
 	for (size_t i = 0; i < sizeof(substitutes) / sizeof(substitutes[0]) && !err; i++) {
 		if (strcmp(substitutes[i].program, "ww_sock_def_readable"))
-			err = skipped_by(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program), &sum);
+			err = skipped_by(bpf_object__find_program_by_name(bpf->obj, substitutes[i].program), NULL,
+					 &sum);
 	}
 	if (!err)
 		*skipped = sum;

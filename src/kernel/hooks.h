@@ -34,8 +34,8 @@ int ww_hooks__choose(struct whywait_bpf *bpf);
 int ww_hooks__stand_ins(const struct whywait_bpf *bpf, char *text, size_t size);
 
 /*
- * How often a program for reads or sends did not run as the CPU was in the middle of it, for a task that this one
- * preempted. Returns 0 or a negative errno.
+ * How often programs for reads or sends did not run as the CPU was in the middle of them, for a task that this one
+ * preempted; at the most, where there are two copies. Returns 0 or a negative errno.
  */
 int ww_hooks__skipped(struct whywait_bpf *bpf, uint64_t *skipped);
 

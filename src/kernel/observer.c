@@ -313,7 +313,11 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 		return fail(err, message, size, "selecting the processes");
 	bool by_hand = bpf->rodata->ww_by_hand, by_files = !bpf_program__autoload(bpf->progs.ww_unix_before);
 	struct bpf_map *conns = by_hand ? bpf->maps.ww_hashed_conns : bpf->maps.ww_conns;
-	union bpf_iter_link_info connections = {.map.map_fd = (uint32_t)bpf_map__fd(conns)};
+	union bpf_iter_link_info connections;
+	/* An initializer may leave the rest of a union as it was, and older kernels take no byte that they don't know.
+	 */
+	memset(&connections, 0, sizeof(connections));
+	connections.map.map_fd = (uint32_t)bpf_map__fd(conns);
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &connections, .link_info_len = sizeof(connections));
 	observer->open =
 		bpf_program__attach_iter(by_hand ? bpf->progs.ww_unix_open_hashed : bpf->progs.ww_unix_open, &opts);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,55 @@ int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_cat
 		return -ENOMEM;
 	catalog->endpoints[catalog->endpoints_len] = copy;
 	return catalog->endpoints_len++;
+}
+
+int ww_catalog__rename_endpoint(struct ww_catalog *catalog, uint32_t id, const char *method, const char *route)
+{
+	char *new_method = ww_arena__strdup(catalog->arena, method),
+	     *new_route = ww_arena__strdup(catalog->arena, route);
+
+	if (!new_method || !new_route)
+		return -ENOMEM;
+	catalog->endpoints[id].method = new_method;
+	catalog->endpoints[id].route = new_route;
+	catalog->renames++;
+	return 0;
+}
+
+/* A text that is another one for each service, method and route. */
+static uint32_t add_names(struct ww_intern *names, const struct ww_catalog_endpoint *endpoint)
+{
+	char *text;
+	int len = asprintf(&text, "%u %s %s", endpoint->service, endpoint->method, endpoint->route);
+	uint32_t id = len < 0 ? WW_INTERN_NONE : ww_intern__add(names, text, (size_t)len);
+
+	if (len >= 0)
+		free(text);
+	return id;
+}
+
+uint32_t *ww_catalog__alike(const struct ww_catalog *catalog)
+{
+	struct ww_intern *names = ww_intern__new();
+	uint32_t *alike = calloc(catalog->endpoints_len + 1, sizeof(*alike));
+	uint32_t *first = calloc(catalog->endpoints_len + 1, sizeof(*first)); /* with these names */
+	bool good = names && alike && first;
+
+	for (uint32_t i = 0; good && i < catalog->endpoints_len; i++) {
+		uint32_t known = ww_intern__len(names), id = add_names(names, &catalog->endpoints[i]);
+
+		good = id != WW_INTERN_NONE;
+		if (good && id == known)
+			first[id] = i;
+		if (good)
+			alike[i] = first[id];
+	}
+	ww_intern__free(names);
+	free(first);
+	if (good)
+		return alike;
+	free(alike);
+	return NULL;
 }
 
 /* The id of a name, which is added when there is room for it; -ENOSPC, -ENOMEM. */

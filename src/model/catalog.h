@@ -45,7 +45,7 @@ struct ww_catalog {
 	struct ww_arena *arena; /* owns the strings of services and endpoints */
 	struct ww_catalog_service *services;
 	uint32_t services_len, services_cap;
-	uint32_t renames; /* of services, so far */
+	uint32_t renames; /* of services and endpoints, so far */
 	struct ww_catalog_endpoint *endpoints;
 	uint32_t endpoints_len, endpoints_cap;
 	struct ww_intern *names; /* of details; 0 is WW_NAME_OTHER */
@@ -64,8 +64,18 @@ void ww_catalog__free(struct ww_catalog *catalog);
 int64_t ww_catalog__add_service(struct ww_catalog *catalog, const struct ww_catalog_service *service);
 int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint);
 
-/* Names a service anew, copying the strings; the old ones stay until the catalog is freed. -ENOMEM changes nothing. */
+/*
+ * Names a service or an endpoint anew, copying the strings; the old ones stay until the catalog is freed. -ENOMEM
+ * changes nothing.
+ */
 int ww_catalog__rename_service(struct ww_catalog *catalog, uint32_t id, const struct ww_catalog_service *service);
+int ww_catalog__rename_endpoint(struct ww_catalog *catalog, uint32_t id, const char *method, const char *route);
+
+/*
+ * For every endpoint, by its id, the first one of the same service, method and route: what several of them have in a
+ * slice is to be told as one's. The array is the caller's, to be freed with free(); NULL when out of memory.
+ */
+uint32_t *ww_catalog__alike(const struct ww_catalog *catalog);
 
 /*
  * The id of an operation's name: of its kind, system, peer, summary and statement. Never fails: without room or memory

@@ -72,6 +72,20 @@ static bool count(struct ww_crowd *crowd, uint32_t endpoint, const struct ww_req
 	return true;
 }
 
+/* Times that a clock can show: sums of them stay in range, whatever a damaged recording says. */
+static bool is_sane(const struct ww_request *request)
+{
+	const int64_t most = INT64_MAX / 4;
+
+	if (request->start_unix_ns < 0 || request->start_unix_ns > most || request->wall_ns > (uint64_t)most)
+		return false;
+	for (size_t i = 0; i < request->segments_len; i++)
+		if (request->segments[i].start_ns > request->wall_ns ||
+		    request->segments[i].duration_ns > request->wall_ns - request->segments[i].start_ns)
+			return false;
+	return true;
+}
+
 int ww_crowd__add(struct ww_crowd *crowd, uint32_t endpoint, const struct ww_request *request)
 {
 	struct ww_crowd_stretch now = {
@@ -80,7 +94,7 @@ int ww_crowd__add(struct ww_crowd *crowd, uint32_t endpoint, const struct ww_req
 	bool open = false, picked_up = false;
 	int err = 0;
 
-	if (crowd->len >= WW_CROWD_STRETCHES)
+	if (crowd->len >= WW_CROWD_STRETCHES || !is_sane(request))
 		return 0;
 	if (!count(crowd, endpoint, request))
 		return -ENOMEM;

@@ -39,7 +39,7 @@ uint64_t ww_flight__add(struct ww_flight *flight, uint64_t start_ns, uint64_t en
 	/* The time between the last end and this one: nothing that has ended was in flight then, but this request. */
 	if (!flight->len || flight->points[flight->len - 1].at_ns < end_ns) {
 		if (append(flight, end_ns))
-			return 1;
+			return 0;
 	}
 
 	/* A point stands for the time up to it: [start, end) raises those after `start` and up to `end`. */

@@ -29,7 +29,7 @@ void ww_flight__free(struct ww_flight *flight);
 
 /*
  * Adds a request that was in flight during [start_ns, end_ns). Returns the most requests that were in flight at once
- * during it, as far as they have ended; at least 1, and 1 when out of memory.
+ * during it, as far as they have ended: at least 1, or 0 when out of memory.
  */
 uint64_t ww_flight__add(struct ww_flight *flight, uint64_t start_ns, uint64_t end_ns);
 

@@ -68,11 +68,34 @@ static void sweep(const struct ww_request *request, const struct event *events, 
 	}
 }
 
+/*
+ * Time without a CPU that came after a wait (the moment in which an answer waits for its thread may lie between them);
+ * what of the time line was not kept is taken to be like the rest.
+ */
+static uint64_t runq_after_waits(const struct ww_request *request)
+{
+	uint64_t all = 0, after = 0;
+	uint8_t before = WW_KIND_COMPUTE;
+
+	for (size_t i = 0; i < request->segments_len; i++) {
+		uint8_t kind = request->segments[i].kind;
+
+		if (kind == WW_KIND_RUNQ) {
+			all += request->segments[i].duration_ns;
+			after += before == WW_KIND_DB || before == WW_KIND_NET ? request->segments[i].duration_ns : 0;
+		}
+		if (kind != WW_KIND_QUEUE)
+			before = kind;
+	}
+	return all ? part(request->kinds_ns[WW_KIND_RUNQ], after, all) : 0;
+}
+
 /* From outstanding to charged. */
 static void charge(const struct ww_request *request, struct ww_alone *alone, size_t len,
 		   const uint64_t outstanding_ns[WW_KIND_COUNT])
 {
-	uint64_t lag = request->kinds_ns[WW_KIND_QUEUE] - ww_overlap__first_queue(request), waits = 0;
+	uint64_t queue = request->kinds_ns[WW_KIND_QUEUE] - ww_overlap__first_queue(request);
+	uint64_t runq = runq_after_waits(request), waits = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		uint8_t kind = request->operations[i].kind;
@@ -82,9 +105,12 @@ static void charge(const struct ww_request *request, struct ww_alone *alone, siz
 		if (charged < whole)
 			alone[i].wait_ns = part(alone[i].wait_ns, charged, whole);
 	}
-	for (size_t i = 0; i < len; i++)
-		if (alone[i].wait_ns)
-			alone[i].lag_ns = lag / waits;
+	for (size_t i = 0; i < len; i++) {
+		if (!alone[i].wait_ns)
+			continue;
+		alone[i].queue_ns = queue / waits;
+		alone[i].runq_ns = runq / waits;
+	}
 }
 
 int ww_overlap__alone(const struct ww_request *request, struct ww_alone *alone, size_t *len)

@@ -17,15 +17,16 @@
 struct ww_alone {
 	uint64_t wait_ns; /* of the operation's kind */
 	/*
-	 * Of `queue`: an event loop that is busy when an answer arrives lets the request wait once more. Time in the
-	 * queue after the request was first picked up, divided among the answers that it waited for.
+	 * Of `queue` and `runq`: when an answer arrives its request waits once more, for a busy event loop or for a
+	 * CPU. The time in the queue after the request was first picked up, and that without a CPU after waits, divided
+	 * among the answers that it waited for.
 	 */
-	uint64_t lag_ns;
+	uint64_t queue_ns, runq_ns;
 };
 
 /*
  * Writes to alone[i] for each of the first min(operations_len, WW_OVERLAP_MAX) operations, and their number to *len.
- * Sums of wait_ns never exceed what the kinds were charged, nor those of lag_ns `queue`. -ENOMEM.
+ * Sums of wait_ns never exceed what the kinds were charged, nor the others. -ENOMEM.
  */
 int ww_overlap__alone(const struct ww_request *request, struct ww_alone *alone, size_t *len);
 

@@ -2,6 +2,7 @@
 #include "model/slice.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,5 +126,29 @@ int ww_slice__merge(struct ww_slice *slice, const struct ww_slice *from)
 		if (err)
 			return err;
 	}
+	return 0;
+}
+
+int ww_slice__join(struct ww_slice *slice, const uint32_t *alike)
+{
+	struct ww_slice joined = {0};
+	bool apart = true;
+	int err = 0;
+
+	for (uint32_t i = 0; i < slice->used_len; i++)
+		apart &= alike[slice->used[i]] == slice->used[i];
+	if (apart)
+		return 0;
+	for (uint32_t i = 0; !err && i < slice->used_len; i++) {
+		uint32_t endpoint = slice->used[i];
+
+		err = ww_slice__merge_endpoint(&joined, alike[endpoint], slice->by_endpoint[endpoint]);
+	}
+	if (err) {
+		ww_slice__free(&joined);
+		return err;
+	}
+	ww_slice__free(slice);
+	*slice = joined;
 	return 0;
 }

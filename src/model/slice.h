@@ -35,4 +35,10 @@ int ww_slice__merge_endpoint(struct ww_slice *slice, uint32_t endpoint, const st
 /* Adds all of `from`. -ENOMEM may leave a part of the endpoints added, each of them whole. */
 int ww_slice__merge(struct ww_slice *slice, const struct ww_slice *from);
 
+/*
+ * Adds what each endpoint has to the one that `alike` says, by its id (see ww_catalog__alike()). -ENOMEM leaves the
+ * slice as it was.
+ */
+int ww_slice__join(struct ww_slice *slice, const uint32_t *alike);
+
 #endif

@@ -117,7 +117,7 @@ static int add_operations(struct ww_study *study, const struct ww_request *reque
 	if (!err)
 		err = ww_study__statements(study, request, alone, len);
 	if (!err)
-		err = ww_study__serial(study, request, len);
+		err = ww_study__serial(study, request, alone, len);
 	free(alone);
 	return err;
 }

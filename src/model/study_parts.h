@@ -17,6 +17,7 @@ int ww_study__statements(struct ww_study *study, const struct ww_request *reques
 			 size_t len);
 
 /* Notes the calls of the newest case that ran one after the other, and fills in its parallel_ns. -ENOMEM. */
-int ww_study__serial(struct ww_study *study, const struct ww_request *request, size_t len);
+int ww_study__serial(struct ww_study *study, const struct ww_request *request, const struct ww_alone *alone,
+		     size_t len);
 
 #endif

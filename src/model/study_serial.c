@@ -18,6 +18,7 @@
 
 struct row {
 	const struct ww_operation *calls[CALLS];
+	const struct ww_alone *alone[CALLS];
 	struct ww_stretch stretches[CALLS];
 	size_t len;
 };
@@ -67,14 +68,51 @@ static void name(const struct row *row, char text[TEXT])
 		snprintf(text + used, TEXT - used, " and %zu other%s", len - NAMES, len > NAMES + 1 ? "s" : "");
 }
 
-/* What running the calls of a row together would save, and adds it to the newest case. */
+/* Takes time of a kind off the newest case, as far as there is any; returns how much. */
+static uint64_t take(struct ww_case *one, enum ww_kind kind, uint64_t ns)
+{
+	uint64_t room = one->kinds_ns[kind] - one->parallel_ns[kind];
+
+	ns = ns < room ? ns : room;
+	one->parallel_ns[kind] += ns;
+	return ns;
+}
+
+/*
+ * What running a row's calls together would save: `ns` in which they are outstanding, divided among those that are not
+ * to the peer `chain`, taken down to what was charged; and that the request has to be woken for each of them.
+ */
+static uint64_t take_row(struct ww_case *one, const struct row *row, const char *chain, uint64_t ns,
+			 const uint64_t share[WW_KIND_COUNT])
+{
+	uint64_t saves = 0;
+	double whole = 0;
+
+	for (size_t i = 0; i < row->len; i++)
+		if (strcmp(row->calls[i]->peer, chain))
+			whole += (double)(row->stretches[i].to_ns - row->stretches[i].from_ns);
+	for (size_t i = 0; i < row->len && whole > 0; i++) {
+		double own = (double)(row->stretches[i].to_ns - row->stretches[i].from_ns) / whole;
+		uint8_t kind = row->calls[i]->kind;
+
+		if (!strcmp(row->calls[i]->peer, chain))
+			continue;
+		saves += take(one, kind, (uint64_t)((double)ns * own * (double)share[kind] / 1e9));
+		saves += take(one, WW_KIND_QUEUE, row->alone[i]->queue_ns);
+		saves += take(one, WW_KIND_RUNQ, row->alone[i]->runq_ns);
+	}
+	return saves;
+}
+
+/* Notes a row that is over, if there is anything to save. */
 static int close_row(struct ww_study *study, const struct row *row, const uint64_t share[WW_KIND_COUNT])
 {
-	struct ww_case *one = &study->cases[study->cases_len - 1];
-	uint64_t all = outstanding(row, NULL), longest = 0, saves = 0, whole = 0;
+	uint64_t all = outstanding(row, NULL), longest = 0;
 	const char *chain = "";
+	struct ww_note *note;
 	char text[TEXT];
 	uint32_t id;
+	int err;
 
 	for (size_t i = 0; i < row->len; i++) {
 		uint64_t own = outstanding(row, row->calls[i]->peer);
@@ -86,22 +124,6 @@ static int close_row(struct ww_study *study, const struct row *row, const uint64
 	}
 	if (!row->len || all <= longest)
 		return 0;
-	/* Divided among the others, and taken down to what was charged. */
-	for (size_t i = 0; i < row->len; i++)
-		if (strcmp(row->calls[i]->peer, chain))
-			whole += row->stretches[i].to_ns - row->stretches[i].from_ns;
-	for (size_t i = 0; i < row->len && whole; i++) {
-		uint8_t kind = row->calls[i]->kind;
-		double own = (double)(row->stretches[i].to_ns - row->stretches[i].from_ns) / (double)whole;
-		uint64_t ns = (uint64_t)((double)(all - longest) * own * (double)share[kind] / 1e9);
-		uint64_t room = one->kinds_ns[kind] - one->parallel_ns[kind];
-
-		if (!strcmp(row->calls[i]->peer, chain))
-			continue;
-		ns = ns < room ? ns : room;
-		one->parallel_ns[kind] += ns;
-		saves += ns;
-	}
 	name(row, text);
 	const struct ww_subject subject = {.kind = row->calls[0]->kind,
 					   .serial = true,
@@ -109,12 +131,13 @@ static int close_row(struct ww_study *study, const struct row *row, const uint64
 					   .peer = "",
 					   .summary = text,
 					   .statement = ""};
-	int err = ww_study__subject(study, &subject, &id);
 
+	uint64_t saves = take_row(&study->cases[study->cases_len - 1], row, chain, all - longest, share);
+
+	err = ww_study__subject(study, &subject, &id);
 	if (err || id == WW_INTERN_NONE)
 		return err;
-	struct ww_note *note = ww_study__note(study, id);
-
+	note = ww_study__note(study, id);
 	if (!note)
 		return -ENOMEM;
 	note->runs += (uint32_t)row->len;
@@ -130,6 +153,7 @@ static void drop_peer(struct row *row, const char *peer)
 	for (size_t i = 0; i < row->len; i++)
 		if (strcmp(row->calls[i]->peer, peer)) {
 			row->calls[len] = row->calls[i];
+			row->alone[len] = row->alone[i];
 			row->stretches[len++] = row->stretches[i];
 		}
 	row->len = len;
@@ -158,7 +182,7 @@ static void shares(const struct ww_request *request, size_t len, uint64_t share[
 	}
 }
 
-int ww_study__serial(struct ww_study *study, const struct ww_request *request, size_t len)
+int ww_study__serial(struct ww_study *study, const struct ww_request *request, const struct ww_alone *alone, size_t len)
 {
 	struct row row = {.len = 0};
 	uint64_t share[WW_KIND_COUNT];
@@ -181,6 +205,7 @@ int ww_study__serial(struct ww_study *study, const struct ww_request *request, s
 		}
 		if (call) {
 			row.calls[row.len] = operation;
+			row.alone[row.len] = &alone[i];
 			row.stretches[row.len++] = ww_overlap__stretch(request, operation);
 		}
 	}

@@ -61,7 +61,7 @@ struct round {
 static void add_round(struct ww_note *note, struct round *round, const struct ww_stretch *stretch,
 		      const struct ww_alone *alone)
 {
-	uint64_t saves = alone->wait_ns + alone->lag_ns;
+	uint64_t saves = alone->wait_ns + alone->queue_ns + alone->runq_ns;
 
 	if (!note->rounds || stretch->from_ns >= round->until_ns)
 		note->rounds++;
@@ -103,7 +103,7 @@ static int add(struct ww_study *study, const struct ww_request *request, size_t 
 	note->bytes_in += operation->bytes_in;
 	if (is_repeat(asked, operation, id)) {
 		note->repeats++;
-		note->repeats_saves_ns += alone->wait_ns + alone->lag_ns;
+		note->repeats_saves_ns += alone->wait_ns + alone->queue_ns + alone->runq_ns;
 	} else if (operation->flags & WW_OPERATION_READ && !(operation->flags & NO_ROUND)) {
 		add_round(note, &rounds[id], &stretch, alone);
 	}

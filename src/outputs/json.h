@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "model/amdahl.h"
 #include "model/report.h"
 #include "model/request.h"
 
@@ -14,5 +15,8 @@ int ww_json__report(FILE *out, const struct ww_report *report);
 
 /* Writes one object in one line; the same errors. */
 int ww_json__request(FILE *out, const struct ww_request *request);
+
+/* What each endpoint's wall times would be, one object. */
+int ww_json__whatif(FILE *out, const struct ww_report *report, const struct ww_speedup *speedup);
 
 #endif

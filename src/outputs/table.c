@@ -41,11 +41,17 @@ void ww_table__wrap(struct ww_wrap *wrap, const char *word)
 		fprintf(wrap->page->out, "\n%*s", wrap->indent, "");
 		wrap->column = wrap->indent;
 	} else {
-		int blank = wrap->column < wrap->indent ? wrap->indent - wrap->column : wrap->gap;
+		int blank = wrap->column < wrap->indent ? wrap->indent - wrap->column : wrap->column ? wrap->gap : 0;
 		wrap->column += fprintf(wrap->page->out, "%*s", blank, "");
 	}
 	wrap->column += ww_text__fit(fitted, sizeof(fitted), word, room, style);
 	fputs(fitted, wrap->page->out);
+}
+
+void ww_table__words(struct ww_wrap *wrap, char *text)
+{
+	for (const char *word; (word = strsep(&text, " "));)
+		ww_table__wrap(wrap, word);
 }
 
 /* "2026-11-20 16:22:10 to 16:22:40 UTC, 30.0 s", in local time */
@@ -71,13 +77,11 @@ static void write_losses(const struct ww_page_out *page, const struct ww_report 
 	for (size_t i = 0; i < report->losses_len; i++) {
 		const struct ww_loss *loss = &report->losses[i];
 		struct ww_wrap wrap = {.page = page, .indent = 2, .gap = 1};
-		char *rest = line;
 		if (loss->loses != loses)
 			continue;
 		snprintf(line, sizeof(line), "%s %s: %s", ww_text__count(number, loss->count), loss->cause,
 			 ww_loss_meaning(loss->cause));
-		for (const char *word; (word = strsep(&rest, " "));)
-			ww_table__wrap(&wrap, word);
+		ww_table__words(&wrap, line);
 		fputc('\n', page->out);
 	}
 }

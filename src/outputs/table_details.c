@@ -78,6 +78,13 @@ static void write_verdict(const struct ww_page_out *page, const struct ww_endpoi
 
 	fprintf(page->out, "  %s", verdict.bound == WW_BOUND_MIXED ? "" : ww_style__kind(&page->style, bound));
 	ww_table__rest(page, verdict.text, 2);
+	if (*verdict.faster) {
+		struct ww_wrap wrap = {.page = page, .indent = 2, .gap = 1};
+
+		fputs(ww_style__dim(&page->style), page->out);
+		ww_table__words(&wrap, verdict.faster);
+		fprintf(page->out, "%s\n", ww_style__plain(&page->style));
+	}
 }
 
 /* Anything but success is worth a line. */
@@ -199,6 +206,7 @@ void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_
 {
 	write_title(page, endpoint);
 	write_verdict(page, endpoint);
+	ww_table__findings(page, endpoint);
 	write_statuses(page, endpoint);
 	write_headings(page, endpoint);
 	write_kinds(page, endpoint);

@@ -130,6 +130,7 @@ static int write_endpoint(const struct ww_page_out *page, const struct layout *l
 			ww_style__plain(style));
 	}
 	fputc('\n', page->out);
+	ww_table__first_finding(page, endpoint);
 	return 0;
 }
 

@@ -25,6 +25,12 @@ int ww_table__endpoints(const struct ww_page_out *page, const struct ww_report *
 /* What an endpoint's time went to, on the mean and at the tail. */
 void ww_table__details(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
 
+/* Below its line: what to mend first; nothing where nothing was found. */
+void ww_table__first_finding(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
+
+/* What to mend, by what that saves. */
+void ww_table__findings(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
+
 /* What an endpoint's requests asked of others: the operations that took most of their time. */
 void ww_table__operations(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint);
 
@@ -48,5 +54,8 @@ struct ww_wrap {
 
 /* `word` may hold blanks, at which it is not broken; what is wider than a line is cut. */
 void ww_table__wrap(struct ww_wrap *wrap, const char *word);
+
+/* All words of a text, which is taken apart. */
+void ww_table__words(struct ww_wrap *wrap, char *text);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/limits.h"
 #include "model/names.h"
 #include "outputs/text.h"
 
@@ -75,6 +76,22 @@ static void add_waits(struct writer *writer, const struct ww_endpoint_report *en
 	}
 }
 
+static void add_faster(char *text, const struct ww_endpoint_report *endpoint)
+{
+	const struct ww_forecast *faster = &endpoint->faster;
+	struct writer writer = {.text = text};
+	char then[WW_TEXT_NUMBER], now[WW_TEXT_NUMBER];
+
+	if (!faster->mean_ns)
+		return;
+	add(&writer, "a language %d times as fast leaves %s of %s", WW_LIMIT_FASTER,
+	    ww_text__duration(then, faster->mean_ns), ww_text__duration(now, endpoint->wall.mean));
+	add(&writer, ", at p95 %s of %s", ww_text__duration(then, faster->p95_ns),
+	    ww_text__duration(now, endpoint->wall.p95));
+	if (endpoint->outlook.from_buckets)
+		add(&writer, " (no request was kept: by the means of its histogram)");
+}
+
 struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)
 {
 	uint64_t wall = endpoint->wall.sum, compute = endpoint->kinds_sum_ns[WW_KIND_COMPUTE];
@@ -90,8 +107,6 @@ struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)
 		add(&writer, "took no time");
 		return verdict;
 	}
-	if (endpoint->requests)
-		verdict.faster_mean_ns = (wall - compute + compute / 10) / endpoint->requests;
 	verdict.largest_wait = largest_wait(endpoint, (bool[WW_KIND_COUNT]){false});
 	if (verdict.bound != WW_BOUND_WAIT)
 		add(&writer, "computes %s", ww_text__share(share, compute, wall));
@@ -101,6 +116,7 @@ struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)
 		add(&writer, "waits %s", ww_text__share(share, wall - compute, wall));
 		add_waits(&writer, endpoint);
 	}
+	add_faster(verdict.faster, endpoint);
 	return verdict;
 }
 

@@ -13,8 +13,10 @@ struct ww_verdict {
 	enum ww_bound bound;
 	enum ww_kind largest_wait;  /* WW_KIND_COMPUTE when nothing is waited for */
 	double compute_share;	    /* of the wall time, 0 to 1 */
-	uint64_t faster_mean_ns;    /* mean wall time were compute ten times as fast and all else the same (Amdahl) */
 	char text[WW_VERDICT_TEXT]; /* "waits 93 %: db (postgres) 88 %"; names in it are escaped */
+	/* "a language 10 times as fast leaves 21.7 ms of 23.3 ms, at p95 36.5 ms of 38.4 ms"; "" when that is not known
+	 */
+	char faster[WW_VERDICT_TEXT];
 };
 
 /* Compute from two thirds of the time on, wait up to one third; between them it is mixed. */

@@ -72,9 +72,9 @@ enum ww_frame_event ww_frame__skip(struct ww_frame *frame, uint64_t *len, struct
 {
 	uint64_t used;
 
+	/* What is left of it then is behind the last header. */
 	if (frame->blind || frame->header_len < frame->header_size) {
 		frame->blind = frame->blind || *len;
-		*len = 0;
 		return WW_FRAME_MORE;
 	}
 	used = frame->left < *len ? frame->left : *len;

@@ -44,7 +44,7 @@ struct ww_message {
 enum ww_frame_event ww_frame__take(struct ww_frame *frame, const uint8_t **bytes, size_t *len,
 				   struct ww_message *message);
 
-/* The same for bytes that are not at hand. A header among them makes it blind. */
+/* The same for bytes that are not at hand. A header among them makes it blind, and `len` is what lies behind it. */
 enum ww_frame_event ww_frame__skip(struct ww_frame *frame, uint64_t *len, struct ww_message *message);
 
 /* What the header has said; of the body's beginning `keep` bytes are wanted. */

@@ -274,7 +274,10 @@ static void sent_skip(struct memcached *memcached, struct ww_dialogue *dialogue,
 	memcached->whole = false;
 	memcached->bytes += len;
 	/* What is cut is a get of many keys, most often. */
-	read_command(memcached);
+	if (!read_command(memcached) && memcached->line.len) {
+		give_up(memcached, dialogue);
+		return;
+	}
 	memcached->at = NOWHERE;
 	if (memcached->quiet)
 		ww_ordered__cut_short(&memcached->ordered, dialogue);

@@ -192,13 +192,16 @@ static void sent_bytes(struct ww_mysql *my, struct ww_dialogue *dialogue, const 
 static void sent_skip(struct ww_mysql *my, struct ww_dialogue *dialogue, uint64_t len)
 {
 	struct ww_message message;
+	bool blind = my->sent.blind;
 
-	if (my->sent.blind && sends_file(my))
-		newest_draft(my, dialogue)->bytes_out += len;
 	while (ww_frame__skip(&my->sent, &len, &message) != WW_FRAME_MORE)
 		sent_message(my, dialogue, &message);
+	if (!my->sent.blind || my->lost)
+		return;
 	/* Of a file nothing needs to be known but that there is an answer to it. */
-	if (my->sent.blind && !my->lost && !sends_file(my))
+	if (sends_file(my))
+		newest_draft(my, dialogue)->bytes_out += len + (blind ? 0 : my->sent.header_len);
+	else
 		lose(my, dialogue);
 }
 
@@ -422,18 +425,17 @@ static void received_bytes(struct ww_mysql *my, struct ww_dialogue *dialogue, co
 
 static void received_skip(struct ww_mysql *my, struct ww_dialogue *dialogue, uint64_t len)
 {
-	uint64_t left = len;
 	struct ww_message message;
+	bool blind = my->received.blind;
 
-	if (my->received.blind) {
-		received_blind(my, dialogue, len);
-		return;
-	}
-	while (ww_frame__skip(&my->received, &left, &message) != WW_FRAME_MORE)
+	while (ww_frame__skip(&my->received, &len, &message) != WW_FRAME_MORE)
 		received_message(my, dialogue, &message);
+	if (!my->received.blind)
+		return;
 	/* Whose answers these are could not be told apart. */
-	if (my->received.blind && !my->lost && (my->len > 1 || my->connecting || my->greets))
+	if (!blind && !my->lost && (my->len > 1 || my->connecting || my->greets))
 		lose(my, dialogue);
+	received_blind(my, dialogue, len + (blind ? 0 : my->received.header_len));
 }
 
 /* ---- the protocol */

@@ -265,6 +265,8 @@ static void send_begins(struct ww_postgres *pg, struct ww_dialogue *dialogue, ui
 		lose(pg, dialogue);
 		pg->heard = true;
 	}
+	if (pg->sent.blind && !pg->lost && !pg->len)
+		ww_frame__restart(&pg->sent);
 	if (!pg->lost)
 		return;
 	/* A client that waits for an answer may send as well; one whose answer has ended begins anew. */
@@ -309,22 +311,23 @@ static void sent_bytes(struct ww_postgres *pg, struct ww_dialogue *dialogue, con
 static void sent_skip(struct ww_postgres *pg, struct ww_dialogue *dialogue, uint64_t len)
 {
 	bool blind = pg->sent.blind;
-	uint64_t left = len;
 	struct ww_message message;
+	struct ww_draft *draft;
 
-	while (ww_frame__skip(&pg->sent, &left, &message) != WW_FRAME_MORE)
+	while (ww_frame__skip(&pg->sent, &len, &message) != WW_FRAME_MORE)
 		sent_message(pg, dialogue, &message);
 	if (pg->lost || !pg->sent.blind)
 		return;
-	if (blind && pg->len)
-		newest_draft(pg, dialogue)->bytes_out += len;
-	if (blind)
-		return;
-	/* How many units there are behind can't be told. */
-	if (pg->len == 1 && newest(pg)->end == WW_POSTGRES_OPEN && !pg->starting)
+	/* How many units there are behind can't be told. What is copied belongs to the one that is. */
+	if (!blind && pg->len && newest(pg)->copies)
+		len += pg->sent.header_len;
+	else if (!blind && pg->len == 1 && newest(pg)->end == WW_POSTGRES_OPEN && !pg->starting)
 		newest(pg)->end = WW_POSTGRES_UNSEEN;
-	else
+	else if (!blind)
 		lose(pg, dialogue);
+	draft = newest_draft(pg, dialogue);
+	if (draft)
+		draft->bytes_out += len;
 }
 
 /* ---- what is received */
@@ -503,23 +506,19 @@ static void received_bytes(struct ww_postgres *pg, struct ww_dialogue *dialogue,
 
 static void received_skip(struct ww_postgres *pg, struct ww_dialogue *dialogue, uint64_t len)
 {
-	uint64_t left = len;
 	struct ww_message message;
 	bool blind = pg->received.blind;
 
-	while (ww_frame__skip(&pg->received, &left, &message) != WW_FRAME_MORE)
+	while (ww_frame__skip(&pg->received, &len, &message) != WW_FRAME_MORE)
 		received_message(pg, dialogue, &message);
 	if (!pg->received.blind)
 		return;
 	pg->tail_len = 0;
 	pg->heard = true;
-	if (blind) {
-		received_blind(pg, dialogue, len);
-		return;
-	}
 	/* Whose answers these are could not be told apart. */
-	if (pg->len > 1)
+	if (!blind && pg->len > 1)
 		lose(pg, dialogue);
+	received_blind(pg, dialogue, len + (blind ? 0 : pg->received.header_len));
 }
 
 /* ---- the protocol */
@@ -571,6 +570,9 @@ static void turn(void *state, struct ww_dialogue *dialogue, enum ww_direction di
 		pg->send_ended = true;
 	else if (pg->received.blind && pg->len == 1)
 		unit->answered = ww_postgres__ends_answer(pg->tail, pg->tail_len, unit->end);
+	else if (pg->len == 1 && unit->end == WW_POSTGRES_UNSEEN && !pg->received.header_len &&
+		 strchr("TnCIs", pg->received.header[0]))
+		unit->answered = true; /* it may have been flushed */
 }
 
 static void end(void *state)

@@ -397,6 +397,7 @@ void ww_redis_sent__skip(struct ww_redis_sent *sent, struct ww_ordered *ordered,
 	if (!draft)
 		return;
 	fill_in(sent, draft);
-	if (!sent->name[0])
+	/* Where there are others in front of it there are likely to be more behind it. */
+	if (!sent->name[0] || ww_dialogue__drafts(dialogue) > 1)
 		ww_ordered__make_batch(draft);
 }

@@ -11,9 +11,10 @@
 
 /* NULL: round trips. */
 static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
-	[WW_SYSTEM_POSTGRES] = &ww_protocol_postgres,	[WW_SYSTEM_REDIS] = &ww_protocol_redis,
-	[WW_SYSTEM_MEMCACHED] = &ww_protocol_memcached, [WW_SYSTEM_MONGODB] = &ww_protocol_mongodb,
-	[WW_SYSTEM_HTTP] = &ww_protocol_http1_client,	[WW_SYSTEM_DNS] = &ww_protocol_dns,
+	[WW_SYSTEM_POSTGRES] = &ww_protocol_postgres, [WW_SYSTEM_MYSQL] = &ww_protocol_mysql,
+	[WW_SYSTEM_REDIS] = &ww_protocol_redis,	      [WW_SYSTEM_MEMCACHED] = &ww_protocol_memcached,
+	[WW_SYSTEM_MONGODB] = &ww_protocol_mongodb,   [WW_SYSTEM_HTTP] = &ww_protocol_http1_client,
+	[WW_SYSTEM_DNS] = &ww_protocol_dns,
 };
 
 static const uint8_t kinds[WW_SYSTEM_COUNT] = {
@@ -213,8 +214,11 @@ static int moved(struct conversation *conversation, const struct ww_traffic *tra
 	/* What it speaks shows with the first bytes. */
 	conversation->system = traffic->system;
 	conversation->peer = traffic->peer;
-	/* To have sent something shows as well that it stands. */
-	end_connecting(conversation, conversation->connecting.end_ns ?: traffic->began_ns, 0, "");
+	/* To have sent something shows as well that it stands. A server that speaks first is waited for until it has.
+	 */
+	if (direction == WW_RECEIVED || !conversation->connecting.end_ns)
+		conversation->connecting.end_ns = traffic->began_ns;
+	end_connecting(conversation, conversation->connecting.end_ns, 0, "");
 	if (!conversation->dialogue) {
 		const struct ww_protocol *protocol = protocols[traffic->system] ?: &ww_protocol_round_trips;
 

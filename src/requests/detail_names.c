@@ -86,7 +86,10 @@ void ww_detail_names__address(const struct ww_peer *peer, char address[WW_ADDRES
 
 static uint32_t add(struct ww_detail_names *names, const char *text)
 {
-	return ww_intern__add(names->intern, text, strlen(text));
+	uint32_t id = ww_intern__add(names->intern, text, strlen(text));
+
+	names->out_of_memory += id == WW_INTERN_NONE;
+	return id;
 }
 
 static uint32_t find_peer(struct ww_detail_names *names, uint8_t kind, uint32_t index)
@@ -106,8 +109,10 @@ static uint32_t find_peer(struct ww_detail_names *names, uint8_t kind, uint32_t 
 
 		struct ww_peer_names *peers = reallocarray(names->peers, len, sizeof(*peers));
 
-		if (!peers)
+		if (!peers) {
+			names->out_of_memory++;
 			return WW_INTERN_NONE;
+		}
 		memset(peers + names->peers_len, 0, (len - names->peers_len) * sizeof(*peers));
 		names->peers = peers;
 		names->peers_len = len;

@@ -16,6 +16,7 @@ struct ww_detail_names {
 		uint32_t system;  /* the same: the system, or the address when that is not known */
 	} * peers;		  /* by index in the peer list */
 	uint32_t peers_len;
+	uint32_t out_of_memory; /* names that were not found because of that; whoever counts them sets it back */
 };
 
 /* NULL-safe. Frees the content, not `names` itself. */

@@ -94,8 +94,9 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->conversations = ww_conversations__new(&new->catalog, &new->names, new->operations);
 	new->ticks_ns[0] = now;
 	new->endpoints.keys = ww_intern__new();
+	new->endpoints.places = ww_intern__new();
 	if (!new->slices || !new->timelines || !new->operations || !new->conversations || !new->endpoints.keys ||
-	    ww_catalog__init(&new->catalog)) {
+	    !new->endpoints.places || ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
@@ -269,7 +270,8 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	/* Taken out also when the request is not kept: it waits for no other. */
 	const struct ww_segments *line =
 		account->flags & WW_FLAG_SEGMENTS ? ww_timelines__take(ingest->timelines, account->id) : NULL;
-	bool error = ww_is_error(sample.status, sample.aborted), over_cap;
+	bool error = ww_is_error(sample.status, sample.aborted);
+	uint64_t over_cap;
 	int64_t endpoint;
 	int err;
 
@@ -282,6 +284,10 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	if (endpoint < 0)
 		return (int)endpoint;
 	sample.in_flight = ww_flight__add(&ingest->endpoints.flights[endpoint], account->start_ns, account->end_ns);
+	if (!sample.in_flight) {
+		sample.in_flight = 1;
+		ingest->losses[WW_LOSS_OUT_OF_MEMORY].count++;
+	}
 	err = ww_slice__add(&ingest->slices[ingest->head], (uint32_t)endpoint, &sample);
 	if (err)
 		return err;
@@ -333,7 +339,8 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 		return 0;
 	}
 	err = service < 0 ? (int)service : count(ingest, account, (uint32_t)service, &done);
-	ingest->losses[WW_LOSS_OUT_OF_MEMORY].count += err == -ENOMEM;
+	ingest->losses[WW_LOSS_OUT_OF_MEMORY].count += (err == -ENOMEM) + ingest->names.out_of_memory;
+	ingest->names.out_of_memory = 0;
 	return err;
 }
 
@@ -492,7 +499,7 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 int ww_ingest__report(struct ww_ingest *ingest, unsigned seconds, struct ww_report **report)
 {
 	struct ww_slice sum = {0};
-	uint32_t at = ingest->head;
+	uint32_t at = ingest->head, *alike;
 	int err = 0;
 
 	if (!ingest->options.live_seconds)
@@ -508,6 +515,10 @@ int ww_ingest__report(struct ww_ingest *ingest, unsigned seconds, struct ww_repo
 		at = before;
 		err = ww_slice__merge(&sum, &ingest->slices[at]);
 	}
+	alike = ww_catalog__alike(&ingest->catalog);
+	if (!err)
+		err = alike ? ww_slice__join(&sum, alike) : -ENOMEM;
+	free(alike);
 	if (!err)
 		err = build_report(ingest, &sum, (int64_t)ingest->ticks_ns[at] + ingest->unix_offset_ns, report);
 	ww_slice__free(&sum);

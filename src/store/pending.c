@@ -129,10 +129,26 @@ int ww_pending__add(struct ww_pending *pending, int64_t id, uint32_t endpoint, c
 	return copy ? 0 : -ENOMEM;
 }
 
+/* A request that is pending, by its id; NULL: there was no memory for it. */
+static struct ww_pending_request *find(const struct ww_pending *pending, int64_t id)
+{
+	uint64_t at = (uint64_t)(id - pending->requests[0].id);
+
+	/* In ascending order, each one more than the one before unless that one is missing. */
+	if (at >= pending->len)
+		at = pending->len - 1;
+	while (pending->requests[at].id > id)
+		at--;
+	return pending->requests[at].id == id ? &pending->requests[at] : NULL;
+}
+
 int ww_pending__drop(struct ww_pending *pending, int64_t id)
 {
 	if (pending->len && id >= pending->requests[0].id) {
-		pending->requests[id - pending->requests[0].id].request = NULL;
+		struct ww_pending_request *pended = find(pending, id);
+
+		if (pended)
+			pended->request = NULL;
 		return 0;
 	}
 	if (reserve((void **)&pending->dropped, &pending->dropped_cap, pending->dropped_len, sizeof(*pending->dropped)))
@@ -144,10 +160,10 @@ int ww_pending__drop(struct ww_pending *pending, int64_t id)
 int ww_pending__unsample(struct ww_pending *pending, int64_t id)
 {
 	if (pending->len && id >= pending->requests[0].id) {
-		struct ww_request *request = pending->requests[id - pending->requests[0].id].request;
+		struct ww_pending_request *pended = find(pending, id);
 
-		if (request)
-			request->sampled = false;
+		if (pended && pended->request)
+			pended->request->sampled = false;
 		return 0;
 	}
 	if (reserve((void **)&pending->unsampled, &pending->unsampled_cap, pending->unsampled_len,

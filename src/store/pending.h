@@ -14,7 +14,7 @@ struct ww_pending {
 		int64_t id;
 		uint32_t endpoint;
 		struct ww_request *request; /* NULL: dropped */
-	} * requests;			    /* their ids are consecutive */
+	} * requests;			    /* in ascending order of their ids */
 	size_t len, cap;
 	int64_t *dropped; /* ids of rows that are in the file */
 	size_t dropped_len, dropped_cap;

@@ -6,10 +6,15 @@
 #include <sqlite3.h>
 
 #include "model/catalog.h"
+#include "store/log_index.h"
+#include "model/crowd.h"
+#include "model/slice.h"
+#include "model/study.h"
 #include "store/recording.h"
 
 struct ww_recording {
 	sqlite3 *db;
+	struct ww_log_index log_index;
 	char *path;
 	char *host, *kernel, *stand_ins; /* stand_ins NULL: not known */
 	unsigned cpus;
@@ -35,5 +40,33 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
  * when out of memory.
  */
 bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob);
+
+/*
+ * Goes through the newest requests that were kept, newest first: at most `each` of an endpoint; of the file's last
+ * `most` that are selected, so that rare endpoints do not make it read all of a large file. Otherwise as
+ * ww_recording__requests().
+ */
+int ww_recording__newest(struct ww_recording *recording, const struct ww_selection *selection, uint64_t each,
+			 uint64_t most, struct ww_request_cursor **cursor);
+
+/* The endpoint of the request that was read last, in the recording's catalog. */
+uint32_t ww_request_cursor__endpoint(const struct ww_request_cursor *cursor);
+
+/* What the kept requests of a report's endpoints say. */
+struct ww_studies {
+	struct ww_study **by_endpoint; /* of `len`; NULL: nothing of it was kept */
+	uint32_t len;
+	struct ww_crowd crowd;
+};
+
+/* NULL-safe. Frees the content, not `studies` itself. */
+void ww_studies__free(struct ww_studies *studies);
+
+/*
+ * Reads them, for the endpoints of a slice that covers window_ns; `endpoints` are those of the catalog. -EBADMSG and
+ * others: see ww_recording__message(). On success the content is the caller's.
+ */
+int ww_recording__studies(struct ww_recording *recording, const struct ww_selection *selection, uint32_t endpoints,
+			  const struct ww_slice *slice, int64_t window_ns, struct ww_studies *studies);
 
 #endif

@@ -12,6 +12,7 @@
 #include "model/keep.h"
 #include "model/losses.h"
 #include "store/file.h"
+#include "store/log_index.h"
 #include "store/pending.h"
 #include "store/rows.h"
 #include "store/schema.h"
@@ -53,6 +54,7 @@ struct written {
 
 struct ww_recorder {
 	sqlite3 *db;
+	struct ww_log_index log_index;
 	struct ww_rows rows;
 	int fd; /* holds the lock on the file */
 	bool moved;
@@ -79,7 +81,7 @@ struct ww_recorder {
 	struct ww_pending pending;
 	uint64_t written_ahead; /* requests that are in the open transaction already */
 	uint64_t random;
-	uint64_t not_kept; /* requests that should have been kept, but could not be written */
+	uint64_t not_kept; /* requests that should have been kept, but could not be */
 
 	char message[256];
 };
@@ -183,6 +185,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	struct ww_recorder *new = calloc(1, sizeof(*new));
 	int rc, err;
 
+	snprintf(message, message_size, "%s: out of memory", options->path);
 	if (!new)
 		return -ENOMEM;
 	new->fd = -1;
@@ -204,6 +207,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	rc = sqlite3_open_v2(new->path, &new->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
+		ww_log_index__guard(&new->log_index, new->db);
 		rc = fill_new_file(new, options->stand_ins);
 	}
 	if (rc != SQLITE_OK) {
@@ -294,8 +298,10 @@ bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_
 	if (!recorder->keep)
 		return false;
 	keep = keep_of(recorder, endpoint);
-	if (!keep)
+	if (!keep) {
+		recorder->not_kept++;
 		return false;
+	}
 	if (!keep->seen[WW_KEEP_SAMPLE])
 		recorder->keeps_used++;
 
@@ -306,7 +312,10 @@ bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_
 		most = recorder->keep;
 	if (!most)
 		most = 1;
-	if (ww_keep__offer(keep, most, wall_ns, error, random, recorder->next_id, &change) <= 0)
+	int kept = ww_keep__offer(keep, most, wall_ns, error, random, recorder->next_id, &change);
+
+	recorder->not_kept += kept < 0;
+	if (kept <= 0)
 		return false;
 	/* Without memory to note it a row stays that need not: one more is kept, or taken for one of the sample. */
 	for (unsigned i = 0; i < change.dropped_len; i++)
@@ -336,7 +345,7 @@ static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog 
 	bool good = true;
 
 	if (written->renames != catalog->renames)
-		written->services = 0;
+		written->services = written->endpoints = 0;
 	written->renames = catalog->renames;
 	for (; good && written->services < catalog->services_len; written->services++)
 		good = note(recorder, ww_rows__put_service(&recorder->rows, written->services,
@@ -355,17 +364,11 @@ static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog 
 	return good;
 }
 
-/*
- * Replaces the journal of the interval by its rows and forgets it. When that fails, the journal stays and is as good;
- * only what it does not hold is lost.
- */
-static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *catalog)
+/* The rows of the interval in place of its journal. */
+static bool write_interval(struct ww_recorder *recorder)
 {
 	const struct ww_slice *current = &recorder->current;
-	struct written written = recorder->written;
-	/* Requests that were written ahead are of endpoints that may not be in the file yet. */
-	bool good = begin(recorder) && write_catalog(recorder, catalog, &written) && !recorder->journal_only;
-	int rc;
+	bool good = true;
 
 	for (uint32_t i = 0; good && i < current->used_len; i++) {
 		uint32_t endpoint = current->used[i];
@@ -373,8 +376,25 @@ static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *c
 		good = note(recorder, ww_rows__put_aggregate(&recorder->rows, recorder->interval, endpoint,
 							     current->by_endpoint[endpoint]));
 	}
-	if (good)
-		note(recorder, ww_rows__end_journal(&recorder->rows, recorder->interval));
+	return good && note(recorder, ww_rows__end_journal(&recorder->rows, recorder->interval));
+}
+
+/*
+ * Replaces the journal of the interval by its rows and forgets it. When that fails, the journal stays and is as good;
+ * only what it does not hold is lost.
+ */
+static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *catalog)
+{
+	struct written written = recorder->written;
+	int rc;
+
+	/* Requests that were written ahead are of endpoints that may not be in the file yet. */
+	if (begin(recorder) && write_catalog(recorder, catalog, &written)) {
+		if (!recorder->journal_only)
+			write_interval(recorder);
+		else if (recorder->unwritten.used_len)
+			note(recorder, ww_rows__put_journal(&recorder->rows, recorder->interval, &recorder->unwritten));
+	}
 	rc = end(recorder);
 	if (rc)
 		recorder->lost += recorder->unwritten.requests;
@@ -434,6 +454,16 @@ static void start_interval(struct ww_recorder *recorder, int64_t interval)
 	recorder->interval = interval;
 }
 
+/* For a later commit; what there is no memory for is lost. */
+static int put_off(struct ww_recorder *recorder, const struct ww_slice *slice)
+{
+	uint64_t before = recorder->unwritten.requests;
+	int err = ww_slice__merge(&recorder->unwritten, slice);
+
+	recorder->lost += slice->requests - (recorder->unwritten.requests - before);
+	return err;
+}
+
 int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *commit)
 {
 	const struct ww_slice *slice = commit->slice;
@@ -453,7 +483,7 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 	}
 	/* What an earlier commit could not write goes with this one. */
 	if (rc != SQLITE_OK || recorder->unwritten.used_len) {
-		if (ww_slice__merge(&recorder->unwritten, slice))
+		if (put_off(recorder, slice))
 			rc = SQLITE_NOMEM;
 		slice = &recorder->unwritten;
 	}
@@ -461,7 +491,7 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 		rc = write_commit(recorder, commit, slice);
 		if (rc == SQLITE_OK)
 			ww_slice__clear(&recorder->unwritten);
-		else if (slice != &recorder->unwritten && ww_slice__merge(&recorder->unwritten, slice))
+		else if (slice != &recorder->unwritten && put_off(recorder, slice))
 			rc = SQLITE_NOMEM;
 	}
 	pending = ww_pending__clear(&recorder->pending) + recorder->written_ahead;

@@ -215,6 +215,7 @@ int ww_recording__open(struct ww_recording **recording, const char *path, char *
 
 	if (err)
 		return err;
+	snprintf(message, message_size, "%s: out of memory", path);
 	new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
@@ -226,6 +227,7 @@ int ww_recording__open(struct ww_recording **recording, const char *path, char *
 	rc = sqlite3_open_v2(path, &new->db, SQLITE_OPEN_READONLY, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
+		ww_log_index__guard(&new->log_index, new->db);
 		rc = read_facts(new);
 		if (rc == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY)
 			rc = open_unchanging(new);
@@ -364,17 +366,18 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
 	return rc;
 }
 
-static bool matches(const char *glob, const struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint)
+/* 1, 0, or -ENOMEM. */
+static int matches(const char *glob, const struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint)
 {
 	const char *service = catalog->services[endpoint->service].name;
-	char *method_route = NULL, *whole = NULL;
-	bool match = !fnmatch(glob, endpoint->route, 0) || !fnmatch(glob, service, 0);
+	char *whole;
+	int match;
 
-	if (!match && asprintf(&method_route, "%s %s", endpoint->method, endpoint->route) > 0)
-		match = !fnmatch(glob, method_route, 0);
-	if (!match && asprintf(&whole, "%s %s %s", service, endpoint->method, endpoint->route) > 0)
-		match = !fnmatch(glob, whole, 0);
-	free(method_route);
+	if (!fnmatch(glob, endpoint->route, 0) || !fnmatch(glob, service, 0))
+		return 1;
+	if (asprintf(&whole, "%s %s %s", service, endpoint->method, endpoint->route) < 0)
+		return -ENOMEM;
+	match = !fnmatch(glob, whole, 0) || !fnmatch(glob, whole + strlen(service) + 1, 0);
 	free(whole);
 	return match;
 }
@@ -383,7 +386,14 @@ bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob)
 {
 	bool *wanted = calloc(catalog->endpoints_len + 1, sizeof(*wanted));
 
-	for (uint32_t i = 0; wanted && i < catalog->endpoints_len; i++)
-		wanted[i] = !glob || matches(glob, catalog, &catalog->endpoints[i]);
+	for (uint32_t i = 0; wanted && i < catalog->endpoints_len; i++) {
+		int match = glob ? matches(glob, catalog, &catalog->endpoints[i]) : 1;
+
+		if (match < 0) {
+			free(wanted);
+			return NULL;
+		}
+		wanted[i] = match;
+	}
 	return wanted;
 }

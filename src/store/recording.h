@@ -38,6 +38,8 @@ struct ww_selection {
 	 * Requests are chosen by their start.
 	 */
 	int64_t since_unix_ns, until_unix_ns;
+	/* A report has no findings but those that sums tell: the requests that were kept are not read for it. */
+	bool sums_only;
 };
 
 /*

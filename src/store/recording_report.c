@@ -18,6 +18,7 @@ struct reading {
 	bool *wanted;	  /* by endpoint */
 	int64_t from, to; /* intervals that start in [from, to) */
 	struct ww_slice slice;
+	struct ww_studies studies;
 
 	struct ww_service_report *services; /* by id */
 	uint64_t *rss;			    /* of the service that is being read: in each interval, ascending */
@@ -36,6 +37,7 @@ static void free_reading(struct reading *reading)
 	ww_catalog__free(&reading->catalog);
 	free(reading->wanted);
 	ww_slice__free(&reading->slice);
+	ww_studies__free(&reading->studies);
 	free(reading->services);
 	free(reading->rss);
 	ww_arena__free(reading->arena);
@@ -341,6 +343,12 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT port, protocol, connections FROM unreadable ORDER BY port, protocol",
 			      add_unreadable);
+	if (rc == SQLITE_OK) {
+		uint32_t *alike = ww_catalog__alike(&reading->catalog);
+
+		rc = alike && !ww_slice__join(&reading->slice, alike) ? SQLITE_OK : SQLITE_NOMEM;
+		free(alike);
+	}
 	return rc;
 }
 
@@ -360,17 +368,34 @@ static size_t narrow_services(struct reading *reading, bool all)
 	return len;
 }
 
+/* The window of a report: of what was observed, the whole intervals that the selection touches. */
+static void window_of(const struct reading *reading, const struct ww_selection *selection, int64_t *start_unix_ns,
+		      int64_t *end_unix_ns)
+{
+	int64_t unit = reading->recording->interval_ns;
+
+	*start_unix_ns = reading->recording->start_unix_ns;
+	*end_unix_ns = reading->recording->end_unix_ns;
+	if (selection->since_unix_ns && *start_unix_ns < reading->from)
+		*start_unix_ns = reading->from;
+	if (selection->until_unix_ns) {
+		int64_t to = floor_to(selection->until_unix_ns + unit - 1, unit);
+
+		if (*end_unix_ns > to)
+			*end_unix_ns = to;
+	}
+	if (*end_unix_ns < *start_unix_ns)
+		*end_unix_ns = *start_unix_ns;
+}
+
 static int build(struct reading *reading, const struct ww_selection *selection, struct ww_report **report)
 {
 	const struct ww_recording *recording = reading->recording;
-	int64_t unit = recording->interval_ns;
 	struct ww_report_frame frame = {
 		.host = recording->host,
 		.kernel = recording->kernel,
 		.stand_ins = recording->stand_ins,
 		.cpus = recording->cpus,
-		.start_unix_ns = recording->start_unix_ns,
-		.end_unix_ns = recording->end_unix_ns,
 		.unended = recording->unended,
 		.losses = reading->losses,
 		.losses_len = reading->losses_len,
@@ -378,34 +403,40 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.unreadable_len = reading->unreadable_len,
 		.services = reading->services,
 		.services_len = narrow_services(reading, !selection->endpoint),
+		.studies = reading->studies.by_endpoint,
+		.crowd = reading->studies.by_endpoint ? &reading->studies.crowd : NULL,
 	};
 
-	if (selection->since_unix_ns && frame.start_unix_ns < reading->from)
-		frame.start_unix_ns = reading->from;
-	if (selection->until_unix_ns) {
-		int64_t to = floor_to(selection->until_unix_ns + unit - 1, unit);
-
-		if (frame.end_unix_ns > to)
-			frame.end_unix_ns = to;
-	}
-	if (frame.end_unix_ns < frame.start_unix_ns)
-		frame.end_unix_ns = frame.start_unix_ns;
+	window_of(reading, selection, &frame.start_unix_ns, &frame.end_unix_ns);
 	return ww_report__build(&frame, &reading->catalog, &reading->slice, report);
+}
+
+/* 0, or a negative errno with the recording's message set. */
+static int read_requests(struct reading *reading, const struct ww_selection *selection)
+{
+	int64_t start, end;
+
+	window_of(reading, selection, &start, &end);
+	return ww_recording__studies(reading->recording, selection, reading->catalog.endpoints_len, &reading->slice,
+				     end - start, &reading->studies);
 }
 
 int ww_recording__report(struct ww_recording *recording, const struct ww_selection *selection,
 			 struct ww_report **report)
 {
 	struct reading reading = {.recording = recording};
-	int rc = sqlite3_exec(recording->db, "SAVEPOINT report", NULL, NULL, NULL), err;
+	int rc = sqlite3_exec(recording->db, "SAVEPOINT report", NULL, NULL, NULL), err = 0;
 
 	if (rc == SQLITE_OK) {
 		rc = read_all(&reading, selection);
+		if (rc == SQLITE_OK && !selection->sums_only)
+			err = read_requests(&reading, selection);
 		sqlite3_exec(recording->db, "RELEASE report", NULL, NULL, NULL);
 	}
-	if (rc == SQLITE_OK && build(&reading, selection, report))
+	if (rc == SQLITE_OK && !err && build(&reading, selection, report))
 		rc = SQLITE_NOMEM;
-	err = rc == SQLITE_OK ? 0 : ww_recording__fail(recording, rc);
+	if (!err && rc != SQLITE_OK)
+		err = ww_recording__fail(recording, rc);
 	free_reading(&reading);
 	return err;
 }

@@ -22,9 +22,13 @@ struct ww_request_cursor {
 	bool in_transaction;
 	struct ww_catalog catalog;
 	bool *endpoints;
+	uint32_t *alike;
 	struct wanted wanted;
 	struct ww_arena *arena; /* of the lists of `request` */
 	struct ww_request request;
+	uint32_t endpoint;   /* of `request` */
+	uint64_t each;	     /* 0: every request; else the newest so many of each endpoint .. */
+	uint64_t *each_seen; /* .. of which there were so many, by endpoint */
 };
 
 static void is_wanted(sqlite3_context *context, int count, sqlite3_value **values)
@@ -35,6 +39,14 @@ static void is_wanted(sqlite3_context *context, int count, sqlite3_value **value
 	(void)count;
 	/* An endpoint that does not exist gets through: reading it says that the file is damaged. */
 	sqlite3_result_int(context, endpoint < 0 || endpoint >= wanted->len || wanted->endpoints[endpoint]);
+}
+
+/* The order in which requests come. */
+static const char *order_of(const struct ww_request_cursor *cursor, uint64_t slowest)
+{
+	if (cursor->each)
+		return "id DESC"; /* as they lie in the file: nothing is sorted */
+	return slowest ? "wall_ns DESC, start_unix_ns, id" : "start_unix_ns, id";
 }
 
 static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *selection, uint64_t slowest)
@@ -53,13 +65,19 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 	cursor->endpoints = ww_recording__wanted(&cursor->catalog, selection->endpoint);
 	if (!cursor->endpoints)
 		return SQLITE_NOMEM;
+	cursor->alike = ww_catalog__alike(&cursor->catalog);
+	if (!cursor->alike)
+		return SQLITE_NOMEM;
+	cursor->each_seen = calloc(cursor->catalog.endpoints_len + 1, sizeof(*cursor->each_seen));
+	if (!cursor->each_seen)
+		return SQLITE_NOMEM;
 	cursor->wanted = (struct wanted){.endpoints = cursor->endpoints, .len = cursor->catalog.endpoints_len};
 	rc = sqlite3_create_function(db, "ww_wanted", 2, SQLITE_UTF8, NULL, is_wanted, NULL, NULL);
 	snprintf(query, sizeof(query),
 		 "%s FROM request WHERE ww_wanted(?, endpoint) AND start_unix_ns >= ? AND start_unix_ns < ?"
-		 " ORDER BY %s, id LIMIT ?",
+		 " ORDER BY %s LIMIT ?",
 		 cursor->recording->has_operations ? ww_schema_select_request : ww_schema_select_request_before,
-		 slowest ? "wall_ns DESC, start_unix_ns" : "start_unix_ns");
+		 order_of(cursor, slowest));
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, query, -1, &cursor->statement, NULL);
 	if (rc == SQLITE_OK)
@@ -78,8 +96,8 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 	return rc;
 }
 
-int ww_recording__requests(struct ww_recording *recording, const struct ww_selection *selection, uint64_t slowest,
-			   struct ww_request_cursor **cursor)
+static int open_cursor(struct ww_recording *recording, const struct ww_selection *selection, uint64_t each,
+		       uint64_t slowest, struct ww_request_cursor **cursor)
 {
 	struct ww_request_cursor *new = calloc(1, sizeof(*new));
 	int rc;
@@ -87,6 +105,7 @@ int ww_recording__requests(struct ww_recording *recording, const struct ww_selec
 	if (!new)
 		return ww_recording__fail(recording, SQLITE_NOMEM);
 	new->recording = recording;
+	new->each = each;
 	rc = prepare(new, selection, slowest);
 	if (rc != SQLITE_OK) {
 		ww_request_cursor__close(new);
@@ -94,6 +113,23 @@ int ww_recording__requests(struct ww_recording *recording, const struct ww_selec
 	}
 	*cursor = new;
 	return 0;
+}
+
+int ww_recording__requests(struct ww_recording *recording, const struct ww_selection *selection, uint64_t slowest,
+			   struct ww_request_cursor **cursor)
+{
+	return open_cursor(recording, selection, 0, slowest, cursor);
+}
+
+int ww_recording__newest(struct ww_recording *recording, const struct ww_selection *selection, uint64_t each,
+			 uint64_t most, struct ww_request_cursor **cursor)
+{
+	return open_cursor(recording, selection, each, most, cursor);
+}
+
+uint32_t ww_request_cursor__endpoint(const struct ww_request_cursor *cursor)
+{
+	return cursor->endpoint;
 }
 
 static const char *text_at(sqlite3_stmt *row, int column)
@@ -120,6 +156,7 @@ static int read_row(struct ww_request_cursor *cursor)
 	if (!cursor->arena)
 		return -ENOMEM;
 	names = &cursor->catalog.endpoints[endpoint];
+	cursor->endpoint = cursor->alike[endpoint];
 	*request = (struct ww_request){
 		.service = cursor->catalog.services[names->service].name,
 		.method = names->method,
@@ -163,10 +200,23 @@ static int read_row(struct ww_request_cursor *cursor)
 	return err;
 }
 
+/* Whether there were enough of the endpoint of the row at hand. */
+static bool is_enough(struct ww_request_cursor *cursor)
+{
+	int64_t endpoint = sqlite3_column_int64(cursor->statement, 1);
+
+	/* An endpoint that does not exist is for read_row() to find. */
+	return cursor->each && endpoint >= 0 && endpoint < cursor->catalog.endpoints_len &&
+	       cursor->each_seen[endpoint]++ >= cursor->each;
+}
+
 int ww_request_cursor__next(struct ww_request_cursor *cursor, const struct ww_request **request)
 {
-	int rc = sqlite3_step(cursor->statement), err;
+	int rc, err;
 
+	do
+		rc = sqlite3_step(cursor->statement);
+	while (rc == SQLITE_ROW && is_enough(cursor));
 	if (rc == SQLITE_DONE)
 		return 0;
 	if (rc != SQLITE_ROW)
@@ -187,6 +237,8 @@ void ww_request_cursor__close(struct ww_request_cursor *cursor)
 		sqlite3_exec(cursor->recording->db, "RELEASE requests", NULL, NULL, NULL);
 	ww_catalog__free(&cursor->catalog);
 	free(cursor->endpoints);
+	free(cursor->alike);
+	free(cursor->each_seen);
 	ww_arena__free(cursor->arena);
 	free(cursor);
 }

@@ -76,7 +76,7 @@ const char ww_schema_create[] =
 #undef WW_KIND
 	"  max(wall_max_ns) / 1e6 AS wall_max_ms"
 	"  FROM endpoint_interval JOIN endpoint ON endpoint.id = endpoint JOIN service ON service.id = service"
-	"  GROUP BY endpoint.id ORDER BY sum(wall_ns) DESC;"
+	"  GROUP BY service.id, method, route ORDER BY sum(wall_ns) DESC;"
 	"CREATE VIEW operation_breakdown AS SELECT service.name AS service, method, route, operation_name.system,"
 	"  operation_name.peer, operation_name.summary, operation_name.statement,"
 	"  1.0 * sum(endpoint_operation.operations) /"

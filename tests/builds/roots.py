@@ -26,8 +26,8 @@ exec {loader} --library-path {libraries} --argv0 "$0" {clang} "$@"
 """
 
 
-def _fetched(name, suite, architecture, *packages):
-    """The root of that name; it is whole when it is there."""
+def fetched(name, suite, architecture, *packages, without=()):
+    """The root of that name, with these packages and all that they depend on, but for the places (globs) `without`."""
     root = CACHE / name
     if root.exists():
         return root
@@ -35,14 +35,19 @@ def _fetched(name, suite, architecture, *packages):
     shutil.rmtree(work, ignore_errors=True)
     (work / "root").mkdir(parents=True)
     Archive(work, suite, architecture).unpack_all(work / "root", *packages)
-    (work / "root").rename(root)
+    for path in [path for pattern in without for path in (work / "root").glob(pattern)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    (work / "root").rename(root)  # it is whole when it is there
     shutil.rmtree(work)
     return root
 
 
 def clang(version):
     """The path of a program that is that version of clang."""
-    root = _fetched(f"clang-{version}", CLANGS[version], "amd64", f"clang-{version}")
+    root = fetched(f"clang-{version}", CLANGS[version], "amd64", f"clang-{version}")
     wrapper = root / f"clang-{version}"
     home = root / "usr/lib" / f"llvm-{version}"
     resources = next(path.parents[1] for path in (home / "lib/clang").glob("*/include/stddef.h"))
@@ -56,4 +61,4 @@ def clang(version):
 
 def arm64():
     """A sysroot for arm64 with the libraries."""
-    return _fetched("arm64", "bookworm", "arm64", "libc6-dev", *LIBRARIES)
+    return fetched("arm64", "bookworm", "arm64", "libc6-dev", *LIBRARIES)

@@ -4,6 +4,7 @@
 before can be read, and the service does not notice."""
 import contextlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -26,14 +27,14 @@ class NoDisk(Exception):
 
 
 @contextlib.contextmanager
-def disk(size_mib):
-    """A directory on an ext4 of its own, in a file."""
+def disk(size_mib, block=4096):
+    """A directory on an ext4 of its own, in a file; `block` is its unit in bytes."""
     with tempfile.TemporaryDirectory(prefix="whywait-disk-") as name:
         image, directory = pathlib.Path(name, "image"), pathlib.Path(name, "disk")
         directory.mkdir()
         with open(image, "wb") as file:
             file.truncate(size_mib << 20)
-        for argv in (["mkfs.ext4", "-q", "-m", "0", "-b", "4096", "-O", "^has_journal", image],
+        for argv in (["mkfs.ext4", "-q", "-m", "0", "-b", str(block), "-O", "^has_journal", image],
                      ["mount", "-o", "loop,errors=remount-ro", image, directory]):
             try:
                 done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -78,13 +79,31 @@ def whole(tap, name, path, least):
     tap.check(f"{name}: each is whole", not wrong, wrong[:5])
 
 
-def full(tap, site):
-    with disk(LEAST_MIB) as directory:
+def fill(file):
+    """Takes all the room that is left."""
+    with open(file, "ab", buffering=0) as out:
+        for size in (1 << 16, 1 << 10, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    out.write(bytes(size))
+
+
+def full(tap, site, block):
+    name = f"full, blocks of {block}"
+    with disk(LEAST_MIB, block) as directory:
         filler = directory / "filler"
         free = shutil.disk_usage(directory).free
-        filler.write_bytes(bytes(max(0, free - (900 << 10))))
-        path, _ = record(tap, "full", site, directory, "all", "full")
-        whole(tap, "full", path, 100)
+        filler.write_bytes(bytes(max(0, free - (700 << 10))))
+        path, _ = record(tap, name, site, directory, "all", "full")
+        whole(tap, name, path, 100)
+        # As a recorder that was killed leaves it: with its log, without the log's index, and hardly room for one.
+        path.with_name("fault.db-shm").unlink(missing_ok=True)
+        more = directory / "more"
+        for spare in (0, 4 << 10, 20 << 10):
+            fill(more)
+            os.truncate(more, more.stat().st_size - spare)
+            whole(tap, f"{name}, {spare} bytes free", path, 100)
+            path.with_name("fault.db-shm").unlink(missing_ok=True)
 
 
 def read_only(tap, site):
@@ -107,9 +126,9 @@ def main():
     tap = Tap()
     site = start_node()
     try:
-        for name, test in (("full", full), ("read-only", read_only)):
+        for name, test, *arguments in (("full", full, 4096), ("full", full, 1024), ("read-only", read_only)):
             try:
-                test(tap, site)
+                test(tap, site, *arguments)
             except NoDisk as error:
                 tap.skip(name, str(error))
     finally:

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "truth" / "
 from counts_client import Connection, allow_many_sockets, exchange as exchange_one, head  # noqa: E402  (the path comes first)
 from counts_ledger import Ledger  # noqa: E402
 from counts_run import Record, Tap  # noqa: E402
-from counts_servers import HERE, Python, start_aiohttp, start_nginx  # noqa: E402
+from counts_servers import HERE, Python, start_aiohttp, start_nginx, start_node  # noqa: E402
 from services import Upstream  # noqa: E402
 from whywait import run  # noqa: E402
 
@@ -18,6 +18,7 @@ TABLE = 8          # requests in flight that fit at least
 CPUS = pathlib.Path("/sys/devices/system/cpu/possible").read_text().strip()
 FIT = TABLE + int(CPUS.split("-")[-1])  # each further CPU may keep a place for itself
 AT_ONCE = 100
+REMEMBERED = 32    # requests of one event loop that wait for timers
 RING = 4096        # bytes: some ten accounts
 
 
@@ -98,6 +99,29 @@ def carriers(tap):
     tap.check("carriers: the recording is not complete", record.report["complete"] is False)
 
 
+def sleepers(tap, site):
+    """More requests of one event loop wait for timers than are remembered: that is counted, and only then."""
+    for at_once, forgotten in ((REMEMBERED // 2, 0), (REMEMBERED + 28, 28)):
+        ledger = Ledger()
+        case = ledger.case(f"sleepers-{at_once}")
+        with Record("--pid", ",".join(map(str, site.pids))) as record:
+            for _ in range(3):
+                waiting = []
+                for _ in range(at_once):
+                    exchange, data = case.prepare("sleep", 300)
+                    connection = Connection(site.ipv4)
+                    connection.send(data)
+                    waiting.append((connection, exchange))
+                for connection, exchange in waiting:
+                    case.answer(connection, exchange)
+                    connection.close()
+        record.check(tap)
+        ledger.compare(tap, record.requests)
+        counted = record.report["losses"].get("pending_forgotten", 0)
+        tap.check(f"{at_once} sleepers: {counted} are counted as forgotten", 3 * forgotten <= counted <= 4 * forgotten,
+                  f"{3 * forgotten} were")
+
+
 def ring(tap, site):
     """Requests end faster than a tiny ring is emptied."""
     ledger = Ledger()
@@ -122,16 +146,18 @@ def ring(tap, site):
 def main():
     allow_many_sockets()
     tap = Tap()
-    aiohttp, nginx = start_aiohttp(), start_nginx()
+    aiohttp, nginx, node = start_aiohttp(), start_nginx(), start_node()
     try:
         tap.run("table", table, tap, aiohttp)
         tap.run("kept alive", kept_alive, tap, aiohttp)
         tap.run("ring", ring, tap, nginx)
         tap.run("carriers", carriers, tap)
-        tap.check("the servers still serve", aiohttp.alive() and nginx.alive())
+        tap.run("sleepers", sleepers, tap, node)
+        tap.check("the servers still serve", aiohttp.alive() and nginx.alive() and node.alive())
     finally:
         aiohttp.stop()
         nginx.stop()
+        node.stop()
     tap.done()
 
 

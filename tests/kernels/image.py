@@ -15,6 +15,7 @@ PYTHON = pathlib.Path("/usr/bin/python3")
 NOT_NEEDED = ("test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "pydoc_data", "distutils", "config-*",
               "dist-packages", "site-packages")
 MODULES = ("psycopg2",)
+TOP = ("dev", "proc", "sys", "tmp", "etc", "run")
 TREE = ("build/whywait", "include/whywait", "tests/lib", "tests/truth", "tests/kernels/guest", "tools")
 
 
@@ -70,34 +71,26 @@ def _database(tree, program):
         os.chown(data, pwd.getpwnam(user).pw_uid, group)
     _run(program.parent / "initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8",
          "-D", data, cwd="/", user=user, group=group, env={**os.environ, "TZ": "GMT"})  # any other zone takes files
-    version = program.parts[-3]
-    for path in (program, f"/usr/share/postgresql/{version}"):
-        _copy(path, tree)
-    for path in program.parents[1].glob("lib/*.so"):
-        if "llvm" not in path.name:
-            _copy(path, tree)
     uid = data.stat().st_uid
     (tree / "etc/passwd").write_text(f"root:x:0:0::/:/bin/sh\npostgres:x:{uid}:{data.stat().st_gid}::/:/bin/sh\n")
     (tree / "etc/postgres").write_text(f"{program}\n")
 
 
 def _skeleton(tree):
-    for name in ("dev", "proc", "sys", "tmp", "etc", "run", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64"):
+    for name in (*TOP, "usr/bin", "usr/sbin", "usr/lib", "usr/lib64"):
         (tree / name).mkdir(parents=True)
     for name in ("bin", "sbin", "lib", "lib64"):
         (tree / name).symlink_to(f"usr/{name}")
+
+
+def _settings(tree):
     (tree / "etc/group").write_text("root:x:0:\n")
     (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     (tree / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
 
 
-def build():
-    """Makes the image anew and returns its path."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    tree = CACHE / "root"
-    image = CACHE / "root.ext4"
-    shutil.rmtree(tree, ignore_errors=True)
-    image.unlink(missing_ok=True)
+def _host_userland(tree):
+    """What the tests take of this host's."""
     _skeleton(tree)
     _copy("/usr/bin/sh", tree)
     for path in (PYTHON, sysconfig.get_path("stdlib"), shutil.which("bpftool") or "/usr/sbin/bpftool"):
@@ -107,17 +100,49 @@ def build():
             _copy(path, tree)
     if pathlib.Path("/usr/lib/locale/C.utf8").exists():
         _copy("/usr/lib/locale/C.utf8", tree)
+    program = _postgres()
+    for path in (program, f"/usr/share/postgresql/{program.parts[-3]}"):
+        _copy(path, tree)
+    for path in program.parents[1].glob("lib/*.so"):
+        if "llvm" not in path.name:
+            _copy(path, tree)
+
+
+def _foreign_userland(tree, root):
+    """That of another architecture, whose programs are where this host has its own."""
+    shutil.copytree(root, tree, symlinks=True)
+    for name in TOP:
+        (tree / name).mkdir(exist_ok=True)
+
+
+def build(name="root", foreign=None, files=None, checks="checks.py"):
+    """
+    Makes an image anew and returns its path. `foreign`: a root of another architecture instead of this host's userland; `files`:
+    {place in the tree: path} of what is taken from elsewhere; `checks`: which script of guest/ it runs.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    tree = CACHE / name
+    image = CACHE / f"{name}.ext4"
+    shutil.rmtree(tree, ignore_errors=True)
+    image.unlink(missing_ok=True)
+    if foreign:
+        _foreign_userland(tree, foreign)
+    else:
+        _host_userland(tree)
+    _settings(tree)
     _database(tree, _postgres())
-    for name in TREE:
-        to = tree / "whywait" / name
+    for place, path in {**{name: ROOT / name for name in TREE}, **(files or {})}.items():
+        to = tree / "whywait" / place
         to.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, to, ignore=shutil.ignore_patterns("__pycache__"))
+        if path.is_dir():
+            shutil.copytree(path, to, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy2(ROOT / name, to)
-    _libraries(tree)
+            shutil.copy2(path, to)
+    if not foreign:
+        _libraries(tree)
     (tree / "init").symlink_to("whywait/tests/kernels/guest/init")
-    _run("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, "-O", "^has_journal", "-m", "0", "-N", "16384", image, "512M",
-         env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"})
+    (tree / "checks").symlink_to(f"whywait/tests/kernels/guest/{checks}")
+    _run("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, "-O", "^has_journal", "-m", "0", "-N", "32768" if foreign else "16384", image,
+         "1G" if foreign else "512M", env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"})
     shutil.rmtree(tree)
     return image

@@ -9,7 +9,10 @@ import re
 import subprocess
 import time
 
-ARGUMENTS = "console=ttyS0 quiet panic=-1 tsc=reliable root=/dev/nvme0n1 rw rootfstype=ext4 init=/init"
+ARGUMENTS = "quiet panic=-1 root=/dev/nvme0n1 rw rootfstype=ext4 init=/init"
+# How QEMU runs each architecture, and what its kernel is told besides.
+QEMU = {"amd64": (("qemu-system-x86_64", "-accel", "tcg,thread=single"), "console=ttyS0 tsc=reliable"),
+        "arm64": (("qemu-system-aarch64", "-M", "virt", "-accel", "tcg"), "console=ttyAMA0")}
 # What no kernel may say, whatever else goes well.
 ALARMS = re.compile(r"WARNING:|BUG:|\bOops|general protection fault|Call Trace:|rcu.*stall|soft lockup|hung task|"
                     r"possible recursive locking|inconsistent lock state|circular locking|Kernel panic|KASAN|UBSAN")
@@ -39,21 +42,24 @@ class Guest:
             self.doctor = json.loads(line.partition(" ")[2])
         elif line.startswith("@end"):
             self.ended = True
+            if line.split()[1:] != ["0"]:
+                self.result("the checks came to their end", "FAILED", f"status {line.partition(' ')[2]}")
         elif ALARMS.search(line):
             self.alarms.append(line)
 
 
-def _qemu(kernel, cpu, image):
-    return ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", cpu, "-smp", "2", "-m", "1G", "-kernel", kernel,
-            "-append", ARGUMENTS, "-drive", f"file={image},format=raw,if=none,id=d,snapshot=on",
-            "-device", "nvme,drive=d,serial=x", "-nodefaults", "-nographic", "-serial", "stdio", "-no-reboot"]
+def _qemu(kernel, cpu, image, architecture):
+    words, arguments = QEMU[architecture]
+    return [*words, "-cpu", cpu, "-smp", "2", "-m", "1G", "-kernel", kernel, "-append", f"{arguments} {ARGUMENTS}",
+            "-drive", f"file={image},format=raw,if=none,id=d,snapshot=on", "-device", "nvme,drive=d,serial=x", "-nodefaults",
+            "-nographic", "-serial", "stdio", "-no-reboot"]
 
 
-def boot(kernel, cpu, image, log, timeout, told):
+def boot(kernel, cpu, image, log, timeout, told, architecture="amd64"):
     """Runs a guest to its end; its console goes to the file `log`, each line with a result to told(line) as well."""
     guest = Guest()
     began = time.monotonic()
-    argv = ["timeout", "--kill-after=5", str(timeout), "nice", *map(str, _qemu(kernel, cpu, image))]
+    argv = ["timeout", "--kill-after=5", str(timeout), "nice", *map(str, _qemu(kernel, cpu, image, architecture))]
     with open(log, "w", encoding="utf-8") as out, subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as qemu:
         for line in qemu.stdout:

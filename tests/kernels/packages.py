@@ -11,7 +11,6 @@ sys.path.insert(0, str(ROOT / "tests/lib"))
 from debian import Archive, FetchError  # noqa: E402  (the path comes first)
 
 CACHE = ROOT / "build" / "kernels"
-PACKAGE = "linux-image-cloud-amd64"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,24 +19,28 @@ class Kernel:
     fail without it."""
     suite: str
     cpu: str = "qemu64,+rdrand"
+    architecture: str = "amd64"
 
 
 KERNELS = {"5.10": Kernel("bullseye"), "6.1": Kernel("bookworm"), "6.12": Kernel("trixie", "qemu64,+rdrand,-cx16"),
            "newest": Kernel("sid")}
+# That of tests/builds/run.
+ARM64 = Kernel("trixie", "cortex-a72", architecture="arm64")
 
 
-def _image_package(archive):
+def _image_package(archive, architecture):
     """The package with the kernel that the suite's metapackage stands for."""
-    depends = archive.cache("depends", PACKAGE)
+    meta = f"linux-image-cloud-{architecture}"
+    depends = archive.cache("depends", meta)
     found = re.search(r"Depends: (linux-image-\d\S*)", depends)
     if not found:
-        raise FetchError(f"{PACKAGE} depends on no kernel")
+        raise FetchError(f"{meta} depends on no kernel")
     # Newer kernels are in a package by themselves, beside one with the rest.
     binary = found[1].replace("linux-image-", "linux-binary-")
     return binary if archive.cache("search", "--names-only", f"^{re.escape(binary)}$") else found[1]
 
 
-def fetch(name, refresh=False):
+def fetch(name, refresh=False, kernel=None):
     """The path of the kernel's image; fetched unless it is there. Its directory holds the file `release`, too."""
     directory = CACHE / name
     image = directory / "vmlinuz"
@@ -46,8 +49,9 @@ def fetch(name, refresh=False):
     shutil.rmtree(directory, ignore_errors=True)
     work = directory / "fetch"
     work.mkdir(parents=True)
-    archive = Archive(work, KERNELS[name].suite)
-    package = _image_package(archive)
+    kernel = kernel or KERNELS[name]
+    archive = Archive(work, kernel.suite, kernel.architecture)
+    package = _image_package(archive, kernel.architecture)
     archive.unpack(work / "unpacked", package)
     images = [path for path in (work / "unpacked").rglob("vmlinuz*") if path.is_file()]
     if len(images) != 1:

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The matrix as text and as Markdown: a row for each thing that is checked, or that not every kernel offers; a column a kernel."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from marked import replace_between  # noqa: E402  (the path comes first)
+
 
 
 def _cell(guest, name):
@@ -48,8 +54,4 @@ BEGIN, END = "<!-- kernel matrix: tests/kernels/run --readme writes it -->\n", "
 
 def put_into(readme, guests):
     """Writes the matrix between the markers of that file."""
-    before, _, rest = readme.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"{readme}: no markers of the kernel matrix")
-    readme.write_text(f"{before}{BEGIN}{markdown(guests)}{END}{after}")
+    replace_between(readme, (BEGIN, END), markdown(guests))

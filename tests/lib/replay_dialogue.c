@@ -21,6 +21,10 @@ static const struct {
 } protocols[] = {
 	{"postgres", &ww_protocol_postgres},
 	{"mysql", &ww_protocol_mysql},
+	{"redis", &ww_protocol_redis},
+	{"memcached", &ww_protocol_memcached},
+	{"mongodb", &ww_protocol_mongodb},
+	{"http1_client", &ww_protocol_http1_client},
 	{"round_trips", &ww_protocol_round_trips},
 };
 

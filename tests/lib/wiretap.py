@@ -32,7 +32,7 @@ def _build():
         objects = [ROOT / "build" / source.relative_to(ROOT).with_suffix(".o") for room in ("protocols", "util")
                    for source in (ROOT / "src" / room).glob("*.c")]
         subprocess.run(["cc", "-std=gnu11", "-O1", "-D_GNU_SOURCE", f"-I{ROOT}/include", f"-I{ROOT}/src", "-o", _program,
-                        ROOT / "tests/lib/replay_dialogue.c", *objects], check=True)
+                        ROOT / "tests/lib/replay_dialogue.c", *objects, "-lm"], check=True)
     return _program
 
 

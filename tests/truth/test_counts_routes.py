@@ -103,9 +103,12 @@ def main():
 
     endpoints = [e for e in record.report["endpoints"] if e["service"] in services["many"]]
     other = [e for e in endpoints if e["route"] == "(other)"]
-    tap.check(f"{ROUTES_MAX} routes are kept", len(endpoints) - len(other) == ROUTES_MAX, len(endpoints))
-    tap.check("the rest is counted as (other)", sum(e["requests"] for e in other) == number - ROUTES_MAX,
+    # Each came once: some have made room for those that came later.
+    kept = len(endpoints) - len(other)
+    tap.check(f"{kept} routes are kept", ROUTES_MAX // 2 < kept <= ROUTES_MAX, len(endpoints))
+    tap.check("the rest is counted as (other)", sum(e["requests"] for e in other) == number - kept,
               [(e["method"], e["requests"]) for e in other])
+    tap.check("and as beyond the cap", record.report["losses"].get("routes_over_cap") == number - kept, record.report["losses"])
     tap.check("no request is missing for it", sum(e["requests"] for e in endpoints) == number)
     tap.done()
 

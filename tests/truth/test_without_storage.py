@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What stands in for a younger kernel's helpers (storage of tasks and sockets, atomics, bpf_loop) counts and charges as they
-do: the test of every way to read and write, and that of a program that becomes a server, without them.
+"""What stands in for what another kernel does not give (storage of tasks and sockets, atomics, bpf_loop, programs that are not
+preempted) counts and charges as that does: the test of every way to read and write, and that of a program that becomes a server, without them.
 """
 import os
 import pathlib
@@ -22,7 +22,7 @@ def main():
             pass
         told = record.report["host"]["stand_ins"]
         tap.check(f"the recording says what stands in without {without or 'nothing'}", word in told if word else not told, told)
-    for without in ("storage", "loop"):
+    for without in ("storage", "loop", "whole"):
         for test in ("test_counts_syscalls.py", "test_exec.py"):
             done = subprocess.run([sys.executable, HERE / test], env={**os.environ, "WHYWAIT_WITHOUT": without},
                                   capture_output=True, text=True, check=False)

@@ -69,7 +69,15 @@ def report_json(text):
     same("tail", first["tail"]["kinds_ns"]["db"], {"mean": 160000000})
     same("bound", [e["verdict"]["bound"] for e in endpoints], ["wait", "compute", "mixed"])
     # (141477000007 - 10014000001 + 1001400000) // 1536
-    same("ten times as fast", first["verdict"]["faster_language_10x"]["mean_ns"], 86239843)
+    same("ten times as fast", first["verdict"]["faster_language_10x"],
+         {"mean_ns": 86239843, "p50_ns": 85000000, "p95_ns": 139000000, "p99_ns": 190000000})
+    same("from", [e["verdict"]["faster_from"] for e in endpoints], ["requests", "histogram", "requests"])
+    same("findings", [[finding["id"] for finding in e["findings"]] for e in endpoints],
+         [["n-plus-one", "slow-query"], ["compute-hotspot"], []])
+    finding = first["findings"][0]
+    same("saves", (finding["saves_ns"], finding["saves_p95_ns"]), (71300000, 110200000))
+    same("evidence", finding["evidence"], {"statement": "SELECT price FROM items WHERE id = $1 \\u202e", "per_request": 50.25})
+    same("its text", finding["text"].startswith("SELECT price FROM items WHERE id = $1 \\u202e ran 2 to 120 times"), True)
     same("services", [s["rss_bytes"]["peak"] for s in report["services"]], [356515840, 2000000000])
 
 

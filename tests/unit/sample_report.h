@@ -94,6 +94,25 @@ static struct ww_detail_row sample_upload_details[] = {
 };
 static struct ww_status_count sample_upload_status[] = {{0, 5}, {201, 95}};
 
+static const struct ww_evidence sample_evidence[] = {
+	{"statement", "SELECT price FROM items WHERE id = $1 \xe2\x80\xae", 0},
+	{"per_request", NULL, 50.25},
+};
+static struct ww_finding sample_products_findings[] = {
+	{"n-plus-one",
+	 "SELECT price FROM items WHERE id = $1 \xe2\x80\xae ran 2 to 120 times a request, 50.3 on the mean, one after "
+	 "the "
+	 "other: fetch all with one query (saves 71.3 ms of 92.1 ms)",
+	 71300000, 110200000, sample_evidence, 2},
+	{"slow-query", "SELECT 1 takes 9.00 ms: index it (saves 9.00 ms of 92.1 ms)", 9 * MS, 0, NULL, 0},
+};
+static struct ww_finding sample_score_findings[] = {
+	{"compute-hotspot",
+	 "computes 27.3 ms (91 %): here a language 10 times as fast, or a better algorithm, pays (saves 24.6 ms of "
+	 "30.0 ms)",
+	 24600000, 33600000, NULL, 0},
+};
+
 static struct ww_endpoint_report sample_endpoints[] = {
 	{
 		.service = "shop",
@@ -134,6 +153,9 @@ static struct ww_endpoint_report sample_endpoints[] = {
 				      [WW_KIND_OTHER] = 21 * MS},
 		.details = sample_products_details,
 		.details_len = 3,
+		.findings = sample_products_findings,
+		.findings_len = 2,
+		.faster = {.mean_ns = 86239843, .p50_ns = 85 * MS, .p95_ns = 139 * MS, .p99_ns = 190 * MS},
 		.operations_requests = 1500,
 		.operations = sample_products_operations,
 		.operations_len = 4,
@@ -161,6 +183,10 @@ static struct ww_endpoint_report sample_endpoints[] = {
 		.tail_requests = 15,
 		.tail_wall_sum_ns = 620 * MS,
 		.tail_kinds_sum_ns = {[WW_KIND_COMPUTE] = 500 * MS, [WW_KIND_RUNQ] = 120 * MS},
+		.findings = sample_score_findings,
+		.findings_len = 1,
+		.faster = {.mean_ns = 5400 * 1000, .p50_ns = 5 * MS, .p95_ns = 11 * MS, .p99_ns = 11 * MS},
+		.outlook = {.from_buckets = true},
 	},
 	{
 		.service = "files \"a,b\"\n",

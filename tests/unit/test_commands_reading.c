@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* `report` and `requests` on a recording that is made here: what they choose, what they say when they can't. */
+/* `report`, `requests` and `whatif` on a recording that is made here: what they choose, what they say when they can't.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -113,8 +114,9 @@ static int run(char *text, size_t size, const char *output, char **words)
 			argc++;
 		if (output && !freopen(output, "w", stdout))
 			_exit(99);
-		status =
-			!strcmp(words[0], "report") ? ww_command_report(argc, words) : ww_command_requests(argc, words);
+		status = !strcmp(words[0], "report")	 ? ww_command_report(argc, words)
+			 : !strcmp(words[0], "requests") ? ww_command_requests(argc, words)
+							 : ww_command_whatif(argc, words);
 		_exit(status);
 	}
 	close(ends[1]);
@@ -197,8 +199,28 @@ static void tables_say_the_main_thing(void **state)
 	assert_int_equal(count("GET /orders/{id} "), 1);
 }
 
+static void whatif_takes_any_mix(void **state)
+{
+	(void)state;
+	/* 6 requests of 20 ms and up to 2 more, of which 15 ms are db; of 5 ms and up to 2 more, of which 1 ms. */
+	assert_int_equal(RUN("whatif", file, "--compute", "10x", "--kind", "db=5x"), 0);
+	assert_int_equal(count("if compute were 10 times as fast, db were 5 times as fast, and all else stayed"), 1);
+	assert_int_equal(count("GET /orders/{id}         20.7"), 1);
+	assert_int_equal(count("   3.57"), 1);
+	assert_int_equal(RUN("whatif", file, "--parallel", "-e", "POST *"), 0);
+	assert_int_equal(count("if serial operations on different peers ran together, and all else stayed"), 1);
+	assert_int_equal(count("/orders"), 1);
+	assert_int_equal(RUN("whatif", file, "--kind", "db=0.5x", "--format", "json"), 0);
+	assert_int_equal(count("\"mean_ns\": 35666667,"), 1);
+	assert_int_equal(count("\"parallel\": false,"), 1);
+	assert_int_equal(RUN("whatif", file, "--compute", "1x"), 0);
+	assert_int_equal(count("if all else stayed as it is\n"), 1);
+}
+
 static void failures_are_one_line_and_two(void **state)
 {
+	char kind[64];
+
 	(void)state;
 #define FAILS(line, ...)                                                                                               \
 	do {                                                                                                           \
@@ -226,6 +248,22 @@ static void failures_are_one_line_and_two(void **state)
 	FAILS("--interval '0' is no number of seconds above 0", "report", file, "--format", "csv", "--interval", "0");
 	FAILS("--interval goes with --format csv only", "report", file, "--interval", "10");
 	FAILS("--slowest '-1' is no number above 0", "requests", file, "--slowest=-1");
+	FAILS("say what would be faster: --compute 10x, --kind db=2x or --parallel", "whatif", file);
+	FAILS("--format csv: there is only table and json", "whatif", file, "--parallel", "--format=csv");
+	FAILS("compute is given twice", "whatif", file, "--compute=2x", "--kind=compute=3x");
+	FAILS("there is no kind 'dbb', did you mean db?", "whatif", file, "--kind=dbb=2x");
+	FAILS("there is no kind 'coffee': the kinds are compute gc runq", "whatif", file, "--kind=coffee=2x");
+	FAILS("--kind 'db': write KIND=Nx, such as db=2x", "whatif", file, "--kind=db");
+	static const char *const factors[] = {
+		"0x",	 "0.0x",   "-1x", "1000001x", "0.0001x", "99999999999999999999999x",
+		"10",	 "x",	   "",	  "nanx",     "infx",	 "1e3x",
+		"0x10x", "1.2.3x", "10X", " 10x",     "10x ",	 "2xx",
+		".x"};
+	for (size_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++) {
+		FAILS("whywait whatif: --compute '", "whatif", file, "--compute", (char *)factors[i]);
+		snprintf(kind, sizeof(kind), "db=%s", factors[i]);
+		FAILS("whywait whatif: --kind '", "whatif", file, "--kind", kind);
+	}
 	for (size_t format = 0; format < 3; format++) {
 		static const char *const formats[] = {"--format=table", "--format=json", "--format=csv"};
 		assert_int_equal(RUN_INTO("/dev/full", "report", file, (char *)formats[format]), 2);
@@ -233,14 +271,15 @@ static void failures_are_one_line_and_two(void **state)
 		assert_int_equal(RUN_INTO("/dev/full", "requests", file, (char *)formats[format]), 2);
 		assert_string_equal(text, "whywait requests: standard output: No space left on device\n");
 	}
+	assert_int_equal(RUN_INTO("/dev/full", "whatif", file, "--parallel"), 2);
+	assert_string_equal(text, "whywait whatif: standard output: No space left on device\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_row_per_endpoint_and_interval),
-		cmocka_unit_test(endpoints_and_times_are_chosen),
-		cmocka_unit_test(tables_say_the_main_thing),
+		cmocka_unit_test(a_row_per_endpoint_and_interval), cmocka_unit_test(endpoints_and_times_are_chosen),
+		cmocka_unit_test(tables_say_the_main_thing),	   cmocka_unit_test(whatif_takes_any_mix),
 		cmocka_unit_test(failures_are_one_line_and_two),
 	};
 

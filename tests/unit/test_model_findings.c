@@ -80,6 +80,32 @@ static void finds_n_plus_one_among_others(void **state)
 	scene_end(&scene);
 }
 
+/* After each answer it waits for a CPU; that it computes long, and is preempted meanwhile, has nothing to do with it.
+ */
+static void plant_crowded(struct made *made, int number)
+{
+	(void)number;
+	spend(made, WW_KIND_COMPUTE, 5 * MS);
+	spend(made, WW_KIND_RUNQ, 20 * MS);
+	spend(made, WW_KIND_COMPUTE, 5 * MS);
+	for (uint64_t i = 0; i < 9; i++) {
+		query(made, ITEMS, 100 + i, MS);
+		spend(made, WW_KIND_QUEUE, 1000);
+		spend(made, WW_KIND_RUNQ, MS);
+	}
+}
+
+static void waking_up_belongs_to_what_was_waited_for(void **state)
+{
+	struct scene scene;
+	const struct ww_finding *found = must_find(of(&scene, plant_crowded), "n-plus-one");
+
+	(void)state;
+	/* Eight waits, and eight times a CPU to wait for. */
+	assert_in_range(found->saves_mean_ns, 16 * MS, 16 * MS + 20000);
+	scene_end(&scene);
+}
+
 static void plant_nothing(struct made *made, int number)
 {
 	uint64_t from, each = MS / 2;
@@ -262,6 +288,28 @@ static void finds_serial_calls(void **state)
 	scene_end(&scene);
 }
 
+/* The loop is busy when the answers come: but for the last one, the others are outstanding anyway. */
+static void plant_serial_on_a_busy_loop(struct made *made, int number)
+{
+	(void)number;
+	for (int i = 0; i < 3; i++) {
+		call(made, i == 0 ? "a:1" : i == 1 ? "b:1" : "c:1", "GET", 10 * MS);
+		spend(made, WW_KIND_QUEUE, 6 * MS);
+		spend(made, WW_KIND_RUNQ, 3 * MS);
+		spend(made, WW_KIND_COMPUTE, MS);
+	}
+}
+
+static void serial_calls_are_woken_for_one_after_the_other(void **state)
+{
+	struct scene scene;
+	const struct ww_finding *found = must_find(of(&scene, plant_serial_on_a_busy_loop), "serial-calls");
+
+	(void)state;
+	assert_in_range(found->saves_mean_ns, 2 * 19 * MS - 10, 2 * 19 * MS);
+	scene_end(&scene);
+}
+
 static void plant_together(struct made *made, int number)
 {
 	uint64_t from = made->request.wall_ns;
@@ -386,6 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_n_plus_one),
 		cmocka_unit_test(finds_n_plus_one_among_others),
+		cmocka_unit_test(waking_up_belongs_to_what_was_waited_for),
 		cmocka_unit_test(finds_no_operation_where_none_was_planted),
 		cmocka_unit_test(finds_repeats),
 		cmocka_unit_test(a_read_after_a_write_is_no_repeat),
@@ -393,6 +442,7 @@ int main(void)
 		cmocka_unit_test(finds_a_slow_query),
 		cmocka_unit_test(a_distant_server_is_no_slow_query),
 		cmocka_unit_test(finds_serial_calls),
+		cmocka_unit_test(serial_calls_are_woken_for_one_after_the_other),
 		cmocka_unit_test(calls_that_run_together_are_not_serial),
 		cmocka_unit_test(filling_a_cache_is_not_serial),
 		cmocka_unit_test(savings_stay_within_what_was_charged),

@@ -13,6 +13,7 @@
 #include "golden.h"
 #include "outputs/table.h"
 #include "outputs/waterfall.h"
+#include "outputs/whatif.h"
 #include "sample_report.h"
 #include "sample_request.h"
 #include "util/utf8.h"
@@ -75,6 +76,52 @@ static void report_at_80_columns(void **state)
 
 	(void)state;
 	assert_golden("report-80.txt", text);
+	free(text);
+}
+
+/* A report whose endpoints have what forecasts are made from: the mean of each as its only case. */
+static char *draw_whatif(struct ww_style style)
+{
+	struct ww_endpoint_report endpoints[3];
+	struct ww_case cases[3] = {0};
+	struct ww_stand stands[3];
+	struct ww_report report = sample_report;
+	struct ww_speedup speedup = ww_speedup__none();
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	for (int i = 0; i < 3; i++) {
+		endpoints[i] = sample_endpoints[i];
+		for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
+			cases[i].kinds_ns[kind] = endpoints[i].kinds_sum_ns[kind] / endpoints[i].requests;
+			cases[i].wall_ns += cases[i].kinds_ns[kind];
+		}
+		stands[i] = (struct ww_stand){(double)endpoints[i].requests, endpoints[i].wall.mean, 0};
+		endpoints[i].outlook =
+			(struct ww_outlook){&cases[i], 1, &stands[i], 1, endpoints[i].outlook.from_buckets};
+	}
+	report.endpoints = endpoints;
+	speedup.factor[WW_KIND_COMPUTE] = 10;
+	speedup.factor[WW_KIND_DB] = 1.5;
+	speedup.parallel = true;
+	assert_int_equal(ww_whatif__table(stream, &report, &speedup, &style), 0);
+	fclose(stream);
+	return text;
+}
+
+static void whatif_fits_the_width(void **state)
+{
+	(void)state;
+	for (int width = 40; width <= 130; width += 5) {
+		char *text = draw_whatif((struct ww_style){.width = width, .utf8 = true, .colour = true});
+
+		assert_fits(text, width);
+		free(text);
+	}
+	char *text = draw_whatif((struct ww_style){.width = 80, .utf8 = true});
+
+	assert_golden("whatif-80.txt", text);
 	free(text);
 }
 
@@ -258,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(report_at_80_columns),
+		cmocka_unit_test(whatif_fits_the_width),
 		cmocka_unit_test(report_uses_more_columns),
 		cmocka_unit_test(report_in_ascii),
 		cmocka_unit_test(every_width_is_kept),

@@ -147,11 +147,16 @@ static void gaps(void **state)
 
 static void out_of_step(void **state)
 {
+	static char value[5000];
 	struct talk *talk = talk_begin(&ww_protocol_memcached, false, CAPTURED);
 
 	(void)state;
 	talk_sent(talk, "the rest of a value\r\n");
 	talk_received(talk, "STORED\r\n");
+	memset(value, 'x', sizeof(value) - 1);
+	talk_sent(talk, value);
+	talk_received(talk, "STORED\r\n");
+	talk_expect(talk, "");
 	talk_sent(talk, "get a\r\n");
 	talk_received(talk, "END\r\n");
 	talk_expect(talk, "get|get a|r|\n");

@@ -250,8 +250,8 @@ static void doubtful(void **state)
 static void cut_anywhere(void **state)
 {
 	static const char *const texts[] = {
-		"SELECT 'secret', \"name\", E'\\'secret', $q$secret$q$, 12345 FROM t WHERE a IN ('secret', 'secret') "
-		"-- secret",
+		("SELECT 'secret', \"name\", E'\\'secret', $q$secret$q$, 12345 FROM t WHERE a IN ('secret', 'secret') "
+		 "-- secret"),
 		"INSERT INTO t VALUES ('secret', 'secret'), ('secret', U&'secret') /* secret */ RETURNING a",
 		"SET search_path = 'secret', secret",
 	};

@@ -211,26 +211,6 @@ static void endpoints_are_chosen_by_globs(void **state)
 	}
 }
 
-static void routes_are_capped_and_the_rest_is_counted(void **state)
-{
-	struct fixture *fixture = *state;
-	struct ww_report *report;
-	uint64_t other = 0;
-
-	start(fixture, (struct ww_ingest_options){.routes_max = 10}, 5, false);
-	feed(fixture, 3000, 100);
-	stop(fixture);
-	report = read_report(fixture->path, &(struct ww_selection){0});
-	check_report(report, &fixture->expected);
-	for (size_t i = 0; i < report->endpoints_len; i++)
-		other += strcmp(report->endpoints[i].route, "(other)") ? 0 : report->endpoints[i].requests;
-	assert_true(report->endpoints_len == 13 && other > 2000); /* GET, POST, DELETE */
-	assert_int_equal(report->losses_len, 1);
-	assert_string_equal(report->losses[0].cause, "routes_over_cap");
-	assert_true(report->losses[0].count == other && report->complete);
-	ww_report_free(report);
-}
-
 static void live_windows_are_the_last_seconds(void **state)
 {
 	struct fixture *fixture = *state;
@@ -265,7 +245,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_sum_is_exact_at_every_moment, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(intervals_add_up, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(endpoints_are_chosen_by_globs, make_fixture, drop_fixture),
-		cmocka_unit_test_setup_teardown(routes_are_capped_and_the_rest_is_counted, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(live_windows_are_the_last_seconds, make_fixture, drop_fixture),
 	};
 

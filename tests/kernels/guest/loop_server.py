@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-WAIT = 0.08  # seconds that an operation waits
+WAIT = 0.08 * float(os.environ.get("SLOW", "1"))  # seconds that an operation waits; longer where all is slow
 
 
 async def net():

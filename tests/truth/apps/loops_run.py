@@ -74,9 +74,9 @@ class Part:
         with Record("--port", port) as self.record:
             self.times = send(port, [(self.in_flight, self.pause, requests)])
 
-    def check(self, tap, recording, peer):
+    def check(self, tap, recording, peer, sure):
         tap.note(f"---- {self.name}")
-        self.record.check(tap)
+        self.record.check(tap, sure=sure)
         found = {path.rpartition("/")[2]: request for path, request in self.record.by_path().items()}
         if not tap.check(f"{self.name}: the requests recorded are those sent", found.keys() == self.times.keys(),
                          f"{len(found)} recorded, {len(self.times)} sent"):
@@ -140,7 +140,7 @@ class Part:
             tap.note(f"{line}: {said}")
 
 
-def compare(start, steps, parts=PARTS, count=False):
+def compare(start, steps, parts=PARTS, count=False, sure=("exact", "inferred")):
     tap = Tap()
     parts = [Part(*part, count) for part in parts]
     with Postgres() as postgres, Redis() as redis, Upstream() as upstream:
@@ -155,5 +155,6 @@ def compare(start, steps, parts=PARTS, count=False):
             with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/truth") as response:
                 recording = json.load(response)
         for part in parts:
-            tap.run(part.name, part.check, tap, recording, f"127.0.0.1:{upstream.port}")
+            tap.run(part.name, part.check, tap, recording, f"127.0.0.1:{upstream.port}",
+                    sure)
     tap.done()

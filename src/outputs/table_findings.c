@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <stdio.h>
+#include <string.h>
+
+#include "outputs/table_parts.h"
+#include "outputs/text.h"
+
+#define ID_COLUMNS 17 /* of the longest id, and the blanks behind it */
+#define INDENT	   4  /* of the line below an endpoint */
+#define SHOWN	   4  /* findings of an endpoint, at most */
+#define TEXT_BYTES 1024
+
+void ww_table__first_finding(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
+{
+	const struct ww_finding *first = endpoint->findings;
+	char line[TEXT_BYTES], saves[WW_TEXT_NUMBER];
+
+	if (!endpoint->findings_len)
+		return;
+	snprintf(line, sizeof(line), "%s, saves %s: %s", first->id, ww_text__duration(saves, first->saves_mean_ns),
+		 first->text);
+	fprintf(page->out, "%*s%s", INDENT, "", ww_style__dim(&page->style));
+	ww_table__rest(page, line, INDENT);
+}
+
+void ww_table__findings(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
+{
+	const struct ww_style *style = &page->style;
+	char text[TEXT_BYTES], p95[WW_TEXT_NUMBER], all[WW_TEXT_NUMBER];
+
+	for (size_t i = 0; i < endpoint->findings_len && i < SHOWN; i++) {
+		const struct ww_finding *finding = &endpoint->findings[i];
+		struct ww_wrap wrap = {.page = page, .indent = 2 + ID_COLUMNS, .column = 2 + ID_COLUMNS, .gap = 1};
+		size_t len = strlen(finding->text);
+
+		/* Narrow pages have no room for a column of ids. */
+		if (style->width < 60)
+			wrap.indent = INDENT;
+		fprintf(page->out, "  %s%-*s%s", ww_style__bold(style), ID_COLUMNS - 1, finding->id,
+			ww_style__plain(style));
+		wrap.column--;
+		/* What it saves at the tail goes into the parenthesis at the end. */
+		snprintf(text, sizeof(text), "%.*s; %s of %s at p95)", (int)(len ? len - 1 : 0), finding->text,
+			 ww_text__duration(p95, finding->saves_p95_ns), ww_text__duration(all, endpoint->wall.p95));
+		ww_table__words(&wrap, text);
+		fputc('\n', page->out);
+	}
+}
