@@ -13,7 +13,8 @@ STYLE = """
   :root { color-scheme: light dark; }
   .back { fill: #fcfcfb; } .text { fill: #30302e; } .soft { fill: #6b6a66; } .grid { stroke: #e4e3df; }
   .k { stroke: #2a6fc9; } .k-dot { fill: #2a6fc9; } .u { stroke: #b8641c; } .u-dot { fill: #b8641c; }
-  text { font: 12px system-ui, sans-serif; } .title { font-size: 14px; font-weight: 600; } .mark { stroke-width: 2; fill: none; }
+  text { font: 12px system-ui, sans-serif; } .title { font-size: 14px; font-weight: 600; }
+  .mark { stroke-width: 2; fill: none; }
   @media (prefers-color-scheme: dark) {
     .back { fill: #1a1a19; } .text { fill: #ecebe6; } .soft { fill: #a3a29c; } .grid { stroke: #383835; }
     .k { stroke: #6ba5ee; } .k-dot { fill: #6ba5ee; } .u { stroke: #e0964f; } .u-dot { fill: #e0964f; }

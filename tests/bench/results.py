@@ -207,4 +207,4 @@ def _busy(result):
 
 
 def _lost(losses):
-    return ", ".join(f"{count:,} {cause}" for cause, count in losses.items() if count) if isinstance(losses, dict) else str(losses)
+    return ", ".join(f"{count:,} {cause}" for cause, count in losses.items() if count)
