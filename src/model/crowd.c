@@ -206,7 +206,7 @@ static void hold(struct looking *looking, const struct ww_crowd_stretch *queued,
 	/* While a request waits, its event loop serves others; unless it stands still in a call that blocks. */
 	if (by->state == WW_CROWD_WAITING && by->interleaved)
 		return;
-	blockage->seen_ns += ns;
+	blockage->seen_ns += weighed;
 	blockage->held_ns[by->endpoint] += weighed;
 	*(by->state == WW_CROWD_BUSY ? &blockage->busy_ns : &blockage->waiting_ns) += weighed;
 }
@@ -233,7 +233,7 @@ static void tell_how(const struct ww_crowd *crowd, uint32_t endpoint, struct ww_
 			double ns = (double)(stretch->to_ns - stretch->from_ns);
 
 			queued += stretch->state == WW_CROWD_QUEUED ? ns : 0;
-			late += stretch->late ? ns : 0;
+			late += stretch->late && ns >= WW_LIMIT_LATE_QUEUE_NS ? ns : 0;
 			waited += stretch->state == WW_CROWD_WAITING ? ns : 0;
 			interleaved += stretch->interleaved ? ns : 0;
 			if (stretch->endpoint == endpoint &&

@@ -88,7 +88,6 @@ static int tell(struct ww_finder *finder, struct ww_making *making, const struct
 		ww_making__number(making, "held_by_share", share);
 		ww_making__number(making, "held_busy_share",
 				  blockage->busy_ns / (blockage->busy_ns + blockage->waiting_ns));
-		ww_making__number(making, "seen_share", blockage->seen_ns / blockage->queued_ns);
 	}
 	return ww_finder__add(finder, making);
 }
@@ -109,7 +108,9 @@ int ww_findings__queue(struct ww_finder *finder)
 		return err;
 	if (input->crowd && input->crowd->spans_len)
 		err = ww_crowd__blockage(input->crowd, input->id, &blockage);
-	if (!err)
+	/* Where requests were kept, and none of them held a thread, there may have been none to wait for. */
+	if (!err && (!blockage.threads || blockage.seen_ns >= WW_LIMIT_SEEN_SHARE * blockage.queued_ns ||
+		     (double)queue >= WW_LIMIT_UNSEEN_SHARE * (double)endpoint->wall.sum))
 		err = tell(finder, &making, &blockage);
 	free(blockage.held_ns);
 	return err;

@@ -45,12 +45,17 @@
 
 /*
  * A service is an event loop where so much of its requests' queueing comes after they were first picked up: a worker
- * that has begun with a request does not put it back. A little of it may come from keep-alive connections.
+ * that has begun with a request does not put it back. The moments in which a worker is being woken do not count.
  */
 #define WW_LIMIT_LATE_QUEUE_SHARE 0.1
+#define WW_LIMIT_LATE_QUEUE_NS	  50000
 
-/* Who held the threads up is named when at least so much of the queueing is accounted for by requests that were kept.
+/*
+ * Who held the threads up is named when so much of the queueing is accounted for by requests that were kept. When it is
+ * not, a queue of less than a quarter of the time is none: on a busy machine to wake a thread is as much of a short
+ * request.
  */
-#define WW_LIMIT_SEEN_SHARE 0.1
+#define WW_LIMIT_SEEN_SHARE   0.1
+#define WW_LIMIT_UNSEEN_SHARE 0.25
 
 #endif

@@ -43,11 +43,20 @@ static uint32_t *writes_to(struct asked *asked, const struct ww_operation *opera
 	return &asked->writes[ww_hash(0, operation->peer, strlen(operation->peer)) % PEERS];
 }
 
+/*
+ * Whether it asks for something that could be asked for otherwise. Several statements in one are no such question: they
+ * are named by the first of them, such as those by which a pool cleans up a connection.
+ */
+static bool is_question(const struct ww_operation *operation)
+{
+	return operation->flags & WW_OPERATION_READ && !strchr(operation->statement, ';');
+}
+
 static bool is_repeat(struct asked *asked, const struct ww_operation *operation, uint32_t subject)
 {
 	uint64_t parts[] = {subject, operation->arguments, *writes_to(asked, operation)};
 
-	if (!(operation->flags & WW_OPERATION_READ) || operation->flags & NO_REPEAT || !operation->arguments)
+	if (!is_question(operation) || operation->flags & NO_REPEAT || !operation->arguments)
 		return false;
 	return was_asked(asked, ww_hash(0, parts, sizeof(parts)));
 }
@@ -104,7 +113,7 @@ static int add(struct ww_study *study, const struct ww_request *request, size_t 
 	if (is_repeat(asked, operation, id)) {
 		note->repeats++;
 		note->repeats_saves_ns += alone->wait_ns + alone->queue_ns + alone->runq_ns;
-	} else if (operation->flags & WW_OPERATION_READ && !(operation->flags & NO_ROUND)) {
+	} else if (is_question(operation) && !(operation->flags & NO_ROUND)) {
 		add_round(note, &rounds[id], &stretch, alone);
 	}
 	return 0;

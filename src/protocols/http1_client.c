@@ -245,21 +245,31 @@ static enum ww_http1_verdict request_line(struct client *client, struct ww_dialo
 	return verdict;
 }
 
-static enum ww_http1_verdict take_sent(struct client *client, struct ww_dialogue *dialogue, char c)
+/* Takes bytes of a line; returns how many. */
+static size_t take_sent(struct client *client, struct ww_dialogue *dialogue, const uint8_t *bytes, size_t len,
+			enum ww_http1_verdict *verdict)
 {
 	struct ww_http1_message *request = &client->request;
+	size_t taken;
 
-	if (request->at == WW_HTTP1_START && !request->line_len) {
-		if (c == '\r' || c == '\n')
-			return WW_HTTP1_GOES_ON;
-		request_begins(client, ww_dialogue__call(dialogue));
+	*verdict = WW_HTTP1_GOES_ON;
+	if (request->at == WW_HTTP1_START) {
+		if (!request->line_len && (*bytes == '\r' || *bytes == '\n'))
+			return 1;
+		if (!request->line_len)
+			request_begins(client, ww_dialogue__call(dialogue));
+		for (taken = 0; taken < len && bytes[taken] != '\n'; taken++) {
+			if (take_request_line(client, (char)bytes[taken]))
+				continue;
+			*verdict = WW_HTTP1_WRONG;
+			return len;
+		}
 	}
-	client->unsent++;
-	if (request->at == WW_HTTP1_START && c != '\n' && !take_request_line(client, c))
-		return WW_HTTP1_WRONG;
-	if (ww_http1_message__take_text(request, c) == WW_HTTP1_LINE_OVER)
-		return request_line(client, dialogue);
-	return WW_HTTP1_GOES_ON;
+	taken = ww_http1_message__take_text(request, bytes, len, verdict);
+	client->unsent += taken;
+	if (*verdict == WW_HTTP1_LINE_OVER)
+		*verdict = request_line(client, dialogue);
+	return taken;
 }
 
 static bool is_counted(const struct ww_http1_message *message)
@@ -280,7 +290,7 @@ static void sent(struct client *client, struct ww_dialogue *dialogue, const uint
 			if (verdict == WW_HTTP1_MESSAGE_OVER)
 				request_ends(client, dialogue);
 		} else {
-			verdict = take_sent(client, dialogue, (char)*bytes);
+			taken = take_sent(client, dialogue, bytes, len, &verdict);
 		}
 		if (verdict == WW_HTTP1_WRONG) {
 			give_up(client, dialogue);
@@ -442,8 +452,8 @@ static void received(struct client *client, struct ww_dialogue *dialogue, const 
 			if (verdict == WW_HTTP1_MESSAGE_OVER)
 				answer_ends(client, dialogue);
 		} else {
-			client->bytes++;
-			verdict = ww_http1_message__take_text(response, (char)*bytes);
+			taken = ww_http1_message__take_text(response, bytes, len, &verdict);
+			client->bytes += taken;
 			if (verdict == WW_HTTP1_LINE_OVER)
 				verdict = answer_line(client, dialogue);
 		}

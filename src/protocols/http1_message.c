@@ -118,19 +118,28 @@ uint64_t ww_http1_message__take_counted(struct ww_http1_message *message, uint64
 	return len;
 }
 
-enum ww_http1_verdict ww_http1_message__take_text(struct ww_http1_message *message, char c)
+size_t ww_http1_message__take_text(struct ww_http1_message *message, const uint8_t *bytes, size_t len,
+				   enum ww_http1_verdict *verdict)
 {
-	if (++message->head_len > LONGEST_HEAD)
-		return WW_HTTP1_WRONG;
-	if (c != '\n') {
-		if (message->kept < sizeof(message->line))
-			message->line[message->kept++] = c;
-		message->line_len++;
-		return WW_HTTP1_GOES_ON;
-	}
+	const uint8_t *end = memchr(bytes, '\n', len);
+	size_t taken = end ? (size_t)(end - bytes) : len, room = sizeof(message->line) - message->kept;
+
+	if (room > taken)
+		room = taken;
+	memcpy(message->line + message->kept, bytes, room);
+	message->kept += (uint16_t)room;
+	*verdict = WW_HTTP1_WRONG;
+	if (taken > LONGEST_HEAD - message->head_len)
+		return len;
+	message->line_len += (uint32_t)taken;
+	message->head_len += (uint32_t)taken;
+	*verdict = WW_HTTP1_GOES_ON;
+	if (!end)
+		return taken;
 	if (message->kept == message->line_len && message->kept && message->line[message->kept - 1] == '\r')
 		message->kept--;
-	return WW_HTTP1_LINE_OVER;
+	*verdict = WW_HTTP1_LINE_OVER;
+	return taken + 1;
 }
 
 enum ww_http1_verdict ww_http1_message__take_body_line(struct ww_http1_message *message)

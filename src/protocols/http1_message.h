@@ -39,8 +39,12 @@ struct ww_http1_message {
 void ww_http1_message__begin(struct ww_http1_message *message);
 void ww_http1_message__begin_line(struct ww_http1_message *message);
 
-/* Takes a byte of a line. When it ends one, that is in `line` without its end, until ww_http1_message__begin_line(). */
-enum ww_http1_verdict ww_http1_message__take_text(struct ww_http1_message *message, char c);
+/*
+ * Takes bytes up to a line's end, or all; returns how many. When they end the line, WW_HTTP1_LINE_OVER, it is in `line`
+ * without its end, until ww_http1_message__begin_line().
+ */
+size_t ww_http1_message__take_text(struct ww_http1_message *message, const uint8_t *bytes, size_t len,
+				   enum ww_http1_verdict *verdict);
 
 /* The value of a header's line, without blanks around it, if it is `name`'s; NULL when it is not. */
 const char *ww_http1_message__value(const struct ww_http1_message *message, const char *name, size_t *len);

@@ -13,7 +13,12 @@ void ww_ordered__begin(struct ww_ordered *ordered, bool whole)
 void ww_ordered__lost(struct ww_ordered *ordered)
 {
 	/* What is missing was no silence. */
-	*ordered = (struct ww_ordered){.last_ns = UINT64_MAX - WW_ORDERED_IDLE_NS, .multiplexed = ordered->multiplexed};
+	*ordered = (struct ww_ordered){
+		.last_ns = UINT64_MAX - WW_ORDERED_IDLE_NS,
+		.last_request = ordered->last_request,
+		.lost = true,
+		.multiplexed = ordered->multiplexed,
+	};
 }
 
 void ww_ordered__turn(struct ww_ordered *ordered)
@@ -66,7 +71,11 @@ static void answered_all(struct ww_dialogue *dialogue)
 /* A send begins. */
 static bool sending(struct ww_ordered *ordered, struct ww_dialogue *dialogue, bool idle)
 {
-	bool turned = ordered->last == RECEIVED;
+	uint64_t request = ww_dialogue__call(dialogue)->request;
+	/* Calls of other requests are left out as a whole under load. Another one has the connection when it is idle.
+	 */
+	bool changed = ordered->lost && request && request != ordered->last_request;
+	bool turned = ordered->last == RECEIVED || changed;
 
 	if (ordered->blurred || ordered->cut) {
 		if (!turned)
@@ -110,6 +119,8 @@ bool ww_ordered__moved(struct ww_ordered *ordered, struct ww_dialogue *dialogue,
 		anew = sending(ordered, dialogue, call->began_ns >= ordered->last_ns + WW_ORDERED_IDLE_NS);
 	else if (ordered->blurred)
 		answered_all(dialogue);
+	ordered->lost = false;
+	ordered->last_request = call->request;
 	ordered->last = direction + 1;
 	ordered->last_ns = call->at_ns;
 	return anew;

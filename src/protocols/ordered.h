@@ -20,7 +20,9 @@
 
 struct ww_ordered {
 	uint64_t last_ns;
-	uint8_t last; /* direction of the last call, + 1 */
+	uint64_t last_request; /* that the last call was made for */
+	bool lost;	       /* calls are missing in front of the one at hand */
+	uint8_t last;	       /* direction of the last call, + 1 */
 	bool in_call;
 	bool sure;   /* which command the next answer belongs to is known; the parser looks at nothing else */
 	bool proven; /* by more than the assumption that the client waits */

@@ -203,6 +203,8 @@ void ww_postgres__execute(struct ww_postgres *postgres, struct ww_postgres_unit 
 	}
 	if (fetches)
 		draft->flags |= WW_OPERATION_FETCH;
+	if (draft->flags & WW_OPERATION_WRITE)
+		draft->flags &= (uint16_t)~WW_OPERATION_READ;
 	if (draft->statement && !first && statement && shown != unit->shown)
 		add_statement(draft, statement);
 	else if (statement && (first || !draft->statement))

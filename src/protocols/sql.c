@@ -9,7 +9,8 @@
 
 #define LONGEST_NAME 128 /* no database has longer ones */
 
-enum character { BAD, SPACE, LETTER, DIGIT, OPERATOR, OTHER };
+/* In this order: from DOLLAR on, parts of a word. */
+enum character { BAD, SPACE, OPERATOR, OTHER, DOLLAR, DIGIT, LETTER };
 
 static const uint8_t characters[256] = {
 	['\t' ... '\r'] = SPACE, [' '] = SPACE,	   ['a' ... 'z'] = LETTER,
@@ -22,7 +23,7 @@ static const uint8_t characters[256] = {
 	['|'] = OPERATOR,	 ['('] = OTHER,	   [')'] = OTHER,
 	['['] = OTHER,		 [']'] = OTHER,	   [','] = OTHER,
 	['.'] = OTHER,		 [';'] = OTHER,	   [':'] = OTHER,
-	['?'] = OTHER,		 ['$'] = OTHER,	   ['\''] = OTHER,
+	['?'] = OTHER,		 ['$'] = DOLLAR,   ['\''] = OTHER,
 	['"'] = OTHER,		 ['`'] = OTHER,	   ['{'] = OTHER,
 	['}'] = OTHER,
 };
@@ -48,7 +49,7 @@ static uint8_t kind(char c)
 
 static bool is_part_of_word(char c)
 {
-	return kind(c) == LETTER || kind(c) == DIGIT || c == '$';
+	return kind(c) >= DOLLAR;
 }
 
 /* The n-th byte from here; NUL behind the end. */
@@ -385,9 +386,6 @@ static void other(struct reader *r)
 	case '?':
 		ww_sql_writer__literal(&r->writer, r->at++, 1);
 		break;
-	case '$':
-		dollar(r);
-		break;
 	case '\'':
 		string(r, r->at, r->dialect == WW_SQL_MYSQL);
 		break;
@@ -446,6 +444,9 @@ static void next(struct reader *r)
 		break;
 	case OTHER:
 		other(r);
+		break;
+	case DOLLAR:
+		dollar(r);
 		break;
 	default:
 		give_up(r);

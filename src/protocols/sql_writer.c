@@ -10,43 +10,40 @@
 
 #define ROOM (WW_STATEMENT_SIZE - 4) /* an ellipsis and a NUL fit behind it */
 
-static void put(struct ww_sql_writer *w, const char *text, size_t len)
+static inline void put(struct ww_sql_writer *w, const char *text, size_t len)
 {
+	char *to = w->sql->text + w->sql->len;
+
 	if (w->full || w->sql->len + len > ROOM) {
 		w->full = true;
 		return;
 	}
-	memcpy(w->sql->text + w->sql->len, text, len);
 	w->sql->len += len;
+	if (len == 1)
+		*to = *text;
+	else
+		memcpy(to, text, len);
 }
 
+#define BIT(token) (1u << (token))
+
+/* Whether a blank stands between the token and the last one, which does not depend on how they were written. */
 static bool is_apart(const struct ww_sql_writer *w, enum ww_sql_token token)
 {
-	switch (token) {
-	case WW_TOKEN_COMMA:
-	case WW_TOKEN_CLOSE:
-	case WW_TOKEN_DOT:
-	case WW_TOKEN_CAST:
+	const unsigned int never_before =
+		BIT(WW_TOKEN_COMMA) | BIT(WW_TOKEN_CLOSE) | BIT(WW_TOKEN_DOT) | BIT(WW_TOKEN_CAST);
+	const unsigned int never_behind =
+		BIT(WW_TOKEN_START) | BIT(WW_TOKEN_OPEN) | BIT(WW_TOKEN_DOT) | BIT(WW_TOKEN_CAST);
+	const unsigned int always_behind = BIT(WW_TOKEN_COMMA) | BIT(WW_TOKEN_COMPARISON);
+
+	if (BIT(token) & never_before)
 		return false;
-	case WW_TOKEN_OPEN:
-		if (w->last_word == WW_SQL_IN || w->last_word == WW_SQL_VALUES || w->last_word == WW_SQL_AS)
-			return true;
-		break;
-	default:
-		break;
-	}
-	switch (w->last) {
-	case WW_TOKEN_START:
-	case WW_TOKEN_OPEN:
-	case WW_TOKEN_DOT:
-	case WW_TOKEN_CAST:
-		return false;
-	case WW_TOKEN_COMMA:
-	case WW_TOKEN_COMPARISON:
+	if (token == WW_TOKEN_OPEN &&
+	    (w->last_word == WW_SQL_IN || w->last_word == WW_SQL_VALUES || w->last_word == WW_SQL_AS))
 		return true;
-	default:
-		return token == WW_TOKEN_COMPARISON || w->space;
-	}
+	if (BIT(w->last) & never_behind)
+		return false;
+	return w->space || BIT(w->last) & always_behind || token == WW_TOKEN_COMPARISON;
 }
 
 static bool is_plain_word(enum ww_sql_word word)
@@ -125,9 +122,13 @@ static bool is_in_rows(struct ww_sql_writer *w, enum ww_sql_token token)
 static void add(struct ww_sql_writer *w, enum ww_sql_token token, enum ww_sql_word word, const char *text, size_t len,
 		const char *name, size_t name_len)
 {
-	bool written = !is_in_rows(w, token) && !is_in_list(w, token, word);
+	bool written = true;
 
-	ww_sql_gist__token(&w->gist, token, word, name, name_len, w->depth);
+	if (w->rows || w->list)
+		written = !is_in_rows(w, token) && !is_in_list(w, token, word);
+	/* A statement whose table is known has little more to say. */
+	if (!w->gist.done || w->gist.verb == WW_SQL_COPY)
+		ww_sql_gist__token(&w->gist, token, word, name, name_len, w->depth);
 	if (w->setting && w->postgres && w->last == WW_TOKEN_LITERAL)
 		written = false; /* SET search_path = a, b */
 	if (written) {
@@ -212,6 +213,9 @@ void ww_sql_writer__end(struct ww_sql_writer *w, bool cut)
 	} else if (!control) {
 		sql->flags |= w->gist.flags;
 	}
+	/* To read is to change nothing. */
+	if (sql->flags & WW_OPERATION_WRITE)
+		sql->flags &= (uint16_t)~WW_OPERATION_READ;
 	w->has_gist = true;
 	if (w->begin && (len == before || (cut && len < before)) &&
 	    !memcmp(sql->text + w->begin, sql->text + w->before, len)) {

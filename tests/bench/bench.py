@@ -262,8 +262,12 @@ class Bench:
             self.without_fail(self.pieces)
         for names, measure in ((growth.AXES, self.axis), (growth.OTHERS, self.others)):
             for name in names:
-                if name in parts:
+                if name not in parts:
+                    continue
+                try:
                     self.without_fail(lambda measure=measure, name=name: measure(name))
+                except WorkloadError as error:
+                    self.leave_out(name, error)
 
     def measure(self):
         """All chosen parts."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What a piece of work costs, and how that grows: with threads, connections and routes. By the kernel's own clock on BPF
-programs and by whywait's CPU time, so that other work on the host matters little."""
+"""What a piece of work costs, and how that grows: with threads, connections and routes. By the kernel's own clock on
+BPF programs and by whywait's CPU time, so that other work on the host matters little."""
 import statistics
 
 import bpf
@@ -50,11 +50,13 @@ def _wrk(port, path, seconds, connections, *more):
 
 
 def _pass(make_whywait, run, *arguments):
-    """One observed run, with every BPF program timed: {"requests", "bpf_ns", "programs", "user_ns", "rss", "complete"}."""
+    """One observed run, with every BPF program timed: {"requests", "bpf_ns", "programs", "user_ns", "rss", ..}."""
     with bpf.stats_enabled(), make_whywait(*arguments) as observer:
         before, cost = bpf.programs(observer.pid), observers.Cost(observer)
         cpu = procfs.run_ns(cost.pids)
         requests = run()
+        if not requests:
+            raise WorkloadError("no request was answered")
         user = procfs.run_ns(cost.pids) - cpu
         spent = bpf.spent(before, bpf.programs(observer.pid))
         rss = cost.figures()["own_rss"]
@@ -100,6 +102,8 @@ def axis(make_whywait, name, seconds):
     """[{"at", "bpf_us", "user_us" per request, "rss", ..}] for each point of an axis."""
     found = []
     for at in AXES[name][1]:
+        if name == "connections":
+            seconds += at // 2000  # they have to be made first
         if name == "threads":
             with Threads(at) as server:
                 measured = _pass(make_whywait, lambda: _wrk(server.port, "/", seconds, at))
@@ -109,18 +113,15 @@ def axis(make_whywait, name, seconds):
                 if name == "connections":
                     measured = _pass(make_whywait, lambda: _wrk(port, "/small", seconds, at))
                 else:
-                    measured = _pass(make_whywait, lambda: workloads.wrk_routes(port, seconds, static.connections, at)["requests"],
-                                     "--routes-max", str(at))
+                    def run(port=port, clients=static.connections, at=at):
+                        return workloads.wrk_routes(port, seconds, clients, at)["requests"]
+                    measured = _pass(make_whywait, run, "--routes-max", str(at))
         found.append({"at": at, **_per_request(measured)})
     return found
 
 
 def _piece_ns(what, seconds):
-    text = workloads.output([BUILD / "work", what, int(seconds * 1000)])
-    done, cpu = map(int, text.split())
-    if not done:
-        raise WorkloadError(f"work {what}: did nothing")
-    return cpu / done
+    return int(workloads.output([BUILD / "work", what, int(seconds * 1000)])) / 1000
 
 
 def others(make_whywait, what, count, seconds):

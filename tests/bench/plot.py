@@ -13,7 +13,8 @@ STYLE = """
   :root { color-scheme: light dark; }
   .back { fill: #fcfcfb; } .text { fill: #30302e; } .soft { fill: #6b6a66; } .grid { stroke: #e4e3df; }
   .k { stroke: #2a6fc9; } .k-dot { fill: #2a6fc9; } .u { stroke: #b8641c; } .u-dot { fill: #b8641c; }
-  text { font: 12px system-ui, sans-serif; } .title { font-size: 14px; font-weight: 600; } .mark { stroke-width: 2; fill: none; }
+  text { font: 12px system-ui, sans-serif; } .title { font-size: 14px; font-weight: 600; }
+  .mark { stroke-width: 2; fill: none; }
   @media (prefers-color-scheme: dark) {
     .back { fill: #1a1a19; } .text { fill: #ecebe6; } .soft { fill: #a3a29c; } .grid { stroke: #383835; }
     .k { stroke: #6ba5ee; } .k-dot { fill: #6ba5ee; } .u { stroke: #e0964f; } .u-dot { fill: #e0964f; }
@@ -57,7 +58,8 @@ def _panel(left, name, points, top_value, step):
             said = f"{title}: {point[key]:.2f} µs a request at {number(point['at'])} {name}"
             yield (f'<circle class="{cls}-dot" cx="{x(index):.1f}" cy="{y(point[key]):.1f}" r="3.5">'
                    f"<title>{escape(said)}</title></circle>")
-        yield _text(x(len(points) - 1), y(points[-1][key]) + beside, f"{points[-1][key]:.1f}", "soft")
+        last = y(points[-1][key])
+        yield _text(x(len(points) - 1), last + (beside if last + beside < bottom else -9), f"{points[-1][key]:.1f}", "soft")
 
 
 def svg(result):

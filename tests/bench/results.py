@@ -178,7 +178,7 @@ def docs(result):
              "picture.", "",
              "BPF time is what the kernel's own clock on BPF programs says, which adds 60 to 90 ns to each run of a "
              "program. It hardly depends on what else a host does. Own CPU is the time of whywait's own process, which "
-             "reads what the programs leave, keeps histograms and writes the recording.", "",
+             "reads what the programs leave, keeps histograms and writes the recording.", "", *_busy(result),
              "![Cost of a request as threads, connections and routes grow](cost.svg)", ""]
     for name, points in result["growth"].items():
         lines += [f"| {growth.AXES[name][0]} | BPF, µs a request | own CPU, µs a request | own memory, MiB | complete |",
@@ -190,7 +190,8 @@ def docs(result):
     lines += [f"| {title} | {result['pieces'][name]:,.0f} |" for name, title in PIECES.items()
               if result["pieces"][name] is not None]
     lines += ["", "## What programs pay that are not observed", "",
-              "Their CPU time for the same work, while whywait observes another port, of what it is without whywait.", "",
+              "Their CPU time for the same work, while whywait observes another port, of what it is without whywait; each "
+              "of the bursts that a tenth of all in a run were quicker than.", "",
               "| program | without whywait, ns | times with it | times by noise | target |", "|---|---:|---:|---:|---|"]
     for name, found in result["others"].items():
         lines.append(f"| {found['title']} | {found['unobserved_ns']:,.0f} | {_spread(found['ratio'])} | "
@@ -198,5 +199,12 @@ def docs(result):
     return "\n".join(lines) + "\n"
 
 
+def _busy(result):
+    if result["host"]["load"] > 0.5:
+        yield f"The host was busy with other work all the while (load {result['host']['load']:.0f}): figures are larger " \
+              "for it, as caches were shared, and their noise is wide."
+        yield ""
+
+
 def _lost(losses):
-    return ", ".join(f"{count:,} {cause}" for cause, count in losses.items() if count) if isinstance(losses, dict) else str(losses)
+    return ", ".join(f"{count:,} {cause}" for cause, count in losses.items() if count)

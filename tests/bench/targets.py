@@ -6,6 +6,7 @@ MIB = 1 << 20
 # What it is, which way, limit, how it is written. None as the limit: the noise of the same measurement, unobserved.
 TARGETS = {
     "a.per_s": ("throughput kept on (a)", ">=", 0.93, "{:.3f}"),
+    "a.cpu_us": ("CPU of the server per request on (a), observed / unobserved", "<=", 1.075, "{:.3f}"),
     "b.per_s": ("throughput kept on (b)", ">=", 0.97, "{:.3f}"),
     "c.p99_ms": ("p99 on (c), observed / unobserved", "<=", None, "{:.3f}"),
     "c.cpu_ms": ("CPU per request on (c), observed / unobserved", "<=", None, "{:.3f}"),

@@ -92,7 +92,7 @@ class Static:
 
     key = "a"
     title = "nginx + wrk at saturation, a file of 1 KiB, keep-alive"
-    figures = {"per_s": "requests/s"}
+    figures = {"per_s": "requests/s", "cpu_us": "CPU of the server per request, us"}
     connections = 64
     saturates = True
     http = True
@@ -105,13 +105,17 @@ class Static:
         self.server.stop()
 
     def run(self, seconds):
-        return wrk(f"http://127.0.0.1:{self.server.port}/small", seconds, self.connections)
+        pids = self.server.pids()
+        before = procfs.run_ns(pids)
+        done = wrk(f"http://127.0.0.1:{self.server.port}/small", seconds, self.connections)
+        return {**done, "cpu_us": (procfs.run_ns(pids) - before) / done["requests"] / 1e3}
 
 
 class Routes(Static):
     """Many routes at a given rate: what the observer keeps per route is in its memory then."""
 
     title = "nginx + wrk, 1,000 routes"
+    figures = {"per_s": "requests/s"}
     routes = 1000
     rate = 10_000
     connections = 128

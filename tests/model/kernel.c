@@ -364,6 +364,15 @@ long bpf_loop(__u32 turns, long (*step)(__u32 index, void *context), void *conte
 	return turns;
 }
 
+/* Nothing is preempted here. */
+void bpf_preempt_disable(void)
+{
+}
+
+void bpf_preempt_enable(void)
+{
+}
+
 __u64 bpf_ktime_get_ns(void)
 {
 	meanwhile();

@@ -89,6 +89,7 @@ extern struct host host;
 
 /* The settings, which here can be written at any time. */
 extern volatile __u32 host_max_requests __asm__("ww_max_requests");
+extern volatile _Bool host_preemptible __asm__("ww_preemptible");
 extern volatile _Bool host_by_hand __asm__("ww_by_hand");
 extern volatile _Bool host_without_loop __asm__("ww_without_loop");
 extern volatile __u64 host_segments_over_ns __asm__("ww_segments_over_ns");
@@ -136,6 +137,8 @@ int ww_sched_process_exit(struct task_struct *p);
 int ww_sk_data_ready(struct sock *sk);
 int ww_sock_recv_length(struct sock *sk, int len, int flags);
 int ww_sock_send_length(struct sock *sk, int len, int flags);
+int ww_sock_recv_length_again(struct sock *sk, int len, int flags);
+int ww_sock_send_length_again(struct sock *sk, int len, int flags);
 int ww_inet_sock_set_state(struct sock *sk, int from, int to);
 int ww_tcp_destroy_sock(struct sock *sk);
 int ww_sched_process_free(struct task_struct *p);

@@ -10,6 +10,7 @@ volatile _Bool ww_select_by_pid = 0;
 volatile _Bool ww_select_by_comm = 0;
 volatile _Bool ww_select_by_port = 0;
 volatile _Bool ww_select_by_cgroup = 0;
+volatile _Bool ww_preemptible = 0;
 volatile _Bool ww_by_hand = 0;
 volatile _Bool ww_without_loop = 0;
 volatile __u32 ww_max_requests = 0;

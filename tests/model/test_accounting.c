@@ -472,6 +472,45 @@ static void walked_meanwhile(void **state)
 	script_end();
 }
 
+/* The program that is to see a unix socket's first bytes arrive was left out. */
+static void arrival_left_out(void **state)
+{
+	(void)state;
+	script_begin(4);
+	host_unix_init(&unix_server, "/run/app.sock", NULL);
+	runs(0);
+	receives(&unix_server, GET);
+	pass(10);
+	sends(&unix_server, OK);
+	assert_int_equal(record(0)->flags & WW_FLAG_ARRIVAL_UNKNOWN, WW_FLAG_ARRIVAL_UNKNOWN);
+	host_sock_end(&unix_server);
+	script_end();
+}
+
+/* Of two copies of the programs for reads and sends the second does what the first was left out for, and only that. */
+static void left_out_once(void **state)
+{
+	(void)state;
+	for (u32 left_out = 0; left_out < 4; left_out++) {
+		script_begin(4);
+		host_preemptible = true;
+		struct sock *sk = &script.server.unix_sock.sk;
+		for (u32 i = 0; i < 2; i++) {
+			request_taken(100);
+			ww_sock_recv_length_again(sk, strlen(GET), 0);
+			pass(7000);
+			host_syscall(HOST_BUFFER, true, OK, strlen(OK), strlen(OK));
+			if (!(left_out >> i & 1))
+				ww_sock_send_length(sk, strlen(OK), 0);
+			ww_sock_send_length_again(sk, strlen(OK), 0);
+			assert_int_equal(script.records_len, i + 1);
+			assert_int_equal(record(i)->kinds_ns[WW_KIND_COMPUTE], 7000);
+		}
+		host_preemptible = false;
+		script_end();
+	}
+}
+
 /* Megabytes of a head, in pieces of `len` bytes, before it ends: one request all the same. */
 static void endless(void **state)
 {
@@ -530,6 +569,8 @@ int main(void)
 		cmocka_unit_test(connected_to_itself),
 		cmocka_unit_test(swept),
 		cmocka_unit_test(walked_meanwhile),
+		cmocka_unit_test(arrival_left_out),
+		cmocka_unit_test(left_out_once),
 		cmocka_unit_test(endless),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pa
 
 from tap import Tap  # noqa: E402
 from operations_truth import APPS, ask, compare  # noqa: E402
-from services import Gunicorn, Postgres  # noqa: E402
+from services import Gunicorn, Postgres, Python  # noqa: E402
 
 JOBS = {"psycopg2": ("plain", "transaction", "batch", "copy", "cursors", "large", "connect"), "psycopg": ("extended", "many")}
 
@@ -26,10 +26,21 @@ def judge(postgres, before):
     compare(tap, record, told)
 
 
+def loop(postgres):
+    names = ("old", "prepared", "many", "rows", "copies")
+    paths = [f"/{name}/{number}" for number in range(3) for name in names]
+    with Python(APPS / "operations_aiohttp.py",
+                env={"TRUTH_POSTGRES": str(postgres.port), "TRUTH_CONNECTIONS": str(len(paths))}) as web:
+        record, told = ask(web, paths)
+    record.check(tap)
+    compare(tap, record, told)
+
+
 tap = Tap()
 with Postgres() as server:
     server.sql("CREATE TABLE items (id int, name text); CREATE TABLE things (id int);"
                "INSERT INTO items SELECT n, 'secret' || n FROM generate_series(1, 4000) n")
     tap.run("connections from before", judge, server, True)
     tap.run("connections made while observed", judge, server, False)
+    tap.run("event loop", loop, server)
 tap.done()

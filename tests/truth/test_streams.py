@@ -7,17 +7,15 @@ streams, and they are played to the parsers as a whole, byte by byte, in random 
 any call on, and with any one call missing.
 """
 import collections
-import http.server
 import pathlib
 import subprocess
 import sys
-import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "tools")]
 import pymemcache  # noqa: E402
 import redis  # noqa: E402
-from services import Memcached, Redis  # noqa: E402
+from services import Memcached, Python, Redis  # noqa: E402
 from tap import Tap  # noqa: E402
 from wiretap import Wiretap, replay  # noqa: E402
 
@@ -189,37 +187,6 @@ def memcached_streams():
     check_losses("meta commands", "memcached", wire.streams[1])
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        kind = self.path.split("/")[1]
-        self.send_response(404 if kind == "missing" else 200)
-        for i in range(40 if kind == "headers" else 0):
-            self.send_header(f"X-Header-{i}", "x" * 30)
-        if kind == "chunked":
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            for i in range(5):
-                self.wfile.write(b"%x\r\n%s\r\n" % (1000 + i, b"c" * (1000 + i)))
-            self.wfile.write(b"0\r\n\r\n")
-            return
-        body = b"b" * (200000 if kind == "big" else 10)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.do_GET()
-
-    def log_message(self, *_):
-        pass
-
-
 NODE = """
 const http = require('http'), agent = new http.Agent({keepAlive: true, maxSockets: 1});
 const call = (method, path, body) => new Promise(done => {
@@ -236,18 +203,15 @@ const call = (method, path, body) => new Promise(done => {
 
 
 def http_streams():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with Wiretap(server.server_address) as wire:
-            host = f"127.0.0.1:{wire.port}"
-            subprocess.run(["curl", "-sf", "-o", "/dev/null", f"http://{host}/small/1?secret=x", "-o", "/dev/null", f"http://{host}/big/2",
-                            "-o", "/dev/null", f"http://{host}/chunked/3", "-o", "/dev/null", f"http://{host}/headers/4"], check=True)
-            subprocess.run(["curl", "-s", "-I", "-o", "/dev/null", f"http://{host}/big/5", "-o", "/dev/null",
-                            f"http://{host}/missing/6"], check=True)
-            subprocess.run(["curl", "-s", "-o", "/dev/null", "-H", "Expect: 100-continue", "--data-binary", "@-",
-                            f"http://{host}/small/7"], check=True, input=b"d" * 100000)
-            subprocess.run(["node", "-e", NODE, str(wire.port)], check=True)
-        server.shutdown()
+    with Python(ROOT / "tests/truth/apps/operations_upstream.py") as server, Wiretap(("127.0.0.1", server.port)) as wire:
+        host = f"127.0.0.1:{wire.port}"
+        subprocess.run(["curl", "-sf", "-o", "/dev/null", f"http://{host}/small/1?secret=x", "-o", "/dev/null", f"http://{host}/big/2",
+                        "-o", "/dev/null", f"http://{host}/chunked/3", "-o", "/dev/null", f"http://{host}/headers/4"], check=True)
+        subprocess.run(["curl", "-s", "-I", "-o", "/dev/null", f"http://{host}/big/5", "-o", "/dev/null",
+                        f"http://{host}/missing/6"], check=True)
+        subprocess.run(["curl", "-s", "-o", "/dev/null", "-H", "Expect: 100-continue", "--data-binary", "@-",
+                        f"http://{host}/small/7"], check=True, input=b"d" * 100000)
+        subprocess.run(["node", "-e", NODE, str(wire.port)], check=True)
     truth = {"GET /small/{id}": 6, "GET /big/{id}": 1, "GET /chunked/{id}": 1, "GET /headers/{id}": 4, "HEAD /big/{id}": 1,
              "HEAD /missing/{id}": 1, "POST /small/{id}": 1, "POST /chunked/{id}": 5}
     check_pieces("curl and node", "http1_client", wire.streams,

@@ -108,7 +108,7 @@ static void slow_requests_that_are_kept_do_not_weigh_more(void **state)
 		struct made *made = make();
 		bool slow = number >= 990;
 
-		spend(made, slow ? WW_KIND_COMPUTE : WW_KIND_DB, (slow ? 500 : 10) * MS + (uint64_t)number);
+		spend(made, slow ? WW_KIND_COMPUTE : WW_KIND_DB, (slow ? 500 : 10) * MS + (uint64_t)number * 1000);
 		scene_add(&scene, endpoint, made, slow || number < 10);
 	}
 
@@ -119,8 +119,9 @@ static void slow_requests_that_are_kept_do_not_weigh_more(void **state)
 	assert_true(ww_outlook__weigh(&report->outlook, weights) > 999.9);
 	for (int i = 10; i < 20; i++)
 		assert_in_range(weights[i] * 10, 9, 11);
-	assert_near(report->faster.p50_ns, 10 * MS);
-	assert_near(report->faster.p95_ns, 10 * MS);
+	/* Those whose like was not kept are like the nearest that was. */
+	assert_in_range(report->faster.p50_ns, 10 * MS, 11 * MS);
+	assert_in_range(report->faster.p95_ns, 10 * MS, 11 * MS);
 	assert_in_range(report->faster.p99_ns, 10 * MS, 51 * MS);
 	scene_end(&scene);
 }

@@ -137,6 +137,9 @@ static void plant_nothing(struct made *made, int number)
 	/* Fewer than many. */
 	for (uint64_t i = 0; i < 3; i++)
 		query(made, ITEMS, i + 1, each);
+	/* What a pool cleans up with. */
+	for (uint64_t i = 0; i < 10; i++)
+		query(made, "SELECT pg_advisory_unlock_all(); CLOSE ALL", 1, each);
 	/* BEGIN, the same again and again. */
 	for (uint64_t i = 0; i < 10; i++)
 		query(made, "BEGIN", 5, each)->flags = WW_OPERATION_CONTROL;
@@ -352,6 +355,23 @@ static void filling_a_cache_is_not_serial(void **state)
 	scene_end(&scene);
 }
 
+/* Its query took 20 ms, of which it computed 15. */
+static void plant_overlapped(struct made *made, int number)
+{
+	(void)number;
+	query(made, "SELECT * FROM reviews", 1, 5 * MS)->duration_ns = 20 * MS;
+	spend(made, WW_KIND_COMPUTE, 15 * MS);
+}
+
+static void only_what_was_charged_is_saved(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	assert_int_equal(must_find(of(&scene, plant_overlapped), "slow-query")->saves_mean_ns, 5 * MS);
+	scene_end(&scene);
+}
+
 /* Sums of what is due to operations never exceed what was charged, whatever they say. */
 static void savings_stay_within_what_was_charged(void **state)
 {
@@ -445,6 +465,7 @@ int main(void)
 		cmocka_unit_test(serial_calls_are_woken_for_one_after_the_other),
 		cmocka_unit_test(calls_that_run_together_are_not_serial),
 		cmocka_unit_test(filling_a_cache_is_not_serial),
+		cmocka_unit_test(only_what_was_charged_is_saved),
 		cmocka_unit_test(savings_stay_within_what_was_charged),
 		cmocka_unit_test(a_study_is_bounded),
 	};

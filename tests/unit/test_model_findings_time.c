@@ -277,6 +277,57 @@ static void busy_workers_are_told_from_a_blocked_loop(void **state)
 	scene_end(&scene);
 }
 
+/* It takes a moment until an idle thread runs; nobody else was there. */
+static void waking_a_thread_is_no_queue(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	uint32_t endpoint = scene_endpoint(&scene, "/");
+
+	scene.rate = 2;
+	for (int64_t number = 0; number < 20; number++) {
+		struct made *made = make();
+
+		made->request.start_unix_ns = START + number * 500 * (int64_t)MS;
+		spend(made, WW_KIND_QUEUE, MS / 2);
+		spend(made, WW_KIND_COMPUTE, MS);
+		spend(made, WW_KIND_DB, MS);
+		spend(made, WW_KIND_QUEUE, 2000);
+		spend(made, WW_KIND_COMPUTE, MS);
+		scene_add(&scene, endpoint, made, true);
+	}
+	must_not_find(scene_report(&scene, "/"), "pool-starved");
+	scene_end(&scene);
+}
+
+/* Nor is it a loop when its answers wait for a moment until it is awake. */
+static void a_worker_that_is_woken_often_is_no_loop(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	uint32_t endpoint = scene_endpoint(&scene, "/");
+
+	for (int64_t number = 0; number < 20; number++) {
+		struct made *made = make();
+
+		made->request.start_unix_ns = START + number * 500 * (int64_t)MS;
+		spend(made, WW_KIND_QUEUE, MS / 10);
+		for (int i = 0; i < 9; i++) {
+			spend(made, WW_KIND_COMPUTE, MS / 100);
+			spend(made, WW_KIND_DB, MS / 100);
+			spend(made, WW_KIND_QUEUE, MS / 25);
+		}
+		scene_add(&scene, endpoint, made, true);
+	}
+	assert_string_equal(evidence(must_find(scene_report(&scene, "/"), "pool-starved"), "cause")->text,
+			    "one thread");
+	scene_end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +337,8 @@ int main(void)
 		cmocka_unit_test(finds_compute),
 		cmocka_unit_test(a_blocked_loop_names_who_blocks_it),
 		cmocka_unit_test(a_loop_is_blocked_by_a_wait_as_well),
+		cmocka_unit_test(a_worker_that_is_woken_often_is_no_loop),
+		cmocka_unit_test(waking_a_thread_is_no_queue),
 		cmocka_unit_test(busy_workers_are_told_from_a_blocked_loop),
 	};
 

@@ -181,7 +181,7 @@ static void queries(void **state)
 	TALK_CHECK(&talk, "6-7 write|INSERT t|INSERT INTO t VALUES (?, ?)|",
 		   "8-9 read|SELECT t|SELECT a FROM t WHERE b = ?|",
 		   "10-11 write|INSERT t|INSERT INTO t VALUES (?)|1062 (23000)",
-		   "12-14 read write batch|SELECT|SELECT ?; UPDATE t SET a = ?; SELECT oops FROM u|1146 (42S02)");
+		   "12-14 write batch|SELECT|SELECT ?; UPDATE t SET a = ?; SELECT oops FROM u|1146 (42S02)");
 	/* Rows that are cut by an error; attributes of a query; what backslashes mean is told by the server. */
 	COMMAND("\3SELECT a FROM t");
 	add_columns(true, 0);

@@ -160,7 +160,7 @@ static void simple(void **state)
 	ADD('X', "");
 	send();
 	TALK_CHECK(&talk, "5-6 control|BEGIN|BEGIN|",
-		   "7-9 read write batch|UPDATE t|UPDATE t SET a = ? WHERE b = ?; SELECT ?|",
+		   "7-9 write batch|UPDATE t|UPDATE t SET a = ? WHERE b = ?; SELECT ?|",
 		   "10-11 read|SELECT|SELECT oops|42703", "12-13|||");
 	assert_int_equal(talk.unsure, 0);
 	talk_end(&talk);

@@ -17,7 +17,7 @@ async def prepared(told, connection):
         told("PREPARE SELECT", "SELECT ? / ?::int", "control")
         told("SELECT", "SELECT ? / ?::int", "read", error="22012")
     await connection.execute("UPDATE items SET name = 'secret' WHERE id = -1; SELECT 1")
-    told("UPDATE items", "UPDATE items SET name = ? WHERE id = ?; SELECT ?", "batch", "read", "write")
+    told("UPDATE items", "UPDATE items SET name = ? WHERE id = ?; SELECT ?", "batch", "write")
 
 
 async def many(told, connection):
@@ -44,12 +44,16 @@ async def rows(told, connection):
             told("FETCH SELECT items" if number else "SELECT items", "SELECT id, name, repeat(?, ?) FROM items LIMIT ?",
                  *(["fetch"] if number else []), "read")
     told("COMMIT", "COMMIT", "control")
+    del statement, cursor
+    await connection.fetch("SELECT 2")
+    told("PREPARE SELECT", "SELECT ?", "control")
+    told("CLOSE", "", "control")  # of the one that nothing needs any more
+    told("SELECT", "SELECT ?", "read")
 
 
 async def copies(told, connection):
     await connection.copy_records_to_table("things", records=[(number,) for number in range(5000)])
     told("PREPARE SELECT things", 'SELECT * FROM "things" LIMIT ?', "control")
-    told("CLOSE", "", "control")  # of the cursor's statement, which nothing needs any more
     told("COPY things", 'COPY "things" FROM STDIN (FORMAT binary)', "write")
     await connection.execute("DELETE FROM things")
     told("DELETE things", "DELETE FROM things", "write")
