@@ -208,6 +208,8 @@ static void hold(struct looking *looking, const struct ww_crowd_stretch *queued,
 		return;
 	blockage->seen_ns += weighed;
 	blockage->held_ns[by->endpoint] += weighed;
+	if (ns >= WW_LIMIT_BLOCKS_SHARE * (double)(queued->to_ns - queued->from_ns))
+		blockage->blocked_ns += weighed;
 	*(by->state == WW_CROWD_BUSY ? &blockage->busy_ns : &blockage->waiting_ns) += weighed;
 }
 

@@ -71,6 +71,7 @@ struct ww_blockage {
 	double *held_ns;   /* by endpoint, spans_len of them: who kept the threads meanwhile */
 	double busy_ns;	   /* their sum, where they were on a CPU, or in want of one */
 	double waiting_ns; /* the rest of it */
+	double blocked_ns; /* of both: by one that took up much of the time that another waited */
 };
 
 /* Looks for who held the threads. held_ns is the caller's, to be freed with free(). -ENOMEM. */

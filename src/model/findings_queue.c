@@ -9,8 +9,9 @@
 
 #define NAME 320
 
-/* Who held the threads most; returns its share of what is known, or 0. */
-static double main_holder(const struct ww_finder *finder, const struct ww_blockage *blockage, char name[NAME])
+/* Who held the threads most, and whether that is the endpoint itself; returns its share of what is known, or 0. */
+static double main_holder(const struct ww_finder *finder, const struct ww_blockage *blockage, char name[NAME],
+			  bool *itself)
 {
 	const struct ww_crowd *crowd = finder->input->crowd;
 	double all = blockage->busy_ns + blockage->waiting_ns;
@@ -26,19 +27,26 @@ static double main_holder(const struct ww_finder *finder, const struct ww_blocka
 		return 0;
 	snprintf(name, NAME, "%s %s", finder->input->catalog->endpoints[most].method,
 		 finder->input->catalog->endpoints[most].route);
+	*itself = most == finder->input->id;
 	return blockage->held_ns[most] / all;
 }
 
-static void tell_loop(struct ww_sentence *text, const char *holder, double share)
+/* Where all its requests are alike none of them blocks it: there are too many, as on a busy proxy. */
+static void tell_loop(struct ww_sentence *text, const struct ww_blockage *blockage, const char *holder, double share,
+		      bool itself)
 {
-	ww_sentence__add(text, "for its event loop, which is blocked");
+	bool blocked = share > 0 && !itself &&
+		       blockage->blocked_ns >= WW_LIMIT_BLOCKED_SHARE * (blockage->busy_ns + blockage->waiting_ns);
+
+	ww_sentence__add(text, "for its event loop, which is %s", blocked ? "blocked" : "busy");
 	if (share > 0) {
-		ww_sentence__add(text, " by %s (", holder);
+		ww_sentence__add(text, " %s %s (", blocked ? "by" : "with", holder);
 		ww_sentence__share(text, share);
-		ww_sentence__add(text, " of it): move what blocks there to threads or processes");
-	} else {
-		ww_sentence__add(text, ": move what computes or blocks there to threads or processes");
+		ww_sentence__add(text, " of it)");
 	}
+	ww_sentence__add(text, "%s",
+			 blocked ? ": move what blocks there to threads or processes"
+				 : ": more processes or CPUs, or move what computes or blocks there to threads");
 }
 
 static void tell_workers(struct ww_sentence *text, const struct ww_blockage *blockage, const char *holder, double share)
@@ -69,7 +77,8 @@ static int tell(struct ww_finder *finder, struct ww_making *making, const struct
 	const struct ww_endpoint_report *endpoint = finder->endpoint;
 	double queue = (double)endpoint->kinds_sum_ns[WW_KIND_QUEUE] / (double)endpoint->wall.sum;
 	char holder[NAME] = "";
-	double share = main_holder(finder, blockage, holder);
+	bool itself = false;
+	double share = main_holder(finder, blockage, holder, &itself);
 
 	ww_sentence__add(&making->text, "waits ");
 	ww_sentence__ms(&making->text, making->saving.mean_ns);
@@ -77,7 +86,7 @@ static int tell(struct ww_finder *finder, struct ww_making *making, const struct
 	ww_sentence__share(&making->text, queue);
 	ww_sentence__add(&making->text, ") ");
 	if (blockage->how == WW_CROWD_LOOP)
-		tell_loop(&making->text, holder, share);
+		tell_loop(&making->text, blockage, holder, share, itself);
 	else
 		tell_workers(&making->text, blockage, holder, share);
 	ww_making__text(making, "cause", blockage->threads ? hows[blockage->how] : "not known");

@@ -58,4 +58,11 @@
 #define WW_LIMIT_SEEN_SHARE   0.1
 #define WW_LIMIT_UNSEEN_SHARE 0.25
 
+/*
+ * One request blocks an event loop where it holds it for so much of the time that another waits; where many hold it for
+ * less each, it is busy. And it is blocked where so much of that is of the first kind.
+ */
+#define WW_LIMIT_BLOCKS_SHARE  0.25
+#define WW_LIMIT_BLOCKED_SHARE 0.25
+
 #endif

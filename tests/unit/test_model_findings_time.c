@@ -302,6 +302,37 @@ static void waking_a_thread_is_no_queue(void **state)
 	scene_end(&scene);
 }
 
+/* A proxy with more to do than it can: while a request waits, ten others hold the loop for a moment each. */
+static void a_busy_loop_is_not_called_blocked(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene);
+	uint32_t endpoint = scene_endpoint(&scene, "/");
+
+	scene.rate = 1000;
+	for (int64_t number = 0; number < 100; number++) {
+		struct made *made = make();
+
+		made->request.start_unix_ns = START + number * (int64_t)MS;
+		spend(made, WW_KIND_QUEUE, 10 * MS);
+		spend(made, WW_KIND_COMPUTE, MS / 2);
+		spend(made, WW_KIND_NET, 4 * MS);
+		spend(made, WW_KIND_QUEUE, 10 * MS);
+		spend(made, WW_KIND_COMPUTE, MS / 2);
+		scene_add(&scene, endpoint, made, true);
+	}
+
+	const struct ww_finding *found = must_find(scene_report(&scene, "/"), "pool-starved");
+
+	assert_string_equal(found->text,
+			    "waits 20.0 ms (80 %) for its event loop, which is busy with GET / (100 % of it): more "
+			    "processes or CPUs, or move what computes or blocks there to threads (saves 20.0 ms of "
+			    "25.0 ms)");
+	scene_end(&scene);
+}
+
 /* Nor is it a loop when its answers wait for a moment until it is awake. */
 static void a_worker_that_is_woken_often_is_no_loop(void **state)
 {
@@ -337,6 +368,7 @@ int main(void)
 		cmocka_unit_test(finds_compute),
 		cmocka_unit_test(a_blocked_loop_names_who_blocks_it),
 		cmocka_unit_test(a_loop_is_blocked_by_a_wait_as_well),
+		cmocka_unit_test(a_busy_loop_is_not_called_blocked),
 		cmocka_unit_test(a_worker_that_is_woken_often_is_no_loop),
 		cmocka_unit_test(waking_a_thread_is_no_queue),
 		cmocka_unit_test(busy_workers_are_told_from_a_blocked_loop),
