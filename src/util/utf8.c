@@ -45,6 +45,15 @@ void ww_utf8__copy(char *out, size_t size, const char *text, size_t len)
 
 	for (size_t i = 0; i < len && text[i];) {
 		const unsigned char *bytes = (const unsigned char *)text + i;
+
+		/* Most characters are these. */
+		if (bytes[0] >= 0x20 && bytes[0] < 0x7f) {
+			if (at + 1 >= size)
+				break;
+			out[at++] = text[i++];
+			continue;
+		}
+
 		size_t character = ww_utf8__len(bytes, len - i);
 		bool plain = character > 1 || (character == 1 && bytes[0] >= 0x20 && bytes[0] != 0x7f);
 

@@ -14,7 +14,8 @@ from debian import Archive, FetchError  # noqa: E402  (the path comes first)
 CACHE = ROOT / "build" / "builds" / "roots"
 CLANGS = {14: "bookworm", 15: "bookworm", 16: "bookworm", 17: "trixie", 18: "trixie", 19: "bookworm"}
 # What the C side and its unit tests are linked with.
-LIBRARIES = ("libbpf-dev", "libcmocka-dev", "libelf-dev", "libjansson-dev", "libncurses-dev", "libsqlite3-dev", "zlib1g-dev")
+LIBRARIES = ("libbpf-dev", "libcmocka-dev", "libelf-dev", "libjansson-dev", "libncurses-dev", "libsqlite3-dev", "uthash-dev",
+             "zlib1g-dev")
 # Where clang is not the program that the kernel started, it must be told where its own headers are, and what to start
 # when it needs itself a second time.
 WRAPPER = """#!/bin/sh
@@ -29,8 +30,11 @@ exec {loader} --library-path {libraries} --argv0 "$0" {clang} "$@"
 def fetched(name, suite, architecture, *packages, without=()):
     """The root of that name, with these packages and all that they depend on, but for the places (globs) `without`."""
     root = CACHE / name
-    if root.exists():
+    asked = CACHE / f"{name}.packages"
+    what = " ".join((suite, architecture, *packages, *without))
+    if root.exists() and asked.exists() and asked.read_text() == what:
         return root
+    shutil.rmtree(root, ignore_errors=True)
     work = CACHE / f"{name}.fetch"
     shutil.rmtree(work, ignore_errors=True)
     (work / "root").mkdir(parents=True)
@@ -40,7 +44,8 @@ def fetched(name, suite, architecture, *packages, without=()):
             shutil.rmtree(path)
         else:
             path.unlink()
-    (work / "root").rename(root)  # it is whole when it is there
+    (work / "root").rename(root)
+    asked.write_text(what)  # it is whole when this is there
     shutil.rmtree(work)
     return root
 
