@@ -42,8 +42,12 @@ static double correlation(const struct ww_finder *finder, uint32_t subject)
 	return of_x > 0 && of_y > 0 ? (n * xy - x * y) / sqrt(of_x * of_y) : 0;
 }
 
-/* Sums a subject up; saved() tells what a request in which it is what is looked for would save: else 0. */
-static struct sums sum_up(const struct ww_finder *finder, uint32_t subject, uint64_t (*saved)(const struct ww_note *))
+/*
+ * Sums a subject up; is_one() tells whether it is what is looked for in a request, and what that would save: also 0,
+ * where the answer came before the thread slept.
+ */
+static struct sums sum_up(const struct ww_finder *finder, uint32_t subject,
+			  bool (*is_one)(const struct ww_note *, uint64_t *saves_ns))
 {
 	const struct ww_study *study = finder->input->study;
 	struct sums sums = {.least = UINT32_MAX};
@@ -52,14 +56,14 @@ static struct sums sum_up(const struct ww_finder *finder, uint32_t subject, uint
 	for (size_t i = 0; i < study->notes_len; i++) {
 		const struct ww_note *note = &study->notes[i];
 		double weight = finder->weights[note->of];
-		uint64_t saves = note->subject == subject ? saved(note) : 0;
+		uint64_t saves = 0;
 
 		if (note->subject != subject)
 			continue;
 		sums.all_runs += weight * note->runs;
 		sums.duration_ns += weight * (double)note->duration_ns;
 		sums.bytes_in += weight * (double)note->bytes_in;
-		if (!saves)
+		if (!is_one(note, &saves))
 			continue;
 		finder->saved_ns[note->of] = saves;
 		sums.requests += weight;
@@ -112,9 +116,10 @@ static void add_runs(struct ww_making *making, const struct sums *sums, double s
 	ww_making__number(making, "requests_share", share);
 }
 
-static uint64_t saved_by_one_round(const struct ww_note *note)
+static bool has_rounds(const struct ww_note *note, uint64_t *saves_ns)
 {
-	return note->rounds >= WW_LIMIT_RUNS ? note->rounds_saves_ns : 0;
+	*saves_ns = note->rounds_saves_ns;
+	return note->rounds >= WW_LIMIT_RUNS;
 }
 
 static const char *together(const struct ww_subject *subject)
@@ -130,7 +135,7 @@ static int find_rounds(struct ww_finder *finder, uint32_t id)
 {
 	const struct ww_subject *subject = &finder->input->study->subjects[id];
 	struct ww_making making = {.id = "n-plus-one"};
-	struct sums sums = sum_up(finder, id, saved_by_one_round);
+	struct sums sums = sum_up(finder, id, has_rounds);
 	double share = sums.requests / finder->requests, grows;
 	int err = ww_finder__save(finder, &making.saving);
 
@@ -151,9 +156,10 @@ static int find_rounds(struct ww_finder *finder, uint32_t id)
 	return ww_finder__add(finder, &making);
 }
 
-static uint64_t saved_by_memory(const struct ww_note *note)
+static bool has_repeats(const struct ww_note *note, uint64_t *saves_ns)
 {
-	return note->repeats ? note->repeats_saves_ns : 0;
+	*saves_ns = note->repeats_saves_ns;
+	return note->repeats;
 }
 
 static int find_repeats(struct ww_finder *finder, uint32_t id)
@@ -161,7 +167,7 @@ static int find_repeats(struct ww_finder *finder, uint32_t id)
 	const struct ww_study *study = finder->input->study;
 	const struct ww_subject *subject = &study->subjects[id];
 	struct ww_making making = {.id = "repeated-query"};
-	struct sums sums = sum_up(finder, id, saved_by_memory);
+	struct sums sums = sum_up(finder, id, has_repeats);
 	double share = sums.requests / finder->requests, repeats = 0;
 	int err = ww_finder__save(finder, &making.saving);
 
@@ -183,8 +189,9 @@ static int find_repeats(struct ww_finder *finder, uint32_t id)
 	return ww_finder__add(finder, &making);
 }
 
-static uint64_t saved_by_index(const struct ww_note *note)
+static bool has_waits(const struct ww_note *note, uint64_t *saves_ns)
 {
+	*saves_ns = note->wait_ns;
 	return note->wait_ns;
 }
 
@@ -208,7 +215,7 @@ static int find_slow(struct ww_finder *finder, uint32_t id)
 	const struct ww_study *study = finder->input->study;
 	const struct ww_subject *subject = &study->subjects[id];
 	struct ww_making making = {.id = "slow-query"};
-	struct sums sums = sum_up(finder, id, saved_by_index);
+	struct sums sums = sum_up(finder, id, has_waits);
 	double db = (double)finder->endpoint->kinds_sum_ns[WW_KIND_DB], mean, share;
 	int err = ww_finder__save(finder, &making.saving);
 

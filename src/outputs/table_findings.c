@@ -13,14 +13,20 @@
 void ww_table__first_finding(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
 	const struct ww_finding *first = endpoint->findings;
-	char line[TEXT_BYTES], saves[WW_TEXT_NUMBER];
+	struct ww_wrap wrap = {.page = page, .indent = INDENT, .gap = 1};
+	char line[TEXT_BYTES], saves[WW_TEXT_NUMBER], *behind;
 
 	if (!endpoint->findings_len)
 		return;
 	snprintf(line, sizeof(line), "%s, saves %s: %s", first->id, ww_text__duration(saves, first->saves_mean_ns),
 		 first->text);
-	fprintf(page->out, "%*s%s", INDENT, "", ww_style__dim(&page->style));
-	ww_table__rest(page, line, INDENT);
+	/* It has been said in front; what to do is at the end, and is not to be cut off. */
+	behind = memrchr(line, '(', strlen(line));
+	if (behind && behind > line && !strncmp(behind, "(saves ", strlen("(saves ")))
+		behind[-1] = '\0';
+	fputs(ww_style__dim(&page->style), page->out);
+	ww_table__words(&wrap, line);
+	fprintf(page->out, "%s\n", ww_style__plain(&page->style));
 }
 
 void ww_table__findings(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)

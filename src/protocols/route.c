@@ -100,8 +100,8 @@ static void put_named(struct text *text, const char *at, size_t len)
 		put(text, at, len);
 }
 
-/* Replaces the segment by a name if it is a value; of a file name ("42.jpg", "app.8f3a2b1c.js") the parts that are. */
-static void put_segment(struct text *text, const char *at, size_t len)
+/* Of a file name ("42.jpg", "app.8f3a2b1c.js") the parts that are values. */
+static void put_part(struct text *text, const char *at, size_t len)
 {
 	const char *dot = extension_of(at, len), *end = at + len;
 
@@ -119,6 +119,29 @@ static void put_segment(struct text *text, const char *at, size_t len)
 		at = next + (next < dot);
 	}
 	put(text, dot, (size_t)(end - dot));
+}
+
+/*
+ * Replaces the segment by a name if it is a value, and so its parts: "bot42:AbC..", "42:cancel". What is behind a ';'
+ * is left out as the query string is: ";jsessionid=..".
+ */
+static void put_segment(struct text *text, const char *at, size_t len)
+{
+	const char *parameters = memchr(at, ';', len), *end = parameters ?: at + len;
+
+	if (ww_value__name(at, (size_t)(end - at))) {
+		put_part(text, at, (size_t)(end - at));
+		return;
+	}
+	for (;;) {
+		const char *next = memchr(at, ':', (size_t)(end - at));
+
+		put_part(text, at, (size_t)((next ?: end) - at));
+		if (!next)
+			return;
+		put(text, ":", 1);
+		at = next + 1;
+	}
 }
 
 size_t ww_route__template(const char *const *patterns, size_t patterns_len, const char *path, char *route, size_t size)

@@ -182,6 +182,25 @@ static void finds_repeats(void **state)
 	scene_end(&scene);
 }
 
+/* The second answer is there before the thread sleeps for it, in every second request: a repeat all the same. */
+static void plant_quick_repeats(struct made *made, int number)
+{
+	query(made, "SELECT * FROM users WHERE id = $1", 40, MS);
+	query(made, "SELECT * FROM users WHERE id = $1", 40, number % 2 ? MS : 0);
+}
+
+static void repeats_without_a_wait_count(void **state)
+{
+	struct scene scene;
+	const struct ww_finding *found = must_find(of(&scene, plant_quick_repeats), "repeated-query");
+
+	(void)state;
+	assert_true(evidence(found, "repeats_per_request")->number == 1);
+	assert_true(evidence(found, "requests_share")->number == 1);
+	assert_int_equal(found->saves_mean_ns, MS / 2);
+	scene_end(&scene);
+}
+
 /* What was written in between may have changed the answer. */
 static void plant_rereads(struct made *made, int number)
 {
@@ -457,6 +476,7 @@ int main(void)
 		cmocka_unit_test(waking_up_belongs_to_what_was_waited_for),
 		cmocka_unit_test(finds_no_operation_where_none_was_planted),
 		cmocka_unit_test(finds_repeats),
+		cmocka_unit_test(repeats_without_a_wait_count),
 		cmocka_unit_test(a_read_after_a_write_is_no_repeat),
 		cmocka_unit_test(one_repeat_in_a_thousand_is_none),
 		cmocka_unit_test(finds_a_slow_query),
