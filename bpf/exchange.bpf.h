@@ -106,6 +106,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	}
 	conn->last = ref;
 	c->conn->http.reading = ref;
+	ww_loop_serves(c->thread, ref);
 	return r;
 }
 
@@ -158,8 +159,11 @@ static __always_inline void ww_exchange_next(struct ww_conn *conn, struct ww_req
 	ww_ref next = r->next;
 	conn->first = next;
 	conn->http.open--;
-	if (t && t->ref == r->account.id)
-		t->ref = 0;
+	if (t) {
+		t->ended_at = now;
+		if (t->ref == r->account.id)
+			t->ref = 0;
+	}
 	if (next)
 		ww_exchange_serve(next, t, tid, now);
 	else
@@ -512,8 +516,11 @@ WW_GLOBAL3(int, ww_exchange_abort, C, conn, T, t, N, now)
 		ww_charge_gap(r, t, &touch, now);
 	else
 		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
-	if (t && t->ref == id)
-		t->ref = 0;
+	if (t) {
+		t->ended_at = now;
+		if (t->ref == id)
+			t->ref = 0;
+	}
 	if (http->reading == id)
 		r->account.bytes_in += http->carried[WW_RX];
 	if (http->streams[WW_TX].state == WW_STREAM_CLOSE && r->sent.end_ns)

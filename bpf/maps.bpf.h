@@ -72,6 +72,7 @@ struct ww_piece {
 #define WW_THREAD_DETAILS 4
 #define WW_CARRIERS	  448 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
+#define WW_SERVED	  8
 #define WW_ANSWERED	  256 /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
@@ -133,6 +134,10 @@ struct ww_thread {
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
 	u32 tid;
+	u32 served_len;
+	ww_ref served[WW_SERVED]; /* the requests that it read last */
+	ww_ref crowd;		  /* one that had to make room there before it had ended */
+	u64 ended_at;		  /* when a request of its ended last */
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
@@ -246,7 +251,8 @@ struct ww_request {
 	u32 swept;	 /* the sweep that saw its unix socket last; 0: none has */
 	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
 	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
-	u8 pad[2];
+	u8 unsure;	 /* anonymous: that it is for the request that it is added to is not certain */
+	u8 pad;
 	u32 pended; /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
 	struct ww_snapshot sent;
 	struct ww_segments line;

@@ -91,6 +91,26 @@ static __always_inline void ww_loop_continue(struct ww_thread *t, const struct w
 	t->pending_len = c.kept;
 }
 
+/* The thread reads the beginning of a request. */
+static __always_inline void ww_loop_serves(struct ww_thread *t, ww_ref ref)
+{
+	u32 at = t->served_len++ & (WW_SERVED - 1);
+	if (ww_request_get(t->served[at]))
+		t->crowd = t->served[at];
+	t->served[at] = ref;
+}
+
+/* Whether the thread has had no other request than `r`, or than the one that the anonymous `r` is for, since then. */
+static __always_inline bool ww_loop_alone(struct ww_thread *t, const struct ww_request *r, u64 since)
+{
+	if (t->ended_at > since || ww_request_get(t->crowd))
+		return false;
+	u32 others = 0;
+	for (u32 i = 0; i < WW_SERVED; i++)
+		others += t->served[i] != r->account.id && ww_request_get(t->served[i]);
+	return others <= r->anonymous;
+}
+
 static __always_inline void ww_loop_round(struct ww_thread *t)
 {
 	t->round++;

@@ -190,6 +190,35 @@ static __always_inline long ww_subtask_turn(u32 i, void *ctx)
 	return 0;
 }
 
+/* One of the Tasks that the request made together with the best one, as gather() does: what it asked for is told. */
+static long ww_subtask_sibling(u32 i, void *ctx)
+{
+	struct ww_subtask_search *s = ctx;
+	struct ww_gap *gap = &s->loop->gap;
+	u32 turn = s->loop->answered_next - 1 - i;
+	struct ww_answered *e = &s->loop->answered[turn & (WW_ANSWERED - 1)];
+	if (e->at <= gap->from)
+		return 1;
+	struct ww_request *a = ww_subtask_at(e, turn), *r = ww_request_get(gap->parent);
+	if (!a || !r || a->background || e->ref == gap->best || e->ref == gap->parent)
+		return 0;
+	bool within = a->account.start_ns >= gap->from && a->mark <= gap->to;
+	if (within && a->begun_slept < gap->from && a->begun_batch - gap->from_batch <= WW_NEAR)
+		ww_traffic_adopted(r, a);
+	return 0;
+}
+
+/* Several accounts fit the gap: are they one request's, that awaited them together? */
+static __always_inline void ww_subtask_several(struct ww_subtask_filling *at, struct ww_request *found)
+{
+	struct ww_subtask_search s = {.loop = at->loop};
+	found->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	if (!ww_without_loop && ww_loop_alone(at->thread, at->request, at->loop->gap.from))
+		bpf_loop(WW_ANSWERED, ww_subtask_sibling, &s, 0);
+	else
+		found->unsure = 1;
+}
+
 static __always_inline void ww_subtask_until(struct ww_gap *gap, const struct ww_request *a)
 {
 	gap->to = a->account.start_ns;
@@ -220,7 +249,7 @@ static __always_inline long ww_subtask_step(u32 i, void *ctx)
 	struct ww_request *found = ww_request_get(gap->best);
 	if (found) {
 		if (gap->unsure)
-			found->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+			ww_subtask_several(at, found);
 		f->best = gap->best;
 		f->begins = gap->begins;
 		f->ends = gap->ends;

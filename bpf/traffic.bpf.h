@@ -172,6 +172,11 @@ WW_GLOBAL2(int, ww_traffic_adopted, R, r, R, a)
 {
 	if (!r || !a || !(a->account.traffic | a->account.traffic_lost))
 		return 0;
+	/* Time that may be another request's is marked as ambiguous; a statement that may be would be a lie. */
+	if (a->unsure) {
+		ww_traffic_note(r, false);
+		return 0;
+	}
 	u32 zero = 0, sent = r->account.traffic + a->account.traffic,
 	    lost = r->account.traffic_lost + a->account.traffic_lost;
 	struct ww_traffic_room *room = bpf_map_lookup_elem(&ww_traffic_rooms, &zero);
@@ -189,6 +194,8 @@ WW_GLOBAL2(int, ww_traffic_adopted, R, r, R, a)
 		lost++;
 	r->account.traffic = sent < 0xffff ? sent : 0xffff;
 	r->account.traffic_lost = lost < 0xffff ? lost : 0xffff;
+	a->account.traffic = 0;
+	a->account.traffic_lost = 0;
 	return 0;
 }
 

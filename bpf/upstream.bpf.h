@@ -206,8 +206,10 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		r->outstanding++;
 	/* Work that only made the connection has no other. */
 	struct ww_request *maker = ww_request_get(connected && conn->first != r->account.id ? conn->first : 0);
-	if (maker && maker->anonymous && !maker->outstanding && maker->state == WW_STATE_WAIT)
+	if (maker && maker->anonymous && !maker->outstanding && maker->state == WW_STATE_WAIT) {
+		ww_traffic_adopted(r, maker);
 		ww_request_free(maker);
+	}
 	conn->awaited = 1;
 	conn->first = r->account.id;
 	/* The answer may be there before this hook is. */

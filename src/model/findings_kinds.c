@@ -110,9 +110,10 @@ static int find_compute(struct ww_finder *finder)
 {
 	struct ww_making making = {.id = "compute-hotspot"};
 	double share = mean_share(finder->endpoint, WW_KIND_COMPUTE);
+	double runq = mean_share(finder->endpoint, WW_KIND_RUNQ);
 	int err;
 
-	if (share < WW_LIMIT_COMPUTE_SHARE)
+	if (share < WW_LIMIT_COMPUTE_SHARE && share < WW_LIMIT_COMPUTE_STARVED_SHARE * (1 - runq))
 		return 0;
 	err = ww_finder__save_kind(finder, WW_KIND_COMPUTE, 1 - 1.0 / WW_LIMIT_FASTER, &making.saving);
 	if (err || !ww_finder__worth(finder, &making.saving, WW_LIMIT_OPERATION_SHARE))

@@ -35,10 +35,14 @@
 /* .. and so many times as long as the quickest answer of that server: the way there is not what takes the time. */
 #define WW_LIMIT_SLOW_FACTOR 3
 
-/* Compute dominates from here on: more than all waits together. */
-#define WW_LIMIT_COMPUTE_SHARE 0.5
+/*
+ * Compute dominates from here on: more than all waits together. A request that wants to compute and gets no CPU may
+ * compute little of its time: then of what is left without the waiting for a CPU, as much as bounds it by the verdict.
+ */
+#define WW_LIMIT_COMPUTE_SHARE	       0.5
+#define WW_LIMIT_COMPUTE_STARVED_SHARE 0.667
 /* What a faster language is taken to be, as in the verdict. */
-#define WW_LIMIT_FASTER	       10
+#define WW_LIMIT_FASTER		       10
 
 /* A kind that is this much of the tail is a finding, also where the mean has little of it. */
 #define WW_LIMIT_TAIL_SHARE 0.2

@@ -268,6 +268,20 @@ static void draw_operations(const struct ww_endpoint_report *endpoint, struct ww
 	}
 }
 
+/* What to mend, by what that saves. Live, requests are not kept: these are the findings that sums tell. */
+static void draw_findings(const struct ww_endpoint_report *endpoint, struct ww_scroll *scroll, struct ww_screen *screen)
+{
+	char text[512], saves[WW_TEXT_NUMBER];
+
+	for (size_t i = 0; i < endpoint->findings_len; i++) {
+		const struct ww_finding *finding = &endpoint->findings[i];
+
+		snprintf(text, sizeof(text), "%s, saves %s: %s", finding->id,
+			 ww_text__duration(saves, finding->saves_mean_ns), finding->text);
+		draw_fact(screen, ww_scroll__next_line(scroll), i ? "" : "mend", text);
+	}
+}
+
 void ww_endpoint__draw(struct ww_view *view, const struct ww_report *report, struct ww_screen *screen)
 {
 	const char *keys = screen->unicode ? "q quit  ? help  Esc back  \u2191\u2193 scroll  p pause"
@@ -289,6 +303,7 @@ void ww_endpoint__draw(struct ww_view *view, const struct ww_report *report, str
 		draw_fact(screen, ww_scroll__next_line(&scroll), "service", text);
 		draw_facts(endpoint, &scroll, screen);
 		draw_bars(endpoint, &scroll, screen);
+		draw_findings(endpoint, &scroll, screen);
 		ww_scroll__next_line(&scroll);
 		draw_kinds(endpoint, &scroll, screen);
 		draw_operations(endpoint, &scroll, screen);

@@ -219,9 +219,10 @@ void invariants_traffic(const struct ww_traffic *record, u64 size)
 		world_wrong("traffic from %llu to %llu at %llu", record->began_ns, record->at_ns, host.now);
 	if ((record->type == WW_TRAFFIC_SENT || record->type == WW_TRAFFIC_RECEIVED) && data > record->total)
 		world_wrong("%llu bytes of %u", data, record->total);
-	if (record->type == WW_TRAFFIC_ADOPTED)
+	if (record->type == WW_TRAFFIC_ADOPTED) {
 		*traffic_of(record->request) += *traffic_of(record->connection) + 1;
-	else if (record->request && record->type != WW_TRAFFIC_CLOSED && record->type != WW_TRAFFIC_CONNECTED)
+		*traffic_of(record->connection) = 0;
+	} else if (record->request && record->type != WW_TRAFFIC_CLOSED && record->type != WW_TRAFFIC_CONNECTED)
 		*traffic_of(record->request) += 1;
 }
 

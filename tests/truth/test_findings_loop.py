@@ -8,7 +8,7 @@ import sys
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parent)]
 
 from tap import Tap  # noqa: E402
-from findings_truth import APPS, Found  # noqa: E402
+from findings_truth import APPS, Found, prefer  # noqa: E402
 from services import Postgres, Python, Upstream  # noqa: E402
 
 TABLES = """CREATE TABLE items (id int PRIMARY KEY, price int);
@@ -30,6 +30,7 @@ with Postgres() as database, Upstream() as stock, Upstream() as prices, Upstream
     env = {"DSN": f"postgresql://postgres@127.0.0.1:{database.port}/test", "STOCK": stock.url(6), "PRICES": prices.url(10),
            "SHIPPING": shipping.url(16)}
     with Python(APPS / "findings_aiohttp.py", env=env) as web:
+        prefer(database, stock, prices, shipping, web)
         pages = {"rounds": [10, 20] * 5, "gathered": range(10), "pipelined": [20] * 10, "serial": range(8),
                  "together": range(8), "quick": range(20)}
         alone = Found(tap, web, [[f"/{page}/{number}" for page, numbers in pages.items() for number in numbers]])

@@ -8,7 +8,7 @@ import sys
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parent)]
 
 from tap import Tap  # noqa: E402
-from findings_truth import APPS, OF_OPERATIONS, Found  # noqa: E402
+from findings_truth import APPS, OF_OPERATIONS, Found, prefer  # noqa: E402
 from services import Gunicorn, Postgres, Redis, Upstream  # noqa: E402
 
 TABLES = """CREATE TABLE items (id int PRIMARY KEY, price int);
@@ -21,6 +21,7 @@ with Postgres() as database, Redis() as cache, Upstream() as stock, Upstream() a
     env = {"DSN": database.dsn, "REDIS_PORT": str(cache.port), "STOCK": stock.url(6), "PRICES": prices.url(10),
            "SHIPPING": shipping.url(16), "LOCK": os.devnull}
     with Gunicorn("findings_wsgi:app", cwd=APPS, workers=2, env=env) as web:
+        prefer(database, cache, stock, prices, shipping, web)
         pages = {"rounds": [6, 10, 20, 30] * 3, "cursor": [15] * 8, "batch": [15] * 8, "repeat": range(1, 11),
                  "reread": range(1, 9), "slow": range(10), "cached": range(1, 21), "serial": range(8), "quick": range(20)}
         found = Found(tap, web, [[f"/{page}/{number}" for page, numbers in pages.items() for number in numbers]],

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Findings about kinds of time, on workers: too few of them, locks, timers, slow clients, compute."""
+import json
 import pathlib
 import socket
 import sys
@@ -10,7 +11,7 @@ import time
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parent)]
 
 from tap import Tap  # noqa: E402
-from findings_truth import APPS, Found, send_at_once  # noqa: E402
+from findings_truth import APPS, Found, prefer, send_at_once  # noqa: E402
 from services import Gunicorn, Postgres, Redis  # noqa: E402
 from whywait import Record, run  # noqa: E402
 
@@ -48,7 +49,7 @@ def kinds():
 def whatif(found):
     """What the recording says would be, of pages whose time is known."""
     done = run("whatif", found.record.path, "--kind", "sleep=10x", "--compute", "10x", "--format", "json")
-    told = {end["route"].split("/")[1]: end for end in __import__("json").loads(done.stdout)["endpoints"]}
+    told = {end["route"].split("/")[1]: end for end in json.loads(done.stdout)["endpoints"]}
     for page, kind in (("sleep", "sleep"), ("compute", "compute")):
         end = found.endpoint(page)
         off = [end["wall_ns"][name] - told[page]["then"][f"{name}_ns"] for name in ("mean", "p50", "p95")]
@@ -79,6 +80,7 @@ with Postgres() as database, Redis() as cache, tempfile.TemporaryDirectory() as 
     database.sql(TABLES)
     env = {"DSN": database.dsn, "REDIS_PORT": str(cache.port), "LOCK": f"{directory}/lock"}
     with Gunicorn("findings_wsgi:app", cwd=APPS, workers=2, env=env) as web:
+        prefer(database, cache, web)
         tap.run("too few workers", starved)
         tap.run("enough workers", served)
         tap.run("kinds", kinds)

@@ -146,6 +146,33 @@ static void finds_compute(void **state)
 	scene_end(&scene);
 }
 
+/* It hardly computes, for want of a CPU, but wants nothing else. */
+static void finds_compute_that_gets_no_cpu(void **state)
+{
+	(void)state;
+	for (int waits = 0; waits < 2; waits++) {
+		struct scene scene;
+
+		scene_begin(&scene);
+		uint32_t endpoint = scene_endpoint(&scene, "/");
+
+		for (int number = 0; number < 20; number++) {
+			struct made *made = make();
+
+			spend(made, WW_KIND_COMPUTE, 10 * MS);
+			spend(made, WW_KIND_RUNQ, 60 * MS);
+			spend(made, WW_KIND_DB, (waits ? 6 : 4) * MS);
+			scene_add(&scene, endpoint, made, true);
+		}
+		if (waits)
+			must_not_find(scene_report(&scene, "/"), "compute-hotspot");
+		else
+			assert_int_equal(must_find(scene_report(&scene, "/"), "compute-hotspot")->saves_mean_ns,
+					 9 * MS);
+		scene_end(&scene);
+	}
+}
+
 /* A loop: /slow computes on it, and so does /quick for a moment; /quick waits for a database, too. */
 static void a_blocked_loop_names_who_blocks_it(void **state)
 {
@@ -366,6 +393,7 @@ int main(void)
 		cmocka_unit_test(a_small_share_is_no_finding),
 		cmocka_unit_test(finds_what_is_large_at_the_tail_only),
 		cmocka_unit_test(finds_compute),
+		cmocka_unit_test(finds_compute_that_gets_no_cpu),
 		cmocka_unit_test(a_blocked_loop_names_who_blocks_it),
 		cmocka_unit_test(a_loop_is_blocked_by_a_wait_as_well),
 		cmocka_unit_test(a_busy_loop_is_not_called_blocked),

@@ -159,6 +159,9 @@ static void endpoint_page_shows_every_kind(void **state)
 	assert_row("status     200: 1,533  404: 2  500: 1");
 	assert_row("wall       mean 92.1 ms  p50 91.3 ms  p95 141 ms  p99 190 ms  max 412 ms");
 	assert_row("accounts   1,530 exact, 4 inferred, 2 ambiguous");
+	assert_row("mend       n-plus-one, saves 71.3 ms: SELECT price FROM items WHERE id = $1 \\u202e ran 2 to 120 "
+		   "times");
+	assert_row("           slow-query, saves 9.00 ms: SELECT 1 takes 9.00 ms");
 	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++) {
 		char mean[32];
 		int y = -1;
