@@ -201,6 +201,14 @@ static struct conversation *get(struct ww_conversations *conversations, uint64_t
 	return conversation;
 }
 
+/* There is no memory for what the call says: its request's operations are not all known. */
+static int give_up(struct ww_conversations *conversations, const struct ww_traffic *traffic)
+{
+	if (traffic->request)
+		ww_operations__unsure(conversations->operations, traffic->request);
+	return -ENOMEM;
+}
+
 static int moved(struct conversation *conversation, const struct ww_traffic *traffic)
 {
 	enum ww_direction direction = traffic->type == WW_TRAFFIC_SENT ? WW_SENT : WW_RECEIVED;
@@ -227,7 +235,7 @@ static int moved(struct conversation *conversation, const struct ww_traffic *tra
 		conversation->dialogue =
 			ww_dialogue__new(protocol, conversation->whole && !traffic->number, &conversation->sink);
 		if (!conversation->dialogue)
-			return -ENOMEM;
+			return give_up(conversation->owner, traffic);
 		conversation->calls[direction] = traffic->number;
 	}
 	if (traffic->number != conversation->calls[direction])
@@ -310,7 +318,7 @@ int ww_conversations__traffic(struct ww_conversations *conversations, const stru
 	}
 	conversation = get(conversations, traffic->connection);
 	if (!conversation)
-		return -ENOMEM;
+		return give_up(conversations, traffic);
 	switch (traffic->type) {
 	case WW_TRAFFIC_CONNECT:
 		conversation->whole = true;

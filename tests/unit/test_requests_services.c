@@ -67,7 +67,7 @@ static void cgroups_tell_containers(void **state)
 		"/machine.slice/libpod-" ID ".scope/container",
 	};
 	static const char *const outside[] = {
-		"/", "/system.slice/nginx.service", "/docker/3f4e1c7a9b0d", ("/x/" ID "0"), "/user.slice/a" ID,
+		"/", "/system.slice/nginx.service", "/docker/3f4e1c7a9b0d", ("/x/" ID "0"), ("/user.slice/a" ID),
 	};
 	char container[WW_CONTAINER_SIZE];
 
