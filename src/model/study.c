@@ -144,7 +144,10 @@ int ww_study__add(struct ww_study *study, const struct ww_request *request)
 	memcpy(study->cases[study->cases_len].kinds_ns, request->kinds_ns, sizeof(request->kinds_ns));
 	study->bytes_out[study->cases_len] = request->bytes_out;
 	study->cases_len++;
-	err = add_operations(study, request);
+	/* Whose operations these are was not certain either. */
+	err = request->attribution == WW_ATTRIBUTION_AMBIGUOUS && request->operations_missing
+		      ? 0
+		      : add_operations(study, request);
 	for (size_t i = notes; i < study->notes_len; i++)
 		study->row_of[study->notes[i].subject] = 0;
 	if (err) {
@@ -152,7 +155,5 @@ int ww_study__add(struct ww_study *study, const struct ww_request *request)
 		study->cases_len--;
 		return err;
 	}
-	study->with_operations += request->operations_len > 0;
-	study->missing += request->operations_missing || request->operations_len > WW_OVERLAP_MAX;
 	return 0;
 }

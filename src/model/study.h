@@ -47,8 +47,6 @@ struct ww_study {
 	uint32_t *row_of; /* by subject: its note in the case at hand + 1 */
 	struct ww_intern *keys;
 	struct ww_arena *arena;
-	uint64_t with_operations; /* cases that had any */
-	uint64_t missing;	  /* cases of which not every operation is known */
 };
 
 /* The study is the caller's, to be freed with ww_study__free(). NULL when out of memory. */

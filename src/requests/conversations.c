@@ -157,6 +157,8 @@ static void make_room(struct ww_conversations *conversations)
 
 		if (!oldest->used) {
 			conversations->forgotten++;
+			if (oldest->connecting.request)
+				take_unsure(oldest, oldest->connecting.request);
 			if (oldest->dialogue)
 				ww_dialogue__unsure(oldest->dialogue);
 			drop(conversations, oldest);

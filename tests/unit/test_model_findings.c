@@ -201,6 +201,23 @@ static void repeats_without_a_wait_count(void **state)
 	scene_end(&scene);
 }
 
+/* On a loop that several requests share, and their operations with them. */
+static void plant_others_repeats(struct made *made, int number)
+{
+	plant_repeats(made, number);
+	made->request.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	made->request.operations_missing = true;
+}
+
+static void what_may_be_of_another_request_is_no_finding(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	must_not_find(of(&scene, plant_others_repeats), "repeated-query");
+	scene_end(&scene);
+}
+
 /* What was written in between may have changed the answer. */
 static void plant_rereads(struct made *made, int number)
 {
@@ -477,6 +494,7 @@ int main(void)
 		cmocka_unit_test(finds_no_operation_where_none_was_planted),
 		cmocka_unit_test(finds_repeats),
 		cmocka_unit_test(repeats_without_a_wait_count),
+		cmocka_unit_test(what_may_be_of_another_request_is_no_finding),
 		cmocka_unit_test(a_read_after_a_write_is_no_repeat),
 		cmocka_unit_test(one_repeat_in_a_thousand_is_none),
 		cmocka_unit_test(finds_a_slow_query),

@@ -254,6 +254,22 @@ static void bounded(void **state)
 	assert_true(ww_conversations__forgotten(f->conversations) >= 10);
 }
 
+/* What it was to become is not told then, nor that the request has no more operations than those that are. */
+static void a_connection_in_the_making_makes_room(void **state)
+{
+	struct fixture *f = *state;
+
+	happens(f, WW_TRAFFIC_CONNECT, REQUEST, 2000);
+	for (uint32_t i = 0; i < 2 * WW_CONVERSATIONS_MAX; i++) {
+		struct ww_traffic traffic = record(f, WW_TRAFFIC_CONNECT, OTHER, 3000);
+
+		traffic.connection = 100 + i;
+		put(f, &traffic);
+	}
+	assert_false(end(f, 9000).known);
+	assert_true(ww_operations__lost(f->operations).unsure > 0);
+}
+
 static void malformed(void **state)
 {
 	struct fixture *f = *state;
@@ -283,6 +299,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(adopted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(more_than_a_request_may_have, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_connection_in_the_making_makes_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(malformed, set_up, tear_down),
 	};
 
