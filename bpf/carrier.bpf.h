@@ -114,6 +114,7 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->context = 0;
 	a->background = 0;
 	a->unsure = 0;
+	a->heir_of = 0;
 	/* Background work never meets a request: the oldest is given up for the newest. */
 	u32 at = loop->carriers_next;
 	barrier_var(at);

@@ -253,7 +253,9 @@ struct ww_request {
 	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
 	u8 unsure;	 /* anonymous: that it is for the request that it is added to is not certain */
 	u8 pad;
-	u32 pended; /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
+	u32 pended;	 /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
+	ww_ref heir_of;	 /* anonymous: who had used the connection before that it sent on first */
+	ww_ref absorbed; /* the anonymous account that was added to it last */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };

@@ -55,6 +55,7 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 		r->account.attribution = a->account.attribution;
 	ww_infer(r);
 	ww_traffic_adopted(r, a);
+	r->absorbed = a->account.id;
 	ww_request_free(a);
 	return 0;
 }
@@ -208,15 +209,24 @@ static long ww_subtask_sibling(u32 i, void *ctx)
 	return 0;
 }
 
-/* Several accounts fit the gap: are they one request's, that awaited them together? */
-static __always_inline void ww_subtask_several(struct ww_subtask_filling *at, struct ww_request *found)
+/*
+ * An account fits the gap best. What it asked for is certainly the request's where the loop had no other request, and
+ * so are the others that fit; or where it went on with a connection of the request's, as a pool does that takes one
+ * back.
+ */
+static __always_inline void ww_subtask_found(struct ww_subtask_filling *at, struct ww_request *found)
 {
 	struct ww_subtask_search s = {.loop = at->loop};
-	found->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
-	if (!ww_without_loop && ww_loop_alone(at->thread, at->request, at->loop->gap.from))
-		bpf_loop(WW_ANSWERED, ww_subtask_sibling, &s, 0);
-	else
+	struct ww_request *r = at->request;
+	bool unsure = at->loop->gap.unsure;
+	if (unsure)
+		found->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	if (!ww_loop_alone(at->thread, r, at->loop->gap.from))
+		found->unsure = !found->heir_of || (found->heir_of != r->account.id && found->heir_of != r->absorbed);
+	else if (unsure && ww_without_loop)
 		found->unsure = 1;
+	else if (unsure)
+		bpf_loop(WW_ANSWERED, ww_subtask_sibling, &s, 0);
 }
 
 static __always_inline void ww_subtask_until(struct ww_gap *gap, const struct ww_request *a)
@@ -248,8 +258,7 @@ static __always_inline long ww_subtask_step(u32 i, void *ctx)
 	ww_subtask_best(at->loop);
 	struct ww_request *found = ww_request_get(gap->best);
 	if (found) {
-		if (gap->unsure)
-			ww_subtask_several(at, found);
+		ww_subtask_found(at, found);
 		f->best = gap->best;
 		f->begins = gap->begins;
 		f->ends = gap->ends;

@@ -198,6 +198,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	ww_upstream_recorded(conn, r, began, len, WW_TRAFFIC_SENT);
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
+	if (r->anonymous && !r->heir_of && conn->first != r->account.id)
+		r->heir_of = conn->first;
 	conn->sent = now;
 	if (t->shared)
 		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
