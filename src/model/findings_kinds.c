@@ -50,8 +50,8 @@ static const struct kind_finding {
 	{WW_KIND_GC, "gc-pressure", {{NULL, "for the garbage collector: make less garbage, or give it more memory"}}},
 	{WW_KIND_RUNQ,
 	 "cpu-starved",
-	 {{"throttled", "runnable, but the cgroup's CPU quota is used up: raise it"},
-	  {NULL, "runnable without a CPU: more CPUs, or fewer threads that compete for them"}}},
+	 {{"throttled", "for a CPU, as the cgroup's CPU quota is used up: raise it"},
+	  {NULL, "for a CPU: more CPUs, or fewer threads that compete for them"}}},
 	{WW_KIND_DISK,
 	 "slow-disk",
 	 {{"fsync", "until data is on disk (fsync): sync once for several, or later"},
@@ -66,7 +66,7 @@ static const struct kind_finding {
 /* Verbs that go with what comes behind. */
 static const char *verb_of(enum ww_kind kind)
 {
-	return kind == WW_KIND_RUNQ || kind == WW_KIND_SLEEP ? "is " : "waits ";
+	return kind == WW_KIND_SLEEP ? "is " : "waits ";
 }
 
 static int find_kind(struct ww_finder *finder, const struct kind_finding *what)

@@ -49,10 +49,11 @@ static void finds_kinds_without_a_kept_request(void **state)
 		 "20.0 "
 		 "ms of 40.0 ms)"},
 		{WW_KIND_RUNQ, "throttled", "cpu-starved",
-		 "is 20.0 ms (50 %) runnable, but the cgroup's CPU quota is used up: raise it (saves 20.0 ms of 40.0 "
+		 "waits 20.0 ms (50 %) for a CPU, as the cgroup's CPU quota is used up: raise it (saves 20.0 ms of "
+		 "40.0 "
 		 "ms)"},
 		{WW_KIND_RUNQ, NULL, "cpu-starved",
-		 "is 20.0 ms (50 %) runnable without a CPU: more CPUs, or fewer threads that compete for them (saves "
+		 "waits 20.0 ms (50 %) for a CPU: more CPUs, or fewer threads that compete for them (saves "
 		 "20.0 ms of 40.0 ms)"},
 		{WW_KIND_DISK, "fsync", "slow-disk",
 		 "waits 20.0 ms (50 %) until data is on disk (fsync): sync once for several, or later (saves 20.0 ms "
