@@ -239,7 +239,8 @@ struct ww_request_operations ww_operations__take(struct ww_operations *operation
 		}
 		operations->taken[result.len++] = *done;
 	}
-	qsort(operations->taken, result.len, sizeof(*operations->taken), compare_starts);
+	if (result.len)
+		qsort(operations->taken, result.len, sizeof(*operations->taken), compare_starts);
 	pending->done = NULL;
 	drop(operations, pending);
 	return result;
