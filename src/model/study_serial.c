@@ -42,6 +42,20 @@ static uint64_t outstanding(const struct row *row, const char *peer)
 	return sum;
 }
 
+/* Whether all of a row were under way together: one began before those before it had ended, if a little later. */
+static bool is_together(const struct row *row)
+{
+	uint64_t until = row->len ? row->stretches[0].to_ns : 0;
+
+	for (size_t i = 1; i < row->len; i++) {
+		if (row->stretches[i].from_ns >= until)
+			return false;
+		if (row->stretches[i].to_ns > until)
+			until = row->stretches[i].to_ns;
+	}
+	return true;
+}
+
 /* "GET stock:80 /a, GET prices:80 /b and 3 others": each summary once. */
 static void name(const struct row *row, char text[TEXT])
 {
@@ -122,7 +136,7 @@ static int close_row(struct ww_study *study, const struct row *row, const uint64
 			chain = row->calls[i]->peer;
 		}
 	}
-	if (!row->len || all <= longest)
+	if (all <= longest || is_together(row))
 		return 0;
 	name(row, text);
 	const struct ww_subject subject = {.kind = row->calls[0]->kind,
