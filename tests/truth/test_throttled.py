@@ -52,7 +52,8 @@ def in_mid_request():
         record, samples, probes = observe(
             measured, lambda: Limited(cgroup, env=measured.environment(backends)),
             # When it comes, nothing of the quota is used yet.
-            [[Job(f"/do/compute/{2.5 * QUOTA_MS}/{number}", pause_ms=1.2 * PERIOD_MS) for number in range(12)]])
+            # One that the machine holds up must not be more than 5 % of them.
+            [[Job(f"/do/compute/{2.5 * QUOTA_MS}/{number}", pause_ms=1.2 * PERIOD_MS) for number in range(24)]])
         compare(tap, record, samples, probes, percent=5)
         # The rest is what other processes took: the control group counts none of it.
         waited = statistics.mean(truth(s, probes[s.path])["runq"] for s in samples)
@@ -84,9 +85,10 @@ def on_arrival():
         try:
             cgroup.add(burner.pid)
             os.sched_setaffinity(burner.pid, cpu)
+            # How long the worker had waited before its very first request is not known: one of 80.
             record, samples, probes = observe(
                 measured, lambda: Limited(cgroup, cpu, env=measured.environment(backends)),
-                [[Job(f"/do/compute/1/{number}", pause_ms=13 + 7 * (number % 6)) for number in range(40)]])
+                [[Job(f"/do/compute/1/{number}", pause_ms=13 + 7 * (number % 6)) for number in range(80)]])
         finally:
             burner.kill()
     compare(tap, record, samples, probes, percent=5)

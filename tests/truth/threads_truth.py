@@ -228,9 +228,14 @@ def observe(measured, make_server, jobs_of_clients, keep_alive=False, before=())
     return record, samples, probes
 
 
+def _near(sample):
+    """How far two measurements of a wall time may be apart: a CPU that has been idle for long wakes its client up late."""
+    return max(0.3 * MS, sample.wall_ns / 100)
+
+
 def agreeing(samples, probes):
     """How many requests took their client and their server the same time."""
-    return sum(s.path in probes and abs(s.wall_ns - sum(truth(s, probes[s.path]).values())) < 0.3 * MS for s in samples)
+    return sum(s.path in probes and abs(s.wall_ns - sum(truth(s, probes[s.path]).values())) < _near(s) for s in samples)
 
 
 def _span(probe):
@@ -312,9 +317,9 @@ def compare(tap, record, samples, probes, percent=2, slack_ns=0.1 * MS):
     inexact = [s.path for s in samples if recorded[s.path]["attribution"] != "exact"]
     tap.check("all exact", not inexact, f"{len(inexact)} are not: {inexact[:10]}")
 
-    off = sorted((abs(recorded[s.path]["wall_ns"] - s.wall_ns), s.path) for s in samples)
-    far = [f"{path}: {ns / MS:.3f} ms" for ns, path in off if ns >= 0.3 * MS]
-    tap.check("95 % of the wall times are within 0.3 ms of what the clients measured", len(far) <= 0.05 * len(samples),
+    off = sorted((abs(recorded[s.path]["wall_ns"] - s.wall_ns), s.path, _near(s)) for s in samples)
+    far = [f"{path}: {ns / MS:.3f} ms" for ns, path, near in off if ns >= near]
+    tap.check("95 % of the wall times are within 0.3 ms, or 1 %, of what the clients measured", len(far) <= 0.05 * len(samples),
               f"{len(far)} of {len(samples)} are not: {far[-10:]}")
 
     truths = {s.path: truth(s, probes[s.path]) for s in samples}
