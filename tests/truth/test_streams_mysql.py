@@ -90,16 +90,16 @@ class Connector:
     """MariaDB's Connector/C, for its prepared statements."""
 
     def __init__(self, port):
-        self.library = ctypes.CDLL("libmariadb.so.3")
+        self.mariadb = ctypes.CDLL("libmariadb.so.3")
         for name in "mysql_init", "mysql_real_connect", "mysql_stmt_init":
-            getattr(self.library, name).restype = ctypes.c_void_p
-        self.handle = ctypes.c_void_p(self.library.mysql_init(None))
-        if not self.library.mysql_real_connect(self.handle, b"127.0.0.1", b"truth", None, b"truth", port, None, ctypes.c_ulong(0)):
+            getattr(self.mariadb, name).restype = ctypes.c_void_p
+        self.handle = ctypes.c_void_p(self.mariadb.mysql_init(None))
+        if not self.mariadb.mysql_real_connect(self.handle, b"127.0.0.1", b"truth", None, b"truth", port, None, ctypes.c_ulong(0)):
             raise OSError("mysql_real_connect")
 
     def prepare(self, statement):
-        prepared = ctypes.c_void_p(self.library.mysql_stmt_init(self.handle))
-        return prepared, self.library.mysql_stmt_prepare(prepared, statement, ctypes.c_ulong(len(statement)))
+        prepared = ctypes.c_void_p(self.mariadb.mysql_stmt_init(self.handle))
+        return prepared, self.mariadb.mysql_stmt_prepare(prepared, statement, ctypes.c_ulong(len(statement)))
 
     def execute(self, prepared, *values):
         """Several values are several executions in one command."""
@@ -107,21 +107,21 @@ class Connector:
         bind = Bind(buffer=ctypes.cast(array, ctypes.c_void_p), type=LONG)
         if len(values) > 1:
             count = ctypes.c_uint(len(values))
-            self.library.mysql_stmt_attr_set(prepared, ARRAY_SIZE, ctypes.byref(count))
+            self.mariadb.mysql_stmt_attr_set(prepared, ARRAY_SIZE, ctypes.byref(count))
         if values:
-            self.library.mysql_stmt_bind_param(prepared, ctypes.byref(bind))
-        if self.library.mysql_stmt_execute(prepared):
+            self.mariadb.mysql_stmt_bind_param(prepared, ctypes.byref(bind))
+        if self.mariadb.mysql_stmt_execute(prepared):
             raise OSError("mysql_stmt_execute")
 
     def rows(self, prepared):
         count = 0
-        while not self.library.mysql_stmt_fetch(prepared):
+        while not self.mariadb.mysql_stmt_fetch(prepared):
             count += 1
-        self.library.mysql_stmt_free_result(prepared)
+        self.mariadb.mysql_stmt_free_result(prepared)
         return count
 
     def close(self):
-        self.library.mysql_close(self.handle)
+        self.mariadb.mysql_close(self.handle)
 
 
 def prepared(tap, mariadb):
@@ -135,27 +135,27 @@ def prepared(tap, mariadb):
             connector.execute(statement, value)
             assert connector.rows(statement) == (3000 if not value else 9)
             told("SELECT items", "SELECT id, name FROM items WHERE id > ? AND name = ? LIMIT ?", "read")
-        connector.library.mysql_stmt_close(statement)
+        connector.mariadb.mysql_stmt_close(statement)
         statement, _ = connector.prepare(b"SELECT id FROM items LIMIT 100")
         told("PREPARE SELECT items", "SELECT id FROM items LIMIT ?", "control")
         one, many = ctypes.c_ulong(1), ctypes.c_ulong(40)
-        connector.library.mysql_stmt_attr_set(statement, CURSOR_TYPE, ctypes.byref(one))
-        connector.library.mysql_stmt_attr_set(statement, PREFETCH_ROWS, ctypes.byref(many))
+        connector.mariadb.mysql_stmt_attr_set(statement, CURSOR_TYPE, ctypes.byref(one))
+        connector.mariadb.mysql_stmt_attr_set(statement, PREFETCH_ROWS, ctypes.byref(many))
         connector.execute(statement)
         told("SELECT items", "SELECT id FROM items LIMIT ?", "read")
         assert connector.rows(statement) == 100
         for _ in range(3):
             told("FETCH SELECT items", "SELECT id FROM items LIMIT ?", "fetch", "read")
-        connector.library.mysql_stmt_close(statement)
+        connector.mariadb.mysql_stmt_close(statement)
         statement, _ = connector.prepare(b"INSERT INTO items VALUES (?, 'secret')")
         told("PREPARE INSERT items", "INSERT INTO items VALUES (?, ?)", "control")
         connector.execute(statement, -1, -2, -3)
         told("INSERT items", "INSERT INTO items VALUES (?, ?)", "batch", "write")
-        connector.library.mysql_stmt_close(statement)
+        connector.mariadb.mysql_stmt_close(statement)
         statement, failed = connector.prepare(b"SELECT oops FROM items")
         assert failed
         told("PREPARE SELECT items", "SELECT oops FROM items", "control", error="1054 (42S22)")
-        connector.library.mysql_stmt_close(statement)
+        connector.mariadb.mysql_stmt_close(statement)
         connector.close()
     check_stream(tap, "Connector/C", "mysql", wire.streams[0], told)
     found = {o["arguments"] for o in replay("mysql", wire.streams[0])["operations"] if o["summary"] == "SELECT items" and o["arguments"]}
