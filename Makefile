@@ -9,6 +9,7 @@
 # make test-kernels  the same truths on Debian's kernels from 5.10 to the newest, under QEMU (minutes; needs no KVM)
 # make test-builds  other compilers, another architecture (cross-compiled, under qemu-user), no BTF on the build host
 # make faults   what goes wrong while observing, and the storms that make test leaves out (root)
+# make test-runtimes  servers of many languages, at 1, 8 and 64 requests in flight (root)
 # make soak     five minutes of load: memory flat, nothing lost (SOAK_SECONDS; root)
 # make bench    what observing costs, beside other tools (root)
 
@@ -36,7 +37,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all always deps demo test test-kernels test-builds faults soak bench lint man unit clean check-tools
+.PHONY: all always deps demo test test-kernels test-builds test-runtimes faults soak bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -117,6 +118,9 @@ test-kernels:
 
 test-builds:
 	tests/builds/run
+
+test-runtimes:
+	tests/run runtimes
 
 faults:
 	tests/run faults storms
