@@ -96,6 +96,8 @@ struct ww_thread {
 	u64 mark;   /* the interval is accounted up to here */
 	u64 waking; /* when it was last woken */
 	u64 on_cpu; /* when it last got a CPU */
+	u64 gc;	    /* runs while it collects garbage: the only word here that probes write besides the next */
+	u64 gc_at;  /* when that began last */
 	ww_ref ref; /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
@@ -106,7 +108,10 @@ struct ww_thread {
 	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
 	u8 named;   /* counts the answers since comm and cgroup were read */
 	u8 sent;    /* its last touch was a send */
-	u64 cpu_ns; /* of the interval */
+	u64 gc_mark; /* what the clock `gc` showed at `mark` */
+	u64 stops;   /* how long its process had been stopped by its collector when it began to wait .. */
+	u64 stopped; /* .. and how long it was so in that wait */
+	u64 cpu_ns;  /* of the interval */
 	u64 kinds_ns[WW_KIND_COUNT];
 	ww_ref home;	 /* the request that it was attached to when it last began to wait for sockets */
 	u64 deadline;	 /* when the timeout of its last wait for sockets ends; 0: none was given */
@@ -196,6 +201,42 @@ struct ww_loop {
 };
 /* Kernels that take task storage by kmalloc_nolock() (7.2 does) give 8 KiB at the most, some of it for themselves. */
 _Static_assert(sizeof(struct ww_loop) <= 8000, "task storage");
+
+/* What a stop of a process that ends with it turned out to be. */
+enum ww_part {
+	WW_PART_NONE,
+	WW_PART_FIRST, /* of a collection that goes on beside the program */
+	WW_PART_LAST,
+};
+
+struct ww_collector {
+	u64 stop;    /* a clock that runs while the process is stopped by it (clock.bpf.h) */
+	u64 began;   /* when the collection under way began; 0: none is */
+	u64 sp;	     /* of a function that collects: the thread's stack pointer where it was called */
+	u64 stopped; /* since when the process is stopped, for whatever; 0: it is not */
+	u32 part;    /* enum ww_part, of that stop */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ww_collector);
+} ww_collectors SEC(".maps") __weak;
+
+/* What user space reads of a process's collector. */
+struct ww_collections {
+	u64 count;
+	u64 ns; /* that they stopped the process, or its thread */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_collections);
+} ww_collections SEC(".maps") __weak;
 
 enum ww_state {
 	WW_STATE_READY,	   /* bytes are there, no thread has picked them up: `queue` */
