@@ -38,7 +38,8 @@ static __always_inline struct ww_collector *ww_collector_make(bool of_process)
 		}
 	} else {
 		struct task_struct *owner = of_process ? task->group_leader : task;
-		found = owner ? bpf_task_storage_get(&ww_collectors, owner, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
+		found = owner ? bpf_task_storage_get(&ww_collectors, owner, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE)
+			      : NULL;
 	}
 	if (!found)
 		ww_count(WW_COUNT_TASK_STORAGE_FAILED);

@@ -93,8 +93,8 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
 
 /*
  * The running thread has collected garbage since the last event: charges that, which ends at `now` or, where the last
- * collection has ended, began with it. Returns how long it was. A thread that was preempted in the middle of a probe's
- * program may have been charged for a part of it already.
+ * collection has ended, began with it. Returns how long it was. A thread that was preempted right at the store to its
+ * clock was charged already for what that says.
  */
 WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
 {
@@ -104,7 +104,7 @@ WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
 	u64 at = ww_clock_at(t->gc, now), ns = ww_clock_since(t->gc_mark, at), most = now - t->mark;
 	t->gc_mark = at;
 	if (ns > most)
-		ns = most;
+		ns = ns > WW_CLOCK_NS / 2 ? 0 : most;
 	u64 from = t->gc & WW_CLOCK_RUNS || t->gc_at + ns > now ? now - ns : t->gc_at;
 	if (from < t->mark)
 		from = t->mark;

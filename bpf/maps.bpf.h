@@ -103,11 +103,11 @@ struct ww_thread {
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;   /* what the interval has besides nothing: enum ww_dirty */
-	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
-	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
-	u8 named;   /* counts the answers since comm and cgroup were read */
-	u8 sent;    /* its last touch was a send */
+	u8 dirty;    /* what the interval has besides nothing: enum ww_dirty */
+	u8 fresh;    /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
+	u8 loop;     /* it waits in epoll, or works for several at a time: its steps may be of any request */
+	u8 named;    /* counts the answers since comm and cgroup were read */
+	u8 sent;     /* its last touch was a send */
 	u64 gc_mark; /* what the clock `gc` showed at `mark` */
 	u64 stops;   /* how long its process had been stopped by its collector when it began to wait .. */
 	u64 stopped; /* .. and how long it was so in that wait */

@@ -10,12 +10,17 @@
 #include "collector.bpf.h"
 #include "registers.bpf.h"
 
-/* The running thread begins to collect, or has begun to at `at`. */
+/*
+ * The running thread begins to collect, or has begun to at `at`. It is charged up to `mark` already, which is later
+ * where it was preempted since.
+ */
 static __always_inline void ww_thread_collects(u64 at)
 {
 	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t || t->gc & WW_CLOCK_RUNS)
 		return;
+	if (at < t->mark)
+		at = t->mark;
 	t->gc_at = at;
 	t->gc = ww_clock_start(t->gc, at);
 }
@@ -24,7 +29,7 @@ static __always_inline void ww_thread_collected(u64 now)
 {
 	struct ww_thread *t = ww_thread_get(ww_current());
 	if (t && t->gc & WW_CLOCK_RUNS)
-		t->gc = ww_clock_stop(t->gc, now);
+		t->gc = ww_clock_stop(t->gc, now < t->mark ? t->mark : now);
 }
 
 /* Counts collections of the running process, and how long it was stopped for them. */

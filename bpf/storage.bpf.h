@@ -18,9 +18,9 @@
  */
 const volatile bool ww_by_hand __weak = false;
 
-#define WW_HASHED_THREADS 8192
-#define WW_HASHED_LOOPS	  512
-#define WW_HASHED_CONNS	  16384
+#define WW_HASHED_THREADS    8192
+#define WW_HASHED_LOOPS	     512
+#define WW_HASHED_CONNS	     16384
 #define WW_HASHED_COLLECTORS 2048
 
 /* Made, each in place of the storage of the same name, only where it is used. */

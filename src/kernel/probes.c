@@ -5,10 +5,7 @@
 #include <gelf.h>
 #include <string.h>
 
-enum runtime {
-	RUNTIME_PYTHON,
-	RUNTIMES
-};
+enum runtime { RUNTIME_PYTHON, RUNTIMES };
 
 enum how { NOTE, SYMBOL, RETURN };
 
@@ -70,8 +67,7 @@ static void site_add(struct search *search, size_t probe, uint64_t address, uint
 {
 	uint64_t offset = 0, counter = 0;
 
-	if (!offset_of(search->elf, address, &offset) ||
-	    (semaphore && !offset_of(search->elf, semaphore, &counter)))
+	if (!offset_of(search->elf, address, &offset) || (semaphore && !offset_of(search->elf, semaphore, &counter)))
 		return;
 	for (size_t i = 0; i < search->found_len; i++)
 		if (search->found[i].probe == probe && search->found[i].offset == offset)
@@ -140,7 +136,8 @@ static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shd
 
 	for (size_t at = 0; at < count; at++) {
 		GElf_Sym symbol;
-		if (!gelf_getsym(data, (int)at, &symbol) || !symbol.st_value || GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
+		if (!gelf_getsym(data, (int)at, &symbol) || !symbol.st_value ||
+		    GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
 			continue;
 		const char *name = elf_strptr(search->elf, header->sh_link, symbol.st_name);
 		for (size_t i = 0; name && i < PROBES; i++)
@@ -159,9 +156,8 @@ static void sections_read(struct search *search)
 		for (Elf_Scn *section = elf_nextscn(search->elf, NULL); section;
 		     section = elf_nextscn(search->elf, section)) {
 			GElf_Shdr header;
-			const char *name = gelf_getshdr(section, &header)
-						   ? elf_strptr(search->elf, names, header.sh_name)
-						   : NULL;
+			const char *name =
+				gelf_getshdr(section, &header) ? elf_strptr(search->elf, names, header.sh_name) : NULL;
 			if (!name)
 				continue;
 			if (pass == 0 && !strcmp(name, ".stapsdt.base"))

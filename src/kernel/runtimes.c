@@ -21,7 +21,7 @@
 struct file {
 	dev_t device;
 	ino_t inode;
-	pid_t pid; /* the last process that was seen to have it mapped */
+	pid_t pid;		 /* the last process that was seen to have it mapped */
 	struct bpf_link **links; /* NULL: it has no probes */
 	size_t links_len;
 };
@@ -112,7 +112,8 @@ static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, 
 	/* By its descriptor: the file may be in another mount namespace, or have no name any more. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	for (size_t i = 0; i < sites_len; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = sites[i].at_return, .ref_ctr_offset = sites[i].semaphore);
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = sites[i].at_return,
+			    .ref_ctr_offset = sites[i].semaphore);
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(runtimes->programs[sites[i].program], -1, path,
 									sites[i].offset, &opts);
 		if (!link) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """CPython's ThreadingHTTPServer with pages that make garbage; GET /log gives the collections so far as gc.callbacks told of them:
-[[thread, start, end], ..], in CLOCK_MONOTONIC ns.
+[[path, start, end, CPU time], ..], in CLOCK_MONOTONIC ns. Requests on one connection each are told by their paths.
 
     /collect/N     collects once, with so many thousand objects to look at
     /allocate/N    makes so many thousand objects, which the collector looks at as it sees fit
@@ -14,17 +14,17 @@ import os
 import threading
 import time
 
-log, began = [], {}
+log = []
 kept = []
+here = threading.local()
 
 
 def note(phase, _):
-    thread = threading.get_native_id()
-    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    clocks = time.clock_gettime_ns(time.CLOCK_MONOTONIC), time.thread_time_ns()
     if phase == "start":
-        began[thread] = now
-    elif thread in began:
-        log.append((thread, began.pop(thread), now))
+        here.began = clocks
+    else:
+        log.append((getattr(here, "path", None), here.began[0], clocks[0], clocks[1] - here.began[1]))
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -38,6 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         what, _, number = self.path[1:].partition("/")
         number = int(number.partition("-")[0] or 0)
         body = b"ok"
+        here.path = self.path
         if what == "log":
             body = json.dumps(log).encode()
         elif what == "collect":
