@@ -11,6 +11,52 @@
 #include "clock.bpf.h"
 #include "storage.bpf.h"
 
+/* What a stop of a process that ends with it turned out to be. */
+enum ww_part {
+	WW_PART_NONE,
+	WW_PART_FIRST, /* of a collection that goes on beside the program */
+	WW_PART_LAST,
+};
+
+struct ww_collector {
+	u64 stop;    /* a clock that runs while the process is stopped by it (clock.bpf.h) */
+	u64 began;   /* when the collection under way began; 0: none is */
+	u64 sp;	     /* of a function that collects: the thread's stack pointer where it was called */
+	u64 stopped; /* since when the process is stopped, for whatever; 0: it is not */
+	u32 part;    /* enum ww_part, of that stop */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ww_collector);
+} ww_collectors SEC(".maps") __weak;
+
+#define WW_HASHED_COLLECTORS 2048
+
+/* In its place, where there is no storage (storage.bpf.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WW_HASHED_COLLECTORS);
+	__type(key, u64); /* struct task_struct * */
+	__type(value, struct ww_collector);
+} ww_hashed_collectors SEC(".maps") __weak;
+
+/* What user space reads of a process's collector. */
+struct ww_collections {
+	u64 count;
+	u64 ns; /* that they stopped the process, or its thread */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_collections);
+} ww_collections SEC(".maps") __weak;
+
 /* The collector that may stop this task; NULL when none has run yet. */
 static __always_inline struct ww_collector *ww_collector_of(struct task_struct *task)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
- * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h) and
- * working memory; `__weak` lets each object name it and the linker keep one.
+ * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h),
+ * collectors (collector.bpf.h) and working memory; `__weak` lets each object name it and the linker keep one.
  */
 #ifndef WHYWAIT_MAPS_H
 #define WHYWAIT_MAPS_H
@@ -201,42 +201,6 @@ struct ww_loop {
 };
 /* Kernels that take task storage by kmalloc_nolock() (7.2 does) give 8 KiB at the most, some of it for themselves. */
 _Static_assert(sizeof(struct ww_loop) <= 8000, "task storage");
-
-/* What a stop of a process that ends with it turned out to be. */
-enum ww_part {
-	WW_PART_NONE,
-	WW_PART_FIRST, /* of a collection that goes on beside the program */
-	WW_PART_LAST,
-};
-
-struct ww_collector {
-	u64 stop;    /* a clock that runs while the process is stopped by it (clock.bpf.h) */
-	u64 began;   /* when the collection under way began; 0: none is */
-	u64 sp;	     /* of a function that collects: the thread's stack pointer where it was called */
-	u64 stopped; /* since when the process is stopped, for whatever; 0: it is not */
-	u32 part;    /* enum ww_part, of that stop */
-	u32 pad;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct ww_collector);
-} ww_collectors SEC(".maps") __weak;
-
-/* What user space reads of a process's collector. */
-struct ww_collections {
-	u64 count;
-	u64 ns; /* that they stopped the process, or its thread */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u32); /* tgid */
-	__type(value, struct ww_collections);
-} ww_collections SEC(".maps") __weak;
 
 enum ww_state {
 	WW_STATE_READY,	   /* bytes are there, no thread has picked them up: `queue` */

@@ -18,10 +18,9 @@
  */
 const volatile bool ww_by_hand __weak = false;
 
-#define WW_HASHED_THREADS    8192
-#define WW_HASHED_LOOPS	     512
-#define WW_HASHED_CONNS	     16384
-#define WW_HASHED_COLLECTORS 2048
+#define WW_HASHED_THREADS 8192
+#define WW_HASHED_LOOPS	  512
+#define WW_HASHED_CONNS	  16384
 
 /* Made, each in place of the storage of the same name, only where it is used. */
 struct {
@@ -44,13 +43,6 @@ struct {
 	__type(key, u64); /* struct sock * */
 	__type(value, struct ww_conn);
 } ww_hashed_conns SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, WW_HASHED_COLLECTORS);
-	__type(key, u64); /* struct task_struct * */
-	__type(value, struct ww_collector);
-} ww_hashed_collectors SEC(".maps") __weak;
 
 /* What a new element of a table is: nothing is ever written here. */
 union ww_blank {

@@ -8,6 +8,7 @@
 #define WHYWAIT_MODEL_KERNEL_H
 
 #include "claim.bpf.h"
+#include "collector.bpf.h"
 #include "head.bpf.h"
 #include "loop.bpf.h"
 #include "maps.bpf.h"
