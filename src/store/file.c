@@ -67,6 +67,19 @@ static int clear_away(const char *path, bool delete)
 	return 0;
 }
 
+/* Reads the file's header; returns how many bytes of it there are, or -1. */
+static ssize_t read_header(int file, uint8_t header[static HEADER_SIZE])
+{
+	ssize_t got, len = 0;
+
+	do {
+		got = pread(file, header + len, HEADER_SIZE - (size_t)len, len);
+		if (got > 0)
+			len += got;
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	return got < 0 ? -1 : len;
+}
+
 /* Opens and locks what may be overwritten: a recording that nobody writes, or an empty file (*empty). */
 static int take(const char *path, int flags, bool *empty, int *fd, char *message, size_t message_size)
 {
@@ -85,7 +98,7 @@ static int take(const char *path, int flags, bool *empty, int *fd, char *message
 		return fail(-EBUSY, message, message_size,
 			    "%s is being written by another whywait; choose another file by -o", path);
 	}
-	if (status.st_size && !is_recording(header, pread(file, header, sizeof(header), 0))) {
+	if (status.st_size && !is_recording(header, read_header(file, header))) {
 		close(file);
 		return fail(-EEXIST, message, message_size,
 			    "%s exists and is not a recording; choose another file by -o or remove it", path);
@@ -169,7 +182,7 @@ int ww_store_file__check(const char *path, char *message, size_t message_size)
 		return fail(-EINVAL, message, message_size, "%s is not a recording: not a regular file", path);
 	}
 
-	ssize_t len = pread(file, header, sizeof(header), 0);
+	ssize_t len = read_header(file, header);
 
 	close(file);
 	if (len > 0 && len < HEADER_SIZE &&
