@@ -1,95 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "dialogues.h"
-
-static struct talk talk;
-
-static void add_header(char type, size_t len)
-{
-	uint8_t header[] = {(uint8_t)type, (uint8_t)((len + 4) >> 24), (uint8_t)((len + 4) >> 16),
-			    (uint8_t)((len + 4) >> 8), (uint8_t)(len + 4)};
-
-	talk_add(&talk, header, sizeof(header));
-}
-
-static void add(char type, const void *body, size_t len)
-{
-	add_header(type, len);
-	talk_add(&talk, body, len);
-}
-
-/* A message of a literal, whose NUL does not count. */
-#define ADD(type, body) add(type, body, sizeof(body) - 1)
-
-static void send(void)
-{
-	talk_move(&talk, WW_SENT);
-}
-
-static void receive(void)
-{
-	talk_move(&talk, WW_RECEIVED);
-}
-
-static void add_ready(void)
-{
-	ADD('Z', "I");
-}
-
-static void add_rows(size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		ADD('D', "\0\1\0\0\0\10abcdefgh");
-}
-
-static void add_execution(const char *statement, const char *value)
-{
-	size_t len = strlen(statement), value_len = strlen(value);
-	uint8_t body[64] = {0}, *at = body + 1 + len + 1;
-
-	/* Strings of messages have a NUL, values have none. */
-	memcpy(body + 1, statement, len); // NOLINT(bugprone-not-null-terminated-result)
-	at[3] = 1;			  /* no formats, one value */
-	at[7] = (uint8_t)value_len;
-	memcpy(at + 8, value, value_len); // NOLINT(bugprone-not-null-terminated-result)
-	add('B', body, (size_t)(at - body) + 8 + value_len + 2);
-	ADD('E', "\0\0\0\0\0");
-}
-
-static void query(const char *text)
-{
-	add('Q', text, strlen(text) + 1);
-	send();
-}
-
-static void answer(const char *tag)
-{
-	add('C', tag, strlen(tag) + 1);
-	add_ready();
-	receive();
-}
-
-static void begin(bool whole)
-{
-	talk_begin(&talk, &ww_protocol_postgres, whole);
-}
-
-static void log_in(void)
-{
-	static const char startup[] = "\0\0\0\20\0\3\0\0user\0a\0";
-
-	talk_add(&talk, startup, 16);
-	send();
-	ADD('R', "\0\0\0\5abcd");
-	receive();
-	ADD('p', "md5\0");
-	send();
-	ADD('R', "\0\0\0\0");
-	for (int i = 0; i < 20; i++)
-		ADD('S', "TimeZone\0GMT\0"); /* more than is at hand */
-	ADD('K', "12345678");
-	add_ready();
-	receive();
-}
+#include "postgres_talk.h"
 
 static void connecting(void **state)
 {
@@ -235,99 +145,6 @@ static void extended(void **state)
 	add_ready();
 	receive();
 	TALK_CHECK(&talk, "15-16 control|PREPARE SELECT|SELECT oops|42703", "17-18 unseen|EXECUTE||26000");
-	assert_int_equal(talk.unsure, 0);
-	talk_end(&talk);
-}
-
-static void add_fields(void)
-{
-	static const char first[] = "\0\2price\0\0\0\100\1\0\1\0\0\0\27\0\4\377\377\377\377\0\0"
-				    "?column?\0\0\0\0\0\0\0\0\0\0\27\0\4\377\377\377\377\0\0";
-
-	ADD('T', first);
-}
-
-/* Names whose statements nobody has said: what their answers say stands for them. */
-static void prepared_before(void **state)
-{
-	(void)state;
-	begin(false);
-	/* asyncpg: no description. One answer without rows has not said all. */
-	for (int i = 0; i < 4; i++) {
-		add_execution("s1", i == 3 ? "1" : "2");
-		ADD('S', "");
-		send();
-		ADD('2', "");
-		if (i)
-			add_rows(1);
-		answer(i ? "SELECT 1" : "SELECT 0");
-	}
-	TALK_CHECK(&talk, "1-2 read unseen|SELECT|SELECT by 1 parameter (text not seen, prepared before)|",
-		   "3-4 read unseen|SELECT|SELECT 1 column by 1 parameter (text not seen, prepared before)|",
-		   "5-6 read unseen|SELECT|SELECT 1 column by 1 parameter (text not seen, prepared before)|",
-		   "7-8 read unseen|SELECT|SELECT 1 column by 1 parameter (text not seen, prepared before)|");
-	assert_true(talk.arguments[0] && talk.arguments[0] == talk.arguments[1] &&
-		    talk.arguments[1] == talk.arguments[2] && talk.arguments[2] != talk.arguments[3]);
-	assert_true(talk.prepared[0] && talk.prepared[0] == talk.prepared[3]);
-	/* libpq: described each time. Another name is another statement. */
-	ADD('D', "P\0");
-	add_execution("s2", "2");
-	ADD('S', "");
-	send();
-	ADD('2', "");
-	add_fields();
-	add_rows(1);
-	answer("SELECT 1");
-	TALK_CHECK(&talk,
-		   "9-10 read unseen|SELECT|SELECT price, ?column? FROM 16385::regclass by 1 parameter (text not "
-		   "seen, prepared before)|");
-	assert_true(talk.prepared[0] != talk.prepared[1]);
-	/* pgjdbc: BEGIN goes along, and both have names. */
-	for (int i = 0; i < 3; i++) {
-		add_execution("s3", "");
-		add_execution("s4", "1");
-		ADD('S', "");
-		send();
-		ADD('2', "");
-		ADD('C', "BEGIN\0");
-		ADD('2', "");
-		answer("UPDATE 1");
-	}
-	TALK_CHECK(&talk, "11-12 write unseen|UPDATE|UPDATE by 1 parameter (text not seen, prepared before)|",
-		   "13-14 write unseen|UPDATE|UPDATE by 1 parameter (text not seen, prepared before)|",
-		   "15-16 write unseen|UPDATE|UPDATE by 1 parameter (text not seen, prepared before)|");
-	/* That BEGIN asks for nothing is known from the first time on. */
-	assert_int_equal(talk.arguments[1], talk.arguments[2]);
-	/* Many of one: a batch. */
-	for (int i = 0; i < 3; i++)
-		add_execution("s5", "1");
-	ADD('S', "");
-	send();
-	for (int i = 0; i < 3; i++) {
-		ADD('2', "");
-		ADD('C', "INSERT 0 1\0");
-	}
-	add_ready();
-	receive();
-	TALK_CHECK(&talk, "17-18 write batch unseen|INSERT|INSERT by 1 parameter (text not seen, prepared before)|");
-	/* More rows than are at hand. */
-	add_execution("s6", "1");
-	ADD('S', "");
-	send();
-	ADD('2', "");
-	add_rows(100);
-	answer("SELECT 100");
-	ww_dialogue__settle(talk.dialogue, 7, 99);
-	TALK_CHECK(&talk, "19-20 read unseen|SELECT|SELECT 1 column by 1 parameter (text not seen, prepared before)|");
-	/* Now it is said what it is. */
-	ADD('P', "s6\0SELECT a FROM t WHERE b = $1\0\0\0");
-	add_execution("s6", "1");
-	ADD('S', "");
-	send();
-	ADD('1', "");
-	ADD('2', "");
-	answer("SELECT 0");
-	TALK_CHECK(&talk, "21-22 read|SELECT t|SELECT a FROM t WHERE b = ?|");
 	assert_int_equal(talk.unsure, 0);
 	talk_end(&talk);
 }
@@ -618,10 +435,10 @@ static void middle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(connecting), cmocka_unit_test(simple),		 cmocka_unit_test(extended),
-		cmocka_unit_test(batches),    cmocka_unit_test(portals),	 cmocka_unit_test(pipelines),
-		cmocka_unit_test(copies),     cmocka_unit_test(blind),		 cmocka_unit_test(unseen),
-		cmocka_unit_test(middle),     cmocka_unit_test(prepared_before),
+		cmocka_unit_test(connecting), cmocka_unit_test(simple),	 cmocka_unit_test(extended),
+		cmocka_unit_test(batches),    cmocka_unit_test(portals), cmocka_unit_test(pipelines),
+		cmocka_unit_test(copies),     cmocka_unit_test(blind),	 cmocka_unit_test(unseen),
+		cmocka_unit_test(middle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
