@@ -23,6 +23,7 @@
 #include "kernel/libuv.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
+#include "kernel/runtimes.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
@@ -41,6 +42,7 @@
 
 struct ww_observer {
 	struct whywait_bpf *bpf;
+	struct ww_runtimes *runtimes;
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
 	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
@@ -102,6 +104,7 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
 	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
 		return;
+	ww_runtimes__look(observer->runtimes, pid, serves);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
 	if (!process_learn(observer, pid) && !serves)
 		return;
@@ -367,7 +370,8 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "loading the BPF programs");
 		goto out;
 	}
-	err = slots_fill(new->bpf);
+	new->runtimes = ww_runtimes__new(new->bpf);
+	err = new->runtimes ? slots_fill(new->bpf) : -ENOMEM;
 	err = err ?: select_load(new->bpf, &options->select);
 	err = err ?: rings_open(new);
 	if (err) {
@@ -517,6 +521,7 @@ int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNT
 		for (int cpu = 0; cpu < observer->cpus; cpu++)
 			sums[i] += observer->percpu[cpu];
 	}
+	sums[WW_COUNT_RUNTIMES_UNATTACHED] = ww_runtimes__failed(observer->runtimes);
 	int err = ww_hooks__skipped(observer->bpf, &sums[WW_COUNT_HOOK_SKIPPED]);
 	if (err)
 		return err;
@@ -564,6 +569,7 @@ void ww_observer__close(struct ww_observer *observer)
 		close(observer->epoll_fd);
 	bpf_link__destroy(observer->before);
 	bpf_link__destroy(observer->open);
+	ww_runtimes__free(observer->runtimes);
 	whywait_bpf__destroy(observer->bpf);
 	free(observer->percpu);
 	free(observer);

@@ -325,6 +325,8 @@ static void append_operation(struct ww_builder *b, json_t *operations, const str
 	put_integer(b, object, "bytes_out", operation->bytes_out);
 	put_integer(b, object, "bytes_in", operation->bytes_in);
 	put_integer(b, object, "arguments", operation->arguments);
+	if (operation->prepared)
+		put_integer(b, object, "prepared", operation->prepared);
 	put_flags(b, object, operation->flags);
 }
 
