@@ -121,11 +121,11 @@ static int read_stand_ins(struct ww_recording *recording)
 	return rc;
 }
 
-/* Whether the statement, which asks for a number, gives another one than 0. */
-static int read_has(struct ww_recording *recording, const char *sql, bool *has)
+/* Whether a query of one number has one above 0: whether the recording has what came with a later version. */
+static int read_has(struct ww_recording *recording, const char *query, bool *has)
 {
 	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(recording->db, sql, -1, &statement, NULL);
+	int rc = sqlite3_prepare_v2(recording->db, query, -1, &statement, NULL);
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(statement);
@@ -165,6 +165,10 @@ static int read_facts(struct ww_recording *recording)
 	if (rc == SQLITE_OK)
 		rc = read_has(recording, "SELECT count(*) FROM pragma_table_info('service_usage') WHERE name = 'gc_ns'",
 			      &recording->has_collections);
+	if (rc == SQLITE_OK)
+		rc = read_has(recording,
+			      "SELECT count(*) FROM pragma_table_info('endpoint_interval') WHERE name = 'seconds'",
+			      &recording->has_seconds);
 	if (rc == SQLITE_OK)
 		rc = read_stand_ins(recording);
 	if (rc == SQLITE_OK)
