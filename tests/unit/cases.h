@@ -218,4 +218,13 @@ static inline void must_not_find(const struct ww_endpoint_report *endpoint, cons
 		fail_msg("%s: %s", id, found->text);
 }
 
+/* What is found, and what to do about it. */
+static inline void must_say(const struct ww_finding *finding, const char *said)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "%s: %s", finding->text, finding->advice);
+	assert_string_equal(text, said);
+}
+
 #endif

@@ -36,9 +36,8 @@ static void finds_n_plus_one(void **state)
 
 	(void)state;
 	assert_ptr_equal(found, &endpoint->findings[0]);
-	assert_string_equal(found->text,
-			    ITEMS " ran 50 times a request, one after the other: fetch all with one query (saves 14.7 "
-				  "ms of 19.0 ms)");
+	assert_string_equal(found->text, ITEMS " ran 50 times a request, one after the other");
+	assert_string_equal(found->advice, "fetch all with one query");
 	/* All but one of them. */
 	assert_int_equal(found->saves_mean_ns, 49 * 3 * MS / 10);
 	assert_int_equal(found->saves_p95_ns, 49 * 3 * MS / 10);
@@ -206,7 +205,8 @@ static void finds_repeats(void **state)
 
 	(void)state;
 	assert_string_equal(found->text, "SELECT * FROM users WHERE id = $1 was asked again with the same arguments 2 "
-					 "times a request: keep its first answer (saves 2.00 ms of 7.03 ms)");
+					 "times a request");
+	assert_string_equal(found->advice, "keep its first answer");
 	assert_int_equal(found->saves_mean_ns, 2 * MS);
 	assert_true(evidence(found, "repeats_per_request")->number == 2);
 	must_not_find(endpoint, "n-plus-one");
@@ -306,9 +306,64 @@ static void finds_a_slow_query(void **state)
 	(void)state;
 	assert_string_equal(found->text,
 			    "SELECT avg(stars), count(*) FROM reviews WHERE product = $1 takes 20.0 ms, 99 % of "
-			    "the db time: index it (saves 20.0 ms of 21.2 ms)");
+			    "the db time");
+	assert_string_equal(found->advice, "index it");
 	assert_int_equal(found->saves_mean_ns, 20 * MS);
 	scene_end(&scene);
+}
+
+/* An index is advised where it can help. */
+static const char *planted;
+static const char *planted_summary;
+static uint16_t planted_flags;
+
+static void plant_planted(struct made *made, int number)
+{
+	(void)number;
+	query(made, "SELECT 1", 1, MS / 5);
+	struct ww_operation *operation = query(made, planted, 1, 20 * MS);
+
+	operation->summary = planted_summary;
+	operation->flags = planted_flags;
+}
+
+static void advice_fits_the_statement(void **state)
+{
+	static const struct {
+		const char *summary, *statement;
+		uint16_t flags;
+		const char *advice;
+	} cases[] = {
+		{"SELECT t", "SELECT a FROM t WHERE b = ?", WW_OPERATION_READ, "index it"},
+		{"SELECT", "SELECT pg_sleep(?)", WW_OPERATION_READ, "it asks to sleep: leave that out"},
+		{"SELECT t", "SELECT sleep FROM t WHERE b = ?", WW_OPERATION_READ, "index it"},
+		{"SELECT", "SELECT report(?)", WW_OPERATION_READ,
+		 "it reads no table, so no index helps: look into what it calls"},
+		{"SELECT t", "SELECT a FROM t", WW_OPERATION_READ,
+		 "it has no condition, so no index helps: ask for less, or keep its answer"},
+		{"SELECT t", "SELECT a FROM t ORDER BY b LIMIT ?", WW_OPERATION_READ, "index what it is sorted by"},
+		{"INSERT t", "INSERT INTO t VALUES (?)", WW_OPERATION_WRITE,
+		 "no index makes it faster: write several at once, and look at triggers, constraints and commits"},
+		{"UPDATE t", "UPDATE t SET a = ? WHERE b = ?", WW_OPERATION_WRITE,
+		 "index what it looks for, if it is not; else it waits for locks that others hold, triggers or the "
+		 "disk"},
+		{"UPDATE t", "UPDATE t SET a = ?", WW_OPERATION_WRITE,
+		 "it changes all there is: do so in parts, or less often"},
+		{"SELECT", "SELECT 2 columns (text not seen)", WW_OPERATION_READ | WW_OPERATION_UNSEEN,
+		 "find out what it is and how it is planned; to see its text let the program make its connections anew "
+		 "meanwhile"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct scene scene;
+
+		planted = cases[i].statement;
+		planted_summary = cases[i].summary;
+		planted_flags = cases[i].flags;
+		assert_string_equal(must_find(of(&scene, plant_planted), "slow-query")->advice, cases[i].advice);
+		scene_end(&scene);
+	}
 }
 
 /* Everything takes long there: it is the way, not the query. */
@@ -352,7 +407,8 @@ static void finds_serial_calls(void **state)
 
 	(void)state;
 	assert_string_equal(found->text, "GET stock:80 /s, GET prices:80 /p and GET shipping:80 /d run one after the "
-					 "other: run together what needs no other's answer (saves 30.0 ms of 64.0 ms)");
+					 "other");
+	assert_string_equal(found->advice, "run together what needs no other's answer");
 	assert_in_range(found->saves_mean_ns, 30 * MS - 10, 30 * MS);
 	assert_in_range(found->saves_p95_ns, 30 * MS - 10, 30 * MS);
 	scene_end(&scene);
@@ -544,6 +600,7 @@ int main(void)
 		cmocka_unit_test(a_read_after_a_write_is_no_repeat),
 		cmocka_unit_test(one_repeat_in_a_thousand_is_none),
 		cmocka_unit_test(finds_a_slow_query),
+		cmocka_unit_test(advice_fits_the_statement),
 		cmocka_unit_test(a_distant_server_is_no_slow_query),
 		cmocka_unit_test(finds_serial_calls),
 		cmocka_unit_test(serial_calls_are_woken_for_one_after_the_other),
