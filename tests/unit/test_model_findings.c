@@ -4,21 +4,6 @@
 
 #define ITEMS "SELECT sum(quantity * cents) FROM items WHERE order_id = $1"
 
-/* 30 requests of one endpoint, each made by `plant`. */
-static const struct ww_endpoint_report *of(struct scene *scene, void (*plant)(struct made *made, int number))
-{
-	scene_begin(scene);
-	uint32_t endpoint = scene_endpoint(scene, "/");
-
-	for (int number = 0; number < 30; number++) {
-		struct made *made = make();
-
-		plant(made, number);
-		scene_add(scene, endpoint, made, true);
-	}
-	return scene_report(scene, "/");
-}
-
 static void plant_rounds(struct made *made, int number)
 {
 	(void)number;
@@ -31,7 +16,7 @@ static void plant_rounds(struct made *made, int number)
 static void finds_n_plus_one(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_rounds);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_rounds);
 	const struct ww_finding *found = must_find(endpoint, "n-plus-one");
 
 	(void)state;
@@ -71,12 +56,12 @@ static void plant_unseen_once(struct made *made, int number)
 static void unseen_statements_are_told_apart(void **state)
 {
 	struct scene scene;
-	const struct ww_finding *found = must_find(of(&scene, plant_unseen), "n-plus-one");
+	const struct ww_finding *found = must_find(scene_of(&scene, plant_unseen), "n-plus-one");
 
 	(void)state;
 	assert_int_equal(found->saves_mean_ns, 12 * MS);
 	scene_end(&scene);
-	must_not_find(of(&scene, plant_unseen_once), "n-plus-one");
+	must_not_find(scene_of(&scene, plant_unseen_once), "n-plus-one");
 	scene_end(&scene);
 }
 
@@ -98,7 +83,7 @@ static void plant_interleaved(struct made *made, int number)
 static void finds_n_plus_one_among_others(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_interleaved);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_interleaved);
 	const struct ww_finding *found = must_find(endpoint, "n-plus-one");
 
 	(void)state;
@@ -128,7 +113,7 @@ static void plant_crowded(struct made *made, int number)
 static void waking_up_belongs_to_what_was_waited_for(void **state)
 {
 	struct scene scene;
-	const struct ww_finding *found = must_find(of(&scene, plant_crowded), "n-plus-one");
+	const struct ww_finding *found = must_find(scene_of(&scene, plant_crowded), "n-plus-one");
 
 	(void)state;
 	/* Eight waits, and eight times a CPU to wait for. */
@@ -178,7 +163,7 @@ static void plant_nothing(struct made *made, int number)
 static void finds_no_operation_where_none_was_planted(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_nothing);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_nothing);
 
 	(void)state;
 	must_not_find(endpoint, "n-plus-one");
@@ -200,7 +185,7 @@ static void plant_repeats(struct made *made, int number)
 static void finds_repeats(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_repeats);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_repeats);
 	const struct ww_finding *found = must_find(endpoint, "repeated-query");
 
 	(void)state;
@@ -223,7 +208,7 @@ static void plant_quick_repeats(struct made *made, int number)
 static void repeats_without_a_wait_count(void **state)
 {
 	struct scene scene;
-	const struct ww_finding *found = must_find(of(&scene, plant_quick_repeats), "repeated-query");
+	const struct ww_finding *found = must_find(scene_of(&scene, plant_quick_repeats), "repeated-query");
 
 	(void)state;
 	assert_true(evidence(found, "repeats_per_request")->number == 1);
@@ -245,7 +230,7 @@ static void what_may_be_of_another_request_is_no_finding(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_others_repeats), "repeated-query");
+	must_not_find(scene_of(&scene, plant_others_repeats), "repeated-query");
 	scene_end(&scene);
 }
 
@@ -264,7 +249,7 @@ static void a_read_after_a_write_is_no_repeat(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_rereads), "repeated-query");
+	must_not_find(scene_of(&scene, plant_rereads), "repeated-query");
 	scene_end(&scene);
 }
 
@@ -300,7 +285,7 @@ static void plant_slow(struct made *made, int number)
 static void finds_a_slow_query(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_slow);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_slow);
 	const struct ww_finding *found = must_find(endpoint, "slow-query");
 
 	(void)state;
@@ -310,60 +295,6 @@ static void finds_a_slow_query(void **state)
 	assert_string_equal(found->advice, "index it");
 	assert_int_equal(found->saves_mean_ns, 20 * MS);
 	scene_end(&scene);
-}
-
-/* An index is advised where it can help. */
-static const char *planted;
-static const char *planted_summary;
-static uint16_t planted_flags;
-
-static void plant_planted(struct made *made, int number)
-{
-	(void)number;
-	query(made, "SELECT 1", 1, MS / 5);
-	struct ww_operation *operation = query(made, planted, 1, 20 * MS);
-
-	operation->summary = planted_summary;
-	operation->flags = planted_flags;
-}
-
-static void advice_fits_the_statement(void **state)
-{
-	static const struct {
-		const char *summary, *statement;
-		uint16_t flags;
-		const char *advice;
-	} cases[] = {
-		{"SELECT t", "SELECT a FROM t WHERE b = ?", WW_OPERATION_READ, "index it"},
-		{"SELECT", "SELECT pg_sleep(?)", WW_OPERATION_READ, "it asks to sleep: leave that out"},
-		{"SELECT t", "SELECT sleep FROM t WHERE b = ?", WW_OPERATION_READ, "index it"},
-		{"SELECT", "SELECT report(?)", WW_OPERATION_READ,
-		 "it reads no table, so no index helps: look into what it calls"},
-		{"SELECT t", "SELECT a FROM t", WW_OPERATION_READ,
-		 "it has no condition, so no index helps: ask for less, or keep its answer"},
-		{"SELECT t", "SELECT a FROM t ORDER BY b LIMIT ?", WW_OPERATION_READ, "index what it is sorted by"},
-		{"INSERT t", "INSERT INTO t VALUES (?)", WW_OPERATION_WRITE,
-		 "no index makes it faster: write several at once, and look at triggers, constraints and commits"},
-		{"UPDATE t", "UPDATE t SET a = ? WHERE b = ?", WW_OPERATION_WRITE,
-		 "index what it looks for, if it is not; else it waits for locks that others hold, triggers or the "
-		 "disk"},
-		{"UPDATE t", "UPDATE t SET a = ?", WW_OPERATION_WRITE,
-		 "it changes all there is: do so in parts, or less often"},
-		{"SELECT", "SELECT 2 columns (text not seen)", WW_OPERATION_READ | WW_OPERATION_UNSEEN,
-		 "find out what it is and how it is planned; to see its text let the program make its connections anew "
-		 "meanwhile"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct scene scene;
-
-		planted = cases[i].statement;
-		planted_summary = cases[i].summary;
-		planted_flags = cases[i].flags;
-		assert_string_equal(must_find(of(&scene, plant_planted), "slow-query")->advice, cases[i].advice);
-		scene_end(&scene);
-	}
 }
 
 /* Everything takes long there: it is the way, not the query. */
@@ -380,7 +311,7 @@ static void a_distant_server_is_no_slow_query(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_far_away), "slow-query");
+	must_not_find(scene_of(&scene, plant_far_away), "slow-query");
 	scene_end(&scene);
 }
 
@@ -402,7 +333,7 @@ static void plant_serial(struct made *made, int number)
 static void finds_serial_calls(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_serial);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_serial);
 	const struct ww_finding *found = must_find(endpoint, "serial-calls");
 
 	(void)state;
@@ -429,7 +360,7 @@ static void plant_serial_on_a_busy_loop(struct made *made, int number)
 static void serial_calls_are_woken_for_one_after_the_other(void **state)
 {
 	struct scene scene;
-	const struct ww_finding *found = must_find(of(&scene, plant_serial_on_a_busy_loop), "serial-calls");
+	const struct ww_finding *found = must_find(scene_of(&scene, plant_serial_on_a_busy_loop), "serial-calls");
 
 	(void)state;
 	assert_in_range(found->saves_mean_ns, 2 * 19 * MS - 10, 2 * 19 * MS);
@@ -467,9 +398,9 @@ static void calls_that_run_together_are_not_serial(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_together), "serial-calls");
+	must_not_find(scene_of(&scene, plant_together), "serial-calls");
 	scene_end(&scene);
-	must_not_find(of(&scene, plant_started_in_turn), "serial-calls");
+	must_not_find(scene_of(&scene, plant_started_in_turn), "serial-calls");
 	scene_end(&scene);
 }
 
@@ -488,7 +419,7 @@ static void filling_a_cache_is_not_serial(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_cache), "serial-calls");
+	must_not_find(scene_of(&scene, plant_cache), "serial-calls");
 	scene_end(&scene);
 }
 
@@ -505,7 +436,7 @@ static void only_what_was_charged_is_saved(void **state)
 	struct scene scene;
 
 	(void)state;
-	assert_int_equal(must_find(of(&scene, plant_overlapped), "slow-query")->saves_mean_ns, 5 * MS);
+	assert_int_equal(must_find(scene_of(&scene, plant_overlapped), "slow-query")->saves_mean_ns, 5 * MS);
 	scene_end(&scene);
 }
 
@@ -600,7 +531,6 @@ int main(void)
 		cmocka_unit_test(a_read_after_a_write_is_no_repeat),
 		cmocka_unit_test(one_repeat_in_a_thousand_is_none),
 		cmocka_unit_test(finds_a_slow_query),
-		cmocka_unit_test(advice_fits_the_statement),
 		cmocka_unit_test(a_distant_server_is_no_slow_query),
 		cmocka_unit_test(finds_serial_calls),
 		cmocka_unit_test(serial_calls_are_woken_for_one_after_the_other),
