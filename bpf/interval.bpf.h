@@ -6,7 +6,7 @@
 #ifndef WHYWAIT_INTERVAL_H
 #define WHYWAIT_INTERVAL_H
 
-#include "global.bpf.h"
+#include "weigh.bpf.h"
 
 /* Begins a new, empty interval at `now`; what the old one held belongs to nobody or was given away. */
 static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
@@ -14,6 +14,8 @@ static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 	t->start = now;
 	t->mark = now;
 	t->fresh = 0;
+	if (ww_stacks_on && t->weighed)
+		ww_weigh_reset(t);
 	u8 dirty = t->dirty;
 	if (!dirty)
 		return;
@@ -85,6 +87,8 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
 	t->kinds_ns[kind] += to - from;
 	t->dirty |= WW_DIRTY_WAITED;
 	ww_interval_detail(t, cause, to - from);
+	if (ww_stacks_on && t->sampled)
+		ww_weigh_wait(t, cause, to, to - from);
 	ww_interval_piece(t, cause, from, to);
 }
 

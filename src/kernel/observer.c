@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/clock.h"
 #include "kernel/descendants.h"
 #include "kernel/features.h"
 #include "kernel/hooks.h"
@@ -45,6 +46,7 @@ struct ww_observer {
 	struct ring_buffer *details;
 	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
 	struct ring_buffer *traffic;
+	struct ww_clock *clock; /* that looks at what runs; NULL: no stacks are taken */
 	int epoll_fd;
 	uint64_t *listening; /* the map's pages */
 	int cpus;
@@ -134,6 +136,8 @@ static int take_account(void *ctx, void *data, size_t size)
 	/* What it exchanged was sent before it, too. */
 	if (account->traffic)
 		ring_buffer__consume(observer->traffic);
+	if (account->stacks_one_in && observer->clock)
+		ww_clock__drain(observer->clock, observer->ingest);
 	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
 	if (account->flags & WW_FLAG_SEGMENTS) {
 		observer->wanted = account->id;
@@ -362,6 +366,9 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
+	err = ww_clock__prepare(new->bpf, options->stacks, message, message_size);
+	if (err)
+		goto out;
 	err = whywait_bpf__load(new->bpf);
 	if (err) {
 		fail(err, message, message_size, "loading the BPF programs");
@@ -391,6 +398,9 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "attaching the BPF programs");
 		goto out;
 	}
+	err = options->stacks ? ww_clock__start(&new->clock, new->bpf, options, message, message_size) : 0;
+	if (err)
+		goto out;
 	ww_listeners__scan(new->listening);
 	err = select_pids(new->bpf, &options->select);
 	if (err) {
@@ -423,9 +433,13 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 	observer->ingest = ingest;
 	observer->ingest_error = 0;
 	int n = ring_buffer__consume(observer->traffic);
+	if (n >= 0 && observer->clock)
+		n = ww_clock__drain(observer->clock, ingest);
 	if (n >= 0)
 		n = ring_buffer__consume(observer->accounts);
 	observer->ingest = NULL;
+	if (observer->clock)
+		ww_clock__adapt(observer->clock, ingest);
 	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
 }
 
@@ -560,6 +574,7 @@ void ww_observer__close(struct ww_observer *observer)
 	ring_buffer__free(observer->accounts);
 	ring_buffer__free(observer->details);
 	ring_buffer__free(observer->traffic);
+	ww_clock__stop(observer->clock);
 	if (observer->epoll_fd >= 0)
 		close(observer->epoll_fd);
 	bpf_link__destroy(observer->before);
