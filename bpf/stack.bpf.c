@@ -13,9 +13,12 @@ int ww_stack_tick(void *ctx)
 	struct ww_thread *t = ww_thread_get(task);
 	if (!t || t->off != WW_OFF_NOT || (t->ref && !t->sampled))
 		return 0;
+	bool collects = t->gc & WW_CLOCK_RUNS;
+	if (collects && !t->sampled)
+		return 0; /* it will be weighed as the account has it */
 	struct ww_stack_weight w = {
 		.type = WW_STACK_WEIGHT,
-		.kind = WW_KIND_COMPUTE,
+		.kind = collects ? WW_KIND_GC : WW_KIND_COMPUTE,
 		.tid = t->tid,
 		.start_ns = t->start,
 		.at_ns = t->start,

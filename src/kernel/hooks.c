@@ -112,6 +112,8 @@ static void state_choose(struct whywait_bpf *bpf)
 	bpf_map__set_autocreate(bpf->maps.ww_threads, !by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_loops, !by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_conns, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_collectors, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_hashed_collectors, by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_hashed_threads, by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_hashed_loops, by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_hashed_conns, by_hand);

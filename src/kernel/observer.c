@@ -17,13 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel/clock.h"
+#include "kernel/sampler.h"
 #include "kernel/descendants.h"
 #include "kernel/features.h"
 #include "kernel/hooks.h"
 #include "kernel/libuv.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
+#include "kernel/runtimes.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
@@ -42,11 +43,12 @@
 
 struct ww_observer {
 	struct whywait_bpf *bpf;
+	struct ww_runtimes *runtimes;
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
 	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
 	struct ring_buffer *traffic;
-	struct ww_clock *clock; /* that looks at what runs; NULL: no stacks are taken */
+	struct ww_sampler *sampler; /* that looks at what runs; NULL: no stacks are taken */
 	int epoll_fd;
 	uint64_t *listening; /* the map's pages */
 	int cpus;
@@ -104,6 +106,7 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
 	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
 		return;
+	ww_runtimes__look(observer->runtimes, pid, serves);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
 	if (!process_learn(observer, pid) && !serves)
 		return;
@@ -136,8 +139,8 @@ static int take_account(void *ctx, void *data, size_t size)
 	/* What it exchanged was sent before it, too. */
 	if (account->traffic)
 		ring_buffer__consume(observer->traffic);
-	if (account->stacks_one_in && observer->clock)
-		ww_clock__drain(observer->clock, observer->ingest);
+	if (account->stacks_one_in && observer->sampler)
+		ww_sampler__drain(observer->sampler, observer->ingest);
 	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
 	if (account->flags & WW_FLAG_SEGMENTS) {
 		observer->wanted = account->id;
@@ -366,7 +369,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	err = ww_clock__prepare(new->bpf, options->stacks, message, message_size);
+	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)
 		goto out;
 	err = whywait_bpf__load(new->bpf);
@@ -374,7 +377,8 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "loading the BPF programs");
 		goto out;
 	}
-	err = slots_fill(new->bpf);
+	new->runtimes = ww_runtimes__new(new->bpf);
+	err = new->runtimes ? slots_fill(new->bpf) : -ENOMEM;
 	err = err ?: select_load(new->bpf, &options->select);
 	err = err ?: rings_open(new);
 	if (err) {
@@ -398,7 +402,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "attaching the BPF programs");
 		goto out;
 	}
-	err = options->stacks ? ww_clock__start(&new->clock, new->bpf, options, message, message_size) : 0;
+	err = options->stacks ? ww_sampler__start(&new->sampler, new->bpf, options, message, message_size) : 0;
 	if (err)
 		goto out;
 	ww_listeners__scan(new->listening);
@@ -433,13 +437,13 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 	observer->ingest = ingest;
 	observer->ingest_error = 0;
 	int n = ring_buffer__consume(observer->traffic);
-	if (n >= 0 && observer->clock)
-		n = ww_clock__drain(observer->clock, ingest);
+	if (n >= 0 && observer->sampler)
+		n = ww_sampler__drain(observer->sampler, ingest);
 	if (n >= 0)
 		n = ring_buffer__consume(observer->accounts);
 	observer->ingest = NULL;
-	if (observer->clock)
-		ww_clock__adapt(observer->clock, ingest);
+	if (observer->sampler)
+		ww_sampler__adapt(observer->sampler, ingest);
 	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
 }
 
@@ -531,6 +535,7 @@ int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNT
 		for (int cpu = 0; cpu < observer->cpus; cpu++)
 			sums[i] += observer->percpu[cpu];
 	}
+	sums[WW_COUNT_RUNTIMES_UNATTACHED] = ww_runtimes__failed(observer->runtimes);
 	int err = ww_hooks__skipped(observer->bpf, &sums[WW_COUNT_HOOK_SKIPPED]);
 	if (err)
 		return err;
@@ -574,11 +579,12 @@ void ww_observer__close(struct ww_observer *observer)
 	ring_buffer__free(observer->accounts);
 	ring_buffer__free(observer->details);
 	ring_buffer__free(observer->traffic);
-	ww_clock__stop(observer->clock);
+	ww_sampler__stop(observer->sampler);
 	if (observer->epoll_fd >= 0)
 		close(observer->epoll_fd);
 	bpf_link__destroy(observer->before);
 	bpf_link__destroy(observer->open);
+	ww_runtimes__free(observer->runtimes);
 	whywait_bpf__destroy(observer->bpf);
 	free(observer->percpu);
 	free(observer);

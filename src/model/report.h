@@ -69,6 +69,8 @@ struct ww_endpoint_report {
 	/* What wall times would be if something were faster: model/amdahl.h. All zeros where nothing asked for it. */
 	struct ww_outlook outlook;
 	struct ww_forecast faster; /* if compute took a tenth */
+
+	const struct ww_sampling *sampling; /* model/blocks.h; NULL where nobody asked for it */
 };
 
 struct ww_service_report {

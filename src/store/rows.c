@@ -245,7 +245,8 @@ int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_por
 	return finish(&values);
 }
 
-static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoint, const struct ww_aggregate *aggregate)
+static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoint, const struct ww_aggregate *aggregate,
+			const struct ww_blocks *seconds)
 {
 	struct values values = start(rows, WW_STATEMENT_INTERVAL);
 
@@ -268,6 +269,10 @@ static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoin
 	ww_codec__put_histogram(&rows->scratch, &aggregate->histogram);
 	bytes(&values, &rows->scratch, false);
 	number(&values, aggregate->operations_requests);
+	rows->more_scratch.len = 0;
+	if (seconds)
+		ww_codec__put_blocks(&rows->more_scratch, seconds, interval);
+	bytes(&values, &rows->more_scratch, false);
 	return finish(&values);
 }
 
@@ -295,9 +300,9 @@ static int put_operation(struct ww_rows *rows, int64_t interval, uint32_t endpoi
 }
 
 int ww_rows__put_aggregate(struct ww_rows *rows, int64_t interval, uint32_t endpoint,
-			   const struct ww_aggregate *aggregate)
+			   const struct ww_aggregate *aggregate, const struct ww_blocks *seconds)
 {
-	int rc = put_interval(rows, interval, endpoint, aggregate);
+	int rc = put_interval(rows, interval, endpoint, aggregate, seconds);
 
 	for (uint32_t i = 0; rc == SQLITE_OK && i < aggregate->status_len; i++) {
 		struct values values = start(rows, WW_STATEMENT_STATUS);

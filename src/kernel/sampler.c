@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "kernel/clock.h"
+#include "kernel/sampler.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -22,7 +22,7 @@
 #define ONE_IN_MOST  32768
 #define ADAPT_NS     100000000u
 
-struct ww_clock {
+struct ww_sampler {
 	struct whywait_bpf *bpf;
 	struct ring_buffer *ring;
 	struct ww_ingest *ingest; /* during a drain */
@@ -40,7 +40,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-int ww_clock__prepare(struct whywait_bpf *bpf, bool stacks, char *message, size_t message_size)
+int ww_sampler__prepare(struct whywait_bpf *bpf, bool stacks, char *message, size_t message_size)
 {
 	int cpus = libbpf_num_possible_cpus();
 
@@ -60,16 +60,16 @@ int ww_clock__prepare(struct whywait_bpf *bpf, bool stacks, char *message, size_
 
 static int take(void *ctx, void *data, size_t size)
 {
-	struct ww_clock *clock = ctx;
+	struct ww_sampler *sampler = ctx;
 
-	ww_ingest__stack(clock->ingest, data, size);
+	ww_ingest__stack(sampler->ingest, data, size);
 	return 0;
 }
 
-int ww_clock__drain(struct ww_clock *clock, struct ww_ingest *ingest)
+int ww_sampler__drain(struct ww_sampler *sampler, struct ww_ingest *ingest)
 {
-	clock->ingest = ingest;
-	return ring_buffer__consume(clock->ring);
+	sampler->ingest = ingest;
+	return ring_buffer__consume(sampler->ring);
 }
 
 static int open_clock(int cpu)
@@ -85,10 +85,10 @@ static int open_clock(int cpu)
 	return fd < 0 ? -errno : fd;
 }
 
-int ww_clock__start(struct ww_clock **clock, struct whywait_bpf *bpf, const struct ww_observer_options *options,
-		    char *message, size_t message_size)
+int ww_sampler__start(struct ww_sampler **sampler, struct whywait_bpf *bpf, const struct ww_observer_options *options,
+		      char *message, size_t message_size)
 {
-	struct ww_clock *new = calloc(1, sizeof(*new));
+	struct ww_sampler *new = calloc(1, sizeof(*new));
 	int cpus = libbpf_num_possible_cpus(), started = 0, err = 0;
 
 	if (new) {
@@ -97,7 +97,7 @@ int ww_clock__start(struct ww_clock **clock, struct whywait_bpf *bpf, const stru
 		new->ring = ring_buffer__new(bpf_map__fd(bpf->maps.ww_stacks), take, new, NULL);
 	}
 	if (!new || !new->links || !new->ring) {
-		ww_clock__stop(new);
+		ww_sampler__stop(new);
 		snprintf(message, message_size, "out of memory");
 		return -ENOMEM;
 	}
@@ -123,43 +123,43 @@ int ww_clock__start(struct ww_clock **clock, struct whywait_bpf *bpf, const stru
 	if (!started) {
 		snprintf(message, message_size,
 			 "stacks need perf events, which can't be opened: %s; record without --stacks", strerror(-err));
-		ww_clock__stop(new);
+		ww_sampler__stop(new);
 		return err ?: -ENODEV;
 	}
 	__atomic_store_n(&bpf->bss->ww_stacks_one_in, new->share > 0 ? ONE_IN_FIRST : 1, __ATOMIC_RELAXED);
-	*clock = new;
+	*sampler = new;
 	return 0;
 }
 
-void ww_clock__adapt(struct ww_clock *clock, const struct ww_ingest *ingest)
+void ww_sampler__adapt(struct ww_sampler *sampler, const struct ww_ingest *ingest)
 {
-	uint64_t now = now_ns(), passed = now - clock->adapted_ns;
-	uint32_t one_in = clock->bpf->bss->ww_stacks_one_in;
+	uint64_t now = now_ns(), passed = now - sampler->adapted_ns;
+	uint32_t one_in = sampler->bpf->bss->ww_stacks_one_in;
 
-	if (!(clock->share > 0) || passed < ADAPT_NS)
+	if (!(sampler->share > 0) || passed < ADAPT_NS)
 		return;
 	uint64_t cpu_ns = ww_ingest__stacks_cpu_ns(ingest);
-	double may = clock->share * (double)passed * (double)sysconf(_SC_NPROCESSORS_ONLN);
-	double did = (double)(cpu_ns - clock->cpu_ns);
+	double may = sampler->share * (double)passed * (double)sysconf(_SC_NPROCESSORS_ONLN);
+	double did = (double)(cpu_ns - sampler->cpu_ns);
 
-	clock->adapted_ns = now;
-	clock->cpu_ns = cpu_ns;
+	sampler->adapted_ns = now;
+	sampler->cpu_ns = cpu_ns;
 	while (did > may && one_in < ONE_IN_MOST) {
 		one_in *= 2;
 		did /= 2;
 	}
 	if (did < may / 3 && one_in > 1)
 		one_in /= 2;
-	__atomic_store_n(&clock->bpf->bss->ww_stacks_one_in, one_in, __ATOMIC_RELAXED);
+	__atomic_store_n(&sampler->bpf->bss->ww_stacks_one_in, one_in, __ATOMIC_RELAXED);
 }
 
-void ww_clock__stop(struct ww_clock *clock)
+void ww_sampler__stop(struct ww_sampler *sampler)
 {
-	if (!clock)
+	if (!sampler)
 		return;
-	for (int cpu = 0; clock->links && cpu < clock->cpus; cpu++)
-		bpf_link__destroy(clock->links[cpu]);
-	ring_buffer__free(clock->ring);
-	free(clock->links);
-	free(clock);
+	for (int cpu = 0; sampler->links && cpu < sampler->cpus; cpu++)
+		bpf_link__destroy(sampler->links[cpu]);
+	ring_buffer__free(sampler->ring);
+	free(sampler->links);
+	free(sampler);
 }
