@@ -165,6 +165,9 @@ static __always_inline void ww_program_ended(u32 tgid)
 {
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
+	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
+	if (collections)
+		collections->ended = 1;
 	__sync_fetch_and_add(&ww_generations[tgid % WW_GENERATIONS], 1);
 }
 

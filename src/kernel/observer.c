@@ -570,6 +570,15 @@ int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_pe
 	return 0;
 }
 
+int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected)
+{
+	struct ww_collected found;
+	if (bpf_map_lookup_elem(bpf_map__fd(observer->bpf->maps.ww_collections), &pid, &found))
+		return -ENOENT;
+	*collected = found;
+	return 0;
+}
+
 void ww_observer__close(struct ww_observer *observer)
 {
 	if (!observer)

@@ -80,6 +80,7 @@ struct ww_service_report {
 	uint64_t processes, threads;
 	uint64_t rss_steady_bytes, rss_peak_bytes;
 	double cpu_seconds;
+	uint64_t gc_count, gc_ns; /* collections of garbage, and how long they stopped a process or thread */
 };
 
 struct ww_loss {

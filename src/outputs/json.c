@@ -206,6 +206,9 @@ static void append_service(struct ww_builder *b, json_t *services, const struct 
 	put_integer(b, rss, "peak", service->rss_peak_bytes);
 	put(b, object, "rss_growth_per_request_bytes", json_null());
 	put_real(b, object, "cpu_seconds", service->cpu_seconds);
+	json_t *gc = put_object(b, object, "gc");
+	put_integer(b, gc, "collections", service->gc_count);
+	put_integer(b, gc, "stopped_ns", service->gc_ns);
 	put(b, object, "oom_kills", json_null());
 }
 

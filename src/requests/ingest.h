@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/report.h"
+#include "requests/services.h"
 #include "whywait/abi.h"
 
 struct ww_ingest;
@@ -39,7 +40,11 @@ struct ww_ingest_options {
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
 
-	bool stacks;	    /* of a sample of requests are taken */
+	bool stacks; /* of a sample of requests are taken */
+	/* What a process has collected, as ww_observer__collected(); NULL: not known. */
+	ww_collected_fn *collected;
+	void *collected_ctx;
+
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 
 	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */

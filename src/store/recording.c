@@ -163,6 +163,9 @@ static int read_facts(struct ww_recording *recording)
 		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_name'",
 			      &recording->has_operations);
 	if (rc == SQLITE_OK)
+		rc = read_has(recording, "SELECT count(*) FROM pragma_table_info('service_usage') WHERE name = 'gc_ns'",
+			      &recording->has_collections);
+	if (rc == SQLITE_OK)
 		rc = read_has(recording,
 			      "SELECT count(*) FROM pragma_table_info('endpoint_interval') WHERE name = 'seconds'",
 			      &recording->has_seconds);

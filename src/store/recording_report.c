@@ -284,6 +284,8 @@ static int add_usage(struct reading *reading, sqlite3_stmt *row)
 	if (service->threads < threads)
 		service->threads = threads;
 	service->cpu_seconds += (double)sqlite3_column_int64(row, 5) / 1e9;
+	service->gc_count += (uint64_t)sqlite3_column_int64(row, 6);
+	service->gc_ns += (uint64_t)sqlite3_column_int64(row, 7);
 	return SQLITE_OK;
 }
 
@@ -423,10 +425,16 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 			      add_journal);
 	reading->rss_service = -1;
 	if (rc == SQLITE_OK)
-		rc = each_row(reading,
-			      "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns FROM service_usage"
-			      " WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes",
-			      add_usage);
+		rc = each_row(
+			reading,
+			recording->has_collections
+				? "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, gc_count, "
+				  "gc_ns"
+				  " FROM service_usage WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes"
+				: "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, 0, 0"
+				  " FROM service_usage WHERE interval >= ? AND interval < ? ORDER BY service, "
+				  "rss_bytes",
+			add_usage);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT cause, count, loses FROM loss ORDER BY cause", add_loss);
 	if (rc == SQLITE_OK)

@@ -18,6 +18,7 @@ const char ww_schema_create[] =
 	"  interval INTEGER NOT NULL, service INTEGER NOT NULL REFERENCES service,"
 	"  processes INTEGER NOT NULL, threads INTEGER NOT NULL,"
 	"  rss_bytes INTEGER NOT NULL, rss_peak_bytes INTEGER NOT NULL, cpu_ns INTEGER NOT NULL,"
+	"  gc_count INTEGER NOT NULL, gc_ns INTEGER NOT NULL,"
 	"  PRIMARY KEY (interval, service)) WITHOUT ROWID;"
 	"CREATE TABLE endpoint ("
 	"  id INTEGER PRIMARY KEY, service INTEGER NOT NULL REFERENCES service,"
