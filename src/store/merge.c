@@ -199,6 +199,8 @@ static int merge_one(struct ww_merging *merging, struct ww_recording *source, bo
 	if (rc == SQLITE_OK)
 		rc = ww_merge__tables(merging, source, same_host);
 	if (rc == SQLITE_OK)
+		rc = ww_merge__stacks(merging);
+	if (rc == SQLITE_OK)
 		rc = ww_merge__journal(merging, source);
 	last = sqlite3_exec(merging->db, rc == SQLITE_OK ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
 	rc = rc == SQLITE_OK ? last : rc;

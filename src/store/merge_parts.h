@@ -22,6 +22,9 @@ int ww_merge__tables(struct ww_merging *merging, const struct ww_recording *sour
 /* Its journal, as intervals: after the tables. */
 int ww_merge__journal(struct ww_merging *merging, struct ww_recording *source);
 
+/* The stacks of its requests, where it has any: after the tables. */
+int ww_merge__stacks(struct ww_merging *merging);
+
 /* When all were merged: the requests that were kept, in the order of their ends. */
 int ww_merge__requests(struct ww_merging *merging);
 

@@ -200,6 +200,46 @@ static void halves_are_the_whole(void **state)
 				 ask(files.two, "SELECT sum(length(seconds)) FROM endpoint_interval"));
 }
 
+static void stacks_keep_their_functions(void **state)
+{
+	/* Of function names; what both have is once in the result. */
+	static const char add[] =
+		"INSERT INTO stack_frame VALUES (0, '%s'), (1, 'main');"
+		"INSERT INTO stack VALUES (0, 1, '[1,0]'), (1, 1, '[1]');"
+		"INSERT INTO stack_requests SELECT interval, endpoint, 5, 1, 1 FROM endpoint_interval LIMIT 1;"
+		"INSERT INTO stack_sample SELECT interval, endpoint, 5, 0, NULL, 0, 3, 1 FROM endpoint_interval LIMIT "
+		"1;"
+		"INSERT INTO stack_sample SELECT interval, endpoint, 5, 0, NULL, 1, 2, 1 FROM endpoint_interval LIMIT "
+		"1;";
+	const char *const paths[] = {files.one, files.two}, *const names[] = {"sort", "parse"};
+
+	(void)state;
+	replay(files.one, takes_some, true);
+	replay(files.two, takes_others, true);
+	for (int i = 0; i < 2; i++) {
+		char query[1024];
+		sqlite3 *db = NULL;
+
+		snprintf(query, sizeof(query), add, names[i]);
+		assert_int_equal(sqlite3_open(paths[i], &db), SQLITE_OK);
+		assert_int_equal(sqlite3_exec(db, query, NULL, NULL, NULL), SQLITE_OK);
+		sqlite3_close(db);
+	}
+	unlink(files.merged);
+	merges(files.merged, files.one, files.two);
+	assert_int_equal(ask(files.merged, "SELECT count(*) * 100 + max(id) FROM stack_frame"), 302);
+	assert_int_equal(ask(files.merged, "SELECT count(*) * 100 + max(id) FROM stack"), 302);
+	assert_int_equal(ask(files.merged,
+			     "SELECT sum(sum_ns) FROM stack_sample JOIN stack ON stack.id = stack JOIN stack_frame"
+			     " ON stack_frame.id = json_extract(frames, '$[#-1]') WHERE stack_frame.name = 'sort'"),
+			 3);
+	assert_int_equal(ask(files.merged,
+			     "SELECT sum(sum_ns) FROM stack_sample JOIN stack ON stack.id = stack JOIN stack_frame"
+			     " ON stack_frame.id = json_extract(frames, '$[#-1]') WHERE stack_frame.name = 'main'"),
+			 4);
+	assert_int_equal(ask(files.merged, "SELECT sum(requests) FROM stack_requests"), 2);
+}
+
 static void a_recorder_that_was_killed_is_no_loss(void **state)
 {
 	(void)state;
@@ -278,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(halves_are_the_whole),
+		cmocka_unit_test(stacks_keep_their_functions),
 		cmocka_unit_test(a_recorder_that_was_killed_is_no_loss),
 		cmocka_unit_test(what_can_not_be_merged_is_refused),
 	};
