@@ -133,6 +133,8 @@ struct ww_thread {
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
+	u8 go;		  /* its process is a Go program's */
+	u8 go_tries;	  /* how often that was looked for */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED]; /* the requests that it read last */
@@ -256,6 +258,9 @@ struct ww_request {
 	u32 pended;	 /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
 	ww_ref heir_of;	 /* anonymous: who had used the connection before that it sent on first */
 	ww_ref absorbed; /* the anonymous account that was added to it last */
+	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
+	u64 goid;	 /* and its number, which is never another one's */
+	u64 due;	 /* when the timer is due that it waits for; 0: not known */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };
@@ -441,8 +446,41 @@ struct {
 	__type(value, struct ww_libuv);
 } ww_libuvs SEC(".maps") __weak;
 
+enum ww_go_wait {
+	WW_GO_WAIT_OTHER,
+	WW_GO_WAIT_SLEEP,
+	WW_GO_WAIT_LOCK,
+	WW_GO_WAIT_CHANNEL,
+};
+
+#define WW_GO_REASONS 64
+
+/* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */
+struct ww_go {
+	u64 semtable; /* address of runtime.semtable; 0: not known */
+	u64 semtable_len;
+	u32 stack_hi; /* offsets: g.stack.hi */
+	u32 status;   /* g.atomicstatus */
+	u32 goid;     /* g.goid */
+	u32 waitreason;
+	u32 timer;   /* g.timer */
+	u32 when;    /* timer.when */
+	u32 recvq;   /* hchan.recvq.first; last comes behind it */
+	u32 elem;    /* sudog.elem */
+	u32 channel; /* sudog.c */
+	u32 pad;
+	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_go);
+} ww_gos SEC(".maps") __weak;
+
 struct ww_carrier_key {
-	u64 context; /* a contextvars.Context: one for each asyncio Task */
+	u64 context; /* a contextvars.Context: one for each asyncio Task; a goroutine's number */
 	u64 tgid;
 };
 
@@ -541,6 +579,13 @@ static __always_inline void ww_copy(void *to, const void *from, u32 len, u32 mos
 	barrier_var(len);
 	if (len <= most)
 		bpf_probe_read_kernel(to, len, from);
+}
+
+static __always_inline u64 ww_user_word(u64 address)
+{
+	u64 word = 0;
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word;
 }
 
 static __always_inline void ww_count(u32 counter)

@@ -241,6 +241,7 @@ struct fred_info {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long r14;
 	unsigned long r10;
 	unsigned long r8;
 	unsigned long dx;

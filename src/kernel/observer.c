@@ -20,6 +20,7 @@
 #include "kernel/descendants.h"
 #include "kernel/features.h"
 #include "kernel/hooks.h"
+#include "kernel/golang.h"
 #include "kernel/libuv.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
@@ -81,15 +82,22 @@ static bool process_learn(struct ww_observer *observer, uint32_t pid)
 {
 	struct ww_python_layout python;
 	struct ww_libuv_layout libuv;
+	struct ww_golang_layout golang;
 	int pythons = bpf_map__fd(observer->bpf->maps.ww_pythons);
 	int libuvs = bpf_map__fd(observer->bpf->maps.ww_libuvs);
+	int gos = bpf_map__fd(observer->bpf->maps.ww_gos);
 	if (!ww_python__find((pid_t)pid, &python))
 		return !bpf_map_update_elem(pythons, &pid, &python, BPF_ANY);
 	if (!ww_libuv__find((pid_t)pid, &libuv))
 		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
+	if (!ww_golang__find((pid_t)pid, &golang)) {
+		observer->bpf->bss->ww_go_any = 1;
+		return !bpf_map_update_elem(gos, &pid, &golang, BPF_ANY);
+	}
 	/* A look may end when the process is another program already. */
 	bpf_map_delete_elem(pythons, &pid);
 	bpf_map_delete_elem(libuvs, &pid);
+	bpf_map_delete_elem(gos, &pid);
 	return false;
 }
 
