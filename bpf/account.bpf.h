@@ -17,7 +17,7 @@
 #include "request.bpf.h"
 #include "rounds.bpf.h"
 
-#define WW_GO_MOVES_NS 200000
+#define WW_GO_MOVES_NS 10000000 /* no goroutine runs for longer while others want to (runtime.forcePreemptNS) */
 
 #define WW_TIMEOUT_UNIT_NS 1000000 /* loops round what they give epoll_wait() up to it */
 

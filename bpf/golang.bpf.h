@@ -45,34 +45,36 @@ static __always_inline bool ww_goroutine_now(const struct ww_go *go, struct ww_g
 	return at->id != 0;
 }
 
-/* What the request's goroutine waits for, if it waits: the request's hint. */
+/* What the request's goroutine waits for, if it waits: the request's hint. False: that has not changed. */
 WW_GLOBAL1(int, ww_goroutine_waits, R, r)
 {
 	if (!r)
 		return 0;
 	struct ww_go *go = ww_go_get();
-	u64 g = r->goroutine;
-	r->due = 0;
-	r->hint = (struct ww_cause){.kind = WW_KIND_OTHER};
-	if (!go || !g || ww_user_word(g + go->goid) != r->goid)
-		return 0;
-	u32 status = ww_user_word(g + go->status);
-	if ((status & ~WW_GO_SCAN) != WW_GO_WAITING)
-		return 0;
-	u32 reason = ww_user_word(g + go->waitreason) & (WW_GO_REASONS - 1);
-	switch (go->reasons[reason]) {
-	case WW_GO_WAIT_SLEEP:
-		r->hint.kind = WW_KIND_SLEEP;
-		r->due = ww_user_word(ww_user_word(g + go->timer) + go->when);
-		break;
-	case WW_GO_WAIT_LOCK:
-		r->hint = ww_named(WW_KIND_LOCK, WW_NAME_MUTEX);
-		break;
-	case WW_GO_WAIT_CHANNEL:
-		r->hint = ww_named(WW_KIND_LOCK, WW_NAME_CHANNEL);
-		break;
+	u64 g = r->goroutine, due = 0;
+	struct ww_cause hint = {.kind = WW_KIND_OTHER};
+	u32 status = 0;
+	if (go && g && ww_user_word(g + go->goid) == r->goid)
+		status = ww_user_word(g + go->status);
+	if ((status & ~WW_GO_SCAN) == WW_GO_WAITING) {
+		u32 reason = ww_user_word(g + go->waitreason) & (WW_GO_REASONS - 1);
+		switch (go->reasons[reason]) {
+		case WW_GO_WAIT_SLEEP:
+			hint.kind = WW_KIND_SLEEP;
+			due = ww_user_word(ww_user_word(g + go->timer) + go->when);
+			break;
+		case WW_GO_WAIT_LOCK:
+			hint = ww_named(WW_KIND_LOCK, WW_NAME_MUTEX);
+			break;
+		case WW_GO_WAIT_CHANNEL:
+			hint = ww_named(WW_KIND_LOCK, WW_NAME_CHANNEL);
+			break;
+		}
 	}
-	return 0;
+	bool changed = hint.number != r->hint.number || due != r->due;
+	r->hint = hint;
+	r->due = due;
+	return changed;
 }
 
 #endif

@@ -10,6 +10,7 @@
 #define WHYWAIT_GOROUTINE_H
 
 #include "carrier.bpf.h"
+#include "message.bpf.h"
 
 #define WW_GO_WORDS 64	       /* of a goroutine's first frames: those of what `go` has called */
 #define WW_GO_CHAIN 3	       /* who waits for whom */
@@ -222,18 +223,46 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
 	return 0;
 }
 
+/*
+ * The thread has no goroutine and goes to sleep. The one that it ran last is the argument of the call that left it
+ * (runtime.mcall), the first word of the scheduler's stack. Did that do something, and does it wait for something else
+ * now, without a touch of a socket?
+ */
+static __always_inline void ww_goroutine_left(struct ww_thread *t, const struct ww_go *go, u64 scheduler, u64 now)
+{
+	struct ww_goroutine at = {.g = ww_user_word(ww_user_word(scheduler + go->sched) - 8)};
+	struct ww_carrier_key key = {.context = ww_user_word(at.g + go->goid),
+				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier *known = key.context ? bpf_map_lookup_elem(&ww_carriers, &key) : NULL;
+	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	if (!r || r->anonymous || r->state != WW_STATE_WAIT || r->outstanding || r->mark > t->start)
+		return;
+	struct ww_cause hint = r->hint;
+	u64 due = r->due;
+	if (!ww_goroutine_waits(r) || (r->hint.kind == WW_KIND_OTHER && !r->due))
+		return;
+	struct ww_touch touch = {.kind = WW_KIND_OTHER};
+	r->hint = hint;
+	r->due = due;
+	ww_touched(t, r, &touch, now);
+}
+
 /* The thread blocks in a syscall. False: it has no goroutine, and waits for one. */
-WW_GLOBAL3(int, ww_goroutine_blocks, T, t, N, nr, N, now)
+WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 {
 	struct ww_go *go = ww_go_get();
 	struct ww_goroutine at = {};
 	struct ww_carrier_key key;
 	struct ww_carrier *known;
+	u32 nr = ww_syscall_nr(ww_current());
 	bool looks = nr == WW_SYS_FUTEX + 1 || ww_is_epoll(nr);
 	if (!t || !go)
 		return !looks;
-	if (!ww_goroutine_now(go, &at))
+	if (!ww_goroutine_now(go, &at)) {
+		if (looks)
+			ww_goroutine_left(t, go, at.g, now);
 		return !looks;
+	}
 	struct ww_request *before = ww_request_get(t->ref);
 	if (looks || (before && before->goid == at.id))
 		return 1;

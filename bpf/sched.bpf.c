@@ -44,7 +44,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.cause = t->connecting;
 	}
 	/* A thread of Go's without a goroutine waits for any. */
-	if (t->go && !ww_goroutine_blocks(t, b.cause.nr, now))
+	if (t->go && !ww_goroutine_blocks(t, now))
 		b.off = WW_OFF_SOCKET;
 	t->off = b.off;
 	t->off_cause = b.cause;

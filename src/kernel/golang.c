@@ -36,6 +36,7 @@ static const struct {
 	  .recvq = 56,
 	  .elem = 24,
 	  .channel = 80,
+	  .sched = 56,
 	  .reasons = {[9] = WW_GOLANG_WAIT_CHANNEL,
 		      [14] = WW_GOLANG_WAIT_CHANNEL,
 		      [15] = WW_GOLANG_WAIT_CHANNEL,

@@ -9,6 +9,7 @@ Beside the kinds a request has time that the server does not know: what it spend
 thread. How much CPU time the process took in all says how much of that may be computing.
 """
 import json
+import os
 import pathlib
 import random
 import statistics
@@ -78,7 +79,8 @@ class Part:
         self.record = self.times = self.cpu_ns = None
 
     def observe(self, port, truth):
-        requests = plan("abcdefgh"[len(str(self.in_flight)) + self.in_flight % 3] * 2, self.requests, self.steps)
+        requests = plan({1: "one", 8: "eight"}.get(self.in_flight, "many"), self.requests, self.steps)
+        self.targets = dict(requests)
         before = truth()["cpu_ns"]
         with Record("--port", port) as self.record:
             self.times = send(port, [(self.in_flight, self.pause, requests)])
@@ -131,7 +133,27 @@ class Part:
         for kind, ns, low, high in lines:
             line = f"{kind}: {milliseconds(ns)} ms, in truth {milliseconds(low)} to {milliseconds(high)} ms"
             tap.note(line)
-            tap.check(f"{self.name}: the mean of {kind} is right", low - tolerance <= ns <= high + tolerance, line)
+            if os.environ.get("WORST"):
+                tap.note(self.worst(kind, found, truth))
+            tap.check(f"{self.name}: the mean of {kind} is right", low - tolerance <= ns <= high + tolerance,
+                      f"{line}\n{self.worst(kind, found, truth)}")
+
+    def worst(self, kind, found, truth):
+        """The requests whose account of that kind is farthest off."""
+        kind = kind.partition(" ")[0]
+
+        def off(name):
+            return abs(found[name]["kinds_ns"][kind] - truth[name][kind])
+
+        lines = []
+        for name in sorted(found, key=off, reverse=True)[:8]:
+            request = found[name]
+            kinds = ", ".join(f"{k} {milliseconds(request['kinds_ns'][k])} ({milliseconds(truth[name][k])})" for k in KINDS
+                              if request["kinds_ns"][k] > 50_000 or truth[name][k])
+            if os.environ.get("SEGMENTS"):
+                kinds += " | " + " ".join(f"{x['kind']}/{x.get('detail')}@{milliseconds(x['start_ns'])}+{milliseconds(x['duration_ns'])}" for x in request["segments"])
+            lines.append(f"{name} {self.targets[name].partition('=')[2]} {request['attribution']}: {kinds}")
+        return "\n".join(lines)
 
     def check_operations(self, tap, found, recording):
         wrong, foreign, unsure = [], [], 0
