@@ -9,9 +9,10 @@
 #include "cause.bpf.h"
 #include "global.bpf.h"
 
-#define WW_GO_TRIES   100    /* what is no Go program by then is none */
-#define WW_GO_SCAN    0x1000 /* bit of g.atomicstatus: the collector looks at its stack */
-#define WW_GO_WAITING 4
+#define WW_GO_TRIES    100    /* what is no Go program by then is none */
+#define WW_GO_SCAN     0x1000 /* bit of g.atomicstatus: the collector looks at its stack */
+#define WW_GO_RUNNABLE 1
+#define WW_GO_WAITING  4
 
 __u32 ww_go_any __weak = 0; /* there are Go programs */
 
@@ -56,7 +57,9 @@ WW_GLOBAL1(int, ww_goroutine_waits, R, r)
 	u32 status = 0;
 	if (go && g && ww_user_word(g + go->goid) == r->goid)
 		status = ww_user_word(g + go->status);
-	if ((status & ~WW_GO_SCAN) == WW_GO_WAITING) {
+	if ((status & ~WW_GO_SCAN) == WW_GO_RUNNABLE) {
+		hint.kind = WW_KIND_QUEUE;
+	} else if ((status & ~WW_GO_SCAN) == WW_GO_WAITING) {
 		u32 reason = ww_user_word(g + go->waitreason) & (WW_GO_REASONS - 1);
 		switch (go->reasons[reason]) {
 		case WW_GO_WAIT_SLEEP:

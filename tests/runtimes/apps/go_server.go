@@ -19,12 +19,14 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"strconv"
 	"strings"
@@ -110,19 +112,19 @@ func (r *request) cpu(ms float64) {
 	r.CPU = append(r.CPU, []int64{start, end, done})
 }
 
-func (r *request) sleepInPostgres(ms float64) int64 {
-	statement := "SELECT pg_sleep($1), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS of_" + r.name
+// When it was sent, and when that was done.
+func (r *request) sleepInPostgres(ms float64) (int64, int64) {
+	statement := fmt.Sprintf("SELECT pg_sleep(%f), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS of_%s", ms/1000, r.name)
 	var nothing string
 	var us int64
 	start := now()
-	must(database.QueryRow(statement, ms/1000).Scan(&nothing, &us))
+	must(database.QueryRow(statement).Scan(&nothing, &us))
 	r.operation("postgresql", statement, start)
-	return us*1000 - realtime
+	return start, us*1000 - realtime
 }
 
 func (r *request) pg(ms float64) {
-	start := now()
-	ready := r.sleepInPostgres(ms)
+	start, ready := r.sleepInPostgres(ms)
 	r.waited("db", start, ready)
 }
 
@@ -138,18 +140,24 @@ func (r *request) many(count float64) {
 }
 
 func (r *request) redis() {
+	got := now()
 	connection := pool.Get()
 	defer connection.Close()
 	start := now()
 	times, err := redis.Int64s(connection.Do("TIME"))
 	must(err)
-	r.operation("redis", "TIME", start)
+	r.operation("redis", "TIME", got)
 	r.waited("db", start, (times[0]*1000000+times[1])*1000-realtime)
 }
 
-func (r *request) delayedUpstream(ms float64) int64 {
+// The same. It is another goroutine that sends it.
+func (r *request) delayedUpstream(ms float64) (int64, int64) {
+	var sent int64
 	start := now()
-	response, err := client.Get(fmt.Sprintf("http://127.0.0.1:%s/delay/%.2f/2", upstream, ms))
+	request, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%s/delay/%.2f/2", upstream, ms), nil)
+	must(err)
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { atomic.StoreInt64(&sent, now()) }}
+	response, err := client.Do(request.WithContext(httptrace.WithClientTrace(context.Background(), trace)))
 	must(err)
 	defer response.Body.Close()
 	_, err = io.ReadAll(response.Body)
@@ -157,29 +165,26 @@ func (r *request) delayedUpstream(ms float64) int64 {
 	r.operation("http", "", start)
 	ready, err := strconv.ParseInt(response.Header.Get("X-Sent-Ns"), 10, 64)
 	must(err)
-	return ready
+	return atomic.LoadInt64(&sent), ready
 }
 
 func (r *request) http(ms float64) {
-	start := now()
-	ready := r.delayedUpstream(ms)
-	r.waited("net", start, ready)
+	sent, ready := r.delayedUpstream(ms)
+	r.waited("net", sent, ready)
 }
 
-// Three of them, of which the last one is waited for longest.
-func (r *request) sideBySide(kind string, ms float64, call func(float64) int64) {
+// Three of them at the same time.
+func (r *request) sideBySide(kind string, ms float64, call func(float64) (int64, int64)) {
 	var all sync.WaitGroup
-	ready := make([]int64, 3)
-	start := now()
-	for i := range ready {
+	for i := 1; i <= 3; i++ {
 		all.Add(1)
 		go func(i int) {
 			defer all.Done()
-			ready[i] = call(ms / float64(3-i))
+			sent, ready := call(ms / float64(i))
+			r.waited(kind, sent, ready)
 		}(i)
 	}
 	all.Wait()
-	r.waited(kind, start, ready[2])
 }
 
 func (r *request) sleep(ms float64) {

@@ -109,8 +109,11 @@ class Part:
     def account(self, name, recording):
         """{kind: ns} that is certain, of one request; and of its waits for a CPU, those that are."""
         account = dict.fromkeys(KINDS, 0)
+        spans = {}
         for kind, start, ready, end in recording["waits"][name] or ():
-            account[kind] += min(max(ready, start), end) - start
+            spans.setdefault(kind, []).append((start, min(max(ready, start), end)))
+        for kind, waits in spans.items():
+            account[kind] += union(waits)
         for start, end, cpu in recording["cpu"][name] or ():
             account["compute"] += cpu
             account["queue"] += end - start - cpu
@@ -164,8 +167,8 @@ class Part:
             was = sorted(request["operations"], key=lambda operation: operation["start_ns"])
             strangers = [operation for operation in was if not self.own(operation, start, should)]
             foreign += [f"{name}: {operation['system']} {operation['summary']} {operation['statement']}" for operation in strangers]
-            # A statement with parameters is prepared by a round trip of its own.
-            was = [operation for operation in was if not operation["summary"].startswith("PREPARE")]
+            # A connection that is made is an operation of its own.
+            was = [operation for operation in was if operation["summary"] != "connect"]
             unsure += bool(request.get("operations_missing"))
             if strangers or (len(was) != len(should) and not request.get("operations_missing")):
                 wrong.append(f"{name}: {len(was)} instead of {len(should)}, {len(strangers)} of others; "
@@ -183,8 +186,9 @@ class Part:
         at = start + operation["start_ns"]
         end = at + operation["duration_ns"]
         for system, statement, began, ended in should:
-            named = not statement or statement.rpartition(" AS ")[2] in (operation["statement"] or "")
-            if system == operation["system"] and (named or system == "redis") and began - SLACK <= at and end <= ended + SLACK:
+            named = system != "postgresql" or statement.rpartition(" AS ")[2] in operation["statement"]
+            named |= operation["summary"] == "connect"
+            if system == operation["system"] and named and began - SLACK <= at and end <= ended + SLACK:
                 return True
         return False
 
