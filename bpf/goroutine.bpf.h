@@ -26,8 +26,14 @@
 #endif
 #define WW_GO_HEAP_SIZE (1ull << 38)
 
+#define WW_GO_SURE	4 /* so often it was the same word: no other one is believed */
+#define WW_GO_SLOTS_MAX 64
 struct ww_go_room {
 	u64 words[WW_GO_WORDS];
+	ww_ref ref; /* the request that waits */
+	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
+	u32 at;	    /* which word that was */
+	u32 pad;
 };
 
 struct {
@@ -36,6 +42,27 @@ struct {
 	__type(key, u32);
 	__type(value, struct ww_go_room);
 } ww_go_rooms SEC(".maps") __weak;
+
+struct ww_go_slot_key {
+	u64 function; /* that `go` has called */
+	u64 tgid;
+};
+
+/*
+ * Which word of such a function's frame leads to who waits. A frame has others, too, that are left over; what they
+ * pointed to may be another one's since. The word that is right is so most of the time.
+ */
+struct ww_go_slot {
+	u32 at;
+	u32 votes;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct ww_go_slot_key);
+	__type(value, struct ww_go_slot);
+} ww_go_slots SEC(".maps") __weak;
 
 static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task, u64 now)
 {
@@ -99,45 +126,95 @@ WW_GLOBAL1(u64, ww_goroutine_of_word, N, word)
 	return ww_goroutine_of_semaphore(word + 8);
 }
 
-struct ww_go_chain {
-	ww_ref ref; /* the request that the chain leads to */
-	u64 next;   /* the first goroutine found that serves none: who waits for that one? */
-};
-
-/* Who waits for the goroutine. */
-static __always_inline void ww_goroutine_waiter(const struct ww_go *go, u64 g, struct ww_go_chain *chain)
+static __always_inline struct ww_go_room *ww_go_room(void)
 {
 	u32 zero = 0;
-	struct ww_go_room *room = bpf_map_lookup_elem(&ww_go_rooms, &zero);
-	struct ww_carrier_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
-	chain->next = 0;
-	if (!room || bpf_probe_read_user(room->words, sizeof(room->words),
-					 (void *)(ww_user_word(g + go->stack_hi) - sizeof(room->words))))
-		return;
-	for (u32 i = 0; i < WW_GO_WORDS; i++) {
-		u64 waiter = ww_goroutine_of_word(room->words[i]);
-		if (!waiter || waiter == g)
-			continue;
-		key.context = ww_user_word(waiter + go->goid);
-		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-		struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
-		if (r && !r->anonymous) {
-			chain->ref = known->ref;
-			return;
-		}
-		if (!chain->next)
-			chain->next = waiter;
+	return bpf_map_lookup_elem(&ww_go_rooms, &zero);
+}
+
+/* Looks at one of the words in the room, of goroutine `g`; true when it leads to a request. */
+WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_go_room *room = ww_go_room();
+	if (!go || !room)
+		return 0;
+	u64 waiter = ww_goroutine_of_word(room->words[i & (WW_GO_WORDS - 1)]);
+	if (!waiter || waiter == g)
+		return 0;
+	struct ww_carrier_key key = {.context = ww_user_word(waiter + go->goid),
+				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	if (r && !r->anonymous) {
+		room->ref = r->account.id;
+		room->at = i;
+		return 1;
 	}
+	if (!room->next) {
+		room->next = waiter;
+		room->at = i;
+	}
+	return 0;
+}
+
+/* Notes which word it was; false when that is none to be believed. */
+static __always_inline bool ww_go_slot_vote(struct ww_go_slot *slot, const struct ww_go_slot_key *key, u32 at)
+{
+	struct ww_go_slot first = {.at = at, .votes = 1};
+	if (!slot) {
+		bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
+		return true;
+	}
+	bool sure = slot->votes >= WW_GO_SURE;
+	if (slot->at == at) {
+		if (slot->votes < WW_GO_SLOTS_MAX)
+			slot->votes++;
+		return true;
+	}
+	if (slot->votes)
+		slot->votes--;
+	else
+		*slot = first;
+	return !sure;
+}
+
+/* Who waits for goroutine `g`: in the room. False: nobody is known to. */
+WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_go_room *room = ww_go_room();
+	if (!go || !room)
+		return 0;
+	room->ref = 0;
+	room->next = 0;
+	if (bpf_probe_read_user(room->words, sizeof(room->words),
+				(void *)(ww_user_word(g + go->stack_hi) - sizeof(room->words))))
+		return 0;
+	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc),
+				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key);
+	if (slot && slot->votes >= WW_GO_SURE)
+		ww_goroutine_look(g, slot->at);
+	for (u32 i = 0; i < WW_GO_WORDS && !room->ref && !room->next; i++)
+		ww_goroutine_look(g, i);
+	if (!room->ref && !room->next)
+		return 0;
+	return ww_go_slot_vote(slot, &key, room->at);
 }
 
 /* The request that waits for what the goroutine does; 0: none is known. */
 WW_GLOBAL1(u64, ww_goroutine_for, N, g)
 {
-	struct ww_go *go = ww_go_get();
-	struct ww_go_chain chain = {.next = g};
-	for (u32 i = 0; i < WW_GO_CHAIN && go && chain.next && !chain.ref; i++)
-		ww_goroutine_waiter(go, chain.next, &chain);
-	return chain.ref;
+	struct ww_go_room *room = ww_go_room();
+	for (u32 i = 0; i < WW_GO_CHAIN && room && g; i++) {
+		if (!ww_goroutine_waiter(g))
+			return 0;
+		if (room->ref)
+			return room->ref;
+		g = room->next;
+	}
+	return 0;
 }
 
 /*

@@ -463,12 +463,14 @@ struct ww_go {
 	u32 status;   /* g.atomicstatus */
 	u32 goid;     /* g.goid */
 	u32 waitreason;
-	u32 timer;		   /* g.timer */
-	u32 when;		   /* timer.when */
-	u32 recvq;		   /* hchan.recvq.first; last comes behind it */
-	u32 elem;		   /* sudog.elem */
-	u32 channel;		   /* sudog.c */
-	u32 sched;		   /* g.sched.sp */
+	u32 timer;   /* g.timer */
+	u32 when;    /* timer.when */
+	u32 recvq;   /* hchan.recvq.first; last comes behind it */
+	u32 elem;    /* sudog.elem */
+	u32 channel; /* sudog.c */
+	u32 sched;   /* g.sched.sp */
+	u32 startpc; /* g.startpc */
+	u32 pad;
 	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
 };
 

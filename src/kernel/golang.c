@@ -37,6 +37,7 @@ static const struct {
 	  .elem = 24,
 	  .channel = 80,
 	  .sched = 56,
+	  .startpc = 312,
 	  .reasons = {[9] = WW_GOLANG_WAIT_CHANNEL,
 		      [14] = WW_GOLANG_WAIT_CHANNEL,
 		      [15] = WW_GOLANG_WAIT_CHANNEL,

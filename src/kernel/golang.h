@@ -22,16 +22,18 @@ enum ww_golang_wait {
 struct ww_golang_layout {
 	uint64_t semtable; /* address of runtime.semtable; 0: not known, as in a stripped program */
 	uint64_t semtable_len;
-	uint32_t stack_hi;		    /* offsets: g.stack.hi */
-	uint32_t status;		    /* g.atomicstatus */
-	uint32_t goid;			    /* g.goid */
-	uint32_t waitreason;		    /* g.waitreason */
-	uint32_t timer;			    /* g.timer */
-	uint32_t when;			    /* timer.when */
-	uint32_t recvq;			    /* hchan.recvq.first */
-	uint32_t elem;			    /* sudog.elem; sudog.g, next and prev are its first words */
-	uint32_t channel;		    /* sudog.c */
-	uint32_t sched;			    /* g.sched.sp */
+	uint32_t stack_hi;   /* offsets: g.stack.hi */
+	uint32_t status;     /* g.atomicstatus */
+	uint32_t goid;	     /* g.goid */
+	uint32_t waitreason; /* g.waitreason */
+	uint32_t timer;	     /* g.timer */
+	uint32_t when;	     /* timer.when */
+	uint32_t recvq;	     /* hchan.recvq.first */
+	uint32_t elem;	     /* sudog.elem; sudog.g, next and prev are its first words */
+	uint32_t channel;    /* sudog.c */
+	uint32_t sched;	     /* g.sched.sp */
+	uint32_t startpc;    /* g.startpc */
+	uint32_t pad;
 	uint8_t reasons[WW_GOLANG_REASONS]; /* enum ww_golang_wait, by g.waitreason */
 };
 
