@@ -32,8 +32,9 @@ MS = 1_000_000
 STEPS = {"cpu": (0.5, 4), "pg": (2, 40), "many": (2, 6), "redis": None, "http": (2, 40), "pgs": (6, 40), "https": (6, 40),
          "sleep": (2, 30), "lock": None, "chan": (2, 30), "fsync": None, "after": (2, 10)}
 
-# In flight: requests, the client's pause before each in ms, tolerance of a kind's mean: share of the mean wall time, and ms more.
-PARTS = {1: (120, 1, 0.03, 0.2), 8: (400, 0, 0.05, 0.3), 64: (1500, 0, 0.06, 0.5)}
+# In flight: requests, the client's pause before each in ms, by how much the waits are longer (so that two CPUs are not too few),
+# tolerance of a kind's mean: share of the mean wall time, and ms more.
+PARTS = {1: (150, 1, 1, 0.03, 0.2), 8: (400, 0, 1, 0.05, 0.3), 64: (1200, 0, 5, 0.06, 0.5)}
 
 SLACK = 300_000  # between what a hook and what a handler says of the same moment
 
@@ -43,16 +44,16 @@ def letters(number):
     return "".join("bcdfghjklm"[int(digit)] + "aeiou"[int(digit) % 5] for digit in str(number))
 
 
-def plan(prefix, number, steps):
-    """`number` requests, [name, target], each with one to five random steps."""
+def plan(prefix, number, steps, longer=1):
+    """`number` requests, [name, target], each with one to five random steps, whose waits are so many times longer."""
     draw = random.Random(f"{SEED} {prefix}")
 
     def step():
         name = draw.choice(steps)
         if STEPS[name] is None:
             return name
-        ms = draw.uniform(*STEPS[name])
-        return f"{name}:{ms:.0f}" if name == "many" else f"{name}:{ms:.2f}"
+        number = draw.uniform(*STEPS[name])
+        return f"{name}:{number:.0f}" if name == "many" else f"{name}:{number * (1 if name == 'cpu' else longer):.2f}"
 
     names = [f"{prefix}{letters(i)}" for i in range(number)]
     return [(name, f"/job/{name}?do={','.join(step() for _ in range(draw.randint(1, 5)))}") for name in names]
@@ -74,12 +75,12 @@ class Part:
         self.in_flight = in_flight
         self.steps = steps
         self.name = f"{in_flight} in flight"
-        self.requests, self.pause, self.share, extra = PARTS[in_flight]
+        self.requests, self.pause, self.longer, self.share, extra = PARTS[in_flight]
         self.extra = extra * MS
         self.record = self.times = self.cpu_ns = None
 
     def observe(self, port, truth):
-        requests = plan({1: "one", 8: "eight"}.get(self.in_flight, "many"), self.requests, self.steps)
+        requests = plan({1: "one", 8: "eight"}.get(self.in_flight, "all"), self.requests, self.steps, self.longer)
         self.targets = dict(requests)
         before = truth()["cpu_ns"]
         with Record("--port", port) as self.record:
