@@ -137,7 +137,7 @@ class Part:
         for kind, ns, low, high in lines:
             line = f"{kind}: {milliseconds(ns)} ms, in truth {milliseconds(low)} to {milliseconds(high)} ms"
             tap.note(line)
-            if os.environ.get("WORST"):
+            if os.environ.get("TRUTH_WORST"):
                 tap.note(self.worst(kind, found, truth))
             tap.check(f"{self.name}: the mean of {kind} is right", low - tolerance <= ns <= high + tolerance,
                       f"{line}\n{self.worst(kind, found, truth)}")
@@ -154,8 +154,6 @@ class Part:
             request = found[name]
             kinds = ", ".join(f"{k} {milliseconds(request['kinds_ns'][k])} ({milliseconds(truth[name][k])})" for k in KINDS
                               if request["kinds_ns"][k] > 50_000 or truth[name][k])
-            if os.environ.get("SEGMENTS"):
-                kinds += " | " + " ".join(f"{x['kind']}/{x.get('detail')}@{milliseconds(x['start_ns'])}+{milliseconds(x['duration_ns'])}" for x in request["segments"])
             lines.append(f"{name} {self.targets[name].partition('=')[2]} {request['attribution']}: {kinds}")
         return "\n".join(lines)
 
