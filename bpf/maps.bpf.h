@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
- * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h) and
- * working memory; `__weak` lets each object name it and the linker keep one.
+ * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h),
+ * collectors (collector.bpf.h) and working memory; `__weak` lets each object name it and the linker keep one.
  */
 #ifndef WHYWAIT_MAPS_H
 #define WHYWAIT_MAPS_H
@@ -96,17 +96,22 @@ struct ww_thread {
 	u64 mark;   /* the interval is accounted up to here */
 	u64 waking; /* when it was last woken */
 	u64 on_cpu; /* when it last got a CPU */
+	u64 gc;	    /* runs while it collects garbage: the only word here that probes write besides the next */
+	u64 gc_at;  /* when that began last */
 	ww_ref ref; /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;   /* what the interval has besides nothing: enum ww_dirty */
-	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
-	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
-	u8 named;   /* counts the answers since comm and cgroup were read */
-	u8 sent;    /* its last touch was a send */
-	u64 cpu_ns; /* of the interval */
+	u8 dirty;    /* what the interval has besides nothing: enum ww_dirty */
+	u8 fresh;    /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
+	u8 loop;     /* it waits in epoll, or works for several at a time: its steps may be of any request */
+	u8 named;    /* counts the answers since comm and cgroup were read */
+	u8 sent;     /* its last touch was a send */
+	u64 gc_mark; /* what the clock `gc` showed at `mark` */
+	u64 stops;   /* how long its process had been stopped by its collector when it began to wait .. */
+	u64 stopped; /* .. and how long it was so in that wait */
+	u64 cpu_ns;  /* of the interval */
 	u64 kinds_ns[WW_KIND_COUNT];
 	ww_ref home;	 /* the request that it was attached to when it last began to wait for sockets */
 	u64 deadline;	 /* when the timeout of its last wait for sockets ends; 0: none was given */

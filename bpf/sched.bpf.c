@@ -4,6 +4,7 @@
  * blocking syscall names. Tasks that never worked for a request have no storage and leave after one look-up.
  */
 #include "cause.bpf.h"
+#include "collector.bpf.h"
 #include "compat.bpf.h"
 #include "goroutine.bpf.h"
 
@@ -48,10 +49,13 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.off = WW_OFF_SOCKET;
 	t->off = b.off;
 	t->off_cause = b.cause;
+	t->stopped = 0;
 	if (b.off != WW_OFF_SOCKET) {
 		/* Without a request, a futex is where a pool's thread waits for one. */
 		if (!t->ref && !t->home && b.may_idle)
 			t->off = WW_OFF_IDLE;
+		else if (ww_is_futex(b.cause))
+			t->stops = ww_stopped_at(prev, now);
 		return;
 	}
 	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
@@ -79,7 +83,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		ww_loop_sleeps(t, &b.cause, now);
 }
 
-static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
+static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct *next, u64 now)
 {
 	if (t->off == WW_OFF_NOT) {
 		/* Its switch-out was not reported: what it did since the last event can't be told. */
@@ -87,8 +91,12 @@ static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
 		ww_count(WW_COUNT_SWITCH_UNSEEN);
 		ww_interval_waited(t, unseen, t->mark, now);
 		t->mark = now;
+		if (t->gc != t->gc_mark)
+			t->gc_mark = ww_clock_at(t->gc, now);
 		return;
 	}
+	if (t->off == WW_OFF_BLOCKED && ww_is_futex(t->off_cause))
+		t->stopped = ww_clock_since(t->stops, ww_stopped_at(next, now));
 	if (t->off == WW_OFF_SOCKET)
 		t->woke = now;
 	ww_interval_resume(t, now);
@@ -105,7 +113,7 @@ static __always_inline int ww_switched(bool preempt, struct task_struct *prev, s
 	}
 	t = ww_thread_get(next);
 	if (t)
-		ww_switch_in(t, now ? now : bpf_ktime_get_ns());
+		ww_switch_in(t, next, now ? now : bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -154,6 +162,9 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
+	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
+	if (collections)
+		collections->ended = 1;
 	__sync_fetch_and_add(&ww_generations[tgid % WW_GENERATIONS], 1);
 }
 
@@ -162,9 +173,15 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 {
 	ww_program_ended(p->tgid);
+	struct ww_collector *c = ww_collector_of(p);
+	if (c)
+		__builtin_memset(c, 0, sizeof(*c));
 	struct ww_thread *t = ww_thread_get(p);
 	if (!t)
 		return 0;
+	t->gc = 0;
+	t->gc_mark = 0;
+	t->stopped = 0;
 	t->tid = p->pid; /* another thread's than the first takes that one's */
 	t->loop = 0;
 	t->shared = 0;
@@ -202,6 +219,7 @@ int BPF_PROG(ww_sched_process_free, struct task_struct *p)
 	u64 key = (u64)p;
 	bpf_map_delete_elem(&ww_hashed_threads, &key);
 	bpf_map_delete_elem(&ww_hashed_loops, &key);
+	bpf_map_delete_elem(&ww_hashed_collectors, &key);
 	return 0;
 }
 

@@ -24,6 +24,7 @@
 #include "kernel/libuv.h"
 #include "kernel/listeners.h"
 #include "kernel/python.h"
+#include "kernel/runtimes.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
@@ -42,6 +43,7 @@
 
 struct ww_observer {
 	struct whywait_bpf *bpf;
+	struct ww_runtimes *runtimes;
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
 	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
@@ -110,6 +112,7 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
 	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
 		return;
+	ww_runtimes__look(observer->runtimes, pid, serves);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
 	if (!process_learn(observer, pid) && !serves)
 		return;
@@ -375,7 +378,8 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "loading the BPF programs");
 		goto out;
 	}
-	err = slots_fill(new->bpf);
+	new->runtimes = ww_runtimes__new(new->bpf);
+	err = new->runtimes ? slots_fill(new->bpf) : -ENOMEM;
 	err = err ?: select_load(new->bpf, &options->select);
 	err = err ?: rings_open(new);
 	if (err) {
@@ -525,6 +529,7 @@ int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNT
 		for (int cpu = 0; cpu < observer->cpus; cpu++)
 			sums[i] += observer->percpu[cpu];
 	}
+	sums[WW_COUNT_RUNTIMES_UNATTACHED] = ww_runtimes__failed(observer->runtimes);
 	int err = ww_hooks__skipped(observer->bpf, &sums[WW_COUNT_HOOK_SKIPPED]);
 	if (err)
 		return err;
@@ -559,6 +564,15 @@ int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_pe
 	return 0;
 }
 
+int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected)
+{
+	struct ww_collected found;
+	if (bpf_map_lookup_elem(bpf_map__fd(observer->bpf->maps.ww_collections), &pid, &found))
+		return -ENOENT;
+	*collected = found;
+	return 0;
+}
+
 void ww_observer__close(struct ww_observer *observer)
 {
 	if (!observer)
@@ -572,6 +586,7 @@ void ww_observer__close(struct ww_observer *observer)
 		close(observer->epoll_fd);
 	bpf_link__destroy(observer->before);
 	bpf_link__destroy(observer->open);
+	ww_runtimes__free(observer->runtimes);
 	whywait_bpf__destroy(observer->bpf);
 	free(observer->percpu);
 	free(observer);

@@ -77,6 +77,9 @@ int ww_observer__unreadable(struct ww_observer *observer,
 /* The address with that index. -ENOENT when there is none. */
 int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_peer *peer);
 
+/* What a process's garbage collector did since the observer was opened. -ENOENT: nothing. */
+int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected);
+
 /* NULL-safe. Detaches everything. */
 void ww_observer__close(struct ww_observer *observer);
 

@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "protocols/dialogue.h"
+#include "util/hash.h"
 
 /* NULL: round trips. */
 static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
@@ -113,6 +114,12 @@ static void add(struct conversation *conversation, uint64_t request, struct ww_d
 	ww_operations__add(conversations->operations, request, done, error);
 }
 
+/* Names of prepared statements mean something on their own connection only. */
+static uint64_t on_connection(const struct conversation *conversation, uint64_t hash)
+{
+	return hash ? ww_hash(conversation->number, &hash, sizeof(hash)) ?: 1 : 0;
+}
+
 static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 {
 	struct ww_done done = {
@@ -121,7 +128,8 @@ static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end
 		.end_ns = end_ns,
 		.bytes_out = draft->bytes_out,
 		.bytes_in = draft->bytes_in,
-		.arguments = draft->arguments,
+		.arguments = draft->prepared ? on_connection(ctx, draft->arguments) : draft->arguments,
+		.prepared = on_connection(ctx, draft->prepared),
 	};
 
 	add(ctx, draft->request, &done, draft->summary, draft->statement ?: "", draft->error);

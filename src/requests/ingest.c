@@ -112,6 +112,7 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
+	ww_services__ask_collections(new->services, new->options.collected, new->options.collected_ctx);
 	*ingest = new;
 	return 0;
 }
@@ -475,6 +476,8 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 			.rss_steady_bytes = usage[i].rss_bytes,
 			.rss_peak_bytes = usage[i].rss_peak_bytes,
 			.cpu_seconds = (double)usage[i].cpu_ns / 1e9,
+			.gc_count = usage[i].gc_count,
+			.gc_ns = usage[i].gc_ns,
 		};
 	}
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/report.h"
+#include "requests/services.h"
 #include "whywait/abi.h"
 
 struct ww_ingest;
@@ -38,6 +39,10 @@ struct ww_ingest_options {
 	/* The address with that index, as ww_observer__peer(): 0, or -ENOENT. */
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
+
+	/* What a process has collected, as ww_observer__collected(); NULL: not known. */
+	ww_collected_fn *collected;
+	void *collected_ctx;
 
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 

@@ -54,6 +54,8 @@ struct ww_service_usage {
 	uint64_t rss_bytes;	 /* mean over the interval */
 	uint64_t rss_peak_bytes; /* in the interval */
 	uint64_t cpu_ns;	 /* in the interval */
+	uint64_t gc_count;	 /* collections of garbage that ended in the interval */
+	uint64_t gc_ns;		 /* that they stopped a process, or a thread that served requests */
 };
 
 /* What came since the last commit. */

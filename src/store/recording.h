@@ -40,6 +40,8 @@ struct ww_selection {
 	int64_t since_unix_ns, until_unix_ns;
 	/* A report has no findings but those that sums tell: the requests that were kept are not read for it. */
 	bool sums_only;
+	/* A report tells how sure its figures are: endpoints have a `sampling`. */
+	bool sampling;
 };
 
 /*

@@ -13,7 +13,7 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 	[WW_STATEMENT_KIND] = "INSERT INTO kind VALUES (?, ?, ?)",
 	[WW_STATEMENT_SERVICE] = "INSERT OR REPLACE INTO service VALUES (?, ?, ?, ?)",
-	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_ENDPOINT] = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_NAME] = "INSERT INTO detail_name VALUES (?, ?)",
 	[WW_STATEMENT_OPERATION_NAME] = "INSERT INTO operation_name VALUES (?, ?, ?, ?, ?, ?)",
@@ -207,6 +207,8 @@ int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_s
 	number(&values, usage->rss_bytes);
 	number(&values, usage->rss_peak_bytes);
 	number(&values, usage->cpu_ns);
+	number(&values, usage->gc_count);
+	number(&values, usage->gc_ns);
 	return finish(&values);
 }
 
@@ -230,7 +232,8 @@ int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_por
 	return finish(&values);
 }
 
-static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoint, const struct ww_aggregate *aggregate)
+static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoint, const struct ww_aggregate *aggregate,
+			const struct ww_blocks *seconds)
 {
 	struct values values = start(rows, WW_STATEMENT_INTERVAL);
 
@@ -253,6 +256,10 @@ static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoin
 	ww_codec__put_histogram(&rows->scratch, &aggregate->histogram);
 	bytes(&values, &rows->scratch, false);
 	number(&values, aggregate->operations_requests);
+	rows->more_scratch.len = 0;
+	if (seconds)
+		ww_codec__put_blocks(&rows->more_scratch, seconds, interval);
+	bytes(&values, &rows->more_scratch, false);
 	return finish(&values);
 }
 
@@ -280,9 +287,9 @@ static int put_operation(struct ww_rows *rows, int64_t interval, uint32_t endpoi
 }
 
 int ww_rows__put_aggregate(struct ww_rows *rows, int64_t interval, uint32_t endpoint,
-			   const struct ww_aggregate *aggregate)
+			   const struct ww_aggregate *aggregate, const struct ww_blocks *seconds)
 {
-	int rc = put_interval(rows, interval, endpoint, aggregate);
+	int rc = put_interval(rows, interval, endpoint, aggregate, seconds);
 
 	for (uint32_t i = 0; rc == SQLITE_OK && i < aggregate->status_len; i++) {
 		struct values values = start(rows, WW_STATEMENT_STATUS);

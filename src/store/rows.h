@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "model/blocks.h"
 #include "store/recorder.h"
 #include "util/bytes.h"
 
@@ -61,9 +62,9 @@ int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_s
 int ww_rows__put_loss(struct ww_rows *rows, const char *cause, uint64_t count, bool loses);
 int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_port *port);
 
-/* Rows for all of an aggregate. */
+/* Rows for all of an aggregate, and the seconds of it; NULL: none are told. */
 int ww_rows__put_aggregate(struct ww_rows *rows, int64_t interval, uint32_t endpoint,
-			   const struct ww_aggregate *aggregate);
+			   const struct ww_aggregate *aggregate, const struct ww_blocks *seconds);
 
 /* One row for a whole slice. */
 int ww_rows__put_journal(struct ww_rows *rows, int64_t interval, const struct ww_slice *slice);

@@ -22,6 +22,20 @@ extern struct ww_sweep_list_map {
 #define MAP(map, most)			   map_add(&(map), MAP_TYPE(map), sizeof(*(map).key), sizeof(*(map).value), most)
 #define MAP_KEYLESS(map, value_size, most) map_add(&(map), MAP_TYPE(map), 0, value_size, most)
 
+#define LEADERS 4 /* processes whose first thread is one of these, which does nothing but being it */
+
+static struct host_task leaders[LEADERS];
+
+static struct task_struct *leader_of(u32 tgid)
+{
+	u32 at = 0;
+	while (at < LEADERS - 1 && leaders[at].task.tgid && (u32)leaders[at].task.tgid != tgid)
+		at++;
+	leaders[at].task.tgid = (int)tgid;
+	leaders[at].task.group_leader = &leaders[at].task;
+	return &leaders[at].task;
+}
+
 /* A task's registers are where its stack, of a kernel with KASAN, ends. */
 static void registers_place(struct host_task *task)
 {
@@ -32,12 +46,16 @@ void host_boot(u32 requests, u64 seed)
 {
 	host_shut_down();
 	memset(&host, 0, sizeof(host));
+	memset(leaders, 0, sizeof(leaders));
 	host.now = 1ull << 50;
 	host.random = seed;
 	registers_place(&host.idle);
+	host.idle.task.group_leader = &host.idle.task;
 	host_max_requests = requests;
 	MAP(ww_threads, 1);
 	MAP(ww_loops, 1);
+	MAP(ww_collectors, 1);
+	MAP(ww_collections, 4);
 	MAP(ww_conns, 1);
 	MAP(ww_requests, requests);
 	MAP_KEYLESS(ww_free_slots, sizeof(u32), requests);
@@ -67,6 +85,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_cells, WW_CELLS);
 	MAP(ww_hashed_threads, 64);
 	MAP(ww_hashed_loops, 64);
+	MAP(ww_hashed_collectors, 64);
 	MAP(ww_hashed_conns, 64);
 	MAP(ww_blanks, 1);
 	MAP(ww_claims, requests + 16);
@@ -83,6 +102,8 @@ void host_shut_down(void)
 {
 	if (maps_there())
 		host_task_end(&host.idle);
+	for (u32 at = 0; at < LEADERS && maps_there(); at++)
+		host_task_end(&leaders[at]);
 	maps_free();
 }
 
@@ -147,6 +168,7 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 	memset(task, 0, sizeof(*task));
 	task->task.pid = tid;
 	task->task.tgid = tgid;
+	task->task.group_leader = leader_of(tgid);
 	task->task.files = &all;
 	registers_place(task);
 	task->task.signal = &task->signal;
