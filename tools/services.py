@@ -374,7 +374,7 @@ class Python(_Script):
 
 
 class Go(Server):
-    """A Go program of one file, built where it runs, with Debian's packages of Go sources."""
+    """A Go program of one file, with the Go sources that Debian has packages of."""
 
     name = "go"
 
@@ -386,7 +386,7 @@ class Go(Server):
         self.port = self.port or free_port()
         program = self.directory / "program"
         env = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "",
-               "GOCACHE": os.environ.get("GOCACHE", str(self.directory / "cache"))}
+               "GOCACHE": os.environ.get("GOCACHE", str(TOOLS.parent / "build/go-cache"))}
         built = subprocess.run(["go", "build", "-o", program, self.source], cwd=self.directory, env=env, capture_output=True,
                                text=True, check=False)
         if built.returncode:
