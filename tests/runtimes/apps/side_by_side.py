@@ -8,6 +8,7 @@ compare(start, steps, parts) runs the whole test. start(environment) makes the s
 Beside the kinds a request has time that the server does not know: what it spends between its steps, and waits for a CPU or for a
 thread. How much CPU time the process took in all says how much of that may be computing.
 """
+import calendar
 import json
 import os
 import pathlib
@@ -57,6 +58,13 @@ def plan(prefix, number, steps, longer=1):
 
     names = [f"{prefix}{letters(i)}" for i in range(number)]
     return [(name, f"/job/{name}?do={','.join(step() for _ in range(draw.randint(1, 5)))}") for name in names]
+
+
+def monotonic(text):
+    """CLOCK_MONOTONIC, of a time as RFC 3339 has it with nanoseconds."""
+    seconds, _, fraction = text.rstrip("Z").partition(".")
+    at = calendar.timegm(time.strptime(seconds, "%Y-%m-%dT%H:%M:%S")) * 1_000_000_000 + int(fraction.ljust(9, "0"))
+    return at - (time.time_ns() - time.monotonic_ns())
 
 
 def union(spans):
@@ -160,9 +168,8 @@ class Part:
     def check_operations(self, tap, found, recording):
         wrong, foreign, unsure = [], [], 0
         for name, request in found.items():
-            sent = self.times[name][0]
             should = sorted(recording["operations"][name] or (), key=lambda operation: operation[2])
-            start = sent + (self.times[name][1] - sent) - request["wall_ns"]
+            start = monotonic(request["start"])
             was = sorted(request["operations"], key=lambda operation: operation["start_ns"])
             strangers = [operation for operation in was if not self.own(operation, start, should)]
             foreign += [f"{name}: {operation['system']} {operation['summary']} {operation['statement']}" for operation in strangers]
