@@ -9,6 +9,41 @@
 #include "cause.bpf.h"
 #include "global.bpf.h"
 
+enum ww_go_wait {
+	WW_GO_WAIT_OTHER,
+	WW_GO_WAIT_SLEEP,
+	WW_GO_WAIT_LOCK,
+	WW_GO_WAIT_CHANNEL,
+};
+
+#define WW_GO_REASONS 64
+
+/* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */
+struct ww_go {
+	u64 semtable; /* address of runtime.semtable; 0: not known */
+	u64 semtable_len;
+	u32 stack_hi; /* offsets: g.stack.hi */
+	u32 status;   /* g.atomicstatus */
+	u32 goid;     /* g.goid */
+	u32 waitreason;
+	u32 timer;   /* g.timer */
+	u32 when;    /* timer.when */
+	u32 recvq;   /* hchan.recvq.first; last comes behind it */
+	u32 elem;    /* sudog.elem */
+	u32 channel; /* sudog.c */
+	u32 sched;   /* g.sched.sp */
+	u32 startpc; /* g.startpc */
+	u32 pad;
+	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_go);
+} ww_gos SEC(".maps") __weak;
+
 #define WW_GO_TRIES    100    /* what is no Go program by then is none */
 #define WW_GO_SCAN     0x1000 /* bit of g.atomicstatus: the collector looks at its stack */
 #define WW_GO_RUNNABLE 1

@@ -462,41 +462,6 @@ struct {
 	__type(value, struct ww_libuv);
 } ww_libuvs SEC(".maps") __weak;
 
-enum ww_go_wait {
-	WW_GO_WAIT_OTHER,
-	WW_GO_WAIT_SLEEP,
-	WW_GO_WAIT_LOCK,
-	WW_GO_WAIT_CHANNEL,
-};
-
-#define WW_GO_REASONS 64
-
-/* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */
-struct ww_go {
-	u64 semtable; /* address of runtime.semtable; 0: not known */
-	u64 semtable_len;
-	u32 stack_hi; /* offsets: g.stack.hi */
-	u32 status;   /* g.atomicstatus */
-	u32 goid;     /* g.goid */
-	u32 waitreason;
-	u32 timer;   /* g.timer */
-	u32 when;    /* timer.when */
-	u32 recvq;   /* hchan.recvq.first; last comes behind it */
-	u32 elem;    /* sudog.elem */
-	u32 channel; /* sudog.c */
-	u32 sched;   /* g.sched.sp */
-	u32 startpc; /* g.startpc */
-	u32 pad;
-	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u32); /* tgid */
-	__type(value, struct ww_go);
-} ww_gos SEC(".maps") __weak;
-
 struct ww_carrier_key {
 	u64 context; /* a contextvars.Context: one for each asyncio Task; a goroutine's number */
 	u64 tgid;
