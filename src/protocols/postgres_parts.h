@@ -54,6 +54,7 @@ struct ww_postgres {
 	uint32_t first, len;
 	struct ww_postgres_unit units[WW_DRAFTS_MAX];
 
+	struct ww_sql_shapes *shapes; /* of the dialogue's owner */
 	uint32_t next_portal;
 	struct ww_postgres_portal portals[WW_POSTGRES_PORTALS];
 	struct ww_prepared prepared;
