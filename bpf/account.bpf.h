@@ -126,6 +126,10 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	r->owner = 0;
 	r->hint = hint;
 	t->ref = 0;
+	if (ww_stacks_on) {
+		t->sampled = 0;
+		r->stack = t->stack == WW_STACK_RUNS ? 0 : t->stack;
+	}
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
 	if (t->loop && !t->python && !r->outstanding && !r->client)
@@ -145,6 +149,11 @@ static __always_inline void ww_attach(struct ww_thread *t, struct ww_request *r,
 	t->home = 0;
 	r->owner = tid;
 	r->state = WW_STATE_ATTACHED;
+	if (ww_stacks_on) {
+		t->sampled = r->account.stacks_one_in != 0;
+		t->stack = WW_STACK_RUNS;
+		r->stack = 0;
+	}
 }
 
 /*

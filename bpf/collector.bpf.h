@@ -24,7 +24,7 @@ struct ww_collector {
 	u64 sp;	     /* of a function that collects: the thread's stack pointer where it was called */
 	u64 stopped; /* since when the process is stopped, for whatever; 0: it is not */
 	u32 part;    /* enum ww_part, of that stop */
-	u32 pad;
+	u32 small;   /* what is under way is a part of a collection that is counted elsewhere */
 };
 
 struct {
@@ -47,7 +47,9 @@ struct {
 /* What user space reads of a process's collector. */
 struct ww_collections {
 	u64 count;
-	u64 ns; /* that they stopped the process, or its thread */
+	u64 ns;	     /* that they stopped the process, or its thread */
+	u32 program; /* counts up when the process id is another program's */
+	u32 ended;   /* the program has; the next collection is another one's */
 };
 
 struct {

@@ -42,18 +42,27 @@ static __always_inline void ww_collected(u64 collections, u64 ns)
 		bpf_map_update_elem(&ww_collections, &tgid, &first, BPF_ANY);
 		return;
 	}
+	if (all->ended) {
+		first.program = all->program + 1;
+		*all = first;
+		return;
+	}
 	__sync_fetch_and_add(&all->count, collections);
 	__sync_fetch_and_add(&all->ns, ns);
 }
 
 /* ---- collectors that work on the thread that allocates ---- */
 
-static __always_inline void ww_begin(bool of_process, u64 sp)
+static __always_inline void ww_begin(bool of_process, u64 sp, bool small)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct ww_collector *c = ww_collector_make(of_process);
-	/* Within itself, unless the end of the one before was not seen: the stack has got shorter since. */
-	if (!c || (c->began && (!sp || sp <= c->sp)))
+	if (!c)
+		return;
+	/* A part may be within a whole, not the other way round. */
+	c->small = small && (!c->began || c->small);
+	/* A function within itself, unless the end of the one before was not seen: the stack has got shorter since. */
+	if (c->began && (!sp || sp <= c->sp))
 		return;
 	c->began = now;
 	c->sp = sp;
@@ -62,13 +71,16 @@ static __always_inline void ww_begin(bool of_process, u64 sp)
 	ww_thread_collects(now);
 }
 
-static __always_inline void ww_end(bool of_process, u64 sp, u64 collections)
+enum ww_counts { WW_COUNTS_NOTHING, WW_COUNTS_TIME, WW_COUNTS_ALL };
+
+static __always_inline void ww_end(bool of_process, u64 sp, enum ww_counts counts)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct ww_collector *c = ww_collector_make(of_process);
 	if (!c || !c->began || sp < c->sp)
 		return;
-	ww_collected(collections, now - c->began);
+	if (counts)
+		ww_collected(counts == WW_COUNTS_ALL, now - c->began);
 	c->began = 0;
 	c->stop = ww_clock_stop(c->stop, now);
 	ww_thread_collected(now);
@@ -78,14 +90,31 @@ static __always_inline void ww_end(bool of_process, u64 sp, u64 collections)
 SEC("uprobe")
 int ww_gc_begin(struct pt_regs *ctx)
 {
-	ww_begin(true, 0);
+	ww_begin(true, 0, false);
 	return 0;
 }
 
 SEC("uprobe")
 int ww_gc_end(struct pt_regs *ctx)
 {
-	ww_end(true, 0, 1);
+	ww_end(true, 0, WW_COUNTS_ALL);
+	return 0;
+}
+
+/* A part of a collection that is counted elsewhere: on its own, or within that. */
+SEC("uprobe")
+int ww_gc_part_begin(struct pt_regs *ctx)
+{
+	ww_begin(true, 0, true);
+	return 0;
+}
+
+SEC("uprobe")
+int ww_gc_part_end(struct pt_regs *ctx)
+{
+	struct ww_collector *c = ww_collector_make(true);
+	if (c && c->small)
+		ww_end(true, 0, WW_COUNTS_TIME);
 	return 0;
 }
 
@@ -93,14 +122,22 @@ int ww_gc_end(struct pt_regs *ctx)
 SEC("uprobe")
 int ww_gc_enter(struct pt_regs *ctx)
 {
-	ww_begin(false, ctx->sp);
+	ww_begin(false, ctx->sp, false);
 	return 0;
 }
 
 SEC("uretprobe")
 int ww_gc_leave(struct pt_regs *ctx)
 {
-	ww_end(false, ctx->sp, 1);
+	ww_end(false, ctx->sp, WW_COUNTS_ALL);
+	return 0;
+}
+
+/* A step beside the program, which its log does not tell of. */
+SEC("uretprobe")
+int ww_gc_step_leave(struct pt_regs *ctx)
+{
+	ww_end(false, ctx->sp, WW_COUNTS_NOTHING);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "cause.bpf.h"
 #include "collector.bpf.h"
 #include "compat.bpf.h"
+#include "stack.bpf.h"
 
 #define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
 
@@ -29,6 +30,11 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 					  u64 now)
 {
 	ww_interval_ran(t, now);
+	if (ww_stacks_on) {
+		t->stack = 0;
+		if (t->sampled && blocked)
+			t->stack = ww_stack_of_block(prev);
+	}
 	if (!blocked) {
 		t->off = WW_OFF_RUNQ;
 		t->off_cause.kind = WW_KIND_RUNQ;
@@ -76,6 +82,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		ww_count(WW_COUNT_SLOT_STALE);
 	}
 	t->ref = 0;
+	t->sampled = 0;
 	if (t->pending_len && t->python)
 		ww_loop_sleeps(t, &b.cause, now);
 }
@@ -158,6 +165,9 @@ static __always_inline void ww_program_ended(u32 tgid)
 {
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
+	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
+	if (collections)
+		collections->ended = 1;
 	__sync_fetch_and_add(&ww_generations[tgid % WW_GENERATIONS], 1);
 }
 

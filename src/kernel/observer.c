@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/sampler.h"
 #include "kernel/descendants.h"
 #include "kernel/features.h"
 #include "kernel/hooks.h"
@@ -47,6 +48,7 @@ struct ww_observer {
 	struct ring_buffer *details;
 	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
 	struct ring_buffer *traffic;
+	struct ww_sampler *sampler; /* that looks at what runs; NULL: no stacks are taken */
 	int epoll_fd;
 	uint64_t *listening; /* the map's pages */
 	int cpus;
@@ -137,6 +139,8 @@ static int take_account(void *ctx, void *data, size_t size)
 	/* What it exchanged was sent before it, too. */
 	if (account->traffic)
 		ring_buffer__consume(observer->traffic);
+	if (account->stacks_one_in && observer->sampler)
+		ww_sampler__drain(observer->sampler, observer->ingest);
 	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
 	if (account->flags & WW_FLAG_SEGMENTS) {
 		observer->wanted = account->id;
@@ -365,6 +369,9 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
+	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
+	if (err)
+		goto out;
 	err = whywait_bpf__load(new->bpf);
 	if (err) {
 		fail(err, message, message_size, "loading the BPF programs");
@@ -395,6 +402,9 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "attaching the BPF programs");
 		goto out;
 	}
+	err = options->stacks ? ww_sampler__start(&new->sampler, new->bpf, options, message, message_size) : 0;
+	if (err)
+		goto out;
 	ww_listeners__scan(new->listening);
 	err = select_pids(new->bpf, &options->select);
 	if (err) {
@@ -427,9 +437,13 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 	observer->ingest = ingest;
 	observer->ingest_error = 0;
 	int n = ring_buffer__consume(observer->traffic);
+	if (n >= 0 && observer->sampler)
+		n = ww_sampler__drain(observer->sampler, ingest);
 	if (n >= 0)
 		n = ring_buffer__consume(observer->accounts);
 	observer->ingest = NULL;
+	if (observer->sampler)
+		ww_sampler__adapt(observer->sampler, ingest);
 	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
 }
 
@@ -556,6 +570,15 @@ int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_pe
 	return 0;
 }
 
+int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected)
+{
+	struct ww_collected found;
+	if (bpf_map_lookup_elem(bpf_map__fd(observer->bpf->maps.ww_collections), &pid, &found))
+		return -ENOENT;
+	*collected = found;
+	return 0;
+}
+
 void ww_observer__close(struct ww_observer *observer)
 {
 	if (!observer)
@@ -565,6 +588,7 @@ void ww_observer__close(struct ww_observer *observer)
 	ring_buffer__free(observer->accounts);
 	ring_buffer__free(observer->details);
 	ring_buffer__free(observer->traffic);
+	ww_sampler__stop(observer->sampler);
 	if (observer->epoll_fd >= 0)
 		close(observer->epoll_fd);
 	bpf_link__destroy(observer->before);

@@ -5,7 +5,7 @@
 #include <gelf.h>
 #include <string.h>
 
-enum runtime { RUNTIME_PYTHON, RUNTIMES };
+enum runtime { RUNTIME_PYTHON, RUNTIME_RUBY, RUNTIME_HOTSPOT, RUNTIME_V8, RUNTIME_PHP, RUNTIME_GO, RUNTIMES };
 
 enum how { NOTE, SYMBOL, RETURN };
 

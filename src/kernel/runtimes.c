@@ -45,11 +45,19 @@ struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf)
 		return NULL;
 	}
 	struct bpf_program *const programs[WW_PROBE_PROGRAMS] = {
-		[WW_PROBE_GC_BEGIN] = bpf->progs.ww_gc_begin,	    [WW_PROBE_GC_END] = bpf->progs.ww_gc_end,
-		[WW_PROBE_GC_ENTER] = bpf->progs.ww_gc_enter,	    [WW_PROBE_GC_LEAVE] = bpf->progs.ww_gc_leave,
-		[WW_PROBE_STOP_BEGIN] = bpf->progs.ww_stop_begin,   [WW_PROBE_STOP_END] = bpf->progs.ww_stop_end,
-		[WW_PROBE_PAUSE_BEGIN] = bpf->progs.ww_pause_begin, [WW_PROBE_PAUSE_END] = bpf->progs.ww_pause_end,
-		[WW_PROBE_PART_FIRST] = bpf->progs.ww_part_first,   [WW_PROBE_PART_LAST] = bpf->progs.ww_part_last,
+		[WW_PROBE_GC_BEGIN] = bpf->progs.ww_gc_begin,
+		[WW_PROBE_GC_END] = bpf->progs.ww_gc_end,
+		[WW_PROBE_GC_PART_BEGIN] = bpf->progs.ww_gc_part_begin,
+		[WW_PROBE_GC_PART_END] = bpf->progs.ww_gc_part_end,
+		[WW_PROBE_GC_STEP_LEAVE] = bpf->progs.ww_gc_step_leave,
+		[WW_PROBE_GC_ENTER] = bpf->progs.ww_gc_enter,
+		[WW_PROBE_GC_LEAVE] = bpf->progs.ww_gc_leave,
+		[WW_PROBE_STOP_BEGIN] = bpf->progs.ww_stop_begin,
+		[WW_PROBE_STOP_END] = bpf->progs.ww_stop_end,
+		[WW_PROBE_PAUSE_BEGIN] = bpf->progs.ww_pause_begin,
+		[WW_PROBE_PAUSE_END] = bpf->progs.ww_pause_end,
+		[WW_PROBE_PART_FIRST] = bpf->progs.ww_part_first,
+		[WW_PROBE_PART_LAST] = bpf->progs.ww_part_last,
 	};
 	memcpy(runtimes->programs, programs, sizeof(programs));
 	return runtimes;
@@ -106,6 +114,8 @@ static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, 
 {
 	char path[32];
 
+	if (!bpf_program__autoload(runtimes->programs[sites[0].program]))
+		return -ENOTSUP;
 	file->links = calloc(sites_len, sizeof(*file->links));
 	if (!file->links)
 		return -ENOMEM;

@@ -49,9 +49,9 @@ const char *ww_flag_name(unsigned bit)
 
 const char *ww_operation_flag_name(unsigned bit)
 {
-	static const char *const names[] = {"connect",	 "read",     "write", "fetch",	    "control",	 "batch",
-					    "pipelined", "blocking", "cut",   "unfinished", "uncaptured"};
+	static const char *const names[] = {"connect",	 "read",     "write", "fetch",	    "control",	  "batch",
+					    "pipelined", "blocking", "cut",   "unfinished", "uncaptured", "unseen"};
 
-	_Static_assert(1 << (sizeof(names) / sizeof(*names) - 1) == WW_OPERATION_UNCAPTURED, "each flag has a name");
+	_Static_assert(1 << (sizeof(names) / sizeof(*names) - 1) == WW_OPERATION_UNSEEN, "each flag has a name");
 	return bit < sizeof(names) / sizeof(*names) ? names[bit] : NULL;
 }

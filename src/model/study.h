@@ -28,7 +28,8 @@ struct ww_note {
 	uint32_t of; /* case */
 	uint32_t subject;
 	uint32_t runs;		  /* operations */
-	uint32_t rounds;	  /* of reads that differ: how many of them began when those before had ended */
+	uint32_t rounds;	  /* of reads that differ: how many of them began when those before had ended; of the
+				   * prepared statement that has most */
 	uint32_t repeats;	  /* reads that had been asked before, with nothing written in between */
 	uint64_t wait_ns;	  /* that is due to all of its operations alone */
 	uint64_t rounds_saves_ns; /* if all reads that differ were one */

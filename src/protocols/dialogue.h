@@ -44,6 +44,7 @@ struct ww_draft {
 	uint8_t phase;	/* the parser's own */
 	uint32_t count; /* the parser's own */
 	uint64_t arguments;
+	uint64_t prepared; /* of WW_OPERATION_UNSEEN: tells its statement from others of the connection */
 	uint64_t bytes_out, bytes_in;
 	char error[WW_ERROR_SIZE];
 	struct ww_statement *said;     /* has the statement, and the summary where that is "" here; NULL: these are */

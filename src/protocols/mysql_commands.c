@@ -129,7 +129,7 @@ static void prepare(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct w
 	uint64_t arguments;
 	struct ww_statement *alike = read_sql(mysql, message, &arguments);
 
-	unit->statement = alike ? ww_statement__with(alike, arguments) : NULL;
+	unit->statement = alike ? ww_statement__copy(alike, arguments) : NULL;
 	ww_statement__put(alike);
 	ww_statement__put(mysql->newest);
 	mysql->newest = ww_statement__hold(unit->statement);

@@ -19,20 +19,17 @@ struct ww_statement *ww_statement__new(const struct ww_sql *sql)
 	return statement;
 }
 
-struct ww_statement *ww_statement__with(struct ww_statement *statement, uint64_t arguments)
+struct ww_statement *ww_statement__copy(const struct ww_statement *statement, uint64_t arguments)
 {
 	const size_t size = sizeof(*statement) + statement->len + 1;
-	struct ww_statement *other;
+	struct ww_statement *copy = malloc(size);
 
-	if (statement->arguments == arguments)
-		return ww_statement__hold(statement);
-	other = malloc(size);
-	if (!other)
+	if (!copy)
 		return NULL;
-	memcpy(other, statement, size);
-	other->references = 1;
-	other->arguments = arguments;
-	return other;
+	memcpy(copy, statement, size);
+	copy->references = 1;
+	copy->arguments = arguments;
+	return copy;
 }
 
 struct ww_statement *ww_statement__hold(struct ww_statement *statement)

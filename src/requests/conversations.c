@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "protocols/dialogue.h"
+#include "util/hash.h"
 
 /* NULL: round trips. */
 static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
@@ -153,6 +154,12 @@ static uint32_t name_of_statement(const struct conversation *conversation, struc
 	return id;
 }
 
+/* Names of prepared statements mean something on their own connection only. */
+static uint64_t on_connection(const struct conversation *conversation, uint64_t hash)
+{
+	return hash ? ww_hash(conversation->number, &hash, sizeof(hash)) ?: 1 : 0;
+}
+
 static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 {
 	struct conversation *conversation = ctx;
@@ -162,7 +169,8 @@ static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end
 		.end_ns = end_ns,
 		.bytes_out = draft->bytes_out,
 		.bytes_in = draft->bytes_in,
-		.arguments = draft->arguments,
+		.arguments = draft->prepared ? on_connection(ctx, draft->arguments) : draft->arguments,
+		.prepared = on_connection(ctx, draft->prepared),
 	};
 
 	if (draft->said && !draft->summary[0])

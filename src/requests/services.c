@@ -29,6 +29,7 @@ struct member {
 	uint32_t service;
 	uint32_t unseen; /* samples since its last request */
 	struct ww_process_usage usage;
+	struct ww_collected collected;
 };
 
 struct service {
@@ -51,6 +52,8 @@ struct ww_services {
 	struct ww_catalog *catalog;
 	const char *proc;
 	uint32_t max;
+	ww_collected_fn *collected; /* NULL: not known */
+	void *collected_ctx;
 
 	struct member *members; /* a hash table with linear probing */
 	uint32_t members_len;
@@ -85,6 +88,12 @@ struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *pro
 		return NULL;
 	}
 	return services;
+}
+
+void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx)
+{
+	services->collected = collected;
+	services->collected_ctx = ctx;
 }
 
 void ww_services__free(struct ww_services *services)
@@ -394,6 +403,10 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	if (service < 0 || !new.pid)
 		return service;
 	new.service = (uint32_t)service;
+	/* What the one before it with that id has collected is not its. */
+	if (services->collected && !services->collected(services->collected_ctx, new.pid, &new.collected) &&
+	    !new.collected.ended)
+		new.collected.count = new.collected.ns = 0;
 	if (services->members_len >= WW_PROCESSES_MAX)
 		forget(services, is_unseen);
 	if (services->members_len >= WW_PROCESSES_MAX && forget(services, is_any))
@@ -403,12 +416,31 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	return service;
 }
 
+/* What its process has collected since. The process may have ended. */
+static void count_collections(struct ww_services *services, struct member *member)
+{
+	struct service *service = &services->services[member->service];
+	struct ww_collected now = {0}, *before = &member->collected;
+
+	if (!services->collected || services->collected(services->collected_ctx, member->pid, &now))
+		return;
+	/* Less than before: what was known of it was forgotten, and begun anew. */
+	if (now.program != before->program || now.count < before->count || now.ns < before->ns)
+		*before = (struct ww_collected){0};
+	service->now.gc_count += now.count - before->count;
+	service->now.gc_ns += now.ns - before->ns;
+	service->total.gc_count += now.count - before->count;
+	service->total.gc_ns += now.ns - before->ns;
+	*before = now;
+}
+
 /* Looks at a process anew; false when it has ended or is another program now. */
 static bool look_at(struct ww_services *services, struct member *member)
 {
 	struct service *service = &services->services[member->service];
 	struct ww_process_usage usage;
 
+	count_collections(services, member);
 	if (ww_process__usage(services->proc, (pid_t)member->pid, &usage) ||
 	    usage.start_ticks != member->usage.start_ticks || usage.exe_inode != member->usage.exe_inode)
 		return false;

@@ -21,7 +21,7 @@ struct ww_recording {
 	int64_t interval_ns;
 	int64_t start_unix_ns, end_unix_ns;
 	bool unended;
-	bool has_operations; /* not in recordings of earlier versions */
+	bool has_operations, has_seconds, has_collections; /* not in recordings of earlier versions */
 	char message[512];
 };
 

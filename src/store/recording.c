@@ -121,16 +121,16 @@ static int read_stand_ins(struct ww_recording *recording)
 	return rc;
 }
 
-static int read_has_operations(struct ww_recording *recording)
+/* Whether a query of one number has one above 0: whether the recording has what came with a later version. */
+static int read_has(struct ww_recording *recording, const char *query, bool *has)
 {
 	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(recording->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_name'",
-				    -1, &statement, NULL);
+	int rc = sqlite3_prepare_v2(recording->db, query, -1, &statement, NULL);
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
-		recording->has_operations = sqlite3_column_int(statement, 0);
+		*has = sqlite3_column_int(statement, 0);
 		rc = SQLITE_OK;
 	}
 	sqlite3_finalize(statement);
@@ -160,7 +160,15 @@ static int read_facts(struct ww_recording *recording)
 	if (rc == SQLITE_OK)
 		rc = read_meta(recording, "interval_ns", NULL, &recording->interval_ns);
 	if (rc == SQLITE_OK)
-		rc = read_has_operations(recording);
+		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_name'",
+			      &recording->has_operations);
+	if (rc == SQLITE_OK)
+		rc = read_has(recording, "SELECT count(*) FROM pragma_table_info('service_usage') WHERE name = 'gc_ns'",
+			      &recording->has_collections);
+	if (rc == SQLITE_OK)
+		rc = read_has(recording,
+			      "SELECT count(*) FROM pragma_table_info('endpoint_interval') WHERE name = 'seconds'",
+			      &recording->has_seconds);
 	if (rc == SQLITE_OK)
 		rc = read_stand_ins(recording);
 	if (rc == SQLITE_OK)

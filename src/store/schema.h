@@ -21,12 +21,13 @@ extern const char ww_schema_create[];
 extern const char ww_schema_insert_interval[];
 extern const char ww_schema_insert_request[];
 
-/* All columns of these tables in the order of docs/schema.md, for what follows: " FROM ..". */
+/* The columns of an interval up to its histogram, which are in every recording, for what follows: ", .. FROM ..". */
 extern const char ww_schema_select_interval[];
+
+/* All columns of a request in the order of docs/schema.md, for what follows: " FROM ..". */
 extern const char ww_schema_select_request[];
 
 /* The same for a recording of before there were operations in it: without any. */
-extern const char ww_schema_select_interval_before[];
 extern const char ww_schema_select_request_before[];
 
 #endif

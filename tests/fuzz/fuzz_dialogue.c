@@ -56,7 +56,7 @@ static void operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 	must(draft->request && draft->request <= REQUESTS, "an operation of nobody");
 	must(end_ns >= draft->start_ns, "an operation that ends before it begins");
 	must(end_ns <= now_ns && draft->start_ns <= now_ns, "an operation of the future");
-	must(draft->flags < WW_OPERATION_UNCAPTURED << 1, "flags that there are none of");
+	must(draft->flags < WW_OPERATION_UNSEEN << 1, "flags that there are none of");
 	must(!(draft->flags & WW_OPERATION_READ && draft->flags & WW_OPERATION_WRITE), "it reads and it writes");
 	check_text(ww_draft__summary(draft), WW_SUMMARY_SIZE);
 	check_text(draft->error, sizeof(draft->error));

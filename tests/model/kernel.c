@@ -418,6 +418,21 @@ void bpf_preempt_enable(void)
 {
 }
 
+__u32 bpf_get_prandom_u32(void)
+{
+	return 0;
+}
+
+long bpf_get_stack(void *context, void *to, __u32 size, __u64 flags)
+{
+	return 0;
+}
+
+long bpf_get_task_stack(struct task_struct *task, void *to, __u32 size, __u64 flags)
+{
+	return 0;
+}
+
 __u64 bpf_ktime_get_ns(void)
 {
 	meanwhile();

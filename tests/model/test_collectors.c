@@ -253,6 +253,36 @@ static void parts(void **state)
 	script_end();
 }
 
+/* Sweeping goes on in parts long after the collection was counted, and some of it within that. */
+static void small_parts(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	ww_gc_begin(&regs);
+	pass(10);
+	ww_gc_part_begin(&regs);
+	pass(10);
+	ww_gc_part_end(&regs);
+	pass(10);
+	ww_gc_end(&regs);
+	counted(1, 30);
+	pass(5);
+	for (u32 i = 0; i < 100; i++) {
+		ww_gc_part_begin(&regs);
+		ww_gc_part_begin(&regs);
+		pass(3);
+		ww_gc_part_end(&regs);
+		ww_gc_part_end(&regs);
+		pass(1);
+	}
+	counted(1, 330);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 330);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 105);
+	script_end();
+}
+
 static void at(int (*program)(struct pt_regs *), u64 sp)
 {
 	struct pt_regs there = {.sp = sp};
@@ -369,6 +399,7 @@ int main(void)
 		cmocka_unit_test(overlaps),	     cmocka_unit_test(parts),
 		cmocka_unit_test(functions),	     cmocka_unit_test(another_program),
 		cmocka_unit_test(preempted_probe),   cmocka_unit_test(no_memory),
+		cmocka_unit_test(small_parts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 """What the tests of recorded streams share: what a parser makes of one, in whatever pieces it comes."""
 from wiretap import replay
 
-FLAGS = ("connect", "read", "write", "fetch", "control", "batch", "pipelined", "blocking", "cut", "unfinished", "uncaptured")
+FLAGS = ("connect", "read", "write", "fetch", "control", "batch", "pipelined", "blocking", "cut", "unfinished", "uncaptured", "unseen")
 # What it depends on how much is at hand, and how far the two ends were from one another.
 LOOSE = {"cut", "pipelined"}
 

@@ -50,6 +50,37 @@ static void finds_n_plus_one(void **state)
 	scene_end(&scene);
 }
 
+/* Statements whose text was not seen look alike: many of one are a habit, one of each is none. */
+static void plant_unseen(struct made *made, int number)
+{
+	(void)number;
+	for (uint64_t i = 0; i < 20; i++) {
+		struct ww_operation *operation = query(made, "SELECT 2 columns (text not seen)", 100 + i, MS);
+
+		operation->flags |= WW_OPERATION_UNSEEN;
+		operation->prepared = i < 13 ? 1 : i;
+	}
+}
+
+static void plant_unseen_once(struct made *made, int number)
+{
+	plant_unseen(made, number);
+	for (size_t i = 0; i < made->request.operations_len; i++)
+		made->operations[i].prepared = 1 + i;
+}
+
+static void unseen_statements_are_told_apart(void **state)
+{
+	struct scene scene;
+	const struct ww_finding *found = must_find(of(&scene, plant_unseen), "n-plus-one");
+
+	(void)state;
+	assert_int_equal(found->saves_mean_ns, 12 * MS);
+	scene_end(&scene);
+	must_not_find(of(&scene, plant_unseen_once), "n-plus-one");
+	scene_end(&scene);
+}
+
 /* Others between them, their number goes with the size of the answer, and each wait is followed by a busy loop. */
 static void plant_interleaved(struct made *made, int number)
 {
@@ -503,6 +534,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_n_plus_one),
+		cmocka_unit_test(unseen_statements_are_told_apart),
 		cmocka_unit_test(finds_n_plus_one_among_others),
 		cmocka_unit_test(waking_up_belongs_to_what_was_waited_for),
 		cmocka_unit_test(finds_no_operation_where_none_was_planted),
