@@ -276,8 +276,8 @@ static void draw_findings(const struct ww_endpoint_report *endpoint, struct ww_s
 	for (size_t i = 0; i < endpoint->findings_len; i++) {
 		const struct ww_finding *finding = &endpoint->findings[i];
 
-		snprintf(text, sizeof(text), "%s, saves %s: %s", finding->id,
-			 ww_text__duration(saves, finding->saves_mean_ns), finding->text);
+		snprintf(text, sizeof(text), "%s, saves %s: %s: %s", finding->id,
+			 ww_text__duration(saves, finding->saves_mean_ns), finding->text, finding->advice);
 		draw_fact(screen, ww_scroll__next_line(scroll), i ? "" : "mend", text);
 	}
 }
