@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "protocols/dialogue.h"
+#include "requests/key_words.h"
 #include "util/hash.h"
 
 /* NULL: round trips. */
@@ -69,6 +70,7 @@ struct ww_conversations {
 	struct ww_operations *operations;
 	struct ww_sql_shapes *shapes;
 	struct name known[NAMES]; /* by statement and peer; what comes later takes the place of what was there */
+	struct ww_key_words *key_words;
 	uint64_t forgotten;
 };
 
@@ -80,7 +82,10 @@ struct ww_conversations *ww_conversations__new(struct ww_catalog *catalog, struc
 	if (!conversations)
 		return NULL;
 	conversations->shapes = ww_sql_shapes__new();
-	if (!conversations->shapes) {
+	conversations->key_words = ww_key_words__new();
+	if (!conversations->shapes || !conversations->key_words) {
+		ww_sql_shapes__free(conversations->shapes);
+		ww_key_words__free(conversations->key_words);
 		free(conversations);
 		return NULL;
 	}
@@ -108,6 +113,7 @@ void ww_conversations__free(struct ww_conversations *conversations)
 	for (size_t i = 0; i < NAMES; i++)
 		ww_statement__put(conversations->known[i].statement);
 	ww_sql_shapes__free(conversations->shapes);
+	ww_key_words__free(conversations->key_words);
 	free(conversations);
 }
 
@@ -160,6 +166,12 @@ static uint64_t on_connection(const struct conversation *conversation, uint64_t 
 	return hash ? ww_hash(conversation->number, &hash, sizeof(hash)) ?: 1 : 0;
 }
 
+/* Its statements are keys' patterns. */
+static bool is_cache(uint8_t system)
+{
+	return system == WW_SYSTEM_REDIS || system == WW_SYSTEM_MEMCACHED;
+}
+
 static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 {
 	struct conversation *conversation = ctx;
@@ -172,11 +184,17 @@ static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end
 		.arguments = draft->prepared ? on_connection(ctx, draft->arguments) : draft->arguments,
 		.prepared = on_connection(ctx, draft->prepared),
 	};
+	const char *statement = ww_draft__statement(draft);
+	char folded[WW_STATEMENT_SIZE];
 
-	if (draft->said && !draft->summary[0])
+	if (draft->said && !draft->summary[0]) {
 		done.name = name_of_statement(conversation, draft->said);
-	else
-		done.name = name_of(conversation, ww_draft__summary(draft), ww_draft__statement(draft));
+	} else if (*statement && is_cache(conversation->system)) {
+		ww_key_words__fold(conversation->owner->key_words, ww_draft__summary(draft), statement, folded);
+		done.name = name_of(conversation, ww_draft__summary(draft), folded);
+	} else {
+		done.name = name_of(conversation, ww_draft__summary(draft), statement);
+	}
 	ww_operations__add(conversation->owner->operations, draft->request, &done, draft->error);
 }
 
