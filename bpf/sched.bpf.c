@@ -33,7 +33,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	if (ww_stacks_on) {
 		t->stack = 0;
 		if (t->sampled && blocked)
-			t->stack = ww_stack_of_block(prev);
+			t->stack = ww_stack_of_block(prev, t);
 	}
 	if (!blocked) {
 		t->off = WW_OFF_RUNQ;
@@ -193,6 +193,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->named = 0;
 	t->python = 0;
 	t->python_tries = 0;
+	t->frames_of = 0;
+	t->frames_tries = 0;
 	t->phase_at = 0;
 	t->phase_read = 0;
 	t->phase_asked = 0;

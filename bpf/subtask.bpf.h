@@ -8,6 +8,7 @@
 #define WHYWAIT_SUBTASK_H
 
 #include "account.bpf.h"
+#include "python.bpf.h"
 #include "traffic.bpf.h"
 
 #define WW_NEAR	    6  /* batches that libraries may put between a Task's step and that of the Task that it awaits */
@@ -65,13 +66,6 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 struct ww_subtask_search {
 	struct ww_loop *loop;
 };
-
-static __always_inline u64 ww_user_word(u64 address)
-{
-	u64 word = 0;
-	bpf_probe_read_user(&word, sizeof(word), (void *)address);
-	return word;
-}
 
 /* Between a Task's step and that of one that it awaits, or the other way round, there are two to four batches. */
 static __always_inline u32 ww_subtask_likely(u32 batches)
