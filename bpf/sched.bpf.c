@@ -32,8 +32,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	ww_interval_ran(t, now);
 	if (ww_stacks_on) {
 		t->stack = 0;
-		if (t->sampled && blocked)
-			t->stack = ww_stack_of_block(prev, t);
+		if (t->sampled)
+			t->stack = ww_stack_of_switch(prev, t);
 	}
 	if (!blocked) {
 		t->off = WW_OFF_RUNQ;

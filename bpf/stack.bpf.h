@@ -17,8 +17,8 @@ struct ww_stack_room {
 	u8 user[WW_STACK_BYTES];
 };
 
-/* What runs may be sampled in the middle of taking the stack of what blocks. */
-enum ww_stack_room_of { WW_STACK_BLOCKED, WW_STACK_RUNNING, WW_STACK_ROOMS };
+/* What runs may be sampled in the middle of taking the stack of what is switched from. */
+enum ww_stack_room_of { WW_STACK_SWITCHED, WW_STACK_RUNNING, WW_STACK_ROOMS };
 
 /* By CPU and enum ww_stack_room_of: more than a map for each CPU takes. */
 struct {
@@ -164,10 +164,10 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, st
 	return s->id;
 }
 
-/* Of one that is about to sleep. */
-static __noinline u64 ww_stack_of_block(struct task_struct *task, struct ww_thread *t)
+/* Of one that is about to sleep, or to make room for another. */
+static __noinline u64 ww_stack_of_switch(struct task_struct *task, struct ww_thread *t)
 {
-	return t ? ww_stack_take(NULL, task, t, WW_STACK_BLOCKED) : 0;
+	return t ? ww_stack_take(NULL, task, t, WW_STACK_SWITCHED) : 0;
 }
 
 #endif

@@ -53,6 +53,7 @@ struct ww_unwinder {
 	const uint8_t *user;
 	struct process *process;
 	struct ww_walk *walk;
+	bool ran_out;
 	unsigned python; /* the next of CPython's frames */
 	bool failed;
 };
@@ -112,8 +113,10 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *
 
 	(void)dwfl;
 	if (address < unwinder->stack->sp || at > unwinder->stack->user_len ||
-	    unwinder->stack->user_len - at < sizeof(*word))
+	    unwinder->stack->user_len - at < sizeof(*word)) {
+		unwinder->ran_out = true; /* a register may be lost; or libdwfl takes it for the end */
 		return false;
+	}
 	memcpy(word, unwinder->user + at, sizeof(*word));
 	return true;
 }
@@ -365,6 +368,19 @@ static void walk_kernel(struct ww_unwinder *unwinder)
 	}
 }
 
+/* Whether the outermost frame is where threads start. */
+static bool starts_here(const struct ww_unwinder *unwinder)
+{
+	static const char *const starts[] = {"__clone3", "clone3", "__clone", "clone", "_start"};
+	const struct ww_walk *walk = unwinder->walk;
+	const char *name = walk->len ? ww_intern__get(unwinder->frames, walk->frames[walk->len - 1]) : "";
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (!strcmp(name, starts[i]))
+			return true;
+	return false;
+}
+
 int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack, size_t size, struct ww_walk *walk)
 {
 	if (size < sizeof(*stack) || stack->user_len > size - sizeof(*stack) || stack->kernel_len > WW_STACK_KERNEL ||
@@ -373,15 +389,16 @@ int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack
 	unwinder->stack = stack;
 	unwinder->user = (const uint8_t *)(stack + 1);
 	unwinder->walk = walk;
-	unwinder->failed = false;
+	unwinder->ran_out = unwinder->failed = false;
 	unwinder->python = 0;
 	walk->len = 0;
 	walk->whole = false;
 	walk_kernel(unwinder);
 	unwinder->process = find_process(unwinder, stack->tgid);
 	if (unwinder->process && !unwinder->process->modules.empty)
-		walk->whole = dwfl_getthread_frames(unwinder->process->modules.dwfl, (pid_t)stack->tid, take_frame,
-						    unwinder) == 0;
+		walk->whole = !dwfl_getthread_frames(unwinder->process->modules.dwfl, (pid_t)stack->tid, take_frame,
+						     unwinder) &&
+			      (!unwinder->ran_out || starts_here(unwinder));
 	if (walk->len < WW_WALK_MOST && (!unwinder->process || unwinder->process->modules.empty))
 		put(unwinder, intern(unwinder, "[unknown]"));
 	return unwinder->failed ? -ENOMEM : 0;
