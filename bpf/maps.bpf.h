@@ -144,6 +144,8 @@ struct ww_thread {
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
+	u8 go;		  /* its process is a Go program's */
+	u8 go_tries;	  /* how often that was looked for */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
@@ -274,6 +276,9 @@ struct ww_request {
 	u64 stack;	 /* where its thread blocked when it let go of it; 0: none was taken */
 	ww_ref heir_of;	 /* anonymous: who had used the connection before that it sent on first */
 	ww_ref absorbed; /* the anonymous account that was added to it last */
+	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
+	u64 goid;	 /* and its number, which is never another one's */
+	u64 due;	 /* when the timer is due that it waits for; 0: not known */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };
@@ -462,7 +467,7 @@ struct {
 } ww_libuvs SEC(".maps") __weak;
 
 struct ww_carrier_key {
-	u64 context; /* a contextvars.Context: one for each asyncio Task */
+	u64 context; /* a contextvars.Context: one for each asyncio Task; a goroutine's number */
 	u64 tgid;
 };
 
@@ -566,6 +571,13 @@ static __always_inline void ww_copy(void *to, const void *from, u32 len, u32 mos
 	barrier_var(len);
 	if (len <= most)
 		bpf_probe_read_kernel(to, len, from);
+}
+
+static __always_inline u64 ww_user_word(u64 address)
+{
+	u64 word = 0;
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word;
 }
 
 static __always_inline void ww_count(u32 counter)

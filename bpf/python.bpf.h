@@ -7,13 +7,6 @@
 
 #define WW_PYTHON_THREADS 64 /* thread states looked at to find the own one */
 
-static __always_inline u64 ww_user_word(u64 address)
-{
-	u64 word = 0;
-	bpf_probe_read_user(&word, sizeof(word), (void *)address);
-	return word;
-}
-
 /* The thread's id in its own pid namespace, which is what CPython knows. */
 static __always_inline u32 ww_own_tid(struct task_struct *task)
 {

@@ -52,6 +52,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->listed = 0;
 	r->unsure = 0;
 	r->absorbed = 0;
+	r->goroutine = 0;
 	r->swept = 0;
 	r->queued = 0;
 	r->drawn = arrival;

@@ -66,6 +66,8 @@ enum ww_detail_name {
 	WW_NAME_WRITE,	    /* disk */
 	WW_NAME_PAGE_FAULT, /* disk */
 	WW_NAME_STOPPED,    /* other: SIGSTOP, a debugger */
+	WW_NAME_MUTEX,	    /* lock: of a runtime that is not the kernel's: a mutex, condition, group of goroutines */
+	WW_NAME_CHANNEL,    /* lock: another goroutine's word */
 	WW_NAME_COUNT
 };
 

@@ -21,9 +21,8 @@
 #include "kernel/descendants.h"
 #include "kernel/features.h"
 #include "kernel/hooks.h"
-#include "kernel/libuv.h"
 #include "kernel/listeners.h"
-#include "kernel/python.h"
+#include "kernel/programs.h"
 #include "kernel/runtimes.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
@@ -77,26 +76,6 @@ static int take_segments(void *ctx, void *data, size_t size)
 	return line->id == observer->wanted ? -ECANCELED : 0;
 }
 
-/*
- * Tells the BPF side what it can't find out about a process, once for each program that the process is. False when
- * there is nothing to tell, or the process can't be read.
- */
-static bool process_learn(struct ww_observer *observer, uint32_t pid)
-{
-	struct ww_python_layout python;
-	struct ww_libuv_layout libuv;
-	int pythons = bpf_map__fd(observer->bpf->maps.ww_pythons);
-	int libuvs = bpf_map__fd(observer->bpf->maps.ww_libuvs);
-	if (!ww_python__find((pid_t)pid, &python))
-		return !bpf_map_update_elem(pythons, &pid, &python, BPF_ANY);
-	if (!ww_libuv__find((pid_t)pid, &libuv))
-		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
-	/* A look may end when the process is another program already. */
-	bpf_map_delete_elem(pythons, &pid);
-	bpf_map_delete_elem(libuvs, &pid);
-	return false;
-}
-
 /* The generation is noted as it was before the look: a program that comes meanwhile is looked at again. */
 static void process_look(struct ww_observer *observer, uint32_t pid, bool serves)
 {
@@ -108,7 +87,7 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 		return;
 	ww_runtimes__look(observer->runtimes, pid, serves);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
-	if (!process_learn(observer, pid) && !serves)
+	if (!ww_programs__learn(observer->bpf, pid) && !serves)
 		return;
 	observer->processes[slot].pid = pid;
 	observer->processes[slot].generation = generation;

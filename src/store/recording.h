@@ -52,6 +52,10 @@ struct ww_selection {
 int ww_recording__report(struct ww_recording *recording, const struct ww_selection *selection,
 			 struct ww_report **report);
 
+/* 0 when there is an endpoint that the glob means, or none at all yet; -ENOENT and others: see ww_recording__message().
+ */
+int ww_recording__check_endpoint(struct ww_recording *recording, const char *glob);
+
 /* Length of the recording's intervals in ns: what since and until are resolved to. Intervals start at multiples of it.
  */
 int64_t ww_recording__interval_ns(const struct ww_recording *recording);

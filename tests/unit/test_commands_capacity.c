@@ -89,8 +89,7 @@ static void failures_are_one_line_and_two(void **state)
 	}
 	FAILS("--workers '0' is no number from 1", "capacity", pool, "--rate=5", "--workers=0");
 	FAILS("--cpus '-1' is no number from 1", "capacity", pool, "--rate=5", "--cpus=-1");
-	FAILS("no service answered 30 requests or more that are selected: record longer", "capacity", pool, "--rate=5",
-	      "-e", "/nothing");
+	FAILS("has no endpoint '/nothing': it has GET /", "capacity", pool, "--rate=5", "-e", "/nothing");
 	assert_int_equal(RUN_INTO("/dev/full", "capacity", pool, "--rate=5"), 2);
 	assert_string_equal(text, "whywait capacity: standard output: No space left on device\n");
 }

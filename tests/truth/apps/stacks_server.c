@@ -120,7 +120,8 @@ static void *serve(void *connection)
 	while (recv(fd, request, sizeof(request) - 1, 0) > 0) {
 		int len = handle(request, body, sizeof(body));
 
-		len = snprintf(response, sizeof(response), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len, body);
+		len = snprintf(response, sizeof(response), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len,
+			       body);
 		if (send(fd, response, (size_t)len, 0) < 0)
 			break;
 	}
