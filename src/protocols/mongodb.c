@@ -169,7 +169,9 @@ static void read_command(struct command *command, const uint8_t *bytes, size_t l
 			if (!is_name(element.name))
 				return;
 			strcpy(command->name, element.name);
-			set_target(command, &element);
+			/* Of a command that is not known it may be anything. */
+			if (flags_of(command->name))
+				set_target(command, &element);
 		} else if (!strcmp(element.name, "collection") && !command->target[0]) {
 			set_target(command, &element);
 		} else if (says_what(element.name) && !command->what.type) {
