@@ -10,6 +10,7 @@
 #include "protocols/dialogue.h"
 #include "protocols/key_pattern.h"
 #include "protocols/ordered.h"
+#include "util/ascii.h"
 
 #define HEADER	     16
 #define KEPT	     2048 /* bytes of a message, its header included */
@@ -128,7 +129,7 @@ static bool is_name(const char *name)
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < len; i++) {
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z')))
+		if (!ww_is_letter(name[i]))
 			return false;
 	}
 	return len && len < COMMAND_SIZE;
