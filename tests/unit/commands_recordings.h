@@ -136,12 +136,14 @@ static char text[1 << 20];
 
 static inline int command_of(int argc, char **words)
 {
-#define WW_COMMAND(name, summary) {#name, ww_command_##name},
 	static const struct {
 		const char *name;
 		int (*run)(int, char **);
-	} commands[] = {{"compare", ww_command_compare}, {"capacity", ww_command_capacity}};
-#undef WW_COMMAND
+	} commands[] = {{"compare", ww_command_compare},
+			{"capacity", ww_command_capacity},
+			{"merge", ww_command_merge},
+			{"report", ww_command_report},
+			{"requests", ww_command_requests}};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(words[0], commands[i].name))
