@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,6 +400,8 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 			chosen[chosen_len++] = usage[i];
 	}
 
+	size_t programs_len;
+	const struct ww_service_program *programs = ww_services__programs(ingest->services, &programs_len);
 	const struct ww_commit commit = {
 		.catalog = &ingest->catalog,
 		.slice = &ingest->slices[ingest->head],
@@ -407,6 +410,8 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 		.end_unix_ns = ingest->end_unix_ns,
 		.usage = chosen,
 		.usage_len = chosen_len,
+		.programs = programs,
+		.programs_len = programs_len,
 		.losses = ingest->losses,
 		.losses_len = WW_LOSS_COUNT,
 		.unreadable = ingest->unreadable,
@@ -507,6 +512,12 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 			.cpu_seconds = (double)usage[i].cpu_ns / 1e9,
 			.gc_count = usage[i].gc_count,
 			.gc_ns = usage[i].gc_ns,
+			.rss_growth_bytes = NAN,
+			.minor_faults = usage[i].minor_faults,
+			.major_faults = usage[i].major_faults,
+			.faults_known = true,
+			.oom_kills = usage[i].oom_kills,
+			.oom_known = usage[i].oom_known,
 		};
 	}
 

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "requests/detail_names.h"
+#include "requests/oom.h"
 #include "requests/process.h"
+#include "requests/programs.h"
 #include "util/hash.h"
 #include "util/utf8.h"
 
@@ -40,6 +42,8 @@ struct service {
 	uint32_t provisional_kin; /* in `kin`: those that it consists of, where that is one */
 	uint64_t rss_sum;	  /* over the samples of the interval */
 	uint64_t samples;
+	char *oom_file;	     /* counts who was killed in its control group; NULL: not known */
+	uint64_t oom_before; /* what it counted last */
 };
 
 /* Services by ids of an intern table. */
@@ -66,6 +70,7 @@ struct ww_services {
 
 	struct service *services; /* by id */
 	uint32_t services_cap;
+	struct ww_programs programs;
 	int64_t interval;
 	struct ww_service_usage *rows, *totals;
 	size_t rows_len;
@@ -105,6 +110,9 @@ void ww_services__free(struct ww_services *services)
 	free(services->key_services.services);
 	ww_intern__free(services->kin);
 	free(services->kin_services.services);
+	for (uint32_t id = 0; id < services->catalog->services_len && id < services->services_cap; id++)
+		free(services->services[id].oom_file);
+	ww_programs__free(&services->programs);
 	free(services->services);
 	free(services->rows);
 	free(services->totals);
@@ -389,6 +397,21 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	return service;
 }
 
+/* What a service runs, and its control group, are those of the first of its processes that could be read. */
+static void look_first(struct ww_services *services, const struct member *member)
+{
+	struct service *service = &services->services[member->service];
+
+	if (member->gone)
+		return;
+	ww_programs__note(&services->programs, member->service, services->proc, (pid_t)member->pid);
+	if (service->oom_file)
+		return;
+	service->oom_file = ww_oom__file(services->proc, (pid_t)member->pid);
+	if (service->oom_file)
+		ww_oom__kills(service->oom_file, &service->oom_before);
+}
+
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
 {
 	struct member new = {.pid = account->tgid, .port = account->port, .local = account->port ? 0 : account->local};
@@ -403,6 +426,7 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	if (service < 0 || !new.pid)
 		return service;
 	new.service = (uint32_t)service;
+	look_first(services, &new);
 	/* What the one before it with that id has collected is not its. */
 	if (services->collected && !services->collected(services->collected_ctx, new.pid, &new.collected) &&
 	    !new.collected.ended)
@@ -444,10 +468,28 @@ static bool look_at(struct ww_services *services, struct member *member)
 	if (ww_process__usage(services->proc, (pid_t)member->pid, &usage) ||
 	    usage.start_ticks != member->usage.start_ticks || usage.exe_inode != member->usage.exe_inode)
 		return false;
-	service->now.cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
-	service->total.cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
+	for (int i = 0; i < 2; i++) {
+		struct ww_service_usage *sum = i ? &service->total : &service->now;
+
+		sum->cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
+		sum->minor_faults += usage.minor_faults - member->usage.minor_faults;
+		sum->major_faults += usage.major_faults - member->usage.major_faults;
+	}
 	member->usage = usage;
 	return true;
+}
+
+/* Who was killed in its control group since the last time; not before its first process was seen. */
+static void count_kills(struct service *service)
+{
+	uint64_t kills;
+
+	if (!service->oom_file || ww_oom__kills(service->oom_file, &kills) || kills < service->oom_before)
+		return;
+	service->now.oom_kills += kills - service->oom_before;
+	service->total.oom_kills += kills - service->oom_before;
+	service->now.oom_known = service->total.oom_known = true;
+	service->oom_before = kills;
 }
 
 static void look_at_some(struct ww_services *services)
@@ -521,6 +563,7 @@ static void sum_up(struct ww_services *services)
 			service->now.rss_peak_bytes = row.rss_bytes;
 		if (service->total.rss_peak_bytes < row.rss_bytes)
 			service->total.rss_peak_bytes = row.rss_bytes;
+		count_kills(service);
 		service->total.processes = row.processes;
 		service->total.threads = row.threads;
 		services->rows[services->rows_len++] = service->now;
@@ -539,6 +582,12 @@ const struct ww_service_usage *ww_services__usage(const struct ww_services *serv
 {
 	*len = services->rows_len;
 	return services->rows;
+}
+
+const struct ww_service_program *ww_services__programs(const struct ww_services *services, size_t *len)
+{
+	*len = services->programs.len;
+	return services->programs.programs;
 }
 
 const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len)

@@ -286,7 +286,28 @@ static int add_usage(struct reading *reading, sqlite3_stmt *row)
 	service->cpu_seconds += (double)sqlite3_column_int64(row, 5) / 1e9;
 	service->gc_count += (uint64_t)sqlite3_column_int64(row, 6);
 	service->gc_ns += (uint64_t)sqlite3_column_int64(row, 7);
+	service->minor_faults += (uint64_t)sqlite3_column_int64(row, 8);
+	service->major_faults += (uint64_t)sqlite3_column_int64(row, 9);
+	service->faults_known = reading->recording->has_faults;
+	service->oom_kills += (uint64_t)sqlite3_column_int64(row, 10);
+	service->oom_known |= sqlite3_column_type(row, 10) != SQLITE_NULL;
 	return SQLITE_OK;
+}
+
+static int add_program(struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	const char *executable = (const char *)sqlite3_column_text(row, 1);
+	struct ww_service_report *service;
+
+	if (id < 0 || id >= reading->catalog.services_len)
+		return SQLITE_CORRUPT;
+	service = &reading->services[id];
+	service->executable = ww_arena__strdup(reading->arena, executable ? executable : "");
+	service->executable_bytes = (uint64_t)sqlite3_column_int64(row, 2);
+	service->executable_modified_unix_ns = sqlite3_column_int64(row, 3);
+	service->arguments = (uint32_t)sqlite3_column_int64(row, 4);
+	return service->executable ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 static int add_loss(struct reading *reading, sqlite3_stmt *row)
@@ -425,17 +446,20 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 							  "? AND interval < ? ORDER BY id",
 			      add_journal);
 	reading->rss_service = -1;
+	snprintf(query, sizeof(query),
+		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s FROM service_usage"
+		 " WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes",
+		 recording->has_collections ? "gc_count, gc_ns" : "0, 0",
+		 recording->has_faults ? "minor_faults, major_faults, oom_kills" : "0, 0, NULL");
 	if (rc == SQLITE_OK)
-		rc = each_row(
-			reading,
-			recording->has_collections
-				? "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, gc_count, "
-				  "gc_ns"
-				  " FROM service_usage WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes"
-				: "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, 0, 0"
-				  " FROM service_usage WHERE interval >= ? AND interval < ? ORDER BY service, "
-				  "rss_bytes",
-			add_usage);
+		rc = each_row(reading, query, add_usage);
+	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
+		rc = ww_recording__growth(recording, id, reading->from, reading->to,
+					  &reading->services[id].rss_growth_bytes);
+	if (rc == SQLITE_OK && recording->has_programs)
+		rc = each_row(reading,
+			      "SELECT service, executable, bytes, modified_unix_ns, arguments FROM service_program",
+			      add_program);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT cause, count, loses FROM loss ORDER BY cause", add_loss);
 	if (rc == SQLITE_OK)
@@ -494,6 +518,7 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.host = recording->host,
 		.kernel = recording->kernel,
 		.stand_ins = recording->stand_ins,
+		.settings = recording->settings,
 		.cpus = recording->cpus,
 		.unended = recording->unended,
 		.losses = reading->losses,

@@ -15,7 +15,8 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 	[WW_STATEMENT_KIND] = "INSERT INTO kind VALUES (?, ?, ?)",
 	[WW_STATEMENT_SERVICE] = "INSERT OR REPLACE INTO service VALUES (?, ?, ?, ?)",
-	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_PROGRAM] = "INSERT OR REPLACE INTO service_program VALUES (?, ?, ?, ?, ?)",
+	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_ENDPOINT] = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_NAME] = "INSERT INTO detail_name VALUES (?, ?)",
 	[WW_STATEMENT_OPERATION_NAME] = "INSERT INTO operation_name VALUES (?, ?, ?, ?, ?, ?)",
@@ -91,6 +92,14 @@ static void reference(struct values *values, uint32_t value)
 		number(values, value);
 	else
 		sqlite3_bind_null(values->statement, ++values->index);
+}
+
+static void none(struct values *values)
+{
+	int rc = sqlite3_bind_null(values->statement, ++values->index);
+
+	if (values->rc == SQLITE_OK)
+		values->rc = rc;
 }
 
 static void text(struct values *values, const char *value)
@@ -211,6 +220,18 @@ int ww_rows__put_operation_name(struct ww_rows *rows, uint32_t id, const struct 
 	return finish(&values);
 }
 
+int ww_rows__put_program(struct ww_rows *rows, const struct ww_service_program *program)
+{
+	struct values values = start(rows, WW_STATEMENT_PROGRAM);
+
+	number(&values, program->service);
+	text(&values, program->executable);
+	number(&values, program->bytes);
+	number(&values, (uint64_t)program->modified_unix_ns);
+	number(&values, program->arguments);
+	return finish(&values);
+}
+
 int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_service_usage *usage)
 {
 	struct values values = start(rows, WW_STATEMENT_USAGE);
@@ -224,6 +245,12 @@ int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_s
 	number(&values, usage->cpu_ns);
 	number(&values, usage->gc_count);
 	number(&values, usage->gc_ns);
+	number(&values, usage->minor_faults);
+	number(&values, usage->major_faults);
+	if (usage->oom_known)
+		number(&values, usage->oom_kills);
+	else
+		none(&values);
 	return finish(&values);
 }
 
