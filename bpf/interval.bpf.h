@@ -173,16 +173,24 @@ static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
 }
 
 /*
- * The thread is seen running at `now`: charges the time since the last event to that. When its switch-in was not
- * reported (a program that was running already, a kernel that leaves some out), it ran since its wake-up.
+ * The thread runs, but its switch-in was not reported (a program that was running already, a kernel that leaves some
+ * out): it has run since its wake-up. Apart, since that is rare and takes room on the stack.
  */
+WW_GLOBAL2(int, ww_interval_unseen, T, t, N, now)
+{
+	if (!t)
+		return 0;
+	u64 woken = t->waking;
+	ww_count(WW_COUNT_SWITCH_UNSEEN);
+	ww_interval_resume(t, woken > t->mark && woken < now ? woken : now);
+	return 0;
+}
+
+/* The thread is seen running at `now`: charges the time since the last event to that. */
 static __always_inline void ww_interval_ran(struct ww_thread *t, u64 now)
 {
-	if (t->off != WW_OFF_NOT) {
-		u64 woken = t->waking;
-		ww_count(WW_COUNT_SWITCH_UNSEEN);
-		ww_interval_resume(t, woken > t->mark && woken < now ? woken : now);
-	}
+	if (t->off != WW_OFF_NOT)
+		ww_interval_unseen(t, now);
 	u64 ns = now - t->mark, gc = t->gc == t->gc_mark ? 0 : ww_interval_collected(t, now);
 	t->kinds_ns[WW_KIND_COMPUTE] += ns - gc;
 	t->cpu_ns += ns;

@@ -40,30 +40,39 @@ static __always_inline void ww_stack_choose(struct ww_request *r)
 		r->account.stacks_one_in = one_in;
 }
 
-static __noinline int ww_weigh_put(struct ww_stack_weight *w)
+/* Room in the ring, since the stack has none: the ways that lead here are long ones. NULL: it is full. */
+static __always_inline struct ww_stack_weight *ww_weigh_begin(u8 type)
 {
-	if (!w)
-		return 0;
-	w->size = sizeof(*w);
-	if (bpf_ringbuf_output(&ww_stacks, w, sizeof(*w), BPF_RB_NO_WAKEUP))
+	struct ww_stack_weight *w = bpf_ringbuf_reserve(&ww_stacks, sizeof(*w), 0);
+	if (!w) {
 		ww_count(WW_COUNT_STACK_RING_FULL);
-	return 0;
+		return NULL;
+	}
+	__builtin_memset(w, 0, sizeof(*w));
+	w->size = sizeof(*w);
+	w->type = type;
+	return w;
+}
+
+static __always_inline void ww_weigh_end(struct ww_stack_weight *w)
+{
+	bpf_ringbuf_submit(w, BPF_RB_NO_WAKEUP);
 }
 
 /* A request without a thread was charged. */
 static __always_inline void ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 value, u64 at, u64 ns)
 {
-	struct ww_stack_weight w = {
-		.type = WW_STACK_WEIGHT,
-		.kind = kind_type & 0xff,
-		.detail = kind_type >> 8,
-		.value = value,
-		.request = r->account.id,
-		.stack = r->stack,
-		.at_ns = at,
-		.ns = ns,
-	};
-	ww_weigh_put(&w);
+	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_WEIGHT);
+	if (!w)
+		return;
+	w->kind = kind_type & 0xff;
+	w->detail = kind_type >> 8;
+	w->value = value;
+	w->request = r->account.id;
+	w->stack = r->stack;
+	w->at_ns = at;
+	w->ns = ns;
+	ww_weigh_end(w);
 }
 
 /* A thread has waited, in an interval whose owner is not certain yet. */
@@ -73,22 +82,23 @@ static __always_inline void ww_weigh_wait(struct ww_thread *t, struct ww_cause c
 	barrier_var(kind);
 	if (kind >= WW_KIND_COUNT)
 		return;
-	struct ww_stack_weight w = {
-		.type = WW_STACK_WEIGHT,
-		.kind = kind,
-		.detail = cause.type,
-		.value = cause.value,
-		.tid = t->tid,
-		.start_ns = t->start,
-		.stack = t->stack,
-		.at_ns = at,
-		.ns = ns,
-	};
 	t->weighed = 1;
 	t->weighed_ns[kind] += ns;
 	/* It ran, and that is sampled: to collect garbage is a kind of its own. */
-	if (t->stack != WW_STACK_RUNS)
-		ww_weigh_put(&w);
+	if (t->stack == WW_STACK_RUNS)
+		return;
+	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_WEIGHT);
+	if (!w)
+		return;
+	w->kind = kind;
+	w->detail = cause.type;
+	w->value = cause.value;
+	w->tid = t->tid;
+	w->start_ns = t->start;
+	w->stack = t->stack;
+	w->at_ns = at;
+	w->ns = ns;
+	ww_weigh_end(w);
 }
 
 static __always_inline void ww_weigh_reset(struct ww_thread *t)
@@ -109,25 +119,25 @@ static __always_inline void ww_weigh_given(struct ww_request *r, struct ww_threa
 	}
 	if (!t->weighed)
 		return;
-	struct ww_stack_weight w = {
-		.type = WW_STACK_CLAIM,
-		.tid = t->tid,
-		.request = r->account.id,
-		.start_ns = t->start,
-	};
-	ww_weigh_put(&w);
+	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_CLAIM);
+	if (!w)
+		return;
+	w->tid = t->tid;
+	w->request = r->account.id;
+	w->start_ns = t->start;
+	ww_weigh_end(w);
 }
 
 /* Work under no request's name was the request's. Where it was in the code is known if its stacks were taken, too. */
 static __always_inline void ww_weigh_adopted(struct ww_request *r, struct ww_request *a)
 {
 	if (a->account.stacks_one_in) {
-		struct ww_stack_weight w = {
-			.type = WW_STACK_MOVED,
-			.request = r->account.id,
-			.stack = a->account.id,
-		};
-		ww_weigh_put(&w);
+		struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_MOVED);
+		if (!w)
+			return;
+		w->request = r->account.id;
+		w->stack = a->account.id;
+		ww_weigh_end(w);
 		return;
 	}
 	r->stack = 0;
