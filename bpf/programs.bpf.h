@@ -9,13 +9,15 @@
 
 /* Where a CPython process keeps what its threads are at (Include/internal/pycore_runtime.h, cpython/pystate.h). */
 struct ww_python {
-	u64 runtime;	  /* address of _PyRuntime */
-	u32 interpreters; /* offsets: _PyRuntimeState.interpreters.head */
-	u32 threads;	  /* PyInterpreterState.threads.head */
-	u32 next;	  /* PyThreadState.next */
-	u32 native_id;	  /* PyThreadState.native_thread_id */
-	u32 context;	  /* PyThreadState.context */
-	u32 pad;
+	u64 runtime;	   /* address of _PyRuntime */
+	u32 interpreters;  /* offsets: _PyRuntimeState.interpreters.head */
+	u32 threads;	   /* PyInterpreterState.threads.head */
+	u32 next;	   /* PyThreadState.next */
+	u32 native_id;	   /* PyThreadState.native_thread_id */
+	u32 context;	   /* PyThreadState.context */
+	u32 cframe;	   /* PyThreadState.cframe */
+	u32 current_frame; /* _PyCFrame.current_frame */
+	u32 minor;	   /* its version is 3.minor */
 };
 
 struct {

@@ -111,7 +111,8 @@ static void write_upstreams(const struct ww_page_out *page, const struct ww_capa
 		const struct ww_capacity_upstream *upstream = &service->upstreams[i];
 
 		snprintf(text, sizeof(text), "%s %s",
-			 *upstream->system ? upstream->system : ww_kind_name(upstream->kind), upstream->peer);
+			 *upstream->system ? ww_system_name(upstream->system) : ww_kind_name(upstream->kind),
+			 upstream->peer);
 		fputs("  ", page->out);
 		ww_table__cell(page, text, name - 2);
 		write_number(page, upstream->per_s);

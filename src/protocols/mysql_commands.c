@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "protocols/mysql_parts.h"
+#include "util/bytes.h"
 
 #define NEWEST 0xffffffff /* MariaDB: the statement whose number has not come yet */
 
@@ -38,8 +39,7 @@ bool ww_mysql__number(const uint8_t **at, const uint8_t *end, uint64_t *number)
 	}
 	if ((size_t)(end - *at) < 1 + len)
 		return false;
-	*number = len == 8 ? (uint64_t)little_endian(*at + 5, 4) << 32 | little_endian(*at + 1, 4)
-			   : little_endian(*at + 1, len);
+	*number = len == 8 ? (uint64_t)ww_le32(*at + 5) << 32 | ww_le32(*at + 1) : little_endian(*at + 1, len);
 	*at += 1 + len;
 	return true;
 }
@@ -100,48 +100,41 @@ static void set(struct ww_draft *draft, const char *before, const char *summary,
 	draft->flags |= flags;
 }
 
-static void set_statement(struct ww_draft *draft, const struct ww_statement *statement)
-{
-	if (!statement || !statement->len)
-		return;
-	ww_draft__set_statement(draft, statement->text, statement->len);
-	draft->flags |= statement->flags & WW_OPERATION_CUT;
-}
-
-static void read_sql(const struct ww_mysql *mysql, const struct ww_message *message, struct ww_sql *sql)
+static struct ww_statement *read_sql(const struct ww_mysql *mysql, const struct ww_message *message,
+				     uint64_t *arguments)
 {
 	const uint8_t *at = message->body + 1, *end = message->body + message->have;
 
 	/* Attributes: of a query without any, their number and that of their sets. No statement begins with a NUL. */
 	if (end - at >= 2 && at[0] == 0 && at[1] == 1)
 		at += 2;
-	ww_sql__read(sql, mysql->plain ? WW_SQL_MYSQL_PLAIN : WW_SQL_MYSQL, (const char *)at, (size_t)(end - at),
-		     message->have < message->len);
+	return ww_sql_shapes__read(mysql->shapes, mysql->plain ? WW_SQL_MYSQL_PLAIN : WW_SQL_MYSQL, (const char *)at,
+				   (size_t)(end - at), message->have < message->len, arguments);
 }
 
 static void query(const struct ww_mysql *mysql, struct ww_draft *draft, const struct ww_message *message)
 {
-	struct ww_sql sql;
+	struct ww_statement *statement = read_sql(mysql, message, &draft->arguments);
 
-	read_sql(mysql, message, &sql);
-	set(draft, "", sql.summary, sql.flags);
-	draft->arguments = sql.arguments;
-	if (!sql.len)
+	if (!statement)
 		return;
-	ww_draft__set_statement(draft, sql.text, sql.len);
+	ww_draft__say(draft, statement);
+	draft->flags |= statement->flags;
+	ww_statement__put(statement);
 }
 
 static void prepare(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
 		    const struct ww_message *message)
 {
-	struct ww_sql sql;
+	uint64_t arguments;
+	struct ww_statement *alike = read_sql(mysql, message, &arguments);
 
-	read_sql(mysql, message, &sql);
-	unit->statement = ww_statement__new(&sql);
+	unit->statement = alike ? ww_statement__copy(alike, arguments) : NULL;
+	ww_statement__put(alike);
 	ww_statement__put(mysql->newest);
 	mysql->newest = ww_statement__hold(unit->statement);
-	set(draft, "PREPARE", sql.summary, WW_OPERATION_CONTROL);
-	set_statement(draft, unit->statement);
+	ww_draft__say(draft, unit->statement);
+	set(draft, "PREPARE", unit->statement ? unit->statement->summary : "", WW_OPERATION_CONTROL);
 }
 
 /*
@@ -167,19 +160,19 @@ static void execute(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct w
 {
 	/* The number of the statement, flags, and in all but bulks how often. */
 	const size_t parameters = message->body[0] == WW_MYSQL_STMT_EXECUTE ? 10 : 5;
-	const struct ww_statement *statement;
+	struct ww_statement *statement;
 	uint64_t arguments;
 	uint32_t id;
 
 	if (message->have < 5)
 		return;
-	id = little_endian(message->body + 1, 4);
+	id = ww_le32(message->body + 1);
 	statement = id == NEWEST ? mysql->newest : ww_prepared__get(&mysql->prepared, id);
 	if (message->body[0] == WW_MYSQL_STMT_BULK_EXECUTE)
 		draft->flags |= WW_OPERATION_BATCH;
 	if (statement) {
-		set(draft, "", statement->summary, statement->flags);
-		set_statement(draft, statement);
+		ww_draft__say(draft, statement);
+		draft->flags |= statement->flags;
 		draft->prepared = statement->prepared;
 	} else if (id != NEWEST) {
 		set(draft, "EXECUTE", "", WW_OPERATION_UNSEEN);
@@ -195,12 +188,12 @@ static void execute(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct w
 
 static void fetch(const struct ww_mysql *mysql, struct ww_draft *draft, const struct ww_message *message)
 {
-	const struct ww_statement *statement = NULL;
+	struct ww_statement *statement = NULL;
 
 	if (message->have >= 5)
-		statement = ww_prepared__get(&mysql->prepared, little_endian(message->body + 1, 4));
+		statement = ww_prepared__get(&mysql->prepared, ww_le32(message->body + 1));
+	ww_draft__say(draft, statement);
 	set(draft, "FETCH", statement ? statement->summary : "", WW_OPERATION_READ | WW_OPERATION_FETCH);
-	set_statement(draft, statement);
 }
 
 bool ww_mysql__command(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
@@ -210,11 +203,11 @@ bool ww_mysql__command(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struc
 	switch (unit->command) {
 	case WW_MYSQL_STMT_SEND_LONG_DATA:
 		if (message->have >= 5)
-			mysql->long_data = little_endian(message->body + 1, 4) + 1ull;
+			mysql->long_data = ww_le32(message->body + 1) + 1ull;
 		return false;
 	case WW_MYSQL_STMT_CLOSE:
 		if (message->have >= 5)
-			ww_prepared__set(&mysql->prepared, little_endian(message->body + 1, 4), 0, NULL);
+			ww_prepared__set(&mysql->prepared, ww_le32(message->body + 1), 0, NULL);
 		return false;
 	case WW_MYSQL_QUIT:
 		return false;

@@ -19,6 +19,7 @@ const char ww_schema_create[] =
 	"  processes INTEGER NOT NULL, threads INTEGER NOT NULL,"
 	"  rss_bytes INTEGER NOT NULL, rss_peak_bytes INTEGER NOT NULL, cpu_ns INTEGER NOT NULL,"
 	"  gc_count INTEGER NOT NULL, gc_ns INTEGER NOT NULL,"
+	"  minor_faults INTEGER NOT NULL, major_faults INTEGER NOT NULL, oom_kills INTEGER,"
 	"  PRIMARY KEY (interval, service)) WITHOUT ROWID;"
 	"CREATE TABLE endpoint ("
 	"  id INTEGER PRIMARY KEY, service INTEGER NOT NULL REFERENCES service,"
@@ -99,26 +100,20 @@ const char ww_schema_create[] =
 	"  GROUP BY endpoint, endpoint_operation.name ORDER BY sum(sum_ns) DESC;";
 
 #define INTERVAL_COLUMNS_FIRST                                                                                         \
-	"interval, endpoint, requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "          \
+	"requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "                              \
 	"wall_max_ns, cpu_ns, bytes_in, bytes_out, "
 #define REQUEST_COLUMNS_FIRST                                                                                          \
-	"id, endpoint, start_unix_ns, pid, tid, comm, protocol, path, status, flags, attribution, traceparent, "       \
+	"start_unix_ns, pid, tid, comm, protocol, path, status, flags, attribution, traceparent, "                     \
 	"bytes_in, bytes_out, wall_ns, first_byte_ns, cpu_ns, "
-#define REQUEST_COLUMNS_LAST "details, segments, segments_truncated, "
-#define REQUEST_OPERATIONS   "operations, operations_missing, sampled"
 
 #define WW_KIND(id, name, meaning) name "_ns, "
-const char ww_schema_select_interval[] = "SELECT " INTERVAL_COLUMNS_FIRST
+const char ww_schema_interval_sums[] = INTERVAL_COLUMNS_FIRST
 #include "whywait/kinds.def"
-					 "histogram";
+	"histogram";
 
-const char ww_schema_select_request[] = "SELECT " REQUEST_COLUMNS_FIRST
+const char ww_schema_request_facts[] = REQUEST_COLUMNS_FIRST
 #include "whywait/kinds.def"
-	REQUEST_COLUMNS_LAST REQUEST_OPERATIONS;
-
-const char ww_schema_select_request_before[] = "SELECT " REQUEST_COLUMNS_FIRST
-#include "whywait/kinds.def"
-	REQUEST_COLUMNS_LAST "'[]', 1, 0";
+	"details, segments, segments_truncated";
 
 #undef WW_KIND
 #define WW_KIND(id, name, meaning) "?, "

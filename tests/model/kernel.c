@@ -262,9 +262,15 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 						      [HOST_VECTOR] = {WW_SYS_READV, WW_SYS_WRITEV},
 						      [HOST_HEADER] = {WW_SYS_RECVMSG, WW_SYS_SENDMSG},
 						      [HOST_UNREADABLE] = {WW_SYS_SPLICE, WW_SYS_SENDFILE}};
-	struct pt_regs *regs = &host.current[host.cpu]->regs;
+	struct host_task *task = host.current[host.cpu];
 	u64 user = HOST_USER + host.cpu * HOST_USER_SIZE;
 	u64 vector[MOST][2], at = user + BYTES, left = room, pieces = 0;
+
+	/* A thread that a world shows on two CPUs may have ended on the other one. */
+	if (!task)
+		return;
+
+	struct pt_regs *regs = &task->regs;
 
 	user_write(BYTES, bytes, len);
 	memset(regs, 0, sizeof(*regs));
@@ -370,6 +376,29 @@ long bpf_ringbuf_output(void *map, void *data, __u64 size, __u64 flags)
 			host.traffic(data, size);
 	}
 	return 0;
+}
+
+/* What is reserved has a record's old bytes, and lies behind its size. */
+void *bpf_ringbuf_reserve(void *map, __u64 size, __u64 flags)
+{
+	(void)flags;
+	if (map != &ww_traffics || fails(host.faults.traffic_ring))
+		return NULL;
+	u64 *reserved = malloc(sizeof(*reserved) + size);
+	if (!reserved)
+		abort();
+	*reserved = size;
+	memset(reserved + 1, 0xa5, size);
+	return reserved + 1;
+}
+
+void bpf_ringbuf_submit(void *data, __u64 flags)
+{
+	(void)flags;
+	u64 *reserved = (u64 *)data - 1;
+	if (host.traffic)
+		host.traffic(data, *reserved);
+	free(reserved);
 }
 
 __u64 bpf_ringbuf_query(void *map, __u64 flags)
