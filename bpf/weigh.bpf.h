@@ -54,9 +54,12 @@ static __always_inline struct ww_stack_weight *ww_weigh_begin(u8 type)
 	return w;
 }
 
-static __always_inline void ww_weigh_end(struct ww_stack_weight *w)
+/* A function of its own, so that the object's types have the record's. */
+static __noinline int ww_weigh_end(struct ww_stack_weight *w)
 {
-	bpf_ringbuf_submit(w, BPF_RB_NO_WAKEUP);
+	if (w)
+		bpf_ringbuf_submit(w, BPF_RB_NO_WAKEUP);
+	return 0;
 }
 
 /* A request without a thread was charged. */
