@@ -31,6 +31,9 @@ def on_its_own_thread():
     tap.check("there was some", sum(one["kinds_ns"]["gc"] for one in record.requests) > 10 * MS)
     tap.check("and none where nothing was collected", all(told[path]["kinds_ns"]["gc"] < 0.2 * MS for path in paths
                                                             if path.startswith("/wait")))
+    found = {end["route"].split("/")[1]: {one["id"] for one in end["findings"]} for end in record.report["endpoints"]}
+    tap.check("garbage is a finding where it takes the time, and not where it does not", "gc-pressure" in found["collect"]
+              and "gc-pressure" not in found["wait"], found)
     tap.check("it is certain", all(one["attribution"] == "exact" for one in record.requests))
 
 
