@@ -22,7 +22,7 @@ def collects(argv, later, named, environment=None):
     with Collected(tap, argv, environment, later=later, named=named) as seen:
         before = json.loads(get(seen.web.port, "/log")[0])
         # One client: a callback that has to wait for the interpreter lock would say that it was all the collection's.
-        seen.load([[f"/allocate/100-{i}" for i in range(40)]])
+        seen.load([[f"/allocate/100/{i}" for i in range(40)]])
         log = json.loads(get(seen.web.port, "/log")[0])
     first = 0 if named else len(before)
     log = log[first:]

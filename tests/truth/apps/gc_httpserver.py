@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """CPython's ThreadingHTTPServer with pages that make garbage; GET /log gives the collections so far as gc.callbacks told of them:
-[[path, start, end, CPU time], ..], in CLOCK_MONOTONIC ns. Requests on one connection each are told by their paths.
+[[path, start, end, CPU time], ..], in CLOCK_MONOTONIC ns. Requests on one connection each are told by their paths, which may go on behind another slash.
 
     /collect/N     collects once, with so many thousand objects to look at
     /allocate/N    makes so many thousand objects, which the collector looks at as it sees fit
@@ -35,8 +35,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        what, _, number = self.path[1:].partition("/")
-        number = int(number.partition("-")[0] or 0)
+        _, what, number, _ = (self.path + "/0/").split("/", 3)
+        number = int(number)
         body = b"ok"
         here.path = self.path
         if what == "log":
