@@ -47,7 +47,9 @@ static __always_inline void ww_collected(u64 collections, u64 ns)
 		*all = first;
 		return;
 	}
-	__sync_fetch_and_add(&all->count, collections);
+	/* To add nothing would be made an operation that kernels before 5.12 do not have. */
+	if (collections)
+		__sync_fetch_and_add(&all->count, collections);
 	__sync_fetch_and_add(&all->ns, ns);
 }
 

@@ -7,6 +7,7 @@ import sys
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
 
+from findings_truth import prefer  # noqa: E402
 from gc_truth import APPS, MS, get, get_at_once, near  # noqa: E402
 from services import Python  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -20,16 +21,19 @@ def on_its_own_thread():
         get(web.port, *paths)
         log = json.loads(get(web.port, "/log")[0])
     record.check(tap)
-    wrong, told = [], record.by_path()
+    wrong, told, sums = [], record.by_path(), [0, 0]
     for path in paths:
         cpu = sum(entry[3] for entry in log if entry[0] == path)
         gc = told[path]["kinds_ns"]["gc"]
-        # The callbacks run outside of the probes; thread clocks are read by a call.
-        if not near(gc, cpu, 0.05, 0.02 * MS * (1 + sum(entry[0] == path for entry in log))):
+        sums[0] += gc
+        sums[1] += cpu
+        # The callbacks run outside of the probes; thread clocks are read by a call, and may leave out what a hypervisor takes.
+        if not near(gc, cpu, 0.15, 0.02 * MS * (1 + sum(entry[0] == path for entry in log))):
             wrong.append(f"{path}: {gc} ns told, {cpu} ns by the thread's clock in its collections")
     # A slice whose beginning the kernel did not report is charged to runq, which is counted.
     tap.check("each request's gc is what its collections took", len(wrong) <= record.report["losses"].get("switch_unseen", 0),
               "\n".join(wrong))
+    tap.check("and so is that of all", near(*sums, 0.1, 0), sums)
     tap.check("there was some", sum(one["kinds_ns"]["gc"] for one in record.requests) > 10 * MS)
     tap.check("and none where nothing was collected", all(told[path]["kinds_ns"]["gc"] < 0.2 * MS for path in paths
                                                             if path.startswith("/wait")))
@@ -56,6 +60,7 @@ def stopped():
 
 tap = Tap()
 with Python(APPS / "gc_httpserver.py") as web:
+    prefer(web)
     tap.run("on its own thread", on_its_own_thread)
     tap.run("stopped", stopped)
 tap.done()
