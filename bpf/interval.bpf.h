@@ -7,7 +7,7 @@
 #define WHYWAIT_INTERVAL_H
 
 #include "clock.bpf.h"
-#include "global.bpf.h"
+#include "weigh.bpf.h"
 
 /* Begins a new, empty interval at `now`; what the old one held belongs to nobody or was given away. */
 static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
@@ -17,6 +17,8 @@ static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 	if (t->gc != t->gc_mark)
 		t->gc_mark = ww_clock_at(t->gc, now);
 	t->fresh = 0;
+	if (ww_stacks_on && t->weighed)
+		ww_weigh_reset(t);
 	u8 dirty = t->dirty;
 	if (!dirty)
 		return;
@@ -88,6 +90,8 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
 	t->kinds_ns[kind] += to - from;
 	t->dirty |= WW_DIRTY_WAITED;
 	ww_interval_detail(t, cause, to - from);
+	if (ww_stacks_on && t->sampled)
+		ww_weigh_wait(t, cause, to, to - from);
 	ww_interval_piece(t, cause, from, to);
 }
 
@@ -164,6 +168,8 @@ static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
 	t->mark = now;
 	if (t->gc != t->gc_mark)
 		t->gc_mark = ww_clock_at(t->gc, now);
+	if (ww_stacks_on)
+		t->stack = WW_STACK_RUNS;
 }
 
 /*

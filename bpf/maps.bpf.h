@@ -40,6 +40,12 @@ const volatile __u32 ww_segments_one_in __weak = 0;
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
+const volatile bool ww_stacks_on __weak = false;
+const volatile __u32 ww_stack_period_ns __weak = 0; /* between two samples of what runs */
+
+/* So many requests share the stacks of one; user space sets it anew as it goes. */
+__u32 ww_stacks_one_in __weak = 0;
+
 /* What a thread is doing. */
 enum ww_off {
 	WW_OFF_NOT,	/* it is on a CPU */
@@ -138,11 +144,17 @@ struct ww_thread {
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
+	u8 go;		  /* its process is a Go program's */
+	u8 go_tries;	  /* how often that was looked for */
 	u32 tid;
 	u32 served_len;
-	ww_ref served[WW_SERVED]; /* the requests that it read last */
-	ww_ref crowd;		  /* one that had to make room there before it had ended */
-	u64 ended_at;		  /* when a request of its ended last */
+	ww_ref served[WW_SERVED];      /* the requests that it read last */
+	ww_ref crowd;		       /* one that had to make room there before it had ended */
+	u64 ended_at;		       /* when a request of its ended last */
+	u8 sampled;		       /* it is attached to a request whose stacks are taken */
+	u8 weighed;		       /* weights of the interval were sent, */
+	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
+	u64 stack;		       /* where it blocked last; 0: none was taken */
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
@@ -259,8 +271,12 @@ struct ww_request {
 	u8 unsure;	 /* anonymous: that it is for the request that it is added to is not certain */
 	u8 pad;
 	u32 pended;	 /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
+	u64 stack;	 /* where its thread blocked when it let go of it; 0: none was taken */
 	ww_ref heir_of;	 /* anonymous: who had used the connection before that it sent on first */
 	ww_ref absorbed; /* the anonymous account that was added to it last */
+	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
+	u64 goid;	 /* and its number, which is never another one's */
+	u64 due;	 /* when the timer is due that it waits for; 0: not known */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };
@@ -447,7 +463,7 @@ struct {
 } ww_libuvs SEC(".maps") __weak;
 
 struct ww_carrier_key {
-	u64 context; /* a contextvars.Context: one for each asyncio Task */
+	u64 context; /* a contextvars.Context: one for each asyncio Task; a goroutine's number */
 	u64 tgid;
 };
 
@@ -479,6 +495,11 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
 } ww_traffics SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_stacks SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -546,6 +567,13 @@ static __always_inline void ww_copy(void *to, const void *from, u32 len, u32 mos
 	barrier_var(len);
 	if (len <= most)
 		bpf_probe_read_kernel(to, len, from);
+}
+
+static __always_inline u64 ww_user_word(u64 address)
+{
+	u64 word = 0;
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word;
 }
 
 static __always_inline void ww_count(u32 counter)

@@ -3,10 +3,11 @@
  * The scheduler's part: splits a thread's interval into running, waiting for a CPU, and waiting for the cause that the
  * blocking syscall names. Tasks that never worked for a request have no storage and leave after one look-up.
  */
-#include "carrier.bpf.h"
 #include "cause.bpf.h"
 #include "collector.bpf.h"
 #include "compat.bpf.h"
+#include "goroutine.bpf.h"
+#include "stack.bpf.h"
 
 #define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
 
@@ -29,6 +30,11 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 					  u64 now)
 {
 	ww_interval_ran(t, now);
+	if (ww_stacks_on) {
+		t->stack = 0;
+		if (t->sampled && blocked)
+			t->stack = ww_stack_of_block(prev);
+	}
 	if (!blocked) {
 		t->off = WW_OFF_RUNQ;
 		t->off_cause.kind = WW_KIND_RUNQ;
@@ -44,6 +50,9 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.off = WW_OFF_BLOCKED;
 		b.cause = t->connecting;
 	}
+	/* A thread of Go's without a goroutine waits for any. */
+	if (t->go && !ww_goroutine_blocks(t, now))
+		b.off = WW_OFF_SOCKET;
 	t->off = b.off;
 	t->off_cause = b.cause;
 	t->stopped = 0;
@@ -61,11 +70,11 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	t->slept = now;
 	t->worked_ns = now - t->woke;
 	if (ww_is_epoll(b.cause.nr))
-		t->loop = 1;
+		t->loop = !t->go;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	if (r && ww_owns(r, prev->pid)) {
-		t->home = t->ref;
+		t->home = t->go ? 0 : t->ref;
 		if (r->mark == t->start)
 			ww_give(r, t);
 		else
@@ -76,6 +85,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		ww_count(WW_COUNT_SLOT_STALE);
 	}
 	t->ref = 0;
+	t->sampled = 0;
 	if (t->pending_len && t->python)
 		ww_loop_sleeps(t, &b.cause, now);
 }
@@ -158,6 +168,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 {
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
+	bpf_map_delete_elem(&ww_gos, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
 		collections->ended = 1;
@@ -186,6 +197,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->named = 0;
 	t->python = 0;
 	t->python_tries = 0;
+	t->go = 0;
+	t->go_tries = 0;
 	t->phase_at = 0;
 	t->phase_read = 0;
 	t->phase_asked = 0;

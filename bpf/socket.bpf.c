@@ -173,23 +173,6 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 	}
 }
 
-static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task, u64 now)
-{
-	struct ww_thread *t = ww_thread_get(task);
-	if (t)
-		return t;
-	t = ww_thread_create(task);
-	if (!t) {
-		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
-		return NULL;
-	}
-	t->tid = ww_field(task, pid);
-	t->start = now;
-	t->mark = now;
-	ww_python_find(t);
-	return t;
-}
-
 /* Loses the framing of a connection: its open requests are counted, none is recorded with half an account. */
 static __always_inline void ww_call_lost(struct ww_call *c)
 {
@@ -242,7 +225,8 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	ww_touch_client(&touch, c.thread, conn, w->message.nr, true);
 	/* More of a request that is being read already. */
 	struct ww_request *r = ww_request_get(conn->first);
-	if (r && conn->http.reading == conn->first)
+	bool more = r && conn->http.reading == conn->first;
+	if (more)
 		ww_touched(c.thread, r, &touch, now);
 
 	ww_window_load(w, &conn->http, direction);
@@ -265,8 +249,11 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	r = ww_request_get(conn->first);
 	if (r && r->state == WW_STATE_READY)
 		ww_touched(c.thread, r, &touch, now);
-	if (r)
-		ww_request_worker(r, &c);
+	if (!r)
+		return;
+	ww_request_worker(r, &c);
+	if (ww_go_is(c.thread))
+		ww_goroutine_serves(r, more);
 }
 
 #define SOCK_NOSPACE 2 /* bit of struct socket.flags: a send found the buffer full, and nothing made room since */
@@ -363,6 +350,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	ww_response_goes_on(conn, sk, &w->message, len);
+	if (ww_go_is(c.thread))
+		ww_goroutine_serves(ww_request_get(conn->first), false);
 	if (conn->http.streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {

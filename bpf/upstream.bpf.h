@@ -6,8 +6,8 @@
 #ifndef WHYWAIT_UPSTREAM_H
 #define WHYWAIT_UPSTREAM_H
 
-#include "carrier.bpf.h"
 #include "conn.bpf.h"
+#include "goroutine.bpf.h"
 #include "message.bpf.h"
 #include "peer.bpf.h"
 #include "system.bpf.h"
@@ -80,13 +80,19 @@ static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct so
 	return ww_upstream_classify(conn, sk, &first, len);
 }
 
+/* Whose work is it that the thread sends something on a connection (NULL: on a new one)? 0 when that is nobody's. */
+static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_conn *conn)
+{
+	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
+}
+
 static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
-	struct ww_thread *t = ww_thread_get(ww_current());
+	struct ww_thread *t = ww_thread_of(ww_current());
 	if (!t)
 		return;
 	t->connecting.type = WW_DETAIL_NONE;
-	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
+	struct ww_request *r = ww_request_get(ww_upstream_whose(t, NULL));
 	if (!r)
 		return;
 	/* A server's end may be disconnected and used again: what is open on it must not be lost. */
@@ -167,11 +173,11 @@ static __always_inline void ww_upstream_closed(struct ww_conn *conn, struct sock
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
 	struct task_struct *task = ww_current();
-	struct ww_thread *t = ww_thread_get(task);
+	struct ww_thread *t = ww_thread_of(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;
-	struct ww_request *r = t ? ww_request_get(ww_carrier_of_send(t, conn)) : NULL;
+	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
 	if (!r) {
 		ww_upstream_unowned(conn, 0, len, WW_TRAFFIC_SENT);
 		return;
@@ -236,7 +242,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
 		return;
 	struct task_struct *task = ww_current();
-	struct ww_thread *t = ww_thread_get(task);
+	struct ww_thread *t = ww_thread_of(task);
 	if (!t) {
 		if (conn)
 			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
@@ -250,6 +256,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			ww_upstream_greeted(conn, sk, task, len);
 		ww_loop_read(t, conn);
 		ww_phase_reads(t);
+		if (ww_go_is(t))
+			ww_goroutine_answers(conn);
 		r = ww_request_get(conn->first);
 		if (!r && conn->guessed) {
 			/* Whom it was taken for has ended: it was another sleeper's. */

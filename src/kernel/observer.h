@@ -36,6 +36,8 @@ struct ww_observer_options {
 	uint32_t account_ring;	   /* bytes, a power of two and a multiple of the page size */
 	uint32_t detail_ring;	   /* the same */
 	uint32_t traffic_ring;	   /* the same */
+	bool stacks;		   /* of a sample of requests are taken */
+	double stacks_share;	   /* of the host's CPU time that they may cost; 0: every request's are taken */
 	bool no_operations;	   /* nothing is taken of what requests exchange with upstreams */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */

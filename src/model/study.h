@@ -21,6 +21,7 @@ struct ww_subject {
 	const char *system, *peer;	 /* the first one seen */
 	const char *summary, *statement; /* of `serial`: "GET a /x, GET b /y", and "" */
 	uint64_t quickest_ns;		 /* of its operations */
+	uint16_t flags;			 /* that all of them have */
 };
 
 /* A subject in a case. */

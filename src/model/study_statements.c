@@ -116,6 +116,7 @@ static int add(struct ww_study *study, const struct ww_request *request, size_t 
 		.summary = operation->summary,
 		.statement = operation->statement,
 		.quickest_ns = operation->duration_ns,
+		.flags = operation->flags,
 	};
 	struct ww_note *note;
 	uint32_t id;
@@ -125,6 +126,7 @@ static int add(struct ww_study *study, const struct ww_request *request, size_t 
 		return err;
 	if (operation->duration_ns < study->subjects[id].quickest_ns)
 		study->subjects[id].quickest_ns = operation->duration_ns;
+	study->subjects[id].flags &= operation->flags;
 	note = ww_study__note(study, id);
 	if (!note)
 		return -ENOMEM;

@@ -89,6 +89,7 @@ static void append_finding(struct ww_builder *b, json_t *findings, const struct 
 
 	put_text(b, object, "id", finding->id);
 	put_text(b, object, "text", finding->text);
+	put_text(b, object, "advice", finding->advice);
 	put_integer(b, object, "saves_ns", finding->saves_mean_ns);
 	put_integer(b, object, "saves_p95_ns", finding->saves_p95_ns);
 	json_t *evidence = put_object(b, object, "evidence");

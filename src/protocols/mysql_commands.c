@@ -144,11 +144,31 @@ static void prepare(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct w
 	set_statement(draft, unit->statement);
 }
 
-static void execute(struct ww_mysql *mysql, struct ww_draft *draft, const struct ww_message *message)
+/*
+ * A hash over the values. Behind the bits of those that are NULL it says whether their types follow, which clients send
+ * once, or each time: they say nothing of the values.
+ */
+static uint64_t hash_values(uint64_t begin, const uint8_t *at, const uint8_t *end, size_t parameters)
+{
+	const size_t nulls = (parameters + 7) / 8;
+	uint64_t hash = ww_hash__add(WW_HASH_BEGIN, &begin, sizeof(begin));
+
+	if (parameters && (size_t)(end - at) > nulls) {
+		const uint8_t *types = at + nulls + 1;
+
+		hash = ww_hash__add(hash, at, nulls);
+		at = types[-1] == 1 && (size_t)(end - types) >= 2 * parameters ? types + 2 * parameters : types;
+	}
+	return ww_hash__add(hash, at, (size_t)(end - at)) ?: 1;
+}
+
+static void execute(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
+		    const struct ww_message *message)
 {
 	/* The number of the statement, flags, and in all but bulks how often. */
 	const size_t parameters = message->body[0] == WW_MYSQL_STMT_EXECUTE ? 10 : 5;
 	const struct ww_statement *statement;
+	uint64_t arguments;
 	uint32_t id;
 
 	if (message->have < 5)
@@ -160,13 +180,16 @@ static void execute(struct ww_mysql *mysql, struct ww_draft *draft, const struct
 	if (statement) {
 		set(draft, "", statement->summary, statement->flags);
 		set_statement(draft, statement);
+		draft->prepared = statement->prepared;
+	} else if (id != NEWEST) {
+		set(draft, "EXECUTE", "", WW_OPERATION_UNSEEN);
+		draft->prepared = id + 1ull;
+		unit->unseen = true;
 	}
-	if (statement && statement->arguments && message->have == message->len && message->have >= parameters &&
-	    mysql->long_data != id + 1ull) {
-		draft->arguments = ww_hash__add(WW_HASH_BEGIN, &statement->arguments, sizeof(statement->arguments));
-		draft->arguments =
-			ww_hash__add(draft->arguments, message->body + parameters, message->have - parameters) ?: 1;
-	}
+	arguments = statement ? statement->arguments : draft->prepared;
+	if (arguments && message->have == message->len && message->have >= parameters && mysql->long_data != id + 1ull)
+		draft->arguments = hash_values(arguments, message->body + parameters, message->body + message->have,
+					       statement ? statement->parameters : 0);
 	mysql->long_data = 0;
 }
 
@@ -203,7 +226,7 @@ bool ww_mysql__command(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struc
 		return true;
 	case WW_MYSQL_STMT_EXECUTE:
 	case WW_MYSQL_STMT_BULK_EXECUTE:
-		execute(mysql, draft, message);
+		execute(mysql, unit, draft, message);
 		return true;
 	case WW_MYSQL_STMT_FETCH:
 		fetch(mysql, draft, message);

@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "protocols/dialogue.h"
+#include "requests/key_words.h"
 #include "util/hash.h"
 
 /* NULL: round trips. */
@@ -57,6 +58,7 @@ struct ww_conversations {
 	struct ww_catalog *catalog;
 	struct ww_detail_names *names;
 	struct ww_operations *operations;
+	struct ww_key_words *key_words;
 	uint64_t forgotten;
 };
 
@@ -67,6 +69,11 @@ struct ww_conversations *ww_conversations__new(struct ww_catalog *catalog, struc
 
 	if (!conversations)
 		return NULL;
+	conversations->key_words = ww_key_words__new();
+	if (!conversations->key_words) {
+		free(conversations);
+		return NULL;
+	}
 	conversations->catalog = catalog;
 	conversations->names = names;
 	conversations->operations = operations;
@@ -88,6 +95,7 @@ void ww_conversations__free(struct ww_conversations *conversations)
 		return;
 	HASH_ITER (hh, conversations->table, conversation, next)
 		drop(conversations, conversation);
+	ww_key_words__free(conversations->key_words);
 	free(conversations);
 }
 
@@ -120,6 +128,12 @@ static uint64_t on_connection(const struct conversation *conversation, uint64_t 
 	return hash ? ww_hash(conversation->number, &hash, sizeof(hash)) ?: 1 : 0;
 }
 
+/* Its statements are keys' patterns. */
+static bool is_cache(uint8_t system)
+{
+	return system == WW_SYSTEM_REDIS || system == WW_SYSTEM_MEMCACHED;
+}
+
 static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 {
 	struct ww_done done = {
@@ -131,8 +145,15 @@ static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end
 		.arguments = draft->prepared ? on_connection(ctx, draft->arguments) : draft->arguments,
 		.prepared = on_connection(ctx, draft->prepared),
 	};
+	struct conversation *conversation = ctx;
+	const char *statement = draft->statement ?: "";
+	char folded[WW_STATEMENT_SIZE];
 
-	add(ctx, draft->request, &done, draft->summary, draft->statement ?: "", draft->error);
+	if (*statement && is_cache(conversation->system)) {
+		ww_key_words__fold(conversation->owner->key_words, draft->summary, statement, folded);
+		statement = folded;
+	}
+	add(conversation, draft->request, &done, draft->summary, statement, draft->error);
 }
 
 static void take_unsure(void *ctx, uint64_t request)

@@ -53,7 +53,7 @@ static const char pragmas[] =
 
 /* How many rows of the catalog are in the file. */
 struct written {
-	uint32_t services, endpoints, names, operations;
+	uint32_t services, endpoints, names, operations, frames, stacks;
 	uint32_t renames; /* that they show */
 };
 
@@ -371,6 +371,23 @@ static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog 
 	return good;
 }
 
+static bool write_stacks(struct ww_recorder *recorder, const struct ww_commit *commit, struct written *written)
+{
+	const struct ww_stack_table *table = commit->stacks;
+	struct ww_rows *rows = &recorder->rows;
+	bool good = true;
+
+	for (; good && written->frames < ww_intern__len(table->frames); written->frames++)
+		good = note(recorder, ww_rows__put_stack_frame(rows, written->frames,
+							       ww_intern__get(table->frames, written->frames)));
+	for (; good && written->stacks < ww_intern__len(table->stacks); written->stacks++) {
+		const void *stack = ww_intern__get(table->stacks, written->stacks);
+
+		good = note(recorder, ww_rows__put_stack(rows, written->stacks, stack));
+	}
+	return good && note(recorder, ww_rows__put_stack_sums(rows, commit->interval, table));
+}
+
 /* The rows of the interval in place of its journal. */
 static bool write_interval(struct ww_recorder *recorder)
 {
@@ -429,6 +446,8 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		good = note(recorder, ww_pending__write(&recorder->pending, rows));
 	if (good && slice->used_len)
 		good = note(recorder, ww_rows__put_journal(rows, commit->interval, slice));
+	if (good && commit->stacks)
+		good = write_stacks(recorder, commit, &written);
 	for (size_t i = 0; good && i < commit->usage_len; i++)
 		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &commit->usage[i]));
 	for (size_t i = 0; good && i < commit->losses_len; i++)

@@ -12,6 +12,7 @@
 #include "model/report.h"
 #include "model/request.h"
 #include "model/slice.h"
+#include "model/stack_table.h"
 
 struct ww_recorder;
 
@@ -70,7 +71,8 @@ struct ww_commit {
 	size_t losses_len;
 	const struct ww_unreadable_port *unreadable; /* the same */
 	size_t unreadable_len;
-	bool last; /* nothing comes after it: the interval ends here */
+	const struct ww_stack_table *stacks; /* NULL: none are taken; the same in every commit */
+	bool last;			     /* nothing comes after it: the interval ends here */
 };
 
 /*

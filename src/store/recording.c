@@ -2,7 +2,6 @@
 #include "store/recording.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,36 +371,4 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
 	else
 		ww_catalog__free(&read);
 	return rc;
-}
-
-/* 1, 0, or -ENOMEM. */
-static int matches(const char *glob, const struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint)
-{
-	const char *service = catalog->services[endpoint->service].name;
-	char *whole;
-	int match;
-
-	if (!fnmatch(glob, endpoint->route, 0) || !fnmatch(glob, service, 0))
-		return 1;
-	if (asprintf(&whole, "%s %s %s", service, endpoint->method, endpoint->route) < 0)
-		return -ENOMEM;
-	match = !fnmatch(glob, whole, 0) || !fnmatch(glob, whole + strlen(service) + 1, 0);
-	free(whole);
-	return match;
-}
-
-bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob)
-{
-	bool *wanted = calloc(catalog->endpoints_len + 1, sizeof(*wanted));
-
-	for (uint32_t i = 0; wanted && i < catalog->endpoints_len; i++) {
-		int match = glob ? matches(glob, catalog, &catalog->endpoints[i]) : 1;
-
-		if (match < 0) {
-			free(wanted);
-			return NULL;
-		}
-		wanted[i] = match;
-	}
-	return wanted;
 }

@@ -395,8 +395,9 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		reading->services[i].container = reading->catalog.services[i].container;
 		reading->services[i].cgroup = reading->catalog.services[i].cgroup;
 	}
-	snprintf(query, sizeof(query), "%s, %s, %s FROM endpoint_interval WHERE interval >= ? AND interval < ?",
-		 ww_schema_select_interval, recording->has_operations ? "operations_requests" : "0",
+	snprintf(query, sizeof(query),
+		 "SELECT interval, endpoint, %s, %s, %s FROM endpoint_interval WHERE interval >= ? AND interval < ?",
+		 ww_schema_interval_sums, recording->has_operations ? "operations_requests" : "0",
 		 recording->has_seconds ? "seconds" : "x''");
 	rc = each_row(reading, query, add_interval);
 	if (rc == SQLITE_OK)

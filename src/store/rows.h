@@ -29,6 +29,10 @@ enum ww_statement {
 	WW_STATEMENT_REQUEST,
 	WW_STATEMENT_REQUEST_END,
 	WW_STATEMENT_UNSAMPLE,
+	WW_STATEMENT_STACK_FRAME,
+	WW_STATEMENT_STACK,
+	WW_STATEMENT_STACK_SAMPLE,
+	WW_STATEMENT_STACK_REQUESTS,
 	WW_STATEMENT_LOSS,
 	WW_STATEMENT_UNREADABLE,
 	WW_STATEMENT_COUNT
@@ -68,6 +72,13 @@ int ww_rows__put_aggregate(struct ww_rows *rows, int64_t interval, uint32_t endp
 
 /* One row for a whole slice. */
 int ww_rows__put_journal(struct ww_rows *rows, int64_t interval, const struct ww_slice *slice);
+
+int ww_rows__put_stack_frame(struct ww_rows *rows, uint32_t id, const char *name);
+
+int ww_rows__put_stack(struct ww_rows *rows, uint32_t id, const struct ww_stack_frames *stack);
+
+/* All sums of a table. */
+int ww_rows__put_stack_sums(struct ww_rows *rows, int64_t interval, const struct ww_stack_table *table);
 
 /* Deletes the journal of an interval. */
 int ww_rows__end_journal(struct ww_rows *rows, int64_t interval);

@@ -63,6 +63,15 @@ const char ww_schema_create[] =
 #include "whywait/kinds.def"
 	"  details TEXT NOT NULL, segments TEXT NOT NULL, segments_truncated INTEGER NOT NULL,"
 	"  operations TEXT NOT NULL, operations_missing INTEGER NOT NULL, sampled INTEGER NOT NULL);"
+	"CREATE TABLE stack_frame (id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
+	"CREATE TABLE stack (id INTEGER PRIMARY KEY, whole INTEGER NOT NULL, frames TEXT NOT NULL);"
+	"CREATE TABLE stack_sample ("
+	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint, wall_ns INTEGER NOT NULL,"
+	"  kind INTEGER NOT NULL REFERENCES kind, name INTEGER REFERENCES detail_name,"
+	"  stack INTEGER REFERENCES stack, sum_ns INTEGER NOT NULL, samples INTEGER NOT NULL);"
+	"CREATE TABLE stack_requests ("
+	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint, wall_ns INTEGER NOT NULL,"
+	"  requests INTEGER NOT NULL, sampled INTEGER NOT NULL);"
 	"CREATE TABLE loss ("
 	"  cause TEXT PRIMARY KEY, count INTEGER NOT NULL, loses INTEGER NOT NULL) WITHOUT "
 	"ROWID;"
@@ -90,26 +99,20 @@ const char ww_schema_create[] =
 	"  GROUP BY endpoint, endpoint_operation.name ORDER BY sum(sum_ns) DESC;";
 
 #define INTERVAL_COLUMNS_FIRST                                                                                         \
-	"interval, endpoint, requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "          \
+	"requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "                              \
 	"wall_max_ns, cpu_ns, bytes_in, bytes_out, "
 #define REQUEST_COLUMNS_FIRST                                                                                          \
-	"id, endpoint, start_unix_ns, pid, tid, comm, protocol, path, status, flags, attribution, traceparent, "       \
+	"start_unix_ns, pid, tid, comm, protocol, path, status, flags, attribution, traceparent, "                     \
 	"bytes_in, bytes_out, wall_ns, first_byte_ns, cpu_ns, "
-#define REQUEST_COLUMNS_LAST "details, segments, segments_truncated, "
-#define REQUEST_OPERATIONS   "operations, operations_missing, sampled"
 
 #define WW_KIND(id, name, meaning) name "_ns, "
-const char ww_schema_select_interval[] = "SELECT " INTERVAL_COLUMNS_FIRST
+const char ww_schema_interval_sums[] = INTERVAL_COLUMNS_FIRST
 #include "whywait/kinds.def"
-					 "histogram";
+	"histogram";
 
-const char ww_schema_select_request[] = "SELECT " REQUEST_COLUMNS_FIRST
+const char ww_schema_request_facts[] = REQUEST_COLUMNS_FIRST
 #include "whywait/kinds.def"
-	REQUEST_COLUMNS_LAST REQUEST_OPERATIONS;
-
-const char ww_schema_select_request_before[] = "SELECT " REQUEST_COLUMNS_FIRST
-#include "whywait/kinds.def"
-	REQUEST_COLUMNS_LAST "'[]', 1, 0";
+	"details, segments, segments_truncated";
 
 #undef WW_KIND
 #define WW_KIND(id, name, meaning) "?, "

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "maps.h"
+#include "goroutine.bpf.h"
 #include "registers.bpf.h"
 #include "syscalls.bpf.h"
 #include "traffic.bpf.h"
@@ -63,6 +64,9 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_peer_list, HOST_MAX_PEERS);
 	MAP(ww_pythons, 16);
 	MAP(ww_libuvs, 16);
+	MAP(ww_gos, 16);
+	MAP(ww_go_rooms, 1);
+	MAP(ww_go_slots, 16);
 	MAP(ww_carriers, 8);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);
@@ -393,6 +397,21 @@ void bpf_preempt_disable(void)
 
 void bpf_preempt_enable(void)
 {
+}
+
+__u32 bpf_get_prandom_u32(void)
+{
+	return 0;
+}
+
+long bpf_get_stack(void *context, void *to, __u32 size, __u64 flags)
+{
+	return 0;
+}
+
+long bpf_get_task_stack(struct task_struct *task, void *to, __u32 size, __u64 flags)
+{
+	return 0;
 }
 
 __u64 bpf_ktime_get_ns(void)

@@ -24,6 +24,7 @@
 #define INTERVAL (10 * SECOND)
 #define START	 (1795215000 * SECOND) /* 2026-11-20T22:50:00Z, a multiple of the interval */
 #define RATE	 40
+#define WORKERS	 4
 
 /* An endpoint with RATE requests in each second, whose times are spread by a tenth to both sides. */
 struct load {
@@ -48,6 +49,7 @@ static inline void add_second(struct ww_recorder *recorder, const struct load *l
 		struct ww_sample_operation operation = {.duration_ns = load->db_ms * MS, .kind = WW_KIND_DB};
 		struct ww_sample sample = {
 			.kinds_ns = kinds,
+			.cpu_ns = kinds[WW_KIND_COMPUTE],
 			.status = 200,
 			.in_flight = 1,
 			.operations = &operation,
@@ -62,6 +64,8 @@ static inline void add_second(struct ww_recorder *recorder, const struct load *l
 			.route = load->route,
 			.path = load->route,
 			.comm = "shop",
+			.pid = 100 + (uint32_t)i % WORKERS,
+			.tid = 100 + (uint32_t)i % WORKERS,
 			.traceparent = "",
 			.status = 200,
 			.wall_ns = wall,
@@ -77,7 +81,7 @@ static inline void add_second(struct ww_recorder *recorder, const struct load *l
 /* The seconds from `first` on; `path` ends with XXXXXX. */
 static inline void make_recording_of(char *path, const struct load *loads, uint32_t len, int first, int seconds)
 {
-	struct ww_recorder_options options = {.path = path, .replace = true, .keep = 5};
+	struct ww_recorder_options options = {.path = path, .replace = true, .keep = 20};
 	struct ww_recorder *recorder = NULL;
 	struct ww_catalog catalog;
 	char message[256] = "";
@@ -132,12 +136,14 @@ static char text[1 << 20];
 
 static inline int command_of(int argc, char **words)
 {
-#define WW_COMMAND(name, summary) {#name, ww_command_##name},
 	static const struct {
 		const char *name;
 		int (*run)(int, char **);
-	} commands[] = {{"compare", ww_command_compare}};
-#undef WW_COMMAND
+	} commands[] = {{"compare", ww_command_compare},
+			{"capacity", ww_command_capacity},
+			{"merge", ww_command_merge},
+			{"report", ww_command_report},
+			{"requests", ww_command_requests}};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(words[0], commands[i].name))

@@ -102,14 +102,12 @@ static struct ww_finding sample_products_findings[] = {
 	{"n-plus-one",
 	 "SELECT price FROM items WHERE id = $1 \xe2\x80\xae ran 2 to 120 times a request, 50.3 on the mean, one after "
 	 "the "
-	 "other: fetch all with one query (saves 71.3 ms of 92.1 ms)",
-	 71300000, 110200000, sample_evidence, 2},
-	{"slow-query", "SELECT 1 takes 9.00 ms: index it (saves 9.00 ms of 92.1 ms)", 9 * MS, 0, NULL, 0},
+	 "other",
+	 "fetch all with one query", 71300000, 110200000, sample_evidence, 2},
+	{"slow-query", "SELECT 1 takes 9.00 ms", "index it", 9 * MS, 0, NULL, 0},
 };
 static struct ww_finding sample_score_findings[] = {
-	{"compute-hotspot",
-	 "computes 27.3 ms (91 %): here a language 10 times as fast, or a better algorithm, pays (saves 24.6 ms of "
-	 "30.0 ms)",
+	{"compute-hotspot", "computes 27.3 ms (91 %)", "here a language 10 times as fast, or a better algorithm, pays",
 	 24600000, 33600000, NULL, 0},
 };
 

@@ -80,7 +80,7 @@ static void failures_are_one_line_and_two(void **state)
 	FAILS("whywait compare: /nonexistent/x.db", "compare", before, "/nonexistent/x.db");
 	FAILS("is not a recording", "compare", before, "/etc/passwd");
 	FAILS("have no endpoint in common", "compare", before, other);
-	FAILS("have no endpoint in common", "compare", before, after, "-e", "/nothing");
+	FAILS("has no endpoint '/nothing': it has GET /orders/{id}", "compare", before, after, "-e", "/nothing");
 	FAILS("--require 'p95 <= 220mss', at character 11: here has to be ns, us, ms or s", "compare", before, after,
 	      "--require", "p95 <= 220mss");
 	FAILS("--a and --b go together", "compare", two, "--a", "8000");
