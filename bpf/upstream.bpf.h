@@ -145,18 +145,18 @@ static __always_inline void ww_upstream_connected(struct ww_request *r, const st
 		r->state = WW_STATE_READY;
 }
 
-static __always_inline void ww_upstream_recorded(struct ww_conn *conn, struct ww_request *r, u64 began, u32 len,
-						 u32 type)
+static __always_inline void ww_upstream_recorded(struct ww_conn *conn, struct ww_request *r, u64 began, u64 now,
+						 u64 call)
 {
 	if (ww_traffic_thin)
-		ww_traffic_note(r, ww_traffic_moved(conn, r->account.id, began, len, type));
+		ww_traffic_note(r, ww_traffic_moved(conn, r->account.id, began, now, call));
 }
 
 /* The same for nobody that is known: what follows on this connection could not be told without it. */
-static __always_inline void ww_upstream_unowned(struct ww_conn *conn, u64 began, u32 len, u32 type)
+static __always_inline void ww_upstream_unowned(struct ww_conn *conn, u64 began, u64 call)
 {
 	if (conn && conn->number)
-		ww_traffic_moved(conn, 0, began, len, type);
+		ww_traffic_moved(conn, 0, began, bpf_ktime_get_ns(), call);
 }
 
 /* A socket may be connected again: that is another connection then. */
@@ -179,7 +179,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		return;
 	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
 	if (!r) {
-		ww_upstream_unowned(conn, 0, len, WW_TRAFFIC_SENT);
+		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 		return;
 	}
 	if (!conn || !conn->classified) {
@@ -201,7 +201,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	}
 	u64 now = bpf_ktime_get_ns(), began = touch.blocked ? r->mark : now;
 	ww_touched(t, r, &touch, now);
-	ww_upstream_recorded(conn, r, began, len, WW_TRAFFIC_SENT);
+	ww_upstream_recorded(conn, r, began, now, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	if (r->anonymous && !r->heir_of && conn->first != r->account.id)
@@ -245,7 +245,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	struct ww_thread *t = ww_thread_of(task);
 	if (!t) {
 		if (conn)
-			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
+			ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 		return;
 	}
 	struct ww_touch touch;
@@ -278,11 +278,11 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->answer.value = touch.value;
 			if (conn->awaited && r->outstanding)
 				r->outstanding--;
-			ww_upstream_recorded(conn, r, conn->ready, len, WW_TRAFFIC_RECEIVED);
+			ww_upstream_recorded(conn, r, conn->ready, now, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 			if (t->python && r->anonymous)
 				ww_subtask_answered(t, r, now);
 		} else {
-			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
+			ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 		}
 		if (conn->connecting)
 			conn->sent = 0;

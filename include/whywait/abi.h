@@ -173,7 +173,7 @@ _Static_assert(sizeof(struct ww_peer) == 88, "ABI");
 
 /*
  * What requests exchange with their upstreams, call by call, in a ring of its own: what user space makes operations of.
- * Records of a request come before its account. Only `size` bytes are sent.
+ * Records of a request come before its account. What the ring has behind `size` bytes is no part of a record.
  */
 enum ww_traffic_type {
 	WW_TRAFFIC_CONNECT,   /* connect() was called */

@@ -463,7 +463,7 @@ static void begin(void *state, struct ww_dialogue *dialogue, bool whole)
 {
 	struct ww_mysql *my = state;
 
-	(void)dialogue;
+	my->shapes = ww_dialogue__shapes(dialogue);
 	my->sent.header_size = my->received.header_size = 4;
 	my->greets = whole;
 	my->lost = my->sent.blind = my->received.blind = !whole;

@@ -46,6 +46,7 @@ struct ww_mysql {
 	uint32_t first, len;
 	struct ww_mysql_unit units[WW_DRAFTS_MAX];
 
+	struct ww_sql_shapes *shapes; /* of the dialogue's owner */
 	uint64_t long_data; /* the statement that is to be executed with parameters that were sent before; 0: none */
 	struct ww_statement *newest; /* that was prepared */
 	struct ww_prepared prepared;

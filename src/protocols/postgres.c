@@ -525,7 +525,7 @@ static void begin(void *state, struct ww_dialogue *dialogue, bool whole)
 {
 	struct ww_postgres *pg = state;
 
-	(void)dialogue;
+	pg->shapes = ww_dialogue__shapes(dialogue);
 	pg->sent.header_size = whole ? 4 : 5;
 	pg->received.header_size = 5;
 	pg->starting = whole;

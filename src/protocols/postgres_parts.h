@@ -74,6 +74,7 @@ struct ww_postgres {
 	uint32_t first, len;
 	struct ww_postgres_unit units[WW_DRAFTS_MAX];
 
+	struct ww_sql_shapes *shapes; /* of the dialogue's owner */
 	uint32_t next_portal;
 	struct ww_postgres_portal portals[WW_POSTGRES_PORTALS];
 	struct ww_prepared prepared;
@@ -104,8 +105,8 @@ void ww_postgres__describe(struct ww_postgres *postgres, struct ww_postgres_unit
 void ww_postgres__execute(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
 			  const struct ww_message *message);
 /* The draft's next execution is one of this statement; NULL: not known. */
-void ww_postgres__add_execution(struct ww_postgres_unit *unit, struct ww_draft *draft,
-				const struct ww_statement *statement, bool fetches);
+void ww_postgres__add_execution(struct ww_postgres_unit *unit, struct ww_draft *draft, struct ww_statement *statement,
+				bool fetches);
 /* The answer shows that what was parsed has been executed, by a message that was not at hand. */
 void ww_postgres__execute_unseen(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft);
 void ww_postgres__close(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,

@@ -38,57 +38,58 @@ static void set_summary(struct ww_draft *draft, const char *before, const char *
 	ww_draft__set_summary(draft, text);
 }
 
-static void set_statement(struct ww_draft *draft, const char *text, size_t len, uint16_t flags)
+/* What is not run yet. Nothing that has been said of the unit before is taken back. */
+static void show_control(const struct ww_postgres_unit *unit, struct ww_draft *draft, const char *verb,
+			 struct ww_statement *statement)
+{
+	if (unit->executions || *ww_draft__summary(draft))
+		return;
+	if (statement)
+		ww_draft__say(draft, statement);
+	set_summary(draft, verb, statement ? statement->summary : "");
+	draft->flags |= WW_OPERATION_CONTROL;
+}
+
+static void set_statement(struct ww_draft *draft, const char *text, size_t len, const struct ww_statement *last)
 {
 	if (len)
 		ww_draft__set_statement(draft, text, len);
-	draft->flags |= flags & WW_OPERATION_CUT;
-}
-
-/* What is not run yet. Nothing that has been said of the unit before is taken back. */
-static void show_control(const struct ww_postgres_unit *unit, struct ww_draft *draft, const char *verb,
-			 const struct ww_statement *statement)
-{
-	if (unit->executions || draft->summary[0])
-		return;
-	set_summary(draft, verb, statement ? statement->summary : "");
-	draft->flags |= WW_OPERATION_CONTROL;
-	if (statement)
-		set_statement(draft, statement->text, statement->len, statement->flags);
+	draft->flags |= last->flags & WW_OPERATION_CUT;
 }
 
 static void add_statement(struct ww_draft *draft, const struct ww_statement *statement)
 {
 	char text[2 * WW_STATEMENT_SIZE];
-	int len = snprintf(text, sizeof(text), "%s; %s", draft->statement, statement->text);
+	int len = snprintf(text, sizeof(text), "%s; %s", ww_draft__statement(draft), statement->text);
 
-	set_statement(draft, text, (size_t)len, statement->flags);
+	set_statement(draft, text, (size_t)len, statement);
 }
 
 void ww_postgres__query(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
 			const struct ww_message *message)
 {
-	struct ww_sql sql;
 	const uint8_t *nul = memchr(message->body, '\0', message->have);
 	size_t len = nul ? (size_t)(nul - message->body) : message->have;
+	struct ww_statement *statement;
 
 	(void)unit;
 	/* So does the server. */
 	ww_postgres__forget_unnamed(postgres);
-	ww_sql__read(&sql, WW_SQL_POSTGRES, (const char *)message->body, len, !nul && message->have < message->len);
-	draft->flags |= sql.flags;
-	draft->arguments = sql.arguments;
-	ww_draft__set_summary(draft, sql.summary);
-	set_statement(draft, sql.text, sql.len, sql.flags);
+	statement = ww_sql_shapes__read(postgres->shapes, WW_SQL_POSTGRES, (const char *)message->body, len,
+					!nul && message->have < message->len, &draft->arguments);
+	if (!statement)
+		return;
+	ww_draft__say(draft, statement);
+	draft->flags |= statement->flags;
+	ww_statement__put(statement);
 }
 
 void ww_postgres__parse(struct ww_postgres *postgres, struct ww_postgres_unit *unit, struct ww_draft *draft,
 			const struct ww_message *message)
 {
 	const uint8_t *at = message->body, *end = at + message->have, *nul;
-	struct ww_statement *statement;
-	struct ww_sql sql;
-	uint64_t key;
+	struct ww_statement *alike, *statement;
+	uint64_t key, arguments;
 
 	if (!take_name(&at, end, &key)) {
 		/* Some name means another statement now. */
@@ -96,13 +97,16 @@ void ww_postgres__parse(struct ww_postgres *postgres, struct ww_postgres_unit *u
 		return;
 	}
 	nul = memchr(at, '\0', (size_t)(end - at));
-	ww_sql__read(&sql, WW_SQL_POSTGRES, (const char *)at, (size_t)((nul ?: end) - at), !nul);
-	statement = ww_statement__new(&sql);
+	alike = ww_sql_shapes__read(postgres->shapes, WW_SQL_POSTGRES, (const char *)at, (size_t)((nul ?: end) - at),
+				    !nul, &arguments);
+	statement = alike && alike->arguments != arguments ? ww_statement__copy(alike, arguments)
+							   : ww_statement__hold(alike);
+	ww_statement__put(alike);
 	ww_prepared__set(&postgres->prepared, key, unit->number, statement);
 	unit->parsed = key;
 	/* It says more than what was said before. */
 	if (!unit->executions)
-		draft->summary[0] = '\0';
+		ww_draft__say(draft, NULL);
 	show_control(unit, draft, "PREPARE", statement);
 	ww_statement__put(statement);
 }
@@ -173,7 +177,7 @@ void ww_postgres__describe(struct ww_postgres *postgres, struct ww_postgres_unit
 			   const struct ww_message *message)
 {
 	const uint8_t *at = message->body, *end = at + message->have;
-	const struct ww_statement *statement = NULL;
+	struct ww_statement *statement = NULL;
 	uint64_t key;
 
 	if (message->have && *at++ == 'S' && take_name(&at, end, &key))
@@ -181,8 +185,8 @@ void ww_postgres__describe(struct ww_postgres *postgres, struct ww_postgres_unit
 	show_control(unit, draft, "DESCRIBE", statement);
 }
 
-void ww_postgres__add_execution(struct ww_postgres_unit *unit, struct ww_draft *draft,
-				const struct ww_statement *statement, bool fetches)
+void ww_postgres__add_execution(struct ww_postgres_unit *unit, struct ww_draft *draft, struct ww_statement *statement,
+				bool fetches)
 {
 	const uint16_t does = WW_OPERATION_READ | WW_OPERATION_WRITE | WW_OPERATION_CONTROL | WW_OPERATION_FETCH;
 	bool first = !unit->named, control = statement && statement->flags & WW_OPERATION_CONTROL;
@@ -190,17 +194,16 @@ void ww_postgres__add_execution(struct ww_postgres_unit *unit, struct ww_draft *
 
 	unit->named = true;
 	if (first) {
-		draft->summary[0] = '\0';
-		draft->flags &= (uint16_t) ~(WW_OPERATION_CONTROL | WW_OPERATION_CUT);
-		if (draft->statement && !statement)
-			ww_draft__set_statement(draft, "", 0); /* it was that of another one */
+		draft->flags &= (uint16_t)~WW_OPERATION_CONTROL;
+		ww_draft__say(draft, statement); /* what was said before may be of another one */
 	}
 	if (!first && !control && !(draft->flags & WW_OPERATION_CONTROL))
 		draft->flags |= WW_OPERATION_BATCH;
 	if (first || (draft->flags & WW_OPERATION_CONTROL && !control)) {
 		/* BEGIN that goes along with a statement does not name the two. */
 		draft->flags &= (uint16_t)~WW_OPERATION_CONTROL;
-		set_summary(draft, fetches ? "FETCH" : "", statement ? statement->summary : "");
+		if (fetches || !first)
+			set_summary(draft, fetches ? "FETCH" : "", statement ? statement->summary : "");
 		draft->flags |= statement ? statement->flags & (does | WW_OPERATION_BATCH) : 0;
 	} else if (!control && statement) {
 		draft->flags |= statement->flags & does;
@@ -213,10 +216,10 @@ void ww_postgres__add_execution(struct ww_postgres_unit *unit, struct ww_draft *
 		draft->flags |= WW_OPERATION_FETCH;
 	if (draft->flags & WW_OPERATION_WRITE)
 		draft->flags &= (uint16_t)~WW_OPERATION_READ;
-	if (draft->statement && !first && statement && statement->len && shown != unit->shown)
+	if (statement && !first && !*ww_draft__statement(draft))
+		set_statement(draft, statement->text, statement->len, statement);
+	else if (statement && !first && statement->len && shown != unit->shown)
 		add_statement(draft, statement);
-	else if (statement && (first || !draft->statement))
-		set_statement(draft, statement->text, statement->len, statement->flags);
 	unit->shown = shown;
 }
 
@@ -225,10 +228,9 @@ static void put_off(struct ww_postgres_unit *unit, struct ww_draft *draft, const
 		    bool fetches)
 {
 	if (!unit->named) {
+		ww_draft__say(draft, NULL);
 		ww_draft__set_summary(draft, "EXECUTE");
-		if (draft->statement)
-			ww_draft__set_statement(draft, "", 0);
-		draft->flags &= (uint16_t) ~(WW_OPERATION_CONTROL | WW_OPERATION_CUT);
+		draft->flags &= (uint16_t)~WW_OPERATION_CONTROL;
 	}
 	draft->flags |= WW_OPERATION_UNSEEN;
 	draft->prepared = portal->name;

@@ -5,28 +5,7 @@
 
 #include <stdint.h>
 
-#include "protocols/dialogue.h"
-#include "protocols/sql.h"
-
-/* Shared; does not change once it is set. */
-struct ww_statement {
-	uint32_t references;
-	uint16_t flags;
-	uint64_t arguments;  /* what begins a hash over those that it is run with; 0: they are not known */
-	uint64_t prepared;   /* of WW_OPERATION_UNSEEN, as of a draft */
-	uint16_t parameters; /* MySQL: how many */
-	char summary[WW_SUMMARY_SIZE];
-	uint32_t len;
-	char text[];
-};
-
-/* What the text of a stand-in ends with, for a statement whose own was not seen. */
-#define WW_STATEMENT_UNSEEN "(text not seen, prepared before)"
-
-/* NULL when out of memory; one reference. */
-struct ww_statement *ww_statement__new(const struct ww_sql *sql);
-struct ww_statement *ww_statement__hold(struct ww_statement *statement);
-void ww_statement__put(struct ww_statement *statement); /* NULL-safe */
+#include "protocols/statement.h"
 
 /* All zeros is an empty one. */
 struct ww_prepared {

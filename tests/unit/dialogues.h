@@ -42,7 +42,7 @@ static inline void talk_operation(void *ctx, const struct ww_draft *draft, uint6
 	talk->arguments[talk->len % TEXTS] = draft->arguments;
 	talk->prepared[talk->len % TEXTS] = draft->prepared;
 	snprintf(text, sizeof(talk->texts[0]), "%u-%u%s|%s|%.150s|%s", (unsigned int)draft->start_ns,
-		 (unsigned int)end_ns, flags, draft->summary, draft->statement ? draft->statement : "", draft->error);
+		 (unsigned int)end_ns, flags, ww_draft__summary(draft), ww_draft__statement(draft), draft->error);
 	talk->len++;
 }
 

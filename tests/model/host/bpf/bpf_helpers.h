@@ -29,6 +29,8 @@ long bpf_map_pop_elem(void *map, void *value);
 void *bpf_task_storage_get(void *map, struct task_struct *task, void *value, __u64 flags);
 void *bpf_sk_storage_get(void *map, void *sk, void *value, __u64 flags);
 long bpf_ringbuf_output(void *map, void *data, __u64 size, __u64 flags);
+void *bpf_ringbuf_reserve(void *map, __u64 size, __u64 flags);
+void bpf_ringbuf_submit(void *data, __u64 flags);
 __u64 bpf_ringbuf_query(void *map, __u64 flags);
 long bpf_loop(__u32 turns, long (*step)(__u32 index, void *context), void *context, __u64 flags);
 
