@@ -205,12 +205,15 @@ static void append_service(struct ww_builder *b, json_t *services, const struct 
 	json_t *rss = put_object(b, object, "rss_bytes");
 	put_integer(b, rss, "steady", service->rss_steady_bytes);
 	put_integer(b, rss, "peak", service->rss_peak_bytes);
-	put(b, object, "rss_growth_per_request_bytes", json_null());
+	put_number(b, object, "rss_growth_per_request_bytes", service->rss_growth_bytes);
 	put_real(b, object, "cpu_seconds", service->cpu_seconds);
 	json_t *gc = put_object(b, object, "gc");
 	put_integer(b, gc, "collections", service->gc_count);
 	put_integer(b, gc, "stopped_ns", service->gc_ns);
-	put(b, object, "oom_kills", json_null());
+	json_t *faults = put_object(b, object, "page_faults");
+	put(b, faults, "minor", service->faults_known ? json_integer((json_int_t)service->minor_faults) : json_null());
+	put(b, faults, "major", service->faults_known ? json_integer((json_int_t)service->major_faults) : json_null());
+	put(b, object, "oom_kills", service->oom_known ? json_integer((json_int_t)service->oom_kills) : json_null());
 }
 
 /* Every character that a machine's text may hold is a printable one, so that the output is fit for a terminal too. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -507,6 +508,12 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 			.cpu_seconds = (double)usage[i].cpu_ns / 1e9,
 			.gc_count = usage[i].gc_count,
 			.gc_ns = usage[i].gc_ns,
+			.rss_growth_bytes = NAN,
+			.minor_faults = usage[i].minor_faults,
+			.major_faults = usage[i].major_faults,
+			.faults_known = true,
+			.oom_kills = usage[i].oom_kills,
+			.oom_known = usage[i].oom_known,
 		};
 	}
 

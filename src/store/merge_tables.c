@@ -62,13 +62,16 @@ static const char sums[] =
 	"INSERT INTO main.unreadable SELECT port, protocol, connections FROM source.unreadable WHERE true"
 	"  ON CONFLICT (port, protocol) DO UPDATE SET connections = connections + excluded.connections;";
 
-/* On another host there are more processes; on the same one they are the same. The first %s is gc_count, gc_ns. */
+/* On another host there are more processes; on the same one they are the same. Each %s is columns that older ones have
+ * not. */
 #define USAGE                                                                                                          \
 	"INSERT INTO main.service_usage"                                                                               \
-	"  SELECT interval, new, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s"                            \
+	"  SELECT interval, new, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s"                        \
 	"  FROM source.service_usage LEFT JOIN map_service ON old = service WHERE true"                                \
 	"  ON CONFLICT (interval, service) DO UPDATE SET cpu_ns = cpu_ns + excluded.cpu_ns,"                           \
-	"  gc_count = gc_count + excluded.gc_count, gc_ns = gc_ns + excluded.gc_ns, %s"
+	"  gc_count = gc_count + excluded.gc_count, gc_ns = gc_ns + excluded.gc_ns,"                                   \
+	"  minor_faults = minor_faults + excluded.minor_faults, major_faults = major_faults + excluded.major_faults,"  \
+	"  oom_kills = coalesce(oom_kills + excluded.oom_kills, oom_kills, excluded.oom_kills), %s"
 static const char of_another_host[] =
 	"processes = processes + excluded.processes, threads = threads + excluded.threads,"
 	"  rss_bytes = rss_bytes + excluded.rss_bytes, rss_peak_bytes = rss_peak_bytes + excluded.rss_peak_bytes;";
@@ -97,6 +100,7 @@ int ww_merge__tables(struct ww_merging *merging, const struct ww_recording *sour
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(merging->db, sums, NULL, NULL, NULL);
 	snprintf(query, sizeof(query), USAGE, source->has_collections ? "gc_count, gc_ns" : "0, 0",
+		 source->has_faults ? "minor_faults, major_faults, oom_kills" : "0, 0, NULL",
 		 same_host ? of_the_same_host : of_another_host);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(merging->db, query, NULL, NULL, NULL);

@@ -169,6 +169,10 @@ static int read_facts(struct ww_recording *recording)
 			      "SELECT count(*) FROM pragma_table_info('endpoint_interval') WHERE name = 'seconds'",
 			      &recording->has_seconds);
 	if (rc == SQLITE_OK)
+		rc = read_has(recording,
+			      "SELECT count(*) FROM pragma_table_info('service_usage') WHERE name = 'major_faults'",
+			      &recording->has_faults);
+	if (rc == SQLITE_OK)
 		rc = read_stand_ins(recording);
 	if (rc == SQLITE_OK)
 		rc = ww_recording__refresh(recording);

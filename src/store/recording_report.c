@@ -286,6 +286,11 @@ static int add_usage(struct reading *reading, sqlite3_stmt *row)
 	service->cpu_seconds += (double)sqlite3_column_int64(row, 5) / 1e9;
 	service->gc_count += (uint64_t)sqlite3_column_int64(row, 6);
 	service->gc_ns += (uint64_t)sqlite3_column_int64(row, 7);
+	service->minor_faults += (uint64_t)sqlite3_column_int64(row, 8);
+	service->major_faults += (uint64_t)sqlite3_column_int64(row, 9);
+	service->faults_known = reading->recording->has_faults;
+	service->oom_kills += (uint64_t)sqlite3_column_int64(row, 10);
+	service->oom_known |= sqlite3_column_type(row, 10) != SQLITE_NULL;
 	return SQLITE_OK;
 }
 
@@ -425,17 +430,16 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 							  "? AND interval < ? ORDER BY id",
 			      add_journal);
 	reading->rss_service = -1;
+	snprintf(query, sizeof(query),
+		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s FROM service_usage"
+		 " WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes",
+		 recording->has_collections ? "gc_count, gc_ns" : "0, 0",
+		 recording->has_faults ? "minor_faults, major_faults, oom_kills" : "0, 0, NULL");
 	if (rc == SQLITE_OK)
-		rc = each_row(
-			reading,
-			recording->has_collections
-				? "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, gc_count, "
-				  "gc_ns"
-				  " FROM service_usage WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes"
-				: "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, 0, 0"
-				  " FROM service_usage WHERE interval >= ? AND interval < ? ORDER BY service, "
-				  "rss_bytes",
-			add_usage);
+		rc = each_row(reading, query, add_usage);
+	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
+		rc = ww_recording__growth(recording, id, reading->from, reading->to,
+					  &reading->services[id].rss_growth_bytes);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT cause, count, loses FROM loss ORDER BY cause", add_loss);
 	if (rc == SQLITE_OK)

@@ -15,7 +15,7 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 	[WW_STATEMENT_KIND] = "INSERT INTO kind VALUES (?, ?, ?)",
 	[WW_STATEMENT_SERVICE] = "INSERT OR REPLACE INTO service VALUES (?, ?, ?, ?)",
-	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_ENDPOINT] = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_NAME] = "INSERT INTO detail_name VALUES (?, ?)",
 	[WW_STATEMENT_OPERATION_NAME] = "INSERT INTO operation_name VALUES (?, ?, ?, ?, ?, ?)",
@@ -91,6 +91,14 @@ static void reference(struct values *values, uint32_t value)
 		number(values, value);
 	else
 		sqlite3_bind_null(values->statement, ++values->index);
+}
+
+static void none(struct values *values)
+{
+	int rc = sqlite3_bind_null(values->statement, ++values->index);
+
+	if (values->rc == SQLITE_OK)
+		values->rc = rc;
 }
 
 static void text(struct values *values, const char *value)
@@ -224,6 +232,12 @@ int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_s
 	number(&values, usage->cpu_ns);
 	number(&values, usage->gc_count);
 	number(&values, usage->gc_ns);
+	number(&values, usage->minor_faults);
+	number(&values, usage->major_faults);
+	if (usage->oom_known)
+		number(&values, usage->oom_kills);
+	else
+		none(&values);
 	return finish(&values);
 }
 

@@ -19,6 +19,7 @@ const char ww_schema_create[] =
 	"  processes INTEGER NOT NULL, threads INTEGER NOT NULL,"
 	"  rss_bytes INTEGER NOT NULL, rss_peak_bytes INTEGER NOT NULL, cpu_ns INTEGER NOT NULL,"
 	"  gc_count INTEGER NOT NULL, gc_ns INTEGER NOT NULL,"
+	"  minor_faults INTEGER NOT NULL, major_faults INTEGER NOT NULL, oom_kills INTEGER,"
 	"  PRIMARY KEY (interval, service)) WITHOUT ROWID;"
 	"CREATE TABLE endpoint ("
 	"  id INTEGER PRIMARY KEY, service INTEGER NOT NULL REFERENCES service,"

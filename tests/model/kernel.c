@@ -261,9 +261,15 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 						      [HOST_VECTOR] = {WW_SYS_READV, WW_SYS_WRITEV},
 						      [HOST_HEADER] = {WW_SYS_RECVMSG, WW_SYS_SENDMSG},
 						      [HOST_UNREADABLE] = {WW_SYS_SPLICE, WW_SYS_SENDFILE}};
-	struct pt_regs *regs = &host.current[host.cpu]->regs;
+	struct host_task *task = host.current[host.cpu];
 	u64 user = HOST_USER + host.cpu * HOST_USER_SIZE;
 	u64 vector[MOST][2], at = user + BYTES, left = room, pieces = 0;
+
+	/* A thread that a world shows on two CPUs may have ended on the other one. */
+	if (!task)
+		return;
+
+	struct pt_regs *regs = &task->regs;
 
 	user_write(BYTES, bytes, len);
 	memset(regs, 0, sizeof(*regs));

@@ -30,6 +30,7 @@
 struct load {
 	const char *service, *method, *route;
 	uint64_t db_ms, compute_ms;
+	uint64_t leak; /* bytes that each request leaves behind */
 };
 
 static inline uint64_t spread(uint64_t ms, uint64_t *seed)
@@ -111,13 +112,16 @@ static inline void make_recording_of(char *path, const struct load *loads, uint3
 		};
 
 		for (uint32_t i = 0; i < len; i++) {
-			usage[i] = (struct ww_service_usage){.service = i,
-							     .processes = 2,
-							     .threads = 4,
-							     .rss_bytes = 50000000,
-							     .rss_peak_bytes = 60000000,
-							     .cpu_ns = (uint64_t)RATE * loads[i].compute_ms * MS *
-								       (uint64_t)(second % 10 + 1)};
+			usage[i] = (struct ww_service_usage){
+				.service = i,
+				.processes = 2,
+				.threads = 4,
+				.rss_bytes = 50000000 + loads[i].leak * RATE * (uint64_t)second,
+				.rss_peak_bytes = 60000000,
+				.minor_faults = 10 * (uint64_t)(second % 10 + 1),
+				.oom_kills = second / 10 == 1,
+				.oom_known = true,
+				.cpu_ns = (uint64_t)RATE * loads[i].compute_ms * MS * (uint64_t)(second % 10 + 1)};
 			add_second(recorder, &loads[i], i, second, &slice);
 		}
 		assert_int_equal(ww_recorder__commit(recorder, &commit), 0);

@@ -3,6 +3,8 @@
 #ifndef WHYWAIT_SAMPLE_REPORT_H
 #define WHYWAIT_SAMPLE_REPORT_H
 
+#include <math.h>
+
 #include "model/report.h"
 
 #define MS 1000000ull
@@ -233,6 +235,12 @@ static struct ww_service_report sample_services[] = {
 	 .rss_steady_bytes = 327155712,
 	 .rss_peak_bytes = 356515840,
 	 .cpu_seconds = 19.25,
+	 .rss_growth_bytes = 1234.5,
+	 .minor_faults = 98765,
+	 .major_faults = 4,
+	 .faults_known = true,
+	 .oom_kills = 2,
+	 .oom_known = true,
 	 .gc_count = 12,
 	 .gc_ns = 34567890},
 	{.service = "files \"a,b\"\n",
@@ -242,6 +250,7 @@ static struct ww_service_report sample_services[] = {
 	 .threads = 12,
 	 .rss_steady_bytes = 1024,
 	 .rss_peak_bytes = 2000000000,
+	 .rss_growth_bytes = NAN,
 	 .cpu_seconds = 0.9},
 };
 

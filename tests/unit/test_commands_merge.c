@@ -11,7 +11,7 @@ static int make_recordings(void **state)
 {
 	(void)state;
 	make_recording_of(first, &shop, 1, 0, 20);
-	make_recording_of(second, (struct load[]){{"feed:90", "GET", "/", 5, 5}, shop}, 2, 25, 20);
+	make_recording_of(second, (struct load[]){{"feed:90", "GET", "/", 5, 5, 0}, shop}, 2, 25, 20);
 	close(mkstemp(merged));
 	return unlink(merged);
 }
@@ -42,6 +42,23 @@ static void recordings_become_one(void **state)
 	assert_int_equal(RUN("compare", merged, first), 0);
 }
 
+static void memory_of_services_is_told(void **state)
+{
+	char leaky[] = "/tmp/whywait-test-XXXXXX";
+	const struct load load = {"leaky:80", "GET", "/", 20, 10, 1000};
+
+	(void)state;
+	make_recording(leaky, &load, 1, 60);
+	assert_int_equal(RUN("report", leaky, "--format", "json"), 0);
+	assert_int_equal(count("\"rss_growth_per_request_bytes\": 1000.0"), 1);
+	assert_int_equal(count("\"minor\": 600"), 1);
+	assert_int_equal(count("\"oom_kills\": 1"), 1);
+	/* Of two intervals it is not known. */
+	assert_int_equal(RUN("report", leaky, "--format", "json", "--until", "+15s"), 0);
+	assert_int_equal(count("\"rss_growth_per_request_bytes\": null"), 1);
+	unlink(leaky);
+}
+
 static void failures_are_one_line_and_two(void **state)
 {
 	(void)state;
@@ -57,6 +74,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recordings_become_one),
+		cmocka_unit_test(memory_of_services_is_told),
 		cmocka_unit_test(failures_are_one_line_and_two),
 	};
 
