@@ -40,11 +40,19 @@ static __always_inline void ww_stack_choose(struct ww_request *r)
 		r->account.stacks_one_in = one_in;
 }
 
-static __always_inline void ww_weigh_put(struct ww_stack_weight *w)
+static __always_inline void ww_weigh_send(struct ww_stack_weight *w)
 {
 	w->size = sizeof(*w);
 	if (bpf_ringbuf_output(&ww_stacks, w, sizeof(*w), BPF_RB_NO_WAKEUP))
 		ww_count(WW_COUNT_STACK_RING_FULL);
+}
+
+/* The same by a call, for those that are not called as deep as calls go. */
+static __noinline int ww_weigh_put(struct ww_stack_weight *w)
+{
+	if (w)
+		ww_weigh_send(w);
+	return 0;
 }
 
 /*
@@ -63,7 +71,7 @@ static __noinline void ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 val
 		.at_ns = at,
 		.ns = ns,
 	};
-	ww_weigh_put(&w);
+	ww_weigh_send(&w);
 }
 
 /* A thread has waited, in an interval whose owner is not certain yet. */
