@@ -22,6 +22,8 @@
 struct ww_blocked {
 	struct ww_cause cause;
 	bool may_idle;	/* a futex on which a pool's thread waits for work, if it has none */
+	bool timed;	/* a futex, with a timeout */
+	u64 futex;
 	u64 timeout_ns; /* of a wait for sockets; 0: none */
 	u8 off;		/* enum ww_off */
 };
@@ -68,14 +70,33 @@ static __always_inline void ww_cause_of_fd(struct ww_blocked *b, struct task_str
 #define WW_FUTEX_CMD	     0x7f /* FUTEX_CMD_MASK, without the flags */
 #define WW_FUTEX_WAIT_BITSET 9
 
+#define WW_FUTEX_REALTIME    0x100
+#define WW_FUTEX_LONG_NS     100000000
+
+/* Where a futex is: a condition of glibc's has two words side by side, and uses them in turn. */
+#define WW_FUTEX_PLACE(address) ((u64)(address) >> 3)
+
+/* Whether a wait for a futex, of a task with the memory of the current one, has no timeout, or one that is far off. */
+static __always_inline bool ww_futex_long(const struct pt_regs *regs)
+{
+	u64 timeout[2], address = WW_REGS_ARG4(regs);
+	u32 operation = WW_REGS_ARG2(regs);
+	if (!address)
+		return true;
+	if ((operation & WW_FUTEX_CMD) != WW_FUTEX_WAIT_BITSET || operation & WW_FUTEX_REALTIME ||
+	    bpf_probe_read_user(timeout, sizeof(timeout), (void *)address))
+		return false;
+	return timeout[0] * 1000000000 + timeout[1] >= bpf_ktime_get_ns() + WW_FUTEX_LONG_NS;
+}
+
 /*
- * A wait for work has no timeout, and is on a semaphore or a condition (glibc: FUTEX_WAIT_BITSET), or at least not on a
- * contended mutex (glibc's low-level lock waits for the value 2). CPython's interpreter lock is waited for with one.
+ * A wait for work is on a semaphore or a condition (glibc: FUTEX_WAIT_BITSET), or at least not on a contended mutex
+ * (glibc's low-level lock waits for the value 2). CPython's interpreter lock is waited for with a short timeout.
  */
 static __always_inline bool ww_futex_may_idle(const struct pt_regs *regs)
 {
 	u32 command = WW_REGS_ARG2(regs) & WW_FUTEX_CMD, value = WW_REGS_ARG3(regs);
-	return !WW_REGS_ARG4(regs) && (command == WW_FUTEX_WAIT_BITSET || value != 2);
+	return (command == WW_FUTEX_WAIT_BITSET || value != 2) && ww_futex_long(regs);
 }
 
 /* `nr` as in struct ww_cause. */
@@ -135,6 +156,8 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	b->off = WW_OFF_BLOCKED;
 	b->timeout_ns = 0;
 	b->may_idle = false;
+	b->timed = false;
+	b->futex = 0;
 	b->cause.kind = WW_KIND_OTHER;
 	b->cause.type = nr >= 0 ? WW_DETAIL_SYSCALL : WW_DETAIL_NONE;
 	b->cause.value = nr >= 0 ? nr : 0;
@@ -148,6 +171,8 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	switch (nr) {
 	case WW_SYS_FUTEX:
 		b->may_idle = ww_futex_may_idle(regs);
+		b->timed = WW_REGS_ARG4(regs) != 0;
+		b->futex = WW_FUTEX_PLACE(WW_REGS_ARG1(regs));
 		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
 		break;
 	case WW_SYS_FUTEX_WAIT:

@@ -133,11 +133,19 @@ struct ww_thread {
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
+	u8 timed;	  /* its wait for a futex has a timeout */
+	u8 expired;	  /* no other thread has ended that */
+	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
+	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED]; /* the requests that it read last */
 	ww_ref crowd;		  /* one that had to make room there before it had ended */
 	u64 ended_at;		  /* when a request of its ended last */
+	u64 futex;		  /* the one that it waits for, or waited for last */
+	u64 place;		  /* and the one for which it waited last when it had no request */
+	u64 woken_at[2];	  /* those at which others have ended a wait with a timeout */
+	ww_ref gift;		  /* the account that who woke it has for it, until it runs */
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
@@ -252,10 +260,13 @@ struct ww_request {
 	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
 	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
 	u8 unsure;	 /* anonymous: that it is for the request that it is added to is not certain */
-	u8 pad;
+	u8 helper;	 /* anonymous: work of a pool's thread: handoff.bpf.h */
 	u32 pended;	 /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
 	ww_ref heir_of;	 /* anonymous: who had used the connection before that it sent on first */
 	ww_ref absorbed; /* the anonymous account that was added to it last */
+	ww_ref root;	 /* of a helper: the request that it is taken to be for; 0: not known */
+	ww_ref target;	 /* of a helper: what it is added to when its thread runs; 0: it is handed on */
+	u64 direct;	 /* of a helper: a thread of the request itself has woken its thread */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };

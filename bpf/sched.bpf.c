@@ -45,10 +45,15 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	}
 	t->off = b.off;
 	t->off_cause = b.cause;
+	t->timed = b.timed;
+	t->expired = 1;
 	if (b.off != WW_OFF_SOCKET) {
 		/* Without a request, a futex is where a pool's thread waits for one. */
-		if (!t->ref && !t->home && b.may_idle)
+		t->futex = b.futex;
+		if (!t->ref && !t->home && b.may_idle) {
 			t->off = WW_OFF_IDLE;
+			t->place = b.futex;
+		}
 		return;
 	}
 	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
@@ -123,8 +128,12 @@ SEC("tp_btf/sched_waking")
 int BPF_PROG(ww_sched_waking, struct task_struct *p)
 {
 	struct ww_thread *t = ww_thread_get(p);
-	if (t)
+	struct task_struct *by = ww_current();
+	if (t) {
 		t->waking = bpf_ktime_get_ns();
+		if (t->timed && ww_field(by, tgid) == p->tgid && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
+			t->expired = 0;
+	}
 	return 0;
 }
 
