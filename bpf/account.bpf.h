@@ -35,7 +35,7 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 {
 	if (!r || !t || !touch)
 		return 0;
-	if (r->state == WW_STATE_ATTACHED) {
+	if (r->state == WW_STATE_ATTACHED && !(r->helper && touch->receive)) {
 		/* Another thread had it, and its interval is in that thread's storage: nobody here can tell. */
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, to);
@@ -128,8 +128,11 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	t->ref = 0;
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
-	if (t->loop && !t->python && !r->outstanding && !r->client)
+	if (t->loop && !t->python && !r->outstanding && !r->client && !r->helper)
 		ww_pend(t, r);
+	/* What its loop has read for it a thread of the pool will go on with. */
+	if (t->loop && r->helper && !r->outstanding)
+		r->hint.kind = WW_KIND_QUEUE, r->hint.type = WW_DETAIL_NONE;
 }
 
 static __always_inline bool ww_owns(const struct ww_request *r, u32 tid)
@@ -183,7 +186,11 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 		ww_give(r, t);
 	} else {
 		struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
-		if (before && ww_owns(before, tid)) {
+		if (before && before->helper && !t->loop) {
+			/* It turns to other work. */
+			if (ww_owns(before, tid) && !before->outstanding)
+				ww_request_free(before);
+		} else if (before && ww_owns(before, tid)) {
 			t->loop = 1; /* it left a request unfinished for another */
 			/* A read ends what the thread did for the one before; a send is the end of work for this one.
 			 */

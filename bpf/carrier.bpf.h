@@ -53,6 +53,23 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	return 0;
 }
 
+static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task, u64 now)
+{
+	struct ww_thread *t = ww_thread_get(task);
+	if (t)
+		return t;
+	t = ww_thread_create(task);
+	if (!t) {
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
+		return NULL;
+	}
+	t->tid = ww_field(task, pid);
+	t->start = now;
+	t->mark = now;
+	ww_python_find(t);
+	return t;
+}
+
 /* The Context that the thread is in, as a key; false when there is none to be told. */
 static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key)
 {
@@ -285,6 +302,17 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	if (!t)
 		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
+	if (t->pool && (!t->loop || !r)) {
+		/* What is sent first on a new connection is for whom it was made. */
+		r = r ? r : ww_request_get(t->home);
+		struct ww_request *maker = ww_request_get(conn && conn->connecting ? conn->first : 0);
+		if (r)
+			return ww_carrier_ref(r);
+		r = ww_handoff_begin(t);
+		if (r && maker)
+			r->root = ww_handoff_root(maker);
+		return ww_carrier_ref(r);
+	}
 	if (!t->loop) {
 		/* A thread of one request at a time: after a wait it is still that request's. */
 		r = r ? r : ww_request_get(t->home);

@@ -87,6 +87,14 @@ enum ww_dirty {
 	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
 };
 
+/* Whether a thread is one of a Java process. */
+enum ww_java {
+	WW_JAVA_UNKNOWN,
+	WW_JAVA_NOT,
+	WW_JAVA,    /* and the process is in ww_pools */
+	WW_JAVA_VM, /* one that the virtual machine has for itself: it compiles, collects garbage */
+};
+
 /*
  * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
  * was is known when the thread touches the next socket. Only the thread's own CPU writes it, but for `waking`.
@@ -135,6 +143,7 @@ struct ww_thread {
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
 	u8 timed;	  /* its wait for a futex has a timeout */
 	u8 expired;	  /* no other thread has ended that */
+	u8 java;	  /* enum ww_java */
 	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
 	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u32 tid;
@@ -265,6 +274,8 @@ struct ww_request {
 	ww_ref heir_of;	 /* anonymous: who had used the connection before that it sent on first */
 	ww_ref absorbed; /* the anonymous account that was added to it last */
 	ww_ref root;	 /* of a helper: the request that it is taken to be for; 0: not known */
+	ww_ref parent;	 /* of a helper: the one whose thread woke its thread */
+	ww_ref child;	 /* of a helper: the newest that its thread handed on */
 	ww_ref target;	 /* of a helper: what it is added to when its thread runs; 0: it is handed on */
 	u64 direct;	 /* of a helper: a thread of the request itself has woken its thread */
 	struct ww_snapshot sent;
@@ -451,6 +462,16 @@ struct {
 	__type(key, u32); /* tgid */
 	__type(value, struct ww_libuv);
 } ww_libuvs SEC(".maps") __weak;
+
+/* Java processes in which threads work for other threads' requests: all that send are followed (handoff.bpf.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, u8);
+} ww_pools SEC(".maps") __weak;
+
+__u32 ww_pools_known __weak = 0;
 
 struct ww_carrier_key {
 	u64 context; /* a contextvars.Context: one for each asyncio Task */

@@ -50,7 +50,9 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	if (b.off != WW_OFF_SOCKET) {
 		/* Without a request, a futex is where a pool's thread waits for one. */
 		t->futex = b.futex;
-		if (!t->ref && !t->home && b.may_idle) {
+		if (t->pool && b.may_idle)
+			ww_handoff_parks(t, &b);
+		else if (!t->ref && !t->home && b.may_idle) {
 			t->off = WW_OFF_IDLE;
 			t->place = b.futex;
 		}
@@ -83,6 +85,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 
 static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
 {
+	if (t->gift || t->parked)
+		ww_handoff_taken(t);
 	if (t->off == WW_OFF_NOT) {
 		/* Its switch-out was not reported: what it did since the last event can't be told. */
 		struct ww_cause unseen = {.kind = WW_KIND_OTHER};
@@ -129,10 +133,19 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 {
 	struct ww_thread *t = ww_thread_get(p);
 	struct task_struct *by = ww_current();
+	u64 now = 0;
 	if (t) {
-		t->waking = bpf_ktime_get_ns();
-		if (t->timed && ww_field(by, tgid) == p->tgid && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
-			t->expired = 0;
+		now = bpf_ktime_get_ns();
+		t->waking = now;
+	}
+	if (ww_field(by, tgid) != p->tgid || by == p)
+		return 0;
+	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
+		t->expired = 0;
+	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
+	if (waker && (waker->ref || waker->pool)) {
+		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
+		ww_handoff_wakes(&w, waker);
 	}
 	return 0;
 }
@@ -159,6 +172,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 {
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
+	bpf_map_delete_elem(&ww_pools, &tgid);
 	__sync_fetch_and_add(&ww_generations[tgid % WW_GENERATIONS], 1);
 }
 

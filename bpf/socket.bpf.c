@@ -173,23 +173,6 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 	}
 }
 
-static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task, u64 now)
-{
-	struct ww_thread *t = ww_thread_get(task);
-	if (t)
-		return t;
-	t = ww_thread_create(task);
-	if (!t) {
-		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
-		return NULL;
-	}
-	t->tid = ww_field(task, pid);
-	t->start = now;
-	t->mark = now;
-	ww_python_find(t);
-	return t;
-}
-
 /* Loses the framing of a connection: its open requests are counted, none is recorded with half an account. */
 static __always_inline void ww_call_lost(struct ww_call *c)
 {
@@ -390,9 +373,14 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 
 static __always_inline int ww_socket_received(struct sock *sk, int len, int flags)
 {
-	if (len < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
 	struct ww_conn *conn = ww_conn_get(sk);
+	if (len < 0) {
+		if (len == -WW_EAGAIN && conn && conn->role == WW_ROLE_CLIENT)
+			ww_upstream_tried(conn);
+		return 0;
+	}
 	/* That its first bytes arrived may not have been seen: a program within another is left out. */
 	if (!conn && sk->__sk_common.skc_family == AF_UNIX)
 		conn = ww_conn_of_server(sk);

@@ -8,6 +8,7 @@
 #define WHYWAIT_SUBTASK_H
 
 #include "account.bpf.h"
+#include "handoff.bpf.h"
 #include "traffic.bpf.h"
 
 #define WW_NEAR	    6  /* batches that libraries may put between a Task's step and that of the Task that it awaits */

@@ -84,6 +84,8 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
 	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t)
+		t = ww_handoff_sender(ww_current());
+	if (!t)
 		return;
 	t->connecting.type = WW_DETAIL_NONE;
 	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
@@ -168,12 +170,16 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 {
 	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
+	if (!t)
+		t = ww_handoff_sender(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;
 	struct ww_request *r = t ? ww_request_get(ww_carrier_of_send(t, conn)) : NULL;
 	if (!r) {
 		ww_upstream_unowned(conn, 0, len, WW_TRAFFIC_SENT);
+		if (conn && conn->role == WW_ROLE_CLIENT && !conn->awaited)
+			conn->first = 0;
 		return;
 	}
 	if (!conn || !conn->classified) {
@@ -231,19 +237,42 @@ static __noinline void ww_upstream_greeted(struct ww_conn *conn, struct sock *sk
 		ww_upstream_classify(conn, sk, &first, len);
 }
 
+/*
+ * There is nothing to read. A thread of a pool that has no work of its own yet, and tries, goes on with what an event
+ * loop has read there.
+ */
+static __always_inline void ww_upstream_tried(struct ww_conn *conn)
+{
+	struct ww_thread *t = ww_thread_get(ww_current());
+	if (!t || !t->pool || t->loop || ww_request_get(t->ref))
+		return;
+	struct ww_request *r = ww_request_get(conn->first);
+	struct ww_touch touch = {.kind = WW_KIND_OTHER};
+	if (r && r->helper && r->state == WW_STATE_WAIT && !r->outstanding)
+		ww_touched(t, r, &touch, bpf_ktime_get_ns());
+}
+
 static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn, u64 len)
 {
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
 		return;
 	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_get(task);
+	if (!t && conn && conn->awaited && !ww_by_hand && ww_request_get(conn->first)) {
+		/* As an event loop does for the threads of its pool. */
+		t = ww_thread_make(task, bpf_ktime_get_ns());
+		if (t) {
+			t->pool = 1;
+			t->loop = 1;
+		}
+	}
 	if (!t) {
 		if (conn)
 			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
 		return;
 	}
 	struct ww_touch touch;
-	struct ww_request *r;
+	struct ww_request *r, *whole = NULL;
 	u64 now = bpf_ktime_get_ns();
 	if (conn) {
 		if (!conn->classified && conn->connecting)
@@ -260,6 +289,15 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				ww_infer(r);
 			}
 		}
+		if (r && t->pool && !r->helper && r->state == WW_STATE_ATTACHED && r->owner != t->tid) {
+			/* The request's thread waits for the one that reads. */
+			whole = r;
+			r = ww_handoff_open(conn->sent);
+			if (r) {
+				r->root = whole->account.id;
+				r->answered = 0;
+			}
+		}
 		if (r) {
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
@@ -268,10 +306,12 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->answer.kind = touch.kind;
 			r->answer.type = touch.type;
 			r->answer.value = touch.value;
+			if (whole)
+				r = whole;
 			if (conn->awaited && r->outstanding)
 				r->outstanding--;
 			ww_upstream_recorded(conn, r, conn->ready, len, WW_TRAFFIC_RECEIVED);
-			if (t->python && r->anonymous)
+			if (t->python && r->anonymous && !r->helper)
 				ww_subtask_answered(t, r, now);
 		} else {
 			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);

@@ -116,7 +116,9 @@ struct task_struct {
 	unsigned in_iowait : 1;
 	struct sched_entity se;
 	struct files_struct *files;
+	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	char comm[16];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	void *stack;

@@ -162,9 +162,11 @@ def _matched(request, operations, offset):
             return own[1] - slack <= start and end <= own[2] + slack
 
         own = next((own for own in left if SYSTEMS.get(operation["system"]) == own[0] and within(own)), None)
-        if own:
+        if "connect" in operation["flags"]:
+            own = any(map(within, operations))
+        elif own:
             left.remove(own)
-        elif not any(map(within, connects)):
+        if not own and not any(map(within, connects)):
             more.append(f"{operation['system']} {operation['summary']} at {operation['start_ns'] / MS:.1f}")
     missing = [own[0] for own in left]
     if request.get("operations_missing"):
