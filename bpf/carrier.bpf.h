@@ -306,11 +306,18 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		/* What is sent first on a new connection is for whom it was made. */
 		r = r ? r : ww_request_get(t->home);
 		struct ww_request *maker = ww_request_get(conn && conn->connecting ? conn->first : 0);
-		if (r)
-			return ww_carrier_ref(r);
-		r = ww_handoff_begin(t);
-		if (r && maker)
-			r->root = ww_handoff_root(maker);
+		/* What does not wait for its answer, and turns to another connection, is another task. */
+		if (r && r->helper && !r->root && r->outstanding && conn && conn->first != r->account.id) {
+			ww_handoff_leave(t, r);
+			r = NULL;
+		}
+		if (!r) {
+			r = ww_handoff_begin(t);
+			if (r && maker)
+				r->root = ww_handoff_root(maker);
+		}
+		if (r && r->helper && !r->opened)
+			r->opened = bpf_ktime_get_ns();
 		return ww_carrier_ref(r);
 	}
 	if (!t->loop) {

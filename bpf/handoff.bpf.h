@@ -46,7 +46,7 @@ static __noinline struct ww_request *ww_handoff_open(u64 start)
 	a->child = 0;
 	a->direct = 0;
 	a->state = WW_STATE_WAIT;
-	a->opened = start;
+	a->opened = 0;
 	a->context = 0;
 	a->background = 0;
 	a->unsure = 0;
@@ -223,16 +223,23 @@ static __noinline bool ww_wakes_futex(struct ww_wake *w)
 	return true;
 }
 
+/* How the task's name begins. */
+static __always_inline u64 ww_handoff_comm(struct task_struct *task)
+{
+	u64 comm = 0;
+	bpf_probe_read_kernel(&comm, sizeof(comm), (const char *)task + bpf_core_field_offset(struct task_struct, comm));
+	return comm;
+}
+
 /* Whether the thread, which runs, is one of a Java process: then that is noted. */
 static __noinline bool ww_handoff_java(struct ww_thread *t, struct task_struct *task)
 {
 	if (t->java)
 		return t->java == WW_JAVA;
-	u64 comm = 0;
 	u8 one = 1;
 	u32 tgid = task->tgid;
-	BPF_CORE_READ_INTO(&comm, task, group_leader, comm);
-	t->java = (comm & 0xffffffffff) == WW_WORD4('j', 'a', 'v', 'a') ? WW_JAVA : WW_JAVA_NOT;
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	t->java = leader && (ww_handoff_comm(leader) & 0xffffffffff) == WW_WORD4('j', 'a', 'v', 'a') ? WW_JAVA : WW_JAVA_NOT;
 	if (t->java != WW_JAVA)
 		return false;
 	if (!bpf_map_lookup_elem(&ww_pools, &tgid))
@@ -261,15 +268,16 @@ static __always_inline struct ww_thread *ww_handoff_sender(struct task_struct *t
 
 /*
  * Whether the account that the waker has is for the request whose thread it wakes. A thread that was seen to be handed
- * the request's work is; so is one that began after the request's thread had done its last, if that waits where it
- * waits for work, too: for a lock of another kind it would not.
+ * the request's work is; so is one that asked nobody for anything before the request's thread had done its last, if
+ * that waits where it waits for work, too: for a lock of another kind it would not.
  */
 static __always_inline bool ww_handoff_fits(const struct ww_request *a, const struct ww_request *r,
 					    const struct ww_thread *waits, u64 place, bool java)
 {
 	if (a->root && a->root == ww_handoff_root(r))
 		return true;
-	return (waits->place == place || (!waits->place && java)) && a->opened >= waits->start;
+	return (waits->place == place || (!waits->place && java)) &&
+	       (!a->opened || a->opened >= waits->start);
 }
 
 /* Wakes the thread of a request, which waits: what the waker did for that goes to it. */
@@ -333,10 +341,7 @@ static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake 
 	t->waking = w->now;
 	t->off = WW_OFF_IDLE;
 	t->place = w->place;
-	struct task_struct *woken = w->woken;
-	u64 comm = 0;
-	BPF_CORE_READ_INTO(&comm, woken, comm);
-	comm &= 0xffffff;
+	u64 comm = java ? ww_handoff_comm(w->woken) & 0xffffff : 0;
 	if (java && (comm == WW_WORD4('C', '1', ' ', 0) || comm == WW_WORD4('C', '2', ' ', 0) ||
 		     comm == WW_WORD4('V', 'M', ' ', 0) || comm == WW_WORD4('G', 'C', ' ', 0) ||
 		     comm == WW_WORD4('G', '1', ' ', 0)))
