@@ -22,8 +22,10 @@
 struct ww_blocked {
 	struct ww_cause cause;
 	bool may_idle;	/* a futex on which a pool's thread waits for work, if it has none */
+	bool waits;	/* for a futex on which conditions and semaphores are built */
 	bool timed;	/* a futex, with a timeout */
 	u64 futex;
+	u64 sp; /* of a wait for a futex */
 	u64 timeout_ns; /* of a wait for sockets; 0: none */
 	u8 off;		/* enum ww_off */
 };
@@ -148,6 +150,30 @@ static __always_inline void ww_cause_of_poll(struct ww_blocked *b, struct task_s
 		b->cause = ww_named(WW_KIND_IPC, WW_NAME_EVENTFD);
 }
 
+#define WW_PLACE_SURE 4
+
+#define WW_IDLE_FRAMES 1024 /* by so much its stack's depth may vary then, as its code is compiled */
+
+/*
+ * The thread waits for work: learns where it does, and how deep its stack is then at the most. On its way there it may
+ * wait elsewhere, now and then.
+ */
+static __always_inline void ww_idles(struct ww_thread *t)
+{
+	if (t->place == t->futex) {
+		if (t->futex_sp < t->idle_sp && t->idle_sp - t->futex_sp <= WW_IDLE_FRAMES)
+			t->idle_sp = t->futex_sp;
+		if (t->place_seen < WW_PLACE_SURE)
+			t->place_seen++;
+	} else if (t->place_seen) {
+		t->place_seen--;
+	} else {
+		t->place = t->futex;
+		t->idle_sp = t->futex_sp;
+		t->place_seen = 1;
+	}
+}
+
 static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struct *task, u32 state)
 {
 	struct pt_regs *regs = ww_task_regs(task);
@@ -158,6 +184,8 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	b->may_idle = false;
 	b->timed = false;
 	b->futex = 0;
+	b->sp = 0;
+	b->waits = false;
 	b->cause.kind = WW_KIND_OTHER;
 	b->cause.type = nr >= 0 ? WW_DETAIL_SYSCALL : WW_DETAIL_NONE;
 	b->cause.value = nr >= 0 ? nr : 0;
@@ -172,6 +200,8 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	case WW_SYS_FUTEX:
 		b->may_idle = ww_futex_may_idle(regs);
 		b->timed = WW_REGS_ARG4(regs) != 0;
+		b->waits = (WW_REGS_ARG2(regs) & WW_FUTEX_CMD) == WW_FUTEX_WAIT_BITSET;
+		b->sp = WW_REGS_SP(regs);
 		b->futex = WW_FUTEX_PLACE(WW_REGS_ARG1(regs));
 		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
 		break;

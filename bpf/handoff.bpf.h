@@ -45,6 +45,7 @@ static __noinline struct ww_request *ww_handoff_open(u64 start)
 	a->parent = 0;
 	a->child = 0;
 	a->direct = 0;
+	a->async = 0;
 	a->state = WW_STATE_WAIT;
 	a->opened = 0;
 	a->context = 0;
@@ -133,12 +134,13 @@ WW_GLOBAL3(int, ww_handoff_join, R, r, R, a, N, since)
 		ww_charge(r, waits.kind, waits.type, waits.value, start);
 	if (end <= r->mark)
 		return 0;
-	u64 from = r->mark, front = from - start, rest = end - from;
+	u64 from = r->mark, front = from - start, rest = end - from, drawn = 0;
 	for (u32 i = 0; i < WW_SEGMENTS && i < a->line.len; i++) {
 		struct ww_segment *s = &a->line.segments[i];
 		u64 at = start + s->start_ns, to = at + s->duration_ns;
 		u32 kind = s->kind;
 		barrier_var(kind);
+		drawn = to;
 		if (kind >= WW_KIND_COUNT)
 			continue;
 		if (at < from) {
@@ -157,6 +159,13 @@ WW_GLOBAL3(int, ww_handoff_join, R, r, R, a, N, since)
 	for (u32 i = 0; !front && i < WW_DETAILS && i < a->account.details_len; i++) {
 		struct ww_detail *d = &a->account.details[i];
 		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
+	}
+	/* What is not drawn can't be told apart. */
+	if (front && a->line.truncated && drawn < from) {
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		r->account.kinds_ns[WW_KIND_OTHER] += rest;
+		r->mark = end;
+		return 0;
 	}
 	/* Short waits are not drawn, and lines may be cut: what is drawn may be more than there is of its kind. */
 	u64 over = front;
@@ -204,6 +213,8 @@ struct ww_wake {
 	struct task_struct *woken;
 	u64 now;
 	u64 place; /* the futex */
+	u64 sp;	   /* where the stack of the woken one is */
+	u64 by_sp; /* and the waker's */
 	bool idle; /* its wait may be one for work */
 };
 
@@ -219,6 +230,8 @@ static __noinline bool ww_wakes_futex(struct ww_wake *w)
 	w->place = WW_FUTEX_PLACE(WW_REGS_ARG1(of));
 	if ((WW_REGS_ARG2(of) & WW_FUTEX_CMD) != WW_FUTEX_WAIT_BITSET || w->place != WW_FUTEX_PLACE(WW_REGS_ARG1(by)))
 		return false;
+	w->sp = WW_REGS_SP(of);
+	w->by_sp = WW_REGS_SP(by);
 	w->idle = ww_futex_may_idle(of);
 	return true;
 }
@@ -272,12 +285,22 @@ static __always_inline struct ww_thread *ww_handoff_sender(struct task_struct *t
  * that waits where it waits for work, too: for a lock of another kind it would not.
  */
 static __always_inline bool ww_handoff_fits(const struct ww_request *a, const struct ww_request *r,
-					    const struct ww_thread *waits, u64 place, bool java)
+					    const struct ww_thread *waits, const struct ww_thread *t,
+					    const struct ww_wake *w)
 {
-	if (a->root && a->root == ww_handoff_root(r))
+	/* A thread of a pool waits for what it has handed on itself, and for answers of which nobody knows whose they are. */
+	if (r->helper && a->root)
+		return a->parent == r->account.id;
+	if (a->root && a->root == r->account.id)
 		return true;
-	return (waits->place == place || (!waits->place && java)) &&
-	       (!a->opened || a->opened >= waits->start);
+	if (r->helper && !a->async)
+		return false;
+	if (a->opened && a->opened < waits->start)
+		return false;
+	/* A task's end is not as deep in its thread's stack as what it does; nor is that as its wait for the next one. */
+	if (!a->async && t->place_seen)
+		return w->by_sp > t->idle_sp;
+	return waits->place == w->place || (!waits->place && t->java == WW_JAVA);
 }
 
 /* Wakes the thread of a request, which waits: what the waker did for that goes to it. */
@@ -286,7 +309,7 @@ static __always_inline void ww_handoff_answer(struct ww_thread *t, struct ww_req
 {
 	if (!a && t->pool)
 		a = ww_handoff_begin(t);
-	if (!a || !a->helper || !ww_handoff_fits(a, r, waits, w->place, t->java == WW_JAVA))
+	if (!a || !a->helper || !ww_handoff_fits(a, r, waits, t, w))
 		return;
 	ww_handoff_charge(t, a, w->now);
 	ww_handoff_leave(t, a);
@@ -308,6 +331,7 @@ static __always_inline void ww_handoff_give(struct ww_thread *t, struct ww_reque
 			return;
 		ww_handoff_charge(t, r, w->now);
 		ww_handoff_leave(t, r);
+		r->async = 1;
 	} else {
 		a = ww_handoff_open(w->now);
 		if (!a)
@@ -318,7 +342,8 @@ static __always_inline void ww_handoff_give(struct ww_thread *t, struct ww_reque
 			a->parent = r->account.id;
 			r->child = a->account.id;
 			ww_handoff_charge(t, r, w->now);
-			ww_handoff_inherit(a, r);
+			if (!r->line.truncated)
+				ww_handoff_inherit(a, r);
 		}
 	}
 	a->target = 0;
@@ -340,7 +365,8 @@ static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake 
 	t->mark = w->now;
 	t->waking = w->now;
 	t->off = WW_OFF_IDLE;
-	t->place = w->place;
+	t->futex = w->place;
+	t->futex_sp = w->sp;
 	u64 comm = java ? ww_handoff_comm(w->woken) & 0xffffff : 0;
 	if (java && (comm == WW_WORD4('C', '1', ' ', 0) || comm == WW_WORD4('C', '2', ' ', 0) ||
 		     comm == WW_WORD4('V', 'M', ' ', 0) || comm == WW_WORD4('G', 'C', ' ', 0) ||
@@ -349,15 +375,6 @@ static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake 
 	return t;
 }
 
-/*
- * Whether a thread with the account `its`, which waits where it waits for work, waits for what the account `a` is: a
- * pool's thread that is told of more work looks the same. It does for what it has handed on itself, and for an answer
- * of which nobody knows for whom it is.
- */
-static __always_inline bool ww_handoff_awaited(const struct ww_request *its, const struct ww_request *a)
-{
-	return a && a->helper && (a->root ? a->parent == its->account.id : a->account.traffic != 0);
-}
 
 /* The running thread `t`, which works for a request or has done work for one, wakes another one of its process. */
 static __noinline void ww_handoff_wakes(struct ww_wake *w, struct ww_thread *t)
@@ -374,7 +391,10 @@ static __noinline void ww_handoff_wakes(struct ww_wake *w, struct ww_thread *t)
 	if (!of || of->java == WW_JAVA_VM)
 		return;
 	struct ww_request *its = ww_handoff_of(of);
-	if (its && (!its->helper || !of->parked || ww_handoff_awaited(its, r))) {
+	/* Of a request that has ended, no thread is in the midst of work. */
+	if (its && its->helper && its->root && !ww_request_get(its->root) && of->place == w->place)
+		of->parked = 1;
+	if (its && (!its->helper || !of->parked)) {
 		ww_handoff_answer(t, r, of, its, w);
 		return;
 	}
@@ -420,6 +440,8 @@ static __noinline void ww_handoff_taken(struct ww_thread *t)
 		t->ref = 0;
 		t->off = WW_OFF_IDLE;
 		r = NULL;
+		if (a)
+			ww_idles(t);
 	}
 	if (!a)
 		return;
@@ -445,7 +467,8 @@ static __noinline void ww_handoff_parks(struct ww_thread *t, const struct ww_blo
 	struct ww_request *r = ww_handoff_of(t);
 	if (r && !r->helper)
 		return;
-	if (r && t->place && t->place != b->futex)
+	/* Where it waits for work its stack is not as deep as in the midst of some. */
+	if (r && t->place_seen && (t->place != b->futex || b->sp < t->idle_sp))
 		return;
 	if (r && !r->outstanding) {
 		ww_handoff_adopt(r);
@@ -462,7 +485,7 @@ static __noinline void ww_handoff_parks(struct ww_thread *t, const struct ww_blo
 		return;
 	t->home = 0;
 	t->off = WW_OFF_IDLE;
-	t->place = b->futex;
+	ww_idles(t);
 }
 
 #endif

@@ -145,6 +145,7 @@ struct ww_thread {
 	u8 expired;	  /* no other thread has ended that */
 	u8 java;	  /* enum ww_java */
 	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
+	u8 place_seen;	  /* how often it has waited at `place`, less how often elsewhere */
 	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u32 tid;
 	u32 served_len;
@@ -153,6 +154,8 @@ struct ww_thread {
 	u64 ended_at;		  /* when a request of its ended last */
 	u64 futex;		  /* the one that it waits for, or waited for last */
 	u64 place;		  /* and the one for which it waited last when it had no request */
+	u64 idle_sp;		  /* where its stack was then */
+	u64 futex_sp;		  /* and in its last wait for a futex */
 	u64 woken_at[2];	  /* those at which others have ended a wait with a timeout */
 	ww_ref gift;		  /* the account that who woke it has for it, until it runs */
 	struct ww_detail details[WW_THREAD_DETAILS];
@@ -277,7 +280,9 @@ struct ww_request {
 	ww_ref parent;	 /* of a helper: the one whose thread woke its thread */
 	ww_ref child;	 /* of a helper: the newest that its thread handed on */
 	ww_ref target;	 /* of a helper: what it is added to when its thread runs; 0: it is handed on */
-	u64 direct;	 /* of a helper: a thread of the request itself has woken its thread */
+	u8 direct;	 /* of a helper: a thread of the request itself has woken its thread */
+	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
+	u8 pad[6];
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };

@@ -24,6 +24,7 @@
 #define WW_REG_ARG5 regs[4]
 #endif
 
+#define WW_REGS_SP(of)	 ww_field(of, sp) /* of its stack in user space */
 #define WW_REGS_NR(of)	 ww_field(of, WW_REG_NR)
 #define WW_REGS_ARG1(of) ww_field(of, WW_REG_ARG1)
 #define WW_REGS_ARG2(of) ww_field(of, WW_REG_ARG2)

@@ -50,11 +50,13 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	if (b.off != WW_OFF_SOCKET) {
 		/* Without a request, a futex is where a pool's thread waits for one. */
 		t->futex = b.futex;
-		if (t->pool && b.may_idle)
+		t->futex_sp = b.sp;
+		if (t->pool && b.may_idle && b.waits)
 			ww_handoff_parks(t, &b);
 		else if (!t->ref && !t->home && b.may_idle) {
 			t->off = WW_OFF_IDLE;
-			t->place = b.futex;
+			if (b.waits)
+				ww_idles(t);
 		}
 		return;
 	}
