@@ -150,7 +150,8 @@ static __always_inline void ww_cause_of_poll(struct ww_blocked *b, struct task_s
 		b->cause = ww_named(WW_KIND_IPC, WW_NAME_EVENTFD);
 }
 
-#define WW_PLACE_SURE 4
+#define WW_PLACE_KNOWN 2 /* having waited there so often, less how often elsewhere */
+#define WW_PLACE_SURE  4
 
 #define WW_IDLE_FRAMES 1024 /* by so much its stack's depth may vary then, as its code is compiled */
 

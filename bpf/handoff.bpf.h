@@ -300,7 +300,7 @@ static __always_inline bool ww_handoff_fits(const struct ww_request *a, const st
 	/* A task's end is not as deep in its thread's stack as what it does; nor is that as its wait for the next one. */
 	if (!a->async && t->place_seen)
 		return w->by_sp > t->idle_sp;
-	return waits->place == w->place || (!waits->place && t->java == WW_JAVA);
+	return waits->place == w->place || (waits->place_seen < WW_PLACE_KNOWN && t->java == WW_JAVA);
 }
 
 /* Wakes the thread of a request, which waits: what the waker did for that goes to it. */

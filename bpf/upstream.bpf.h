@@ -306,6 +306,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->answer.kind = touch.kind;
 			r->answer.type = touch.type;
 			r->answer.value = touch.value;
+			r->async |= r->helper && t->loop;
 			if (whole)
 				r = whole;
 			if (conn->awaited && r->outstanding)
