@@ -316,8 +316,12 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 			if (r && maker)
 				r->root = ww_handoff_root(maker);
 		}
+		u64 now = bpf_ktime_get_ns();
+		if (r && r->helper && r->account.traffic && !r->outstanding && conn && conn->first != r->account.id &&
+		    r->mark == t->start)
+			r = ww_handoff_turn(t, r, now);
 		if (r && r->helper && !r->opened)
-			r->opened = bpf_ktime_get_ns();
+			r->opened = now;
 		return ww_carrier_ref(r);
 	}
 	if (!t->loop) {

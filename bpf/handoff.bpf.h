@@ -44,6 +44,7 @@ static __noinline struct ww_request *ww_handoff_open(u64 start)
 	a->root = 0;
 	a->parent = 0;
 	a->child = 0;
+	a->before = 0;
 	a->direct = 0;
 	a->async = 0;
 	a->state = WW_STATE_WAIT;
@@ -101,10 +102,36 @@ static __always_inline void ww_handoff_adopt(struct ww_request *a)
 	ww_infer(r);
 }
 
+#define WW_TASKS	16      /* accounts of one thread that are kept until it is known whose they are */
+#define WW_SUBMIT_NS 1000000 /* a thread that has handed on work waits for it after no more than that */
+
+/*
+ * What the thread did before is for the request, too, if it began when the request's thread, which waits since
+ * `waits`, had handed on its work; else for whom it is taken to be.
+ */
+static __noinline void ww_handoff_before(struct ww_request *r, ww_ref before, u64 waits)
+{
+	for (u32 i = 0; i < WW_TASKS; i++) {
+		struct ww_request *a = ww_request_get(before);
+		if (!a || !a->helper)
+			break;
+		before = a->before;
+		if (r && a->opened + WW_SUBMIT_NS >= waits) {
+			ww_traffic_adopted(r, a);
+			ww_infer(r);
+		} else {
+			ww_handoff_adopt(a);
+		}
+		ww_request_free(a);
+	}
+}
+
 /* Forgets an account that no thread works for any more. */
 static __always_inline void ww_handoff_end(struct ww_request *a)
 {
 	ww_handoff_adopt(a);
+	if (a->before)
+		ww_handoff_before(NULL, a->before, 0);
 	ww_request_free(a);
 }
 
@@ -194,9 +221,35 @@ WW_GLOBAL3(int, ww_handoff_join, R, r, R, a, N, since)
 	return 0;
 }
 
-/* The account was for the request, whose thread it has woken. */
-static __always_inline void ww_handoff_joined(struct ww_request *r, struct ww_request *a)
+/*
+ * The thread turns to another connection: that may be the next task of its pool's queue, which it took without having
+ * waited. So an account of its own begins.
+ */
+static __noinline struct ww_request *ww_handoff_turn(struct ww_thread *t, struct ww_request *a, u64 now)
 {
+	struct ww_request *next = ww_handoff_open(now);
+	if (!next)
+		return a;
+	ww_handoff_charge(t, a, now);
+	next->root = a->root;
+	next->direct = a->direct;
+	next->parent = a->parent;
+	next->before = a->account.id;
+	ww_handoff_inherit(next, a);
+	next->account.cpu_ns = a->account.cpu_ns;
+	ww_handoff_leave(t, a);
+	next->mark = now;
+	next->owner = t->tid;
+	next->state = WW_STATE_ATTACHED;
+	t->ref = next->account.id;
+	return next;
+}
+
+/* The account was for the request, whose thread it has woken, and which waited for that since `waits`. */
+static __always_inline void ww_handoff_joined(struct ww_request *r, struct ww_request *a, u64 waits)
+{
+	if (a->before)
+		ww_handoff_before(r, a->before, waits);
 	r->account.cpu_ns += a->account.cpu_ns;
 	if (r->account.attribution < a->account.attribution)
 		r->account.attribution = a->account.attribution;
@@ -415,12 +468,13 @@ static __always_inline void ww_handoff_answered(struct ww_thread *t, struct ww_r
 		ww_request_free(a);
 		return;
 	}
+	u64 waits = t->mark;
 	if (t->off == WW_OFF_BLOCKED && r->mark == t->start) {
 		ww_give(r, t);
 		ww_handoff_join(r, a, t->mark);
 		ww_interval_reset(t, r->mark);
 	}
-	ww_handoff_joined(r, a);
+	ww_handoff_joined(r, a, waits);
 }
 
 /* The thread is to run, has an account that who woke it gave it, or had one when it began to wait for work. */
@@ -472,6 +526,10 @@ static __noinline void ww_handoff_parks(struct ww_thread *t, const struct ww_blo
 		return;
 	if (r && !r->outstanding) {
 		ww_handoff_adopt(r);
+		if (r->direct) {
+			ww_handoff_before(NULL, r->before, 0);
+			r->before = 0;
+		}
 		t->parked = 1;
 		return;
 	}

@@ -278,6 +278,7 @@ struct ww_request {
 	ww_ref absorbed; /* the anonymous account that was added to it last */
 	ww_ref root;	 /* of a helper: the request that it is taken to be for; 0: not known */
 	ww_ref parent;	 /* of a helper: the one whose thread woke its thread */
+	ww_ref before;	 /* of a helper: what its thread did before, perhaps for another request */
 	ww_ref child;	 /* of a helper: the newest that its thread handed on */
 	ww_ref target;	 /* of a helper: what it is added to when its thread runs; 0: it is handed on */
 	u8 direct;	 /* of a helper: a thread of the request itself has woken its thread */
