@@ -47,6 +47,7 @@ static __noinline struct ww_request *ww_handoff_open(u64 start)
 	a->before = 0;
 	a->direct = 0;
 	a->async = 0;
+	a->led = 0;
 	a->state = WW_STATE_WAIT;
 	a->opened = 0;
 	a->context = 0;
@@ -235,6 +236,7 @@ static __noinline struct ww_request *ww_handoff_turn(struct ww_thread *t, struct
 	next->direct = a->direct;
 	next->parent = a->parent;
 	next->before = a->account.id;
+	next->led = a->led;
 	ww_handoff_inherit(next, a);
 	next->account.cpu_ns = a->account.cpu_ns;
 	ww_handoff_leave(t, a);
@@ -248,8 +250,16 @@ static __noinline struct ww_request *ww_handoff_turn(struct ww_thread *t, struct
 /* The account was for the request, whose thread it has woken, and which waited for that since `waits`. */
 static __always_inline void ww_handoff_joined(struct ww_request *r, struct ww_request *a, u64 waits)
 {
+	struct ww_request *led = ww_request_get(a->parent);
 	if (a->before)
 		ww_handoff_before(r, a->before, waits);
+	/* Its time is the request's now: so is what that thread asked for until it handed on the rest. */
+	if (a->led && led && led != r && led->helper && led->account.traffic) {
+		if (!led->root || led->root == ww_handoff_root(r))
+			ww_traffic_adopted(r, led);
+		else
+			ww_traffic_note(r, false);
+	}
 	r->account.cpu_ns += a->account.cpu_ns;
 	if (r->account.attribution < a->account.attribution)
 		r->account.attribution = a->account.attribution;
@@ -393,6 +403,7 @@ static __always_inline void ww_handoff_give(struct ww_thread *t, struct ww_reque
 		a->direct = !r->helper;
 		if (r->helper) {
 			a->parent = r->account.id;
+			a->led = r->account.traffic != 0;
 			r->child = a->account.id;
 			ww_handoff_charge(t, r, w->now);
 			if (!r->line.truncated)

@@ -283,7 +283,8 @@ struct ww_request {
 	ww_ref target;	 /* of a helper: what it is added to when its thread runs; 0: it is handed on */
 	u8 direct;	 /* of a helper: a thread of the request itself has woken its thread */
 	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
-	u8 pad[6];
+	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
+	u8 pad[5];
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };

@@ -95,10 +95,13 @@ final class JavaWork {
     /** An operation on another system, of whichever thread. */
     record Operation(String system, long start, long end) {}
 
-    /** A thread's time from `start` to `end`: its parts in order, [kind, start, end, cpu, delay of it]. */
-    record Part(String kind, long start, long end, long cpu, long delay) {
+    /**
+     * A part of a thread's time. `known`: of a wait for other threads, that was surely for what they asked, which the
+     * other end has measured.
+     */
+    record Part(String kind, long start, long end, long cpu, long delay, long known) {
         String json() {
-            return "[\"" + kind + "\"," + start + "," + end + "," + cpu + "," + delay + "]";
+            return "[\"" + kind + "\"," + start + "," + end + "," + cpu + "," + delay + "," + known + "]";
         }
     }
 
@@ -115,6 +118,7 @@ final class JavaWork {
         long end;
         long cpu;
         long delay;
+        private long known;
 
         Span() {
             frontCpu = meter.cpu() - meter.endedCpu;
@@ -137,9 +141,10 @@ final class JavaWork {
 
         void part(String kind, Body body) throws Exception {
             long began = System.nanoTime(), cpuBefore = meter.cpu(), delayBefore = meter.delay();
+            known = 0;
             body.run();
             long cpuAfter = meter.cpu(), delayAfter = meter.delay();
-            parts.add(new Part(kind, began, System.nanoTime(), cpuAfter - cpuBefore, delayAfter - delayBefore));
+            parts.add(new Part(kind, began, System.nanoTime(), cpuAfter - cpuBefore, delayAfter - delayBefore, known));
         }
 
         /** A part in which it waits for tasks, one after the other. */
@@ -309,9 +314,12 @@ final class JavaWork {
         });
     }
 
-    static void client(Ledger ledger, double ms) throws Exception {
-        timed(ledger, "http", () -> CLIENT.send(HttpRequest.newBuilder(URI.create(UPSTREAM + ms + "/100")).build(),
-                HttpResponse.BodyHandlers.ofByteArray()));
+    static void client(Ledger ledger, Span span, double ms) throws Exception {
+        timed(ledger, "http", () -> {
+            HttpRequest request = HttpRequest.newBuilder(URI.create(UPSTREAM + ms + "/100")).build();
+            HttpResponse<byte[]> response = CLIENT.send(request, HttpResponse.BodyHandlers.ofByteArray());
+            span.known = response.headers().firstValueAsLong("X-Delay-Ns").getAsLong();
+        });
     }
 
     /** A task of a pool, with a span of its own. */
@@ -344,7 +352,7 @@ final class JavaWork {
             case "queries" -> span.part("db", () -> queries(ledger));
             case "redis" -> span.part("db", () -> redis(ledger));
             case "url" -> span.part("net", () -> urlConnection(ledger, ms));
-            case "client" -> span.part("net", () -> client(ledger, ms));
+            case "client" -> span.part("client", () -> client(ledger, span, ms));
             case "sleep" -> span.part("sleep", () -> Thread.sleep((long) ms));
             case "lock" -> span.part("lock", () -> {
                 synchronized (LOCK) {
