@@ -19,6 +19,16 @@
 #define WW_FUTEX_WAKE	 1
 #define WW_FUTEX_WAKE_OP 5
 
+/* Java processes in which threads work for other threads' requests: all that send are followed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, u8);
+} ww_pools SEC(".maps") __weak;
+
+__u32 ww_pools_known __weak = 0;
+
 /* A request that the thread works for, or an account of the kind that is kept here. */
 static __always_inline struct ww_request *ww_handoff_of(const struct ww_thread *t)
 {

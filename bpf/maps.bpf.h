@@ -470,16 +470,6 @@ struct {
 	__type(value, struct ww_libuv);
 } ww_libuvs SEC(".maps") __weak;
 
-/* Java processes in which threads work for other threads' requests: all that send are followed (handoff.bpf.h). */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u32); /* tgid */
-	__type(value, u8);
-} ww_pools SEC(".maps") __weak;
-
-__u32 ww_pools_known __weak = 0;
-
 struct ww_carrier_key {
 	u64 context; /* a contextvars.Context: one for each asyncio Task */
 	u64 tgid;

@@ -45,6 +45,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_peer_list, HOST_MAX_PEERS);
 	MAP(ww_pythons, 16);
 	MAP(ww_libuvs, 16);
+	MAP(ww_pools, 16);
 	MAP(ww_carriers, 8);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);
