@@ -22,11 +22,11 @@ BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 B := build
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-LIBS := libbpf libelf zlib sqlite3 jansson ncursesw
+LIBS := libbpf libdw libelf zlib sqlite3 jansson ncursesw
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))
-ALL_LDLIBS = $(shell pkg-config --libs $(LIBS)) -lm $(LDLIBS)
+ALL_LDLIBS = $(shell pkg-config --libs $(LIBS)) -liberty -lm $(LDLIBS)
 # The architecture that CC compiles for: what is built for another one needs its kernel side, too.
 BPF_ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//;s/x86_64/x86/;s/aarch64/arm64/')
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -Iinclude -Ibpf

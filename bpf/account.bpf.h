@@ -13,8 +13,11 @@
 #define WHYWAIT_ACCOUNT_H
 
 #include "charge.bpf.h"
+#include "golang.bpf.h"
 #include "request.bpf.h"
 #include "rounds.bpf.h"
+
+#define WW_GO_MOVES_NS 10000000 /* no goroutine runs for longer while others want to (runtime.forcePreemptNS) */
 
 #define WW_TIMEOUT_UNIT_NS 1000000 /* loops round what they give epoll_wait() up to it */
 
@@ -35,7 +38,15 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 {
 	if (!r || !t || !touch)
 		return 0;
-	if (r->state == WW_STATE_ATTACHED && !(r->helper && touch->receive)) {
+	if (r->state == WW_STATE_ATTACHED && t->go && (touch->receive || to - r->mark < WW_GO_MOVES_NS)) {
+		/* A goroutine moves to another thread without a word. Where that follows at once, the first one ran it.
+		 */
+		if (!touch->receive) {
+			ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, to);
+			ww_infer(r);
+			return 0;
+		}
+	} else if (r->state == WW_STATE_ATTACHED && !(r->helper && touch->receive)) {
 		/* Another thread had it, and its interval is in that thread's storage: nobody here can tell. */
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, to);
@@ -74,7 +85,9 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 		 * the next.
 		 */
 		u64 due = to;
-		if (t->deadline > r->mark)
+		if (t->go)
+			due = r->due ? r->due : to;
+		else if (t->deadline > r->mark)
 			due = t->deadline;
 		else if (t->python && t->loop)
 			due = t->round_at[1];
@@ -126,6 +139,10 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	r->owner = 0;
 	r->hint = hint;
 	t->ref = 0;
+	if (ww_stacks_on) {
+		t->sampled = 0;
+		r->stack = t->stack == WW_STACK_RUNS ? 0 : t->stack;
+	}
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
 	if (t->loop && !t->python && !r->outstanding && !r->client && !r->helper)
@@ -133,6 +150,8 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	/* What its loop has read for it a thread of the pool will go on with. */
 	if (t->loop && r->helper && !r->outstanding)
 		r->hint.kind = WW_KIND_QUEUE, r->hint.type = WW_DETAIL_NONE;
+	if (t->go)
+		ww_goroutine_waits(r);
 }
 
 static __always_inline bool ww_owns(const struct ww_request *r, u32 tid)
@@ -148,6 +167,11 @@ static __always_inline void ww_attach(struct ww_thread *t, struct ww_request *r,
 	t->home = 0;
 	r->owner = tid;
 	r->state = WW_STATE_ATTACHED;
+	if (ww_stacks_on) {
+		t->sampled = r->account.stacks_one_in != 0;
+		t->stack = WW_STACK_RUNS;
+		r->stack = 0;
+	}
 }
 
 /*
@@ -191,10 +215,10 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 			if (ww_owns(before, tid) && !before->outstanding)
 				ww_request_free(before);
 		} else if (before && ww_owns(before, tid)) {
-			t->loop = 1; /* it left a request unfinished for another */
+			t->loop = !t->go; /* it left a request unfinished for another */
 			/* A read ends what the thread did for the one before; a send is the end of work for this one.
 			 */
-			if (touch->receive && before->mark == t->start) {
+			if ((touch->receive || (t->go && r->anonymous)) && before->mark == t->start) {
 				ww_give(before, t);
 				ww_interval_reset(t, now);
 			}

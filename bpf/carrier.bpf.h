@@ -53,23 +53,6 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	return 0;
 }
 
-static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task, u64 now)
-{
-	struct ww_thread *t = ww_thread_get(task);
-	if (t)
-		return t;
-	t = ww_thread_create(task);
-	if (!t) {
-		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
-		return NULL;
-	}
-	t->tid = ww_field(task, pid);
-	t->start = now;
-	t->mark = now;
-	ww_python_find(t);
-	return t;
-}
-
 /* The Context that the thread is in, as a key; false when there is none to be told. */
 static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key)
 {

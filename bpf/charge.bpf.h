@@ -79,11 +79,6 @@ WW_GLOBAL5(int, ww_draw, R, r, N, cause_kind_type, N, value, N, from, N, to)
 	return 0;
 }
 
-static __always_inline u64 ww_kind_type(u8 kind, u8 type)
-{
-	return kind | (u64)type << 8;
-}
-
 /* Charges [mark, to) to one cause. */
 WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 {
@@ -94,6 +89,8 @@ WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 		return 0;
 	r->account.kinds_ns[kind] += to - from;
 	r->mark = to;
+	if (ww_stacks_on && r->account.stacks_one_in)
+		ww_weigh_gap(r, ww_kind_type(kind, type), value, to, to - from);
 	if (type != WW_DETAIL_NONE)
 		ww_request_detail(r, ww_kind_type(kind, type), value, to - from, 1);
 	ww_draw_part(r, kind, type, value, from, to);
@@ -106,6 +103,8 @@ WW_GLOBAL2(int, ww_give, R, r, T, t)
 	if (!r || !t)
 		return 0;
 	r->account.cpu_ns += t->cpu_ns;
+	if (ww_stacks_on && r->account.stacks_one_in)
+		ww_weigh_given(r, t);
 	if (!(t->dirty & WW_DIRTY_WAITED)) {
 		r->account.kinds_ns[WW_KIND_COMPUTE] += t->kinds_ns[WW_KIND_COMPUTE];
 		ww_draw_part(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, t->start, t->mark);

@@ -24,6 +24,9 @@ static __always_inline struct ww_conn *ww_conn_create(struct sock *sk, u8 role)
 		ww_count(WW_COUNT_SOCKET_STORAGE_FAILED);
 		return NULL;
 	}
+	/* Who sent on it before it was known to be a server's has no part in what comes in on it. */
+	if (conn->role != role)
+		conn->first = 0;
 	conn->role = role;
 	return conn;
 }

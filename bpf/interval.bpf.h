@@ -6,14 +6,19 @@
 #ifndef WHYWAIT_INTERVAL_H
 #define WHYWAIT_INTERVAL_H
 
-#include "global.bpf.h"
+#include "clock.bpf.h"
+#include "weigh.bpf.h"
 
 /* Begins a new, empty interval at `now`; what the old one held belongs to nobody or was given away. */
 static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 {
 	t->start = now;
 	t->mark = now;
+	if (t->gc != t->gc_mark)
+		t->gc_mark = ww_clock_at(t->gc, now);
 	t->fresh = 0;
+	if (ww_stacks_on && t->weighed)
+		ww_weigh_reset(t);
 	u8 dirty = t->dirty;
 	if (!dirty)
 		return;
@@ -85,7 +90,56 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
 	t->kinds_ns[kind] += to - from;
 	t->dirty |= WW_DIRTY_WAITED;
 	ww_interval_detail(t, cause, to - from);
+	if (ww_stacks_on && t->sampled)
+		ww_weigh_wait(t, cause, to, to - from);
 	ww_interval_piece(t, cause, from, to);
+}
+
+/*
+ * The running thread has collected garbage since the last event: charges that, which ends at `now` or, where the last
+ * collection has ended, began with it. Returns how long it was. A thread that was preempted right at the store to its
+ * clock was charged already for what that says.
+ */
+WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
+{
+	struct ww_cause collects = {.kind = WW_KIND_GC};
+	if (!t || now < t->mark)
+		return 0;
+	u64 at = ww_clock_at(t->gc, now), ns = ww_clock_since(t->gc_mark, at), most = now - t->mark;
+	t->gc_mark = at;
+	if (ns > most)
+		ns = ns > WW_CLOCK_NS / 2 ? 0 : most;
+	u64 from = t->gc & WW_CLOCK_RUNS || t->gc_at + ns > now ? now - ns : t->gc_at;
+	if (from < t->mark)
+		from = t->mark;
+	ww_interval_waited(t, collects, from, from + ns);
+	return ns;
+}
+
+static __always_inline bool ww_is_futex(struct ww_cause cause)
+{
+	return cause.kind == WW_KIND_LOCK && cause.type == WW_DETAIL_NAME && cause.value == WW_NAME_FUTEX;
+}
+
+/*
+ * Charges a wait up to `woken`. Whoever waited for another thread of its process, while that was stopped by its
+ * collector, waited for that: nobody else could have woken it. So did a collector that waits for its helpers.
+ */
+static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken)
+{
+	struct ww_cause stopped = {.kind = WW_KIND_GC, .type = WW_DETAIL_NAME, .value = WW_NAME_STOPPED};
+	u64 ns = woken > t->mark ? woken - t->mark : 0, gc = 0;
+	if (ww_is_futex(t->off_cause)) {
+		gc = t->gc & WW_CLOCK_RUNS ? ns : t->stopped;
+		if (gc > ns) /* it was woken before the stop was over, and waited for a CPU */
+			gc = ns;
+	}
+	if (ns > gc)
+		ww_interval_waited(t, t->off_cause, t->mark, woken - gc);
+	if (t->gc & WW_CLOCK_RUNS)
+		stopped.type = WW_DETAIL_NONE;
+	if (gc)
+		ww_interval_waited(t, stopped, woken - gc, woken);
 }
 
 /* A wake-up may be traced on another CPU a moment before the sleeper's own switch-out is. */
@@ -128,13 +182,17 @@ static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
 		if (t->timed)
 			ww_interval_timed(t);
 		if (off == WW_OFF_BLOCKED)
-			ww_interval_waited(t, t->off_cause, t->mark, woken);
+			ww_interval_blocked(t, woken);
 		else
 			ww_interval_reset(t, woken); /* a new slice begins: rule 6 */
 		t->fresh |= off != WW_OFF_BLOCKED;
 		ww_interval_waited(t, runq, woken, now);
 	}
 	t->mark = now;
+	if (t->gc != t->gc_mark)
+		t->gc_mark = ww_clock_at(t->gc, now);
+	if (ww_stacks_on)
+		t->stack = WW_STACK_RUNS;
 }
 
 /*
@@ -148,8 +206,8 @@ static __always_inline void ww_interval_ran(struct ww_thread *t, u64 now)
 		ww_count(WW_COUNT_SWITCH_UNSEEN);
 		ww_interval_resume(t, woken > t->mark && woken < now ? woken : now);
 	}
-	u64 ns = now - t->mark;
-	t->kinds_ns[WW_KIND_COMPUTE] += ns;
+	u64 ns = now - t->mark, gc = t->gc == t->gc_mark ? 0 : ww_interval_collected(t, now);
+	t->kinds_ns[WW_KIND_COMPUTE] += ns - gc;
 	t->cpu_ns += ns;
 	t->mark = now;
 	t->dirty |= WW_DIRTY_RAN;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
- * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h) and
- * working memory; `__weak` lets each object name it and the linker keep one.
+ * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h),
+ * collectors (collector.bpf.h) and working memory; `__weak` lets each object name it and the linker keep one.
  */
 #ifndef WHYWAIT_MAPS_H
 #define WHYWAIT_MAPS_H
@@ -39,6 +39,12 @@ const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
+
+const volatile bool ww_stacks_on __weak = false;
+const volatile __u32 ww_stack_period_ns __weak = 0; /* between two samples of what runs */
+
+/* So many requests share the stacks of one; user space sets it anew as it goes. */
+__u32 ww_stacks_one_in __weak = 0;
 
 /* What a thread is doing. */
 enum ww_off {
@@ -104,17 +110,22 @@ struct ww_thread {
 	u64 mark;   /* the interval is accounted up to here */
 	u64 waking; /* when it was last woken */
 	u64 on_cpu; /* when it last got a CPU */
+	u64 gc;	    /* runs while it collects garbage: the only word here that probes write besides the next */
+	u64 gc_at;  /* when that began last */
 	ww_ref ref; /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;   /* what the interval has besides nothing: enum ww_dirty */
-	u8 fresh;   /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
-	u8 loop;    /* it waits in epoll, or works for several at a time: its steps may be of any request */
-	u8 named;   /* counts the answers since comm and cgroup were read */
-	u8 sent;    /* its last touch was a send */
-	u64 cpu_ns; /* of the interval */
+	u8 dirty;    /* what the interval has besides nothing: enum ww_dirty */
+	u8 fresh;    /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
+	u8 loop;     /* it waits in epoll, or works for several at a time: its steps may be of any request */
+	u8 named;    /* counts the answers since comm and cgroup were read */
+	u8 sent;     /* its last touch was a send */
+	u64 gc_mark; /* what the clock `gc` showed at `mark` */
+	u64 stops;   /* how long its process had been stopped by its collector when it began to wait .. */
+	u64 stopped; /* .. and how long it was so in that wait */
+	u64 cpu_ns;  /* of the interval */
 	u64 kinds_ns[WW_KIND_COUNT];
 	ww_ref home;	 /* the request that it was attached to when it last began to wait for sockets */
 	u64 deadline;	 /* when the timeout of its last wait for sockets ends; 0: none was given */
@@ -147,6 +158,8 @@ struct ww_thread {
 	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
 	u8 place_seen;	  /* how often it has waited at `place`, less how often elsewhere */
 	u8 parked;	  /* with an account of such work, it waits where it waits for work */
+	u8 go;		  /* its process is a Go program's */
+	u8 go_tries;	  /* how often that was looked for */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED]; /* the requests that it read last */
@@ -158,6 +171,10 @@ struct ww_thread {
 	u64 futex_sp;		  /* and in its last wait for a futex */
 	u64 woken_at[2];	  /* those at which others have ended a wait with a timeout */
 	ww_ref gift;		  /* the account that who woke it has for it, until it runs */
+	u8 sampled;		       /* it is attached to a request whose stacks are taken */
+	u8 weighed;		       /* weights of the interval were sent, */
+	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
+	u64 stack;		       /* where it blocked last; 0: none was taken */
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
@@ -274,6 +291,7 @@ struct ww_request {
 	u8 unsure;	 /* anonymous: that it is for the request that it is added to is not certain */
 	u8 helper;	 /* anonymous: work of a pool's thread: handoff.bpf.h */
 	u32 pended;	 /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
+	u64 stack;	 /* where its thread blocked when it let go of it; 0: none was taken */
 	ww_ref heir_of;	 /* anonymous: who had used the connection before that it sent on first */
 	ww_ref absorbed; /* the anonymous account that was added to it last */
 	ww_ref root;	 /* of a helper: the request that it is taken to be for; 0: not known */
@@ -285,6 +303,9 @@ struct ww_request {
 	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
 	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
 	u8 pad[5];
+	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
+	u64 goid;	 /* and its number, which is never another one's */
+	u64 due;	 /* when the timer is due that it waits for; 0: not known */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };
@@ -471,7 +492,7 @@ struct {
 } ww_libuvs SEC(".maps") __weak;
 
 struct ww_carrier_key {
-	u64 context; /* a contextvars.Context: one for each asyncio Task */
+	u64 context; /* a contextvars.Context: one for each asyncio Task; a goroutine's number */
 	u64 tgid;
 };
 
@@ -505,6 +526,11 @@ struct {
 } ww_traffics SEC(".maps") __weak;
 
 struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_stacks SEC(".maps") __weak;
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, WW_COUNTER_COUNT);
 	__type(key, u32);
@@ -532,44 +558,19 @@ struct {
 	__type(value, u64);
 } ww_unreadable SEC(".maps") __weak;
 
-struct ww_comm_key {
-	char comm[WW_COMM];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u32);
-	__type(value, u8);
-} ww_selected_pids SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, struct ww_comm_key);
-	__type(value, u8);
-} ww_selected_comms SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, u16);
-	__type(value, u8);
-} ww_selected_ports SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, u64);
-	__type(value, u8);
-} ww_selected_cgroups SEC(".maps") __weak;
-
 /* Copies `len` bytes, or nothing when that is more than `most`. One check, so that the verifier can follow it. */
 static __always_inline void ww_copy(void *to, const void *from, u32 len, u32 most)
 {
 	barrier_var(len);
 	if (len <= most)
 		bpf_probe_read_kernel(to, len, from);
+}
+
+static __always_inline u64 ww_user_word(u64 address)
+{
+	u64 word = 0;
+	bpf_probe_read_user(&word, sizeof(word), (void *)address);
+	return word;
 }
 
 static __always_inline void ww_count(u32 counter)

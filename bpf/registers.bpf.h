@@ -15,6 +15,7 @@
 #define WW_REG_ARG3 dx
 #define WW_REG_ARG4 r10
 #define WW_REG_ARG5 r8
+#define WW_REG_GO   r14 /* in Go's code: the goroutine */
 #elif defined(__TARGET_ARCH_arm64)
 #define WW_REG_NR   syscallno
 #define WW_REG_ARG1 orig_x0 /* regs[0] is where the result goes */
@@ -22,6 +23,7 @@
 #define WW_REG_ARG3 regs[2]
 #define WW_REG_ARG4 regs[3]
 #define WW_REG_ARG5 regs[4]
+#define WW_REG_GO   regs[28]
 #endif
 
 #define WW_REGS_SP(of)	 ww_field(of, sp) /* of its stack in user space */
@@ -31,5 +33,6 @@
 #define WW_REGS_ARG3(of) ww_field(of, WW_REG_ARG3)
 #define WW_REGS_ARG4(of) ww_field(of, WW_REG_ARG4)
 #define WW_REGS_ARG5(of) ww_field(of, WW_REG_ARG5)
+#define WW_REGS_GO(of)	 ww_field(of, WW_REG_GO)
 
 #endif

@@ -6,7 +6,7 @@
 #define WHYWAIT_REQUEST_H
 
 #include "claim.bpf.h"
-#include "global.bpf.h"
+#include "weigh.bpf.h"
 
 /* A new request whose first byte arrived at `arrival`. NULL when the table is full: the caller counts what that loses.
  */
@@ -34,6 +34,9 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	a->target_len = 0;
 	a->traffic = 0;
 	a->traffic_lost = 0;
+	a->stacks_one_in = 0;
+	if (ww_stacks_on)
+		ww_stack_choose(r);
 	a->local = 0;
 	a->port = 0;
 	r->mark = arrival;
@@ -50,6 +53,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->listed = 0;
 	r->unsure = 0;
 	r->absorbed = 0;
+	r->goroutine = 0;
 	r->swept = 0;
 	r->queued = 0;
 	r->drawn = arrival;

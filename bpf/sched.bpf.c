@@ -3,9 +3,12 @@
  * The scheduler's part: splits a thread's interval into running, waiting for a CPU, and waiting for the cause that the
  * blocking syscall names. Tasks that never worked for a request have no storage and leave after one look-up.
  */
-#include "carrier.bpf.h"
 #include "cause.bpf.h"
+#include "collector.bpf.h"
 #include "compat.bpf.h"
+#include "goroutine.bpf.h"
+#include "select.bpf.h"
+#include "stack.bpf.h"
 
 #define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
 
@@ -28,6 +31,11 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 					  u64 now)
 {
 	ww_interval_ran(t, now);
+	if (ww_stacks_on) {
+		t->stack = 0;
+		if (t->sampled && blocked)
+			t->stack = ww_stack_of_block(prev);
+	}
 	if (!blocked) {
 		t->off = WW_OFF_RUNQ;
 		t->off_cause.kind = WW_KIND_RUNQ;
@@ -43,10 +51,14 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.off = WW_OFF_BLOCKED;
 		b.cause = t->connecting;
 	}
+	/* A thread of Go's without a goroutine waits for any. */
+	if (t->go && !ww_goroutine_blocks(t, now))
+		b.off = WW_OFF_SOCKET;
 	t->off = b.off;
 	t->off_cause = b.cause;
 	t->timed = b.timed;
 	t->expired = 1;
+	t->stopped = 0;
 	if (b.off != WW_OFF_SOCKET) {
 		/* Without a request, a futex is where a pool's thread waits for one. */
 		t->futex = b.futex;
@@ -57,6 +69,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 			t->off = WW_OFF_IDLE;
 			if (b.waits)
 				ww_idles(t);
+		} else if (ww_is_futex(b.cause)) {
+			t->stops = ww_stopped_at(prev, now);
 		}
 		return;
 	}
@@ -66,11 +80,11 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	t->slept = now;
 	t->worked_ns = now - t->woke;
 	if (ww_is_epoll(b.cause.nr))
-		t->loop = 1;
+		t->loop = !t->go;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	if (r && ww_owns(r, prev->pid)) {
-		t->home = t->ref;
+		t->home = t->go ? 0 : t->ref;
 		if (r->mark == t->start)
 			ww_give(r, t);
 		else
@@ -81,11 +95,12 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		ww_count(WW_COUNT_SLOT_STALE);
 	}
 	t->ref = 0;
+	t->sampled = 0;
 	if (t->pending_len && t->python)
 		ww_loop_sleeps(t, &b.cause, now);
 }
 
-static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
+static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct *next, u64 now)
 {
 	if (t->gift || t->parked)
 		ww_handoff_taken(t);
@@ -95,8 +110,12 @@ static __always_inline void ww_switch_in(struct ww_thread *t, u64 now)
 		ww_count(WW_COUNT_SWITCH_UNSEEN);
 		ww_interval_waited(t, unseen, t->mark, now);
 		t->mark = now;
+		if (t->gc != t->gc_mark)
+			t->gc_mark = ww_clock_at(t->gc, now);
 		return;
 	}
+	if (t->off == WW_OFF_BLOCKED && ww_is_futex(t->off_cause))
+		t->stopped = ww_clock_since(t->stops, ww_stopped_at(next, now));
 	if (t->off == WW_OFF_SOCKET)
 		t->woke = now;
 	ww_interval_resume(t, now);
@@ -113,7 +132,7 @@ static __always_inline int ww_switched(bool preempt, struct task_struct *prev, s
 	}
 	t = ww_thread_get(next);
 	if (t)
-		ww_switch_in(t, now ? now : bpf_ktime_get_ns());
+		ww_switch_in(t, next, now ? now : bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -145,7 +164,7 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
 		t->expired = 0;
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
-	if (waker && (waker->ref || waker->pool)) {
+	if (waker && !waker->go && (waker->ref || waker->pool)) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_handoff_wakes(&w, waker);
 	}
@@ -175,6 +194,10 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
+	bpf_map_delete_elem(&ww_gos, &tgid);
+	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
+	if (collections)
+		collections->ended = 1;
 	__sync_fetch_and_add(&ww_generations[tgid % WW_GENERATIONS], 1);
 }
 
@@ -183,9 +206,15 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 {
 	ww_program_ended(p->tgid);
+	struct ww_collector *c = ww_collector_of(p);
+	if (c)
+		__builtin_memset(c, 0, sizeof(*c));
 	struct ww_thread *t = ww_thread_get(p);
 	if (!t)
 		return 0;
+	t->gc = 0;
+	t->gc_mark = 0;
+	t->stopped = 0;
 	t->tid = p->pid; /* another thread's than the first takes that one's */
 	t->loop = 0;
 	t->shared = 0;
@@ -194,6 +223,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->named = 0;
 	t->python = 0;
 	t->python_tries = 0;
+	t->go = 0;
+	t->go_tries = 0;
 	t->phase_at = 0;
 	t->phase_read = 0;
 	t->phase_asked = 0;
@@ -221,6 +252,7 @@ int BPF_PROG(ww_sched_process_free, struct task_struct *p)
 	u64 key = (u64)p;
 	bpf_map_delete_elem(&ww_hashed_threads, &key);
 	bpf_map_delete_elem(&ww_hashed_loops, &key);
+	bpf_map_delete_elem(&ww_hashed_collectors, &key);
 	return 0;
 }
 

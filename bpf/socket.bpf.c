@@ -225,7 +225,8 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	ww_touch_client(&touch, c.thread, conn, w->message.nr, true);
 	/* More of a request that is being read already. */
 	struct ww_request *r = ww_request_get(conn->first);
-	if (r && conn->http.reading == conn->first)
+	bool more = r && conn->http.reading == conn->first;
+	if (more)
 		ww_touched(c.thread, r, &touch, now);
 
 	ww_window_load(w, &conn->http, direction);
@@ -248,8 +249,11 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	r = ww_request_get(conn->first);
 	if (r && r->state == WW_STATE_READY)
 		ww_touched(c.thread, r, &touch, now);
-	if (r)
-		ww_request_worker(r, &c);
+	if (!r)
+		return;
+	ww_request_worker(r, &c);
+	if (ww_go_is(c.thread))
+		ww_goroutine_serves(r, more);
 }
 
 #define SOCK_NOSPACE 2 /* bit of struct socket.flags: a send found the buffer full, and nothing made room since */
@@ -346,6 +350,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	ww_response_goes_on(conn, sk, &w->message, len);
+	if (ww_go_is(c.thread))
+		ww_goroutine_serves(ww_request_get(conn->first), false);
 	if (conn->http.streams[WW_TX].state == WW_STREAM_CLOSE) {
 		r = ww_request_get(conn->first);
 		if (r) {

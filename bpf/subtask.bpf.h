@@ -46,6 +46,8 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 		ww_draw(r, ww_kind_type(s->kind, s->type), s->value, from, from + s->duration_ns);
 	}
 	r->account.cpu_ns += a->account.cpu_ns;
+	if (ww_stacks_on && r->account.stacks_one_in)
+		ww_weigh_adopted(r, a);
 	r->mark = a->mark;
 	r->hint = a->hint;
 	r->batch = a->batch;
@@ -64,13 +66,6 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 struct ww_subtask_search {
 	struct ww_loop *loop;
 };
-
-static __always_inline u64 ww_user_word(u64 address)
-{
-	u64 word = 0;
-	bpf_probe_read_user(&word, sizeof(word), (void *)address);
-	return word;
-}
 
 /* Between a Task's step and that of one that it awaits, or the other way round, there are two to four batches. */
 static __always_inline u32 ww_subtask_likely(u32 batches)

@@ -6,8 +6,8 @@
 #ifndef WHYWAIT_UPSTREAM_H
 #define WHYWAIT_UPSTREAM_H
 
-#include "carrier.bpf.h"
 #include "conn.bpf.h"
+#include "goroutine.bpf.h"
 #include "message.bpf.h"
 #include "peer.bpf.h"
 #include "system.bpf.h"
@@ -80,15 +80,21 @@ static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct so
 	return ww_upstream_classify(conn, sk, &first, len);
 }
 
+/* Whose work is it that the thread sends something on a connection (NULL: on a new one)? 0 when that is nobody's. */
+static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_conn *conn)
+{
+	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
+}
+
 static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
-	struct ww_thread *t = ww_thread_get(ww_current());
+	struct ww_thread *t = ww_thread_of(ww_current());
 	if (!t)
 		t = ww_handoff_sender(ww_current());
 	if (!t)
 		return;
 	t->connecting.type = WW_DETAIL_NONE;
-	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
+	struct ww_request *r = ww_request_get(ww_upstream_whose(t, NULL));
 	if (!r)
 		return;
 	/* A server's end may be disconnected and used again: what is open on it must not be lost. */
@@ -141,18 +147,18 @@ static __always_inline void ww_upstream_connected(struct ww_request *r, const st
 		r->state = WW_STATE_READY;
 }
 
-static __always_inline void ww_upstream_recorded(struct ww_conn *conn, struct ww_request *r, u64 began, u32 len,
-						 u32 type)
+static __always_inline void ww_upstream_recorded(struct ww_conn *conn, struct ww_request *r, u64 began, u64 now,
+						 u64 call)
 {
 	if (ww_traffic_thin)
-		ww_traffic_note(r, ww_traffic_moved(conn, r->account.id, began, len, type));
+		ww_traffic_note(r, ww_traffic_moved(conn, r->account.id, began, now, call));
 }
 
 /* The same for nobody that is known: what follows on this connection could not be told without it. */
-static __always_inline void ww_upstream_unowned(struct ww_conn *conn, u64 began, u32 len, u32 type)
+static __always_inline void ww_upstream_unowned(struct ww_conn *conn, u64 began, u64 call)
 {
 	if (conn && conn->number)
-		ww_traffic_moved(conn, 0, began, len, type);
+		ww_traffic_moved(conn, 0, began, bpf_ktime_get_ns(), call);
 }
 
 /* A socket may be connected again: that is another connection then. */
@@ -169,15 +175,15 @@ static __always_inline void ww_upstream_closed(struct ww_conn *conn, struct sock
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
 	struct task_struct *task = ww_current();
-	struct ww_thread *t = ww_thread_get(task);
+	struct ww_thread *t = ww_thread_of(task);
 	if (!t)
 		t = ww_handoff_sender(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;
-	struct ww_request *r = t ? ww_request_get(ww_carrier_of_send(t, conn)) : NULL;
+	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
 	if (!r) {
-		ww_upstream_unowned(conn, 0, len, WW_TRAFFIC_SENT);
+		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 		if (conn && conn->role == WW_ROLE_CLIENT && !conn->awaited)
 			conn->first = 0;
 		return;
@@ -201,7 +207,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	}
 	u64 now = bpf_ktime_get_ns(), began = touch.blocked ? r->mark : now;
 	ww_touched(t, r, &touch, now);
-	ww_upstream_recorded(conn, r, began, len, WW_TRAFFIC_SENT);
+	ww_upstream_recorded(conn, r, began, now, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;
 	if (r->anonymous && !r->heir_of && conn->first != r->account.id)
@@ -257,7 +263,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
 		return;
 	struct task_struct *task = ww_current();
-	struct ww_thread *t = ww_thread_get(task);
+	struct ww_thread *t = ww_thread_of(task);
 	if (!t && conn && conn->awaited && !ww_by_hand && ww_request_get(conn->first)) {
 		/* As an event loop does for the threads of its pool. */
 		t = ww_thread_make(task, bpf_ktime_get_ns());
@@ -268,7 +274,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	}
 	if (!t) {
 		if (conn)
-			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
+			ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 		return;
 	}
 	struct ww_touch touch;
@@ -279,6 +285,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			ww_upstream_greeted(conn, sk, task, len);
 		ww_loop_read(t, conn);
 		ww_phase_reads(t);
+		if (ww_go_is(t))
+			ww_goroutine_answers(conn);
 		r = ww_request_get(conn->first);
 		if (!r && conn->guessed) {
 			/* Whom it was taken for has ended: it was another sleeper's. */
@@ -311,11 +319,11 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				r = whole;
 			if (conn->awaited && r->outstanding)
 				r->outstanding--;
-			ww_upstream_recorded(conn, r, conn->ready, len, WW_TRAFFIC_RECEIVED);
+			ww_upstream_recorded(conn, r, conn->ready, now, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 			if (t->python && r->anonymous && !r->helper)
 				ww_subtask_answered(t, r, now);
 		} else {
-			ww_upstream_unowned(conn, conn->ready, len, WW_TRAFFIC_RECEIVED);
+			ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 		}
 		if (conn->connecting)
 			conn->sent = 0;

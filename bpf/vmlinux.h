@@ -113,10 +113,10 @@ struct task_struct {
 	unsigned int __state;
 	int pid;
 	int tgid;
+	struct task_struct *group_leader;
 	unsigned in_iowait : 1;
 	struct sched_entity se;
 	struct files_struct *files;
-	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	char comm[16];
 	struct signal_struct *signal;
@@ -243,18 +243,30 @@ struct fred_info {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long r15;
+	unsigned long r14;
+	unsigned long r13;
+	unsigned long r12;
+	unsigned long bp;
+	unsigned long bx;
+	unsigned long r11;
 	unsigned long r10;
+	unsigned long r9;
 	unsigned long r8;
+	unsigned long ax;
+	unsigned long cx;
 	unsigned long dx;
 	unsigned long si;
 	unsigned long di;
 	unsigned long orig_ax;
+	unsigned long ip;
 	unsigned long sp;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
 	u64 sp;
+	u64 pc;
 	u64 orig_x0;
 	s32 syscallno;
 };

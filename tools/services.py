@@ -373,6 +373,28 @@ class Python(_Script):
     interpreter = [PYTHON]
 
 
+class Go(Server):
+    """A Go program of one file, with the Go sources that Debian has packages of."""
+
+    name = "go"
+
+    def __init__(self, source, **options):
+        super().__init__(**options)
+        self.source = pathlib.Path(source).resolve()
+
+    def prepare(self):
+        self.port = self.port or free_port()
+        program = self.directory / "program"
+        env = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "",
+               "GOCACHE": os.environ.get("GOCACHE", str(TOOLS.parent / "build/go-cache"))}
+        built = subprocess.run(["go", "build", "-o", program, self.source], cwd=self.directory, env=env, capture_output=True,
+                               text=True, check=False)
+        if built.returncode:
+            raise ServiceError(f"go build: {built.stderr.strip()}")
+        self.env["PORT"] = str(self.port)
+        self.argv = [program]
+
+
 class Upstream(Python):
     """An HTTP/1.1 server that answers after a known delay (see upstream.py)."""
 

@@ -66,6 +66,8 @@ enum ww_detail_name {
 	WW_NAME_WRITE,	    /* disk */
 	WW_NAME_PAGE_FAULT, /* disk */
 	WW_NAME_STOPPED,    /* other: SIGSTOP, a debugger */
+	WW_NAME_MUTEX,	    /* lock: of a runtime that is not the kernel's: a mutex, condition, group of goroutines */
+	WW_NAME_CHANNEL,    /* lock: another goroutine's word */
 	WW_NAME_COUNT
 };
 
@@ -124,9 +126,9 @@ struct ww_account {
 	char method[WW_METHOD_MAX]; /* NUL-padded */
 	char traceparent[WW_TRACEPARENT + 1];
 	__u16 target_len;
-	__u16 traffic;	    /* ww_traffic records that were sent of what it exchanged with upstreams; at most 65535 */
-	__u16 traffic_lost; /* and that could not be sent */
-	__u16 pad;
+	__u16 traffic;	     /* ww_traffic records that were sent of what it exchanged with upstreams; at most 65535 */
+	__u16 traffic_lost;  /* and that could not be sent */
+	__u16 stacks_one_in; /* its stacks were sent, and stand for those of so many requests; 0: they were not */
 	char target[WW_TARGET_MAX]; /* not NUL-terminated */
 };
 _Static_assert(sizeof(struct ww_account) == 72 + 8 * WW_KIND_COUNT + 24 * WW_DETAILS + 16 + 16 + 24 + 56 + 8 + 192,
@@ -171,7 +173,7 @@ _Static_assert(sizeof(struct ww_peer) == 88, "ABI");
 
 /*
  * What requests exchange with their upstreams, call by call, in a ring of its own: what user space makes operations of.
- * Records of a request come before its account. Only `size` bytes are sent.
+ * Records of a request come before its account. What the ring has behind `size` bytes is no part of a record.
  */
 enum ww_traffic_type {
 	WW_TRAFFIC_CONNECT,   /* connect() was called */
@@ -203,6 +205,58 @@ struct ww_traffic {
 	__u32 pad;
 };
 _Static_assert(sizeof(struct ww_traffic) == 56, "ABI");
+
+/*
+ * Where in the code requests spend their time, of a sample of them, in a ring of its own. A stack is sent when it is
+ * taken; what it weighs is sent when that is charged. Whose time of a thread is shows at the end of its interval, so
+ * weights name the interval, and a claim tells of which request it was. Records of a request come before its account.
+ */
+enum ww_stack_type {
+	WW_STACK_TAKEN,	 /* struct ww_stack */
+	WW_STACK_WEIGHT, /* struct ww_stack_weight, as are those below */
+	WW_STACK_CLAIM,	 /* the interval `tid`, `start_ns` is `request`'s */
+	WW_STACK_MOVED,	 /* what weighs for the request in `stack` weighs for `request` */
+};
+
+#define WW_STACK_REGISTERS                                                                                             \
+	33		      /* as DWARF numbers them: of arm64; x86-64 has 17, the last is the address of the code   \
+			       */
+#define WW_STACK_KERNEL 32    /* addresses kept of the kernel's part */
+#define WW_STACK_BYTES	32768 /* the most that is kept of the user's part */
+
+struct ww_stack {
+	__u32 size; /* of all that was sent */
+	__u8 type;
+	__u8 on_cpu;
+	__u16 kernel_len; /* addresses */
+	__u64 id;	  /* never used again */
+	__u64 at_ns;
+	__u32 tgid;
+	__u32 tid;
+	__u64 sp;
+	__u64 pc;
+	__u64 registers[WW_STACK_REGISTERS];
+	__u64 kernel[WW_STACK_KERNEL]; /* innermost first */
+	__u32 user_len;		       /* bytes from `sp` on, behind the record */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ww_stack) == 56 + 8 * (WW_STACK_REGISTERS + WW_STACK_KERNEL), "ABI");
+
+struct ww_stack_weight {
+	__u32 size;
+	__u8 type;
+	__u8 kind;
+	__u8 detail; /* enum ww_detail_type: what `value` is */
+	__u8 pad;
+	__u32 value;
+	__u32 tid;
+	__u64 request;	/* 0: see `tid`, `start_ns` */
+	__u64 start_ns; /* of the thread's interval */
+	__u64 stack;	/* 0: none was taken */
+	__u64 at_ns;	/* when what weighs was over */
+	__u64 ns;
+};
+_Static_assert(sizeof(struct ww_stack_weight) == 56, "ABI");
 
 /* What a server's port carries that can't be read; index of a per-port counter. */
 enum ww_unreadable { WW_UNREADABLE_TLS, WW_UNREADABLE_HTTP2, WW_UNREADABLE_COUNT };

@@ -2,6 +2,7 @@
 #include "commands/reading.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands/when.h"
@@ -130,6 +131,15 @@ enum ww_exit ww_reading__open(const struct ww_reading_arguments *arguments, stru
 	}
 	if (is_outside(opened, &chosen)) {
 		fail_outside(arguments, opened);
+		ww_recording__close(opened);
+		return WW_EXIT_USAGE;
+	}
+	if (chosen.endpoint && ww_recording__check_endpoint(opened, chosen.endpoint)) {
+		/* It names some of the recording's, which may hold anything. */
+		char *clean = ww_text__machine(ww_recording__message(opened));
+
+		ww_command__fail(arguments->command, WW_EXIT_USAGE, "%s", clean ? clean : "out of memory");
+		free(clean);
 		ww_recording__close(opened);
 		return WW_EXIT_USAGE;
 	}

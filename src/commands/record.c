@@ -18,6 +18,7 @@
 #define OUTPUT_DEFAULT "whywait.db"
 #define LINE_SECONDS   10 /* between two lines where standard error is no terminal */
 #define MOST_SECONDS   1e9
+#define STACKS_SHARE   0.01
 
 /*
  * Whose time line is sent: every slow request's, since it is the slow ones that are kept, and a part of the others'. To
@@ -35,7 +36,9 @@ struct arguments {
 	bool keep_all;
 	unsigned keep;
 	bool replace;
-	char **command; /* ended by NULL; NULL: none */
+	bool stacks;
+	double stacks_share; /* 0: every request's */
+	char **command;	     /* ended by NULL; NULL: none */
 };
 
 /* What the session's callbacks work on. */
@@ -48,6 +51,23 @@ struct record {
 	uint64_t requests;  /* as of the last line */
 	unsigned last_line; /* the second of it */
 };
+
+/* "1%", "0.5%", "all" */
+static void set_stacks(struct arguments *arguments, const char *value)
+{
+	char *end;
+
+	arguments->stacks = true;
+	arguments->stacks_share = STACKS_SHARE;
+	if (!value)
+		return;
+	arguments->stacks_share = 0;
+	if (!strcmp(value, "all"))
+		return;
+	arguments->stacks_share = strtod(value, &end) / 100;
+	if (end == value || strcmp(end, "%") || !(arguments->stacks_share > 0 && arguments->stacks_share <= 1))
+		ww_command__wrong("record", "--stacks=%s: give a share of the host's CPU time as 1%%, or `all`", value);
+}
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
@@ -82,7 +102,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		arguments->replace = true;
 		return 0;
 	case KEY_STACKS:
-		ww_command__wrong("record", "--stacks: this version records no stacks yet");
+		set_stacks(arguments, value);
+		return 0;
 	case ARGP_KEY_ARG:
 		ww_command__wrong("record", "'%s': put -- in front of a command", value);
 	}
@@ -98,7 +119,10 @@ static const struct argp_option options[] = {
 	 "requests kept whole per endpoint in every 10 s: the N slowest, N errors and N at random (default 10; fewer "
 	 "when there are more than 100 endpoints), or all of them. What is counted and summed is always every request",
 	 1},
-	{"stacks", KEY_STACKS, "SHARE", OPTION_ARG_OPTIONAL, "where in the code; not in this version", 1},
+	{"stacks", KEY_STACKS, "SHARE|all", OPTION_ARG_OPTIONAL,
+	 "record where in the code requests compute and wait, for `whywait stacks`: of a sample of the requests, so "
+	 "large that it costs SHARE of the host's CPU time (default 1%), or of all of them",
+	 1},
 	{0},
 };
 static const struct argp_child children[] = {{&ww_select_argp, 0, NULL, 0}, {0}};
@@ -112,7 +136,8 @@ static const struct ww_example examples[] = {
 };
 static const struct ww_usage usage = {
 	.name = "record",
-	.synopsis = "[SELECT] [-d SECONDS] [-o FILE] [--keep N|all] [--route PATTERN].. [-- COMMAND..]",
+	.synopsis = "[SELECT] [-d SECONDS] [-o FILE] [--keep N|all] [--stacks[=SHARE|all]] [--route PATTERN].. [-- "
+		    "COMMAND..]",
 	.description =
 		"Observes the servers on this host, without changing or restarting them, and writes what their "
 		"requests' "
@@ -344,6 +369,8 @@ int ww_command_record(int argc, char **argv)
 	session_options.duration_ns = (uint64_t)llround(arguments.seconds * 1e9);
 	session_options.observer.segments_over_ns = arguments.keep_all ? 0 : SEGMENTS_OVER_NS;
 	session_options.observer.segments_one_in = SEGMENTS_ONE_IN;
+	session_options.observer.stacks = session_options.ingest.stacks = arguments.stacks;
+	session_options.observer.stacks_share = arguments.stacks_share;
 	/* Whoever reads what it says may go, the recording goes on. The command was started before: it has its own. */
 	signal(SIGPIPE, SIG_IGN);
 	status = record_into(&record, &session_options, arguments.command ? &child : NULL);

@@ -52,6 +52,9 @@ void ww_probe_throttle(const struct ww_probe *probe, struct ww_feature *row, int
 void ww_probe_memlock(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_libbpf(const struct ww_probe *probe, struct ww_feature *row, int argument);
 
+/* Of user space under observation: features_user.c */
+void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int argument);
+
 /* Of the process and the host: features_host.c */
 void ww_probe_capability(const struct ww_probe *probe, struct ww_feature *row, int capability);
 void ww_probe_architecture(const struct ww_probe *probe, struct ww_feature *row, int argument);

@@ -112,6 +112,8 @@ static void state_choose(struct whywait_bpf *bpf)
 	bpf_map__set_autocreate(bpf->maps.ww_threads, !by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_loops, !by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_conns, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_collectors, !by_hand);
+	bpf_map__set_autocreate(bpf->maps.ww_hashed_collectors, by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_hashed_threads, by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_hashed_loops, by_hand);
 	bpf_map__set_autocreate(bpf->maps.ww_hashed_conns, by_hand);
@@ -149,6 +151,21 @@ static void choose_iterator(struct bpf_program *first, struct bpf_program *other
 	bpf_program__set_autoattach(other, false);
 }
 
+/* Programs of user probes are attached where runtimes are found (runtimes.c). */
+static void runtimes_choose(struct whywait_bpf *bpf)
+{
+	bool can = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_KPROBE, NULL) == 1;
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, bpf->obj)
+	{
+		if (bpf_program__type(program) != BPF_PROG_TYPE_KPROBE)
+			continue;
+		bpf_program__set_autoload(program, can);
+		bpf_program__set_autoattach(program, false);
+	}
+}
+
 /* Programs of tracepoints and functions that this kernel has, or has not. */
 static void programs_choose(struct whywait_bpf *bpf, const struct btf *btf, bool by_hand)
 {
@@ -169,6 +186,7 @@ static void programs_choose(struct whywait_bpf *bpf, const struct btf *btf, bool
 			!ww_hooks__function(btf, "bpf_iter_unix"));
 	choose_iterator(bpf->progs.ww_unix_open, bpf->progs.ww_unix_open_hashed, by_hand);
 	bpf_program__set_autoload(bpf->progs.ww_sched_process_free, by_hand);
+	runtimes_choose(bpf);
 	/* Functions can be hooked wherever they stand in for tracepoints, which they do where state is kept by hand. */
 	bool functions = by_hand && !has_tracepoint(btf, "sk_data_ready");
 	bpf_program__set_autoload(bpf->progs.ww_inet_sock_destruct, functions);

@@ -17,12 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/sampler.h"
 #include "kernel/descendants.h"
 #include "kernel/features.h"
 #include "kernel/hooks.h"
-#include "kernel/libuv.h"
 #include "kernel/listeners.h"
-#include "kernel/python.h"
+#include "kernel/programs.h"
+#include "kernel/runtimes.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
@@ -41,10 +42,12 @@
 
 struct ww_observer {
 	struct whywait_bpf *bpf;
+	struct ww_runtimes *runtimes;
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
 	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
 	struct ring_buffer *traffic;
+	struct ww_sampler *sampler; /* that looks at what runs; NULL: no stacks are taken */
 	int epoll_fd;
 	uint64_t *listening; /* the map's pages */
 	int cpus;
@@ -73,26 +76,6 @@ static int take_segments(void *ctx, void *data, size_t size)
 	return line->id == observer->wanted ? -ECANCELED : 0;
 }
 
-/*
- * Tells the BPF side what it can't find out about a process, once for each program that the process is. False when
- * there is nothing to tell, or the process can't be read.
- */
-static bool process_learn(struct ww_observer *observer, uint32_t pid)
-{
-	struct ww_python_layout python;
-	struct ww_libuv_layout libuv;
-	int pythons = bpf_map__fd(observer->bpf->maps.ww_pythons);
-	int libuvs = bpf_map__fd(observer->bpf->maps.ww_libuvs);
-	if (!ww_python__find((pid_t)pid, &python))
-		return !bpf_map_update_elem(pythons, &pid, &python, BPF_ANY);
-	if (!ww_libuv__find((pid_t)pid, &libuv))
-		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
-	/* A look may end when the process is another program already. */
-	bpf_map_delete_elem(pythons, &pid);
-	bpf_map_delete_elem(libuvs, &pid);
-	return false;
-}
-
 /* The generation is noted as it was before the look: a program that comes meanwhile is looked at again. */
 static void process_look(struct ww_observer *observer, uint32_t pid, bool serves)
 {
@@ -102,8 +85,9 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
 	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
 		return;
+	ww_runtimes__look(observer->runtimes, pid, serves);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
-	if (!process_learn(observer, pid) && !serves)
+	if (!ww_programs__learn(observer->bpf, pid) && !serves)
 		return;
 	observer->processes[slot].pid = pid;
 	observer->processes[slot].generation = generation;
@@ -134,6 +118,8 @@ static int take_account(void *ctx, void *data, size_t size)
 	/* What it exchanged was sent before it, too. */
 	if (account->traffic)
 		ring_buffer__consume(observer->traffic);
+	if (account->stacks_one_in && observer->sampler)
+		ww_sampler__drain(observer->sampler, observer->ingest);
 	/* Its time line was sent before it: it is in the other ring by now. Those behind it wait for their accounts. */
 	if (account->flags & WW_FLAG_SEGMENTS) {
 		observer->wanted = account->id;
@@ -362,12 +348,16 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
+	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
+	if (err)
+		goto out;
 	err = whywait_bpf__load(new->bpf);
 	if (err) {
 		fail(err, message, message_size, "loading the BPF programs");
 		goto out;
 	}
-	err = slots_fill(new->bpf);
+	new->runtimes = ww_runtimes__new(new->bpf);
+	err = new->runtimes ? slots_fill(new->bpf) : -ENOMEM;
 	err = err ?: select_load(new->bpf, &options->select);
 	err = err ?: rings_open(new);
 	if (err) {
@@ -391,6 +381,9 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "attaching the BPF programs");
 		goto out;
 	}
+	err = options->stacks ? ww_sampler__start(&new->sampler, new->bpf, options, message, message_size) : 0;
+	if (err)
+		goto out;
 	ww_listeners__scan(new->listening);
 	err = select_pids(new->bpf, &options->select);
 	if (err) {
@@ -423,9 +416,13 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 	observer->ingest = ingest;
 	observer->ingest_error = 0;
 	int n = ring_buffer__consume(observer->traffic);
+	if (n >= 0 && observer->sampler)
+		n = ww_sampler__drain(observer->sampler, ingest);
 	if (n >= 0)
 		n = ring_buffer__consume(observer->accounts);
 	observer->ingest = NULL;
+	if (observer->sampler)
+		ww_sampler__adapt(observer->sampler, ingest);
 	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
 }
 
@@ -517,6 +514,7 @@ int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNT
 		for (int cpu = 0; cpu < observer->cpus; cpu++)
 			sums[i] += observer->percpu[cpu];
 	}
+	sums[WW_COUNT_RUNTIMES_UNATTACHED] = ww_runtimes__failed(observer->runtimes);
 	int err = ww_hooks__skipped(observer->bpf, &sums[WW_COUNT_HOOK_SKIPPED]);
 	if (err)
 		return err;
@@ -551,6 +549,15 @@ int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_pe
 	return 0;
 }
 
+int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected)
+{
+	struct ww_collected found;
+	if (bpf_map_lookup_elem(bpf_map__fd(observer->bpf->maps.ww_collections), &pid, &found))
+		return -ENOENT;
+	*collected = found;
+	return 0;
+}
+
 void ww_observer__close(struct ww_observer *observer)
 {
 	if (!observer)
@@ -560,10 +567,12 @@ void ww_observer__close(struct ww_observer *observer)
 	ring_buffer__free(observer->accounts);
 	ring_buffer__free(observer->details);
 	ring_buffer__free(observer->traffic);
+	ww_sampler__stop(observer->sampler);
 	if (observer->epoll_fd >= 0)
 		close(observer->epoll_fd);
 	bpf_link__destroy(observer->before);
 	bpf_link__destroy(observer->open);
+	ww_runtimes__free(observer->runtimes);
 	whywait_bpf__destroy(observer->bpf);
 	free(observer->percpu);
 	free(observer);

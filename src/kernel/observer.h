@@ -36,6 +36,8 @@ struct ww_observer_options {
 	uint32_t account_ring;	   /* bytes, a power of two and a multiple of the page size */
 	uint32_t detail_ring;	   /* the same */
 	uint32_t traffic_ring;	   /* the same */
+	bool stacks;		   /* of a sample of requests are taken */
+	double stacks_share;	   /* of the host's CPU time that they may cost; 0: every request's are taken */
 	bool no_operations;	   /* nothing is taken of what requests exchange with upstreams */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
@@ -76,6 +78,9 @@ int ww_observer__unreadable(struct ww_observer *observer,
 
 /* The address with that index. -ENOENT when there is none. */
 int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_peer *peer);
+
+/* What a process's garbage collector did since the observer was opened. -ENOENT: nothing. */
+int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected);
 
 /* NULL-safe. Detaches everything. */
 void ww_observer__close(struct ww_observer *observer);

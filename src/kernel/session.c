@@ -51,6 +51,13 @@ static int find_peer(void *ctx, uint32_t index, struct ww_peer *peer)
 	return ww_observer__peer(session->observer, index, peer);
 }
 
+static int find_collected(void *ctx, uint32_t pid, struct ww_collected *collected)
+{
+	const struct ww_session *session = ctx;
+
+	return ww_observer__collected(session->observer, pid, collected);
+}
+
 static void take_signals(struct ww_session *session)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -107,6 +114,8 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	new->options = *options;
 	new->options.ingest.peer = find_peer;
 	new->options.ingest.peer_ctx = new;
+	new->options.ingest.collected = find_collected;
+	new->options.ingest.collected_ctx = new;
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
 	if (!ww_features__host_pids())
 		new->options.ingest.proc = "/dev/null";

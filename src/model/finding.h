@@ -15,7 +15,8 @@ struct ww_evidence {
 
 struct ww_finding {
 	const char *id;			      /* "n-plus-one" and the others of the list of findings */
-	const char *text;		      /* one sentence with numbers that says what to mend */
+	const char *text;		      /* what is found, with numbers */
+	const char *advice;		      /* what to do about it */
 	uint64_t saves_mean_ns, saves_p95_ns; /* of the wall time of a request, if it were mended */
 	const struct ww_evidence *evidence;
 	size_t evidence_len;

@@ -75,20 +75,16 @@ int ww_finder__add(struct ww_finder *finder, struct ww_making *making)
 
 	if (finder->found_len == WW_FINDINGS_MAX)
 		return 0;
-	ww_sentence__add(&making->text, " (saves ");
-	ww_sentence__ms(&making->text, making->saving.mean_ns);
-	ww_sentence__add(&making->text, " of ");
-	ww_sentence__ms(&making->text, finder->now.mean_ns);
-	ww_sentence__add(&making->text, ")");
 	*finding = (struct ww_finding){
 		.id = making->id,
 		.text = ww_arena__strdup(finder->arena, making->text.text),
+		.advice = ww_arena__strdup(finder->arena, making->advice.text),
 		.saves_mean_ns = making->saving.mean_ns,
 		.saves_p95_ns = making->saving.p95_ns,
 		.evidence = evidence,
 		.evidence_len = making->evidence_len,
 	};
-	if (!evidence || !finding->text)
+	if (!evidence || !finding->text || !finding->advice)
 		return -ENOMEM;
 	for (size_t i = 0; i < making->evidence_len; i++) {
 		evidence[i] = making->evidence[i];

@@ -32,8 +32,9 @@ static double tail_share(const struct ww_endpoint_report *endpoint, enum ww_kind
 }
 
 struct advice {
-	const char *of;	  /* name of the detail; NULL: any */
-	const char *text; /* behind "8.44 ms (36 %) " */
+	const char *of;	    /* name of the detail; NULL: any */
+	const char *text;   /* behind "8.44 ms (36 %) " */
+	const char *advice; /* what to do */
 };
 
 static const struct kind_finding {
@@ -43,24 +44,24 @@ static const struct kind_finding {
 } kinds[] = {
 	{WW_KIND_LOCK,
 	 "lock-contention",
-	 {{"gil", "for the interpreter lock: use processes instead of threads"},
-	  {"file_lock", "for a file lock that others hold: hold it for less, or lock less"},
-	  {"futex", "for locks between threads: hold them for less, or share less"},
-	  {NULL, "for locks: hold them for less, or share less"}}},
-	{WW_KIND_GC, "gc-pressure", {{NULL, "for the garbage collector: make less garbage, or give it more memory"}}},
+	 {{"gil", "for the interpreter lock", "use processes instead of threads"},
+	  {"file_lock", "for a file lock that others hold", "hold it for less, or lock less"},
+	  {"futex", "for locks between threads", "hold them for less, or share less"},
+	  {NULL, "for locks", "hold them for less, or share less"}}},
+	{WW_KIND_GC, "gc-pressure", {{NULL, "for the garbage collector", "make less garbage, or give it more memory"}}},
 	{WW_KIND_RUNQ,
 	 "cpu-starved",
-	 {{"throttled", "for a CPU, as the cgroup's CPU quota is used up: raise it"},
-	  {NULL, "for a CPU: more CPUs, or fewer threads that compete for them"}}},
+	 {{"throttled", "for a CPU, as the cgroup's CPU quota is used up", "raise it"},
+	  {NULL, "for a CPU", "more CPUs, or fewer threads that compete for them"}}},
 	{WW_KIND_DISK,
 	 "slow-disk",
-	 {{"fsync", "until data is on disk (fsync): sync once for several, or later"},
-	  {"write", "for writing to disk: write less, or behind the response"},
-	  {"page_fault", "for memory that is read from disk (page faults): give it more memory"},
-	  {"read", "for reading from disk: keep it in memory"},
-	  {NULL, "for the disk"}}},
-	{WW_KIND_CLIENT, "slow-client", {{NULL, "for its clients' network: put a buffering proxy in front"}}},
-	{WW_KIND_SLEEP, "sleeping", {{NULL, "asleep by its own timers: don't wait for time to pass"}}},
+	 {{"fsync", "until data is on disk (fsync)", "sync once for several, or later"},
+	  {"write", "for writing to disk", "write less, or behind the response"},
+	  {"page_fault", "for memory that is read from disk (page faults)", "give it more memory"},
+	  {"read", "for reading from disk", "keep it in memory"},
+	  {NULL, "for the disk", "read and write less, or behind the response"}}},
+	{WW_KIND_CLIENT, "slow-client", {{NULL, "for its clients' network", "put a buffering proxy in front"}}},
+	{WW_KIND_SLEEP, "sleeping", {{NULL, "asleep by its own timers", "don't wait for time to pass"}}},
 };
 
 /* Verbs that go with what comes behind. */
@@ -94,6 +95,7 @@ static int find_kind(struct ww_finder *finder, const struct kind_finding *what)
 		ww_sentence__add(&making.text, "; of the slowest requests it is ");
 		ww_sentence__share(&making.text, tail);
 	}
+	ww_sentence__add(&making.advice, "%s", advice->advice);
 	ww_making__text(&making, "kind", ww_kind_name(what->kind));
 	ww_making__number(&making, "share", mean);
 	ww_making__number(&making, "tail_share", tail);
@@ -122,7 +124,8 @@ static int find_compute(struct ww_finder *finder)
 	ww_sentence__ms(&making.text, finder->endpoint->kinds_sum_ns[WW_KIND_COMPUTE] / finder->endpoint->requests);
 	ww_sentence__add(&making.text, " (");
 	ww_sentence__share(&making.text, share);
-	ww_sentence__add(&making.text, "): here a language %d times as fast, or a better algorithm, pays",
+	ww_sentence__add(&making.text, ")");
+	ww_sentence__add(&making.advice, "here a language %d times as fast, or a better algorithm, pays",
 			 WW_LIMIT_FASTER);
 	ww_making__text(&making, "kind", ww_kind_name(WW_KIND_COMPUTE));
 	ww_making__number(&making, "share", share);

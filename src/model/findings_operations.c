@@ -122,15 +122,6 @@ static bool has_rounds(const struct ww_note *note, uint64_t *saves_ns)
 	return note->rounds >= WW_LIMIT_RUNS;
 }
 
-static const char *together(const struct ww_subject *subject)
-{
-	if (subject->kind == WW_KIND_NET)
-		return "ask for all in one call";
-	if (!*subject->statement || !strcmp(subject->system, "redis") || !strcmp(subject->system, "memcached"))
-		return "fetch all with one command";
-	return "fetch all with one query";
-}
-
 static int find_rounds(struct ww_finder *finder, uint32_t id)
 {
 	const struct ww_subject *subject = &finder->input->study->subjects[id];
@@ -149,7 +140,8 @@ static int find_rounds(struct ww_finder *finder, uint32_t id)
 	if (grows >= WW_LIMIT_CORRELATION)
 		ww_sentence__add(&making.text, ", the more the larger the answer");
 	add_in(&making.text, share);
-	ww_sentence__add(&making.text, ", one after the other: %s", together(subject));
+	ww_sentence__add(&making.text, ", one after the other");
+	ww_advise__rounds(&making.advice, subject);
 	add_subject(&making, subject);
 	add_runs(&making, &sums, share);
 	ww_making__number(&making, "correlation_with_bytes_out", grows);
@@ -182,7 +174,7 @@ static int find_repeats(struct ww_finder *finder, uint32_t id)
 	ww_sentence__number(&making.text, repeats / sums.requests);
 	ww_sentence__add(&making.text, " times a request");
 	add_in(&making.text, share);
-	ww_sentence__add(&making.text, ": keep its first answer");
+	ww_advise__repeats(&making.advice, subject);
 	add_subject(&making, subject);
 	add_runs(&making, &sums, share);
 	ww_making__number(&making, "repeats_per_request", repeats / sums.requests);
@@ -233,7 +225,8 @@ static int find_slow(struct ww_finder *finder, uint32_t id)
 	ww_sentence__ms(&making.text, (uint64_t)mean);
 	ww_sentence__add(&making.text, ", ");
 	ww_sentence__share(&making.text, share);
-	ww_sentence__add(&making.text, " of the db time: index it");
+	ww_sentence__add(&making.text, " of the db time");
+	ww_advise__slow(&making.advice, subject);
 	add_subject(&making, subject);
 	add_runs(&making, &sums, sums.requests / finder->requests);
 	ww_making__number(&making, "mean_ns", round(mean));

@@ -38,6 +38,7 @@ bool ww_finder__worth(const struct ww_finder *finder, const struct ww_saving *sa
 struct ww_making {
 	const char *id;
 	struct ww_sentence text;
+	struct ww_sentence advice;
 	struct ww_saving saving;
 	struct ww_evidence evidence[WW_EVIDENCE_MAX];
 	size_t evidence_len;
@@ -46,8 +47,13 @@ struct ww_making {
 void ww_making__text(struct ww_making *making, const char *name, const char *text);
 void ww_making__number(struct ww_making *making, const char *name, double number);
 
-/* Ends its sentence with what it saves, and adds it. -ENOMEM. */
+/* Adds it. -ENOMEM. */
 int ww_finder__add(struct ww_finder *finder, struct ww_making *making);
+
+/* What to do about a statement that runs too often, is asked again, or takes too long: what fits it. */
+void ww_advise__rounds(struct ww_sentence *advice, const struct ww_subject *subject);
+void ww_advise__repeats(struct ww_sentence *advice, const struct ww_subject *subject);
+void ww_advise__slow(struct ww_sentence *advice, const struct ww_subject *subject);
 
 /* The families. -ENOMEM. */
 int ww_findings__operations(struct ww_finder *finder);

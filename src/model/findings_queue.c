@@ -32,9 +32,10 @@ static double main_holder(const struct ww_finder *finder, const struct ww_blocka
 }
 
 /* Where all its requests are alike none of them blocks it: there are too many, as on a busy proxy. */
-static void tell_loop(struct ww_sentence *text, const struct ww_blockage *blockage, const char *holder, double share,
+static void tell_loop(struct ww_making *making, const struct ww_blockage *blockage, const char *holder, double share,
 		      bool itself)
 {
+	struct ww_sentence *text = &making->text;
 	bool blocked = share > 0 && !itself &&
 		       blockage->blocked_ns >= WW_LIMIT_BLOCKED_SHARE * (blockage->busy_ns + blockage->waiting_ns);
 
@@ -44,13 +45,15 @@ static void tell_loop(struct ww_sentence *text, const struct ww_blockage *blocka
 		ww_sentence__share(text, share);
 		ww_sentence__add(text, " of it)");
 	}
-	ww_sentence__add(text, "%s",
-			 blocked ? ": move what blocks there to threads or processes"
-				 : ": more processes or CPUs, or move what computes or blocks there to threads");
+	ww_sentence__add(&making->advice, "%s",
+			 blocked ? "move what blocks there to threads or processes"
+				 : "more processes or CPUs, or move what computes or blocks there to threads");
 }
 
-static void tell_workers(struct ww_sentence *text, const struct ww_blockage *blockage, const char *holder, double share)
+static void tell_workers(struct ww_making *making, const struct ww_blockage *blockage, const char *holder, double share)
 {
+	struct ww_sentence *text = &making->text;
+
 	if (blockage->how == WW_CROWD_ONE_THREAD)
 		ww_sentence__add(text, "for the one thread that serves it");
 	else if (blockage->threads)
@@ -62,9 +65,9 @@ static void tell_workers(struct ww_sentence *text, const struct ww_blockage *blo
 		ww_sentence__share(text, share);
 		ww_sentence__add(text, " of it)");
 	}
-	ww_sentence__add(text, "%s",
-			 blockage->how == WW_CROWD_ONE_THREAD ? ": more workers, or keep what blocks off an event loop"
-							      : ": more workers, or shorter requests");
+	ww_sentence__add(&making->advice, "%s",
+			 blockage->how == WW_CROWD_ONE_THREAD ? "more workers, or keep what blocks off an event loop"
+							      : "more workers, or shorter requests");
 }
 
 static int tell(struct ww_finder *finder, struct ww_making *making, const struct ww_blockage *blockage)
@@ -86,9 +89,9 @@ static int tell(struct ww_finder *finder, struct ww_making *making, const struct
 	ww_sentence__share(&making->text, queue);
 	ww_sentence__add(&making->text, ") ");
 	if (blockage->how == WW_CROWD_LOOP)
-		tell_loop(&making->text, blockage, holder, share, itself);
+		tell_loop(making, blockage, holder, share, itself);
 	else
-		tell_workers(&making->text, blockage, holder, share);
+		tell_workers(making, blockage, holder, share);
 	ww_making__text(making, "cause", blockage->threads ? hows[blockage->how] : "not known");
 	ww_making__number(making, "share", queue);
 	ww_making__number(making, "threads", blockage->threads);

@@ -53,8 +53,8 @@ int ww_findings__serial(struct ww_finder *finder)
 	for (size_t i = 0; i < study->notes_len; i++)
 		if (study->subjects[study->notes[i].subject].serial)
 			runs += finder->weights[study->notes[i].of] * study->notes[i].runs;
-	ww_sentence__add(&making.text, "%s run one after the other: run together what needs no other's answer",
-			 calls->summary);
+	ww_sentence__add(&making.text, "%s run one after the other", calls->summary);
+	ww_sentence__add(&making.advice, "run together what needs no other's answer");
 	ww_making__text(&making, "calls", calls->summary);
 	ww_making__number(&making, "per_request", runs / requests);
 	ww_making__number(&making, "requests_share", requests / finder->requests);

@@ -2,6 +2,7 @@
 #include "model/names.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "model/operation.h"
 
@@ -49,9 +50,26 @@ const char *ww_flag_name(unsigned bit)
 
 const char *ww_operation_flag_name(unsigned bit)
 {
-	static const char *const names[] = {"connect",	 "read",     "write", "fetch",	    "control",	 "batch",
-					    "pipelined", "blocking", "cut",   "unfinished", "uncaptured"};
+	static const char *const names[] = {"connect",	 "read",     "write", "fetch",	    "control",	  "batch",
+					    "pipelined", "blocking", "cut",   "unfinished", "uncaptured", "unseen"};
 
-	_Static_assert(1 << (sizeof(names) / sizeof(*names) - 1) == WW_OPERATION_UNCAPTURED, "each flag has a name");
+	_Static_assert(1 << (sizeof(names) / sizeof(*names) - 1) == WW_OPERATION_UNSEEN, "each flag has a name");
 	return bit < sizeof(names) / sizeof(*names) ? names[bit] : NULL;
+}
+
+const char *ww_system_name(const char *system)
+{
+	static const struct {
+		const char *otel, *detail;
+	} systems[] = {
+#define WW_SYSTEM(id, detail, otel, kind, port) {otel, detail},
+#include "whywait/systems.def"
+#undef WW_SYSTEM
+	};
+
+	for (size_t i = 0; i < sizeof(systems) / sizeof(*systems); i++) {
+		if (*system && !strcmp(system, systems[i].otel))
+			return systems[i].detail;
+	}
+	return system;
 }

@@ -14,4 +14,7 @@ const char *ww_flag_name(unsigned bit);
 /* "connect" for the flag 1 << bit of enum ww_operation_flags; NULL: there is no such flag. */
 const char *ww_operation_flag_name(unsigned bit);
 
+/* What people are told for a system of operations, as in the detail of `db`: "postgres" for "postgresql". */
+const char *ww_system_name(const char *system);
+
 #endif

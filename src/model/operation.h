@@ -28,6 +28,7 @@ enum ww_operation_flags {
 	WW_OPERATION_CUT = 1 << 8,	  /* its statement was longer than what is kept: equal ones may differ behind */
 	WW_OPERATION_UNFINISHED = 1 << 9, /* the request ended before the answer was whole */
 	WW_OPERATION_UNCAPTURED = 1 << 10, /* what it says could not be read (TLS, unknown protocol): one round trip */
+	WW_OPERATION_UNSEEN = 1 << 11, /* its statement was prepared before it was observed: its text is not known */
 };
 
 /* Strings are UTF-8 without control characters and without literals. Owned by whoever hands it out. */
@@ -48,6 +49,11 @@ struct ww_operation {
 	 * numbers from 1 instead, equal within a request only: from a hash a short literal could be guessed.
 	 */
 	uint64_t arguments;
+	/*
+	 * Of WW_OPERATION_UNSEEN, whose statements say little: equal ones ran the same statement; else 0. A recording
+	 * keeps numbers, as of the arguments.
+	 */
+	uint64_t prepared;
 };
 
 /* What the operations of an endpoint that say the same have in common, summed. */

@@ -69,6 +69,8 @@ struct ww_endpoint_report {
 	/* What wall times would be if something were faster: model/amdahl.h. All zeros where nothing asked for it. */
 	struct ww_outlook outlook;
 	struct ww_forecast faster; /* if compute took a tenth */
+
+	const struct ww_sampling *sampling; /* model/blocks.h; NULL where nobody asked for it */
 };
 
 struct ww_service_report {
@@ -78,6 +80,11 @@ struct ww_service_report {
 	uint64_t processes, threads;
 	uint64_t rss_steady_bytes, rss_peak_bytes;
 	double cpu_seconds;
+	double rss_growth_bytes; /* by each request; NaN: not known */
+	uint64_t minor_faults, major_faults;
+	uint64_t oom_kills; /* in its control group */
+	bool faults_known, oom_known;
+	uint64_t gc_count, gc_ns; /* collections of garbage, and how long they stopped a process or thread */
 };
 
 struct ww_loss {

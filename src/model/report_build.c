@@ -161,6 +161,17 @@ static int fill_outlook(struct ww_arena *arena, struct ww_endpoint_report *endpo
 	return ww_findings__fill(arena, endpoint, input);
 }
 
+static int fill_sampling(struct ww_arena *arena, struct ww_endpoint_report *endpoint,
+			 const struct ww_histogram *histogram, const struct ww_blocks *blocks)
+{
+	struct ww_sampling *sampling = ww_arena__alloc(arena, sizeof(*sampling));
+
+	if (!sampling || ww_sampling__build(arena, histogram, blocks, sampling))
+		return -ENOMEM;
+	endpoint->sampling = sampling;
+	return 0;
+}
+
 static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
 			 uint32_t id, const struct ww_aggregate *aggregate, const struct ww_report_frame *frame)
 {
@@ -203,6 +214,8 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 	err = fill_rows(arena, endpoint, catalog, aggregate);
 	if (!err)
 		err = fill_operations(arena, endpoint, catalog, aggregate);
+	if (!err && frame->blocks)
+		err = fill_sampling(arena, endpoint, &aggregate->histogram, &frame->blocks[id]);
 	return err ? err : fill_outlook(arena, endpoint, &aggregate->histogram, &input);
 }
 

@@ -3,6 +3,7 @@
 #ifndef WHYWAIT_REPORT_BUILD_H
 #define WHYWAIT_REPORT_BUILD_H
 
+#include "model/blocks.h"
 #include "model/catalog.h"
 #include "model/crowd.h"
 #include "model/report.h"
@@ -26,6 +27,8 @@ struct ww_report_frame {
 	/* What kept requests say; NULL: none was looked at. */
 	struct ww_study *const *studies; /* by endpoint id; NULL: none of it was kept */
 	const struct ww_crowd *crowd;	 /* settled */
+
+	const struct ww_blocks *blocks; /* by endpoint id; NULL: the report does without */
 };
 
 /* The report is the caller's, to be freed with ww_report_free(). -ENOMEM. */

@@ -21,6 +21,7 @@ struct ww_subject {
 	const char *system, *peer;	 /* the first one seen */
 	const char *summary, *statement; /* of `serial`: "GET a /x, GET b /y", and "" */
 	uint64_t quickest_ns;		 /* of its operations */
+	uint16_t flags;			 /* that all of them have */
 };
 
 /* A subject in a case. */
@@ -28,7 +29,8 @@ struct ww_note {
 	uint32_t of; /* case */
 	uint32_t subject;
 	uint32_t runs;		  /* operations */
-	uint32_t rounds;	  /* of reads that differ: how many of them began when those before had ended */
+	uint32_t rounds;	  /* of reads that differ: how many of them began when those before had ended; of the
+				   * prepared statement that has most */
 	uint32_t repeats;	  /* reads that had been asked before, with nothing written in between */
 	uint64_t wait_ns;	  /* that is due to all of its operations alone */
 	uint64_t rounds_saves_ns; /* if all reads that differ were one */

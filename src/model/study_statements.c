@@ -61,25 +61,47 @@ static bool is_repeat(struct asked *asked, const struct ww_operation *operation,
 	return was_asked(asked, ww_hash(0, parts, sizeof(parts)));
 }
 
-/* A read like others before, with other arguments: if it did not run beside them, it is one more round. */
+/*
+ * The reads of one statement, with other arguments: one that did not run beside those before is one more round. What is
+ * known of statements whose text was not seen may be the same for several of them: they are told apart by number.
+ */
 struct round {
+	uint32_t subject; /* + 1; 0: free */
+	uint32_t rounds;
+	uint64_t prepared;
 	uint64_t until_ns;   /* the newest end so far */
 	uint64_t longest_ns; /* stays when all are one */
+	uint64_t saves_ns;   /* all but that one */
 };
+
+static struct round *round_of(struct round *rounds, size_t mask, uint32_t subject, uint64_t prepared)
+{
+	uint64_t parts[] = {subject, prepared};
+	size_t at = ww_hash(0, parts, sizeof(parts)) & mask;
+
+	while (rounds[at].subject && (rounds[at].subject != subject + 1 || rounds[at].prepared != prepared))
+		at = (at + 1) & mask;
+	rounds[at].subject = subject + 1;
+	rounds[at].prepared = prepared;
+	return &rounds[at];
+}
 
 static void add_round(struct ww_note *note, struct round *round, const struct ww_stretch *stretch,
 		      const struct ww_alone *alone)
 {
 	uint64_t saves = alone->wait_ns + alone->queue_ns + alone->runq_ns;
 
-	if (!note->rounds || stretch->from_ns >= round->until_ns)
-		note->rounds++;
+	if (!round->rounds || stretch->from_ns >= round->until_ns)
+		round->rounds++;
 	if (stretch->to_ns > round->until_ns)
 		round->until_ns = stretch->to_ns;
-	/* All but the longest. */
-	note->rounds_saves_ns += saves < round->longest_ns ? saves : round->longest_ns;
+	round->saves_ns += saves < round->longest_ns ? saves : round->longest_ns;
 	if (saves > round->longest_ns)
 		round->longest_ns = saves;
+	if (round->rounds < note->rounds)
+		return;
+	note->rounds = round->rounds;
+	note->rounds_saves_ns = round->saves_ns;
 }
 
 static int add(struct ww_study *study, const struct ww_request *request, size_t at, const struct ww_alone *alone,
@@ -94,6 +116,7 @@ static int add(struct ww_study *study, const struct ww_request *request, size_t 
 		.summary = operation->summary,
 		.statement = operation->statement,
 		.quickest_ns = operation->duration_ns,
+		.flags = operation->flags,
 	};
 	struct ww_note *note;
 	uint32_t id;
@@ -103,6 +126,7 @@ static int add(struct ww_study *study, const struct ww_request *request, size_t 
 		return err;
 	if (operation->duration_ns < study->subjects[id].quickest_ns)
 		study->subjects[id].quickest_ns = operation->duration_ns;
+	study->subjects[id].flags &= operation->flags;
 	note = ww_study__note(study, id);
 	if (!note)
 		return -ENOMEM;
@@ -114,7 +138,7 @@ static int add(struct ww_study *study, const struct ww_request *request, size_t 
 		note->repeats++;
 		note->repeats_saves_ns += alone->wait_ns + alone->queue_ns + alone->runq_ns;
 	} else if (is_question(operation) && !(operation->flags & NO_ROUND)) {
-		add_round(note, &rounds[id], &stretch, alone);
+		add_round(note, round_of(rounds, asked->mask, id, operation->prepared), &stretch, alone);
 	}
 	return 0;
 }
@@ -123,12 +147,13 @@ int ww_study__statements(struct ww_study *study, const struct ww_request *reques
 			 size_t len)
 {
 	struct asked asked = {.mask = 15};
-	struct round *rounds = calloc(WW_STUDY_SUBJECTS, sizeof(*rounds));
+	struct round *rounds;
 	int err = 0;
 
 	while (asked.mask + 1 < 2 * len)
 		asked.mask = 2 * asked.mask + 1;
 	asked.slots = calloc(asked.mask + 1, sizeof(*asked.slots));
+	rounds = calloc(asked.mask + 1, sizeof(*rounds));
 	if (!rounds || !asked.slots)
 		err = -ENOMEM;
 	for (size_t i = 0; i < len && !err; i++) {

@@ -9,12 +9,10 @@
 #include "model/names.h"
 #include "outputs/text.h"
 
-/* RFC 4180 ends a record so, whatever the system. */
-#define END_OF_RECORD "\r\n"
+#define END_OF_RECORD WW_CSV_END
+#define NSEC	      1e9
 
-#define NSEC 1e9
-
-static int put_text(FILE *out, const char *text)
+int ww_csv__text(FILE *out, const char *text)
 {
 	char *clean = ww_text__machine(text);
 
@@ -120,7 +118,7 @@ static int put_endpoint(FILE *out, const struct ww_report *report, const struct 
 		ww_text__rfc3339(end, report->end_unix_ns));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		fputc(',', out);
-		int err = put_text(out, names[i]);
+		int err = ww_csv__text(out, names[i]);
 		if (err)
 			return err;
 	}
@@ -174,7 +172,7 @@ int ww_csv__request(FILE *out, const struct ww_request *request)
 	char start[WW_TEXT_NUMBER];
 
 	fprintf(out, "%s,", ww_text__rfc3339(start, request->start_unix_ns));
-	int err = put_text(out, request->service);
+	int err = ww_csv__text(out, request->service);
 	if (err)
 		return err;
 	put_integer(out, request->pid);
@@ -182,7 +180,7 @@ int ww_csv__request(FILE *out, const struct ww_request *request)
 	const char *const names[] = {request->method, request->path, request->route};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		fputc(',', out);
-		err = put_text(out, names[i]);
+		err = ww_csv__text(out, names[i]);
 		if (err)
 			return err;
 	}
@@ -193,7 +191,7 @@ int ww_csv__request(FILE *out, const struct ww_request *request)
 	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
 		put_integer(out, request->kinds_ns[kind]);
 	fprintf(out, ",%s,", ww_attribution_name(request->attribution));
-	err = put_text(out, request->traceparent);
+	err = ww_csv__text(out, request->traceparent);
 	fputs(END_OF_RECORD, out);
 	return err;
 }

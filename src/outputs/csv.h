@@ -8,6 +8,11 @@
 #include "model/report.h"
 #include "model/request.h"
 
+#define WW_CSV_END "\r\n" /* RFC 4180 ends a record so, whatever the system */
+
+/* A field, in quotes where it needs them. -ENOMEM. */
+int ww_csv__text(FILE *out, const char *text);
+
 /* A header, once; then the rows of any number of reports, such as one an interval. Errors of `out`: ferror(). */
 void ww_csv__report_header(FILE *out);
 int ww_csv__report(FILE *out, const struct ww_report *report); /* one row an endpoint; -ENOMEM */

@@ -2,88 +2,16 @@
 #include "outputs/json.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "model/names.h"
+#include "outputs/json_parts.h"
 #include "outputs/text.h"
 #include "outputs/verdict.h"
 #include "outputs/whatif.h"
 #include "util/version.h"
 
-#define SCHEMA	       1
-#define REAL_PRECISION 15 /* digits that any double keeps */
-#define NSEC	       1e9
-
-/* Collects the first error, so that a document is put together without a check at every field. */
-struct builder {
-	int err;
-};
-
-static void put(struct builder *b, json_t *object, const char *key, json_t *value)
-{
-	if (json_object_set_new(object, key, value) && !b->err)
-		b->err = -ENOMEM;
-}
-
-static void append(struct builder *b, json_t *array, json_t *value)
-{
-	if (json_array_append_new(array, value) && !b->err)
-		b->err = -ENOMEM;
-}
-
-static void put_integer(struct builder *b, json_t *object, const char *key, uint64_t number)
-{
-	if (number > INT64_MAX && !b->err)
-		b->err = -EOVERFLOW;
-	put(b, object, key, json_integer((json_int_t)number));
-}
-
-static void put_real(struct builder *b, json_t *object, const char *key, double number)
-{
-	put(b, object, key, json_real(number));
-}
-
-static void put_text(struct builder *b, json_t *object, const char *key, const char *text)
-{
-	char *clean = ww_text__machine(text);
-
-	put(b, object, key, clean ? json_string(clean) : NULL);
-	free(clean);
-}
-
-/* Puts an empty object or array and returns it; the parent owns it. */
-static json_t *put_object(struct builder *b, json_t *parent, const char *key)
-{
-	json_t *object = json_object();
-
-	put(b, parent, key, object);
-	return object;
-}
-
-static json_t *put_array(struct builder *b, json_t *parent, const char *key)
-{
-	json_t *array = json_array();
-
-	put(b, parent, key, array);
-	return array;
-}
-
-static json_t *append_object(struct builder *b, json_t *array)
-{
-	json_t *object = json_object();
-
-	append(b, array, object);
-	return object;
-}
-
-static void put_time(struct builder *b, json_t *object, const char *key, int64_t unix_ns)
-{
-	char text[WW_TEXT_NUMBER];
-
-	put_text(b, object, key, ww_text__rfc3339(text, unix_ns));
-}
+#define NSEC 1e9
 
 static uint64_t mean(uint64_t sum, uint64_t count)
 {
@@ -91,7 +19,7 @@ static uint64_t mean(uint64_t sum, uint64_t count)
 }
 
 /* details[kind][name]: names that escapes made alike are one. */
-static void put_detail(struct builder *b, json_t *details, enum ww_kind kind, const char *name, uint64_t ns,
+static void put_detail(struct ww_builder *b, json_t *details, enum ww_kind kind, const char *name, uint64_t ns,
 		       uint64_t count)
 {
 	json_t *of_kind = json_object_get(details, ww_kind_name(kind));
@@ -113,7 +41,7 @@ static void put_detail(struct builder *b, json_t *details, enum ww_kind kind, co
 	free(clean);
 }
 
-static void put_times(struct builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
+static void put_times(struct ww_builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
 {
 	json_t *wall = put_object(b, object, "wall_ns"), *cpu = put_object(b, object, "cpu_ns");
 	json_t *kinds = put_object(b, object, "kinds_ns");
@@ -133,7 +61,7 @@ static void put_times(struct builder *b, json_t *object, const struct ww_endpoin
 	}
 }
 
-static void put_tail(struct builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
+static void put_tail(struct ww_builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
 {
 	json_t *tail = put_object(b, object, "tail");
 
@@ -147,7 +75,7 @@ static void put_tail(struct builder *b, json_t *object, const struct ww_endpoint
 			    mean(endpoint->tail_kinds_sum_ns[kind], endpoint->tail_requests));
 }
 
-static void put_forecast(struct builder *b, json_t *object, const struct ww_forecast *forecast)
+static void put_forecast(struct ww_builder *b, json_t *object, const struct ww_forecast *forecast)
 {
 	put_integer(b, object, "mean_ns", forecast->mean_ns);
 	put_integer(b, object, "p50_ns", forecast->p50_ns);
@@ -155,12 +83,13 @@ static void put_forecast(struct builder *b, json_t *object, const struct ww_fore
 	put_integer(b, object, "p99_ns", forecast->p99_ns);
 }
 
-static void append_finding(struct builder *b, json_t *findings, const struct ww_finding *finding)
+static void append_finding(struct ww_builder *b, json_t *findings, const struct ww_finding *finding)
 {
 	json_t *object = append_object(b, findings);
 
 	put_text(b, object, "id", finding->id);
 	put_text(b, object, "text", finding->text);
+	put_text(b, object, "advice", finding->advice);
 	put_integer(b, object, "saves_ns", finding->saves_mean_ns);
 	put_integer(b, object, "saves_p95_ns", finding->saves_p95_ns);
 	json_t *evidence = put_object(b, object, "evidence");
@@ -173,7 +102,7 @@ static void append_finding(struct builder *b, json_t *findings, const struct ww_
 	}
 }
 
-static void put_verdict(struct builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
+static void put_verdict(struct ww_builder *b, json_t *object, const struct ww_endpoint_report *endpoint)
 {
 	struct ww_verdict found = ww_verdict__of(endpoint);
 	json_t *verdict = put_object(b, object, "verdict");
@@ -189,7 +118,7 @@ static void put_verdict(struct builder *b, json_t *object, const struct ww_endpo
 }
 
 /* The flags of an operation, by their names. */
-static void put_flags(struct builder *b, json_t *object, uint16_t bits)
+static void put_flags(struct ww_builder *b, json_t *object, uint16_t bits)
 {
 	json_t *flags = put_array(b, object, "flags");
 
@@ -198,7 +127,7 @@ static void put_flags(struct builder *b, json_t *object, uint16_t bits)
 			append(b, flags, json_string(ww_operation_flag_name(bit)));
 }
 
-static void append_operation_row(struct builder *b, json_t *operations, const struct ww_operation_row *row,
+static void append_operation_row(struct ww_builder *b, json_t *operations, const struct ww_operation_row *row,
 				 uint64_t requests)
 {
 	json_t *object = append_object(b, operations);
@@ -221,7 +150,7 @@ static void append_operation_row(struct builder *b, json_t *operations, const st
 	put_flags(b, object, row->flags);
 }
 
-static void append_endpoint(struct builder *b, json_t *endpoints, const struct ww_endpoint_report *endpoint)
+static void append_endpoint(struct ww_builder *b, json_t *endpoints, const struct ww_endpoint_report *endpoint)
 {
 	json_t *object = append_object(b, endpoints);
 
@@ -264,7 +193,7 @@ static void append_endpoint(struct builder *b, json_t *endpoints, const struct w
 	put_verdict(b, object, endpoint);
 }
 
-static void append_service(struct builder *b, json_t *services, const struct ww_service_report *service)
+static void append_service(struct ww_builder *b, json_t *services, const struct ww_service_report *service)
 {
 	json_t *object = append_object(b, services);
 
@@ -276,28 +205,24 @@ static void append_service(struct builder *b, json_t *services, const struct ww_
 	json_t *rss = put_object(b, object, "rss_bytes");
 	put_integer(b, rss, "steady", service->rss_steady_bytes);
 	put_integer(b, rss, "peak", service->rss_peak_bytes);
-	put(b, object, "rss_growth_per_request_bytes", json_null());
+	put_number(b, object, "rss_growth_per_request_bytes", service->rss_growth_bytes);
 	put_real(b, object, "cpu_seconds", service->cpu_seconds);
-	put(b, object, "oom_kills", json_null());
+	json_t *gc = put_object(b, object, "gc");
+	put_integer(b, gc, "collections", service->gc_count);
+	put_integer(b, gc, "stopped_ns", service->gc_ns);
+	json_t *faults = put_object(b, object, "page_faults");
+	put(b, faults, "minor", service->faults_known ? json_integer((json_int_t)service->minor_faults) : json_null());
+	put(b, faults, "major", service->faults_known ? json_integer((json_int_t)service->major_faults) : json_null());
+	put(b, object, "oom_kills", service->oom_known ? json_integer((json_int_t)service->oom_kills) : json_null());
 }
 
 /* Every character that a machine's text may hold is a printable one, so that the output is fit for a terminal too. */
-static int write_out(FILE *out, struct builder *b, const json_t *object, size_t flags)
-{
-	if (b->err)
-		return b->err;
-	errno = 0;
-	if (json_dumpf(object, out, flags | JSON_REAL_PRECISION(REAL_PRECISION)) || fputc('\n', out) == EOF)
-		return errno ? -errno : -EIO;
-	return 0;
-}
-
 int ww_json__report(FILE *out, const struct ww_report *report)
 {
-	struct builder b = {0};
+	struct ww_builder b = {0};
 	json_t *object = json_object();
 
-	put_integer(&b, object, "schema", SCHEMA);
+	put_integer(&b, object, "schema", WW_JSON_SCHEMA);
 	put_text(&b, object, "version", ww_version);
 	json_t *host = put_object(&b, object, "host");
 	put_text(&b, host, "name", report->host);
@@ -331,7 +256,7 @@ int ww_json__report(FILE *out, const struct ww_report *report)
 	return err;
 }
 
-static int append_whatif(struct builder *b, json_t *endpoints, const struct ww_endpoint_report *endpoint,
+static int append_whatif(struct ww_builder *b, json_t *endpoints, const struct ww_endpoint_report *endpoint,
 			 const struct ww_speedup *speedup)
 {
 	const struct ww_forecast now = {.mean_ns = endpoint->wall.mean,
@@ -357,11 +282,11 @@ static int append_whatif(struct builder *b, json_t *endpoints, const struct ww_e
 int ww_json__whatif(FILE *out, const struct ww_report *report, const struct ww_speedup *speedup)
 {
 	char assumption[WW_ASSUMPTION];
-	struct builder b = {0};
+	struct ww_builder b = {0};
 	json_t *object = json_object();
 	int err = 0;
 
-	put_integer(&b, object, "schema", SCHEMA);
+	put_integer(&b, object, "schema", WW_JSON_SCHEMA);
 	put_text(&b, object, "version", ww_version);
 	put_text(&b, object, "assumption", ww_whatif__assumption(assumption, speedup));
 	json_t *factors = put_object(&b, object, "times_as_fast");
@@ -377,7 +302,7 @@ int ww_json__whatif(FILE *out, const struct ww_report *report, const struct ww_s
 	return err;
 }
 
-static void put_segments(struct builder *b, json_t *object, const struct ww_request *request)
+static void put_segments(struct ww_builder *b, json_t *object, const struct ww_request *request)
 {
 	json_t *segments = put_array(b, object, "segments");
 
@@ -392,7 +317,7 @@ static void put_segments(struct builder *b, json_t *object, const struct ww_requ
 	put(b, object, "segments_truncated", json_boolean(request->segments_truncated));
 }
 
-static void append_operation(struct builder *b, json_t *operations, const struct ww_operation *operation)
+static void append_operation(struct ww_builder *b, json_t *operations, const struct ww_operation *operation)
 {
 	json_t *object = append_object(b, operations);
 
@@ -407,12 +332,14 @@ static void append_operation(struct builder *b, json_t *operations, const struct
 	put_integer(b, object, "bytes_out", operation->bytes_out);
 	put_integer(b, object, "bytes_in", operation->bytes_in);
 	put_integer(b, object, "arguments", operation->arguments);
+	if (operation->prepared)
+		put_integer(b, object, "prepared", operation->prepared);
 	put_flags(b, object, operation->flags);
 }
 
 int ww_json__request(FILE *out, const struct ww_request *request)
 {
-	struct builder b = {0};
+	struct ww_builder b = {0};
 	json_t *object = json_object();
 
 	put_time(&b, object, "start", request->start_unix_ns);

@@ -261,7 +261,7 @@ static void draw_operations(const struct ww_endpoint_report *endpoint, struct ww
 		ww_screen__text_right(screen, y, places.share_x, 7, plain_pen, text);
 		if (places.peer_x)
 			ww_screen__print(screen, y, places.peer_x, screen->width - places.peer_x, dim_pen, "%s%s%s",
-					 row->system, *row->system ? " " : "", row->peer);
+					 ww_system_name(row->system), *row->system ? " " : "", row->peer);
 		if (ww_text__says_more(row->statement, row->summary))
 			ww_screen__text(screen, ww_scroll__next_line(scroll), 2, screen->width - 2, dim_pen,
 					row->statement);
@@ -276,8 +276,8 @@ static void draw_findings(const struct ww_endpoint_report *endpoint, struct ww_s
 	for (size_t i = 0; i < endpoint->findings_len; i++) {
 		const struct ww_finding *finding = &endpoint->findings[i];
 
-		snprintf(text, sizeof(text), "%s, saves %s: %s", finding->id,
-			 ww_text__duration(saves, finding->saves_mean_ns), finding->text);
+		snprintf(text, sizeof(text), "%s, saves %s: %s: %s", finding->id,
+			 ww_text__duration(saves, finding->saves_mean_ns), finding->text, finding->advice);
 		draw_fact(screen, ww_scroll__next_line(scroll), i ? "" : "mend", text);
 	}
 }

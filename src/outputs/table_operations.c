@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <string.h>
 
+#include "model/names.h"
 #include "outputs/table_parts.h"
 #include "outputs/text.h"
 
@@ -58,7 +59,8 @@ static void write_name(const struct ww_page_out *page, const struct ww_operation
 	int used = ww_text__fit(name, sizeof(name), *row->summary ? row->summary : "round trip", columns, style);
 
 	fprintf(page->out, "%s%s%s", ww_style__kind(style, row->kind), name, ww_style__plain(style));
-	snprintf(peer, sizeof(peer), "%s%s%s", row->system, *row->system && *row->peer ? " " : "", row->peer);
+	snprintf(peer, sizeof(peer), "%s%s%s", ww_system_name(row->system), *row->system && *row->peer ? " " : "",
+		 row->peer);
 	if (*row->peer && used + 2 + ww_text__columns(peer, style) > columns)
 		snprintf(peer, sizeof(peer), "%s", row->peer);
 	if (*peer && columns - used - 2 >= PEER_MIN) {

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/bytes.h"
+
 /* A document's elements that are still to be read. */
 struct ww_bson {
 	const uint8_t *at, *end; /* `end`: of what is at hand */
@@ -30,11 +32,6 @@ struct ww_bson_element {
 	size_t len; /* bytes of the value that are at hand */
 	bool cut;   /* there are more */
 };
-
-static inline uint32_t ww_le32(const uint8_t *at)
-{
-	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
 
 /* The document at the start of `bytes`, of which `len` are at hand; false when there is none. */
 bool ww_bson__begin(struct ww_bson *document, const uint8_t *bytes, size_t len);

@@ -27,6 +27,35 @@ uint64_t ww_hash__add(uint64_t hash, const void *bytes, size_t len)
 	return hash;
 }
 
+const char *ww_draft__summary(const struct ww_draft *draft)
+{
+	return draft->said && !draft->summary[0] ? draft->said->summary : draft->summary;
+}
+
+const char *ww_draft__statement(const struct ww_draft *draft)
+{
+	return draft->said ? draft->said->text : draft->statement ?: "";
+}
+
+static void clear(struct ww_draft *draft)
+{
+	ww_statement__put(draft->said);
+	free(draft->statement);
+	draft->said = NULL;
+	draft->statement = NULL;
+}
+
+void ww_draft__say(struct ww_draft *draft, struct ww_statement *statement)
+{
+	ww_statement__hold(statement);
+	clear(draft);
+	draft->said = statement;
+	draft->summary[0] = '\0';
+	draft->flags &= (uint16_t)~WW_OPERATION_CUT;
+	if (statement)
+		draft->flags |= statement->flags & WW_OPERATION_CUT;
+}
+
 void ww_draft__set_statement(struct ww_draft *draft, const char *text, size_t len)
 {
 	static const char cut[] = "\xe2\x80\xa6"; /* U+2026 */
@@ -35,13 +64,14 @@ void ww_draft__set_statement(struct ww_draft *draft, const char *text, size_t le
 	size_t size = (whole ? len : most) + 1;
 	char *statement = malloc(size + (whole ? 0 : sizeof(cut)));
 
-	free(draft->statement);
+	if (statement)
+		ww_utf8__copy(statement, size, text, len);
+	if (draft->said && !draft->summary[0])
+		memcpy(draft->summary, draft->said->summary, sizeof(draft->summary));
+	clear(draft);
 	draft->statement = statement;
-	draft->flags &= ~WW_OPERATION_CUT;
-	if (!statement)
-		return;
-	ww_utf8__copy(statement, size, text, len);
-	if (whole)
+	draft->flags &= (uint16_t)~WW_OPERATION_CUT;
+	if (!statement || whole)
 		return;
 	strcat(statement, cut);
 	draft->flags |= WW_OPERATION_CUT;
@@ -57,10 +87,9 @@ void ww_draft__set_error(struct ww_draft *draft, const char *text, size_t len)
 	ww_utf8__copy(draft->error, sizeof(draft->error), text, len);
 }
 
-static void clear(struct ww_draft *draft)
+struct ww_sql_shapes *ww_dialogue__shapes(const struct ww_dialogue *dialogue)
 {
-	free(draft->statement);
-	draft->statement = NULL;
+	return dialogue->sink->shapes;
 }
 
 struct ww_draft *ww_dialogue__draft(struct ww_dialogue *dialogue, size_t index)

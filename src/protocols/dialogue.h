@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "model/operation.h"
+#include "protocols/sql_shapes.h"
 
 enum ww_direction { WW_RECEIVED, WW_SENT };
 
@@ -30,7 +31,10 @@ struct ww_call {
 	uint32_t total;	   /* bytes that it moved */
 };
 
-/* An operation in the making. Parsers fill in what comes after the blank line. */
+/*
+ * An operation in the making. Parsers fill in what comes after the blank line; its summary and its statement by the
+ * functions below.
+ */
 struct ww_draft {
 	uint64_t request;
 	uint64_t start_ns;
@@ -40,10 +44,12 @@ struct ww_draft {
 	uint8_t phase;	/* the parser's own */
 	uint32_t count; /* the parser's own */
 	uint64_t arguments;
+	uint64_t prepared; /* of WW_OPERATION_UNSEEN: tells its statement from others of the connection */
 	uint64_t bytes_out, bytes_in;
-	char summary[WW_SUMMARY_SIZE];
 	char error[WW_ERROR_SIZE];
-	char *statement; /* malloc'd, or NULL; ww_draft__set_statement() */
+	struct ww_statement *said;     /* has the statement, and the summary where that is "" here; NULL: these are */
+	char *statement;	       /* malloc'd, or NULL */
+	char summary[WW_SUMMARY_SIZE]; /* the last: most have one that was said */
 };
 
 struct ww_dialogue;
@@ -110,6 +116,19 @@ void ww_dialogue__unsure(struct ww_dialogue *dialogue);
 /* What comes after this call is TLS, or another protocol that was agreed on: it is taken by round trips. */
 void ww_dialogue__encrypted(struct ww_dialogue *dialogue);
 
+/* Statements that any connection has read, for ww_sql_shapes__read(); NULL: none are kept. */
+struct ww_sql_shapes *ww_dialogue__shapes(const struct ww_dialogue *dialogue);
+
+/* "" where there is none. */
+const char *ww_draft__summary(const struct ww_draft *draft);
+const char *ww_draft__statement(const struct ww_draft *draft);
+
+/*
+ * Summary and statement are this one's from now on, and CUT is set where it is cut. Holds it. NULL: there are none. A
+ * summary of the draft's own may be set afterwards.
+ */
+void ww_draft__say(struct ww_draft *draft, struct ww_statement *statement);
+
 /* Copies at most `len` bytes as UTF-8 without control characters; a longer statement is cut and WW_OPERATION_CUT set.
  */
 void ww_draft__set_statement(struct ww_draft *draft, const char *text, size_t len);
@@ -128,6 +147,7 @@ struct ww_dialogue_sink {
 	/* Operations of a request that were given up: one for each draft that has a request. */
 	void (*unsure)(void *ctx, uint64_t request);
 	void *ctx;
+	struct ww_sql_shapes *shapes; /* NULL: none are kept */
 };
 
 #define WW_DRAFTS_MAX 64 /* of one connection */

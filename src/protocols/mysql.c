@@ -14,6 +14,7 @@
 #define KEEP	      4096 /* bytes of a command */
 #define KEEP_GREETING 256
 #define KEEP_ANSWER   64
+#define KEEP_COLUMN   160      /* of its definition: up to the table's name, most often */
 #define LONGEST	      0xffffff /* a packet of that length goes on in the next one */
 
 /* ---- units */
@@ -234,6 +235,7 @@ static void greeting(struct ww_mysql *my, struct ww_dialogue *dialogue, const st
 /* A result is over. */
 static void result_ends(struct ww_mysql *my, struct ww_dialogue *dialogue, const struct ww_message *message)
 {
+	struct ww_draft *draft = ww_dialogue__draft(dialogue, 0);
 	uint16_t status;
 
 	if (!ww_mysql__status(message, &status)) {
@@ -241,9 +243,11 @@ static void result_ends(struct ww_mysql *my, struct ww_dialogue *dialogue, const
 		return;
 	}
 	my->plain = status & WW_MYSQL_PLAIN_BACKSLASH;
-	if (status & WW_MYSQL_MORE_RESULTS)
+	if (status & WW_MYSQL_MORE_RESULTS) {
 		unit_at(my, 0)->phase = WW_MYSQL_FIRST;
-	else
+		if (draft && draft->flags & WW_OPERATION_UNSEEN && !(draft->flags & WW_OPERATION_BATCH))
+			ww_mysql__unseen_call(my, unit_at(my, 0), draft);
+	} else
 		close_oldest(my, dialogue);
 }
 
@@ -260,6 +264,8 @@ static void prepared(struct ww_mysql *my, struct ww_dialogue *dialogue, const st
 	ww_prepared__set(&my->prepared, at[1] | at[2] << 8 | at[3] << 16 | (uint64_t)at[4] << 24, 0, unit->statement);
 	unit->columns = at[5] | at[6] << 8;
 	unit->params = at[7] | at[8] << 8;
+	if (unit->statement)
+		unit->statement->parameters = (uint16_t)unit->params;
 	unit->phase = unit->params ? WW_MYSQL_PARAMS : WW_MYSQL_COLUMNS;
 	if (!unit->params && !unit->columns)
 		close_oldest(my, dialogue);
@@ -268,6 +274,7 @@ static void prepared(struct ww_mysql *my, struct ww_dialogue *dialogue, const st
 static void first_packet(struct ww_mysql *my, struct ww_dialogue *dialogue, const struct ww_message *message)
 {
 	struct ww_mysql_unit *unit = unit_at(my, 0);
+	struct ww_draft *draft = ww_dialogue__draft(dialogue, 0);
 	const uint8_t *at = message->body, *end = at + message->have;
 	uint8_t first = *at;
 
@@ -279,6 +286,8 @@ static void first_packet(struct ww_mysql *my, struct ww_dialogue *dialogue, cons
 		if (first == 0)
 			close_oldest(my, dialogue); /* or else the log-in goes on */
 	} else if (first == 0 || first == 0xfe) {
+		if (unit->unseen && draft)
+			ww_mysql__unseen_changed(my, unit, draft, message);
 		result_ends(my, dialogue, message);
 	} else if (first == 0xfb) {
 		unit->file = true; /* is asked for; another answer follows */
@@ -288,6 +297,9 @@ static void first_packet(struct ww_mysql *my, struct ww_dialogue *dialogue, cons
 		/* MariaDB says behind it whether the columns are defined once more. */
 		unit->phase = message->len == (uint64_t)(at - message->body) + 1 && !*at ? WW_MYSQL_COLUMNS_ENDED
 											 : WW_MYSQL_COLUMNS;
+		unit->all_columns = unit->columns;
+		if (unit->unseen && draft && unit->phase == WW_MYSQL_COLUMNS_ENDED)
+			ww_mysql__unseen_rows(my, unit, draft, NULL);
 	} else {
 		lose(my, dialogue);
 	}
@@ -304,6 +316,8 @@ static void definitions_end(struct ww_mysql *my, struct ww_dialogue *dialogue)
 			return;
 	} else {
 		unit->phase = my->without_eof == WW_MYSQL_YES ? WW_MYSQL_ROWS : WW_MYSQL_COLUMNS_ENDED;
+		if (unit->unseen)
+			ww_mysql__unseen_rows(my, unit, ww_dialogue__draft(dialogue, 0), NULL);
 	}
 	if (unit->command != WW_MYSQL_STMT_PREPARE)
 		return;
@@ -347,6 +361,8 @@ static void received_message(struct ww_mysql *my, struct ww_dialogue *dialogue, 
 			definitions_end(my, dialogue);
 		return;
 	case WW_MYSQL_COLUMNS:
+		if (unit->unseen)
+			ww_mysql__unseen_rows(my, unit, ww_dialogue__draft(dialogue, 0), message);
 		if (!--unit->columns)
 			definitions_end(my, dialogue);
 		return;
@@ -388,7 +404,10 @@ static void received_header(struct ww_mysql *my, struct ww_dialogue *dialogue)
 		lose(my, dialogue);
 		return;
 	}
-	ww_frame__expect(&my->received, len, my->greets ? KEEP_GREETING : KEEP_ANSWER);
+	ww_frame__expect(&my->received, len,
+			 my->greets		? KEEP_GREETING
+			 : unit && unit->unseen ? KEEP_COLUMN
+						: KEEP_ANSWER);
 	if (!unit || !draft)
 		return;
 	unit->next_sequence = (uint8_t)(header[3] + 1);
@@ -444,7 +463,7 @@ static void begin(void *state, struct ww_dialogue *dialogue, bool whole)
 {
 	struct ww_mysql *my = state;
 
-	(void)dialogue;
+	my->shapes = ww_dialogue__shapes(dialogue);
 	my->sent.header_size = my->received.header_size = 4;
 	my->greets = whole;
 	my->lost = my->sent.blind = my->received.blind = !whole;

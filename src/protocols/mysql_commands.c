@@ -100,55 +100,68 @@ static void set(struct ww_draft *draft, const char *before, const char *summary,
 	draft->flags |= flags;
 }
 
-static void set_statement(struct ww_draft *draft, const struct ww_statement *statement)
-{
-	if (!statement || !statement->len)
-		return;
-	ww_draft__set_statement(draft, statement->text, statement->len);
-	draft->flags |= statement->flags & WW_OPERATION_CUT;
-}
-
-static void read_sql(const struct ww_mysql *mysql, const struct ww_message *message, struct ww_sql *sql)
+static struct ww_statement *read_sql(const struct ww_mysql *mysql, const struct ww_message *message,
+				     uint64_t *arguments)
 {
 	const uint8_t *at = message->body + 1, *end = message->body + message->have;
 
 	/* Attributes: of a query without any, their number and that of their sets. No statement begins with a NUL. */
 	if (end - at >= 2 && at[0] == 0 && at[1] == 1)
 		at += 2;
-	ww_sql__read(sql, mysql->plain ? WW_SQL_MYSQL_PLAIN : WW_SQL_MYSQL, (const char *)at, (size_t)(end - at),
-		     message->have < message->len);
+	return ww_sql_shapes__read(mysql->shapes, mysql->plain ? WW_SQL_MYSQL_PLAIN : WW_SQL_MYSQL, (const char *)at,
+				   (size_t)(end - at), message->have < message->len, arguments);
 }
 
 static void query(const struct ww_mysql *mysql, struct ww_draft *draft, const struct ww_message *message)
 {
-	struct ww_sql sql;
+	struct ww_statement *statement = read_sql(mysql, message, &draft->arguments);
 
-	read_sql(mysql, message, &sql);
-	set(draft, "", sql.summary, sql.flags);
-	draft->arguments = sql.arguments;
-	if (!sql.len)
+	if (!statement)
 		return;
-	ww_draft__set_statement(draft, sql.text, sql.len);
+	ww_draft__say(draft, statement);
+	draft->flags |= statement->flags;
+	ww_statement__put(statement);
 }
 
 static void prepare(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
 		    const struct ww_message *message)
 {
-	struct ww_sql sql;
+	uint64_t arguments;
+	struct ww_statement *alike = read_sql(mysql, message, &arguments);
 
-	read_sql(mysql, message, &sql);
-	unit->statement = ww_statement__new(&sql);
+	unit->statement = alike ? ww_statement__copy(alike, arguments) : NULL;
+	ww_statement__put(alike);
 	ww_statement__put(mysql->newest);
 	mysql->newest = ww_statement__hold(unit->statement);
-	set(draft, "PREPARE", sql.summary, WW_OPERATION_CONTROL);
-	set_statement(draft, unit->statement);
+	ww_draft__say(draft, unit->statement);
+	set(draft, "PREPARE", unit->statement ? unit->statement->summary : "", WW_OPERATION_CONTROL);
 }
 
-static void execute(struct ww_mysql *mysql, struct ww_draft *draft, const struct ww_message *message)
+/*
+ * A hash over the values. Behind the bits of those that are NULL it says whether their types follow, which clients send
+ * once, or each time: they say nothing of the values.
+ */
+static uint64_t hash_values(uint64_t begin, const uint8_t *at, const uint8_t *end, size_t parameters)
+{
+	const size_t nulls = (parameters + 7) / 8;
+	uint64_t hash = ww_hash__add(WW_HASH_BEGIN, &begin, sizeof(begin));
+
+	if (parameters && (size_t)(end - at) > nulls) {
+		const uint8_t *types = at + nulls + 1;
+
+		hash = ww_hash__add(hash, at, nulls);
+		at = types[-1] == 1 && (size_t)(end - types) >= 2 * parameters ? types + 2 * parameters : types;
+	}
+	return ww_hash__add(hash, at, (size_t)(end - at)) ?: 1;
+}
+
+static void execute(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
+		    const struct ww_message *message)
 {
 	/* The number of the statement, flags, and in all but bulks how often. */
 	const size_t parameters = message->body[0] == WW_MYSQL_STMT_EXECUTE ? 10 : 5;
-	const struct ww_statement *statement;
+	struct ww_statement *statement;
+	uint64_t arguments;
 	uint32_t id;
 
 	if (message->have < 5)
@@ -158,26 +171,29 @@ static void execute(struct ww_mysql *mysql, struct ww_draft *draft, const struct
 	if (message->body[0] == WW_MYSQL_STMT_BULK_EXECUTE)
 		draft->flags |= WW_OPERATION_BATCH;
 	if (statement) {
-		set(draft, "", statement->summary, statement->flags);
-		set_statement(draft, statement);
+		ww_draft__say(draft, statement);
+		draft->flags |= statement->flags;
+		draft->prepared = statement->prepared;
+	} else if (id != NEWEST) {
+		set(draft, "EXECUTE", "", WW_OPERATION_UNSEEN);
+		draft->prepared = id + 1ull;
+		unit->unseen = true;
 	}
-	if (statement && statement->arguments && message->have == message->len && message->have >= parameters &&
-	    mysql->long_data != id + 1ull) {
-		draft->arguments = ww_hash__add(WW_HASH_BEGIN, &statement->arguments, sizeof(statement->arguments));
-		draft->arguments =
-			ww_hash__add(draft->arguments, message->body + parameters, message->have - parameters) ?: 1;
-	}
+	arguments = statement ? statement->arguments : draft->prepared;
+	if (arguments && message->have == message->len && message->have >= parameters && mysql->long_data != id + 1ull)
+		draft->arguments = hash_values(arguments, message->body + parameters, message->body + message->have,
+					       statement ? statement->parameters : 0);
 	mysql->long_data = 0;
 }
 
 static void fetch(const struct ww_mysql *mysql, struct ww_draft *draft, const struct ww_message *message)
 {
-	const struct ww_statement *statement = NULL;
+	struct ww_statement *statement = NULL;
 
 	if (message->have >= 5)
 		statement = ww_prepared__get(&mysql->prepared, little_endian(message->body + 1, 4));
+	ww_draft__say(draft, statement);
 	set(draft, "FETCH", statement ? statement->summary : "", WW_OPERATION_READ | WW_OPERATION_FETCH);
-	set_statement(draft, statement);
 }
 
 bool ww_mysql__command(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
@@ -203,7 +219,7 @@ bool ww_mysql__command(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struc
 		return true;
 	case WW_MYSQL_STMT_EXECUTE:
 	case WW_MYSQL_STMT_BULK_EXECUTE:
-		execute(mysql, draft, message);
+		execute(mysql, unit, draft, message);
 		return true;
 	case WW_MYSQL_STMT_FETCH:
 		fetch(mysql, draft, message);

@@ -23,6 +23,8 @@ struct ww_mysql_unit {
 	uint8_t next_sequence;
 	bool file;			/* the client sends one */
 	bool answered;			/* all has come that has to; an EOF may follow */
+	bool unseen;			/* of what it runs nothing is known yet */
+	uint64_t all_columns;		/* of the result at hand */
 	uint64_t params, columns;	/* that are still to be defined */
 	struct ww_statement *statement; /* of COM_STMT_PREPARE */
 };
@@ -44,6 +46,7 @@ struct ww_mysql {
 	uint32_t first, len;
 	struct ww_mysql_unit units[WW_DRAFTS_MAX];
 
+	struct ww_sql_shapes *shapes; /* of the dialogue's owner */
 	uint64_t long_data; /* the statement that is to be executed with parameters that were sent before; 0: none */
 	struct ww_statement *newest; /* that was prepared */
 	struct ww_prepared prepared;
@@ -97,5 +100,13 @@ void ww_mysql__error(struct ww_draft *draft, const struct ww_message *message);
 /* What a command says goes to its draft. False: the draft is none, as the command has no answer or is not known. */
 bool ww_mysql__command(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
 		       const struct ww_message *message);
+
+/* What an answer says of a statement that was prepared before: that something has changed; a result's columns, by the
+ * definition of one of them, or (NULL) all of them are computed; that there is more than one result. */
+void ww_mysql__unseen_changed(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
+			      const struct ww_message *message);
+void ww_mysql__unseen_rows(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft,
+			   const struct ww_message *definition);
+void ww_mysql__unseen_call(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct ww_draft *draft);
 
 #endif

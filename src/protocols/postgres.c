@@ -10,20 +10,18 @@
 #include <string.h>
 
 #include "protocols/postgres_parts.h"
+#include "util/bytes.h"
 
 #define KEEP	      4096 /* bytes of a message that names a statement */
 #define KEEP_ERROR    512
+#define KEEP_TAG      64
+#define KEEP_COLUMNS  160 /* of a description: so many are at hand, wherever it stands in its call */
 #define STARTUP_MAX   10000
 #define VERSION_3     3
 #define CANCEL	      80877102
 #define TLS	      80877103
 #define GSS	      80877104
 #define TLS_HANDSHAKE 0x16
-
-static uint32_t big_endian(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
 
 /* ---- units */
 
@@ -51,6 +49,7 @@ static void lose(struct ww_postgres *pg, struct ww_dialogue *dialogue)
 	pg->sent.blind = pg->received.blind = true;
 	pg->starting = pg->connecting = pg->asks = pg->heard = false;
 	pg->tail_len = 0;
+	pg->rows_known = false;
 }
 
 static void open_unit(struct ww_postgres *pg, struct ww_dialogue *dialogue)
@@ -67,6 +66,7 @@ static void drop_oldest(struct ww_postgres *pg)
 {
 	pg->first = (pg->first + 1) % WW_DRAFTS_MAX;
 	pg->len--;
+	pg->rows_known = false;
 }
 
 static void close_oldest(struct ww_postgres *pg, struct ww_dialogue *dialogue)
@@ -87,7 +87,7 @@ static void finish_oldest(struct ww_postgres *pg, struct ww_dialogue *dialogue)
 /* The log-in. A cancellation comes on a connection of its own, and nothing answers it. */
 static void startup(struct ww_postgres *pg, struct ww_dialogue *dialogue, const struct ww_message *message)
 {
-	uint32_t code = message->have >= 4 ? big_endian(message->body) : 0;
+	uint32_t code = message->have >= 4 ? ww_be32(message->body) : 0;
 	struct ww_draft *draft = newest_draft(pg, dialogue);
 
 	if (code >> 16 == VERSION_3) {
@@ -172,7 +172,7 @@ static void flush_sent(struct ww_postgres *pg, struct ww_dialogue *dialogue)
 static void sent_header(struct ww_postgres *pg, struct ww_dialogue *dialogue)
 {
 	uint8_t type = pg->sent.header[0];
-	uint32_t len = big_endian(pg->sent.header + 1), keep = 0;
+	uint32_t len = ww_be32(pg->sent.header + 1), keep = 0;
 	struct ww_draft *draft;
 
 	if (!ww_postgres__may_send(type, len)) {
@@ -302,7 +302,7 @@ static void sent_bytes(struct ww_postgres *pg, struct ww_dialogue *dialogue, con
 		if (event == WW_FRAME_MESSAGE)
 			sent_message(pg, dialogue, &message);
 		else if (pg->starting)
-			startup_begins(pg, dialogue, big_endian(pg->sent.header));
+			startup_begins(pg, dialogue, ww_be32(pg->sent.header));
 		else
 			sent_header(pg, dialogue);
 	}
@@ -395,10 +395,20 @@ static void error(struct ww_postgres *pg, struct ww_dialogue *dialogue, const st
 	}
 }
 
+/* Bytes of a message that say something of what is asked. */
+static uint32_t wanted(const struct ww_postgres *pg, const struct ww_postgres_unit *unit, uint8_t type)
+{
+	if (type == 'E')
+		return KEEP_ERROR;
+	if (!unit || !unit->unseen_len)
+		return 0;
+	return type == 'C' ? KEEP_TAG : type == 'T' ? KEEP_COLUMNS : type == 'D' && !pg->rows_known ? 2 : 0;
+}
+
 static void received_header(struct ww_postgres *pg, struct ww_dialogue *dialogue)
 {
 	uint8_t type = pg->received.header[0];
-	uint32_t len = big_endian(pg->received.header + 1);
+	uint32_t len = ww_be32(pg->received.header + 1);
 	struct ww_draft *draft = ww_dialogue__draft(dialogue, 0);
 	struct ww_postgres_unit *unit = unit_at(pg, 0);
 
@@ -406,7 +416,7 @@ static void received_header(struct ww_postgres *pg, struct ww_dialogue *dialogue
 		lose(pg, dialogue);
 		return;
 	}
-	ww_frame__expect(&pg->received, len - 4, type == 'E' ? KEEP_ERROR : 0);
+	ww_frame__expect(&pg->received, len - 4, wanted(pg, unit, type));
 	if (!draft || !unit)
 		return;
 	draft->bytes_in += (uint64_t)len + 1;
@@ -424,6 +434,10 @@ static void received_header(struct ww_postgres *pg, struct ww_dialogue *dialogue
 
 static void received_message(struct ww_postgres *pg, struct ww_dialogue *dialogue, const struct ww_message *message)
 {
+	struct ww_postgres_unit *unit = unit_at(pg, 0);
+
+	if (unit && strchr("TDnCIs", message->type))
+		ww_postgres__answered(pg, unit, ww_dialogue__draft(dialogue, 0), message);
 	switch (message->type) {
 	case 'Z':
 		ready(pg, dialogue);
@@ -444,22 +458,6 @@ static void received_message(struct ww_postgres *pg, struct ww_dialogue *dialogu
 	default:
 		break;
 	}
-}
-
-/* Blind: the last bytes are kept, in case that the call ends with them. */
-static void keep_tail(struct ww_postgres *pg, const uint8_t *at, size_t len)
-{
-	const size_t room = sizeof(pg->tail);
-	size_t kept;
-
-	if (len > room) {
-		at += len - room;
-		len = room;
-	}
-	kept = pg->tail_len < room - len ? pg->tail_len : room - len;
-	memmove(pg->tail, pg->tail + pg->tail_len - kept, kept);
-	memcpy(pg->tail + kept, at, len);
-	pg->tail_len = (uint8_t)(kept + len);
 }
 
 static void received_blind(struct ww_postgres *pg, struct ww_dialogue *dialogue, uint64_t len)
@@ -491,7 +489,7 @@ static void received_bytes(struct ww_postgres *pg, struct ww_dialogue *dialogue,
 		}
 	}
 	if (pg->received.blind) {
-		keep_tail(pg, at, len);
+		ww_postgres__keep_tail(pg, at, len); /* in case that the call ends with them */
 		pg->heard = true;
 		received_blind(pg, dialogue, len);
 		return;
@@ -527,7 +525,7 @@ static void begin(void *state, struct ww_dialogue *dialogue, bool whole)
 {
 	struct ww_postgres *pg = state;
 
-	(void)dialogue;
+	pg->shapes = ww_dialogue__shapes(dialogue);
 	pg->sent.header_size = whole ? 4 : 5;
 	pg->received.header_size = 5;
 	pg->starting = whole;
@@ -565,14 +563,16 @@ static void turn(void *state, struct ww_dialogue *dialogue, enum ww_direction di
 	struct ww_postgres *pg = state;
 	struct ww_postgres_unit *unit = unit_at(pg, 0);
 
-	(void)dialogue;
-	if (direction == WW_SENT)
+	if (direction == WW_SENT) {
 		pg->send_ended = true;
-	else if (pg->received.blind && pg->len == 1)
+	} else if (pg->received.blind && pg->len == 1) {
 		unit->answered = ww_postgres__ends_answer(pg->tail, pg->tail_len, unit->end);
-	else if (pg->len == 1 && unit->end == WW_POSTGRES_UNSEEN && !pg->received.header_len &&
-		 strchr("TnCIs", pg->received.header[0]))
+		if (unit->answered && unit->unseen_len)
+			ww_postgres__answered_blind(pg, unit, ww_dialogue__draft(dialogue, 0));
+	} else if (pg->len == 1 && unit->end == WW_POSTGRES_UNSEEN && !pg->received.header_len &&
+		   strchr("TnCIs", pg->received.header[0])) {
 		unit->answered = true; /* it may have been flushed */
+	}
 }
 
 static void end(void *state)

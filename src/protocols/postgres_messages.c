@@ -88,26 +88,54 @@ static bool ends_with(const uint8_t *tail, size_t len, const char *text, size_t 
 	return len >= text_len && !memcmp(tail + len - text_len, text, text_len);
 }
 
-/* CommandComplete: "SELECT 5" with its NUL. */
-static bool ends_with_complete(const uint8_t *tail, size_t len)
+/* The tag of a CommandComplete at the end, with its NUL: "SELECT 5"; how long it is, 0: there is none. */
+static size_t complete_len(const uint8_t *tail, size_t len)
 {
 	if (len < 7 || tail[len - 1])
-		return false;
+		return 0;
 	for (size_t text = 2; text + 5 <= len; text++) {
 		const uint8_t *at = tail + len - text, *header = at - 5;
 
 		if (at[0] < ' ' || at[0] > 'z')
-			return false;
+			return 0;
 		if (header[0] == 'C' && !header[1] && !header[2] && !header[3] && header[4] == text + 4)
-			return true;
+			return text;
 	}
-	return false;
+	return 0;
+}
+
+static bool ends_with_ready(const uint8_t *tail, size_t len)
+{
+	return len >= 6 && ends_with(tail, len - 1, "Z\0\0\0\5", 5) && tail[len - 1] && strchr("ITE", tail[len - 1]);
+}
+
+size_t ww_postgres__last_tag(const uint8_t *tail, size_t len, const char **tag)
+{
+	size_t end = ends_with_ready(tail, len) ? len - 6 : len, text = complete_len(tail, end);
+
+	*tag = (const char *)tail + end - text;
+	return text;
 }
 
 bool ww_postgres__ends_answer(const uint8_t *tail, size_t len, enum ww_postgres_end end)
 {
 	if (end == WW_POSTGRES_FLUSHED)
-		return ends_with_complete(tail, len) || ends_with(tail, len, "s\0\0\0\4", 5) ||
+		return complete_len(tail, len) || ends_with(tail, len, "s\0\0\0\4", 5) ||
 		       ends_with(tail, len, "I\0\0\0\4", 5);
-	return len >= 6 && ends_with(tail, len - 1, "Z\0\0\0\5", 5) && tail[len - 1] && strchr("ITE", tail[len - 1]);
+	return ends_with_ready(tail, len);
+}
+
+void ww_postgres__keep_tail(struct ww_postgres *postgres, const uint8_t *at, size_t len)
+{
+	const size_t room = sizeof(postgres->tail);
+	size_t kept;
+
+	if (len > room) {
+		at += len - room;
+		len = room;
+	}
+	kept = postgres->tail_len < room - len ? postgres->tail_len : room - len;
+	memmove(postgres->tail, postgres->tail + postgres->tail_len - kept, kept);
+	memcpy(postgres->tail + kept, at, len);
+	postgres->tail_len = (uint8_t)(kept + len);
 }

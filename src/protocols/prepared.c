@@ -13,32 +13,6 @@ struct ww_prepared_entry {
 	struct ww_statement *statement;
 };
 
-struct ww_statement *ww_statement__new(const struct ww_sql *sql)
-{
-	struct ww_statement *statement = malloc(sizeof(*statement) + sql->len + 1);
-
-	if (!statement)
-		return NULL;
-	*statement = (struct ww_statement){
-		.references = 1, .flags = sql->flags, .arguments = sql->arguments, .len = (uint32_t)sql->len};
-	memcpy(statement->summary, sql->summary, sizeof(statement->summary));
-	memcpy(statement->text, sql->text, sql->len + 1);
-	return statement;
-}
-
-struct ww_statement *ww_statement__hold(struct ww_statement *statement)
-{
-	if (statement)
-		statement->references++;
-	return statement;
-}
-
-void ww_statement__put(struct ww_statement *statement)
-{
-	if (statement && !--statement->references)
-		free(statement);
-}
-
 /* Those behind it move up: the first one stays the one that was set longest ago. */
 static void drop(struct ww_prepared *prepared, uint32_t index)
 {

@@ -5,23 +5,7 @@
 
 #include <stdint.h>
 
-#include "protocols/dialogue.h"
-#include "protocols/sql.h"
-
-/* Shared; never changes. */
-struct ww_statement {
-	uint32_t references;
-	uint16_t flags;
-	uint64_t arguments;
-	char summary[WW_SUMMARY_SIZE];
-	uint32_t len;
-	char text[];
-};
-
-/* NULL when out of memory; one reference. */
-struct ww_statement *ww_statement__new(const struct ww_sql *sql);
-struct ww_statement *ww_statement__hold(struct ww_statement *statement);
-void ww_statement__put(struct ww_statement *statement); /* NULL-safe */
+#include "protocols/statement.h"
 
 /* All zeros is an empty one. */
 struct ww_prepared {

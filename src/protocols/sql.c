@@ -58,9 +58,16 @@ static char peek(const struct reader *r, size_t n)
 	return (size_t)(r->end - r->at) > n ? r->at[n] : '\0';
 }
 
+static void be_unfit(struct reader *r)
+{
+	if (r->writer.places)
+		r->writer.places->unfit = true;
+}
+
 /* From here on nothing can be told. */
 static void give_up(struct reader *r)
 {
+	be_unfit(r);
 	r->opaque = true;
 	r->at = r->end;
 }
@@ -198,19 +205,33 @@ static void word(struct reader *r)
 /* ---- literals */
 
 /* From its sign, its first digit or its point on. */
-static void number(struct reader *r)
+static const char *number_end(const char *at, const char *end)
 {
-	const char *from = r->at++;
-
-	for (; r->at < r->end; r->at++) {
-		if (is_part_of_word(*r->at) || *r->at == '.')
+	for (at++; at < end; at++) {
+		if (is_part_of_word(*at) || *at == '.')
 			continue;
-		if ((*r->at == '+' || *r->at == '-') && (r->at[-1] == 'e' || r->at[-1] == 'E') &&
-		    kind(peek(r, 1)) == DIGIT)
+		if ((*at == '+' || *at == '-') && (at[-1] == 'e' || at[-1] == 'E') && at + 1 < end &&
+		    kind(at[1]) == DIGIT)
 			continue;
 		break;
 	}
+	return at;
+}
+
+static void number(struct reader *r)
+{
+	const char *from = r->at;
+
+	r->at = number_end(from, r->end);
 	ww_sql_writer__literal(&r->writer, from, (size_t)(r->at - from));
+}
+
+static const char *dollar_end(const char *at, const char *end)
+{
+	do
+		at++;
+	while (at < end && (kind(*at) == LETTER || kind(*at) == DIGIT));
+	return at;
 }
 
 /* $1, or $tag$ .. $tag$ */
@@ -219,9 +240,7 @@ static void dollar(struct reader *r)
 	const char *from = r->at, *at;
 	size_t len;
 
-	do
-		r->at++;
-	while (r->at < r->end && (kind(*r->at) == LETTER || kind(*r->at) == DIGIT));
+	r->at = dollar_end(from, r->end);
 	if (peek(r, 0) != '$' || kind(from[1]) == DIGIT) {
 		ww_sql_writer__literal(&r->writer, from, (size_t)(r->at - from));
 		return;
@@ -230,6 +249,61 @@ static void dollar(struct reader *r)
 	at = memmem(r->at, (size_t)(r->end - r->at), from, len);
 	r->at = at ? at + len : r->end;
 	ww_sql_writer__literal(&r->writer, from, (size_t)(r->at - from));
+}
+
+/* Up to its own end, and without a backslash. */
+static const char *plain_string_end(const char *at, const char *end)
+{
+	const char quote = *at;
+
+	for (at++; at < end && *at != '\\'; at++) {
+		if (*at != quote)
+			continue;
+		if (at + 1 == end || at[1] != quote)
+			return at + 1;
+		at++;
+	}
+	return NULL;
+}
+
+const char *ww_sql__simple_literal(enum ww_sql_dialect dialect, const char *at, const char *end)
+{
+	bool counts = at + 1 < end && kind(at[1]) == DIGIT;
+
+	switch (*at) {
+	case '0' ... '9':
+		return number_end(at, end);
+	case '+':
+	case '-':
+		return counts ? number_end(at, end) : NULL;
+	case '$':
+		return counts ? dollar_end(at, end) : NULL;
+	case '\'':
+		return plain_string_end(at, end);
+	case '"':
+		return dialect == WW_SQL_POSTGRES ? NULL : plain_string_end(at, end);
+	case '?':
+		return at + 1;
+	default:
+		return NULL;
+	}
+}
+
+size_t ww_sql__before_literal(enum ww_sql_dialect dialect, const char *text, size_t len)
+{
+	bool in_word = false;
+	size_t at = 0;
+
+	for (; at < len; at++) {
+		uint8_t character = kind(text[at]);
+
+		if (character == DIGIT ? !in_word
+				       : text[at] == '\'' || text[at] == '?' || text[at] == '$' || text[at] == '+' ||
+						 text[at] == '-' || (text[at] == '"' && dialect != WW_SQL_POSTGRES))
+			break;
+		in_word = character >= DOLLAR;
+	}
+	return at;
 }
 
 /* ---- what stands between */
@@ -310,6 +384,7 @@ static void operator(struct reader *r)
 	bool compares = true;
 
 	if (is_comment(r)) {
+		be_unfit(r);
 		if (*r->at == '/')
 			comment(r);
 		else if (*r->at == '*')
@@ -454,7 +529,8 @@ static void next(struct reader *r)
 	}
 }
 
-void ww_sql__read(struct ww_sql *sql, enum ww_sql_dialect dialect, const char *text, size_t len, bool cut)
+void ww_sql__read_placing(struct ww_sql *sql, enum ww_sql_dialect dialect, const char *text, size_t len, bool cut,
+			  struct ww_sql_places *places)
 {
 	static const char ellipsis[] = "\xe2\x80\xa6"; /* U+2026 */
 	struct reader r = {
@@ -463,7 +539,7 @@ void ww_sql__read(struct ww_sql *sql, enum ww_sql_dialect dialect, const char *t
 		.dialect = dialect,
 		.cut = cut,
 		.semicolon = true,
-		.writer = {.sql = sql, .hash = WW_HASH_BEGIN, .postgres = dialect == WW_SQL_POSTGRES},
+		.writer = {.sql = sql, .places = places, .hash = WW_HASH_BEGIN, .postgres = dialect == WW_SQL_POSTGRES},
 	};
 
 	sql->flags = 0;
@@ -491,4 +567,11 @@ void ww_sql__read(struct ww_sql *sql, enum ww_sql_dialect dialect, const char *t
 			sql->arguments = ww_hash__add(WW_HASH_BEGIN, text, len) ?: 1;
 	}
 	sql->text[sql->len] = '\0';
+	if (cut || !sql->len || sql->flags & WW_OPERATION_CUT)
+		be_unfit(&r);
+}
+
+void ww_sql__read(struct ww_sql *sql, enum ww_sql_dialect dialect, const char *text, size_t len, bool cut)
+{
+	ww_sql__read_placing(sql, dialect, text, len, cut, NULL);
 }

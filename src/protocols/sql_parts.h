@@ -3,7 +3,38 @@
 #ifndef WHYWAIT_SQL_PARTS_H
 #define WHYWAIT_SQL_PARTS_H
 
+#include "protocols/dialogue.h"
 #include "protocols/sql.h"
+
+#define WW_SQL_PLACES 64
+
+/* Where the literals of a text stand. */
+struct ww_sql_places {
+	uint32_t len;
+	bool unfit; /* there are more, or the text has something else besides that its fingerprint does not have */
+	struct {
+		const char *at;
+		size_t len;
+	} literals[WW_SQL_PLACES];
+};
+
+/* As ww_sql__read(); notes them as well, where `places` is not NULL. All zeros at the beginning. */
+void ww_sql__read_placing(struct ww_sql *sql, enum ww_sql_dialect dialect, const char *text, size_t len, bool cut,
+			  struct ww_sql_places *places);
+
+/*
+ * The end of the literal that begins here, where nothing but its own bytes can tell: a number, a string without a
+ * backslash, $1, ?; else NULL.
+ */
+const char *ww_sql__simple_literal(enum ww_sql_dialect dialect, const char *at, const char *end);
+
+/* How many of the text's first bytes can be no part of such a literal. */
+size_t ww_sql__before_literal(enum ww_sql_dialect dialect, const char *text, size_t len);
+
+static inline uint64_t ww_sql__hash_literal(uint64_t hash, const char *text, size_t len)
+{
+	return ww_hash__add(ww_hash__add(hash, text, len), "", 1);
+}
 
 /* In the order of their lengths: WW_SQL_FROM_6 is the first one of six letters. */
 enum ww_sql_word {
@@ -72,7 +103,8 @@ enum ww_sql_rows {
 /* Writes the fingerprint, a token at a time. All zeros but `sql` and `hash` at the beginning. */
 struct ww_sql_writer {
 	struct ww_sql *sql;
-	uint64_t hash; /* over the literals */
+	struct ww_sql_places *places; /* NULL: they are not asked for */
+	uint64_t hash;		      /* over the literals */
 	bool postgres;
 	bool full; /* there is no room left in the text */
 

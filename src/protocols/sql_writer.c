@@ -173,8 +173,15 @@ void ww_sql_writer__quoted(struct ww_sql_writer *w, const char *text, size_t len
 
 void ww_sql_writer__literal(struct ww_sql_writer *w, const char *text, size_t len)
 {
-	w->hash = ww_hash__add(w->hash, text, len);
-	w->hash = ww_hash__add(w->hash, "", 1);
+	struct ww_sql_places *places = w->places;
+
+	w->hash = ww_sql__hash_literal(w->hash, text, len);
+	if (places && places->len < WW_SQL_PLACES) {
+		places->literals[places->len].at = text;
+		places->literals[places->len++].len = len;
+	} else if (places) {
+		places->unfit = true;
+	}
 	add(w, WW_TOKEN_LITERAL, WW_SQL_NONE, "?", 1, "?", 1);
 }
 

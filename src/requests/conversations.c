@@ -8,6 +8,8 @@
 #include <uthash.h>
 
 #include "protocols/dialogue.h"
+#include "requests/key_words.h"
+#include "util/hash.h"
 
 /* NULL: round trips. */
 static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
@@ -51,11 +53,24 @@ struct conversation {
 	UT_hash_handle hh;
 };
 
+/* What an operation is called that a connection to that peer says this statement by. */
+struct name {
+	struct ww_statement *statement; /* held; NULL: none */
+	uint32_t peer;
+	uint32_t id; /* in the catalog */
+	uint8_t system;
+};
+
+#define NAMES 512
+
 struct ww_conversations {
 	struct conversation *table; /* a hash; those at its head make room first */
 	struct ww_catalog *catalog;
 	struct ww_detail_names *names;
 	struct ww_operations *operations;
+	struct ww_sql_shapes *shapes;
+	struct name known[NAMES]; /* by statement and peer; what comes later takes the place of what was there */
+	struct ww_key_words *key_words;
 	uint64_t forgotten;
 };
 
@@ -66,6 +81,14 @@ struct ww_conversations *ww_conversations__new(struct ww_catalog *catalog, struc
 
 	if (!conversations)
 		return NULL;
+	conversations->shapes = ww_sql_shapes__new();
+	conversations->key_words = ww_key_words__new();
+	if (!conversations->shapes || !conversations->key_words) {
+		ww_sql_shapes__free(conversations->shapes);
+		ww_key_words__free(conversations->key_words);
+		free(conversations);
+		return NULL;
+	}
 	conversations->catalog = catalog;
 	conversations->names = names;
 	conversations->operations = operations;
@@ -87,6 +110,10 @@ void ww_conversations__free(struct ww_conversations *conversations)
 		return;
 	HASH_ITER (hh, conversations->table, conversation, next)
 		drop(conversations, conversation);
+	for (size_t i = 0; i < NAMES; i++)
+		ww_statement__put(conversations->known[i].statement);
+	ww_sql_shapes__free(conversations->shapes);
+	ww_key_words__free(conversations->key_words);
 	free(conversations);
 }
 
@@ -97,8 +124,7 @@ static const char *peer_name(struct ww_conversations *conversations, uint32_t pe
 	return id == WW_INTERN_NONE ? "" : ww_intern__get(conversations->names->intern, id);
 }
 
-static void add(struct conversation *conversation, uint64_t request, struct ww_done *done, const char *summary,
-		const char *statement, const char *error)
+static uint32_t name_of(const struct conversation *conversation, const char *summary, const char *statement)
 {
 	struct ww_conversations *conversations = conversation->owner;
 	const struct ww_operation operation = {
@@ -109,22 +135,67 @@ static void add(struct conversation *conversation, uint64_t request, struct ww_d
 		.statement = statement,
 	};
 
-	done->name = ww_catalog__operation(conversations->catalog, &operation);
-	ww_operations__add(conversations->operations, request, done, error);
+	return ww_catalog__operation(conversations->catalog, &operation);
+}
+
+/* The same for what a statement says, which is often said: to look it up by its text costs much more. */
+static uint32_t name_of_statement(const struct conversation *conversation, struct ww_statement *statement)
+{
+	struct ww_conversations *conversations = conversation->owner;
+	size_t hash = ((uintptr_t)statement >> 4) ^ ((uintptr_t)statement >> 13) ^ conversation->peer;
+	struct name *name = &conversations->known[hash % NAMES];
+	uint64_t over_cap = conversations->catalog->operations_over_cap;
+	uint32_t id;
+
+	if (name->statement == statement && name->peer == conversation->peer && name->system == conversation->system)
+		return name->id;
+	id = name_of(conversation, statement->summary, statement->text);
+	/* What found no room is counted each time; a peer that is not known yet may be the next time. */
+	if (conversations->catalog->operations_over_cap != over_cap || !*peer_name(conversations, conversation->peer))
+		return id;
+	ww_statement__hold(statement);
+	ww_statement__put(name->statement);
+	*name = (struct name){
+		.statement = statement, .peer = conversation->peer, .id = id, .system = conversation->system};
+	return id;
+}
+
+/* Names of prepared statements mean something on their own connection only. */
+static uint64_t on_connection(const struct conversation *conversation, uint64_t hash)
+{
+	return hash ? ww_hash(conversation->number, &hash, sizeof(hash)) ?: 1 : 0;
+}
+
+/* Its statements are keys' patterns. */
+static bool is_cache(uint8_t system)
+{
+	return system == WW_SYSTEM_REDIS || system == WW_SYSTEM_MEMCACHED;
 }
 
 static void take_operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 {
+	struct conversation *conversation = ctx;
 	struct ww_done done = {
 		.flags = draft->flags,
 		.start_ns = draft->start_ns,
 		.end_ns = end_ns,
 		.bytes_out = draft->bytes_out,
 		.bytes_in = draft->bytes_in,
-		.arguments = draft->arguments,
+		.arguments = draft->prepared ? on_connection(ctx, draft->arguments) : draft->arguments,
+		.prepared = on_connection(ctx, draft->prepared),
 	};
+	const char *statement = ww_draft__statement(draft);
+	char folded[WW_STATEMENT_SIZE];
 
-	add(ctx, draft->request, &done, draft->summary, draft->statement ?: "", draft->error);
+	if (draft->said && !draft->summary[0]) {
+		done.name = name_of_statement(conversation, draft->said);
+	} else if (*statement && is_cache(conversation->system)) {
+		ww_key_words__fold(conversation->owner->key_words, ww_draft__summary(draft), statement, folded);
+		done.name = name_of(conversation, ww_draft__summary(draft), folded);
+	} else {
+		done.name = name_of(conversation, ww_draft__summary(draft), statement);
+	}
+	ww_operations__add(conversation->owner->operations, draft->request, &done, draft->error);
 }
 
 static void take_unsure(void *ctx, uint64_t request)
@@ -144,8 +215,10 @@ static void end_connecting(struct conversation *conversation, uint64_t end_ns, u
 		.end_ns = end_ns > connecting->start_ns ? end_ns : connecting->start_ns,
 	};
 
-	if (connecting->request)
-		add(conversation, connecting->request, &done, "connect", "", error);
+	if (connecting->request) {
+		done.name = name_of(conversation, "connect", "");
+		ww_operations__add(conversation->owner->operations, connecting->request, &done, error);
+	}
 	connecting->request = 0;
 }
 
@@ -196,6 +269,7 @@ static struct conversation *get(struct ww_conversations *conversations, uint64_t
 		.operation = take_operation,
 		.unsure = take_unsure,
 		.ctx = conversation,
+		.shapes = conversations->shapes,
 	};
 	HASH_ADD(hh, conversations->table, number, sizeof(number), conversation);
 	return conversation;

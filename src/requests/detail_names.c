@@ -37,6 +37,8 @@ static const char *const waits[WW_NAME_COUNT] = {
 	[WW_NAME_WRITE] = "write",
 	[WW_NAME_PAGE_FAULT] = "page_fault",
 	[WW_NAME_STOPPED] = "stopped",
+	[WW_NAME_MUTEX] = "mutex",
+	[WW_NAME_CHANNEL] = "channel",
 };
 
 void ww_detail_names__free(struct ww_detail_names *names)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "requests/endpoints.h"
 #include "requests/operations.h"
 #include "requests/services.h"
+#include "requests/stacks.h"
 #include "requests/timelines.h"
 #include "requests/whole.h"
 #include "store/recorder.h"
@@ -47,6 +49,7 @@ struct ww_ingest {
 	struct ww_timelines *timelines;
 	struct ww_operations *operations;
 	struct ww_conversations *conversations;
+	struct ww_stacks *stacks; /* NULL: none are taken */
 
 	/* A ring of seconds: slices[head] is the one that is being filled. */
 	struct ww_slice *slices;
@@ -95,8 +98,9 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->ticks_ns[0] = now;
 	new->endpoints.keys = ww_intern__new();
 	new->endpoints.places = ww_intern__new();
-	if (!new->slices || !new->timelines || !new->operations || !new->conversations || !new->endpoints.keys ||
-	    !new->endpoints.places || ww_catalog__init(&new->catalog)) {
+	new->stacks = options->stacks ? ww_stacks__new() : NULL;
+	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->operations ||
+	    !new->conversations || !new->endpoints.keys || !new->endpoints.places || ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
@@ -112,6 +116,7 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
+	ww_services__ask_collections(new->services, new->options.collected, new->options.collected_ctx);
 	*ingest = new;
 	return 0;
 }
@@ -126,6 +131,7 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_timelines__free(ingest->timelines);
 	ww_conversations__free(ingest->conversations);
 	ww_operations__free(ingest->operations);
+	ww_stacks__free(ingest->stacks);
 	ww_services__free(ingest->services);
 	ww_endpoints__free(&ingest->endpoints);
 	ww_detail_names__free(&ingest->names);
@@ -291,6 +297,8 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	err = ww_slice__add(&ingest->slices[ingest->head], (uint32_t)endpoint, &sample);
 	if (err)
 		return err;
+	if (ingest->stacks)
+		ww_stacks__end(ingest->stacks, account, (uint32_t)endpoint, &ingest->names);
 	ingest->totals.requests++;
 	ingest->totals.errors += error;
 	ingest->totals.routes_over_cap += over_cap;
@@ -336,6 +344,8 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 	service = find_service(ingest, account);
 	if (service >= 0 && !is_chosen(ingest, (uint32_t)service)) {
 		ingest->totals.filtered++;
+		if (ingest->stacks)
+			ww_stacks__drop(ingest->stacks, account);
 		return 0;
 	}
 	err = service < 0 ? (int)service : count(ingest, account, (uint32_t)service, &done);
@@ -350,6 +360,16 @@ int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffi
 
 	ingest->losses[WW_LOSS_TRAFFIC].count += err != 0;
 	return err;
+}
+
+int ww_ingest__stack(struct ww_ingest *ingest, const void *record, size_t size)
+{
+	return ingest->stacks ? ww_stacks__take(ingest->stacks, record, size) : 0;
+}
+
+uint64_t ww_ingest__stacks_cpu_ns(const struct ww_ingest *ingest)
+{
+	return ingest->stacks ? ww_stacks__totals(ingest->stacks).cpu_ns : 0;
 }
 
 int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections)
@@ -392,10 +412,15 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 		.losses_len = WW_LOSS_COUNT,
 		.unreadable = ingest->unreadable,
 		.unreadable_len = ingest->unreadable_len,
+		.stacks = ingest->stacks ? ww_stacks__table(ingest->stacks) : NULL,
 		.last = last,
 	};
+	int err = ww_recorder__commit(ingest->options.recorder, &commit);
 
-	return ww_recorder__commit(ingest->options.recorder, &commit);
+	/* What could not be written is written the next time. */
+	if (!err && ingest->stacks)
+		ww_stack_table__clear(ww_stacks__table(ingest->stacks));
+	return err;
 }
 
 static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT], bool last)
@@ -412,6 +437,12 @@ static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t cou
 	ingest->losses[WW_LOSS_OPERATION_NAMES_OVER_CAP].count = ingest->catalog.operations_over_cap;
 	ingest->losses[WW_LOSS_OPERATIONS_UNSURE].count = lost.unsure;
 	ingest->losses[WW_LOSS_CONNECTIONS_FORGOTTEN].count = ww_conversations__forgotten(ingest->conversations);
+	if (ingest->stacks) {
+		const struct ww_stacks_lost stacks = ww_stacks__lost(ingest->stacks);
+
+		ingest->losses[WW_LOSS_STACKS].count = stacks.malformed + stacks.unknown + stacks.forgotten;
+		ingest->losses[WW_LOSS_STACKS_OVER_CAP].count = stacks.over_cap;
+	}
 	ingest->end_unix_ns = (int64_t)now_ns + ingest->unix_offset_ns;
 	/* The second that has just ended, also when the clock stands on the very end of an interval. */
 	interval = (ingest->end_unix_ns - 1) / WW_SCHEMA_INTERVAL_NS * WW_SCHEMA_INTERVAL_NS;
@@ -475,6 +506,14 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 			.rss_steady_bytes = usage[i].rss_bytes,
 			.rss_peak_bytes = usage[i].rss_peak_bytes,
 			.cpu_seconds = (double)usage[i].cpu_ns / 1e9,
+			.gc_count = usage[i].gc_count,
+			.gc_ns = usage[i].gc_ns,
+			.rss_growth_bytes = NAN,
+			.minor_faults = usage[i].minor_faults,
+			.major_faults = usage[i].major_faults,
+			.faults_known = true,
+			.oom_kills = usage[i].oom_kills,
+			.oom_known = usage[i].oom_known,
 		};
 	}
 

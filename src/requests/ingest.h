@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/report.h"
+#include "requests/services.h"
 #include "whywait/abi.h"
 
 struct ww_ingest;
@@ -38,6 +39,11 @@ struct ww_ingest_options {
 	/* The address with that index, as ww_observer__peer(): 0, or -ENOENT. */
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
+
+	bool stacks; /* of a sample of requests are taken */
+	/* What a process has collected, as ww_observer__collected(); NULL: not known. */
+	ww_collected_fn *collected;
+	void *collected_ctx;
 
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 
@@ -73,6 +79,12 @@ int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segm
  * when the record is malformed, -ENOMEM (both counted).
  */
 int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffic, size_t size);
+
+/* Takes a record of the stack ring, before the account that it is for. -EPROTO, -ENOMEM (both counted). */
+int ww_ingest__stack(struct ww_ingest *ingest, const void *record, size_t size);
+
+/* CPU time that went into stacks since the start. */
+uint64_t ww_ingest__stacks_cpu_ns(const struct ww_ingest *ingest);
 
 /*
  * To be called about once a second: samples services from /proc,

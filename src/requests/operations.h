@@ -24,6 +24,7 @@ struct ww_done {
 	uint64_t start_ns, end_ns;
 	uint64_t bytes_out, bytes_in;
 	uint64_t arguments;
+	uint64_t prepared;
 };
 
 /* What is known of one request's operations. */

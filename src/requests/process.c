@@ -225,7 +225,7 @@ int ww_process__read(const char *proc, pid_t pid, struct ww_process *process)
 int ww_process__usage(const char *proc, pid_t pid, struct ww_process_usage *usage)
 {
 	char text[STAT_SIZE], path[PATH_MAX], *at;
-	unsigned long long user, system, start;
+	unsigned long long user, system, start, minor, major;
 	long threads, pages;
 	struct stat exe;
 
@@ -233,9 +233,10 @@ int ww_process__usage(const char *proc, pid_t pid, struct ww_process_usage *usag
 		return -ESRCH;
 	/* The name may hold anything, also ')': what follows begins behind the last one. proc_pid_stat(5) */
 	at = strrchr(text, ')');
-	if (!at || sscanf(at + 1,
-			  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %ld %*d %llu %*u %ld",
-			  &user, &system, &threads, &start, &pages) != 5)
+	if (!at ||
+	    sscanf(at + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %llu %*u %llu %*u %llu %llu %*d %*d %*d %*d %ld %*d %llu %*u %ld",
+		   &minor, &major, &user, &system, &threads, &start, &pages) != 7)
 		return -ESRCH;
 	/* A zombie uses nothing any more; what it was can't be told either. */
 	if (at[1] == ' ' && (at[2] == 'Z' || at[2] == 'X'))
@@ -247,6 +248,8 @@ int ww_process__usage(const char *proc, pid_t pid, struct ww_process_usage *usag
 		.cpu_ns = (user + system) * (1000000000ull / (unsigned long long)sysconf(_SC_CLK_TCK)),
 		.rss_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0,
 		.threads = threads > 0 ? (uint64_t)threads : 0,
+		.minor_faults = minor,
+		.major_faults = major,
 	};
 	return 0;
 }

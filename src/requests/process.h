@@ -28,6 +28,7 @@ struct ww_process_usage {
 	uint64_t cpu_ns;      /* user and system time of all its threads */
 	uint64_t rss_bytes;
 	uint64_t threads;
+	uint64_t minor_faults, major_faults; /* since its start */
 };
 
 /* 0, or -ESRCH when the process is gone (or can't be looked into). `proc` is where the proc file system is. */

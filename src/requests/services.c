@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "requests/detail_names.h"
+#include "requests/oom.h"
 #include "requests/process.h"
 #include "util/hash.h"
 #include "util/utf8.h"
@@ -29,6 +30,7 @@ struct member {
 	uint32_t service;
 	uint32_t unseen; /* samples since its last request */
 	struct ww_process_usage usage;
+	struct ww_collected collected;
 };
 
 struct service {
@@ -39,6 +41,8 @@ struct service {
 	uint32_t provisional_kin; /* in `kin`: those that it consists of, where that is one */
 	uint64_t rss_sum;	  /* over the samples of the interval */
 	uint64_t samples;
+	char *oom_file;	     /* counts who was killed in its control group; NULL: not known */
+	uint64_t oom_before; /* what it counted last */
 };
 
 /* Services by ids of an intern table. */
@@ -51,6 +55,8 @@ struct ww_services {
 	struct ww_catalog *catalog;
 	const char *proc;
 	uint32_t max;
+	ww_collected_fn *collected; /* NULL: not known */
+	void *collected_ctx;
 
 	struct member *members; /* a hash table with linear probing */
 	uint32_t members_len;
@@ -87,6 +93,12 @@ struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *pro
 	return services;
 }
 
+void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx)
+{
+	services->collected = collected;
+	services->collected_ctx = ctx;
+}
+
 void ww_services__free(struct ww_services *services)
 {
 	if (!services)
@@ -96,6 +108,8 @@ void ww_services__free(struct ww_services *services)
 	free(services->key_services.services);
 	ww_intern__free(services->kin);
 	free(services->kin_services.services);
+	for (uint32_t id = 0; id < services->catalog->services_len && id < services->services_cap; id++)
+		free(services->services[id].oom_file);
 	free(services->services);
 	free(services->rows);
 	free(services->totals);
@@ -380,6 +394,20 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	return service;
 }
 
+/* The control group of a service is that of the first of its processes that could be read. */
+static void watch_kills(struct ww_services *services, const struct member *member)
+{
+	struct service *service = &services->services[member->service];
+
+	if (service->oom_file || member->gone)
+		return;
+	service->oom_file = ww_oom__file(services->proc, (pid_t)member->pid);
+	if (service->oom_file && ww_oom__kills(service->oom_file, &service->oom_before)) {
+		free(service->oom_file);
+		service->oom_file = NULL;
+	}
+}
+
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
 {
 	struct member new = {.pid = account->tgid, .port = account->port, .local = account->port ? 0 : account->local};
@@ -394,6 +422,11 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	if (service < 0 || !new.pid)
 		return service;
 	new.service = (uint32_t)service;
+	watch_kills(services, &new);
+	/* What the one before it with that id has collected is not its. */
+	if (services->collected && !services->collected(services->collected_ctx, new.pid, &new.collected) &&
+	    !new.collected.ended)
+		new.collected.count = new.collected.ns = 0;
 	if (services->members_len >= WW_PROCESSES_MAX)
 		forget(services, is_unseen);
 	if (services->members_len >= WW_PROCESSES_MAX && forget(services, is_any))
@@ -403,19 +436,55 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	return service;
 }
 
+/* What its process has collected since. The process may have ended. */
+static void count_collections(struct ww_services *services, struct member *member)
+{
+	struct service *service = &services->services[member->service];
+	struct ww_collected now = {0}, *before = &member->collected;
+
+	if (!services->collected || services->collected(services->collected_ctx, member->pid, &now))
+		return;
+	/* Less than before: what was known of it was forgotten, and begun anew. */
+	if (now.program != before->program || now.count < before->count || now.ns < before->ns)
+		*before = (struct ww_collected){0};
+	service->now.gc_count += now.count - before->count;
+	service->now.gc_ns += now.ns - before->ns;
+	service->total.gc_count += now.count - before->count;
+	service->total.gc_ns += now.ns - before->ns;
+	*before = now;
+}
+
 /* Looks at a process anew; false when it has ended or is another program now. */
 static bool look_at(struct ww_services *services, struct member *member)
 {
 	struct service *service = &services->services[member->service];
 	struct ww_process_usage usage;
 
+	count_collections(services, member);
 	if (ww_process__usage(services->proc, (pid_t)member->pid, &usage) ||
 	    usage.start_ticks != member->usage.start_ticks || usage.exe_inode != member->usage.exe_inode)
 		return false;
 	service->now.cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
 	service->total.cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
+	service->now.minor_faults += usage.minor_faults - member->usage.minor_faults;
+	service->now.major_faults += usage.major_faults - member->usage.major_faults;
+	service->total.minor_faults += usage.minor_faults - member->usage.minor_faults;
+	service->total.major_faults += usage.major_faults - member->usage.major_faults;
 	member->usage = usage;
 	return true;
+}
+
+/* Who was killed in its control group since the last time; not before its first process was seen. */
+static void count_kills(struct service *service)
+{
+	uint64_t kills;
+
+	if (!service->oom_file || ww_oom__kills(service->oom_file, &kills) || kills < service->oom_before)
+		return;
+	service->now.oom_kills += kills - service->oom_before;
+	service->total.oom_kills += kills - service->oom_before;
+	service->now.oom_known = service->total.oom_known = true;
+	service->oom_before = kills;
 }
 
 static void look_at_some(struct ww_services *services)
@@ -489,6 +558,7 @@ static void sum_up(struct ww_services *services)
 			service->now.rss_peak_bytes = row.rss_bytes;
 		if (service->total.rss_peak_bytes < row.rss_bytes)
 			service->total.rss_peak_bytes = row.rss_bytes;
+		count_kills(service);
 		service->total.processes = row.processes;
 		service->total.threads = row.threads;
 		services->rows[services->rows_len++] = service->now;

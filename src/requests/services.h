@@ -12,6 +12,17 @@
 
 struct ww_services;
 
+/* What a process's garbage collector did since it is observed. */
+struct ww_collected {
+	uint64_t count;
+	uint64_t ns;	  /* that it stopped the process, or a thread of it */
+	uint32_t program; /* another number where the process id is another program's */
+	uint32_t ended;	  /* the program has ended, and none that has collected came after it */
+};
+
+/* Writes that of a process; -ENOENT: it has done nothing. */
+typedef int ww_collected_fn(void *ctx, uint32_t pid, struct ww_collected *collected);
+
 /* Processes that are known at a time; beyond it those that were not seen for longest are forgotten and read anew. */
 #define WW_PROCESSES_MAX 4096
 
@@ -20,6 +31,9 @@ struct ww_services;
  * services are the caller's, to be freed with ww_services__free(); NULL when out of memory.
  */
 struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *proc, unsigned max);
+
+/* Whom to ask what processes have collected; nobody is before this is called. */
+void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx);
 
 /* NULL-safe. */
 void ww_services__free(struct ww_services *services);

@@ -69,6 +69,7 @@ static size_t name_operations(const struct ww_parts *parts, struct ww_operation 
 			.bytes_in = done->bytes_in,
 			.name = done->name,
 			.arguments = done->arguments,
+			.prepared = done->prepared,
 		};
 	}
 	return parts->done.len;

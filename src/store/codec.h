@@ -3,6 +3,7 @@
 #ifndef WHYWAIT_CODEC_H
 #define WHYWAIT_CODEC_H
 
+#include "model/blocks.h"
 #include "model/catalog.h"
 #include "model/slice.h"
 #include "util/bytes.h"
@@ -43,5 +44,11 @@ void ww_codec__put_operations(struct ww_bytes *bytes, const struct ww_slice *sli
 int ww_codec__read_operations(const void *data, size_t len, uint32_t endpoints, const struct ww_catalog *catalog,
 			      bool (*wanted)(const void *ctx, uint32_t endpoint), const void *ctx,
 			      struct ww_slice *slice);
+
+/* Appends the blocks of an endpoint in an interval: they begin with whole seconds of it. */
+void ww_codec__put_blocks(struct ww_bytes *bytes, const struct ww_blocks *blocks, int64_t interval);
+
+/* Adds blocks that were put, and their requests to *requests. -EBADMSG, -ENOMEM; both may leave a part added. */
+int ww_codec__read_blocks(const void *data, size_t len, int64_t interval, uint64_t *requests, struct ww_blocks *blocks);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "store/schema.h"
+#include "util/bytes.h"
 
 /* The SQLite database header; https://www.sqlite.org/fileformat.html, 1.3. */
 #define HEADER_SIZE	   100
@@ -35,15 +36,10 @@ static int fail(int err, char *message, size_t size, const char *format, ...)
 	return err;
 }
 
-static uint32_t big_endian(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
 static bool is_recording(const uint8_t *header, ssize_t len)
 {
 	return len == HEADER_SIZE && !memcmp(header, magic, sizeof(magic)) &&
-	       big_endian(header + HEADER_APPLICATION) == WW_SCHEMA_APPLICATION;
+	       ww_be32(header + HEADER_APPLICATION) == WW_SCHEMA_APPLICATION;
 }
 
 static int join(char *out, const char *path, const char *suffix)
@@ -71,6 +67,19 @@ static int clear_away(const char *path, bool delete)
 	return 0;
 }
 
+/* Reads the file's header; returns how many bytes of it there are, or -1. */
+static ssize_t read_header(int file, uint8_t header[static HEADER_SIZE])
+{
+	ssize_t got, len = 0;
+
+	do {
+		got = pread(file, header + len, HEADER_SIZE - (size_t)len, len);
+		if (got > 0)
+			len += got;
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	return got < 0 ? -1 : len;
+}
+
 /* Opens and locks what may be overwritten: a recording that nobody writes, or an empty file (*empty). */
 static int take(const char *path, int flags, bool *empty, int *fd, char *message, size_t message_size)
 {
@@ -89,7 +98,7 @@ static int take(const char *path, int flags, bool *empty, int *fd, char *message
 		return fail(-EBUSY, message, message_size,
 			    "%s is being written by another whywait; choose another file by -o", path);
 	}
-	if (status.st_size && !is_recording(header, pread(file, header, sizeof(header), 0))) {
+	if (status.st_size && !is_recording(header, read_header(file, header))) {
 		close(file);
 		return fail(-EEXIST, message, message_size,
 			    "%s exists and is not a recording; choose another file by -o or remove it", path);
@@ -173,7 +182,7 @@ int ww_store_file__check(const char *path, char *message, size_t message_size)
 		return fail(-EINVAL, message, message_size, "%s is not a recording: not a regular file", path);
 	}
 
-	ssize_t len = pread(file, header, sizeof(header), 0);
+	ssize_t len = read_header(file, header);
 
 	close(file);
 	if (len > 0 && len < HEADER_SIZE &&
@@ -183,10 +192,10 @@ int ww_store_file__check(const char *path, char *message, size_t message_size)
 	if (!is_recording(header, len))
 		return fail(-EINVAL, message, message_size, "%s is not a recording of whywait", path);
 
-	uint32_t version = big_endian(header + HEADER_USER);
+	uint32_t version = ww_be32(header + HEADER_USER);
 	unsigned long long page_size = (unsigned)header[HEADER_PAGE_SIZE] << 8 | header[HEADER_PAGE_SIZE + 1];
 	/* 1 stands for 65536, which has no room in two bytes. */
-	unsigned long long size = big_endian(header + HEADER_PAGES) * (page_size == 1 ? 65536 : page_size);
+	unsigned long long size = ww_be32(header + HEADER_PAGES) * (page_size == 1 ? 65536 : page_size);
 
 	if (version > WW_SCHEMA_VERSION)
 		return fail(-EPROTONOSUPPORT, message, message_size,

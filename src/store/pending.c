@@ -48,13 +48,20 @@ static bool copy_list(struct ww_arena *arena, const void *list, size_t len, size
 	return true;
 }
 
-/* The numbers of operations' arguments: those with the same ones have the number of the first. */
-static bool number_arguments(struct ww_operation *operations, size_t len)
+enum numbered { ARGUMENTS, PREPARED };
+
+static uint64_t *value_of(struct ww_operation *operation, enum numbered what)
+{
+	return what == ARGUMENTS ? &operation->arguments : &operation->prepared;
+}
+
+/* Instead of hashes numbers from 1: those with the same ones have the number of the first. */
+static bool number(struct ww_operation *operations, size_t len, enum numbered what)
 {
 	size_t mask = 1;
 	uint64_t last = 0;
 	struct slot {
-		uint64_t arguments, number;
+		uint64_t value, number;
 	} * slots;
 
 	while (mask < 2 * len)
@@ -64,15 +71,15 @@ static bool number_arguments(struct ww_operation *operations, size_t len)
 		return false;
 	mask--;
 	for (size_t i = 0; i < len; i++) {
-		uint64_t arguments = operations[i].arguments, at = ww_hash_mix(arguments) & mask;
+		uint64_t *value = value_of(&operations[i], what), at = ww_hash_mix(*value) & mask;
 
-		if (!arguments)
+		if (!*value)
 			continue;
-		while (slots[at].arguments && slots[at].arguments != arguments)
+		while (slots[at].value && slots[at].value != *value)
 			at = (at + 1) & mask;
-		if (!slots[at].arguments)
-			slots[at] = (struct slot){arguments, ++last};
-		operations[i].arguments = slots[at].number;
+		if (!slots[at].value)
+			slots[at] = (struct slot){*value, ++last};
+		*value = slots[at].number;
 	}
 	free(slots);
 	return true;
@@ -90,7 +97,8 @@ static bool copy_operations(struct ww_arena *arena, struct ww_request *copy)
 			return false;
 	}
 	copy->operations = operations;
-	return operations && number_arguments(operations, copy->operations_len);
+	return operations && number(operations, copy->operations_len, ARGUMENTS) &&
+	       number(operations, copy->operations_len, PREPARED);
 }
 
 static struct ww_request *copy_request(struct ww_arena *arena, const struct ww_request *request)

@@ -21,7 +21,7 @@ struct ww_recording {
 	int64_t interval_ns;
 	int64_t start_unix_ns, end_unix_ns;
 	bool unended;
-	bool has_operations; /* not in recordings of earlier versions */
+	bool has_operations, has_seconds, has_collections, has_faults; /* not in recordings of earlier versions */
 	char message[512];
 };
 
@@ -51,6 +51,12 @@ int ww_recording__newest(struct ww_recording *recording, const struct ww_selecti
 
 /* The endpoint of the request that was read last, in the recording's catalog. */
 uint32_t ww_request_cursor__endpoint(const struct ww_request_cursor *cursor);
+
+/*
+ * By how many bytes a service's memory grew with each request, in the intervals of [from, to); NaN: not known. An
+ * SQLite result code.
+ */
+int ww_recording__growth(struct ww_recording *recording, uint32_t service, int64_t from, int64_t to, double *bytes);
 
 /* What the kept requests of a report's endpoints say. */
 struct ww_studies {

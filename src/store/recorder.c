@@ -15,6 +15,7 @@
 #include "store/log_index.h"
 #include "store/pending.h"
 #include "store/rows.h"
+#include "store/seconds.h"
 #include "store/schema.h"
 #include "util/hash.h"
 #include "util/version.h"
@@ -34,6 +35,10 @@
 /* What requests that are kept may take in memory before they are written, ahead of the next commit. */
 #define PENDING_BYTES_MAX (6 << 20)
 
+/* Of the intervals that begin so soon the seconds are told, too: few intervals do not tell how much is chance. */
+#define SECONDS_FOR_NS (60 * NSEC)
+#define NSEC	       1000000000ll
+
 #define BUSY_TIMEOUT_MS 300 /* the rings fill meanwhile */
 
 _Static_assert(WW_KEEP_MOST <= WW_KEEP_MAX, "what is promised can be kept");
@@ -48,7 +53,7 @@ static const char pragmas[] =
 
 /* How many rows of the catalog are in the file. */
 struct written {
-	uint32_t services, endpoints, names, operations;
+	uint32_t services, endpoints, names, operations, frames, stacks;
 	uint32_t renames; /* that they show */
 };
 
@@ -70,6 +75,7 @@ struct ww_recorder {
 	int64_t interval;	   /* of `current` */
 	struct ww_slice current;   /* all requests of the interval */
 	struct ww_slice unwritten; /* of these, what commits failed to write */
+	struct ww_seconds seconds; /* of `current` */
 	bool journal_only;	   /* memory ran out: `current` is not whole, the journal is */
 	uint64_t lost;
 
@@ -175,6 +181,7 @@ static void destroy(struct ww_recorder *recorder)
 	free(recorder->keeps);
 	ww_slice__free(&recorder->current);
 	ww_slice__free(&recorder->unwritten);
+	ww_seconds__free(&recorder->seconds);
 	free(recorder->path);
 	free(recorder);
 }
@@ -364,6 +371,23 @@ static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog 
 	return good;
 }
 
+static bool write_stacks(struct ww_recorder *recorder, const struct ww_commit *commit, struct written *written)
+{
+	const struct ww_stack_table *table = commit->stacks;
+	struct ww_rows *rows = &recorder->rows;
+	bool good = true;
+
+	for (; good && written->frames < ww_intern__len(table->frames); written->frames++)
+		good = note(recorder, ww_rows__put_stack_frame(rows, written->frames,
+							       ww_intern__get(table->frames, written->frames)));
+	for (; good && written->stacks < ww_intern__len(table->stacks); written->stacks++) {
+		const void *stack = ww_intern__get(table->stacks, written->stacks);
+
+		good = note(recorder, ww_rows__put_stack(rows, written->stacks, stack));
+	}
+	return good && note(recorder, ww_rows__put_stack_sums(rows, commit->interval, table));
+}
+
 /* The rows of the interval in place of its journal. */
 static bool write_interval(struct ww_recorder *recorder)
 {
@@ -374,7 +398,8 @@ static bool write_interval(struct ww_recorder *recorder)
 		uint32_t endpoint = current->used[i];
 
 		good = note(recorder, ww_rows__put_aggregate(&recorder->rows, recorder->interval, endpoint,
-							     current->by_endpoint[endpoint]));
+							     current->by_endpoint[endpoint],
+							     ww_seconds__of(&recorder->seconds, endpoint)));
 	}
 	return good && note(recorder, ww_rows__end_journal(&recorder->rows, recorder->interval));
 }
@@ -404,6 +429,7 @@ static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *c
 	if (recorder->current.operation_bytes > OPERATION_BYTES_MAX)
 		ww_slice__free(&recorder->current);
 	ww_slice__clear(&recorder->current);
+	ww_seconds__clear(&recorder->seconds);
 	ww_slice__clear(&recorder->unwritten);
 	recorder->journal_only = false;
 	return rc;
@@ -420,6 +446,8 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		good = note(recorder, ww_pending__write(&recorder->pending, rows));
 	if (good && slice->used_len)
 		good = note(recorder, ww_rows__put_journal(rows, commit->interval, slice));
+	if (good && commit->stacks)
+		good = write_stacks(recorder, commit, &written);
 	for (size_t i = 0; good && i < commit->usage_len; i++)
 		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &commit->usage[i]));
 	for (size_t i = 0; good && i < commit->losses_len; i++)
@@ -464,6 +492,15 @@ static int put_off(struct ww_recorder *recorder, const struct ww_slice *slice)
 	return err;
 }
 
+/* When the second began that has just ended; an interval has ten of them. */
+static int64_t second_of(const struct ww_commit *commit)
+{
+	int64_t since = (commit->end_unix_ns - 1 - commit->interval) / NSEC;
+
+	since = since < 0 ? 0 : since < WW_SCHEMA_INTERVAL_NS / NSEC ? since : WW_SCHEMA_INTERVAL_NS / NSEC - 1;
+	return commit->interval + since * NSEC;
+}
+
 int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *commit)
 {
 	const struct ww_slice *slice = commit->slice;
@@ -481,6 +518,8 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 		recorder->journal_only = true;
 		rc = SQLITE_NOMEM;
 	}
+	if (commit->interval < commit->start_unix_ns + SECONDS_FOR_NS)
+		ww_seconds__add(&recorder->seconds, second_of(commit), slice);
 	/* What an earlier commit could not write goes with this one. */
 	if (rc != SQLITE_OK || recorder->unwritten.used_len) {
 		if (put_off(recorder, slice))

@@ -12,6 +12,7 @@
 #include "model/report.h"
 #include "model/request.h"
 #include "model/slice.h"
+#include "model/stack_table.h"
 
 struct ww_recorder;
 
@@ -51,9 +52,14 @@ void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const st
 struct ww_service_usage {
 	uint32_t service; /* id in the catalog */
 	uint64_t processes, threads;
-	uint64_t rss_bytes;	 /* mean over the interval */
-	uint64_t rss_peak_bytes; /* in the interval */
-	uint64_t cpu_ns;	 /* in the interval */
+	uint64_t rss_bytes;		     /* mean over the interval */
+	uint64_t rss_peak_bytes;	     /* in the interval */
+	uint64_t cpu_ns;		     /* in the interval */
+	uint64_t gc_count;		     /* collections of garbage that ended in the interval */
+	uint64_t gc_ns;			     /* that they stopped a process, or a thread that served requests */
+	uint64_t minor_faults, major_faults; /* page faults in the interval: without and with waiting for a disk */
+	uint64_t oom_kills;		     /* in its control group, in the interval */
+	bool oom_known;
 };
 
 /* What came since the last commit. */
@@ -68,7 +74,8 @@ struct ww_commit {
 	size_t losses_len;
 	const struct ww_unreadable_port *unreadable; /* the same */
 	size_t unreadable_len;
-	bool last; /* nothing comes after it: the interval ends here */
+	const struct ww_stack_table *stacks; /* NULL: none are taken; the same in every commit */
+	bool last;			     /* nothing comes after it: the interval ends here */
 };
 
 /*

@@ -2,7 +2,6 @@
 #include "store/recording.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,16 +120,16 @@ static int read_stand_ins(struct ww_recording *recording)
 	return rc;
 }
 
-static int read_has_operations(struct ww_recording *recording)
+/* Whether a query of one number has one above 0: whether the recording has what came with a later version. */
+static int read_has(struct ww_recording *recording, const char *query, bool *has)
 {
 	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(recording->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_name'",
-				    -1, &statement, NULL);
+	int rc = sqlite3_prepare_v2(recording->db, query, -1, &statement, NULL);
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
-		recording->has_operations = sqlite3_column_int(statement, 0);
+		*has = sqlite3_column_int(statement, 0);
 		rc = SQLITE_OK;
 	}
 	sqlite3_finalize(statement);
@@ -160,7 +159,19 @@ static int read_facts(struct ww_recording *recording)
 	if (rc == SQLITE_OK)
 		rc = read_meta(recording, "interval_ns", NULL, &recording->interval_ns);
 	if (rc == SQLITE_OK)
-		rc = read_has_operations(recording);
+		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_name'",
+			      &recording->has_operations);
+	if (rc == SQLITE_OK)
+		rc = read_has(recording, "SELECT count(*) FROM pragma_table_info('service_usage') WHERE name = 'gc_ns'",
+			      &recording->has_collections);
+	if (rc == SQLITE_OK)
+		rc = read_has(recording,
+			      "SELECT count(*) FROM pragma_table_info('endpoint_interval') WHERE name = 'seconds'",
+			      &recording->has_seconds);
+	if (rc == SQLITE_OK)
+		rc = read_has(recording,
+			      "SELECT count(*) FROM pragma_table_info('service_usage') WHERE name = 'major_faults'",
+			      &recording->has_faults);
 	if (rc == SQLITE_OK)
 		rc = read_stand_ins(recording);
 	if (rc == SQLITE_OK)
@@ -364,36 +375,4 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
 	else
 		ww_catalog__free(&read);
 	return rc;
-}
-
-/* 1, 0, or -ENOMEM. */
-static int matches(const char *glob, const struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint)
-{
-	const char *service = catalog->services[endpoint->service].name;
-	char *whole;
-	int match;
-
-	if (!fnmatch(glob, endpoint->route, 0) || !fnmatch(glob, service, 0))
-		return 1;
-	if (asprintf(&whole, "%s %s %s", service, endpoint->method, endpoint->route) < 0)
-		return -ENOMEM;
-	match = !fnmatch(glob, whole, 0) || !fnmatch(glob, whole + strlen(service) + 1, 0);
-	free(whole);
-	return match;
-}
-
-bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob)
-{
-	bool *wanted = calloc(catalog->endpoints_len + 1, sizeof(*wanted));
-
-	for (uint32_t i = 0; wanted && i < catalog->endpoints_len; i++) {
-		int match = glob ? matches(glob, catalog, &catalog->endpoints[i]) : 1;
-
-		if (match < 0) {
-			free(wanted);
-			return NULL;
-		}
-		wanted[i] = match;
-	}
-	return wanted;
 }

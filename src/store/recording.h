@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_RECORDING_H
 #define WHYWAIT_RECORDING_H
 
+#include "model/profile.h"
 #include "model/report.h"
 #include "model/request.h"
 
@@ -40,6 +41,8 @@ struct ww_selection {
 	int64_t since_unix_ns, until_unix_ns;
 	/* A report has no findings but those that sums tell: the requests that were kept are not read for it. */
 	bool sums_only;
+	/* A report tells how sure its figures are: endpoints have a `sampling`. */
+	bool sampling;
 };
 
 /*
@@ -48,6 +51,10 @@ struct ww_selection {
  */
 int ww_recording__report(struct ww_recording *recording, const struct ww_selection *selection,
 			 struct ww_report **report);
+
+/* 0 when there is an endpoint that the glob means, or none at all yet; -ENOENT and others: see ww_recording__message().
+ */
+int ww_recording__check_endpoint(struct ww_recording *recording, const char *glob);
 
 /* Length of the recording's intervals in ns: what since and until are resolved to. Intervals start at multiples of it.
  */
@@ -58,6 +65,19 @@ void ww_recording__window(const struct ww_recording *recording, int64_t *start_u
 
 /* One line, without a newline, on why the last call on this recording or one of its cursors failed. */
 const char *ww_recording__message(const struct ww_recording *recording);
+
+/* Which stacks are meant. */
+struct ww_stack_filter {
+	uint32_t kinds;	    /* bits of enum ww_kind */
+	double slower_than; /* only of requests beyond this quantile of their endpoint, 0.95; 0: of all */
+};
+
+/*
+ * Where in the code the selected requests spent their time; without samples where no stacks were recorded. The profile
+ * is the caller's, to be freed with ww_profile_free(). -EBADMSG and others: see ww_recording__message().
+ */
+int ww_recording__profile(struct ww_recording *recording, const struct ww_selection *selection,
+			  const struct ww_stack_filter *filter, struct ww_profile **profile);
 
 struct ww_request_cursor;
 

@@ -11,6 +11,9 @@
 #include "store/schema.h"
 #include "util/arena.h"
 
+/* Intervals of an endpoint from which on they are its blocks, and not their seconds. */
+#define WHOLE_INTERVALS 20
+
 /* What is being read for a report. */
 struct reading {
 	struct ww_recording *recording;
@@ -19,6 +22,7 @@ struct reading {
 	int64_t from, to; /* intervals that start in [from, to) */
 	struct ww_slice slice;
 	struct ww_studies studies;
+	struct ww_blocks *blocks; /* by endpoint; NULL: not asked for */
 
 	struct ww_service_report *services; /* by id */
 	uint64_t *rss;			    /* of the service that is being read: in each interval, ascending */
@@ -34,6 +38,9 @@ struct reading {
 
 static void free_reading(struct reading *reading)
 {
+	for (uint32_t i = 0; reading->blocks && i < reading->catalog.endpoints_len; i++)
+		ww_blocks__free(&reading->blocks[i]);
+	free(reading->blocks);
 	ww_catalog__free(&reading->catalog);
 	free(reading->wanted);
 	ww_slice__free(&reading->slice);
@@ -78,6 +85,27 @@ static int64_t endpoint_at(const struct reading *reading, sqlite3_stmt *row, int
 	return endpoint >= 0 && endpoint < reading->catalog.endpoints_len ? endpoint : -1;
 }
 
+/* What stands for an interval as a whole: no second of it begins then. */
+static int64_t whole_of(const struct reading *reading, int64_t interval)
+{
+	return interval + reading->recording->interval_ns - 1;
+}
+
+/* The seconds of an interval, or what there is of it as one. */
+static int add_blocks(struct reading *reading, sqlite3_stmt *row, int column, int64_t endpoint,
+		      const struct ww_aggregate *aggregate)
+{
+	int64_t interval = sqlite3_column_int64(row, 0);
+	uint64_t requests = 0;
+	int err;
+
+	if (!sqlite3_column_bytes(row, column))
+		return ww_blocks__add(&reading->blocks[endpoint], whole_of(reading, interval), aggregate);
+	err = ww_codec__read_blocks(sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column),
+				    interval, &requests, &reading->blocks[endpoint]);
+	return !err && requests != aggregate->requests ? -EBADMSG : err;
+}
+
 static int add_interval(struct reading *reading, sqlite3_stmt *row)
 {
 	struct ww_aggregate aggregate = {0};
@@ -111,6 +139,8 @@ static int add_interval(struct reading *reading, sqlite3_stmt *row)
 		err = -EBADMSG;
 	if (!err)
 		err = ww_slice__merge_endpoint(&reading->slice, (uint32_t)endpoint, &aggregate);
+	if (!err && reading->blocks)
+		err = add_blocks(reading, row, column + 2, endpoint, &aggregate);
 	ww_aggregate__free(&aggregate);
 	return result_of(err);
 }
@@ -186,6 +216,10 @@ static int add_operation(struct reading *reading, sqlite3_stmt *row)
 	err = ww_codec__read_durations(sqlite3_column_blob(row, 10), (size_t)sqlite3_column_bytes(row, 10), &sum);
 	if (!err)
 		err = ww_operation_sums__add_row(&aggregate->operations, &sum);
+	/* Where the interval is not told as a whole, its seconds have them. */
+	if (!err && reading->blocks)
+		ww_blocks__add_operations(&reading->blocks[sqlite3_column_int64(row, 0)],
+					  whole_of(reading, sqlite3_column_int64(row, 11)), sum.kind, sum.count);
 	free(sum.durations);
 	return result_of(err);
 }
@@ -197,15 +231,24 @@ static bool is_wanted(const void *ctx, uint32_t endpoint)
 	return reading->wanted[endpoint];
 }
 
+/* What came between two commits: a block of its own, whose number stands for its time. */
 static int add_journal(struct reading *reading, sqlite3_stmt *row)
 {
 	uint32_t endpoints = reading->catalog.endpoints_len;
-	int err = ww_codec__read_slice(sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0), endpoints,
-				       ww_intern__len(reading->catalog.names), is_wanted, reading, &reading->slice);
+	struct ww_slice commit = {0};
+	int err = ww_codec__read_slice(sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2), endpoints,
+				       ww_intern__len(reading->catalog.names), is_wanted, reading, &commit);
 
-	if (!err && sqlite3_column_count(row) > 1)
-		err = ww_codec__read_operations(sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1),
-						endpoints, &reading->catalog, is_wanted, reading, &reading->slice);
+	if (!err && sqlite3_column_count(row) > 3)
+		err = ww_codec__read_operations(sqlite3_column_blob(row, 3), (size_t)sqlite3_column_bytes(row, 3),
+						endpoints, &reading->catalog, is_wanted, reading, &commit);
+	if (!err)
+		err = ww_slice__merge(&reading->slice, &commit);
+	for (uint32_t i = 0; !err && reading->blocks && i < commit.used_len; i++)
+		err = ww_blocks__add(&reading->blocks[commit.used[i]],
+				     sqlite3_column_int64(row, 1) + sqlite3_column_int64(row, 0),
+				     commit.by_endpoint[commit.used[i]]);
+	ww_slice__free(&commit);
 	return result_of(err);
 }
 
@@ -241,6 +284,13 @@ static int add_usage(struct reading *reading, sqlite3_stmt *row)
 	if (service->threads < threads)
 		service->threads = threads;
 	service->cpu_seconds += (double)sqlite3_column_int64(row, 5) / 1e9;
+	service->gc_count += (uint64_t)sqlite3_column_int64(row, 6);
+	service->gc_ns += (uint64_t)sqlite3_column_int64(row, 7);
+	service->minor_faults += (uint64_t)sqlite3_column_int64(row, 8);
+	service->major_faults += (uint64_t)sqlite3_column_int64(row, 9);
+	service->faults_known = reading->recording->has_faults;
+	service->oom_kills += (uint64_t)sqlite3_column_int64(row, 10);
+	service->oom_known |= sqlite3_column_type(row, 10) != SQLITE_NULL;
 	return SQLITE_OK;
 }
 
@@ -282,6 +332,45 @@ static int64_t floor_to(int64_t time, int64_t unit)
 	return time - (time % unit + unit) % unit;
 }
 
+static uint32_t intervals_of(const struct ww_blocks *blocks, int64_t unit_ns)
+{
+	uint32_t intervals = 0;
+
+	for (uint32_t i = 0; i < blocks->len; i++)
+		intervals +=
+			!i || floor_to(blocks->blocks[i].at, unit_ns) != floor_to(blocks->blocks[i - 1].at, unit_ns);
+	return intervals;
+}
+
+/*
+ * Endpoints that became one have their blocks together. Of many intervals the whole ones are taken: luck that lasts for
+ * longer than a second is seen then, too.
+ */
+static int join_blocks(struct reading *reading, const uint32_t *alike)
+{
+	int64_t unit = reading->recording->interval_ns;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && reading->blocks && i < reading->catalog.endpoints_len; i++) {
+		struct ww_blocks *blocks = &reading->blocks[i];
+
+		if (alike[i] != i) {
+			err = ww_blocks__merge(&reading->blocks[alike[i]], blocks, 0);
+			ww_blocks__free(blocks);
+		}
+	}
+	for (uint32_t i = 0; !err && reading->blocks && i < reading->catalog.endpoints_len; i++) {
+		struct ww_blocks *blocks = &reading->blocks[i], whole = {0};
+
+		if (intervals_of(blocks, unit) < WHOLE_INTERVALS)
+			continue;
+		err = ww_blocks__merge(&whole, blocks, unit);
+		ww_blocks__free(blocks);
+		*blocks = whole;
+	}
+	return err;
+}
+
 /* All that the report is made of, of one state of the file. */
 static int read_all(struct reading *reading, const struct ww_selection *selection)
 {
@@ -301,13 +390,20 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	reading->arena = ww_arena__new();
 	if (!reading->wanted || !reading->services || !reading->arena)
 		return SQLITE_NOMEM;
+	if (selection->sampling) {
+		reading->blocks = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->blocks));
+		if (!reading->blocks)
+			return SQLITE_NOMEM;
+	}
 	for (uint32_t i = 0; i < reading->catalog.services_len; i++) {
 		reading->services[i].service = reading->catalog.services[i].name;
 		reading->services[i].container = reading->catalog.services[i].container;
 		reading->services[i].cgroup = reading->catalog.services[i].cgroup;
 	}
-	snprintf(query, sizeof(query), "%s FROM endpoint_interval WHERE interval >= ? AND interval < ?",
-		 recording->has_operations ? ww_schema_select_interval : ww_schema_select_interval_before);
+	snprintf(query, sizeof(query),
+		 "SELECT interval, endpoint, %s, %s, %s FROM endpoint_interval WHERE interval >= ? AND interval < ?",
+		 ww_schema_interval_sums, recording->has_operations ? "operations_requests" : "0",
+		 recording->has_seconds ? "seconds" : "x''");
 	rc = each_row(reading, query, add_interval);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading,
@@ -323,21 +419,27 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		rc = each_row(
 			reading,
 			"SELECT endpoint, name, requests, operations, errors, sum_ns, max_ns, bytes_out, bytes_in,"
-			" flags, durations FROM endpoint_operation WHERE interval >= ? AND interval < ?",
+			" flags, durations, interval FROM endpoint_operation WHERE interval >= ? AND interval < ?",
 			add_operation);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading,
-			      recording->has_operations
-				      ? "SELECT changes, operations FROM journal WHERE interval >= ? AND interval < ?"
-					" ORDER BY id"
-				      : "SELECT changes FROM journal WHERE interval >= ? AND interval < ? ORDER BY id",
+			      recording->has_operations ? "SELECT id, interval, changes, operations FROM journal WHERE "
+							  "interval >= ? AND interval < ?"
+							  " ORDER BY id"
+							: "SELECT id, interval, changes FROM journal WHERE interval >= "
+							  "? AND interval < ? ORDER BY id",
 			      add_journal);
 	reading->rss_service = -1;
+	snprintf(query, sizeof(query),
+		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s FROM service_usage"
+		 " WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes",
+		 recording->has_collections ? "gc_count, gc_ns" : "0, 0",
+		 recording->has_faults ? "minor_faults, major_faults, oom_kills" : "0, 0, NULL");
 	if (rc == SQLITE_OK)
-		rc = each_row(reading,
-			      "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns FROM service_usage"
-			      " WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes",
-			      add_usage);
+		rc = each_row(reading, query, add_usage);
+	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
+		rc = ww_recording__growth(recording, id, reading->from, reading->to,
+					  &reading->services[id].rss_growth_bytes);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT cause, count, loses FROM loss ORDER BY cause", add_loss);
 	if (rc == SQLITE_OK)
@@ -346,7 +448,8 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	if (rc == SQLITE_OK) {
 		uint32_t *alike = ww_catalog__alike(&reading->catalog);
 
-		rc = alike && !ww_slice__join(&reading->slice, alike) ? SQLITE_OK : SQLITE_NOMEM;
+		rc = alike && !ww_slice__join(&reading->slice, alike) && !join_blocks(reading, alike) ? SQLITE_OK
+												      : SQLITE_NOMEM;
 		free(alike);
 	}
 	return rc;
@@ -405,6 +508,7 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.services_len = narrow_services(reading, !selection->endpoint),
 		.studies = reading->studies.by_endpoint,
 		.crowd = reading->studies.by_endpoint ? &reading->studies.crowd : NULL,
+		.blocks = reading->blocks,
 	};
 
 	window_of(reading, selection, &frame.start_unix_ns, &frame.end_unix_ns);

@@ -74,9 +74,11 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 	cursor->wanted = (struct wanted){.endpoints = cursor->endpoints, .len = cursor->catalog.endpoints_len};
 	rc = sqlite3_create_function(db, "ww_wanted", 2, SQLITE_UTF8, NULL, is_wanted, NULL, NULL);
 	snprintf(query, sizeof(query),
-		 "%s FROM request WHERE ww_wanted(?, endpoint) AND start_unix_ns >= ? AND start_unix_ns < ?"
+		 "SELECT id, endpoint, %s, %s FROM request WHERE ww_wanted(?, endpoint) AND start_unix_ns >= ? AND "
+		 "start_unix_ns < ?"
 		 " ORDER BY %s LIMIT ?",
-		 cursor->recording->has_operations ? ww_schema_select_request : ww_schema_select_request_before,
+		 ww_schema_request_facts,
+		 cursor->recording->has_operations ? "operations, operations_missing, sampled" : "'[]', 1, 0",
 		 order_of(cursor, slowest));
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, query, -1, &cursor->statement, NULL);

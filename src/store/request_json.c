@@ -104,6 +104,10 @@ void ww_request_json__put_operations(struct ww_bytes *bytes, const struct ww_req
 		put_integer(bytes, operation->bytes_in);
 		PUT(bytes, ",");
 		put_integer(bytes, operation->arguments);
+		if (operation->prepared) {
+			PUT(bytes, ",");
+			put_integer(bytes, operation->prepared);
+		}
 		PUT(bytes, "]");
 	}
 	PUT(bytes, "]");
@@ -217,7 +221,8 @@ static int read_operation(const json_t *row, const struct ww_catalog *catalog, s
 	    !read_number(json_array_get(row, 3), &flags) || flags > UINT16_MAX ||
 	    !read_number(json_array_get(row, 5), &operation->bytes_out) ||
 	    !read_number(json_array_get(row, 6), &operation->bytes_in) ||
-	    !read_number(json_array_get(row, 7), &operation->arguments))
+	    !read_number(json_array_get(row, 7), &operation->arguments) ||
+	    (json_array_size(row) > 8 && !read_number(json_array_get(row, 8), &operation->prepared)))
 		return -EBADMSG;
 	name = ww_catalog__operation_name(catalog, (uint32_t)id);
 	operation->name = (uint32_t)id;

@@ -14,7 +14,8 @@ void ww_request_json__put_details(struct ww_bytes *bytes, const struct ww_reques
 /* Appends [["db",START_NS,DURATION_NS,"postgres"], ..]. */
 void ww_request_json__put_segments(struct ww_bytes *bytes, const struct ww_request *request);
 
-/* Appends [[NAME,START_NS,DURATION_NS,FLAGS,"error",BYTES_OUT,BYTES_IN,ARGUMENTS], ..]. */
+/* Appends [[NAME,START_NS,DURATION_NS,FLAGS,"error",BYTES_OUT,BYTES_IN,ARGUMENTS], ..], with PREPARED where it is not
+ * 0. */
 void ww_request_json__put_operations(struct ww_bytes *bytes, const struct ww_request *request);
 
 /* Sets the list of a request from what was put; it lies in `arena`. -EBADMSG, -ENOMEM: the request is as it was. */

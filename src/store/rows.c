@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "store/rows.h"
 
+#include <stdio.h>
+
 #include "model/names.h"
 #include "store/codec.h"
 #include "store/request_json.h"
@@ -13,7 +15,7 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 	[WW_STATEMENT_KIND] = "INSERT INTO kind VALUES (?, ?, ?)",
 	[WW_STATEMENT_SERVICE] = "INSERT OR REPLACE INTO service VALUES (?, ?, ?, ?)",
-	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_ENDPOINT] = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_NAME] = "INSERT INTO detail_name VALUES (?, ?)",
 	[WW_STATEMENT_OPERATION_NAME] = "INSERT INTO operation_name VALUES (?, ?, ?, ?, ?, ?)",
@@ -26,6 +28,10 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_REQUEST] = ww_schema_insert_request,
 	[WW_STATEMENT_REQUEST_END] = "DELETE FROM request WHERE id = ?",
 	[WW_STATEMENT_UNSAMPLE] = "UPDATE request SET sampled = 0 WHERE id = ?",
+	[WW_STATEMENT_STACK_FRAME] = "INSERT INTO stack_frame VALUES (?, ?)",
+	[WW_STATEMENT_STACK] = "INSERT INTO stack VALUES (?, ?, ?)",
+	[WW_STATEMENT_STACK_SAMPLE] = "INSERT INTO stack_sample VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_STACK_REQUESTS] = "INSERT INTO stack_requests VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_LOSS] = "INSERT OR REPLACE INTO loss VALUES (?, ?, ?)",
 	[WW_STATEMENT_UNREADABLE] = "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?)",
 };
@@ -73,6 +79,23 @@ static struct values start(struct ww_rows *rows, enum ww_statement statement)
 static void number(struct values *values, uint64_t value)
 {
 	int rc = sqlite3_bind_int64(values->statement, ++values->index, (sqlite3_int64)value);
+
+	if (values->rc == SQLITE_OK)
+		values->rc = rc;
+}
+
+/* A reference to a row of another table; WW_INTERN_NONE: to none. */
+static void reference(struct values *values, uint32_t value)
+{
+	if (value != WW_INTERN_NONE)
+		number(values, value);
+	else
+		sqlite3_bind_null(values->statement, ++values->index);
+}
+
+static void none(struct values *values)
+{
+	int rc = sqlite3_bind_null(values->statement, ++values->index);
 
 	if (values->rc == SQLITE_OK)
 		values->rc = rc;
@@ -207,6 +230,14 @@ int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_s
 	number(&values, usage->rss_bytes);
 	number(&values, usage->rss_peak_bytes);
 	number(&values, usage->cpu_ns);
+	number(&values, usage->gc_count);
+	number(&values, usage->gc_ns);
+	number(&values, usage->minor_faults);
+	number(&values, usage->major_faults);
+	if (usage->oom_known)
+		number(&values, usage->oom_kills);
+	else
+		none(&values);
 	return finish(&values);
 }
 
@@ -230,7 +261,8 @@ int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_por
 	return finish(&values);
 }
 
-static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoint, const struct ww_aggregate *aggregate)
+static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoint, const struct ww_aggregate *aggregate,
+			const struct ww_blocks *seconds)
 {
 	struct values values = start(rows, WW_STATEMENT_INTERVAL);
 
@@ -253,6 +285,10 @@ static int put_interval(struct ww_rows *rows, int64_t interval, uint32_t endpoin
 	ww_codec__put_histogram(&rows->scratch, &aggregate->histogram);
 	bytes(&values, &rows->scratch, false);
 	number(&values, aggregate->operations_requests);
+	rows->more_scratch.len = 0;
+	if (seconds)
+		ww_codec__put_blocks(&rows->more_scratch, seconds, interval);
+	bytes(&values, &rows->more_scratch, false);
 	return finish(&values);
 }
 
@@ -280,9 +316,9 @@ static int put_operation(struct ww_rows *rows, int64_t interval, uint32_t endpoi
 }
 
 int ww_rows__put_aggregate(struct ww_rows *rows, int64_t interval, uint32_t endpoint,
-			   const struct ww_aggregate *aggregate)
+			   const struct ww_aggregate *aggregate, const struct ww_blocks *seconds)
 {
-	int rc = put_interval(rows, interval, endpoint, aggregate);
+	int rc = put_interval(rows, interval, endpoint, aggregate, seconds);
 
 	for (uint32_t i = 0; rc == SQLITE_OK && i < aggregate->status_len; i++) {
 		struct values values = start(rows, WW_STATEMENT_STATUS);
@@ -320,6 +356,64 @@ int ww_rows__put_journal(struct ww_rows *rows, int64_t interval, const struct ww
 	ww_codec__put_operations(&rows->more_scratch, slice);
 	bytes(&values, &rows->more_scratch, false);
 	return finish(&values);
+}
+
+int ww_rows__put_stack_frame(struct ww_rows *rows, uint32_t id, const char *name)
+{
+	struct values values = start(rows, WW_STATEMENT_STACK_FRAME);
+
+	number(&values, id);
+	text(&values, name);
+	return finish(&values);
+}
+
+int ww_rows__put_stack(struct ww_rows *rows, uint32_t id, const struct ww_stack_frames *stack)
+{
+	struct values values = start(rows, WW_STATEMENT_STACK);
+	char frame[16];
+
+	number(&values, id);
+	number(&values, stack->flags & WW_STACK_WHOLE);
+	rows->scratch.len = 0;
+	ww_bytes__put(&rows->scratch, "[", 1);
+	for (uint32_t i = 0; i < stack->len; i++)
+		ww_bytes__put(&rows->scratch, frame,
+			      (size_t)snprintf(frame, sizeof(frame), "%s%u", i ? "," : "", stack->frames[i]));
+	ww_bytes__put(&rows->scratch, "]", 1);
+	bytes(&values, &rows->scratch, true);
+	return finish(&values);
+}
+
+int ww_rows__put_stack_sums(struct ww_rows *rows, int64_t interval, const struct ww_stack_table *table)
+{
+	int rc = SQLITE_OK;
+
+	for (uint32_t i = 0; rc == SQLITE_OK && i < table->rows_len; i++) {
+		const struct ww_stack_row *row = &table->rows[i];
+		struct values values = start(rows, WW_STATEMENT_STACK_SAMPLE);
+
+		number(&values, (uint64_t)interval);
+		number(&values, row->key.endpoint);
+		number(&values, ww_bucket_low(row->key.bucket));
+		number(&values, row->key.kind);
+		reference(&values, row->key.name);
+		reference(&values, row->key.stack);
+		number(&values, row->ns);
+		number(&values, row->count);
+		rc = finish(&values);
+	}
+	for (uint32_t i = 0; rc == SQLITE_OK && i < table->requests_len; i++) {
+		const struct ww_stack_requests *requests = &table->requests[i];
+		struct values values = start(rows, WW_STATEMENT_STACK_REQUESTS);
+
+		number(&values, (uint64_t)interval);
+		number(&values, requests->endpoint);
+		number(&values, ww_bucket_low(requests->bucket));
+		number(&values, requests->requests);
+		number(&values, requests->sampled);
+		rc = finish(&values);
+	}
+	return rc;
 }
 
 int ww_rows__end_journal(struct ww_rows *rows, int64_t interval)

@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "model/blocks.h"
 #include "store/recorder.h"
 #include "util/bytes.h"
 
@@ -28,6 +29,10 @@ enum ww_statement {
 	WW_STATEMENT_REQUEST,
 	WW_STATEMENT_REQUEST_END,
 	WW_STATEMENT_UNSAMPLE,
+	WW_STATEMENT_STACK_FRAME,
+	WW_STATEMENT_STACK,
+	WW_STATEMENT_STACK_SAMPLE,
+	WW_STATEMENT_STACK_REQUESTS,
 	WW_STATEMENT_LOSS,
 	WW_STATEMENT_UNREADABLE,
 	WW_STATEMENT_COUNT
@@ -61,12 +66,19 @@ int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_s
 int ww_rows__put_loss(struct ww_rows *rows, const char *cause, uint64_t count, bool loses);
 int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_port *port);
 
-/* Rows for all of an aggregate. */
+/* Rows for all of an aggregate, and the seconds of it; NULL: none are told. */
 int ww_rows__put_aggregate(struct ww_rows *rows, int64_t interval, uint32_t endpoint,
-			   const struct ww_aggregate *aggregate);
+			   const struct ww_aggregate *aggregate, const struct ww_blocks *seconds);
 
 /* One row for a whole slice. */
 int ww_rows__put_journal(struct ww_rows *rows, int64_t interval, const struct ww_slice *slice);
+
+int ww_rows__put_stack_frame(struct ww_rows *rows, uint32_t id, const char *name);
+
+int ww_rows__put_stack(struct ww_rows *rows, uint32_t id, const struct ww_stack_frames *stack);
+
+/* All sums of a table. */
+int ww_rows__put_stack_sums(struct ww_rows *rows, int64_t interval, const struct ww_stack_table *table);
 
 /* Deletes the journal of an interval. */
 int ww_rows__end_journal(struct ww_rows *rows, int64_t interval);

@@ -18,6 +18,8 @@ const char ww_schema_create[] =
 	"  interval INTEGER NOT NULL, service INTEGER NOT NULL REFERENCES service,"
 	"  processes INTEGER NOT NULL, threads INTEGER NOT NULL,"
 	"  rss_bytes INTEGER NOT NULL, rss_peak_bytes INTEGER NOT NULL, cpu_ns INTEGER NOT NULL,"
+	"  gc_count INTEGER NOT NULL, gc_ns INTEGER NOT NULL,"
+	"  minor_faults INTEGER NOT NULL, major_faults INTEGER NOT NULL, oom_kills INTEGER,"
 	"  PRIMARY KEY (interval, service)) WITHOUT ROWID;"
 	"CREATE TABLE endpoint ("
 	"  id INTEGER PRIMARY KEY, service INTEGER NOT NULL REFERENCES service,"
@@ -29,7 +31,7 @@ const char ww_schema_create[] =
 	"  in_flight_max INTEGER NOT NULL, wall_ns INTEGER NOT NULL, wall_max_ns INTEGER NOT NULL,"
 	"  cpu_ns INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,"
 #include "whywait/kinds.def"
-	"  histogram BLOB NOT NULL, operations_requests INTEGER NOT NULL);"
+	"  histogram BLOB NOT NULL, operations_requests INTEGER NOT NULL, seconds BLOB NOT NULL);"
 	"CREATE INDEX endpoint_interval_by_time ON endpoint_interval (interval);"
 	"CREATE TABLE endpoint_status ("
 	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint,"
@@ -62,6 +64,15 @@ const char ww_schema_create[] =
 #include "whywait/kinds.def"
 	"  details TEXT NOT NULL, segments TEXT NOT NULL, segments_truncated INTEGER NOT NULL,"
 	"  operations TEXT NOT NULL, operations_missing INTEGER NOT NULL, sampled INTEGER NOT NULL);"
+	"CREATE TABLE stack_frame (id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
+	"CREATE TABLE stack (id INTEGER PRIMARY KEY, whole INTEGER NOT NULL, frames TEXT NOT NULL);"
+	"CREATE TABLE stack_sample ("
+	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint, wall_ns INTEGER NOT NULL,"
+	"  kind INTEGER NOT NULL REFERENCES kind, name INTEGER REFERENCES detail_name,"
+	"  stack INTEGER REFERENCES stack, sum_ns INTEGER NOT NULL, samples INTEGER NOT NULL);"
+	"CREATE TABLE stack_requests ("
+	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint, wall_ns INTEGER NOT NULL,"
+	"  requests INTEGER NOT NULL, sampled INTEGER NOT NULL);"
 	"CREATE TABLE loss ("
 	"  cause TEXT PRIMARY KEY, count INTEGER NOT NULL, loses INTEGER NOT NULL) WITHOUT "
 	"ROWID;"
@@ -89,39 +100,27 @@ const char ww_schema_create[] =
 	"  GROUP BY endpoint, endpoint_operation.name ORDER BY sum(sum_ns) DESC;";
 
 #define INTERVAL_COLUMNS_FIRST                                                                                         \
-	"interval, endpoint, requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "          \
+	"requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "                              \
 	"wall_max_ns, cpu_ns, bytes_in, bytes_out, "
-#define INTERVAL_COLUMNS_LAST "histogram, "
-#define INTERVAL_OPERATIONS   "operations_requests"
 #define REQUEST_COLUMNS_FIRST                                                                                          \
-	"id, endpoint, start_unix_ns, pid, tid, comm, protocol, path, status, flags, attribution, traceparent, "       \
+	"start_unix_ns, pid, tid, comm, protocol, path, status, flags, attribution, traceparent, "                     \
 	"bytes_in, bytes_out, wall_ns, first_byte_ns, cpu_ns, "
-#define REQUEST_COLUMNS_LAST "details, segments, segments_truncated, "
-#define REQUEST_OPERATIONS   "operations, operations_missing, sampled"
 
 #define WW_KIND(id, name, meaning) name "_ns, "
-const char ww_schema_select_interval[] = "SELECT " INTERVAL_COLUMNS_FIRST
+const char ww_schema_interval_sums[] = INTERVAL_COLUMNS_FIRST
 #include "whywait/kinds.def"
-	INTERVAL_COLUMNS_LAST INTERVAL_OPERATIONS;
+	"histogram";
 
-const char ww_schema_select_interval_before[] = "SELECT " INTERVAL_COLUMNS_FIRST
+const char ww_schema_request_facts[] = REQUEST_COLUMNS_FIRST
 #include "whywait/kinds.def"
-	INTERVAL_COLUMNS_LAST "0";
-
-const char ww_schema_select_request[] = "SELECT " REQUEST_COLUMNS_FIRST
-#include "whywait/kinds.def"
-	REQUEST_COLUMNS_LAST REQUEST_OPERATIONS;
-
-const char ww_schema_select_request_before[] = "SELECT " REQUEST_COLUMNS_FIRST
-#include "whywait/kinds.def"
-	REQUEST_COLUMNS_LAST "'[]', 1, 0";
+	"details, segments, segments_truncated";
 
 #undef WW_KIND
 #define WW_KIND(id, name, meaning) "?, "
 const char ww_schema_insert_interval[] =
 	"INSERT INTO endpoint_interval VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 #include "whywait/kinds.def"
-	"?, ?)";
+	"?, ?, ?)";
 
 const char ww_schema_insert_request[] =
 	"INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "

@@ -21,12 +21,10 @@ extern const char ww_schema_create[];
 extern const char ww_schema_insert_interval[];
 extern const char ww_schema_insert_request[];
 
-/* All columns of these tables in the order of docs/schema.md, for what follows: " FROM ..". */
-extern const char ww_schema_select_interval[];
-extern const char ww_schema_select_request[];
+/* Columns in the order of docs/schema.md, in every recording: of endpoint_interval from `requests` to `histogram` .. */
+extern const char ww_schema_interval_sums[];
 
-/* The same for a recording of before there were operations in it: without any. */
-extern const char ww_schema_select_interval_before[];
-extern const char ww_schema_select_request_before[];
+/* .. and of request from `start_unix_ns` to `segments_truncated`. */
+extern const char ww_schema_request_facts[];
 
 #endif

@@ -56,12 +56,11 @@ static void operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 	must(draft->request && draft->request <= REQUESTS, "an operation of nobody");
 	must(end_ns >= draft->start_ns, "an operation that ends before it begins");
 	must(end_ns <= now_ns && draft->start_ns <= now_ns, "an operation of the future");
-	must(draft->flags < WW_OPERATION_UNCAPTURED << 1, "flags that there are none of");
+	must(draft->flags < WW_OPERATION_UNSEEN << 1, "flags that there are none of");
 	must(!(draft->flags & WW_OPERATION_READ && draft->flags & WW_OPERATION_WRITE), "it reads and it writes");
-	check_text(draft->summary, sizeof(draft->summary));
+	check_text(ww_draft__summary(draft), WW_SUMMARY_SIZE);
 	check_text(draft->error, sizeof(draft->error));
-	if (draft->statement)
-		check_text(draft->statement, WW_STATEMENT_SIZE);
+	check_text(ww_draft__statement(draft), WW_STATEMENT_SIZE);
 }
 
 static void unsure(void *ctx, uint64_t request)
@@ -118,7 +117,7 @@ static void moved(struct ww_dialogue *dialogue, struct input *input, unsigned op
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct ww_dialogue_sink sink = {operation, unsure, NULL};
+	const struct ww_dialogue_sink sink = {.operation = operation, .unsure = unsure};
 	struct input input = {data, data + size};
 	struct ww_dialogue *dialogue;
 	size_t first;

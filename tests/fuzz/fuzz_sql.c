@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Statements of SQL. The first byte says whether the rest is one as it is, or says how to put one together of pieces
- * with literals among them: of those nothing may come out, wherever the statement is cut.
+ * with literals among them: of those nothing may come out, wherever the statement is cut. What is found among
+ * statements that were read before says the same as what is read anew.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocols/sql.h"
+#include "protocols/sql_shapes.h"
 
 #define SECRET "qzq"
 
@@ -29,6 +30,53 @@ static void check(const struct ww_sql *sql)
 	must(sql->len || (!sql->summary[0] && !sql->flags && !sql->arguments), "something of nothing", sql->summary);
 	must(!(sql->flags & WW_OPERATION_CUT) || (sql->len >= 3 && !strcmp(sql->text + sql->len - 3, "\xe2\x80\xa6")),
 	     "a cut that can't be seen", sql->text);
+}
+
+/* What is found is what would be read. */
+static void check_found(struct ww_sql_shapes *shapes, enum ww_sql_dialect dialect, const char *text, size_t len,
+			bool cut)
+{
+	struct ww_statement *found, *read;
+	struct ww_sql sql;
+	uint64_t arguments;
+
+	ww_sql__read(&sql, dialect, text, len, cut);
+	found = ww_sql_shapes__read(shapes, dialect, text, len, cut, &arguments);
+	read = ww_statement__new(&sql);
+	must(found && read, "no memory", "");
+	must(arguments == sql.arguments, "other arguments", sql.text);
+	must(found->flags == read->flags, "other flags", sql.text);
+	must(!strcmp(found->summary, read->summary), "another summary", sql.text);
+	must(found->len == read->len && !strcmp(found->text, read->text), "another text", sql.text);
+	ww_statement__put(found);
+	ww_statement__put(read);
+}
+
+/* The text is kept; then it comes with other digits, and with one byte that is another one. */
+static void check_alike(enum ww_sql_dialect dialect, const char *text, size_t len, bool cut, const uint8_t *bytes,
+			size_t bytes_len)
+{
+	static char other[65536];
+	struct ww_sql_shapes *shapes = ww_sql_shapes__new();
+
+	must(shapes, "no memory", "");
+	if (len > sizeof(other))
+		len = sizeof(other);
+	for (int i = 0; i < 3; i++)
+		check_found(shapes, dialect, text, len, cut);
+	for (size_t i = 0; i < len; i++)
+		other[i] = (char)(text[i] >= '0' && text[i] <= '9' ? '0' + (text[i] - '0' + 3) % 10 : text[i]);
+	check_found(shapes, dialect, other, len, cut);
+	memcpy(other, text, len);
+	for (size_t i = 0; i + 2 < bytes_len && i < 24 && len; i += 3) {
+		size_t at = (bytes[i] << 8 | bytes[i + 1]) % len;
+
+		other[at] = (char)bytes[i + 2];
+		check_found(shapes, dialect, other, len, cut);
+		other[at] = text[at];
+		check_found(shapes, dialect, text, at, cut);
+	}
+	ww_sql_shapes__free(shapes);
 }
 
 struct text {
@@ -185,9 +233,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool mysql = data[0] & 1, cut = data[0] & 2;
 
 	if (data[0] & 4) {
-		ww_sql__read(&sql, data[0] & 8 ? WW_SQL_MYSQL_PLAIN : (enum ww_sql_dialect)mysql,
-			     (const char *)data + 1, size - 1, cut);
+		enum ww_sql_dialect dialect = data[0] & 8 ? WW_SQL_MYSQL_PLAIN : (enum ww_sql_dialect)mysql;
+
+		ww_sql__read(&sql, dialect, (const char *)data + 1, size - 1, cut);
 		check(&sql);
+		check_alike(dialect, (const char *)data + 1, size - 1, cut, data, size);
 		return 0;
 	}
 	text.len = 0;
@@ -196,6 +246,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		text.len -= data[1] < text.len ? data[1] : text.len;
 	ww_sql__read(&sql, mysql ? WW_SQL_MYSQL : WW_SQL_POSTGRES, text.bytes, text.len, cut);
 	check(&sql);
+	check_alike(mysql ? WW_SQL_MYSQL : WW_SQL_POSTGRES, text.bytes, text.len, cut, data, size);
 	must(!strstr(sql.text, SECRET) && !strstr(sql.summary, SECRET), "a literal came out", sql.text);
 	return 0;
 }

@@ -49,8 +49,8 @@ static void on_operation(void *ctx, const struct ww_draft *draft, uint64_t end_n
 	       operations++ ? "," : "", (unsigned long long)draft->start_ns, (unsigned long long)end_ns, draft->flags,
 	       (unsigned long long)draft->bytes_out, (unsigned long long)draft->bytes_in, settling ? "true" : "false");
 	printf(", \"arguments\": %llu", (unsigned long long)draft->arguments);
-	print_text("summary", draft->summary);
-	print_text("statement", draft->statement ? draft->statement : "");
+	print_text("summary", ww_draft__summary(draft));
+	print_text("statement", ww_draft__statement(draft));
 	print_text("error", draft->error);
 	putchar('}');
 }

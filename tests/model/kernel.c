@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "maps.h"
+#include "goroutine.bpf.h"
 #include "registers.bpf.h"
 #include "syscalls.bpf.h"
 #include "traffic.bpf.h"
@@ -21,6 +22,20 @@ extern struct ww_sweep_list_map {
 #define MAP(map, most)			   map_add(&(map), MAP_TYPE(map), sizeof(*(map).key), sizeof(*(map).value), most)
 #define MAP_KEYLESS(map, value_size, most) map_add(&(map), MAP_TYPE(map), 0, value_size, most)
 
+#define LEADERS 4 /* processes whose first thread is one of these, which does nothing but being it */
+
+static struct host_task leaders[LEADERS];
+
+static struct task_struct *leader_of(u32 tgid)
+{
+	u32 at = 0;
+	while (at < LEADERS - 1 && leaders[at].task.tgid && (u32)leaders[at].task.tgid != tgid)
+		at++;
+	leaders[at].task.tgid = (int)tgid;
+	leaders[at].task.group_leader = &leaders[at].task;
+	return &leaders[at].task;
+}
+
 /* A task's registers are where its stack, of a kernel with KASAN, ends. */
 static void registers_place(struct host_task *task)
 {
@@ -31,12 +46,16 @@ void host_boot(u32 requests, u64 seed)
 {
 	host_shut_down();
 	memset(&host, 0, sizeof(host));
+	memset(leaders, 0, sizeof(leaders));
 	host.now = 1ull << 50;
 	host.random = seed;
 	registers_place(&host.idle);
+	host.idle.task.group_leader = &host.idle.task;
 	host_max_requests = requests;
 	MAP(ww_threads, 1);
 	MAP(ww_loops, 1);
+	MAP(ww_collectors, 1);
+	MAP(ww_collections, 4);
 	MAP(ww_conns, 1);
 	MAP(ww_requests, requests);
 	MAP_KEYLESS(ww_free_slots, sizeof(u32), requests);
@@ -46,6 +65,9 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_pythons, 16);
 	MAP(ww_libuvs, 16);
 	MAP(ww_pools, 16);
+	MAP(ww_gos, 16);
+	MAP(ww_go_rooms, 1);
+	MAP(ww_go_slots, 16);
 	MAP(ww_carriers, 8);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);
@@ -64,6 +86,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_cells, WW_CELLS);
 	MAP(ww_hashed_threads, 64);
 	MAP(ww_hashed_loops, 64);
+	MAP(ww_hashed_collectors, 64);
 	MAP(ww_hashed_conns, 64);
 	MAP(ww_blanks, 1);
 	MAP(ww_claims, requests + 16);
@@ -80,6 +103,8 @@ void host_shut_down(void)
 {
 	if (maps_there())
 		host_task_end(&host.idle);
+	for (u32 at = 0; at < LEADERS && maps_there(); at++)
+		host_task_end(&leaders[at]);
 	maps_free();
 }
 
@@ -144,6 +169,7 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 	memset(task, 0, sizeof(*task));
 	task->task.pid = tid;
 	task->task.tgid = tgid;
+	task->task.group_leader = leader_of(tgid);
 	task->task.files = &all;
 	registers_place(task);
 	task->task.signal = &task->signal;
@@ -236,9 +262,15 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 						      [HOST_VECTOR] = {WW_SYS_READV, WW_SYS_WRITEV},
 						      [HOST_HEADER] = {WW_SYS_RECVMSG, WW_SYS_SENDMSG},
 						      [HOST_UNREADABLE] = {WW_SYS_SPLICE, WW_SYS_SENDFILE}};
-	struct pt_regs *regs = &host.current[host.cpu]->regs;
+	struct host_task *task = host.current[host.cpu];
 	u64 user = HOST_USER + host.cpu * HOST_USER_SIZE;
 	u64 vector[MOST][2], at = user + BYTES, left = room, pieces = 0;
+
+	/* A thread that a world shows on two CPUs may have ended on the other one. */
+	if (!task)
+		return;
+
+	struct pt_regs *regs = &task->regs;
 
 	user_write(BYTES, bytes, len);
 	memset(regs, 0, sizeof(*regs));
@@ -346,6 +378,29 @@ long bpf_ringbuf_output(void *map, void *data, __u64 size, __u64 flags)
 	return 0;
 }
 
+/* What is reserved has a record's old bytes, and lies behind its size. */
+void *bpf_ringbuf_reserve(void *map, __u64 size, __u64 flags)
+{
+	(void)flags;
+	if (map != &ww_traffics || fails(host.faults.traffic_ring))
+		return NULL;
+	u64 *reserved = malloc(sizeof(*reserved) + size);
+	if (!reserved)
+		abort();
+	*reserved = size;
+	memset(reserved + 1, 0xa5, size);
+	return reserved + 1;
+}
+
+void bpf_ringbuf_submit(void *data, __u64 flags)
+{
+	(void)flags;
+	u64 *reserved = (u64 *)data - 1;
+	if (host.traffic)
+		host.traffic(data, *reserved);
+	free(reserved);
+}
+
 __u64 bpf_ringbuf_query(void *map, __u64 flags)
 {
 	(void)flags;
@@ -372,6 +427,21 @@ void bpf_preempt_disable(void)
 
 void bpf_preempt_enable(void)
 {
+}
+
+__u32 bpf_get_prandom_u32(void)
+{
+	return 0;
+}
+
+long bpf_get_stack(void *context, void *to, __u32 size, __u64 flags)
+{
+	return 0;
+}
+
+long bpf_get_task_stack(struct task_struct *task, void *to, __u32 size, __u64 flags)
+{
+	return 0;
 }
 
 __u64 bpf_ktime_get_ns(void)

@@ -8,6 +8,7 @@
 #define WHYWAIT_MODEL_KERNEL_H
 
 #include "claim.bpf.h"
+#include "collector.bpf.h"
 #include "head.bpf.h"
 #include "loop.bpf.h"
 #include "maps.bpf.h"
@@ -133,6 +134,7 @@ void host_syscall(enum host_syscall how, bool send, const void *bytes, u64 len, 
 int ww_sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state);
 int ww_sched_waking(struct task_struct *p);
 int ww_sched_process_fork(struct task_struct *parent, struct task_struct *child);
+int ww_sched_process_exec(struct task_struct *p);
 int ww_sched_process_exit(struct task_struct *p);
 int ww_sk_data_ready(struct sock *sk);
 int ww_sock_recv_length(struct sock *sk, int len, int flags);
@@ -143,6 +145,19 @@ int ww_inet_sock_set_state(struct sock *sk, int from, int to);
 int ww_tcp_destroy_sock(struct sock *sk);
 int ww_sched_process_free(struct task_struct *p);
 int ww_inet_sock_destruct(struct sock *sk);
+int ww_gc_begin(struct pt_regs *ctx);
+int ww_gc_end(struct pt_regs *ctx);
+int ww_gc_part_begin(struct pt_regs *ctx);
+int ww_gc_part_end(struct pt_regs *ctx);
+int ww_gc_step_leave(struct pt_regs *ctx);
+int ww_gc_enter(struct pt_regs *ctx);
+int ww_gc_leave(struct pt_regs *ctx);
+int ww_stop_begin(struct pt_regs *ctx);
+int ww_stop_end(struct pt_regs *ctx);
+int ww_pause_begin(struct pt_regs *ctx);
+int ww_pause_end(struct pt_regs *ctx);
+int ww_part_first(struct pt_regs *ctx);
+int ww_part_last(struct pt_regs *ctx);
 int ww_unix_before(struct bpf_iter__unix *ctx);
 int ww_unix_open(struct bpf_iter__bpf_sk_storage_map *ctx);
 int ww_unix_open_hashed(struct bpf_iter__bpf_map_elem *ctx);

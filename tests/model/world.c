@@ -355,6 +355,19 @@ static void sweep(bool over)
 	}
 }
 
+/* A runtime's probes: in an order that it has, or in any. */
+static void collect(struct thread *thread)
+{
+	static int (*const programs[])(struct pt_regs *) = {
+		ww_gc_begin,	  ww_gc_end,	  ww_gc_enter,	   ww_gc_leave,	  ww_stop_begin,
+		ww_pause_begin,	  ww_pause_end,	  ww_stop_end,	   ww_part_first, ww_part_last,
+		ww_gc_part_begin, ww_gc_part_end, ww_gc_step_leave};
+	struct pt_regs regs = {.sp = 4096 + 8 * host_draw(4)};
+	u64 program = host_draw(sizeof(programs) / sizeof(programs[0]));
+	world_note("probe %llu of %d, stack %lx", program, thread->task.task.pid, (unsigned long)regs.sp);
+	programs[program](&regs);
+}
+
 /* On another CPU than the one that a program runs on; nothing that makes or frees what that program has. */
 static void meanwhile(void)
 {
@@ -363,7 +376,10 @@ static void meanwhile(void)
 	if (host.cpu == cpu || !current)
 		return;
 	world_note("meanwhile, as CPU %u is at it:", cpu);
-	switch (host_draw(6)) {
+	switch (host_draw(7)) {
+	case 6:
+		collect(current);
+		break;
 	case 0:
 	case 1:
 		traffic_receive(current);
@@ -432,6 +448,8 @@ static void world_event(void)
 		traffic_connect(current);
 	else if (what < 440)
 		traffic_send_upstream(current);
+	else if (what < 455)
+		collect(current);
 	else if (what < 480 && !world.waiting)
 		serve(host_draw(2));
 	else if (what < 580)

@@ -80,11 +80,11 @@ class Found:
     def has(self, route, kind, evidence=(), saves_ms=None, first=True):
         """It was found there, before anything else, with that in its evidence; what it saves is between two numbers."""
         found, end = self.findings(route), self.endpoint(route)
-        said = "\n".join(f"{one['id']}: {one['text']} {one['evidence']}" for one in end["findings"]) or "nothing was found"
+        said = "\n".join(f"{one['id']}: {one['text']}: {one['advice']} {one['evidence']}" for one in end["findings"]) or "nothing was found"
         if not self.tap.check(f"/{route}: {kind}", kind in found, said):
             return
         finding = found[kind]
-        self.tap.note(f"/{route}: {finding['text']}")
+        self.tap.note(f"/{route}: {finding['text']}: {finding['advice']}")
         if first:
             self.tap.check(f"/{route}: it comes first", end["findings"][0]["id"] == kind, said)
         wrong = {name: finding["evidence"].get(name) for name, value in dict(evidence).items()

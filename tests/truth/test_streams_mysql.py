@@ -158,8 +158,30 @@ def prepared(tap, mariadb):
         connector.mariadb.mysql_stmt_close(statement)
         connector.close()
     check_stream(tap, "Connector/C", "mysql", wire.streams[0], told)
-    found = {o["arguments"] for o in replay("mysql", wire.streams[0])["operations"] if o["summary"] == "SELECT items" and o["arguments"]}
-    tap.check("Connector/C: the arguments tell executions apart", len(found) > 1, found)
+    found = [o["arguments"] for o in replay("mysql", wire.streams[0])["operations"] if o["summary"] == "SELECT items"][:3]
+    tap.check("Connector/C: the arguments tell executions apart, and the same from others", found[0] and found[0] == found[2] != found[1], found)
+
+
+def before(tap, mariadb):
+    """Joined when all has been prepared. It has agreed with the server that columns are defined once only."""
+    with Wiretap(("127.0.0.1", mariadb.port)) as wire:
+        connector = Connector(wire.port)
+        select, _ = connector.prepare(b"SELECT 'secret', name FROM items AS secret WHERE id > ? LIMIT 3")
+        insert, _ = connector.prepare(b"INSERT INTO items VALUES (?, 'secret')")
+        connector.execute(select, 1)
+        connector.rows(select)
+        calls = len(wire.streams[0])
+        for _ in range(2):
+            connector.execute(select, 3000)
+            connector.rows(select)
+            connector.execute(insert, -7)
+        connector.close()
+    found = operations(replay("mysql", wire.streams[0], "--limits", "--join", calls))
+    seen = [(o["summary"], o["statement"], o["flags"]) for o in found]
+    should = [("SELECT", "SELECT 2 columns (text not seen, prepared before)", ["read", "unseen"]),
+              ("EXECUTE", "EXECUTE (text not seen, prepared before)", ["write", "unseen"])] * 2
+    tap.check("Connector/C, prepared before: what its answers say", seen == should, seen)
+    tap.check("Connector/C, prepared before: the same arguments again", found[0]["arguments"] == found[2]["arguments"] != 0, found)
 
 
 def command(tap, mariadb):
@@ -185,6 +207,6 @@ def command(tap, mariadb):
 tap = Tap()
 with MariaDB() as server:
     fill(server.port)
-    for test in text, without_eof, prepared, command:
+    for test in text, without_eof, prepared, before, command:
         tap.run(test.__name__, test, tap, server)
 tap.done()

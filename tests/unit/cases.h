@@ -218,4 +218,29 @@ static inline void must_not_find(const struct ww_endpoint_report *endpoint, cons
 		fail_msg("%s: %s", id, found->text);
 }
 
+/* 30 requests of one endpoint, each made by `plant`. */
+static inline const struct ww_endpoint_report *scene_of(struct scene *scene,
+							void (*plant)(struct made *made, int number))
+{
+	scene_begin(scene);
+	uint32_t endpoint = scene_endpoint(scene, "/");
+
+	for (int number = 0; number < 30; number++) {
+		struct made *made = make();
+
+		plant(made, number);
+		scene_add(scene, endpoint, made, true);
+	}
+	return scene_report(scene, "/");
+}
+
+/* What is found, and what to do about it. */
+static inline void must_say(const struct ww_finding *finding, const char *said)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "%s: %s", finding->text, finding->advice);
+	assert_string_equal(text, said);
+}
+
 #endif

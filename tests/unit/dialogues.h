@@ -21,7 +21,7 @@ struct talk {
 	uint64_t now;
 	size_t len; /* of the operations so far */
 	char texts[TEXTS][256];
-	uint64_t arguments[TEXTS];
+	uint64_t arguments[TEXTS], prepared[TEXTS];
 	unsigned int unsure;
 	uint8_t bytes[1 << 16];
 	size_t bytes_len;
@@ -30,8 +30,8 @@ struct talk {
 /* "START-END FLAGS|SUMMARY|STATEMENT|ERROR", times as numbers of calls. */
 static inline void talk_operation(void *ctx, const struct ww_draft *draft, uint64_t end_ns)
 {
-	static const char *const names[] = {"connect", "read",	"write", "fetch",      "control",   "batch",
-					    "piped",   "waits", "cut",	 "unfinished", "uncaptured"};
+	static const char *const names[] = {"connect", "read",	"write", "fetch",      "control",    "batch",
+					    "piped",   "waits", "cut",	 "unfinished", "uncaptured", "unseen"};
 	struct talk *talk = ctx;
 	char *text = talk->texts[talk->len % TEXTS], flags[128] = "";
 
@@ -40,8 +40,9 @@ static inline void talk_operation(void *ctx, const struct ww_draft *draft, uint6
 			snprintf(flags + strlen(flags), sizeof(flags) - strlen(flags), " %s", names[i]);
 	}
 	talk->arguments[talk->len % TEXTS] = draft->arguments;
+	talk->prepared[talk->len % TEXTS] = draft->prepared;
 	snprintf(text, sizeof(talk->texts[0]), "%u-%u%s|%s|%.150s|%s", (unsigned int)draft->start_ns,
-		 (unsigned int)end_ns, flags, draft->summary, draft->statement ? draft->statement : "", draft->error);
+		 (unsigned int)end_ns, flags, ww_draft__summary(draft), ww_draft__statement(draft), draft->error);
 	talk->len++;
 }
 

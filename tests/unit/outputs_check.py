@@ -77,8 +77,11 @@ def report_json(text):
     finding = first["findings"][0]
     same("saves", (finding["saves_ns"], finding["saves_p95_ns"]), (71300000, 110200000))
     same("evidence", finding["evidence"], {"statement": "SELECT price FROM items WHERE id = $1 \\u202e", "per_request": 50.25})
+    same("its advice", finding["advice"], "fetch all with one query")
     same("its text", finding["text"].startswith("SELECT price FROM items WHERE id = $1 \\u202e ran 2 to 120 times"), True)
     same("services", [s["rss_bytes"]["peak"] for s in report["services"]], [356515840, 2000000000])
+    same("collections", [s["gc"] for s in report["services"]], [{"collections": 12, "stopped_ns": 34567890},
+                                                              {"collections": 0, "stopped_ns": 0}])
 
 
 def report_csv(text):

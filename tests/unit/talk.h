@@ -73,8 +73,8 @@ static inline void talk_said(void *ctx, const struct ww_draft *draft, uint64_t e
 		.bytes_in = draft->bytes_in,
 		.arguments = draft->arguments,
 	};
-	snprintf(said->summary, sizeof(said->summary), "%s", draft->summary);
-	snprintf(said->statement, sizeof(said->statement), "%s", draft->statement ?: "");
+	snprintf(said->summary, sizeof(said->summary), "%s", ww_draft__summary(draft));
+	snprintf(said->statement, sizeof(said->statement), "%s", ww_draft__statement(draft));
 	snprintf(said->error, sizeof(said->error), "%s", draft->error);
 }
 
@@ -92,7 +92,7 @@ static inline struct talk *talk_begin(const struct ww_protocol *protocol, bool w
 
 	assert_non_null(talk);
 	talk->protocol = protocol;
-	talk->sink = (struct ww_dialogue_sink){talk_said, talk_unsure, talk};
+	talk->sink = (struct ww_dialogue_sink){.operation = talk_said, .unsure = talk_unsure, .ctx = talk};
 	talk->pieces = pieces;
 	if (pieces == RANDOM)
 		talk->draw = draw_start();

@@ -29,11 +29,11 @@ struct member {
 
 #define A(member) M(struct ww_account, member)
 static const struct member account[] = {
-	A(size),       A(version),     A(attribution),	 A(flags),  A(status),	 A(id),
-	A(start_ns),   A(end_ns),      A(first_byte_ns), A(cpu_ns), A(bytes_in), A(bytes_out),
-	A(cgroup_id),  A(kinds_ns),    A(details),	 A(tgid),   A(tid),	 A(local),
-	A(port),       A(details_len), A(minor),	 A(comm),   A(method),	 A(traceparent),
-	A(target_len), A(traffic),     A(traffic_lost),	 A(pad),    A(target),
+	A(size),       A(version),     A(attribution),	 A(flags),	   A(status),	A(id),
+	A(start_ns),   A(end_ns),      A(first_byte_ns), A(cpu_ns),	   A(bytes_in), A(bytes_out),
+	A(cgroup_id),  A(kinds_ns),    A(details),	 A(tgid),	   A(tid),	A(local),
+	A(port),       A(details_len), A(minor),	 A(comm),	   A(method),	A(traceparent),
+	A(target_len), A(traffic),     A(traffic_lost),	 A(stacks_one_in), A(target),
 };
 
 #define D(member) M(struct ww_detail, member)
@@ -57,6 +57,18 @@ static const struct member orphan[] = {O(id), O(tgid), O(slot), O(closed), O(nob
 
 #define W(member) M(struct ww_sweep_list, member)
 static const struct member sweep_list[] = {W(len), W(next), W(found)};
+
+#define K(member) M(struct ww_stack, member)
+static const struct member stack[] = {
+	K(size), K(type), K(on_cpu), K(kernel_len), K(id),     K(at_ns),    K(tgid),
+	K(tid),	 K(sp),	  K(pc),     K(registers),  K(kernel), K(user_len), K(pad),
+};
+
+#define G(member) M(struct ww_stack_weight, member)
+static const struct member stack_weight[] = {
+	G(size), G(type),    G(kind),	  G(detail), G(pad),   G(value),
+	G(tid),	 G(request), G(start_ns), G(stack),  G(at_ns), G(ns),
+};
 
 #define F(member) M(struct ww_sweep_find, member)
 static const struct member sweep_find[] = {F(older_than), F(anonymous_older_than), F(walked), F(from), F(walk)};
@@ -88,6 +100,8 @@ static const struct {
 	SHARED("ww_segments", struct ww_segments, segments),
 	SHARED("ww_peer", struct ww_peer, peer),
 	SHARED("ww_traffic", struct ww_traffic, traffic),
+	SHARED("ww_stack", struct ww_stack, stack),
+	SHARED("ww_stack_weight", struct ww_stack_weight, stack_weight),
 	SHARED("ww_sweep_orphan", struct ww_sweep_orphan, orphan),
 	SHARED("ww_sweep_list", struct ww_sweep_list, sweep_list),
 	SHARED("ww_sweep_find", struct ww_sweep_find, sweep_find),

@@ -4,21 +4,6 @@
 
 #define ITEMS "SELECT sum(quantity * cents) FROM items WHERE order_id = $1"
 
-/* 30 requests of one endpoint, each made by `plant`. */
-static const struct ww_endpoint_report *of(struct scene *scene, void (*plant)(struct made *made, int number))
-{
-	scene_begin(scene);
-	uint32_t endpoint = scene_endpoint(scene, "/");
-
-	for (int number = 0; number < 30; number++) {
-		struct made *made = make();
-
-		plant(made, number);
-		scene_add(scene, endpoint, made, true);
-	}
-	return scene_report(scene, "/");
-}
-
 static void plant_rounds(struct made *made, int number)
 {
 	(void)number;
@@ -31,14 +16,13 @@ static void plant_rounds(struct made *made, int number)
 static void finds_n_plus_one(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_rounds);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_rounds);
 	const struct ww_finding *found = must_find(endpoint, "n-plus-one");
 
 	(void)state;
 	assert_ptr_equal(found, &endpoint->findings[0]);
-	assert_string_equal(found->text,
-			    ITEMS " ran 50 times a request, one after the other: fetch all with one query (saves 14.7 "
-				  "ms of 19.0 ms)");
+	assert_string_equal(found->text, ITEMS " ran 50 times a request, one after the other");
+	assert_string_equal(found->advice, "fetch all with one query");
 	/* All but one of them. */
 	assert_int_equal(found->saves_mean_ns, 49 * 3 * MS / 10);
 	assert_int_equal(found->saves_p95_ns, 49 * 3 * MS / 10);
@@ -47,6 +31,37 @@ static void finds_n_plus_one(void **state)
 	must_not_find(endpoint, "repeated-query");
 	must_not_find(endpoint, "slow-query");
 	must_not_find(endpoint, "serial-calls");
+	scene_end(&scene);
+}
+
+/* Statements whose text was not seen look alike: many of one are a habit, one of each is none. */
+static void plant_unseen(struct made *made, int number)
+{
+	(void)number;
+	for (uint64_t i = 0; i < 20; i++) {
+		struct ww_operation *operation = query(made, "SELECT 2 columns (text not seen)", 100 + i, MS);
+
+		operation->flags |= WW_OPERATION_UNSEEN;
+		operation->prepared = i < 13 ? 1 : i;
+	}
+}
+
+static void plant_unseen_once(struct made *made, int number)
+{
+	plant_unseen(made, number);
+	for (size_t i = 0; i < made->request.operations_len; i++)
+		made->operations[i].prepared = 1 + i;
+}
+
+static void unseen_statements_are_told_apart(void **state)
+{
+	struct scene scene;
+	const struct ww_finding *found = must_find(scene_of(&scene, plant_unseen), "n-plus-one");
+
+	(void)state;
+	assert_int_equal(found->saves_mean_ns, 12 * MS);
+	scene_end(&scene);
+	must_not_find(scene_of(&scene, plant_unseen_once), "n-plus-one");
 	scene_end(&scene);
 }
 
@@ -68,7 +83,7 @@ static void plant_interleaved(struct made *made, int number)
 static void finds_n_plus_one_among_others(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_interleaved);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_interleaved);
 	const struct ww_finding *found = must_find(endpoint, "n-plus-one");
 
 	(void)state;
@@ -98,7 +113,7 @@ static void plant_crowded(struct made *made, int number)
 static void waking_up_belongs_to_what_was_waited_for(void **state)
 {
 	struct scene scene;
-	const struct ww_finding *found = must_find(of(&scene, plant_crowded), "n-plus-one");
+	const struct ww_finding *found = must_find(scene_of(&scene, plant_crowded), "n-plus-one");
 
 	(void)state;
 	/* Eight waits, and eight times a CPU to wait for. */
@@ -148,7 +163,7 @@ static void plant_nothing(struct made *made, int number)
 static void finds_no_operation_where_none_was_planted(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_nothing);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_nothing);
 
 	(void)state;
 	must_not_find(endpoint, "n-plus-one");
@@ -170,12 +185,13 @@ static void plant_repeats(struct made *made, int number)
 static void finds_repeats(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_repeats);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_repeats);
 	const struct ww_finding *found = must_find(endpoint, "repeated-query");
 
 	(void)state;
 	assert_string_equal(found->text, "SELECT * FROM users WHERE id = $1 was asked again with the same arguments 2 "
-					 "times a request: keep its first answer (saves 2.00 ms of 7.03 ms)");
+					 "times a request");
+	assert_string_equal(found->advice, "keep its first answer");
 	assert_int_equal(found->saves_mean_ns, 2 * MS);
 	assert_true(evidence(found, "repeats_per_request")->number == 2);
 	must_not_find(endpoint, "n-plus-one");
@@ -192,7 +208,7 @@ static void plant_quick_repeats(struct made *made, int number)
 static void repeats_without_a_wait_count(void **state)
 {
 	struct scene scene;
-	const struct ww_finding *found = must_find(of(&scene, plant_quick_repeats), "repeated-query");
+	const struct ww_finding *found = must_find(scene_of(&scene, plant_quick_repeats), "repeated-query");
 
 	(void)state;
 	assert_true(evidence(found, "repeats_per_request")->number == 1);
@@ -214,7 +230,7 @@ static void what_may_be_of_another_request_is_no_finding(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_others_repeats), "repeated-query");
+	must_not_find(scene_of(&scene, plant_others_repeats), "repeated-query");
 	scene_end(&scene);
 }
 
@@ -233,7 +249,7 @@ static void a_read_after_a_write_is_no_repeat(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_rereads), "repeated-query");
+	must_not_find(scene_of(&scene, plant_rereads), "repeated-query");
 	scene_end(&scene);
 }
 
@@ -269,13 +285,14 @@ static void plant_slow(struct made *made, int number)
 static void finds_a_slow_query(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_slow);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_slow);
 	const struct ww_finding *found = must_find(endpoint, "slow-query");
 
 	(void)state;
 	assert_string_equal(found->text,
 			    "SELECT avg(stars), count(*) FROM reviews WHERE product = $1 takes 20.0 ms, 99 % of "
-			    "the db time: index it (saves 20.0 ms of 21.2 ms)");
+			    "the db time");
+	assert_string_equal(found->advice, "index it");
 	assert_int_equal(found->saves_mean_ns, 20 * MS);
 	scene_end(&scene);
 }
@@ -294,7 +311,7 @@ static void a_distant_server_is_no_slow_query(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_far_away), "slow-query");
+	must_not_find(scene_of(&scene, plant_far_away), "slow-query");
 	scene_end(&scene);
 }
 
@@ -316,12 +333,13 @@ static void plant_serial(struct made *made, int number)
 static void finds_serial_calls(void **state)
 {
 	struct scene scene;
-	const struct ww_endpoint_report *endpoint = of(&scene, plant_serial);
+	const struct ww_endpoint_report *endpoint = scene_of(&scene, plant_serial);
 	const struct ww_finding *found = must_find(endpoint, "serial-calls");
 
 	(void)state;
 	assert_string_equal(found->text, "GET stock:80 /s, GET prices:80 /p and GET shipping:80 /d run one after the "
-					 "other: run together what needs no other's answer (saves 30.0 ms of 64.0 ms)");
+					 "other");
+	assert_string_equal(found->advice, "run together what needs no other's answer");
 	assert_in_range(found->saves_mean_ns, 30 * MS - 10, 30 * MS);
 	assert_in_range(found->saves_p95_ns, 30 * MS - 10, 30 * MS);
 	scene_end(&scene);
@@ -342,7 +360,7 @@ static void plant_serial_on_a_busy_loop(struct made *made, int number)
 static void serial_calls_are_woken_for_one_after_the_other(void **state)
 {
 	struct scene scene;
-	const struct ww_finding *found = must_find(of(&scene, plant_serial_on_a_busy_loop), "serial-calls");
+	const struct ww_finding *found = must_find(scene_of(&scene, plant_serial_on_a_busy_loop), "serial-calls");
 
 	(void)state;
 	assert_in_range(found->saves_mean_ns, 2 * 19 * MS - 10, 2 * 19 * MS);
@@ -380,9 +398,9 @@ static void calls_that_run_together_are_not_serial(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_together), "serial-calls");
+	must_not_find(scene_of(&scene, plant_together), "serial-calls");
 	scene_end(&scene);
-	must_not_find(of(&scene, plant_started_in_turn), "serial-calls");
+	must_not_find(scene_of(&scene, plant_started_in_turn), "serial-calls");
 	scene_end(&scene);
 }
 
@@ -401,7 +419,7 @@ static void filling_a_cache_is_not_serial(void **state)
 	struct scene scene;
 
 	(void)state;
-	must_not_find(of(&scene, plant_cache), "serial-calls");
+	must_not_find(scene_of(&scene, plant_cache), "serial-calls");
 	scene_end(&scene);
 }
 
@@ -418,7 +436,7 @@ static void only_what_was_charged_is_saved(void **state)
 	struct scene scene;
 
 	(void)state;
-	assert_int_equal(must_find(of(&scene, plant_overlapped), "slow-query")->saves_mean_ns, 5 * MS);
+	assert_int_equal(must_find(scene_of(&scene, plant_overlapped), "slow-query")->saves_mean_ns, 5 * MS);
 	scene_end(&scene);
 }
 
@@ -503,6 +521,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_n_plus_one),
+		cmocka_unit_test(unseen_statements_are_told_apart),
 		cmocka_unit_test(finds_n_plus_one_among_others),
 		cmocka_unit_test(waking_up_belongs_to_what_was_waited_for),
 		cmocka_unit_test(finds_no_operation_where_none_was_planted),

@@ -36,36 +36,25 @@ static void finds_kinds_without_a_kept_request(void **state)
 		const char *detail, *id, *text;
 	} wanted[] = {
 		{WW_KIND_LOCK, "file_lock", "lock-contention",
-		 "waits 20.0 ms (50 %) for a file lock that others hold: hold it for less, or lock less (saves 20.0 ms "
-		 "of 40.0 ms)"},
+		 "waits 20.0 ms (50 %) for a file lock that others hold: hold it for less, or lock less"},
 		{WW_KIND_LOCK, "gil", "lock-contention",
-		 "waits 20.0 ms (50 %) for the interpreter lock: use processes instead of threads (saves 20.0 ms of "
-		 "40.0 ms)"},
+		 "waits 20.0 ms (50 %) for the interpreter lock: use processes instead of threads"},
 		{WW_KIND_LOCK, "futex", "lock-contention",
-		 "waits 20.0 ms (50 %) for locks between threads: hold them for less, or share less (saves 20.0 ms of "
-		 "40.0 ms)"},
+		 "waits 20.0 ms (50 %) for locks between threads: hold them for less, or share less"},
 		{WW_KIND_GC, NULL, "gc-pressure",
-		 "waits 20.0 ms (50 %) for the garbage collector: make less garbage, or give it more memory (saves "
-		 "20.0 "
-		 "ms of 40.0 ms)"},
+		 "waits 20.0 ms (50 %) for the garbage collector: make less garbage, or give it more memory"},
 		{WW_KIND_RUNQ, "throttled", "cpu-starved",
-		 "waits 20.0 ms (50 %) for a CPU, as the cgroup's CPU quota is used up: raise it (saves 20.0 ms of "
-		 "40.0 "
-		 "ms)"},
+		 "waits 20.0 ms (50 %) for a CPU, as the cgroup's CPU quota is used up: raise it"},
 		{WW_KIND_RUNQ, NULL, "cpu-starved",
-		 "waits 20.0 ms (50 %) for a CPU: more CPUs, or fewer threads that compete for them (saves "
-		 "20.0 ms of 40.0 ms)"},
+		 "waits 20.0 ms (50 %) for a CPU: more CPUs, or fewer threads that compete for them"},
 		{WW_KIND_DISK, "fsync", "slow-disk",
-		 "waits 20.0 ms (50 %) until data is on disk (fsync): sync once for several, or later (saves 20.0 ms "
-		 "of "
-		 "40.0 ms)"},
+		 "waits 20.0 ms (50 %) until data is on disk (fsync): sync once for several, or later"},
 		{WW_KIND_CLIENT, NULL, "slow-client",
-		 "waits 20.0 ms (50 %) for its clients' network: put a buffering proxy in front (saves 20.0 ms of 40.0 "
-		 "ms)"},
+		 "waits 20.0 ms (50 %) for its clients' network: put a buffering proxy in front"},
 		{WW_KIND_SLEEP, NULL, "sleeping",
-		 "is 20.0 ms (50 %) asleep by its own timers: don't wait for time to pass (saves 20.0 ms of 40.0 ms)"},
+		 "is 20.0 ms (50 %) asleep by its own timers: don't wait for time to pass"},
 		{WW_KIND_QUEUE, NULL, "pool-starved",
-		 "waits 20.0 ms (50 %) for a worker: more workers, or shorter requests (saves 20.0 ms of 40.0 ms)"},
+		 "waits 20.0 ms (50 %) for a worker: more workers, or shorter requests"},
 	};
 
 	(void)state;
@@ -75,7 +64,7 @@ static void finds_kinds_without_a_kept_request(void **state)
 
 		assert_int_equal(endpoint->findings_len, 1);
 		assert_string_equal(endpoint->findings[0].id, wanted[i].id);
-		assert_string_equal(endpoint->findings[0].text, wanted[i].text);
+		must_say(&endpoint->findings[0], wanted[i].text);
 		assert_int_equal(endpoint->findings[0].saves_mean_ns, 20 * MS);
 		assert_int_equal(endpoint->findings[0].saves_p95_ns, 20 * MS);
 		assert_true(endpoint->outlook.from_buckets);
@@ -140,10 +129,8 @@ static void finds_compute(void **state)
 	const struct ww_endpoint_report *report = scene_report(&scene, "/");
 
 	assert_int_equal(report->findings_len, 1);
-	assert_string_equal(
-		must_find(report, "compute-hotspot")->text,
-		"computes 18.0 ms (90 %): here a language 10 times as fast, or a better algorithm, pays (saves "
-		"16.2 ms of 20.0 ms)");
+	must_say(must_find(report, "compute-hotspot"),
+		 "computes 18.0 ms (90 %): here a language 10 times as fast, or a better algorithm, pays");
 	scene_end(&scene);
 }
 
@@ -213,10 +200,8 @@ static void a_blocked_loop_names_who_blocks_it(void **state)
 
 	const struct ww_finding *found = must_find(scene_report(&scene, "/quick"), "pool-starved");
 
-	assert_string_equal(
-		found->text,
-		"waits 30.0 ms (58 %) for its event loop, which is blocked by GET /slow (100 % of it): move what "
-		"blocks there to threads or processes (saves 30.0 ms of 52.0 ms)");
+	must_say(found, "waits 30.0 ms (58 %) for its event loop, which is blocked by GET /slow (100 % of it): move "
+			"what blocks there to threads or processes");
 	assert_string_equal(evidence(found, "cause")->text, "blocked event loop");
 	assert_string_equal(evidence(found, "held_by")->text, "GET /slow");
 	assert_true(evidence(found, "held_busy_share")->number == 1);
@@ -296,10 +281,8 @@ static void busy_workers_are_told_from_a_blocked_loop(void **state)
 
 	const struct ww_finding *found = must_find(scene_report(&scene, "/quick"), "pool-starved");
 
-	assert_string_equal(
-		found->text,
-		"waits 71.0 ms (97 %) for one of 2 workers, all of them busy, busy with GET /slow (100 % of it): "
-		"more workers, or shorter requests (saves 71.0 ms of 73.0 ms)");
+	must_say(found, "waits 71.0 ms (97 %) for one of 2 workers, all of them busy, busy with GET /slow (100 % of "
+			"it): more workers, or shorter requests");
 	assert_string_equal(evidence(found, "cause")->text, "too few workers");
 	assert_true(evidence(found, "threads")->number == 2);
 	scene_end(&scene);
@@ -354,10 +337,8 @@ static void a_busy_loop_is_not_called_blocked(void **state)
 
 	const struct ww_finding *found = must_find(scene_report(&scene, "/"), "pool-starved");
 
-	assert_string_equal(found->text,
-			    "waits 20.0 ms (80 %) for its event loop, which is busy with GET / (100 % of it): more "
-			    "processes or CPUs, or move what computes or blocks there to threads (saves 20.0 ms of "
-			    "25.0 ms)");
+	must_say(found, "waits 20.0 ms (80 %) for its event loop, which is busy with GET / (100 % of it): more "
+			"processes or CPUs, or move what computes or blocks there to threads");
 	scene_end(&scene);
 }
 

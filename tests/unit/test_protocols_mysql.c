@@ -276,13 +276,76 @@ static void prepared(bool eof)
 	COMMAND("\3SELECT 1");
 	answer(eof, 1, 2);
 	receive();
-	TALK_CHECK(&talk, "1-2|||", "3-4 control|PREPARE SELECT t|SELECT a FROM t WHERE b = ?|",
+	TALK_CHECK(&talk, "1-2 unseen|EXECUTE||", "3-4 control|PREPARE SELECT t|SELECT a FROM t WHERE b = ?|",
 		   "5-6 read|SELECT t|SELECT a FROM t WHERE b = ?|", "8-9 read|SELECT t|SELECT a FROM t WHERE b = ?|",
 		   "10-11 control|PREPARE INSERT t|INSERT INTO t VALUES (?)|",
-		   "12-13 write batch|INSERT t|INSERT INTO t VALUES (?)|", "15-16|||1243 (HY000)",
+		   "12-13 write batch|INSERT t|INSERT INTO t VALUES (?)|", "15-16 unseen|EXECUTE||1243 (HY000)",
 		   "17-18 control|RESET||", "19-20 read|SELECT|SELECT ?|");
-	assert_true(!talk.arguments[0] && talk.arguments[2] && !talk.arguments[3]);
+	assert_true(talk.arguments[0] && talk.arguments[2] && !talk.arguments[3]);
 	assert_int_equal(talk.unsure, 0);
+	talk_end(&talk);
+}
+
+/* Numbers whose statements nobody has said: what their answers say stands for them. */
+static void prepared_before(void **state)
+{
+	(void)state;
+	begin(false);
+	for (int i = 0; i < 2; i++) {
+		COMMAND("\27\5\0\0\0\0\1\0\0\0value");
+		ADD("\2");
+		ADD("\3def\0\0\0\6secret\0\14"); /* computed: its name is its text */
+		ADD("\3def\4shop\1i\5items\5price\5price\14");
+		add_eof(0);
+		add_rows(3);
+		add_eof(0);
+		receive();
+	}
+	COMMAND("\27\6\0\0\0\0\1\0\0\0");
+	ADD("\1");
+	ADD("\3def\0\0\0\6secret\0\14");
+	add_eof(0);
+	add_rows(1);
+	add_eof(0);
+	receive();
+	COMMAND("\27\7\0\0\0\0\1\0\0\0value");
+	ADD("\0\1\5\2\0\0\0");
+	receive();
+	COMMAND("\27\10\0\0\0\0\1\0\0\0");
+	answer(true, 1, MORE);
+	add_ok(0, 2);
+	receive();
+	TALK_CHECK(&talk, "1-2 read unseen|SELECT items|SELECT 2 columns FROM items (text not seen, prepared before)|",
+		   "3-4 read unseen|SELECT items|SELECT 2 columns FROM items (text not seen, prepared before)|",
+		   "5-6 read unseen|SELECT|SELECT 1 column (text not seen, prepared before)|",
+		   "7-8 write unseen|INSERT|INSERT (text not seen, prepared before)|",
+		   "9-10 unseen|CALL|CALL (text not seen, prepared before)|");
+	assert_true(talk.arguments[0] && talk.arguments[0] == talk.arguments[1]);
+	assert_true(talk.prepared[0] && talk.prepared[0] == talk.prepared[1] && talk.prepared[1] != talk.prepared[2]);
+	assert_int_equal(talk.unsure, 0);
+	talk_end(&talk);
+}
+
+/* The types of the values come along the first time, or each time. */
+static void values(void **state)
+{
+	(void)state;
+	begin(false);
+	COMMAND("\26SELECT a FROM t WHERE b = ?");
+	add_prepared(1, 1, 2, true);
+	receive();
+	COMMAND("\27\1\0\0\0\0\1\0\0\0\0\1\3\0\7\0\0\0");
+	answer(true, 1, 2);
+	receive();
+	COMMAND("\27\1\0\0\0\0\1\0\0\0\0\0\7\0\0\0");
+	answer(true, 1, 2);
+	receive();
+	COMMAND("\27\1\0\0\0\0\1\0\0\0\0\0\10\0\0\0");
+	answer(true, 1, 2);
+	receive();
+	assert_int_equal(talk.len, 4);
+	assert_true(talk.arguments[1] && talk.arguments[1] == talk.arguments[2]);
+	assert_true(talk.arguments[3] && talk.arguments[2] != talk.arguments[3]);
 	talk_end(&talk);
 }
 
@@ -405,6 +468,8 @@ int main(void)
 		cmocka_unit_test(queries),
 		cmocka_unit_test(file),
 		cmocka_unit_test(prepared_with_eof),
+		cmocka_unit_test(prepared_before),
+		cmocka_unit_test(values),
 		cmocka_unit_test(prepared_without_eof),
 		cmocka_unit_test(cursors),
 		cmocka_unit_test(pipelines),

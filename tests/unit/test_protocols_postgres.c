@@ -1,95 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "dialogues.h"
-
-static struct talk talk;
-
-static void add_header(char type, size_t len)
-{
-	uint8_t header[] = {(uint8_t)type, (uint8_t)((len + 4) >> 24), (uint8_t)((len + 4) >> 16),
-			    (uint8_t)((len + 4) >> 8), (uint8_t)(len + 4)};
-
-	talk_add(&talk, header, sizeof(header));
-}
-
-static void add(char type, const void *body, size_t len)
-{
-	add_header(type, len);
-	talk_add(&talk, body, len);
-}
-
-/* A message of a literal, whose NUL does not count. */
-#define ADD(type, body) add(type, body, sizeof(body) - 1)
-
-static void send(void)
-{
-	talk_move(&talk, WW_SENT);
-}
-
-static void receive(void)
-{
-	talk_move(&talk, WW_RECEIVED);
-}
-
-static void add_ready(void)
-{
-	ADD('Z', "I");
-}
-
-static void add_rows(size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		ADD('D', "\0\1\0\0\0\10abcdefgh");
-}
-
-static void add_execution(const char *statement, const char *value)
-{
-	size_t len = strlen(statement), value_len = strlen(value);
-	uint8_t body[64] = {0}, *at = body + 1 + len + 1;
-
-	/* Strings of messages have a NUL, values have none. */
-	memcpy(body + 1, statement, len); // NOLINT(bugprone-not-null-terminated-result)
-	at[3] = 1;			  /* no formats, one value */
-	at[7] = (uint8_t)value_len;
-	memcpy(at + 8, value, value_len); // NOLINT(bugprone-not-null-terminated-result)
-	add('B', body, (size_t)(at - body) + 8 + value_len + 2);
-	ADD('E', "\0\0\0\0\0");
-}
-
-static void query(const char *text)
-{
-	add('Q', text, strlen(text) + 1);
-	send();
-}
-
-static void answer(const char *tag)
-{
-	add('C', tag, strlen(tag) + 1);
-	add_ready();
-	receive();
-}
-
-static void begin(bool whole)
-{
-	talk_begin(&talk, &ww_protocol_postgres, whole);
-}
-
-static void log_in(void)
-{
-	static const char startup[] = "\0\0\0\20\0\3\0\0user\0a\0";
-
-	talk_add(&talk, startup, 16);
-	send();
-	ADD('R', "\0\0\0\5abcd");
-	receive();
-	ADD('p', "md5\0");
-	send();
-	ADD('R', "\0\0\0\0");
-	for (int i = 0; i < 20; i++)
-		ADD('S', "TimeZone\0GMT\0"); /* more than is at hand */
-	ADD('K', "12345678");
-	add_ready();
-	receive();
-}
+#include "postgres_talk.h"
 
 static void connecting(void **state)
 {
@@ -186,8 +96,9 @@ static void extended(void **state)
 	ADD('2', "");
 	add_rows(2);
 	answer("SELECT 2");
-	TALK_CHECK(&talk, "1-2|||", "3-4 read|SELECT t|SELECT a FROM t WHERE b = ?|");
-	assert_true(!talk.arguments[0] && talk.arguments[1]);
+	TALK_CHECK(&talk, "1-2 read unseen|SELECT|SELECT by 1 parameter (text not seen, prepared before)|",
+		   "3-4 read|SELECT t|SELECT a FROM t WHERE b = ?|");
+	assert_true(talk.arguments[0] && talk.arguments[1]);
 	/* Prepared, described, and executed twice; then forgotten. */
 	ADD('P', "s1\0INSERT INTO t VALUES ($1)\0\0\0");
 	ADD('D', "Ss1\0");
@@ -217,7 +128,8 @@ static void extended(void **state)
 	answer("INSERT 0 1");
 	TALK_CHECK(&talk, "5-6 control|PREPARE INSERT t|INSERT INTO t VALUES (?)|",
 		   "7-8 write|INSERT t|INSERT INTO t VALUES (?)|", "9-10 write|INSERT t|INSERT INTO t VALUES (?)|",
-		   "11-12 control|CLOSE||", "13-14|||");
+		   "11-12 control|CLOSE||",
+		   "13-14 write unseen|INSERT|INSERT by 1 parameter (text not seen, prepared before)|");
 	assert_true(talk.arguments[1] != talk.arguments[2]);
 	/* One that is not parsed is not known. */
 	ADD('P', "s2\0SELECT oops\0\0\0");
@@ -232,7 +144,7 @@ static void extended(void **state)
 	ADD('E', "SERROR\0VERROR\0C26000\0\0");
 	add_ready();
 	receive();
-	TALK_CHECK(&talk, "15-16 control|PREPARE SELECT|SELECT oops|42703", "17-18|||26000");
+	TALK_CHECK(&talk, "15-16 control|PREPARE SELECT|SELECT oops|42703", "17-18 unseen|EXECUTE||26000");
 	assert_int_equal(talk.unsure, 0);
 	talk_end(&talk);
 }

@@ -341,6 +341,59 @@ static void usage_is_that_of_all_processes(void **state)
 	assert_true(usage->cpu_ns == 80 * tick);
 }
 
+static struct ww_collected collected; /* by process 50 */
+
+static int find_collected(void *ctx, uint32_t pid, struct ww_collected *found)
+{
+	(void)ctx;
+	if (pid != 50)
+		return -ENOENT;
+	*found = collected;
+	return 0;
+}
+
+static void collections_are_those_of_its_processes(void **state)
+{
+	struct host *host = *state;
+	const struct ww_service_usage *usage;
+	size_t len;
+
+	ww_services__ask_collections(host->services, find_collected, NULL);
+	set_process(host->proc, 50, "/usr/bin/shop", "shop", "0::/\n");
+	set_process(host->proc, 51, "/usr/bin/shop", "shop", "0::/\n");
+	/* Of a program before it that had the same number. */
+	collected = (struct ww_collected){.count = 7, .ns = 700, .program = 1, .ended = 1};
+	service_of(host, 50, 80, "shop");
+	service_of(host, 51, 80, "shop");
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_true(len == 1 && usage->gc_count == 0 && usage->gc_ns == 0);
+	collected = (struct ww_collected){.count = 9, .ns = 900, .program = 2};
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_true(usage->gc_count == 9 && usage->gc_ns == 900);
+	/* The next interval; and it was forgotten meanwhile. */
+	collected.count = 10;
+	collected.ns = 950;
+	ww_services__sample(host->services, 2);
+	usage = ww_services__usage(host->services, &len);
+	assert_true(usage->gc_count == 1 && usage->gc_ns == 50);
+	collected.count = 2;
+	collected.ns = 60;
+	ww_services__sample(host->services, 2);
+	usage = ww_services__usage(host->services, &len);
+	assert_true(usage->gc_count == 3 && usage->gc_ns == 110);
+	/* What it did last counts when it has ended. */
+	collected.count = 4;
+	collected.ns = 160;
+	collected.ended = 1;
+	end_process(host->proc, 50);
+	ww_services__sample(host->services, 2);
+	ww_services__sample(host->services, 2);
+	usage = ww_services__total(host->services, &len);
+	assert_true(usage->gc_count == 14 && usage->gc_ns == 1110);
+}
+
 static void another_program_of_that_number_is_another_service(void **state)
 {
 	struct host *host = *state;
@@ -379,6 +432,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unix_sockets_are_named_by_their_path, start_host, end_host),
 		cmocka_unit_test_setup_teardown(too_many_services_are_one, start_host, end_host),
 		cmocka_unit_test_setup_teardown(usage_is_that_of_all_processes, start_host, end_host),
+		cmocka_unit_test_setup_teardown(collections_are_those_of_its_processes, start_host, end_host),
 		cmocka_unit_test_setup_teardown(another_program_of_that_number_is_another_service, start_host,
 						end_host),
 		cmocka_unit_test_setup_teardown(more_processes_than_are_remembered, start_host, end_host),

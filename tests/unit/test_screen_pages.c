@@ -191,7 +191,7 @@ static void endpoint_page_lists_operations(void **state)
 	draw_at(120, 60);
 	assert_row("PER REQ        MEAN OF WALL  PEER");
 	y = row_with(&screen, "SELECT items");
-	assert_non_null(strstr(row_text(&screen, y), " 50.0    1.620 ms    88 %  postgresql 127.0.0.1:5432"));
+	assert_non_null(strstr(row_text(&screen, y), " 50.0    1.620 ms    88 %  postgres 127.0.0.1:5432"));
 	assert_int_equal(row_with(&screen, "  SELECT item_id, name, price, stock, updated_at FROM items"), y + 1);
 	assert_int_equal(row_with(&screen, "SELECT \\x1b[31morders"), y + 2);
 	assert_int_equal(row_with(&screen, "round trip"), y + 3);

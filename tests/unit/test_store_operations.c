@@ -44,12 +44,13 @@ static size_t draw_operations(struct fixture *fixture, struct ww_operation opera
 		*operation = kinds[draw_number(&fixture->draw, NAMES)];
 		operation->peer = "127.0.0.1:5432";
 		operation->error = errors[draw_number(&fixture->draw, 4)];
-		operation->flags = (uint16_t)draw_number(&fixture->draw, 1 << 11);
+		operation->flags = (uint16_t)draw_number(&fixture->draw, 1 << 12);
 		operation->start_ns = i * 1000;
 		operation->duration_ns = draw_duration(&fixture->draw);
 		operation->bytes_out = draw_number(&fixture->draw, 1000);
 		operation->bytes_in = draw_number(&fixture->draw, 100000);
 		operation->arguments = draw_number(&fixture->draw, 4) * 0x9e3779b97f4a7c15;
+		operation->prepared = draw_number(&fixture->draw, 3) * 0x9e3779b97f4a7c15;
 		operation->name = ww_catalog__operation(&fixture->catalog, operation);
 		samples[i] = (struct ww_sample_operation){
 			.name = operation->name,
@@ -64,20 +65,31 @@ static size_t draw_operations(struct fixture *fixture, struct ww_operation opera
 	return len;
 }
 
+static uint64_t arguments_of(const struct ww_operation *operation)
+{
+	return operation->arguments;
+}
+
+static uint64_t prepared_of(const struct ww_operation *operation)
+{
+	return operation->prepared;
+}
+
 /* Numbered in the order in which they come first. */
-static unsigned arguments_number(const struct ww_operation *operations, size_t index)
+static unsigned numbered(const struct ww_operation *operations, size_t index,
+			 uint64_t (*of)(const struct ww_operation *operation))
 {
 	unsigned number = 1;
 
-	if (!operations[index].arguments)
+	if (!of(&operations[index]))
 		return 0;
 	for (size_t i = 0; i < index; i++) {
-		bool known = !operations[i].arguments;
+		bool known = !of(&operations[i]);
 
-		if (operations[i].arguments == operations[index].arguments)
-			return arguments_number(operations, i);
+		if (of(&operations[i]) == of(&operations[index]))
+			return numbered(operations, i, of);
 		for (size_t before = 0; before < i; before++)
-			known |= operations[before].arguments == operations[i].arguments;
+			known |= of(&operations[before]) == of(&operations[i]);
 		number += !known;
 	}
 	return number;
@@ -115,11 +127,12 @@ static void add_request(struct fixture *fixture, struct ww_recorder *recorder, s
 	for (size_t i = 0; i < request.operations_len; i++) {
 		char text[256];
 
-		snprintf(text, sizeof(text), "%s|%s|%s|%s|%s|%x|%llu|%llu|%llu|%llu|%u;", operations[i].system,
+		snprintf(text, sizeof(text), "%s|%s|%s|%s|%s|%x|%llu|%llu|%llu|%llu|%u|%u;", operations[i].system,
 			 operations[i].peer, operations[i].summary, operations[i].statement, operations[i].error,
 			 operations[i].flags, (unsigned long long)operations[i].start_ns,
 			 (unsigned long long)operations[i].duration_ns, (unsigned long long)operations[i].bytes_out,
-			 (unsigned long long)operations[i].bytes_in, arguments_number(operations, i));
+			 (unsigned long long)operations[i].bytes_in, numbered(operations, i, arguments_of),
+			 numbered(operations, i, prepared_of));
 		ww_bytes__put(&told, text, strlen(text));
 	}
 	ww_bytes__put(&told, request.operations_missing ? "?" : "!", 2);
@@ -160,11 +173,11 @@ static void check_kept(const struct ww_request *request)
 		const struct ww_operation *operation = &request->operations[i];
 		char text[256];
 
-		snprintf(text, sizeof(text), "%s|%s|%s|%s|%s|%x|%llu|%llu|%llu|%llu|%llx;", operation->system,
+		snprintf(text, sizeof(text), "%s|%s|%s|%s|%s|%x|%llu|%llu|%llu|%llu|%llx|%llx;", operation->system,
 			 operation->peer, operation->summary, operation->statement, operation->error, operation->flags,
 			 (unsigned long long)operation->start_ns, (unsigned long long)operation->duration_ns,
 			 (unsigned long long)operation->bytes_out, (unsigned long long)operation->bytes_in,
-			 (unsigned long long)operation->arguments);
+			 (unsigned long long)operation->arguments, (unsigned long long)operation->prepared);
 		ww_bytes__put(&told, text, strlen(text));
 	}
 	ww_bytes__put(&told, request->operations_missing ? "?" : "!", 2);

@@ -91,6 +91,12 @@ def cached(number):
     return str(value)
 
 
+def names(number):
+    """One key after the other, of names without a digit."""
+    letters = str.maketrans("0123456789", "abcdefghij")
+    return "".join(str(cache.get(f"user:{str(40 * number + one).translate(letters)}:cart")) for one in range(40))
+
+
 def serial(number):
     return "".join(str(opener.open(os.environ[name]).status) for name in ("STOCK", "PRICES", "SHIPPING"))
 
@@ -126,7 +132,7 @@ def large(number):
     return "x" * 1_000_000 * number
 
 
-PAGES = {page.__name__: page for page in (rounds, cursor, batch, repeat, reread, rarely, slow, cached, serial, sleep, lock,
+PAGES = {page.__name__: page for page in (rounds, cursor, batch, repeat, reread, rarely, slow, cached, names, serial, sleep, lock,
                                           compute, quick, large)}
 
 

@@ -24,6 +24,8 @@ def receive(connection):
     data, ancillary, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(16))
     if not data:
         raise SystemExit("loops_client: the server closed a connection")
+    if not ancillary:
+        return data, time.monotonic_ns()  # the kernel begins to stamp a moment after it was asked to
     (_, _, stamp), = ancillary
     seconds, ns = struct.unpack("qq", stamp)
     return data, seconds * 1_000_000_000 + ns - (time.time_ns() - time.monotonic_ns())

@@ -29,10 +29,15 @@ long bpf_map_pop_elem(void *map, void *value);
 void *bpf_task_storage_get(void *map, struct task_struct *task, void *value, __u64 flags);
 void *bpf_sk_storage_get(void *map, void *sk, void *value, __u64 flags);
 long bpf_ringbuf_output(void *map, void *data, __u64 size, __u64 flags);
+void *bpf_ringbuf_reserve(void *map, __u64 size, __u64 flags);
+void bpf_ringbuf_submit(void *data, __u64 flags);
 __u64 bpf_ringbuf_query(void *map, __u64 flags);
 long bpf_loop(__u32 turns, long (*step)(__u32 index, void *context), void *context, __u64 flags);
 
 __u64 bpf_ktime_get_ns(void);
+__u32 bpf_get_prandom_u32(void);
+long bpf_get_stack(void *context, void *to, __u32 size, __u64 flags);
+long bpf_get_task_stack(struct task_struct *task, void *to, __u32 size, __u64 flags);
 __u64 bpf_get_current_pid_tgid(void);
 __u64 bpf_get_current_cgroup_id(void);
 __u64 bpf_get_current_ancestor_cgroup_id(int level);

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whose work a goroutine's is. The one that serves a connection works for the connection's request. One that works for
+ * another (net/http's client has two for each connection; what `go` starts to be waited for) has in its first frames
+ * what the other one waits on: a channel, a WaitGroup. The runtime keeps who waits there. So the chain leads from a
+ * goroutine that sends to the one that serves; where none does, the work is nobody's: a ticker's, what goes on after
+ * the response.
+ */
+#ifndef WHYWAIT_GOROUTINE_H
+#define WHYWAIT_GOROUTINE_H
+
+#include "carrier.bpf.h"
+#include "message.bpf.h"
+
+#define WW_GO_WORDS 64	       /* of a goroutine's first frames: those of what `go` has called */
+#define WW_GO_CHAIN 3	       /* who waits for whom */
+#define WW_GO_TREE  12	       /* steps down the tree of those that wait for a semaphore */
+#define WW_GO_ROOT  64	       /* bytes of an entry of semtable */
+#define WW_GO_MOST  (1u << 20) /* goroutines that a WaitGroup is taken to have */
+
+/* Where the heap is (runtime.mallocinit): the first arena, and what may follow. */
+#if defined(__TARGET_ARCH_arm64)
+#define WW_GO_HEAP 0x4000000000ull
+#else
+#define WW_GO_HEAP 0xc000000000ull
+#endif
+#define WW_GO_HEAP_SIZE (1ull << 38)
+
+#define WW_GO_SURE	4 /* so often it was the same word: no other one is believed */
+#define WW_GO_SLOTS_MAX 64
+struct ww_go_room {
+	u64 words[WW_GO_WORDS];
+	ww_ref ref; /* the request that waits */
+	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
+	u32 at;	    /* which word that was */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ww_go_room);
+} ww_go_rooms SEC(".maps") __weak;
+
+struct ww_go_slot_key {
+	u64 function; /* that `go` has called */
+	u64 tgid;
+};
+
+/*
+ * Which word of such a function's frame leads to who waits. A frame has others, too, that are left over; what they
+ * pointed to may be another one's since. The word that is right is so most of the time.
+ */
+struct ww_go_slot {
+	u32 at;
+	u32 votes;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct ww_go_slot_key);
+	__type(value, struct ww_go_slot);
+} ww_go_slots SEC(".maps") __weak;
+
+static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task, u64 now)
+{
+	struct ww_thread *t = ww_thread_get(task);
+	if (t)
+		return t;
+	t = ww_thread_create(task);
+	if (!t) {
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
+		return NULL;
+	}
+	t->tid = ww_field(task, pid);
+	t->start = now;
+	t->mark = now;
+	ww_python_find(t);
+	return t;
+}
+
+/* The running thread's state. Those of a Go program work for requests before they have read any. */
+static __always_inline struct ww_thread *ww_thread_of(struct task_struct *task)
+{
+	struct ww_thread *t = ww_thread_get(task);
+	return t || !ww_go_any || !ww_go_get() ? t : ww_thread_make(task, bpf_ktime_get_ns());
+}
+
+static __always_inline bool ww_go_heap(u64 address)
+{
+	return address - WW_GO_HEAP < WW_GO_HEAP_SIZE && !(address & 7);
+}
+
+/* The goroutine that waits for a semaphore (runtime.semaRoot); 0: none. */
+WW_GLOBAL1(u64, ww_goroutine_of_semaphore, N, address)
+{
+	struct ww_go *go = ww_go_get();
+	if (!go || !go->semtable || !go->semtable_len)
+		return 0;
+	u64 node = ww_user_word(go->semtable + (address >> 3) % go->semtable_len * WW_GO_ROOT + 8);
+	for (u32 i = 0; i < WW_GO_TREE && node; i++) {
+		u64 elem = ww_user_word(node + go->elem);
+		if (elem == address)
+			return ww_user_word(node);
+		node = ww_user_word(node + (address < elem ? 16 : 8));
+	}
+	return 0;
+}
+
+/* The goroutine that waits on what the word of a stack points to, alone; 0: none. */
+WW_GLOBAL1(u64, ww_goroutine_of_word, N, word)
+{
+	struct ww_go *go = ww_go_get();
+	if (!go || !ww_go_heap(word))
+		return 0;
+	u64 first = ww_user_word(word + go->recvq);
+	if (ww_go_heap(first) && ww_user_word(first + go->channel) == word)
+		return first == ww_user_word(word + go->recvq + 8) ? ww_user_word(first) : 0;
+	/* sync.WaitGroup: how many it waits for, and how many wait; its semaphore. */
+	u64 state = ww_user_word(word);
+	u32 working = state >> 32, waiting = state;
+	if (!working || working > WW_GO_MOST || waiting != 1)
+		return 0;
+	return ww_goroutine_of_semaphore(word + 8);
+}
+
+static __always_inline struct ww_go_room *ww_go_room(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&ww_go_rooms, &zero);
+}
+
+/* Looks at one of the words in the room, of goroutine `g`; true when it leads to a request. */
+WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_go_room *room = ww_go_room();
+	if (!go || !room)
+		return 0;
+	u64 waiter = ww_goroutine_of_word(room->words[i & (WW_GO_WORDS - 1)]);
+	if (!waiter || waiter == g)
+		return 0;
+	struct ww_carrier_key key = {.context = ww_user_word(waiter + go->goid),
+				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	if (r && !r->anonymous) {
+		room->ref = r->account.id;
+		room->at = i;
+		return 1;
+	}
+	if (!room->next) {
+		room->next = waiter;
+		room->at = i;
+	}
+	return 0;
+}
+
+/* Notes which word it was; false when that is none to be believed. */
+static __always_inline bool ww_go_slot_vote(struct ww_go_slot *slot, const struct ww_go_slot_key *key, u32 at)
+{
+	struct ww_go_slot first = {.at = at, .votes = 1};
+	if (!slot) {
+		bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
+		return true;
+	}
+	bool sure = slot->votes >= WW_GO_SURE;
+	if (slot->at == at) {
+		if (slot->votes < WW_GO_SLOTS_MAX)
+			slot->votes++;
+		return true;
+	}
+	if (slot->votes)
+		slot->votes--;
+	else
+		*slot = first;
+	return !sure;
+}
+
+/* Who waits for goroutine `g`: in the room. False: nobody is known to. */
+WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_go_room *room = ww_go_room();
+	if (!go || !room)
+		return 0;
+	room->ref = 0;
+	room->next = 0;
+	if (bpf_probe_read_user(room->words, sizeof(room->words),
+				(void *)(ww_user_word(g + go->stack_hi) - sizeof(room->words))))
+		return 0;
+	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc),
+				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key);
+	if (slot && slot->votes >= WW_GO_SURE)
+		ww_goroutine_look(g, slot->at);
+	for (u32 i = 0; i < WW_GO_WORDS && !room->ref && !room->next; i++)
+		ww_goroutine_look(g, i);
+	if (!room->ref && !room->next)
+		return 0;
+	return ww_go_slot_vote(slot, &key, room->at);
+}
+
+/* The request that waits for what the goroutine does; 0: none is known. */
+WW_GLOBAL1(u64, ww_goroutine_for, N, g)
+{
+	struct ww_go_room *room = ww_go_room();
+	for (u32 i = 0; i < WW_GO_CHAIN && room && g; i++) {
+		if (!ww_goroutine_waiter(g))
+			return 0;
+		if (room->ref)
+			return room->ref;
+		g = room->next;
+	}
+	return 0;
+}
+
+/*
+ * The running goroutine has read or answered the request. Another one than that which serves it may read the first byte
+ * ahead: it is the one that reads on, then (`more`).
+ */
+WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_goroutine at;
+	if (!r || !go || !ww_goroutine_now(go, &at))
+		return 0;
+	if (r->goroutine && r->goid != at.id && !more)
+		return 0;
+	if (r->goroutine && r->goid == at.id)
+		return 0;
+	r->goroutine = at.g;
+	r->goid = at.id;
+	struct ww_carrier_key key = {.context = at.id, .tgid = bpf_get_current_pid_tgid() >> 32};
+	ww_carrier_know(bpf_map_lookup_elem(&ww_carriers, &key), &key, r->account.id);
+	return 0;
+}
+
+/* The request that a goroutine works for; 0: none that is known. */
+static __always_inline ww_ref ww_goroutine_request(const struct ww_goroutine *at, struct ww_carrier_key *key,
+						   struct ww_carrier **known)
+{
+	key->context = at->id;
+	key->tgid = bpf_get_current_pid_tgid() >> 32;
+	*known = bpf_map_lookup_elem(&ww_carriers, key);
+	struct ww_request *r = *known ? ww_request_get((*known)->ref) : NULL;
+	return r && !r->anonymous ? r->account.id : ww_goroutine_for(at->g);
+}
+
+/* Whose work is it that the running goroutine sends something upstream? Nobody's has an anonymous account. */
+WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_goroutine at;
+	struct ww_carrier_key key;
+	struct ww_carrier *known;
+	if (!t || !go || !ww_goroutine_now(go, &at))
+		return 0;
+	ww_ref ref = ww_goroutine_request(&at, &key, &known);
+	if (ref)
+		return ref;
+	struct ww_request *a = known ? ww_request_get(known->ref) : NULL;
+	if (a && a->outstanding)
+		return a->account.id;
+	if (a)
+		ww_request_free(a);
+	a = ww_carrier_begin(t);
+	if (!a)
+		return 0;
+	/* What the thread did before was another goroutine's. */
+	a->account.start_ns = bpf_ktime_get_ns();
+	a->mark = a->account.start_ns;
+	a->drawn = a->account.start_ns;
+	a->goroutine = at.g;
+	a->goid = at.id;
+	ww_carrier_know(known, &key, a->account.id);
+	return a->account.id;
+}
+
+/*
+ * The work on the connection was nobody's when it was sent: the one that it is for did not wait yet. Does one wait by
+ * now?
+ */
+WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_request *a = conn ? ww_request_get(conn->first) : NULL;
+	if (!go || !a || !a->anonymous || ww_user_word(a->goroutine + go->goid) != a->goid)
+		return 0;
+	struct ww_request *r = ww_request_get(ww_goroutine_for(a->goroutine));
+	if (!r)
+		return 0;
+	ww_traffic_adopted(r, a);
+	ww_request_free(a);
+	if (conn->awaited)
+		r->outstanding++;
+	conn->first = r->account.id;
+	return 0;
+}
+
+/*
+ * The thread has no goroutine and goes to sleep. The one that it ran last is the argument of the call that left it
+ * (runtime.mcall), the first word of the scheduler's stack. Did that do something, and does it wait for something else
+ * now, without a touch of a socket?
+ */
+static __always_inline void ww_goroutine_left(struct ww_thread *t, const struct ww_go *go, u64 scheduler, u64 now)
+{
+	struct ww_goroutine at = {.g = ww_user_word(ww_user_word(scheduler + go->sched) - 8)};
+	struct ww_carrier_key key = {.context = ww_user_word(at.g + go->goid),
+				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier *known = key.context ? bpf_map_lookup_elem(&ww_carriers, &key) : NULL;
+	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	if (!r || r->anonymous || r->state != WW_STATE_WAIT || r->outstanding || r->mark > t->start)
+		return;
+	struct ww_cause hint = r->hint;
+	u64 due = r->due;
+	if (!ww_goroutine_waits(r) || (r->hint.kind == WW_KIND_OTHER && !r->due))
+		return;
+	struct ww_touch touch = {.kind = WW_KIND_OTHER};
+	r->hint = hint;
+	r->due = due;
+	ww_touched(t, r, &touch, now);
+}
+
+/* The thread blocks in a syscall. False: it has no goroutine, and waits for one. */
+WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_goroutine at = {};
+	struct ww_carrier_key key;
+	struct ww_carrier *known;
+	u32 nr = ww_syscall_nr(ww_current());
+	bool looks = nr == WW_SYS_FUTEX + 1 || ww_is_epoll(nr);
+	if (!t || !go)
+		return !looks;
+	if (!ww_goroutine_now(go, &at)) {
+		if (looks)
+			ww_goroutine_left(t, go, at.g, now);
+		return !looks;
+	}
+	struct ww_request *before = ww_request_get(t->ref);
+	if (looks || (before && before->goid == at.id))
+		return 1;
+	struct ww_request *r = ww_request_get(ww_goroutine_request(&at, &key, &known));
+	struct ww_touch touch = {.kind = WW_KIND_OTHER};
+	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+	if (r && r != before) {
+		ww_touched(t, r, &touch, now);
+	} else if (!r && before && ww_owns(before, t->tid)) {
+		if (before->mark == t->start)
+			ww_give(before, t);
+		ww_interval_reset(t, now);
+		ww_detach(t, before, nothing);
+	}
+	return 1;
+}
+
+#endif

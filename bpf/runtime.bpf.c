@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The runtimes' part: when a garbage collector works, as its probes tell (src/kernel/runtimes.c attaches them to files:
+ * in every process that has one mapped). Which program goes with which probe says src/kernel/probes.def.
+ *
+ * A probe may come twice, where one file was taken for two; and a process may be preempted within a program. So what is
+ * under way is a state and no count, and of a thread only its clock is written, at once (clock.bpf.h): the scheduler
+ * charges what it shows.
+ */
+#include "collector.bpf.h"
+#include "registers.bpf.h"
+
+/*
+ * The running thread begins to collect, or has begun to at `at`. It is charged up to `mark` already, which is later
+ * where it was preempted since.
+ */
+static __always_inline void ww_thread_collects(u64 at)
+{
+	struct ww_thread *t = ww_thread_get(ww_current());
+	if (!t || t->gc & WW_CLOCK_RUNS)
+		return;
+	if (at < t->mark)
+		at = t->mark;
+	t->gc_at = at;
+	t->gc = ww_clock_start(t->gc, at);
+}
+
+static __always_inline void ww_thread_collected(u64 now)
+{
+	struct ww_thread *t = ww_thread_get(ww_current());
+	if (t && t->gc & WW_CLOCK_RUNS)
+		t->gc = ww_clock_stop(t->gc, now < t->mark ? t->mark : now);
+}
+
+/* Counts collections of the running process, and how long it was stopped for them. */
+static __always_inline void ww_collected(u64 collections, u64 ns)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ww_collections first = {.count = collections, .ns = ns};
+	struct ww_collections *all = bpf_map_lookup_elem(&ww_collections, &tgid);
+	if (!all) {
+		bpf_map_update_elem(&ww_collections, &tgid, &first, BPF_ANY);
+		return;
+	}
+	if (all->ended) {
+		first.program = all->program + 1;
+		*all = first;
+		return;
+	}
+	__sync_fetch_and_add(&all->count, collections);
+	__sync_fetch_and_add(&all->ns, ns);
+}
+
+/* ---- collectors that work on the thread that allocates ---- */
+
+static __always_inline void ww_begin(bool of_process, u64 sp, bool small)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct ww_collector *c = ww_collector_make(of_process);
+	if (!c)
+		return;
+	/* A part may be within a whole, not the other way round. */
+	c->small = small && (!c->began || c->small);
+	/* A function within itself, unless the end of the one before was not seen: the stack has got shorter since. */
+	if (c->began && (!sp || sp <= c->sp))
+		return;
+	c->began = now;
+	c->sp = sp;
+	if (of_process)
+		c->stop = ww_clock_start(c->stop, now);
+	ww_thread_collects(now);
+}
+
+enum ww_counts { WW_COUNTS_NOTHING, WW_COUNTS_TIME, WW_COUNTS_ALL };
+
+static __always_inline void ww_end(bool of_process, u64 sp, enum ww_counts counts)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct ww_collector *c = ww_collector_make(of_process);
+	if (!c || !c->began || sp < c->sp)
+		return;
+	if (counts)
+		ww_collected(counts == WW_COUNTS_ALL, now - c->began);
+	c->began = 0;
+	c->stop = ww_clock_stop(c->stop, now);
+	ww_thread_collected(now);
+}
+
+/* Of an interpreter with a lock: no other thread of it runs meanwhile. */
+SEC("uprobe")
+int ww_gc_begin(struct pt_regs *ctx)
+{
+	ww_begin(true, 0, false);
+	return 0;
+}
+
+SEC("uprobe")
+int ww_gc_end(struct pt_regs *ctx)
+{
+	ww_end(true, 0, WW_COUNTS_ALL);
+	return 0;
+}
+
+/* A part of a collection that is counted elsewhere: on its own, or within that. */
+SEC("uprobe")
+int ww_gc_part_begin(struct pt_regs *ctx)
+{
+	ww_begin(true, 0, true);
+	return 0;
+}
+
+SEC("uprobe")
+int ww_gc_part_end(struct pt_regs *ctx)
+{
+	struct ww_collector *c = ww_collector_make(true);
+	if (c && c->small)
+		ww_end(true, 0, WW_COUNTS_TIME);
+	return 0;
+}
+
+/* A function that collects, which may come to itself again. */
+SEC("uprobe")
+int ww_gc_enter(struct pt_regs *ctx)
+{
+	ww_begin(false, ctx->sp, false);
+	return 0;
+}
+
+SEC("uretprobe")
+int ww_gc_leave(struct pt_regs *ctx)
+{
+	ww_end(false, ctx->sp, WW_COUNTS_ALL);
+	return 0;
+}
+
+/* A step beside the program, which its log does not tell of. */
+SEC("uretprobe")
+int ww_gc_step_leave(struct pt_regs *ctx)
+{
+	ww_end(false, ctx->sp, WW_COUNTS_NOTHING);
+	return 0;
+}
+
+/* ---- collectors for which all threads stop ---- */
+
+/* The process is stopped, for whatever. */
+SEC("uprobe")
+int ww_stop_begin(struct pt_regs *ctx)
+{
+	struct ww_collector *c = ww_collector_make(true);
+	if (c && !c->stopped)
+		c->stopped = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* It collects: what it is stopped for. */
+SEC("uprobe")
+int ww_pause_begin(struct pt_regs *ctx)
+{
+	struct ww_collector *c = ww_collector_make(true);
+	if (!c || c->began)
+		return 0;
+	c->began = bpf_ktime_get_ns();
+	c->stop = ww_clock_start(c->stop, c->stopped ? c->stopped : c->began);
+	return 0;
+}
+
+SEC("uprobe")
+int ww_pause_end(struct pt_regs *ctx)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct ww_collector *c = ww_collector_make(true);
+	if (!c || !c->began)
+		return 0;
+	ww_collected(1, now - c->began);
+	c->began = 0;
+	if (!c->stopped)
+		c->stop = ww_clock_stop(c->stop, now);
+	return 0;
+}
+
+SEC("uprobe")
+int ww_stop_end(struct pt_regs *ctx)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct ww_collector *c = ww_collector_make(true);
+	if (!c || !c->stopped)
+		return 0;
+	if (c->part)
+		ww_collected(c->part == WW_PART_LAST, now - c->stopped);
+	ww_thread_collected(now);
+	c->part = WW_PART_NONE;
+	c->stopped = 0;
+	c->stop = ww_clock_stop(c->stop, now);
+	return 0;
+}
+
+/* It turns out that the process, which is stopped, is so for a part of a collection. */
+static __always_inline void ww_part(enum ww_part part)
+{
+	struct ww_collector *c = ww_collector_make(true);
+	if (!c || !c->stopped)
+		return;
+	c->part = part;
+	c->stop = ww_clock_start(c->stop, c->stopped);
+	ww_thread_collects(c->stopped);
+}
+
+SEC("uprobe")
+int ww_part_first(struct pt_regs *ctx)
+{
+	ww_part(WW_PART_FIRST);
+	return 0;
+}
+
+SEC("uprobe")
+int ww_part_last(struct pt_regs *ctx)
+{
+	ww_part(WW_PART_LAST);
+	return 0;
+}

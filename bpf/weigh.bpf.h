@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What stacks weigh: of a request whose stacks are taken, every stretch of time that is charged to it is sent as it is
+ * charged, with the stack that it belongs to. Nothing of this is there unless stacks are asked for.
+ */
+#ifndef WHYWAIT_WEIGH_H
+#define WHYWAIT_WEIGH_H
+
+#include "global.bpf.h"
+
+/* In place of a thread's stack: it runs, and the clock looks at it. */
+#define WW_STACK_RUNS (~0ull)
+
+static __always_inline u64 ww_kind_type(u8 kind, u8 type)
+{
+	return kind | (u64)type << 8;
+}
+
+/*
+ * Whether a new request's stacks are taken. By chance, and not each n-th: requests of different kinds may come by
+ * turns.
+ */
+static __always_inline void ww_stack_choose(struct ww_request *r)
+{
+	u32 one_in = ww_stacks_one_in;
+	r->stack = 0;
+	if (one_in && one_in <= 0xffff && bpf_get_prandom_u32() % one_in == 0)
+		r->account.stacks_one_in = one_in;
+}
+
+static __noinline int ww_weigh_put(struct ww_stack_weight *w)
+{
+	if (!w)
+		return 0;
+	w->size = sizeof(*w);
+	if (bpf_ringbuf_output(&ww_stacks, w, sizeof(*w), BPF_RB_NO_WAKEUP))
+		ww_count(WW_COUNT_STACK_RING_FULL);
+	return 0;
+}
+
+/* A request without a thread was charged. */
+static __always_inline void ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 value, u64 at, u64 ns)
+{
+	struct ww_stack_weight w = {
+		.type = WW_STACK_WEIGHT,
+		.kind = kind_type & 0xff,
+		.detail = kind_type >> 8,
+		.value = value,
+		.request = r->account.id,
+		.stack = r->stack,
+		.at_ns = at,
+		.ns = ns,
+	};
+	ww_weigh_put(&w);
+}
+
+/* A thread has waited, in an interval whose owner is not certain yet. */
+static __always_inline void ww_weigh_wait(struct ww_thread *t, struct ww_cause cause, u64 at, u64 ns)
+{
+	u32 kind = cause.kind;
+	barrier_var(kind);
+	if (kind >= WW_KIND_COUNT)
+		return;
+	struct ww_stack_weight w = {
+		.type = WW_STACK_WEIGHT,
+		.kind = kind,
+		.detail = cause.type,
+		.value = cause.value,
+		.tid = t->tid,
+		.start_ns = t->start,
+		.stack = t->stack,
+		.at_ns = at,
+		.ns = ns,
+	};
+	t->weighed = 1;
+	t->weighed_ns[kind] += ns;
+	/* It ran, and that is sampled: to collect garbage is a kind of its own. */
+	if (t->stack != WW_STACK_RUNS)
+		ww_weigh_put(&w);
+}
+
+static __always_inline void ww_weigh_reset(struct ww_thread *t)
+{
+	t->weighed = 0;
+	__builtin_memset(t->weighed_ns, 0, sizeof(t->weighed_ns));
+}
+
+/* The thread's interval was the request's: also what of its waits was not sent yet, as the thread had no request. */
+static __always_inline void ww_weigh_given(struct ww_request *r, struct ww_thread *t)
+{
+	if (t->dirty & WW_DIRTY_WAITED) {
+		for (u32 kind = 0; kind < WW_KIND_COUNT; kind++) {
+			if (kind != WW_KIND_COMPUTE && t->kinds_ns[kind] > t->weighed_ns[kind]) {
+				ww_weigh_gap(r, kind, 0, t->mark, t->kinds_ns[kind] - t->weighed_ns[kind]);
+			}
+		}
+	}
+	if (!t->weighed)
+		return;
+	struct ww_stack_weight w = {
+		.type = WW_STACK_CLAIM,
+		.tid = t->tid,
+		.request = r->account.id,
+		.start_ns = t->start,
+	};
+	ww_weigh_put(&w);
+}
+
+/* Work under no request's name was the request's. Where it was in the code is known if its stacks were taken, too. */
+static __always_inline void ww_weigh_adopted(struct ww_request *r, struct ww_request *a)
+{
+	if (a->account.stacks_one_in) {
+		struct ww_stack_weight w = {
+			.type = WW_STACK_MOVED,
+			.request = r->account.id,
+			.stack = a->account.id,
+		};
+		ww_weigh_put(&w);
+		return;
+	}
+	r->stack = 0;
+	for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
+		if (a->account.kinds_ns[kind])
+			ww_weigh_gap(r, kind, 0, a->mark, a->account.kinds_ns[kind]);
+}
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* `whywait stacks`: where in the code a recording's requests spent their time. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/reading.h"
+#include "model/names.h"
+#include "outputs/folded.h"
+
+enum { KEY_KINDS = 0x600, KEY_SLOWER };
+
+enum format { FOLDED };
+
+struct arguments {
+	struct ww_reading_arguments reading;
+	struct ww_stack_filter filter;
+	enum format format;
+};
+
+static const struct argp_option options[] = {
+	{"kinds", KEY_KINDS, "KIND,..", 0,
+	 "only what was spent so: compute, or waits such as db,lock (default: all kinds)", 2},
+	{"slower-than", KEY_SLOWER, "QUANTILE", 0,
+	 "only of the slowest requests of each endpoint: p95, or 0.95, for the slowest twentieth", 2},
+	{0},
+};
+
+static uint32_t kinds_of(char *list)
+{
+	uint32_t kinds = 0;
+	char *word;
+
+	while ((word = strsep(&list, ","))) {
+		int kind = 0;
+
+		while (kind < WW_KIND_COUNT && strcmp(word, ww_kind_name((enum ww_kind)kind)) != 0)
+			kind++;
+		if (kind == WW_KIND_COUNT) {
+			const char *names[WW_KIND_COUNT + 1] = {NULL};
+
+			for (int i = 0; i < WW_KIND_COUNT; i++)
+				names[i] = ww_kind_name((enum ww_kind)i);
+			const char *near = ww_command__nearest(word, names);
+			ww_command__wrong("stacks", "--kinds: there is no kind '%s'%s%s", word,
+					  near ? ", did you mean " : "", near ? near : "");
+		}
+		kinds |= 1u << kind;
+	}
+	return kinds;
+}
+
+/* "p95", "p99.9", "0.95" */
+static double quantile_of(const char *text)
+{
+	char *end;
+	double value = *text == 'p' ? strtod(text + 1, &end) / 100 : strtod(text, &end);
+
+	if (*end || end == text || end == text + (*text == 'p') || !(value > 0 && value < 1))
+		ww_command__wrong("stacks", "--slower-than '%s' is no quantile: write p95, or 0.95", text);
+	return value;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->reading;
+		return 0;
+	case KEY_KINDS:
+		arguments->filter.kinds = kinds_of(value);
+		return 0;
+	case KEY_SLOWER:
+		arguments->filter.slower_than = quantile_of(value);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {{&ww_reading_argp, 0, NULL, 1}, {0}};
+static const struct argp argp = {.options = options, .parser = parse, .children = children};
+static const struct ww_example examples[] = {
+	{"whywait stacks shop.db | flamegraph.pl >shop.svg", "all of it, drawn by another program"},
+	{"whywait stacks shop.db --endpoint 'GET /orders' --kinds compute", "what an endpoint computes"},
+	{"whywait stacks shop.db --kinds db,lock --slower-than p95", "where the slowest twentieth waits"},
+	{0},
+};
+static const struct ww_usage usage = {
+	.name = "stacks",
+	.synopsis = "FILE [--endpoint GLOB] [--kinds KIND,..] [--slower-than QUANTILE] [--since T] [--until T]",
+	.description =
+		"Prints where in the code the requests of a recording that was made with `record --stacks` spent their "
+		"time: folded stacks, a line for each, of service, endpoint, functions from the thread's start on, and "
+		"what was waited for, with the microseconds that it took; flamegraph.pl and inferno draw them. "
+		"Functions of the kernel end in _[k]; code without a name is [file+0x1234].\n\n"
+		"The stacks are those of a sample of the requests, and stand for all of them: computing is sampled 99 "
+		"times a second, waits have the length that they had. `[truncated]` is in front of stacks that could "
+		"not be followed to the thread's start.",
+	.argp = &argp,
+	.examples = examples,
+	.exit_status = "0 2",
+};
+
+int ww_command_stacks(int argc, char **argv)
+{
+	struct arguments arguments = {.reading = {.command = "stacks"}, .filter = {.kinds = ~0u}};
+	struct ww_recording *recording = NULL;
+	struct ww_profile *profile = NULL;
+	struct ww_selection selection;
+
+	ww_command__parse(&usage, argc, argv, &arguments);
+	int status = (int)ww_reading__open(&arguments.reading, &recording, &selection);
+	if (status)
+		return status;
+	if (ww_recording__profile(recording, &selection, &arguments.filter, &profile)) {
+		status = ww_command__fail("stacks", WW_EXIT_USAGE, "%s", ww_recording__message(recording));
+		ww_recording__close(recording);
+		return status;
+	}
+	if (!profile->requests && !arguments.reading.endpoint && !selection.since_unix_ns && !selection.until_unix_ns)
+		status = ww_command__fail("stacks", WW_EXIT_USAGE, "%s holds no stacks: record with --stacks",
+					  arguments.reading.file);
+	else
+		status = (int)ww_reading__finish(&arguments.reading, ww_folded__write(stdout, profile));
+	ww_profile_free(profile);
+	ww_recording__close(recording);
+	return status;
+}

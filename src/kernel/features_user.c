@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whether programs can be attached to user space: a probe in this very program is switched on for a moment. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/features_probe.h"
+#include "util/mappings.h"
+
+#define UPROBES "/sys/bus/event_source/devices/uprobe/"
+
+/* As a static probe has them: a place in the code, and a counter of those who want to know, in the file's data. */
+static volatile unsigned short counter __attribute__((section(".data"), aligned(2))) = 0;
+
+__attribute__((noinline)) static void place(void)
+{
+	__asm__ volatile("nop");
+}
+
+static bool read_number(const char *path, const char *format, unsigned *number)
+{
+	FILE *file = fopen(path, "re");
+	bool found = file && fscanf(file, format, number) == 1;
+
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Where in its file an address of this program lies; 0: nowhere. */
+static uint64_t offset_of(uint64_t address)
+{
+	struct ww_mappings mappings;
+	uint64_t offset = 0;
+
+	if (ww_mappings__open(&mappings, getpid()))
+		return 0;
+	while (!offset && ww_mappings__next(&mappings))
+		if (address >= mappings.start && address < mappings.end && mappings.path[0] == '/')
+			offset = address - mappings.start + mappings.offset;
+	ww_mappings__close(&mappings);
+	return offset;
+}
+
+/* Attaches an empty program. Returns a file descriptor that keeps it there, or a negative errno; *what has failed. */
+static int attach(unsigned type, unsigned counter_bit, const char **what)
+{
+	const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	struct perf_event_attr attr = {.size = sizeof(attr), .type = type};
+	int program, probe, err = 0;
+
+	attr.config = offset_of((uint64_t)(uintptr_t)&counter) << counter_bit;
+	attr.config1 = (uint64_t)(uintptr_t) "/proc/self/exe";
+	attr.config2 = offset_of((uint64_t)(uintptr_t)place);
+	*what = "a program for it does not load";
+	program = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "ww_probe", "GPL", nothing, 2, NULL);
+	if (program < 0)
+		return program;
+	*what = "a program for it does not attach";
+	probe = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (probe < 0 || ioctl(probe, PERF_EVENT_IOC_SET_BPF, program))
+		err = -errno;
+	close(program);
+	if (err && probe >= 0)
+		close(probe);
+	return err ? err : probe;
+}
+
+void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	unsigned type, counter_bit;
+	const char *what;
+
+	(void)argument;
+	if (!read_number(UPROBES "type", "%u", &type)) {
+		ww_feature__bad(row, "this kernel has none");
+		return;
+	}
+	if (!read_number(UPROBES "format/ref_ctr_offset", "config:%u", &counter_bit)) {
+		ww_feature__bad(row, "static probes can't be switched on");
+		return;
+	}
+	if (!ww_probe__may_load(probe)) {
+		ww_feature__unknown(row, "there, can't be tried with these privileges");
+		return;
+	}
+	int fd = attach(type, counter_bit, &what);
+	if (fd < 0) {
+		ww_feature__bad(row, "%s: %s", what, strerror(-fd));
+		return;
+	}
+	place();
+	if (counter)
+		ww_feature__good(row, "attached, a static probe is switched on");
+	else
+		ww_feature__bad(row, "attached, a static probe is not switched on");
+	close(fd);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/golang.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/mappings.h"
+
+/* What `go build` writes into every program: 14 bytes, the size of a pointer, flags, and at 32 the version's length and
+ * text. */
+#define BUILDINFO	 ".go.buildinfo"
+#define BUILDINFO_MAGIC	 "\xff Go buildinf:"
+#define BUILDINFO_FLAGS	 15
+#define BUILDINFO_INLINE 2 /* flag: since Go 1.18 */
+#define BUILDINFO_TEXT	 32
+
+/* By minor version of Go 1, on 64-bit machines; read off a program's debug information. */
+static const struct {
+	unsigned minor;
+	struct ww_golang_layout layout;
+} layouts[] = {
+	{19,
+	 {.semtable_len = 251,
+	  .stack_hi = 8,
+	  .status = 144,
+	  .goid = 152,
+	  .waitreason = 176,
+	  .timer = 368,
+	  .when = 8,
+	  .recvq = 56,
+	  .elem = 24,
+	  .channel = 80,
+	  .sched = 56,
+	  .startpc = 312,
+	  .reasons = {[9] = WW_GOLANG_WAIT_CHANNEL,
+		      [14] = WW_GOLANG_WAIT_CHANNEL,
+		      [15] = WW_GOLANG_WAIT_CHANNEL,
+		      [18] = WW_GOLANG_WAIT_LOCK,
+		      [19] = WW_GOLANG_WAIT_SLEEP,
+		      [20] = WW_GOLANG_WAIT_LOCK}}},
+};
+
+/* The minor version of Go 1 that built the program; 0: none. */
+static unsigned buildinfo_minor(Elf_Scn *section)
+{
+	unsigned minor = 0;
+	char text[16] = "";
+	Elf_Data *data = elf_rawdata(section, NULL);
+	if (!data || data->d_size <= BUILDINFO_TEXT + sizeof(text))
+		return 0;
+	const unsigned char *bytes = data->d_buf;
+	if (memcmp(bytes, BUILDINFO_MAGIC, strlen(BUILDINFO_MAGIC)) || !(bytes[BUILDINFO_FLAGS] & BUILDINFO_INLINE))
+		return 0;
+	memcpy(text, bytes + BUILDINFO_TEXT + 1, sizeof(text) - 1);
+	return sscanf(text, "go1.%u", &minor) == 1 ? minor : 0;
+}
+
+/* Where the symbol is in the file's own addresses; 0: it has none of that name. */
+static uint64_t symbol_find(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const char *wanted)
+{
+	Elf_Data *data = header->sh_entsize ? elf_getdata(section, NULL) : NULL;
+	size_t count = data ? data->d_size / header->sh_entsize : 0;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Sym symbol;
+		if (!gelf_getsym(data, (int)i, &symbol) || GELF_ST_TYPE(symbol.st_info) != STT_OBJECT)
+			continue;
+		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
+		if (name && !strcmp(name, wanted))
+			return symbol.st_value;
+	}
+	return 0;
+}
+
+/* The lowest address that the file asks for. */
+static uint64_t file_base(Elf *elf)
+{
+	size_t headers = 0;
+	uint64_t base = UINT64_MAX;
+	if (elf_getphdrnum(elf, &headers))
+		return 0;
+	for (size_t i = 0; i < headers; i++) {
+		GElf_Phdr header;
+		if (gelf_getphdr(elf, (int)i, &header) && header.p_type == PT_LOAD && header.p_vaddr < base)
+			base = header.p_vaddr;
+	}
+	return base;
+}
+
+static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout)
+{
+	unsigned minor = 0;
+	uint64_t semtable = 0;
+	size_t names = 0;
+	int err = -ENOENT;
+	elf_version(EV_CURRENT);
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (!elf || elf_getshdrstrndx(elf, &names))
+		goto out;
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+		GElf_Shdr header;
+		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+		if (name && !strcmp(name, BUILDINFO))
+			minor = buildinfo_minor(section);
+		/* It comes behind, and is long. */
+		if (minor && header.sh_type == SHT_SYMTAB)
+			semtable = symbol_find(elf, section, &header, "runtime.semtable");
+	}
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+		if (layouts[i].minor != minor)
+			continue;
+		*layout = layouts[i].layout;
+		layout->semtable = semtable ? start - file_base(elf) + semtable : 0;
+		err = 0;
+	}
+out:
+	elf_end(elf);
+	return err;
+}
+
+/* Where the process has the beginning of its program's file; 0: that can't be told. */
+static uint64_t program_start(pid_t pid)
+{
+	struct ww_mappings mappings;
+	char link[32], path[sizeof(mappings.line)];
+	uint64_t start = 0;
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	ssize_t len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0 || ww_mappings__open(&mappings, pid))
+		return 0;
+	path[len] = '\0';
+	while (!start && ww_mappings__next(&mappings))
+		if (!mappings.offset && !strcmp(mappings.path, path))
+			start = mappings.start;
+	ww_mappings__close(&mappings);
+	return start;
+}
+
+int ww_golang__find(pid_t pid, struct ww_golang_layout *layout)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	uint64_t start = program_start(pid);
+	int err = start ? file_search(fd, start, layout) : -ENOENT;
+	close(fd);
+	return err;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where a Go program's runtime keeps what its goroutines are at, so that the BPF side can tell which one touches a
+ * socket, what it waits for, and who waits for it.
+ */
+#ifndef WHYWAIT_GOLANG_H
+#define WHYWAIT_GOLANG_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum ww_golang_wait {
+	WW_GOLANG_WAIT_OTHER,
+	WW_GOLANG_WAIT_SLEEP,
+	WW_GOLANG_WAIT_LOCK,	/* a mutex, a condition, a WaitGroup */
+	WW_GOLANG_WAIT_CHANNEL, /* of a channel or of several */
+};
+
+#define WW_GOLANG_REASONS 64 /* a power of two */
+
+/* Addresses and offsets within the runtime's structures; the same layout as the BPF map's value. */
+struct ww_golang_layout {
+	uint64_t semtable; /* address of runtime.semtable; 0: not known, as in a stripped program */
+	uint64_t semtable_len;
+	uint32_t stack_hi;   /* offsets: g.stack.hi */
+	uint32_t status;     /* g.atomicstatus */
+	uint32_t goid;	     /* g.goid */
+	uint32_t waitreason; /* g.waitreason */
+	uint32_t timer;	     /* g.timer */
+	uint32_t when;	     /* timer.when */
+	uint32_t recvq;	     /* hchan.recvq.first */
+	uint32_t elem;	     /* sudog.elem; sudog.g, next and prev are its first words */
+	uint32_t channel;    /* sudog.c */
+	uint32_t sched;	     /* g.sched.sp */
+	uint32_t startpc;    /* g.startpc */
+	uint32_t pad;
+	uint8_t reasons[WW_GOLANG_REASONS]; /* enum ww_golang_wait, by g.waitreason */
+};
+
+/*
+ * Finds it for a running process. -ENOENT: no Go program, or built by a version whose layout is not known; -ESRCH,
+ * -EACCES and others: the process can't be read. `layout` is written on success only.
+ */
+int ww_golang__find(pid_t pid, struct ww_golang_layout *layout);
+
+#endif

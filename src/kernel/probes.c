@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/probes.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <string.h>
+
+enum runtime { RUNTIME_PYTHON, RUNTIME_RUBY, RUNTIME_HOTSPOT, RUNTIME_V8, RUNTIME_PHP, RUNTIME_GO, RUNTIMES };
+
+enum how { NOTE, SYMBOL, RETURN };
+
+static const struct probe {
+	enum ww_probe_program program;
+	enum runtime runtime;
+	enum { OPTIONAL, NEEDED } need;
+	enum how how;
+	const char *provider;
+	const char *name;
+} probes[] = {
+#define WW_PROBE(program, runtime, need, how, provider, name)                                                          \
+	{WW_PROBE_##program, RUNTIME_##runtime, need, how, provider, name},
+#include "kernel/probes.def"
+#undef WW_PROBE
+};
+
+#define PROBES (sizeof(probes) / sizeof(probes[0]))
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define OWN_BYTE_ORDER ELFDATA2LSB
+#else
+#define OWN_BYTE_ORDER ELFDATA2MSB
+#endif
+
+/* Sites as they are found: of which probe each is. */
+struct search {
+	Elf *elf;
+	uint64_t base; /* address of the section that static probes' addresses were made for; 0: none */
+	struct {
+		size_t probe;
+		uint64_t offset, semaphore;
+	} found[WW_PROBE_SITES];
+	size_t found_len;
+	bool too_many;
+};
+
+/* Where in the file the byte is that is at that address in memory; false where none is. */
+static bool offset_of(Elf *elf, uint64_t address, uint64_t *offset)
+{
+	size_t headers = 0;
+
+	if (elf_getphdrnum(elf, &headers))
+		return false;
+	for (size_t i = 0; i < headers; i++) {
+		GElf_Phdr header;
+
+		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD || address < header.p_vaddr ||
+		    address - header.p_vaddr >= header.p_memsz)
+			continue;
+		*offset = address - header.p_vaddr + header.p_offset;
+		return *offset > 0;
+	}
+	return false;
+}
+
+/* A counter's page may be one that the file has no bytes of: it is still told by its place in the file. */
+static void site_add(struct search *search, size_t probe, uint64_t address, uint64_t semaphore)
+{
+	uint64_t offset = 0, counter = 0;
+
+	if (!offset_of(search->elf, address, &offset) || (semaphore && !offset_of(search->elf, semaphore, &counter)))
+		return;
+	for (size_t i = 0; i < search->found_len; i++)
+		if (search->found[i].probe == probe && search->found[i].offset == offset)
+			return;
+	if (search->found_len == WW_PROBE_SITES) {
+		search->too_many = true;
+		return;
+	}
+	search->found[search->found_len].probe = probe;
+	search->found[search->found_len].offset = offset;
+	search->found[search->found_len++].semaphore = counter;
+}
+
+/* A static probe's note: three addresses, and three strings that end with NUL: provider, name, arguments. */
+static void note_read(struct search *search, const char *bytes, size_t len)
+{
+	uint64_t addresses[3]; /* of the probe, of what `base` was then, of the semaphore */
+	const char *provider = bytes + sizeof(addresses), *end = bytes + len;
+
+	if (len < sizeof(addresses))
+		return;
+	memcpy(addresses, bytes, sizeof(addresses));
+	const char *name = memchr(provider, '\0', (size_t)(end - provider));
+	if (!name)
+		return;
+	name++;
+	if (!memchr(name, '\0', (size_t)(end - name)))
+		return;
+	/* Prelinking moves the file's addresses, but not those in notes. */
+	uint64_t moved = search->base ? search->base - addresses[1] : 0;
+	for (size_t i = 0; i < PROBES; i++) {
+		if (probes[i].how == NOTE && !strcmp(provider, probes[i].provider) && !strcmp(name, probes[i].name))
+			site_add(search, i, addresses[0] + moved, addresses[2] ? addresses[2] + moved : 0);
+	}
+}
+
+static void notes_read(struct search *search, Elf_Scn *section)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	size_t at = 0, next, name, descriptor;
+	GElf_Nhdr note;
+
+	while (data && at < data->d_size && (next = gelf_getnote(data, at, &note, &name, &descriptor)) > at) {
+		const char *bytes = data->d_buf;
+		if (note.n_type == 3 && note.n_namesz == sizeof("stapsdt") && name <= data->d_size &&
+		    data->d_size - name >= sizeof("stapsdt") && !memcmp(bytes + name, "stapsdt", sizeof("stapsdt")) &&
+		    descriptor <= data->d_size && data->d_size - descriptor >= note.n_descsz)
+			note_read(search, bytes + descriptor, note.n_descsz);
+		at = next;
+	}
+}
+
+static bool name_is(const char *name, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	if (wanted[len - 1] == '*')
+		return !strncmp(name, wanted, len - 1);
+	return !strcmp(name, wanted);
+}
+
+static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shdr *header)
+{
+	Elf_Data *data = header->sh_entsize ? elf_getdata(section, NULL) : NULL;
+	size_t count = data ? data->d_size / header->sh_entsize : 0;
+
+	for (size_t at = 0; at < count; at++) {
+		GElf_Sym symbol;
+		if (!gelf_getsym(data, (int)at, &symbol) || !symbol.st_value ||
+		    GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
+			continue;
+		const char *name = elf_strptr(search->elf, header->sh_link, symbol.st_name);
+		for (size_t i = 0; name && i < PROBES; i++)
+			if (probes[i].how != NOTE && name_is(name, probes[i].name))
+				site_add(search, i, symbol.st_value, 0);
+	}
+}
+
+static void sections_read(struct search *search)
+{
+	size_t names = 0;
+
+	if (elf_getshdrstrndx(search->elf, &names))
+		return;
+	for (int pass = 0; pass < 2; pass++) {
+		for (Elf_Scn *section = elf_nextscn(search->elf, NULL); section;
+		     section = elf_nextscn(search->elf, section)) {
+			GElf_Shdr header;
+			const char *name =
+				gelf_getshdr(section, &header) ? elf_strptr(search->elf, names, header.sh_name) : NULL;
+			if (!name)
+				continue;
+			if (pass == 0 && !strcmp(name, ".stapsdt.base"))
+				search->base = header.sh_addr;
+			else if (pass == 1 && header.sh_type == SHT_NOTE && !strcmp(name, ".note.stapsdt"))
+				notes_read(search, section);
+			else if (pass == 1 && (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
+				symbols_read(search, section, &header);
+		}
+	}
+}
+
+/* Whether there is one of that probe. */
+static bool has(const struct search *search, size_t probe)
+{
+	for (size_t i = 0; i < search->found_len; i++)
+		if (search->found[i].probe == probe)
+			return true;
+	return false;
+}
+
+int ww_probes__find(int fd, struct ww_probe_site sites[WW_PROBE_SITES])
+{
+	struct search search = {0};
+	bool whole[RUNTIMES];
+	int len = 0;
+
+	elf_version(EV_CURRENT);
+	/* Not mapped: a file that is cut off meanwhile would end this process. */
+	search.elf = elf_begin(fd, ELF_C_READ, NULL);
+	const char *identity = search.elf ? elf_getident(search.elf, NULL) : NULL;
+	if (identity && elf_kind(search.elf) == ELF_K_ELF && identity[EI_CLASS] == ELFCLASS64 &&
+	    identity[EI_DATA] == OWN_BYTE_ORDER)
+		sections_read(&search);
+	elf_end(search.elf);
+	if (search.too_many)
+		return -E2BIG;
+	for (size_t runtime = 0; runtime < RUNTIMES; runtime++)
+		whole[runtime] = true;
+	for (size_t i = 0; i < PROBES; i++)
+		if (probes[i].need == NEEDED && !has(&search, i))
+			whole[probes[i].runtime] = false;
+	for (size_t i = 0; i < PROBES; i++) {
+		for (size_t k = 0; k < search.found_len; k++) {
+			if (search.found[k].probe != i || !whole[probes[i].runtime])
+				continue;
+			sites[len++] = (struct ww_probe_site){.program = probes[i].program,
+							      .at_return = probes[i].how == RETURN,
+							      .offset = search.found[k].offset,
+							      .semaphore = search.found[k].semaphore};
+		}
+	}
+	return len;
+}

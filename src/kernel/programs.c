@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/programs.h"
+
+#include <bpf/bpf.h>
+
+#include "kernel/golang.h"
+#include "kernel/libuv.h"
+#include "kernel/python.h"
+#include "whywait.skel.h"
+
+bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
+{
+	struct ww_python_layout python;
+	struct ww_libuv_layout libuv;
+	struct ww_golang_layout golang;
+	int pythons = bpf_map__fd(bpf->maps.ww_pythons);
+	int libuvs = bpf_map__fd(bpf->maps.ww_libuvs);
+	int gos = bpf_map__fd(bpf->maps.ww_gos);
+	if (!ww_python__find((pid_t)pid, &python))
+		return !bpf_map_update_elem(pythons, &pid, &python, BPF_ANY);
+	if (!ww_libuv__find((pid_t)pid, &libuv))
+		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
+	if (!ww_golang__find((pid_t)pid, &golang)) {
+		bpf->bss->ww_go_any = 1;
+		return !bpf_map_update_elem(gos, &pid, &golang, BPF_ANY);
+	}
+	/* A look may end when the process is another program already. */
+	bpf_map_delete_elem(pythons, &pid);
+	bpf_map_delete_elem(libuvs, &pid);
+	bpf_map_delete_elem(gos, &pid);
+	return false;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/runtimes.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/probes.h"
+#include "util/mappings.h"
+#include "whywait.skel.h"
+
+#define FILES_MAX    4096 /* remembered; those without probes are forgotten when there are more */
+#define ATTACHED_MAX 256  /* files that programs are attached to at a time */
+
+struct file {
+	dev_t device;
+	ino_t inode;
+	pid_t pid;		 /* the last process that was seen to have it mapped */
+	struct bpf_link **links; /* NULL: it has no probes */
+	size_t links_len;
+};
+
+struct ww_runtimes {
+	struct bpf_program *programs[WW_PROBE_PROGRAMS];
+	struct file *files;
+	size_t files_len, attached;
+	uint64_t failed;
+};
+
+struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf)
+{
+	struct ww_runtimes *runtimes = calloc(1, sizeof(*runtimes));
+
+	if (!runtimes)
+		return NULL;
+	runtimes->files = calloc(FILES_MAX, sizeof(*runtimes->files));
+	if (!runtimes->files) {
+		free(runtimes);
+		return NULL;
+	}
+	struct bpf_program *const programs[WW_PROBE_PROGRAMS] = {
+		[WW_PROBE_GC_BEGIN] = bpf->progs.ww_gc_begin,
+		[WW_PROBE_GC_END] = bpf->progs.ww_gc_end,
+		[WW_PROBE_GC_PART_BEGIN] = bpf->progs.ww_gc_part_begin,
+		[WW_PROBE_GC_PART_END] = bpf->progs.ww_gc_part_end,
+		[WW_PROBE_GC_STEP_LEAVE] = bpf->progs.ww_gc_step_leave,
+		[WW_PROBE_GC_ENTER] = bpf->progs.ww_gc_enter,
+		[WW_PROBE_GC_LEAVE] = bpf->progs.ww_gc_leave,
+		[WW_PROBE_STOP_BEGIN] = bpf->progs.ww_stop_begin,
+		[WW_PROBE_STOP_END] = bpf->progs.ww_stop_end,
+		[WW_PROBE_PAUSE_BEGIN] = bpf->progs.ww_pause_begin,
+		[WW_PROBE_PAUSE_END] = bpf->progs.ww_pause_end,
+		[WW_PROBE_PART_FIRST] = bpf->progs.ww_part_first,
+		[WW_PROBE_PART_LAST] = bpf->progs.ww_part_last,
+	};
+	memcpy(runtimes->programs, programs, sizeof(programs));
+	return runtimes;
+}
+
+/* What was attached last goes first: beginnings before ends. */
+static void file_detach(struct file *file)
+{
+	while (file->links_len)
+		bpf_link__destroy(file->links[--file->links_len]);
+	free(file->links);
+	file->links = NULL;
+}
+
+void ww_runtimes__free(struct ww_runtimes *runtimes)
+{
+	if (!runtimes)
+		return;
+	for (size_t i = 0; i < runtimes->files_len; i++)
+		file_detach(&runtimes->files[i]);
+	free(runtimes->files);
+	free(runtimes);
+}
+
+static struct file *file_find(struct ww_runtimes *runtimes, const struct stat *of)
+{
+	for (size_t i = 0; i < runtimes->files_len; i++)
+		if (runtimes->files[i].inode == of->st_ino && runtimes->files[i].device == of->st_dev)
+			return &runtimes->files[i];
+	return NULL;
+}
+
+/* Forgets files without probes, or detaches from those whose last known process is gone. */
+static void make_room(struct ww_runtimes *runtimes, bool of_attached)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < runtimes->files_len; i++) {
+		struct file *file = &runtimes->files[i];
+		bool goes = of_attached ? file->links && kill(file->pid, 0) && errno == ESRCH : !file->links;
+
+		if (goes) {
+			runtimes->attached -= file->links != NULL;
+			file_detach(file);
+		} else {
+			runtimes->files[kept++] = *file;
+		}
+	}
+	runtimes->files_len = kept;
+}
+
+static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, const struct ww_probe_site *sites,
+		       size_t sites_len)
+{
+	char path[32];
+
+	if (!bpf_program__autoload(runtimes->programs[sites[0].program]))
+		return -ENOTSUP;
+	file->links = calloc(sites_len, sizeof(*file->links));
+	if (!file->links)
+		return -ENOMEM;
+	/* By its descriptor: the file may be in another mount namespace, or have no name any more. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	for (size_t i = 0; i < sites_len; i++) {
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = sites[i].at_return,
+			    .ref_ctr_offset = sites[i].semaphore);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(runtimes->programs[sites[i].program], -1, path,
+									sites[i].offset, &opts);
+		if (!link) {
+			int err = -errno;
+			file_detach(file);
+			return err;
+		}
+		file->links[file->links_len++] = link;
+	}
+	return 0;
+}
+
+/* Remembers a file, and attaches to it where it has probes. */
+static void file_look(struct ww_runtimes *runtimes, uint32_t pid, int fd)
+{
+	struct ww_probe_site sites[WW_PROBE_SITES];
+	struct stat stat;
+
+	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode))
+		return;
+	struct file *file = file_find(runtimes, &stat);
+	if (file) {
+		file->pid = (pid_t)pid;
+		return;
+	}
+	int len = ww_probes__find(fd, sites);
+	if (runtimes->files_len == FILES_MAX)
+		make_room(runtimes, false);
+	if (len > 0 && runtimes->attached == ATTACHED_MAX)
+		make_room(runtimes, true);
+	if (runtimes->files_len == FILES_MAX || (len > 0 && runtimes->attached == ATTACHED_MAX)) {
+		runtimes->failed++;
+		return;
+	}
+	file = &runtimes->files[runtimes->files_len++];
+	*file = (struct file){.device = stat.st_dev, .inode = stat.st_ino, .pid = (pid_t)pid};
+	if (len < 0 || (len > 0 && file_attach(runtimes, file, fd, sites, (size_t)len)))
+		runtimes->failed++;
+	runtimes->attached += file->links != NULL;
+}
+
+/* Whether a file is named like an interpreter or its library. */
+static bool is_interpreter(const char *path)
+{
+	static const char *const names[] = {"python", "libjvm.so", "node", "ruby", "php"};
+	const char *name = strrchr(path, '/');
+
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
+		if (strstr(name, names[i]))
+			return true;
+	return false;
+}
+
+/* Opens what is mapped: by the mapping, or, where that takes a privilege that is not there, by its name there. */
+static int mapped_open(uint32_t pid, const struct ww_mappings *mapping)
+{
+	char path[sizeof(mapping->line) + 32];
+
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)mapping->start,
+		 (unsigned long long)mapping->end);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 || errno != EPERM)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%u/root%s", pid, mapping->path);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves)
+{
+	struct ww_mappings mappings;
+	char last[sizeof(mappings.line)] = "";
+
+	if (ww_mappings__open(&mappings, (pid_t)pid))
+		return;
+	while (ww_mappings__next(&mappings)) {
+		/* The first mapping of a file is its lowest. */
+		if (mappings.offset || mappings.path[0] != '/' || !strcmp(mappings.path, last) ||
+		    (!serves && !is_interpreter(mappings.path)))
+			continue;
+		snprintf(last, sizeof(last), "%s", mappings.path);
+		int fd = mapped_open(pid, &mappings);
+		if (fd < 0)
+			continue;
+		file_look(runtimes, pid, fd);
+		close(fd);
+	}
+	ww_mappings__close(&mappings);
+}
+
+uint64_t ww_runtimes__failed(const struct ww_runtimes *runtimes)
+{
+	return runtimes->failed;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Programs attached to the garbage collectors of runtimes: to the files that processes have mapped, once each, so that
+ * processes that start later are seen, too.
+ */
+#ifndef WHYWAIT_RUNTIMES_H
+#define WHYWAIT_RUNTIMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct whywait_bpf;
+struct ww_runtimes;
+
+/* `bpf` is loaded and outlives the runtimes, which are the caller's, to be freed with ww_runtimes__free(). NULL: out of
+ * memory. */
+struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf);
+
+/* Detaches all. NULL-safe. */
+void ww_runtimes__free(struct ww_runtimes *runtimes);
+
+/*
+ * Looks for runtimes in what the process has mapped, and attaches to those that are new: where it is not known to
+ * `serve` requests, only in files that are named like interpreters.
+ */
+void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves);
+
+/* Files that have probes, or may have, and that nothing could be attached to. */
+uint64_t ww_runtimes__failed(const struct ww_runtimes *runtimes);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "model/comparability.h"
+
+#include <string.h>
+
+#define LOAD_PART 0.2		/* a load that differs by more makes other queues */
+#define SHORT_NS  10000000000ll /* in less the machine's moods are in the figures */
+#define NSEC	  1e9
+
+/* A new sentence; the last one is overwritten where there are too many. */
+static struct ww_sentence *add(struct ww_doubts *doubts)
+{
+	struct ww_sentence *text;
+
+	if (doubts->len < WW_DOUBTS_MAX)
+		doubts->len++;
+	text = &doubts->texts[doubts->len - 1];
+	*text = (struct ww_sentence){0};
+	return text;
+}
+
+static void doubt_host(const struct ww_report *before, const struct ww_report *after, struct ww_doubts *doubts)
+{
+	if (strcmp(before->host, after->host) != 0)
+		ww_sentence__add(add(doubts), "another host: %s, then %s", before->host, after->host);
+	if (strcmp(before->kernel, after->kernel) != 0)
+		ww_sentence__add(add(doubts), "another kernel: %s, then %s", before->kernel, after->kernel);
+	if (before->cpus != after->cpus)
+		ww_sentence__add(add(doubts), "another number of CPUs: %u, then %u", before->cpus, after->cpus);
+}
+
+static void doubt_recording(const struct ww_report *report, const char *which, struct ww_doubts *doubts)
+{
+	struct ww_sentence *text;
+
+	if (!report->complete) {
+		text = add(doubts);
+		ww_sentence__add(text, "%s is NOT COMPLETE:", which);
+		for (size_t i = 0; i < report->losses_len; i++) {
+			if (report->losses[i].loses)
+				ww_sentence__add(text, " %llu %s", (unsigned long long)report->losses[i].count,
+						 report->losses[i].cause);
+		}
+	}
+	if (report->unended)
+		ww_sentence__add(add(doubts), "%s has not ended: it is still being recorded, or was cut short", which);
+	if (report->end_unix_ns - report->start_unix_ns < SHORT_NS)
+		ww_sentence__add(add(doubts), "%s is short: %.1f s", which,
+				 (double)(report->end_unix_ns - report->start_unix_ns) / NSEC);
+}
+
+/* Of the endpoints that both have. */
+static void doubt_load(const struct ww_comparison *comparison, struct ww_doubts *doubts)
+{
+	double rate[2] = {0}, in_flight[2] = {0};
+	struct ww_sentence *text;
+
+	for (size_t i = 0; i < comparison->common; i++) {
+		const struct ww_endpoint_comparison *endpoint = &comparison->endpoints[i];
+
+		rate[0] += endpoint->before->rate_per_s;
+		rate[1] += endpoint->after->rate_per_s;
+		in_flight[0] += endpoint->before->in_flight_mean;
+		in_flight[1] += endpoint->after->in_flight_mean;
+	}
+	if (rate[1] <= rate[0] * (1 + LOAD_PART) && rate[0] <= rate[1] * (1 + LOAD_PART))
+		return;
+	text = add(doubts);
+	ww_sentence__add(text, "another load: ");
+	ww_sentence__number(text, rate[0]);
+	ww_sentence__add(text, " requests/s, then ");
+	ww_sentence__number(text, rate[1]);
+	ww_sentence__add(text, "; in flight ");
+	ww_sentence__number(text, in_flight[0]);
+	ww_sentence__add(text, ", then ");
+	ww_sentence__number(text, in_flight[1]);
+}
+
+void ww_comparability__doubt(const struct ww_comparison *comparison, struct ww_doubts *doubts)
+{
+	const struct ww_report *before = comparison->before, *after = comparison->after;
+
+	doubts->len = 0;
+	if (before == after) {
+		doubt_recording(before, "the recording", doubts);
+		return;
+	}
+	doubt_recording(before, "the first recording", doubts);
+	doubt_recording(after, "the second recording", doubts);
+	doubt_host(before, after, doubts);
+	doubt_load(comparison, doubts);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "model/estimate.h"
+
+#include <math.h>
+
+#include "model/student.h"
+#include "whywait/latency.h"
+
+#define HALVINGS     60
+#define LEAST_CHANCE 1e-12
+
+struct ww_estimate ww_estimate__bare(double value)
+{
+	return (struct ww_estimate){.how = WW_ESTIMATE_UNKNOWN, .value = value};
+}
+
+struct ww_estimate ww_estimate__exact(double value)
+{
+	return (struct ww_estimate){.how = WW_ESTIMATE_EXACT, .value = value};
+}
+
+/* The sums over the blocks, and the variance of their ratio: W. G. Cochran, Sampling Techniques (3rd ed., 1977), 6.4.
+ */
+struct ratio {
+	double sum, number, variance;
+	unsigned blocks;
+};
+
+static struct ratio ratio_of(const struct ww_sampling *sampling, double (*sum)(const struct ww_block *block, int which),
+			     double (*number)(const struct ww_block *block), int which)
+{
+	struct ratio ratio = {0};
+	double squares = 0;
+
+	for (uint32_t i = 0; i < sampling->blocks_len; i++) {
+		ratio.sum += sum(&sampling->blocks[i], which);
+		ratio.number += number(&sampling->blocks[i]);
+		ratio.blocks += number(&sampling->blocks[i]) > 0;
+	}
+	for (uint32_t i = 0; i < sampling->blocks_len && ratio.number > 0; i++) {
+		const struct ww_block *block = &sampling->blocks[i];
+		double off = sum(block, which) - ratio.sum / ratio.number * number(block);
+
+		squares += off * off;
+	}
+	if (ratio.blocks > 1)
+		ratio.variance = squares / (ratio.number * ratio.number) * ratio.blocks / (ratio.blocks - 1);
+	return ratio;
+}
+
+struct ww_estimate ww_estimate__ratio(const struct ww_sampling *sampling,
+				      double (*sum)(const struct ww_block *block, int which),
+				      double (*number)(const struct ww_block *block), int which)
+{
+	const struct ratio ratio = ratio_of(sampling, sum, number, which);
+	struct ww_estimate estimate = ww_estimate__bare(ratio.number > 0 ? ratio.sum / ratio.number : NAN);
+
+	if (ratio.blocks < WW_BLOCKS_LEAST)
+		return estimate;
+	estimate.how = WW_ESTIMATE_MEAN;
+	estimate.error = sqrt(ratio.variance);
+	estimate.freedom = ratio.blocks - 1;
+	return estimate;
+}
+
+/*
+ * The number of independent ones that leave as much open ("design effect": L. Kish, Survey Sampling, 1965). Blocks that
+ * differ less than chance makes them are chance, too: it is never more than there are.
+ */
+static double independent(const struct ratio *ratio)
+{
+	double share = ratio->sum / ratio->number, variance = share * (1 - share) / ratio->number;
+
+	return variance > 0 && ratio->variance > variance ? ratio->number * variance / ratio->variance : ratio->number;
+}
+
+struct ww_estimate ww_estimate__share(const struct ww_sampling *sampling,
+				      double (*sum)(const struct ww_block *block, int which),
+				      double (*number)(const struct ww_block *block), int which)
+{
+	const struct ratio ratio = ratio_of(sampling, sum, number, which);
+	struct ww_estimate estimate = ww_estimate__bare(ratio.number > 0 ? ratio.sum / ratio.number : NAN);
+
+	if (ratio.blocks < WW_BLOCKS_LEAST)
+		return estimate;
+	estimate.how = WW_ESTIMATE_SHARE;
+	estimate.freedom = ratio.blocks - 1;
+	estimate.number = independent(&ratio);
+	return estimate;
+}
+
+static double requests_of(const struct ww_block *block)
+{
+	return (double)block->requests;
+}
+
+/* Requests up to a bucket. */
+static double requests_upto(const struct ww_block *block, int index)
+{
+	double requests = 0;
+
+	for (uint32_t i = 0; i < block->counts_len && block->counts[i].index <= (uint32_t)index; i++)
+		requests += (double)block->counts[i].requests;
+	return requests;
+}
+
+struct ww_estimate ww_estimate__quantile(const struct ww_sampling *sampling, unsigned percent, uint64_t value_ns)
+{
+	struct ww_estimate estimate = ww_estimate__bare((double)value_ns);
+	int index = (int)ww_bucket(value_ns);
+	/* A bucket may hold a large share of the requests: to both of its sides. */
+	const struct ratio with = ratio_of(sampling, requests_upto, requests_of, index);
+	const struct ratio without = ratio_of(sampling, requests_upto, requests_of, index - 1);
+
+	if (with.blocks < WW_BLOCKS_LEAST)
+		return estimate;
+	estimate.how = WW_ESTIMATE_QUANTILE;
+	estimate.freedom = with.blocks - 1;
+	estimate.number = fmin(independent(&with), independent(&without));
+	estimate.share = percent / 100.0;
+	estimate.sampling = sampling;
+	return estimate;
+}
+
+/* As the normal distribution has it: wider where few blocks tell how wide. */
+static double width_of(const struct ww_estimate *estimate, double alpha)
+{
+	return ww_student__quantile(alpha, estimate->freedom);
+}
+
+/* E. B. Wilson, Probable Inference, JASA 22 (1927) */
+static void share_interval(const struct ww_estimate *estimate, double alpha, double *low, double *high)
+{
+	double z = width_of(estimate, alpha), n = estimate->number, p = estimate->value;
+	double middle = (p + z * z / (2 * n)) / (1 + z * z / n);
+	double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+
+	*low = fmin(fmax(middle - half, 0), p);
+	*high = fmax(fmin(middle + half, 1), p);
+}
+
+/* How likely at most k of n independent requests are among the share p of the fastest: DLMF 8.17.5 */
+static double binomial_upto(double k, double n, double p)
+{
+	if (k <= -1)
+		return 0;
+	return k >= n ? 1 : ww_beta__regularized(n - k, k + 1, 1 - p);
+}
+
+/* The bucket of the request that so large a part of all do not exceed. */
+static uint32_t bucket_at(const struct ww_sampling *sampling, double part)
+{
+	double rank = part * (double)sampling->ranks[sampling->ranks_len - 1].upto;
+	uint32_t low = 0, high = sampling->ranks_len - 1;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if ((double)sampling->ranks[middle].upto < rank)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return sampling->ranks[low].index;
+}
+
+/* The largest k, between whole ones, too, that binomial_upto() leaves at or below `most`. */
+static double largest_k(double most, double n, double p)
+{
+	double low = -1, high = n;
+
+	for (int i = 0; i < HALVINGS && high - low > 1e-6; i++) {
+		double middle = (low + high) / 2;
+
+		if (binomial_upto(middle, n, p) <= most)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * The order statistics between which the quantile lies (H. A. David, H. N. Nagaraja, Order Statistics, 3rd ed., 2003,
+ * 7.1), with as many requests as are independent: R. S. Woodruff, JASA 47 (1952). What a bucket holds may lie at
+ * either of its ends. Beyond the slowest request nothing is known.
+ */
+static void quantile_interval(const struct ww_estimate *estimate, double alpha, double *low, double *high)
+{
+	double half = erfc(width_of(estimate, alpha) / sqrt(2)) / 2, n = estimate->number, p = estimate->share;
+	double first = largest_k(half, n, p) + 1, last = largest_k(1 - half, n, p) + 1;
+	uint32_t bucket;
+
+	*low = 0;
+	*high = INFINITY;
+	if (first >= 1) {
+		bucket = bucket_at(estimate->sampling, floor(first) / n);
+		*low = fmin((double)ww_bucket_low(bucket), estimate->value);
+	}
+	if (last <= n) {
+		bucket = bucket_at(estimate->sampling, last / n);
+		*high = fmax((double)(ww_bucket_low(bucket) + ww_bucket_width(bucket)), estimate->value);
+	}
+}
+
+void ww_estimate__interval(const struct ww_estimate *estimate, double alpha, double *low, double *high)
+{
+	switch (estimate->how) {
+	case WW_ESTIMATE_MEAN:
+		*low = estimate->value - width_of(estimate, alpha) * estimate->error;
+		*high = estimate->value + width_of(estimate, alpha) * estimate->error;
+		return;
+	case WW_ESTIMATE_SHARE:
+		share_interval(estimate, alpha, low, high);
+		return;
+	case WW_ESTIMATE_QUANTILE:
+		quantile_interval(estimate, alpha, low, high);
+		return;
+	case WW_ESTIMATE_EXACT:
+		*low = *high = estimate->value;
+		return;
+	default:
+		*low = -INFINITY;
+		*high = INFINITY;
+	}
+}
+
+/*
+ * From the two intervals: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10; for any two: G. Y. Zou, A.
+ * Donner, Statistics in Medicine 27 (2008).
+ */
+void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double factor,
+			     double alpha, double *low, double *high)
+{
+	double first[2], second[2], difference = after->value - factor * before->value;
+
+	ww_estimate__interval(before, alpha, &first[0], &first[1]);
+	ww_estimate__interval(after, alpha, &second[0], &second[1]);
+	*low = difference - hypot(after->value - second[0], factor * (first[1] - before->value));
+	*high = difference + hypot(second[1] - after->value, factor * (before->value - first[0]));
+}
+
+double ww_difference__chance(const struct ww_estimate *before, const struct ww_estimate *after)
+{
+	double none = log(LEAST_CHANCE), all = 0, low, high;
+
+	if (before->how == WW_ESTIMATE_UNKNOWN || after->how == WW_ESTIMATE_UNKNOWN)
+		return 1;
+	for (int i = 0; i < HALVINGS / 2; i++) {
+		double middle = (none + all) / 2;
+
+		ww_difference__interval(before, after, 1, exp(middle), &low, &high);
+		if (low > 0 || high < 0)
+			all = middle;
+		else
+			none = middle;
+	}
+	return exp(all);
+}

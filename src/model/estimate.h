@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A figure of an endpoint with how far it may be off, as the blocks of its requests tell, and the difference of two.
+ * docs/compare.md says which methods these are, and from where.
+ */
+#ifndef WHYWAIT_ESTIMATE_H
+#define WHYWAIT_ESTIMATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/blocks.h"
+
+/* With fewer blocks how far they differ says nothing. */
+#define WW_BLOCKS_LEAST 5
+
+enum ww_estimate_how {
+	WW_ESTIMATE_UNKNOWN, /* how far it may be off is not known */
+	WW_ESTIMATE_EXACT,   /* it was so; nothing is inferred from it */
+	WW_ESTIMATE_MEAN,
+	WW_ESTIMATE_SHARE,
+	WW_ESTIMATE_QUANTILE,
+};
+
+struct ww_estimate {
+	enum ww_estimate_how how;
+	double value;	/* NaN: there is none */
+	double error;	/* MEAN: standard error */
+	double freedom; /* degrees of freedom */
+	double number;	/* SHARE, QUANTILE: independent requests that are as good as these */
+	double share;	/* QUANTILE: 0.95 */
+	const struct ww_sampling *sampling;
+};
+
+/* A sum over requests divided by their number; each tells one of them of a block. */
+struct ww_estimate ww_estimate__ratio(const struct ww_sampling *sampling,
+				      double (*sum)(const struct ww_block *block, int which),
+				      double (*number)(const struct ww_block *block), int which);
+
+/* Requests of which `sum` counts some: as a share of `number`. */
+struct ww_estimate ww_estimate__share(const struct ww_sampling *sampling,
+				      double (*sum)(const struct ww_block *block, int which),
+				      double (*number)(const struct ww_block *block), int which);
+
+/* A quantile of the wall times, whose value is as the report has it. */
+struct ww_estimate ww_estimate__quantile(const struct ww_sampling *sampling, unsigned percent, uint64_t value_ns);
+
+/* A value of which nothing more is known, and one that is what it is. */
+struct ww_estimate ww_estimate__bare(double value);
+struct ww_estimate ww_estimate__exact(double value);
+
+/* Where it lies but for a part `alpha` of cases; infinite where it may be anything. */
+void ww_estimate__interval(const struct ww_estimate *estimate, double alpha, double *low, double *high);
+
+/* The same for after - factor * before. */
+void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double factor,
+			     double alpha, double *low, double *high);
+
+/*
+ * How likely two that are the same differ as much by chance: the smallest alpha whose interval leaves 0 out. 1 when
+ * nothing is known.
+ */
+double ww_difference__chance(const struct ww_estimate *before, const struct ww_estimate *after);
+
+#endif

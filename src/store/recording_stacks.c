@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where in the code: the stacks of a recording. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/read.h"
+#include "util/arena.h"
+
+#define FRAMES_MOST 1024 /* of a stack */
+
+struct reading {
+	struct ww_recording *recording;
+	struct ww_catalog catalog;
+	const struct ww_stack_filter *filter;
+	bool *wanted;
+	int64_t *at_least; /* wall time by endpoint, ns: slower than the quantile */
+	int64_t from, to;
+	struct ww_arena *arena;
+	struct ww_profile *profile;
+	struct ww_profile_stack *stacks;
+	uint32_t stacks_len, stacks_cap, frames_cap;
+	size_t samples_cap;
+};
+
+static int each_row(struct reading *reading, const char *query, bool bounded,
+		    int (*add)(struct reading *, sqlite3_stmt *))
+{
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(reading->recording->db, query, -1, &statement, NULL);
+
+	if (rc == SQLITE_OK && bounded)
+		rc = sqlite3_bind_int64(statement, 1, reading->from);
+	if (rc == SQLITE_OK && bounded)
+		rc = sqlite3_bind_int64(statement, 2, reading->to);
+	while (rc == SQLITE_OK) {
+		rc = sqlite3_step(statement);
+		if (rc != SQLITE_ROW)
+			break;
+		rc = add(reading, statement);
+	}
+	sqlite3_finalize(statement);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Makes room for one more in an array of the arena; NULL when out of memory. */
+static void *grow(struct reading *reading, void *array, size_t len, size_t *cap, size_t size)
+{
+	if (len < *cap)
+		return array;
+	size_t more = *cap ? 2 * *cap : 256;
+	void *bigger = ww_arena__array(reading->arena, more, size);
+
+	if (!bigger)
+		return NULL;
+	if (len)
+		memcpy(bigger, array, len * size);
+	*cap = more;
+	return bigger;
+}
+
+static int add_frame(struct reading *reading, sqlite3_stmt *row)
+{
+	struct ww_profile *profile = reading->profile;
+	const char *name = (const char *)sqlite3_column_text(row, 1);
+	size_t cap = reading->frames_cap;
+	const char **frames = grow(reading, profile->frames, profile->frames_len, &cap, sizeof(*frames));
+
+	if (sqlite3_column_int64(row, 0) != profile->frames_len)
+		return SQLITE_CORRUPT;
+	if (!frames)
+		return SQLITE_NOMEM;
+	profile->frames = frames;
+	reading->frames_cap = (uint32_t)cap;
+	frames[profile->frames_len] = ww_arena__strdup(reading->arena, name ? name : "");
+	return frames[profile->frames_len++] ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* "[1,2,3]"; how many, or -1 when it is no such list of frames. */
+static int parse_frames(const struct reading *reading, const char *text, uint32_t frames[FRAMES_MOST])
+{
+	int len = 0;
+
+	if (!text || *text++ != '[')
+		return -1;
+	while (*text != ']') {
+		char *end;
+		unsigned long frame = strtoul(text, &end, 10);
+
+		if (end == text || (*end != ',' && *end != ']') || frame >= reading->profile->frames_len ||
+		    len == FRAMES_MOST)
+			return -1;
+		frames[len++] = (uint32_t)frame;
+		text = end + (*end == ',');
+	}
+	return len;
+}
+
+static int add_stack(struct reading *reading, sqlite3_stmt *row)
+{
+	uint32_t frames[FRAMES_MOST];
+	int len = parse_frames(reading, (const char *)sqlite3_column_text(row, 2), frames);
+	size_t cap = reading->stacks_cap;
+	struct ww_profile_stack *stacks = grow(reading, reading->stacks, reading->stacks_len, &cap, sizeof(*stacks));
+
+	if (sqlite3_column_int64(row, 0) != reading->stacks_len || len < 0)
+		return SQLITE_CORRUPT;
+	if (!stacks)
+		return SQLITE_NOMEM;
+	reading->stacks = stacks;
+	reading->stacks_cap = (uint32_t)cap;
+	uint32_t *kept = ww_arena__array(reading->arena, (size_t)len, sizeof(*kept));
+	if (!kept)
+		return SQLITE_NOMEM;
+	memcpy(kept, frames, (size_t)len * sizeof(*kept));
+	stacks[reading->stacks_len++] = (struct ww_profile_stack){
+		.frames = kept,
+		.len = (uint32_t)len,
+		.whole = sqlite3_column_int(row, 1),
+	};
+	return SQLITE_OK;
+}
+
+static int64_t endpoint_of(const struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t endpoint = sqlite3_column_int64(row, 0);
+
+	return endpoint < 0 || endpoint >= reading->catalog.endpoints_len ? -1 : endpoint;
+}
+
+/* Rows come by endpoint, the slowest requests first: until there are as many as may be slower. */
+struct tail {
+	int64_t endpoint;
+	double left;
+};
+
+static int find_tails(struct reading *reading)
+{
+	static const char query[] =
+		"SELECT endpoint, wall_ns, sum(requests), sum(sum(requests)) OVER (PARTITION BY endpoint), sum(sampled)"
+		" FROM stack_requests WHERE interval >= ? AND interval < ?"
+		" GROUP BY endpoint, wall_ns ORDER BY endpoint, wall_ns DESC";
+	struct tail tail = {.endpoint = -1};
+	sqlite3_stmt *row = NULL;
+	int rc = sqlite3_prepare_v2(reading->recording->db, query, -1, &row, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(row, 1, reading->from);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(row, 2, reading->to);
+	while (rc == SQLITE_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+		int64_t endpoint = endpoint_of(reading, row);
+
+		rc = endpoint < 0 ? SQLITE_CORRUPT : SQLITE_OK;
+		if (rc != SQLITE_OK || !reading->wanted[endpoint])
+			continue;
+		if (endpoint != tail.endpoint) {
+			tail.endpoint = endpoint;
+			tail.left = (double)sqlite3_column_int64(row, 3) * (1 - reading->filter->slower_than);
+		}
+		/* The slowest bucket counts, however many are in it: there is always a slowest request. */
+		if (tail.left <= 0)
+			continue;
+		tail.left -= (double)sqlite3_column_int64(row, 2);
+		reading->at_least[endpoint] = sqlite3_column_int64(row, 1);
+		reading->profile->requests += (uint64_t)sqlite3_column_int64(row, 2);
+		reading->profile->sampled += (uint64_t)sqlite3_column_int64(row, 4);
+	}
+	sqlite3_finalize(row);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int add_sample(struct reading *reading, sqlite3_stmt *row)
+{
+	struct ww_profile *profile = reading->profile;
+	int64_t endpoint = endpoint_of(reading, row), kind = sqlite3_column_int64(row, 2);
+	bool has_name = sqlite3_column_type(row, 3) != SQLITE_NULL,
+	     has_stack = sqlite3_column_type(row, 4) != SQLITE_NULL;
+	int64_t name = sqlite3_column_int64(row, 3), stack = sqlite3_column_int64(row, 4);
+
+	if (endpoint < 0 || kind < 0 || kind >= WW_KIND_COUNT ||
+	    (has_name && (name < 0 || name >= ww_intern__len(reading->catalog.names))) ||
+	    (has_stack && (stack < 0 || stack >= reading->stacks_len)))
+		return SQLITE_CORRUPT;
+	if (!reading->wanted[endpoint] || sqlite3_column_int64(row, 1) < reading->at_least[endpoint] ||
+	    !(reading->filter->kinds & 1u << kind))
+		return SQLITE_OK;
+	struct ww_profile_sample *samples =
+		grow(reading, profile->samples, profile->samples_len, &reading->samples_cap, sizeof(*samples));
+	if (!samples)
+		return SQLITE_NOMEM;
+	const struct ww_catalog_endpoint *names = &reading->catalog.endpoints[endpoint];
+	profile->samples = samples;
+	samples[profile->samples_len++] = (struct ww_profile_sample){
+		.service = ww_arena__strdup(reading->arena, reading->catalog.services[names->service].name),
+		.method = ww_arena__strdup(reading->arena, names->method),
+		.route = ww_arena__strdup(reading->arena, names->route),
+		.name = has_name ? ww_arena__strdup(reading->arena,
+						    ww_intern__get(reading->catalog.names, (uint32_t)name))
+				 : "",
+		.stack = has_stack ? &reading->stacks[stack] : NULL,
+		.kind = (enum ww_kind)kind,
+		.ns = (uint64_t)sqlite3_column_int64(row, 5),
+		.samples = (uint64_t)sqlite3_column_int64(row, 6),
+	};
+	return SQLITE_OK;
+}
+
+/* Whether the recording is one that has the tables, and anything in them. */
+static int has_stacks(struct ww_recording *recording, bool *has)
+{
+	sqlite3_stmt *row = NULL;
+	int rc = sqlite3_prepare_v2(recording->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'stack_requests'",
+				    -1, &row, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(row);
+	*has = rc == SQLITE_ROW && sqlite3_column_int(row, 0);
+	sqlite3_finalize(row);
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+static int read_all(struct reading *reading, const struct ww_selection *selection)
+{
+	int64_t unit = reading->recording->interval_ns;
+	int rc = ww_recording__catalog(reading->recording, &reading->catalog);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	reading->from = selection->since_unix_ns ? selection->since_unix_ns / unit * unit : INT64_MIN;
+	reading->to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
+	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint);
+	reading->at_least = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->at_least));
+	if (!reading->wanted || !reading->at_least)
+		return SQLITE_NOMEM;
+	rc = each_row(reading, "SELECT id, name FROM stack_frame ORDER BY id", false, add_frame);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading, "SELECT id, whole, frames FROM stack ORDER BY id", false, add_stack);
+	if (rc == SQLITE_OK)
+		rc = find_tails(reading);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading,
+			      "SELECT endpoint, wall_ns, kind, name, stack, sum(sum_ns), sum(samples) FROM stack_sample"
+			      " WHERE interval >= ? AND interval < ? GROUP BY endpoint, wall_ns, kind, name, stack",
+			      true, add_sample);
+	return rc;
+}
+
+int ww_recording__profile(struct ww_recording *recording, const struct ww_selection *selection,
+			  const struct ww_stack_filter *filter, struct ww_profile **profile)
+{
+	struct reading reading = {.recording = recording, .filter = filter, .arena = ww_arena__new()};
+	bool has = false;
+	int rc = reading.arena ? has_stacks(recording, &has) : SQLITE_NOMEM;
+
+	if (rc == SQLITE_OK) {
+		reading.profile = ww_arena__alloc(reading.arena, sizeof(*reading.profile));
+		rc = reading.profile ? SQLITE_OK : SQLITE_NOMEM;
+	}
+	if (rc == SQLITE_OK) {
+		reading.profile->arena = reading.arena;
+		rc = sqlite3_exec(recording->db, "SAVEPOINT stacks", NULL, NULL, NULL);
+	}
+	if (rc == SQLITE_OK) {
+		if (has)
+			rc = read_all(&reading, selection);
+		sqlite3_exec(recording->db, "RELEASE stacks", NULL, NULL, NULL);
+	}
+	if (has)
+		ww_catalog__free(&reading.catalog);
+	free(reading.wanted);
+	free(reading.at_least);
+	if (rc != SQLITE_OK) {
+		ww_arena__free(reading.arena);
+		return ww_recording__fail(recording, rc);
+	}
+	*profile = reading.profile;
+	return 0;
+}

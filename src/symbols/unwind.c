@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "symbols/unwind.h"
+
+#include <errno.h>
+#include <libiberty/demangle.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "symbols/kernel_symbols.h"
+#include "symbols/modules.h"
+#include "util/hash.h"
+
+#define PROCESSES    64	  /* known at a time */
+#define ADDRESSES    8192 /* whose names are known, of each; a power of two */
+#define CHECK_NS     1000000000ull
+#define FRAME_MOST   512 /* bytes of a name */
+#define MANGLED_MOST 2048
+#define NO_NAME	     UINT32_MAX
+#define NAMES_MOST   (1u << 17)
+
+struct named {
+	uint64_t address;
+	uint32_t frame; /* + 1; 0: nothing here */
+};
+
+struct process {
+	uint32_t pid; /* 0: none */
+	struct ww_modules modules;
+	uint64_t checked_ns, used_ns;
+	struct named names[ADDRESSES];
+};
+
+struct ww_unwinder {
+	struct ww_intern *frames;
+	struct process *processes[PROCESSES];
+	struct ww_kernel_symbols *kernel;
+	bool kernel_read;
+
+	/* During a walk: */
+	const struct ww_stack *stack;
+	const uint8_t *user;
+	struct process *process;
+	struct ww_walk *walk;
+	bool ran_out;
+	bool failed;
+};
+
+struct ww_unwinder *ww_unwinder__new(struct ww_intern *frames)
+{
+	struct ww_unwinder *new = calloc(1, sizeof(*new));
+
+	/* libdwfl would ask servers on the network for what is not installed. */
+	unsetenv("DEBUGINFOD_URLS");
+	if (new)
+		new->frames = frames;
+	return new;
+}
+
+static void forget(struct process *process)
+{
+	if (process)
+		ww_modules__close(&process->modules);
+	free(process);
+}
+
+void ww_unwinder__free(struct ww_unwinder *unwinder)
+{
+	if (!unwinder)
+		return;
+	for (size_t i = 0; i < PROCESSES; i++)
+		forget(unwinder->processes[i]);
+	ww_kernel_symbols__free(unwinder->kernel);
+	free(unwinder);
+}
+
+/* ---- what libdwfl asks for */
+
+static pid_t next_thread(Dwfl *dwfl, void *arg, void **thread)
+{
+	struct ww_unwinder *unwinder = arg;
+
+	(void)dwfl;
+	if (*thread)
+		return 0;
+	*thread = unwinder;
+	return (pid_t)unwinder->stack->tid;
+}
+
+static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread)
+{
+	(void)dwfl, (void)tid;
+	*thread = arg;
+	return true;
+}
+
+static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *arg)
+{
+	struct ww_unwinder *unwinder = arg;
+	uint64_t at = address - unwinder->stack->sp;
+
+	(void)dwfl;
+	if (address < unwinder->stack->sp || at > unwinder->stack->user_len ||
+	    unwinder->stack->user_len - at < sizeof(*word)) {
+		unwinder->ran_out = true;
+		return false;
+	}
+	memcpy(word, unwinder->user + at, sizeof(*word));
+	return true;
+}
+
+static bool set_registers(Dwfl_Thread *thread, void *arg)
+{
+	struct ww_unwinder *unwinder = arg;
+	const struct ww_stack *stack = unwinder->stack;
+#if defined(__aarch64__)
+	const unsigned count = 32;
+
+	dwfl_thread_state_register_pc(thread, stack->pc);
+#else
+	const unsigned count = 17;
+#endif
+	Dwarf_Word registers[WW_STACK_REGISTERS];
+
+	for (unsigned i = 0; i < count; i++)
+		registers[i] = stack->registers[i];
+	return dwfl_thread_state_registers(thread, 0, count, registers);
+}
+
+static const Dwfl_Thread_Callbacks thread_callbacks = {
+	.next_thread = next_thread,
+	.get_thread = get_thread,
+	.memory_read = read_memory,
+	.set_initial_registers = set_registers,
+};
+
+/* ---- processes */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct process *meet(struct ww_unwinder *unwinder, uint32_t pid, uint64_t now)
+{
+	struct process *new = calloc(1, sizeof(*new));
+
+	if (!new || ww_modules__open(&new->modules, (pid_t)pid)) {
+		free(new);
+		return NULL;
+	}
+	if (!new->modules.empty && !dwfl_attach_state(new->modules.dwfl, NULL, (pid_t)pid, &thread_callbacks, unwinder))
+		new->modules.empty = true;
+	new->pid = pid;
+	new->checked_ns = now;
+	return new;
+}
+
+/* The process, as it is now: it may have loaded more code, or be another one with the same id. NULL: it is gone. */
+static struct process *find_process(struct ww_unwinder *unwinder, uint32_t pid)
+{
+	struct process **place = &unwinder->processes[0];
+	uint64_t now = now_ns();
+
+	for (size_t i = 0; i < PROCESSES; i++) {
+		struct process *process = unwinder->processes[i];
+
+		if (process && process->pid == pid) {
+			place = &unwinder->processes[i];
+			break;
+		}
+		if (*place && (!process || process->used_ns < (*place)->used_ns))
+			place = &unwinder->processes[i];
+	}
+	struct process *known = *place;
+
+	if (known && known->pid == pid && now - known->checked_ns > CHECK_NS) {
+		known->checked_ns = now;
+		/* Of one that has ended, what was known is what there is. */
+		if (ww_modules__changed(&known->modules) == 1) {
+			forget(known);
+			*place = known = NULL;
+		}
+	}
+	if (!known || known->pid != pid) {
+		struct process *new = meet(unwinder, pid, now);
+
+		if (!new)
+			return NULL;
+		forget(known);
+		*place = known = new;
+	}
+	known->used_ns = now;
+	return known;
+}
+
+/* ---- names */
+
+static void put(struct ww_unwinder *unwinder, uint32_t frame)
+{
+	struct ww_walk *walk = unwinder->walk;
+
+	if (frame == NO_NAME)
+		unwinder->failed = true;
+	else if (walk->len < WW_WALK_MOST)
+		walk->frames[walk->len++] = frame;
+}
+
+static uint32_t intern(struct ww_unwinder *unwinder, const char *name)
+{
+	/* What there is no room for has no name of its own. */
+	if (ww_intern__len(unwinder->frames) >= NAMES_MOST &&
+	    ww_intern__find(unwinder->frames, name, strlen(name)) == WW_INTERN_NONE)
+		name = "[other]";
+	return ww_intern__add(unwinder->frames, name, strlen(name));
+}
+
+static void name_of(struct process *process, uint64_t address, char name[FRAME_MOST])
+{
+	Dwfl_Module *module = dwfl_addrmodule(process->modules.dwfl, address);
+	GElf_Off offset;
+	GElf_Sym symbol;
+
+	if (!module) {
+		snprintf(name, FRAME_MOST, "[unknown]");
+		return;
+	}
+	const char *found = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
+	if (!found || !*found) {
+		Dwarf_Addr start;
+		const char *file = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
+
+		snprintf(name, FRAME_MOST, "[%.200s+0x%llx]", file ? file : "?", (unsigned long long)(address - start));
+		return;
+	}
+	bool mangled = (found[0] == '_' && (found[1] == 'Z' || found[1] == 'R')) && strlen(found) < MANGLED_MOST;
+	char *plain = mangled ? cplus_demangle(found, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO) : NULL;
+
+	/* name@@VERSION */
+	snprintf(name, FRAME_MOST, "%.*s", plain ? FRAME_MOST : (int)strcspn(found, "@"), plain ? plain : found);
+	free(plain);
+}
+
+static uint32_t find_name(struct ww_unwinder *unwinder, uint64_t address)
+{
+	struct process *process = unwinder->process;
+	struct named *named = &process->names[ww_hash_mix(address) & (ADDRESSES - 1)];
+
+	if (!named->frame || named->address != address) {
+		char name[FRAME_MOST];
+
+		name_of(process, address, name);
+		uint32_t frame = intern(unwinder, name);
+		if (frame == WW_INTERN_NONE)
+			return NO_NAME;
+		*named = (struct named){address, frame + 1};
+	}
+	return named->frame - 1;
+}
+
+static int take_frame(Dwfl_Frame *frame, void *arg)
+{
+	struct ww_unwinder *unwinder = arg;
+	Dwarf_Addr pc;
+	bool activation;
+
+	if (!dwfl_frame_pc(frame, &pc, &activation) || !pc)
+		return DWARF_CB_ABORT;
+	if (unwinder->walk->len == WW_WALK_MOST)
+		return DWARF_CB_ABORT;
+	/* A return address may lie behind the function that called. */
+	put(unwinder, find_name(unwinder, activation ? pc : pc - 1));
+	return unwinder->failed ? DWARF_CB_ABORT : DWARF_CB_OK;
+}
+
+/* What looks at a switch stands in front of it. */
+static bool is_observing(const char *name)
+{
+	static const char *const begins[] = {"__traceiter_", "bpf_trace_run", "bpf_prog_",
+					     "__bpf_",	     "bpf_",	      "__schedule"};
+
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (!strncmp(name, begins[i], strlen(begins[i])))
+			return true;
+	return false;
+}
+
+static void walk_kernel(struct ww_unwinder *unwinder)
+{
+	const struct ww_stack *stack = unwinder->stack;
+	unsigned first = 0;
+
+	if (!unwinder->kernel_read) {
+		unwinder->kernel_read = true;
+		ww_kernel_symbols__read(&unwinder->kernel, "/proc/kallsyms");
+	}
+	if (!unwinder->kernel)
+		return;
+	for (unsigned i = 0; i < stack->kernel_len && !stack->on_cpu; i++) {
+		const char *name = ww_kernel_symbols__find(unwinder->kernel, stack->kernel[i]);
+
+		if (name && is_observing(name))
+			first = i + 1;
+	}
+	for (unsigned i = first; i < stack->kernel_len; i++) {
+		const char *found = ww_kernel_symbols__find(unwinder->kernel, stack->kernel[i]);
+		char name[FRAME_MOST];
+
+		snprintf(name, sizeof(name), "%.400s_[k]", found ? found : "[kernel]");
+		put(unwinder, intern(unwinder, name));
+	}
+}
+
+int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack, size_t size, struct ww_walk *walk)
+{
+	if (size < sizeof(*stack) || stack->user_len > size - sizeof(*stack) || stack->kernel_len > WW_STACK_KERNEL)
+		return -EPROTO;
+	unwinder->stack = stack;
+	unwinder->user = (const uint8_t *)(stack + 1);
+	unwinder->walk = walk;
+	unwinder->ran_out = unwinder->failed = false;
+	walk->len = 0;
+	walk->whole = false;
+	walk_kernel(unwinder);
+	unwinder->process = find_process(unwinder, stack->tgid);
+	if (unwinder->process && !unwinder->process->modules.empty)
+		walk->whole = dwfl_getthread_frames(unwinder->process->modules.dwfl, (pid_t)stack->tid, take_frame,
+						    unwinder) == 0;
+	if (walk->len < WW_WALK_MOST && (!unwinder->process || unwinder->process->modules.empty))
+		put(unwinder, intern(unwinder, "[unknown]"));
+	return unwinder->failed ? -ENOMEM : 0;
+}

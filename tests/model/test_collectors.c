@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is charged to `gc`, and what is counted of collectors, to the nanosecond. */
+#include "script.h"
+
+#define GET "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+#define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static struct pt_regs regs; /* of a probe */
+
+static const struct ww_account *done(void)
+{
+	sends(&script.server, OK);
+	assert_int_equal(script.records_len, 1);
+	const struct ww_account *a = &script.records[0];
+	u64 sum = 0;
+	for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
+		sum += a->kinds_ns[kind];
+	assert_int_equal(sum, a->end_ns - a->start_ns);
+	return a;
+}
+
+static void request_taken(void)
+{
+	runs(0);
+	arrives(&script.server, strlen(GET));
+	receives(&script.server, GET);
+}
+
+static void counted(u64 count, u64 ns)
+{
+	u32 tgid = 100;
+	const struct ww_collections *all = host_map_value(&ww_collections, &tgid);
+	if (!count && !ns && !all)
+		return;
+	assert_non_null(all);
+	assert_int_equal(all->count, count);
+	assert_int_equal(all->ns, ns);
+}
+
+static void on_its_own_thread(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	for (u32 i = 1; i <= 3; i++) {
+		pass(10);
+		ww_gc_begin(&regs);
+		ww_gc_begin(&regs); /* the same probe of a file that was taken for two */
+		pass(500 * i);
+		ww_gc_end(&regs);
+		ww_gc_end(&regs);
+	}
+	counted(3, 3000);
+	pass(20);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 3000);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 50);
+	assert_int_equal(a->cpu_ns, 3050);
+	assert_int_equal(a->attribution, WW_ATTRIBUTION_EXACT);
+	script_end();
+}
+
+/* It collects while nothing is asked of it, and when it is: only the rest is the request's. */
+static void before_the_request(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	done();
+	script.records_len = 0;
+	blocks(WW_SYS_RECVFROM, 0, 0, 0, 0);
+	pass(100);
+	is_woken(0);
+	runs(0);
+	ww_gc_begin(&regs);
+	pass(200);
+	arrives(&script.server, strlen(GET));
+	pass(30);
+	receives(&script.server, GET);
+	pass(400);
+	ww_gc_end(&regs);
+	pass(50);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_QUEUE], 30);
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 400);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 50);
+	counted(1, 630);
+	script_end();
+}
+
+/* What it waits for while it collects: a CPU is a CPU, a disk a disk, and another thread is the collector's. */
+static void waits_within(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	ww_gc_begin(&regs);
+	pass(10);
+	is_preempted();
+	pass(300);
+	runs(0);
+	pass(10);
+	blocks(WW_SYS_FUTEX, 0, 0, 0, 0);
+	pass(1000);
+	is_woken(0);
+	pass(7);
+	runs(0);
+	pass(10);
+	blocks(WW_SYS_FSYNC, HOST_FD_FILE, 0, 0, 0);
+	pass(2000);
+	is_woken(0);
+	runs(0);
+	pass(10);
+	ww_gc_end(&regs);
+	pass(5);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_RUNQ], 307);
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 1040);
+	assert_int_equal(a->kinds_ns[WW_KIND_DISK], 2000);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 5);
+	assert_int_equal(a->cpu_ns, 45);
+	script_end();
+}
+
+/* Thread 0 waits for a lock while thread 1 collects. */
+static void stopped(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	pass(10);
+	blocks(WW_SYS_FUTEX, 0, 0, 2, 1);
+	pass(100);
+	runs(1);
+	pass(40);
+	ww_gc_begin(&regs);
+	pass(300);
+	ww_gc_end(&regs);
+	pass(3);
+	is_woken(0);
+	pass(20);
+	is_preempted();
+	runs(0);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_LOCK], 143);
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 300);
+	assert_int_equal(a->kinds_ns[WW_KIND_RUNQ], 20);
+	assert_int_equal(a->details_len, 2);
+	assert_int_equal(a->details[1].kind, WW_KIND_GC);
+	assert_int_equal(a->details[1].value, WW_NAME_STOPPED);
+	assert_int_equal(a->cpu_ns, 10);
+	script_end();
+}
+
+/* Who waits for a disk, or sleeps, would have done so without a collector. */
+static void not_stopped(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	blocks(WW_SYS_FSYNC, HOST_FD_FILE, 0, 0, 0);
+	runs(1);
+	ww_gc_begin(&regs);
+	pass(300);
+	ww_gc_end(&regs);
+	is_woken(0);
+	is_preempted();
+	runs(0);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_DISK], 300);
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 0);
+	script_end();
+}
+
+/* A virtual machine stops its threads for many things; where it collects, all of the stop is for that. */
+static void stops(void **state)
+{
+	(void)state;
+	for (u32 collects = 0; collects < 2; collects++) {
+		script_begin(4);
+		request_taken();
+		runs(1);
+		ww_stop_begin(&regs);
+		pass(20);
+		is_preempted();
+		runs(0);
+		blocks(WW_SYS_FUTEX, 0, 0, 5, 0);
+		runs(1);
+		pass(50);
+		if (collects)
+			ww_pause_begin(&regs);
+		pass(300);
+		if (collects)
+			ww_pause_end(&regs);
+		pass(5);
+		ww_stop_end(&regs);
+		is_woken(0);
+		is_preempted();
+		runs(0);
+		const struct ww_account *a = done();
+		assert_int_equal(a->kinds_ns[collects ? WW_KIND_GC : WW_KIND_LOCK], 355);
+		assert_int_equal(a->kinds_ns[collects ? WW_KIND_LOCK : WW_KIND_GC], 0);
+		counted(collects, collects ? 300 : 0);
+		script_end();
+	}
+}
+
+/* One that begins while a thread waits for something else, and one that is not over when it is woken. */
+static void overlaps(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	blocks(WW_SYS_FUTEX, 0, 0, 2, 0);
+	pass(1000);
+	runs(1);
+	ww_pause_begin(&regs);
+	pass(200);
+	is_woken(0);
+	pass(30);
+	runs(0);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_LOCK], 970); /* which of the 230 ns were before the wake-up is not known */
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 230);
+	assert_int_equal(a->kinds_ns[WW_KIND_RUNQ], 30);
+	script_end();
+}
+
+/* Two stops of one collection, the thread that makes them included; the work between is nobody's wait. */
+static void parts(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	ww_stop_begin(&regs);
+	pass(10);
+	ww_part_first(&regs);
+	pass(20);
+	ww_stop_end(&regs);
+	pass(1000);
+	ww_stop_begin(&regs);
+	pass(100);
+	ww_stop_end(&regs); /* for something else */
+	ww_stop_begin(&regs);
+	pass(30);
+	ww_part_last(&regs);
+	pass(40);
+	ww_stop_end(&regs);
+	counted(1, 100);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 100);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 1100);
+	script_end();
+}
+
+/* Sweeping goes on in parts long after the collection was counted, and some of it within that. */
+static void small_parts(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	ww_gc_begin(&regs);
+	pass(10);
+	ww_gc_part_begin(&regs);
+	pass(10);
+	ww_gc_part_end(&regs);
+	pass(10);
+	ww_gc_end(&regs);
+	counted(1, 30);
+	pass(5);
+	for (u32 i = 0; i < 100; i++) {
+		ww_gc_part_begin(&regs);
+		ww_gc_part_begin(&regs);
+		pass(3);
+		ww_gc_part_end(&regs);
+		ww_gc_part_end(&regs);
+		pass(1);
+	}
+	counted(1, 330);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 330);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 105);
+	script_end();
+}
+
+static void at(int (*program)(struct pt_regs *), u64 sp)
+{
+	struct pt_regs there = {.sp = sp};
+	program(&there);
+}
+
+/* A function that calls itself again, and one whose return was not seen. */
+static void functions(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	at(ww_gc_enter, 1000);
+	pass(10);
+	at(ww_gc_enter, 900);
+	pass(20);
+	at(ww_gc_leave, 908);
+	pass(30);
+	at(ww_gc_leave, 1008);
+	counted(1, 60);
+	pass(5);
+	at(ww_gc_enter, 900); /* lost */
+	pass(100);
+	at(ww_gc_enter, 1000);
+	pass(10);
+	at(ww_gc_leave, 1008);
+	counted(2, 70);
+	pass(5);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 170);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 10);
+	script_end();
+}
+
+/* In another program nothing of it is under way. */
+static void another_program(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	ww_gc_begin(&regs);
+	pass(100);
+	ww_sched_process_exec(&script.threads[0].task);
+	pass(50);
+	assert_int_equal(done()->kinds_ns[WW_KIND_GC], 0);
+	ww_gc_end(&regs);
+	counted(0, 0);
+	script_end();
+}
+
+/* Kernels may preempt a probe's program: what was charged meanwhile is not charged again. */
+static u32 helpers_left;
+
+static void preempt(void)
+{
+	if (--helpers_left)
+		return;
+	host.meanwhile = NULL;
+	is_preempted();
+	pass(1000);
+	runs(0);
+}
+
+/* At the n-th helper that one of them calls. */
+static void preempted_probe(void **state)
+{
+	(void)state;
+	for (u32 n = 1; n <= 8; n++) {
+		host_by_hand = true; /* more of them are calls */
+		script_begin(4);
+		host.meanwhile_one_in = 1;
+		request_taken();
+		pass(10);
+		helpers_left = n % 4 + 1;
+		host.meanwhile = n <= 4 ? preempt : NULL;
+		ww_gc_begin(&regs);
+		host.meanwhile = NULL;
+		pass(100);
+		host.meanwhile = n > 4 ? preempt : NULL;
+		ww_gc_end(&regs);
+		host.meanwhile = NULL;
+		pass(10);
+		const struct ww_account *a = done();
+		assert_int_equal(a->kinds_ns[WW_KIND_GC] + a->kinds_ns[WW_KIND_RUNQ], 1100);
+		assert_true(a->kinds_ns[WW_KIND_RUNQ] == 1000);
+		assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 20);
+		script_end();
+		host_by_hand = false;
+	}
+}
+
+/* Without memory for a collector's state nothing is charged to it, and that is counted. */
+static void no_memory(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	host.faults.storage = 1;
+	ww_gc_begin(&regs);
+	pass(100);
+	ww_gc_end(&regs);
+	host.faults.storage = 0;
+	assert_int_equal(done()->kinds_ns[WW_KIND_GC], 0);
+	assert_int_equal(host_counter(WW_COUNT_TASK_STORAGE_FAILED), 2);
+	script_end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(on_its_own_thread), cmocka_unit_test(before_the_request),
+		cmocka_unit_test(waits_within),	     cmocka_unit_test(stopped),
+		cmocka_unit_test(not_stopped),	     cmocka_unit_test(stops),
+		cmocka_unit_test(overlaps),	     cmocka_unit_test(parts),
+		cmocka_unit_test(functions),	     cmocka_unit_test(another_program),
+		cmocka_unit_test(preempted_probe),   cmocka_unit_test(no_memory),
+		cmocka_unit_test(small_parts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""`compare` of recordings of one gunicorn: of two alike nothing is called sure, a planted wait is found and named, and the pass lines
+say so by the exit status."""
+import http.client
+import json
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[2] / "tools")]
+
+from services import Gunicorn  # noqa: E402
+from tap import Tap  # noqa: E402
+from whywait import Record, run  # noqa: E402
+
+APPS = pathlib.Path(__file__).resolve().parent / "apps"
+CLIENTS, RATE, SECONDS = 3, 20, 6  # requests a second of each client
+
+
+def load(port, seconds):
+    """Clients that ask at set times, whatever the server does."""
+    def client(number):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        start = time.monotonic() + number / RATE / CLIENTS
+        for request in range(int(seconds * RATE)):
+            time.sleep(max(start + request / RATE - time.monotonic(), 0))
+            connection.request("GET", f"/page/{request}")
+            connection.getresponse().read()
+        connection.close()
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def compare(*arguments):
+    done = run("compare", *arguments, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+tap = Tap()
+with tempfile.TemporaryDirectory() as directory:
+    planted = pathlib.Path(directory, "planted")
+    planted.write_text("0")
+    recordings = []
+    with Gunicorn("compare_wsgi:app", cwd=APPS, workers=3, env={"PLANTED": str(planted)}) as web:
+        load(web.port, 1)
+        for plant in ("0", "0", "15 errors"):
+            planted.write_text(plant)
+            with Record("--port", web.port, keep=10) as record:
+                load(web.port, SECONDS)
+            tap.check(f"recorded with {plant!r} planted", record.status == 0 and record.report["complete"], record.stderr)
+            recordings.append(record)
+first, second, slower = (record.path for record in recordings)
+
+status, text, _ = compare(first, second, "--format", "json")
+alike = json.loads(text)
+sure = {name: figure for endpoint in alike["endpoints"] for name, figure in endpoint["figures"].items()
+        if figure["certainty"] == "sure"}
+tap.check("of two recordings alike nothing is called sure", status == 0 and not sure, sure)
+known = [name for name, figure in alike["endpoints"][0]["figures"].items() if figure["certainty"] == "noise"]
+tap.check("and how much is noise is known", known, alike["endpoints"][0]["figures"])
+
+status, text, _ = compare(first, slower, "--format", "json")
+endpoint = json.loads(text)["endpoints"][0]
+figures = endpoint["figures"]
+tap.check("the route is compared as one", endpoint["route"] == "/page/{id}", endpoint["route"])
+for name in ("mean", "p50", "sleep", "errors"):
+    tap.check(f"{name} is surely more", figures[name]["certainty"] == "sure" and figures[name]["change"] > 0, figures[name])
+tap.check("sleep is longer by what was planted",
+          abs(figures["sleep"]["change"] / 1e6 - 15) < 1.5 and figures["sleep"]["change_low"] <= 15.5e6, figures["sleep"])
+tap.check("compute is not longer", figures["compute"]["certainty"] != "sure", figures["compute"])
+tap.check("the sentence names the cause", "by sleep +" in endpoint["text"] and "compute unchanged" in endpoint["text"], endpoint["text"])
+
+status, text, error = compare(first, slower, "--require", "p50 +10%", "--require", "errors +0", "--require", "p95 <= 5s")
+tap.check("lines that do not hold make the status 1", status == 1 and not error, (status, text, error))
+tap.check("and are told one by one", text.count("  not met ") == 2 and text.count("  met ") == 1, text)
+tap.check("within 80 columns", max(map(len, text.splitlines())) <= 80, text)
+status, text, _ = compare(first, second, "--require", "mean <= 100ms", "--require", "mean -30%", "--require", "sleep +90%")
+tap.check("of lines that hold it says so", text.count("  met ") == 2 and text.count("  not met ") == 1 and status == 1, text)
+status, text, _ = compare(first, second, "--require", "mean <= 100ms", "--require", "sleep +90%")
+tap.check("where all hold the status is 0", status == 0, text)
+tap.done()

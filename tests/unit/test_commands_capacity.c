@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* `capacity` on recordings that are made here: what its laws say can be worked out by hand. */
+#include "commands_recordings.h"
+
+static char pool[] = "/tmp/whywait-test-XXXXXX", loop[] = "/tmp/whywait-test-XXXXXX";
+
+/* RATE requests a second of 30 ms, of which 10 ms on a CPU: 1.2 of the WORKERS busy. */
+static const struct load shop = {.service = "shop:80", .method = "GET", .route = "/", .db_ms = 20, .compute_ms = 10};
+/* Each thread has 1.7 of them at a time. */
+static const struct load feed = {.service = "feed:90", .method = "GET", .route = "/", .db_ms = 165, .compute_ms = 5};
+
+static int make_recordings(void **state)
+{
+	(void)state;
+	make_recording(pool, &shop, 1, 20);
+	make_recording(loop, &feed, 1, 20);
+	return 0;
+}
+
+static int remove_recordings(void **state)
+{
+	(void)state;
+	return unlink(pool) | unlink(loop);
+}
+
+/* A number of the JSON, by the name in front of it. */
+static double number(const char *name)
+{
+	const char *at = strstr(text, name);
+
+	if (!at)
+		fail_msg("no %s in %s", name, text);
+	return strtod(at + strlen(name) + 2, NULL);
+}
+
+static void is_about(double is, double wanted)
+{
+	if (!(is > 0.97 * wanted && is < 1.03 * wanted))
+		fail_msg("%g is not %g", is, wanted);
+}
+
+static void workers_saturate_by_the_time_that_they_are_held(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("capacity", pool, "--rate", "80", "--format", "json"), 0);
+	is_about(number("\"cores\""), 0.8);
+	is_about(number("\"held\""), 2.4);
+	is_about(number("\"recorded_per_s\""), 40);
+	is_about(number("\"saturates_at_per_s\""), WORKERS / 0.03);
+	is_about(number("\"operations_per_s\""), 80);
+	assert_int_equal(count("\"saturates_first\": \"workers\""), 1);
+	assert_int_equal(count("\"threads_are\": \"workers\""), 1);
+	/* More workers: then it is the CPU. */
+	assert_int_equal(RUN("capacity", pool, "--rate=80", "--workers=64", "--cpus=2", "--format=json"), 0);
+	assert_int_equal(count("\"saturates_first\": \"cpu\""), 1);
+	is_about(number("\"saturates_at_per_s\""), 2 / 0.01);
+	assert_int_equal(RUN("capacity", pool, "--rate", "80"), 0);
+	assert_int_equal(count("80 requests/s need 0."), 1);
+	assert_int_equal(count("can NOT be served"), 0);
+	assert_int_equal(RUN("capacity", pool, "--rate", "140"), 0);
+	assert_int_equal(count("can NOT be"), 1);
+	assert_int_equal(RUN("capacity", pool, "--rate", "125"), 0);
+	assert_int_equal(count("queues will be long"), 1);
+	assert_int_equal(RUN("capacity", pool, "--rate", "80", "--each", "--format", "csv"), 0);
+	assert_int_equal(count("\r\n"), 2);
+}
+
+static void loops_saturate_by_the_time_that_they_compute(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("capacity", loop, "--rate", "80", "--format", "json", "--cpus", "64"), 0);
+	assert_int_equal(count("\"threads_are\": \"event loops\""), 1);
+	assert_int_equal(count("\"saturates_first\": \"event loop\""), 1);
+	is_about(number("\"saturates_at_per_s\""), WORKERS / 0.005);
+}
+
+static void failures_are_one_line_and_two(void **state)
+{
+	static const char *const rates[] = {"0", "-5", "nan", "inf", "1e3", "", "ten", "5/s", "99999999999"};
+
+	(void)state;
+	FAILS("FILE, the recording, is missing", "capacity", "--rate", "5");
+	FAILS("--rate N, the requests per second, is missing", "capacity", pool);
+	for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
+		char option[64];
+
+		snprintf(option, sizeof(option), "--rate=%s", rates[i]);
+		FAILS("is no number of requests per second above 0", "capacity", pool, option);
+	}
+	FAILS("--workers '0' is no number from 1", "capacity", pool, "--rate=5", "--workers=0");
+	FAILS("--cpus '-1' is no number from 1", "capacity", pool, "--rate=5", "--cpus=-1");
+	FAILS("has no endpoint '/nothing': it has GET /", "capacity", pool, "--rate=5", "-e", "/nothing");
+	assert_int_equal(RUN_INTO("/dev/full", "capacity", pool, "--rate=5"), 2);
+	assert_string_equal(text, "whywait capacity: standard output: No space left on device\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(workers_saturate_by_the_time_that_they_are_held),
+		cmocka_unit_test(loops_saturate_by_the_time_that_they_compute),
+		cmocka_unit_test(failures_are_one_line_and_two),
+	};
+
+	setenv("TZ", "UTC", 1);
+	unsetenv("COLUMNS");
+	return cmocka_run_group_tests(tests, make_recordings, remove_recordings);
+}

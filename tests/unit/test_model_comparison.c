@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Noise is called noise, and what differs is found: over seeded draws of requests as servers have them. Each trial is a
+ * comparison of two recordings.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/comparison.h"
+#include "model/report_build.h"
+#include "model/requirement.h"
+#include "util/hash.h"
+
+#define MS     1e6
+#define TRIALS 200 /* where nothing differs */
+#define FINDS  12  /* where something does */
+
+static uint64_t seed;
+
+static double uniform(void)
+{
+	seed += 0x9e3779b97f4a7c15;
+	return ((double)(ww_hash_mix(seed) >> 11) + 0.5) / 9007199254740992.0;
+}
+
+static double normal(void)
+{
+	return sqrt(-2 * log(uniform())) * cos(2 * M_PI * uniform());
+}
+
+/* How requests of a server take their time. */
+struct world {
+	unsigned seconds, per_second;
+	double db_ms, compute_ms; /* medians */
+	double spread;		  /* of the logarithms */
+	double tail;		  /* share of the requests that also wait in a queue, of a time without a bound */
+	double errors;		  /* share */
+	double operations;	  /* per request */
+	double luck;		  /* how far whole seconds differ, of the logarithm */
+};
+
+static void draw_request(const struct world *world, double luck, struct ww_aggregate *aggregate)
+{
+	uint64_t kinds[WW_KIND_COUNT] = {0};
+	struct ww_sample_operation operations[64];
+	size_t len = 0;
+	struct ww_sample sample = {
+		.kinds_ns = kinds, .operations = operations, .operations_known = true, .in_flight = 1};
+
+	kinds[WW_KIND_DB] = (uint64_t)(world->db_ms * MS * exp(luck + world->spread * normal()));
+	kinds[WW_KIND_COMPUTE] = (uint64_t)(world->compute_ms * MS * exp(luck + world->spread / 2 * normal()));
+	/* Pareto: its variance is infinite. */
+	if (uniform() < world->tail)
+		kinds[WW_KIND_QUEUE] = (uint64_t)(5 * MS * pow(uniform(), -1 / 1.8));
+	sample.cpu_ns = kinds[WW_KIND_COMPUTE];
+	sample.status = uniform() < world->errors ? 500 : 200;
+	while (len < 64 && len < world->operations + (uniform() < 0.5 ? 0 : 1))
+		operations[len++] = (struct ww_sample_operation){.duration_ns = 1000, .kind = WW_KIND_DB};
+	sample.operations_len = len;
+	assert_int_equal(ww_aggregate__add(aggregate, &sample), 0);
+}
+
+static struct ww_report *draw(const struct world *world)
+{
+	struct ww_catalog catalog;
+	struct ww_slice slice = {0};
+	struct ww_blocks blocks = {0};
+	struct ww_report *report = NULL;
+	struct ww_service_report service = {
+		.service = "shop:80", .container = "", .cgroup = "/", .rss_steady_bytes = 100000000};
+	const struct ww_report_frame frame = {
+		.host = "h",
+		.kernel = "k",
+		.cpus = 2,
+		.end_unix_ns = world->seconds * 1000000000ll,
+		.services = &service,
+		.services_len = 1,
+		.blocks = &blocks,
+	};
+
+	assert_int_equal(ww_catalog__init(&catalog), 0);
+	ww_catalog__add_service(&catalog, &(struct ww_catalog_service){"shop:80", "", "/"});
+	ww_catalog__add_endpoint(&catalog, &(struct ww_catalog_endpoint){0, "http", "GET", "/orders/{id}"});
+	for (unsigned s = 0; s < world->seconds; s++) {
+		struct ww_aggregate aggregate = {0};
+		double luck = world->luck * normal();
+
+		for (unsigned i = 0; i < world->per_second; i++)
+			draw_request(world, luck, &aggregate);
+		assert_int_equal(ww_slice__merge_endpoint(&slice, 0, &aggregate), 0);
+		assert_int_equal(ww_blocks__add(&blocks, s, &aggregate), 0);
+		ww_aggregate__free(&aggregate);
+	}
+	assert_int_equal(ww_report__build(&frame, &catalog, &slice, &report), 0);
+	ww_slice__free(&slice);
+	ww_blocks__free(&blocks);
+	ww_catalog__free(&catalog);
+	return report;
+}
+
+struct pair {
+	struct ww_report *before, *after;
+	struct ww_comparison comparison;
+	const struct ww_endpoint_comparison *endpoint;
+};
+
+static struct pair compare(const struct world *before, const struct world *after)
+{
+	struct pair pair = {.before = draw(before), .after = draw(after)};
+
+	assert_int_equal(
+		ww_comparison__make(pair.before, pair.after, &(struct ww_comparison_sides){0}, &pair.comparison), 0);
+	assert_int_equal(pair.comparison.common, 1);
+	pair.endpoint = &pair.comparison.endpoints[0];
+	return pair;
+}
+
+static void drop(struct pair *pair)
+{
+	ww_comparison__free(&pair->comparison);
+	ww_report_free(pair->before);
+	ww_report_free(pair->after);
+}
+
+static unsigned sure(const struct pair *pair)
+{
+	unsigned count = 0;
+
+	for (int metric = 0; metric < WW_METRIC_COUNT; metric++)
+		count += pair->endpoint->changes[metric].certainty == WW_CERTAINTY_SURE;
+	return count;
+}
+
+/* How many of TRIALS comparisons call anything sure. */
+static unsigned alarms(const struct world *world)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < TRIALS; i++) {
+		struct pair pair = compare(world, world);
+
+		count += sure(&pair) > 0;
+		drop(&pair);
+	}
+	print_message("# %u of %d comparisons call a difference sure\n", count, TRIALS);
+	return count;
+}
+
+static const struct world shop = {.seconds = 15,
+				  .per_second = 30,
+				  .db_ms = 40,
+				  .compute_ms = 5,
+				  .spread = 0.3,
+				  .tail = 0.05,
+				  .errors = 0.01,
+				  .operations = 3};
+
+static void what_is_the_same_is_noise(void **state)
+{
+	struct world world;
+
+	(void)state;
+	seed = 1;
+	world = shop;
+	assert_in_range(alarms(&world), 0, TRIALS / 20);
+	/* Short, and few requests. */
+	world.seconds = 8;
+	world.per_second = 4;
+	assert_in_range(alarms(&world), 0, TRIALS / 20);
+	/* Heavy tails. */
+	world = shop;
+	world.spread = 1.2;
+	world.tail = 0.3;
+	assert_in_range(alarms(&world), 0, TRIALS / 20);
+	/* Seconds that are not alike: as on a machine with neighbours. */
+	world = shop;
+	world.luck = 0.2;
+	assert_in_range(alarms(&world), 0, TRIALS / 20);
+}
+
+/* That requests of a second are as lucky is what makes the difference: were it left out, noise would be called sure. */
+static void luck_of_seconds_widens_the_intervals(void **state)
+{
+	struct world steady = shop, lucky = shop;
+	struct pair one, other;
+
+	(void)state;
+	seed = 2;
+	lucky.luck = 0.3;
+	one = compare(&steady, &steady);
+	other = compare(&lucky, &lucky);
+	for (enum ww_metric metric = WW_METRIC_MEAN; metric <= WW_METRIC_P95; metric++) {
+		const struct ww_change *narrow = &one.endpoint->changes[metric],
+				       *wide = &other.endpoint->changes[metric];
+
+		if (metric != WW_METRIC_P95)
+			assert_true(wide->high - wide->low > 1.5 * (narrow->high - narrow->low));
+		assert_true(narrow->low < narrow->after.value - narrow->before.value);
+	}
+	drop(&one);
+	drop(&other);
+}
+
+/* Of FINDS comparisons with a change, those that are sure of it. */
+static unsigned found(const struct world *before, const struct world *after, enum ww_metric metric, int sign)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < FINDS; i++) {
+		struct pair pair = compare(before, after);
+		const struct ww_change *change = &pair.endpoint->changes[metric];
+
+		count += change->certainty == WW_CERTAINTY_SURE &&
+			 (change->after.value - change->before.value) * sign > 0;
+		drop(&pair);
+	}
+	print_message("# %s: found in %u of %d comparisons\n", ww_metric_name(metric), count, FINDS);
+	return count;
+}
+
+static void what_differs_by_a_twentieth_is_found(void **state)
+{
+	struct world before = shop, after;
+
+	(void)state;
+	seed = 3;
+	before.seconds = 30;
+	before.per_second = 200;
+	after = before;
+	after.db_ms *= 1.05;
+	assert_in_range(found(&before, &after, WW_METRIC_P50, 1), FINDS - 1, FINDS);
+	assert_in_range(found(&before, &after, WW_METRIC_KIND + WW_KIND_DB, 1), FINDS - 1, FINDS);
+	before.compute_ms = 40;
+	after = before;
+	after.compute_ms *= 0.95;
+	assert_in_range(found(&before, &after, WW_METRIC_KIND + WW_KIND_COMPUTE, -1), FINDS - 1, FINDS);
+	assert_in_range(found(&before, &after, WW_METRIC_CPU, -1), FINDS - 1, FINDS);
+	after = before;
+	after.errors = 0.06;
+	assert_in_range(found(&before, &after, WW_METRIC_ERRORS, 1), FINDS - 1, FINDS);
+	after = before;
+	after.operations = 4;
+	assert_in_range(found(&before, &after, WW_METRIC_OPERATIONS, 1), FINDS - 1, FINDS);
+	/* The tail alone: p95 by a twentieth, with heavy tails and more requests. */
+	before.spread = 0.4;
+	before.per_second = 600;
+	before.compute_ms = 5;
+	before.tail = 0.01;
+	after = before;
+	after.db_ms *= 1.05;
+	assert_in_range(found(&before, &after, WW_METRIC_P95, 1), FINDS - 2, FINDS);
+}
+
+/* The intervals hold the truth as often as they say: that of the median is known here. */
+static void intervals_hold_the_truth(void **state)
+{
+	struct world world = shop;
+	unsigned median = 0, p95 = 0;
+
+	(void)state;
+	seed = 4;
+	world.tail = 0;
+	world.compute_ms = 1e-6;
+	for (int i = 0; i < TRIALS; i++) {
+		struct ww_report *report = draw(&world);
+		const struct ww_sampling *sampling = report->endpoints[0].sampling;
+		struct ww_estimate estimate = ww_estimate__quantile(sampling, 50, report->endpoints[0].wall.p50);
+		double low, high;
+
+		ww_estimate__interval(&estimate, 0.05, &low, &high);
+		median += low <= 40 * MS && high >= 40 * MS;
+		estimate = ww_estimate__quantile(sampling, 95, report->endpoints[0].wall.p95);
+		ww_estimate__interval(&estimate, 0.05, &low, &high);
+		p95 += low <= 40 * MS * exp(1.644854 * 0.3) && high >= 40 * MS * exp(1.644854 * 0.3);
+		ww_report_free(report);
+	}
+	assert_in_range(median, TRIALS * 93 / 100, TRIALS);
+	assert_in_range(p95, TRIALS * 93 / 100, TRIALS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_the_same_is_noise),
+		cmocka_unit_test(luck_of_seconds_widens_the_intervals),
+		cmocka_unit_test(what_differs_by_a_twentieth_is_found),
+		cmocka_unit_test(intervals_hold_the_truth),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
