@@ -21,11 +21,11 @@
 
 struct ww_blocked {
 	struct ww_cause cause;
-	bool may_idle;	/* a futex on which a pool's thread waits for work, if it has none */
-	bool waits;	/* for a futex on which conditions and semaphores are built */
-	bool timed;	/* a futex, with a timeout */
+	bool may_idle; /* a futex on which a pool's thread waits for work, if it has none */
+	bool waits;    /* for a futex on which conditions and semaphores are built */
+	bool timed;    /* a futex, with a timeout */
 	u64 futex;
-	u64 sp; /* of a wait for a futex */
+	u64 sp;		/* of a wait for a futex */
 	u64 timeout_ns; /* of a wait for sockets; 0: none */
 	u8 off;		/* enum ww_off */
 };
@@ -72,8 +72,8 @@ static __always_inline void ww_cause_of_fd(struct ww_blocked *b, struct task_str
 #define WW_FUTEX_CMD	     0x7f /* FUTEX_CMD_MASK, without the flags */
 #define WW_FUTEX_WAIT_BITSET 9
 
-#define WW_FUTEX_REALTIME    0x100
-#define WW_FUTEX_LONG_NS     100000000
+#define WW_FUTEX_REALTIME 0x100
+#define WW_FUTEX_LONG_NS  100000000
 
 /* Where a futex is: a condition of glibc's has two words side by side, and uses them in turn. */
 #define WW_FUTEX_PLACE(address) ((u64)(address) >> 3)
@@ -153,7 +153,7 @@ static __always_inline void ww_cause_of_poll(struct ww_blocked *b, struct task_s
 #define WW_PLACE_KNOWN 2 /* having waited there so often, less how often elsewhere */
 #define WW_PLACE_SURE  4
 
-#define WW_IDLE_FRAMES 1024 /* by so much its stack's depth may vary then, as its code is compiled */
+#define WW_IDLE_FRAMES 640 /* by so much its stack's depth may vary then, as its code is compiled */
 
 /*
  * The thread waits for work: learns where it does, and how deep its stack is then at the most. On its way there it may

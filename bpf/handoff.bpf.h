@@ -16,8 +16,8 @@
 #include "traffic.bpf.h"
 
 #define WW_WORD4(a, b, c, d) ((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24)
-#define WW_FUTEX_WAKE	 1
-#define WW_FUTEX_WAKE_OP 5
+#define WW_FUTEX_WAKE	     1
+#define WW_FUTEX_WAKE_OP     5
 
 /* Java processes in which threads work for other threads' requests: all that send are followed. */
 struct {
@@ -113,7 +113,7 @@ static __always_inline void ww_handoff_adopt(struct ww_request *a)
 	ww_infer(r);
 }
 
-#define WW_TASKS	16      /* accounts of one thread that are kept until it is known whose they are */
+#define WW_TASKS     16	     /* accounts of one thread that are kept until it is known whose they are */
 #define WW_SUBMIT_NS 1000000 /* a thread that has handed on work waits for it after no more than that */
 
 /*
@@ -313,7 +313,8 @@ static __noinline bool ww_wakes_futex(struct ww_wake *w)
 static __always_inline u64 ww_handoff_comm(struct task_struct *task)
 {
 	u64 comm = 0;
-	bpf_probe_read_kernel(&comm, sizeof(comm), (const char *)task + bpf_core_field_offset(struct task_struct, comm));
+	bpf_probe_read_kernel(&comm, sizeof(comm),
+			      (const char *)task + bpf_core_field_offset(struct task_struct, comm));
 	return comm;
 }
 
@@ -325,7 +326,8 @@ static __noinline bool ww_handoff_java(struct ww_thread *t, struct task_struct *
 	u8 one = 1;
 	u32 tgid = task->tgid;
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	t->java = leader && (ww_handoff_comm(leader) & 0xffffffffff) == WW_WORD4('j', 'a', 'v', 'a') ? WW_JAVA : WW_JAVA_NOT;
+	t->java = leader && (ww_handoff_comm(leader) & 0xffffffffff) == WW_WORD4('j', 'a', 'v', 'a') ? WW_JAVA
+												     : WW_JAVA_NOT;
 	if (t->java != WW_JAVA)
 		return false;
 	if (!bpf_map_lookup_elem(&ww_pools, &tgid))
@@ -361,7 +363,8 @@ static __always_inline bool ww_handoff_fits(const struct ww_request *a, const st
 					    const struct ww_thread *waits, const struct ww_thread *t,
 					    const struct ww_wake *w)
 {
-	/* A thread of a pool waits for what it has handed on itself, and for answers of which nobody knows whose they are. */
+	/* A thread of a pool waits for what it has handed on itself, and for answers of which nobody knows whose they
+	 * are. */
 	if (r->helper && a->root)
 		return a->parent == r->account.id;
 	if (a->root && a->root == r->account.id)
@@ -370,7 +373,8 @@ static __always_inline bool ww_handoff_fits(const struct ww_request *a, const st
 		return false;
 	if (a->opened && a->opened < waits->start)
 		return false;
-	/* A task's end is not as deep in its thread's stack as what it does; nor is that as its wait for the next one. */
+	/* A task's end is not as deep in its thread's stack as what it does; nor is that as its wait for the next one.
+	 */
 	if (!a->async && t->place_seen)
 		return w->by_sp > t->idle_sp;
 	return waits->place == w->place || (waits->place_seen < WW_PLACE_KNOWN && t->java == WW_JAVA);
@@ -448,7 +452,6 @@ static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake 
 		t->java = WW_JAVA_VM;
 	return t;
 }
-
 
 /* The running thread `t`, which works for a request or has done work for one, wakes another one of its process. */
 static __noinline void ww_handoff_wakes(struct ww_wake *w, struct ww_thread *t)
@@ -543,7 +546,7 @@ static __noinline void ww_handoff_parks(struct ww_thread *t, const struct ww_blo
 	if (r && !r->helper)
 		return;
 	/* Where it waits for work its stack is not as deep as in the midst of some. */
-	if (r && t->place_seen && (t->place != b->futex || b->sp < t->idle_sp))
+	if (r && t->place_seen && (t->place != b->futex || b->sp + WW_IDLE_FRAMES < t->idle_sp))
 		return;
 	if (r && !r->outstanding) {
 		ww_handoff_adopt(r);

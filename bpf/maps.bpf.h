@@ -162,15 +162,15 @@ struct ww_thread {
 	u8 go_tries;	  /* how often that was looked for */
 	u32 tid;
 	u32 served_len;
-	ww_ref served[WW_SERVED]; /* the requests that it read last */
-	ww_ref crowd;		  /* one that had to make room there before it had ended */
-	u64 ended_at;		  /* when a request of its ended last */
-	u64 futex;		  /* the one that it waits for, or waited for last */
-	u64 place;		  /* and the one for which it waited last when it had no request */
-	u64 idle_sp;		  /* where its stack was then */
-	u64 futex_sp;		  /* and in its last wait for a futex */
-	u64 woken_at[2];	  /* those at which others have ended a wait with a timeout */
-	ww_ref gift;		  /* the account that who woke it has for it, until it runs */
+	ww_ref served[WW_SERVED];      /* the requests that it read last */
+	ww_ref crowd;		       /* one that had to make room there before it had ended */
+	u64 ended_at;		       /* when a request of its ended last */
+	u64 futex;		       /* the one that it waits for, or waited for last */
+	u64 place;		       /* and the one for which it waited last when it had no request */
+	u64 idle_sp;		       /* where its stack was then */
+	u64 futex_sp;		       /* and in its last wait for a futex */
+	u64 woken_at[2];	       /* those at which others have ended a wait with a timeout */
+	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
@@ -303,9 +303,9 @@ struct ww_request {
 	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
 	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
 	u8 pad[5];
-	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
-	u64 goid;	 /* and its number, which is never another one's */
-	u64 due;	 /* when the timer is due that it waits for; 0: not known */
+	u64 goroutine; /* which serves it, or did the work: address of its g; 0: none */
+	u64 goid;      /* and its number, which is never another one's */
+	u64 due;       /* when the timer is due that it waits for; 0: not known */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };

@@ -8,7 +8,9 @@
 
 #include "maps.h"
 #include "goroutine.bpf.h"
+#include "handoff.bpf.h"
 #include "registers.bpf.h"
+#include "select.bpf.h"
 #include "syscalls.bpf.h"
 #include "traffic.bpf.h"
 

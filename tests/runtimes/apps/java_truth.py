@@ -4,6 +4,7 @@
 Each handler keeps a ledger (JavaWork.java): the operations that it and its tasks did, and the time of each of its threads in parts,
 with the CPU time and the time in the run queue that the kernel says that the thread had meanwhile.
 """
+import datetime
 import functools
 import json
 import pathlib
@@ -12,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 APPS = pathlib.Path(__file__).resolve().parent
@@ -22,7 +24,6 @@ from services import Postgres, Redis, Server, Upstream, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import KINDS, Record  # noqa: E402
 
-CLASSES = ROOT / "build/tests/runtimes/java"
 LIBRARIES = "/usr/share/java"
 SYSTEMS = {"postgresql": "postgres", "redis": "redis", "http": "http"}  # as operations name them: as ledgers do
 SEED = 31
@@ -33,8 +34,14 @@ MS = 1_000_000
 STEPS = {"cpu": (0.2, 2), "pg": (2, 20), "queries": None, "redis": None, "url": (2, 20), "client": (2, 20), "sleep": (2, 15),
          "lock": None, "fsync": None, "handed": (2, 15), "chained": (2, 15), "calls": (4, 20), "after": (2, 10)}
 
-# In flight, requests, the client's pause before each in ms; what a kind's mean may be off: a share of the mean wall time, and ms.
-PARTS = [(1, 250, 1, 0.03, 0.2), (8, 400, 0, 0.04, 0.3), (64, 1000, 0, 0.06, 0.5)]
+# Tasks that nobody is woken by at their end: at many requests in flight, pools' threads go from one to the next without a sign.
+UNSEEN = ("chained", "calls")
+SEEN = tuple(step for step in STEPS if step not in UNSEEN)
+
+# In flight, requests, the client's pause before each in ms; what a kind's mean may be off: a share of the mean wall time, and ms;
+# the steps; the share of the requests that must have exactly their own operations.
+PARTS = [(1, 250, 1, 0.03, 0.2, tuple(STEPS), 0.99), (8, 400, 0, 0.04, 0.3, tuple(STEPS), 0.97),
+         (64, 1000, 0, 0.06, 0.5, SEEN, 0.97), (64, 400, 0, 0.06, 0.5, UNSEEN, 0.85)]
 
 
 class Java(Server):
@@ -47,18 +54,21 @@ class Java(Server):
         self.main = main
 
     def prepare(self):
-        if not _compiled():
-            subprocess.run(["javac", "-nowarn", "-d", CLASSES, "-cp", f"{LIBRARIES}/*", *APPS.glob("*.java")], check=True,
-                           stderr=subprocess.DEVNULL)
+        classes = _compile([APPS / "JavaWork.java", APPS / f"{self.main}.java"], ROOT / "build/tests/runtimes" / self.main)
         self.port = free_port()
         self.env["PORT"] = str(self.port)
-        self.argv = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-Dsun.net.httpserver.nodelay=true",
-                     "-cp", f"{CLASSES}:{LIBRARIES}/*", self.main]
+        # Handlers don't know of collections, so there is to be none.
+        self.argv = ["java", "-Xms600m", "-Xmn500m", "-XX:MetaspaceSize=128m", "-XX:+UseSerialGC",
+                     "-Dsun.net.httpserver.nodelay=true", "-cp", f"{classes}:{LIBRARIES}/*", self.main]
 
 
-def _compiled():
-    made = [path.stat().st_mtime for path in CLASSES.glob("*.class")]
-    return made and min(made) > max(path.stat().st_mtime for path in APPS.glob("*.java"))
+def _compile(sources, classes):
+    """Returns the directory `classes`, where they are."""
+    made = [path.stat().st_mtime for path in classes.glob("*.class")]
+    if not made or min(made) < max(path.stat().st_mtime for path in sources):
+        subprocess.run(["javac", "-nowarn", "-d", classes, "-cp", f"{LIBRARIES}/*", *sources], check=True,
+                       stderr=subprocess.DEVNULL)
+    return classes
 
 
 def plan(prefix, number, steps):
@@ -185,7 +195,6 @@ def _matched(request, operations, offset):
 
 def _began(request):
     """Its start as nanoseconds since 1970."""
-    import datetime
     text, _, fraction = request["start"].rstrip("Z").partition(".")
     seconds = datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.timezone.utc).timestamp()
     return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0"))
@@ -194,21 +203,23 @@ def _began(request):
 class Part:
     """One number of requests in flight."""
 
-    def __init__(self, in_flight, requests, pause, share, extra):
-        self.name = f"{in_flight} in flight"
+    def __init__(self, in_flight, requests, pause, share, extra, steps, own):
+        self.name = f"{in_flight} in flight" + (", tasks that wake nobody" if steps == UNSEEN else "")
+        self.prefix = f"{in_flight}-{steps[0]}"
+        self.steps, self.own = steps, own
         self.in_flight, self.requests, self.pause = in_flight, requests, pause
         self.share, self.extra = share, extra * MS
         self.record = self.times = None
 
-    def observe(self, port, steps):
+    def observe(self, port):
         # Where a thread waits for work is known when it was seen to do so.
-        lead = plan(f"lead-{self.in_flight}", LEAD * self.in_flight, steps)
+        lead = plan(f"lead-{self.prefix}", LEAD * self.in_flight, self.steps)
         with Record("--port", port) as self.record:
             times = send(port, [(self.in_flight, 0, lead), (self.in_flight, self.pause, list(self.plan.items()))])
         self.times = {name: times[name] for name in self.plan}
 
     def check(self, tap, recording, offset):
-        self.record.check(tap)
+        self.record.check(tap, sure=("exact",))  # of the others, check_operations() counts how many are wrong
         found = {path.rpartition("/")[2]: request for path, request in self.record.by_path().items()}
         found = {name: request for name, request in found.items() if not name.startswith("lead")}
         if not tap.check(f"{self.name}: the requests recorded are those sent", found.keys() == self.times.keys(),
@@ -227,13 +238,13 @@ class Part:
                 wrong.append(f"{name} {request['attribution']}: {error}; {self.plan[name]}")
                 unsaid += request["attribution"] != "ambiguous" and not request.get("operations_missing")
         share = 1 - len(wrong) / len(found)
-        tap.check(f"{self.name}: {share:.1%} of {len(found)} requests have exactly their own operations", share >= 0.99,
+        tap.check(f"{self.name}: {share:.1%} of {len(found)} requests have exactly their own operations", share >= self.own,
                   "\n".join(wrong[:12]))
         tap.note(f"{len(wrong)} have not, {unsaid} of which do not say so")
 
     @functools.cached_property
     def plan(self):
-        return dict(plan(f"{self.in_flight}", self.requests, self.steps))
+        return dict(plan(self.prefix, self.requests, self.steps))
 
     def check_means(self, tap, found, ledgers):
         truths = {name: truth(ledgers[name]["span"], *times) for name, times in self.times.items()}
@@ -259,7 +270,7 @@ class Part:
             if found[name]["kinds_ns"][k] or truths[name][k]) + f"; {self.plan[name]}" for name in names)
 
 
-def compare(main, parts=tuple(PARTS), steps=tuple(STEPS), threads=64, warm=600):
+def compare(main, parts=tuple(PARTS), threads=64, warm=600):
     tap = Tap()
     parts = [Part(*part) for part in parts]
     with tempfile.TemporaryDirectory(prefix="whywait-java-", dir="/var/tmp") as scratch, \
@@ -268,13 +279,11 @@ def compare(main, parts=tuple(PARTS), steps=tuple(STEPS), threads=64, warm=600):
                        "TRUTH_REDIS": str(redis.port), "TRUTH_UPSTREAM": str(upstream.port), "TRUTH_SCRATCH": scratch}
         with Java(main, environment, threads) as server:
             # What is called often is compiled, and connections are made, before anything is measured.
-            send(server.port, [(max(part.in_flight for part in parts), 0, plan("warm", warm, steps))])
+            send(server.port, [(max(part.in_flight for part in parts), 0, plan("warm", warm, tuple(STEPS)))])
             for part in parts:
-                part.steps = steps
-                part.observe(server.port, steps)
+                part.observe(server.port)
             with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/truth") as response:
                 recording = json.load(response)
-        import time
         offset = time.time_ns() - time.monotonic_ns()
         for part in parts:
             tap.run(part.name, part.check, tap, recording, offset)
