@@ -120,7 +120,7 @@ static __always_inline void ww_handoff_adopt(struct ww_request *a)
  * What the thread did before is for the request, too, if it began when the request's thread, which waits since
  * `waits`, had handed on its work; else for whom it is taken to be.
  */
-static __noinline void ww_handoff_before(struct ww_request *r, ww_ref before, u64 waits)
+WW_GLOBAL3(int, ww_handoff_before, R, r, N, before, N, waits)
 {
 	for (u32 i = 0; i < WW_TASKS; i++) {
 		struct ww_request *a = ww_request_get(before);
@@ -135,6 +135,7 @@ static __noinline void ww_handoff_before(struct ww_request *r, ww_ref before, u6
 		}
 		ww_request_free(a);
 	}
+	return 0;
 }
 
 /* Forgets an account that no thread works for any more. */
@@ -502,15 +503,17 @@ static __always_inline void ww_handoff_answered(struct ww_thread *t, struct ww_r
 }
 
 /* The thread is to run, has an account that who woke it gave it, or had one when it began to wait for work. */
-static __noinline void ww_handoff_taken(struct ww_thread *t)
+WW_GLOBAL1(int, ww_handoff_taken, T, t)
 {
+	if (!t)
+		return 0;
 	struct ww_request *a = ww_request_get(t->gift), *r;
 	bool parked = t->parked;
 	t->gift = 0;
 	t->parked = 0;
 	if (a && a->target) {
 		ww_handoff_answered(t, a);
-		return;
+		return 0;
 	}
 	r = ww_handoff_of(t);
 	if (parked && r && r->helper && (a || !t->timed || !t->expired)) {
@@ -522,11 +525,11 @@ static __noinline void ww_handoff_taken(struct ww_thread *t)
 			ww_idles(t);
 	}
 	if (!a)
-		return;
+		return 0;
 	/* It may have been on its way to sleep, and have seen to that work already. */
 	if (r || t->off != WW_OFF_IDLE || a->mark != t->waking) {
 		ww_handoff_end(a);
-		return;
+		return 0;
 	}
 	ww_interval_reset(t, a->mark);
 	t->off = WW_OFF_BLOCKED;
@@ -534,20 +537,23 @@ static __noinline void ww_handoff_taken(struct ww_thread *t)
 	t->home = 0;
 	a->owner = t->tid;
 	a->state = WW_STATE_ATTACHED;
+	return 0;
 }
 
 /*
  * A thread that has done work for others waits as one without work does. It may be without, or wait for what others do
  * for it in turn: who wakes it tells. What it has sent and awaits meanwhile goes to whom its answer will be handed.
  */
-static __noinline void ww_handoff_parks(struct ww_thread *t, const struct ww_blocked *b)
+WW_GLOBAL1(int, ww_handoff_parks, T, t)
 {
+	if (!t)
+		return 0;
 	struct ww_request *r = ww_handoff_of(t);
 	if (r && !r->helper)
-		return;
+		return 0;
 	/* Where it waits for work its stack is not as deep as in the midst of some. */
-	if (r && t->place_seen && (t->place != b->futex || b->sp + WW_IDLE_FRAMES < t->idle_sp))
-		return;
+	if (r && t->place_seen && (t->place != t->futex || t->futex_sp + WW_IDLE_FRAMES < t->idle_sp))
+		return 0;
 	if (r && !r->outstanding) {
 		ww_handoff_adopt(r);
 		if (r->direct) {
@@ -555,7 +561,7 @@ static __noinline void ww_handoff_parks(struct ww_thread *t, const struct ww_blo
 			r->before = 0;
 		}
 		t->parked = 1;
-		return;
+		return 0;
 	}
 	if (r) {
 		if (r->mark == t->start)
@@ -564,10 +570,11 @@ static __noinline void ww_handoff_parks(struct ww_thread *t, const struct ww_blo
 	}
 	t->ref = 0;
 	if (!r && ww_request_get(t->home))
-		return;
+		return 0;
 	t->home = 0;
 	t->off = WW_OFF_IDLE;
 	ww_idles(t);
+	return 0;
 }
 
 #endif

@@ -64,7 +64,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		t->futex = b.futex;
 		t->futex_sp = b.sp;
 		if (t->pool && b.may_idle && b.waits)
-			ww_handoff_parks(t, &b);
+			ww_handoff_parks(t);
 		else if (!t->ref && !t->home && b.may_idle) {
 			t->off = WW_OFF_IDLE;
 			if (b.waits)
