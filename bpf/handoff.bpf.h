@@ -378,7 +378,7 @@ static __always_inline bool ww_handoff_fits(const struct ww_request *a, const st
 	 */
 	if (!a->async && t->place_seen)
 		return w->by_sp > t->idle_sp;
-	return waits->place == w->place || (waits->place_seen < WW_PLACE_KNOWN && t->java == WW_JAVA);
+	return waits->place == w->place || waits->place_seen < WW_PLACE_KNOWN;
 }
 
 /* Wakes the thread of a request, which waits: what the waker did for that goes to it. */
@@ -432,7 +432,7 @@ static __always_inline void ww_handoff_give(struct ww_thread *t, struct ww_reque
 }
 
 /* A thread that waits for a futex, and is to be followed from now on. */
-static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake *w, bool java)
+static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake *w)
 {
 	struct ww_thread *t = ww_thread_create(w->woken);
 	if (!t) {
@@ -446,10 +446,10 @@ static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake 
 	t->off = WW_OFF_IDLE;
 	t->futex = w->place;
 	t->futex_sp = w->sp;
-	u64 comm = java ? ww_handoff_comm(w->woken) & 0xffffff : 0;
-	if (java && (comm == WW_WORD4('C', '1', ' ', 0) || comm == WW_WORD4('C', '2', ' ', 0) ||
-		     comm == WW_WORD4('V', 'M', ' ', 0) || comm == WW_WORD4('G', 'C', ' ', 0) ||
-		     comm == WW_WORD4('G', '1', ' ', 0)))
+	u64 comm = ww_handoff_comm(w->woken) & 0xffffff;
+	if (comm == WW_WORD4('C', '1', ' ', 0) || comm == WW_WORD4('C', '2', ' ', 0) ||
+	    comm == WW_WORD4('V', 'M', ' ', 0) || comm == WW_WORD4('G', 'C', ' ', 0) ||
+	    comm == WW_WORD4('G', '1', ' ', 0))
 		t->java = WW_JAVA_VM;
 	return t;
 }
@@ -460,12 +460,12 @@ static __noinline void ww_handoff_wakes(struct ww_wake *w, struct ww_thread *t)
 	struct ww_request *r = ww_handoff_of(t);
 	if (!r && !t->pool)
 		return;
-	bool java = ww_handoff_java(t, w->waker);
-	if (!ww_wakes_futex(w) || !w->idle)
+	/* Elsewhere, who waits for a lock is not to be told from who waits for work. */
+	if (!ww_handoff_java(t, w->waker) || !ww_wakes_futex(w) || !w->idle)
 		return;
 	struct ww_thread *of = ww_thread_get(w->woken);
 	if (!of)
-		of = ww_handoff_follow(w, java);
+		of = ww_handoff_follow(w);
 	if (!of || of->java == WW_JAVA_VM)
 		return;
 	struct ww_request *its = ww_handoff_of(of);

@@ -264,13 +264,11 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		return;
 	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_of(task);
-	if (!t && conn && conn->awaited && !ww_by_hand && ww_request_get(conn->first)) {
+	if (!t && conn && conn->awaited && ww_request_get(conn->first)) {
 		/* As an event loop does for the threads of its pool. */
-		t = ww_thread_make(task, bpf_ktime_get_ns());
-		if (t) {
-			t->pool = 1;
+		t = ww_handoff_sender(task);
+		if (t)
 			t->loop = 1;
-		}
 	}
 	if (!t) {
 		if (conn)

@@ -39,6 +39,16 @@ static void wakes(u32 thread, u64 futex)
 	is_woken(thread);
 }
 
+/* A Java process. */
+static void begin(void)
+{
+	script_begin(8);
+	for (u32 i = 0; i < 3; i++) {
+		script.threads[i].task.group_leader = &script.threads[0].task;
+		strcpy(script.threads[i].task.comm, "java");
+	}
+}
+
 static void taken(void)
 {
 	arrives(&script.server, strlen(GET));
@@ -49,7 +59,7 @@ static void taken(void)
 /* The pool's thread waits for work, and the request's thread has some. */
 static void handed(void)
 {
-	script_begin(8);
+	begin();
 	runs(1);
 	waits(QUEUE);
 	taken();
@@ -96,7 +106,7 @@ static void awaited(void **state)
 static void meanwhile(void **state)
 {
 	(void)state;
-	script_begin(8);
+	begin();
 	runs(1);
 	waits(QUEUE);
 	taken();
@@ -124,7 +134,7 @@ static void meanwhile(void **state)
 static void after(void **state)
 {
 	(void)state;
-	script_begin(8);
+	begin();
 	runs(1);
 	waits(QUEUE);
 	taken();
@@ -145,7 +155,7 @@ static void after(void **state)
 static void lock(void **state)
 {
 	(void)state;
-	script_begin(8);
+	begin();
 	taken();
 	pass(10);
 	waits(RESULT);
@@ -167,7 +177,7 @@ static void timed(void **state)
 {
 	(void)state;
 	u64 timeout[2] = {1, 0};
-	script_begin(8);
+	begin();
 	taken();
 	blocks(WW_SYS_FUTEX, RESULT, WAIT, 0, (u64)timeout);
 	pass(1000);
