@@ -15,20 +15,7 @@
 
 #include "subtask.bpf.h"
 
-#define WW_PYTHON_TRIES	  100 /* what is no CPython by then is none */
-#define WW_PYTHON_THREADS 64  /* thread states looked at to find the own one */
-
-/* The thread's id in its own pid namespace, which is what CPython knows. */
-static __always_inline u32 ww_own_tid(struct task_struct *task)
-{
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	u32 level = BPF_CORE_READ(pid, level);
-	int nr = 0;
-	bpf_probe_read_kernel(&nr, sizeof(nr),
-			      (const char *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
-	return nr;
-}
+#define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
 
 /* Finds the thread's PyThreadState, once. */
 WW_GLOBAL1(int, ww_python_find, T, t)
@@ -41,15 +28,7 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	if (!python)
 		return 0; /* not known yet: asked again */
 	t->python_tries = WW_PYTHON_TRIES;
-	u32 tid = ww_own_tid(ww_current());
-	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
-	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
-		if (ww_user_word(state + python->native_id) == tid) {
-			t->python = state;
-			return 0;
-		}
-		state = ww_user_word(state + python->next);
-	}
+	t->python = ww_python_state(python);
 	return 0;
 }
 

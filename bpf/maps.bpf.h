@@ -40,12 +40,6 @@ const volatile __u32 ww_segments_one_in __weak = 0;
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
-const volatile bool ww_stacks_on __weak = false;
-const volatile __u32 ww_stack_period_ns __weak = 0; /* between two samples of what runs */
-
-/* So many requests share the stacks of one; user space sets it anew as it goes. */
-__u32 ww_stacks_one_in __weak = 0;
-
 /* What a thread is doing. */
 enum ww_off {
 	WW_OFF_NOT,	/* it is on a CPU */
@@ -174,6 +168,8 @@ struct ww_thread {
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
+	u8 frames_tries;	       /* how often `frames_of` was looked for */
+	u64 frames_of;		       /* its PyThreadState, for stacks; 0: none */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
@@ -463,13 +459,15 @@ struct {
 
 /* Where a CPython process keeps what its threads are at (Include/internal/pycore_runtime.h, cpython/pystate.h). */
 struct ww_python {
-	u64 runtime;	  /* address of _PyRuntime */
-	u32 interpreters; /* offsets: _PyRuntimeState.interpreters.head */
-	u32 threads;	  /* PyInterpreterState.threads.head */
-	u32 next;	  /* PyThreadState.next */
-	u32 native_id;	  /* PyThreadState.native_thread_id */
-	u32 context;	  /* PyThreadState.context */
-	u32 pad;
+	u64 runtime;	   /* address of _PyRuntime */
+	u32 interpreters;  /* offsets: _PyRuntimeState.interpreters.head */
+	u32 threads;	   /* PyInterpreterState.threads.head */
+	u32 next;	   /* PyThreadState.next */
+	u32 native_id;	   /* PyThreadState.native_thread_id */
+	u32 context;	   /* PyThreadState.context */
+	u32 cframe;	   /* PyThreadState.cframe */
+	u32 current_frame; /* _PyCFrame.current_frame */
+	u32 minor;	   /* its version is 3.minor */
 };
 
 struct {
@@ -524,11 +522,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
 } ww_traffics SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} ww_stacks SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

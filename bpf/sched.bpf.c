@@ -33,8 +33,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	ww_interval_ran(t, now);
 	if (ww_stacks_on) {
 		t->stack = 0;
-		if (t->sampled && blocked)
-			t->stack = ww_stack_of_block(prev);
+		if (t->sampled)
+			t->stack = ww_stack_of_switch(prev, t);
 	}
 	if (!blocked) {
 		t->off = WW_OFF_RUNQ;
@@ -223,6 +223,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->named = 0;
 	t->python = 0;
 	t->python_tries = 0;
+	t->frames_of = 0;
+	t->frames_tries = 0;
 	t->go = 0;
 	t->go_tries = 0;
 	t->phase_at = 0;

@@ -24,7 +24,7 @@ int ww_stack_tick(void *ctx)
 		.at_ns = t->start,
 		.ns = ww_stack_period_ns,
 	};
-	w.stack = ww_stack_take(ctx, task, WW_STACK_RUNNING);
+	w.stack = ww_stack_take(ctx, task, t, WW_STACK_RUNNING);
 	t->weighed = 1;
 	ww_weigh_put(&w);
 	return 0;

@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_STACK_H
 #define WHYWAIT_STACK_H
 
+#include "python.bpf.h"
 #include "registers.bpf.h"
 
 #define WW_STACK_PAGE 4096
@@ -16,8 +17,8 @@ struct ww_stack_room {
 	u8 user[WW_STACK_BYTES];
 };
 
-/* What runs may be sampled in the middle of taking the stack of what blocks. */
-enum ww_stack_room_of { WW_STACK_BLOCKED, WW_STACK_RUNNING, WW_STACK_ROOMS };
+/* What runs may be sampled in the middle of taking the stack of what is switched from. */
+enum ww_stack_room_of { WW_STACK_SWITCHED, WW_STACK_RUNNING, WW_STACK_ROOMS };
 
 /* By CPU and enum ww_stack_room_of: more than a map for each CPU takes. */
 struct {
@@ -79,8 +80,55 @@ static __always_inline u32 ww_stack_read(struct ww_stack_room *room, u64 at)
 	return len;
 }
 
+#define WW_STACK_PYTHON_TRIES 16 /* user space may learn of a process a little late */
+
+/* The beginning of CPython 3.11's _PyInterpreterFrame (Include/internal/pycore_frame.h). */
+struct ww_python_frame {
+	u64 function;
+	u64 globals;
+	u64 builtins;
+	u64 locals;
+	u64 code;
+	u64 object;
+	u64 previous;
+	u64 at;
+	u32 stacktop;
+	u8 entry;
+	u8 pad[3];
+};
+
+/*
+ * CPython's frames are not on the thread's stack, and gone as soon as it goes on, so they are followed here; what they
+ * are called is read by user space.
+ */
+static __always_inline void ww_stack_python_read(struct ww_stack *s, struct ww_thread *t, u32 tgid)
+{
+	s->python_len = 0;
+	s->python_minor = 0;
+	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	if (!python || !python->cframe)
+		return;
+	if (!t->frames_of && t->frames_tries < WW_STACK_PYTHON_TRIES) {
+		t->frames_tries++;
+		t->frames_of = ww_python_state(python);
+	}
+	if (!t->frames_of)
+		return;
+	s->python_minor = python->minor;
+	u64 at = ww_user_word(ww_user_word(t->frames_of + python->cframe) + python->current_frame);
+	for (u32 i = 0; i < WW_STACK_PYTHON && at; i++) {
+		struct ww_python_frame frame;
+		if (bpf_probe_read_user(&frame, sizeof(frame), (void *)at))
+			break;
+		s->python[i].code = frame.code;
+		s->python[i].at = (frame.at & ~(u64)WW_STACK_ENTRY) | (frame.entry ? WW_STACK_ENTRY : 0);
+		s->python_len = i + 1;
+		at = frame.previous;
+	}
+}
+
 /* Takes the stack of the task that runs and sends it; its number, or 0. `ctx` is of the clock's program. */
-static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, u32 of)
+static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, struct ww_thread *t, u32 of)
 {
 	u32 cpu = bpf_get_smp_processor_id(), slot = cpu * WW_STACK_ROOMS + of;
 	struct ww_stack_room *room = bpf_map_lookup_elem(&ww_stack_rooms, &slot);
@@ -95,8 +143,8 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, u3
 	s->at_ns = bpf_ktime_get_ns();
 	s->tgid = id >> 32;
 	s->tid = id;
-	s->pad = 0;
 	ww_stack_registers(s, ww_task_regs(task));
+	ww_stack_python_read(s, t, s->tgid);
 	long kernel = of == WW_STACK_RUNNING ? bpf_get_stack(ctx, s->kernel, sizeof(s->kernel), 0)
 					     : bpf_get_task_stack(task, s->kernel, sizeof(s->kernel), 0);
 	s->kernel_len = kernel > 0 ? kernel / sizeof(u64) : 0;
@@ -116,10 +164,10 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, u3
 	return s->id;
 }
 
-/* Of one that is about to sleep. */
-static __noinline u64 ww_stack_of_block(struct task_struct *task)
+/* Of one that is about to sleep, or to make room for another. */
+static __noinline u64 ww_stack_of_switch(struct task_struct *task, struct ww_thread *t)
 {
-	return ww_stack_take(NULL, task, WW_STACK_BLOCKED);
+	return t ? ww_stack_take(NULL, task, t, WW_STACK_SWITCHED) : 0;
 }
 
 #endif

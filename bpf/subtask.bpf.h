@@ -9,6 +9,7 @@
 
 #include "account.bpf.h"
 #include "handoff.bpf.h"
+#include "python.bpf.h"
 #include "traffic.bpf.h"
 
 #define WW_NEAR	    6  /* batches that libraries may put between a Task's step and that of the Task that it awaits */

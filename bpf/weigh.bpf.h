@@ -8,6 +8,18 @@
 
 #include "global.bpf.h"
 
+/* Set before loading. */
+const volatile bool ww_stacks_on __weak = false;
+const volatile __u32 ww_stack_period_ns __weak = 0; /* between two samples of what runs */
+
+/* So many requests share the stacks of one; user space sets it anew as it goes. */
+__u32 ww_stacks_one_in __weak = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ww_stacks SEC(".maps") __weak;
+
 /* In place of a thread's stack: it runs, and the clock looks at it. */
 #define WW_STACK_RUNS (~0ull)
 

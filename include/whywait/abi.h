@@ -224,6 +224,15 @@ enum ww_stack_type {
 #define WW_STACK_KERNEL 32    /* addresses kept of the kernel's part */
 #define WW_STACK_BYTES	32768 /* the most that is kept of the user's part */
 
+#define WW_STACK_PYTHON 128
+#define WW_STACK_ENTRY	1 /* in `at`, which is even: a call of the interpreter begins with this frame */
+
+/* A frame of CPython's. */
+struct ww_stack_python {
+	__u64 code; /* address of its code object, */
+	__u64 at;   /* and of the instruction that it is at */
+};
+
 struct ww_stack {
 	__u32 size; /* of all that was sent */
 	__u8 type;
@@ -238,9 +247,13 @@ struct ww_stack {
 	__u64 registers[WW_STACK_REGISTERS];
 	__u64 kernel[WW_STACK_KERNEL]; /* innermost first */
 	__u32 user_len;		       /* bytes from `sp` on, behind the record */
-	__u32 pad;
+	__u16 python_minor;	       /* of CPython 3; 0: it is none */
+	__u16 python_len;
+	struct ww_stack_python python[WW_STACK_PYTHON]; /* innermost first */
 };
-_Static_assert(sizeof(struct ww_stack) == 56 + 8 * (WW_STACK_REGISTERS + WW_STACK_KERNEL), "ABI");
+_Static_assert(sizeof(struct ww_stack) == 56 + 8 * (WW_STACK_REGISTERS + WW_STACK_KERNEL) +
+						  sizeof(struct ww_stack_python) * WW_STACK_PYTHON,
+	       "ABI");
 
 struct ww_stack_weight {
 	__u32 size;

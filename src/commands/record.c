@@ -307,9 +307,18 @@ static int record_into(struct record *record, struct ww_session_options *session
 		.keep_all = arguments->keep_all,
 		.keep = arguments->keep,
 	};
-	char message[512];
+	char message[512], settings[64];
 	int status, err;
 
+	if (arguments->keep_all)
+		snprintf(settings, sizeof(settings), "keep all");
+	else
+		snprintf(settings, sizeof(settings), "keep %u", arguments->keep);
+	if (arguments->select.no_operations)
+		strcat(settings, "; no operations");
+	if (arguments->stacks)
+		strcat(settings, "; stacks");
+	recorder_options.settings = settings;
 	if (ww_session__open(&record->session, session_options, message, sizeof(message)))
 		return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "%s", message);
 	recorder_options.stand_ins = ww_session__stand_ins(record->session);

@@ -14,7 +14,15 @@ static const struct {
 	unsigned minor;
 	struct ww_python_layout layout;
 } layouts[] = {
-	{11, {.interpreters = 40, .threads = 16, .next = 8, .native_id = 160, .context = 224}},
+	{11,
+	 {.interpreters = 40,
+	  .threads = 16,
+	  .next = 8,
+	  .native_id = 160,
+	  .context = 224,
+	  .cframe = 56,
+	  .current_frame = 8,
+	  .minor = 11}},
 };
 
 int ww_python__find(pid_t pid, struct ww_python_layout *layout)

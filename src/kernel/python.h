@@ -10,13 +10,15 @@
 
 /* An address and offsets within CPython's structures; the same layout as the BPF map's value. */
 struct ww_python_layout {
-	uint64_t runtime;      /* address of _PyRuntime in the process */
-	uint32_t interpreters; /* offset of _PyRuntimeState.interpreters.head */
-	uint32_t threads;      /* of PyInterpreterState.threads.head */
-	uint32_t next;	       /* of PyThreadState.next */
-	uint32_t native_id;    /* of PyThreadState.native_thread_id */
-	uint32_t context;      /* of PyThreadState.context */
-	uint32_t pad;
+	uint64_t runtime;	/* address of _PyRuntime in the process */
+	uint32_t interpreters;	/* offset of _PyRuntimeState.interpreters.head */
+	uint32_t threads;	/* of PyInterpreterState.threads.head */
+	uint32_t next;		/* of PyThreadState.next */
+	uint32_t native_id;	/* of PyThreadState.native_thread_id */
+	uint32_t context;	/* of PyThreadState.context */
+	uint32_t cframe;	/* of PyThreadState.cframe */
+	uint32_t current_frame; /* of _PyCFrame.current_frame */
+	uint32_t minor;		/* its version is 3.minor */
 };
 
 /*

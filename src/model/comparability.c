@@ -27,6 +27,10 @@ static void doubt_host(const struct ww_report *before, const struct ww_report *a
 		ww_sentence__add(add(doubts), "another kernel: %s, then %s", before->kernel, after->kernel);
 	if (before->cpus != after->cpus)
 		ww_sentence__add(add(doubts), "another number of CPUs: %u, then %u", before->cpus, after->cpus);
+	/* What is kept changes no figure that is compared; what is looked at has its price. */
+	if (*before->settings && *after->settings && strcmp(before->settings, after->settings) != 0)
+		ww_sentence__add(add(doubts), "recorded in another way: %s, then %s", before->settings,
+				 after->settings);
 }
 
 static void doubt_recording(const struct ww_report *report, const char *which, struct ww_doubts *doubts)
@@ -47,6 +51,52 @@ static void doubt_recording(const struct ww_report *report, const char *which, s
 	if (report->end_unix_ns - report->start_unix_ns < SHORT_NS)
 		ww_sentence__add(add(doubts), "%s is short: %.1f s", which,
 				 (double)(report->end_unix_ns - report->start_unix_ns) / NSEC);
+}
+
+static const struct ww_service_report *service_of(const struct ww_report *report, const char *name)
+{
+	for (size_t i = 0; i < report->services_len; i++)
+		if (!strcmp(report->services[i].service, name) && report->services[i].executable)
+			return &report->services[i];
+	return NULL;
+}
+
+static void note_program(const struct ww_service_report *before, const struct ww_service_report *after,
+			 struct ww_doubts *doubts)
+{
+	struct ww_sentence *text = &doubts->notes[doubts->notes_len];
+	bool file = strcmp(before->executable, after->executable) != 0 ||
+		    before->executable_bytes != after->executable_bytes ||
+		    before->executable_modified_unix_ns != after->executable_modified_unix_ns;
+
+	if ((!file && before->arguments == after->arguments) || doubts->notes_len == WW_DOUBTS_MAX)
+		return;
+	*text = (struct ww_sentence){0};
+	if (strcmp(before->executable, after->executable) != 0)
+		ww_sentence__add(text, "%s runs another program: %s, then %s", after->service, before->executable,
+				 after->executable);
+	else if (file)
+		ww_sentence__add(text, "%s runs another version of %s", after->service, after->executable);
+	else
+		ww_sentence__add(text, "%s runs with other arguments", after->service);
+	doubts->notes_len++;
+}
+
+/* Of each pair of services once. */
+static void note_programs(const struct ww_comparison *comparison, struct ww_doubts *doubts)
+{
+	for (size_t i = 0; i < comparison->common; i++) {
+		const struct ww_endpoint_comparison *endpoint = &comparison->endpoints[i];
+		const struct ww_service_report *before = service_of(comparison->before, endpoint->before->service);
+		const struct ww_service_report *after = service_of(comparison->after, endpoint->after->service);
+		bool known = !before || !after;
+
+		for (size_t j = 0; j < i && !known; j++)
+			known = !strcmp(comparison->endpoints[j].before->service, before->service) &&
+				!strcmp(comparison->endpoints[j].after->service, after->service);
+		if (!known)
+			note_program(before, after, doubts);
+	}
 }
 
 /* Of the endpoints that both have. */
@@ -80,7 +130,8 @@ void ww_comparability__doubt(const struct ww_comparison *comparison, struct ww_d
 {
 	const struct ww_report *before = comparison->before, *after = comparison->after;
 
-	doubts->len = 0;
+	doubts->len = doubts->notes_len = 0;
+	note_programs(comparison, doubts);
 	if (before == after) {
 		doubt_recording(before, "the recording", doubts);
 		return;

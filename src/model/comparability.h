@@ -10,6 +10,9 @@
 struct ww_doubts {
 	struct ww_sentence texts[WW_DOUBTS_MAX];
 	size_t len;
+	/* What may differ on purpose: the version of a service. */
+	struct ww_sentence notes[WW_DOUBTS_MAX];
+	size_t notes_len;
 };
 
 /* Finds them, each a sentence without a full stop. */

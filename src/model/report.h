@@ -80,6 +80,10 @@ struct ww_service_report {
 	uint64_t processes, threads;
 	uint64_t rss_steady_bytes, rss_peak_bytes;
 	double cpu_seconds;
+	const char *executable; /* what it runs: its path; NULL: not known */
+	uint64_t executable_bytes;
+	int64_t executable_modified_unix_ns;
+	uint32_t arguments;	 /* a hash of its command line */
 	double rss_growth_bytes; /* by each request; NaN: not known */
 	uint64_t minor_faults, major_faults;
 	uint64_t oom_kills; /* in its control group */
@@ -102,6 +106,7 @@ struct ww_unreadable_port {
 struct ww_report {
 	const char *host, *kernel;
 	const char *stand_ins; /* what stood in for something that the kernel did not give; empty: nothing had to */
+	const char *settings;  /* what it was recorded with; empty: not known */
 	unsigned cpus;
 	int64_t start_unix_ns, end_unix_ns;
 	bool complete;

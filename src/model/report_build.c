@@ -227,8 +227,9 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	report->losses = ww_arena__array(arena, frame->losses_len, sizeof(*report->losses));
 	report->unreadable = ww_arena__array(arena, frame->unreadable_len, sizeof(*report->unreadable));
 	report->services = ww_arena__array(arena, frame->services_len, sizeof(*report->services));
-	if (!report->host || !report->kernel || !report->stand_ins || !report->losses || !report->unreadable ||
-	    !report->services)
+	report->settings = ww_arena__strdup(arena, frame->settings ? frame->settings : "");
+	if (!report->settings || !report->host || !report->kernel || !report->stand_ins || !report->losses ||
+	    !report->unreadable || !report->services)
 		return -ENOMEM;
 	report->cpus = frame->cpus;
 	report->start_unix_ns = frame->start_unix_ns;
@@ -266,7 +267,10 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 		service->service = ww_arena__strdup(arena, service->service);
 		service->container = ww_arena__strdup(arena, service->container);
 		service->cgroup = ww_arena__strdup(arena, service->cgroup);
-		if (!service->service || !service->container || !service->cgroup)
+		if (service->executable)
+			service->executable = ww_arena__strdup(arena, service->executable);
+		if (!service->service || !service->container || !service->cgroup ||
+		    (frame->services[i].executable && !service->executable))
 			return -ENOMEM;
 	}
 	report->services_len = frame->services_len;

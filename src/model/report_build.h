@@ -14,6 +14,7 @@
 struct ww_report_frame {
 	const char *host, *kernel;
 	const char *stand_ins; /* as in struct ww_report; NULL: as empty */
+	const char *settings;  /* the same */
 	unsigned cpus;
 	int64_t start_unix_ns, end_unix_ns;
 	bool unended;

@@ -40,19 +40,24 @@ static void write_side(const struct ww_page_out *page, const struct ww_compared 
 	ww_table__rest(page, line, LABEL);
 }
 
+static void write_doubt(const struct ww_page_out *page, const char *label, const struct ww_sentence *text)
+{
+	struct ww_wrap wrap = {.page = page, .gap = 1};
+	char line[WW_SENTENCE + 32];
+
+	snprintf(line, sizeof(line), "%s: %s", label, text->text);
+	ww_table__words(&wrap, line);
+	fprintf(page->out, "%s\n", ww_style__plain(&page->style));
+}
+
 static void write_doubts(const struct ww_page_out *page, const struct ww_doubts *doubts)
 {
 	for (size_t i = 0; i < doubts->len; i++) {
-		struct ww_wrap wrap = {.page = page, .indent = 2, .gap = 1};
-		char line[WW_SENTENCE + 32];
-
 		fputs(ww_style__bad(&page->style), page->out);
-		wrap.column = fprintf(page->out, "%s", "");
-		snprintf(line, sizeof(line), "warning: %s", doubts->texts[i].text);
-		wrap.indent = 0;
-		ww_table__words(&wrap, line);
-		fprintf(page->out, "%s\n", ww_style__plain(&page->style));
+		write_doubt(page, "warning", &doubts->texts[i]);
 	}
+	for (size_t i = 0; i < doubts->notes_len; i++)
+		write_doubt(page, "note", &doubts->notes[i]);
 }
 
 static void write_sentence(const struct ww_page_out *page, const struct ww_endpoint_comparison *endpoint)

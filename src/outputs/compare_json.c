@@ -101,6 +101,9 @@ int ww_compare__json(FILE *out, const struct ww_compared *compared)
 	json_t *warnings = put_array(&b, object, "warnings");
 	for (size_t i = 0; i < compared->doubts->len; i++)
 		append(&b, warnings, json_string(compared->doubts->texts[i].text));
+	json_t *notes = put_array(&b, object, "notes");
+	for (size_t i = 0; i < compared->doubts->notes_len; i++)
+		append(&b, notes, json_string(compared->doubts->notes[i].text));
 	json_t *endpoints = put_array(&b, object, "endpoints");
 	for (size_t i = 0; i < comparison->endpoints_len; i++)
 		append_endpoint(&b, endpoints, &comparison->endpoints[i]);

@@ -200,6 +200,13 @@ static void append_service(struct ww_builder *b, json_t *services, const struct 
 	put_text(b, object, "service", service->service);
 	put_text(b, object, "container", service->container ? service->container : "");
 	put_text(b, object, "cgroup", service->cgroup ? service->cgroup : "");
+	if (service->executable) {
+		json_t *program = put_object(b, object, "program");
+		put_text(b, program, "executable", service->executable);
+		put_integer(b, program, "bytes", service->executable_bytes);
+		put_time(b, program, "modified", service->executable_modified_unix_ns);
+		put_integer(b, program, "arguments_hash", service->arguments);
+	}
 	put_integer(b, object, "processes", service->processes);
 	put_integer(b, object, "threads", service->threads);
 	json_t *rss = put_object(b, object, "rss_bytes");

@@ -3,13 +3,10 @@
 
 #include <strings.h>
 
+#include "util/ascii.h"
+
 #define LONGEST_HEAD (1 << 17) /* bytes; what has more is no head */
 #define MOST_BODY    (1ull << 50)
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 static bool is_blank(char c)
 {
@@ -50,7 +47,7 @@ bool ww_http1_message__take_framing(struct ww_http1_message *message)
 	if (!value)
 		return true;
 	for (size_t i = 0; i < len; i++) {
-		if (!is_digit(value[i]) || length > MOST_BODY)
+		if (!ww_is_digit(value[i]) || length > MOST_BODY)
 			return false;
 		length = length * 10 + (uint64_t)(value[i] - '0');
 	}
@@ -84,7 +81,7 @@ static bool take_chunk_size(struct ww_http1_message *message)
 
 	for (; i < message->kept; i++) {
 		char c = message->line[i];
-		int digit = is_digit(c)		   ? c - '0'
+		int digit = ww_is_digit(c)	   ? c - '0'
 			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
 			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
 						   : -1;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "util/ascii.h"
 #include "util/value.h"
 
 #define LONGEST_WORD 24
@@ -18,16 +19,6 @@ static void put(struct text *text, char c)
 	if (text->at == text->end || (c == '?' && text->at[-1] == '?'))
 		return;
 	*text->at++ = c;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 /* What keys are divided by, most often. */
@@ -50,9 +41,9 @@ static void put_word(struct text *text, const char *at, size_t len)
 		put(text, '?');
 		return;
 	}
-	while (letters < len && (is_letter(at[letters]) || at[letters] == '*'))
+	while (letters < len && (ww_is_letter(at[letters]) || at[letters] == '*'))
 		letters++;
-	for (digits = letters; digits < len && is_digit(at[digits]);)
+	for (digits = letters; digits < len && ww_is_digit(at[digits]);)
 		digits++;
 	for (size_t i = 0; digits == len && i < letters; i++)
 		put(text, at[i]);

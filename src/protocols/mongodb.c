@@ -10,6 +10,7 @@
 #include "protocols/dialogue.h"
 #include "protocols/key_pattern.h"
 #include "protocols/ordered.h"
+#include "util/ascii.h"
 
 #define HEADER	     16
 #define KEPT	     2048 /* bytes of a message, its header included */
@@ -128,7 +129,7 @@ static bool is_name(const char *name)
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < len; i++) {
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z')))
+		if (!ww_is_letter(name[i]))
 			return false;
 	}
 	return len && len < COMMAND_SIZE;
@@ -169,7 +170,9 @@ static void read_command(struct command *command, const uint8_t *bytes, size_t l
 			if (!is_name(element.name))
 				return;
 			strcpy(command->name, element.name);
-			set_target(command, &element);
+			/* Of a command that is not known it may be anything. */
+			if (flags_of(command->name))
+				set_target(command, &element);
 		} else if (!strcmp(element.name, "collection") && !command->target[0]) {
 			set_target(command, &element);
 		} else if (says_what(element.name) && !command->what.type) {

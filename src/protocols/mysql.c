@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "protocols/mysql_parts.h"
+#include "util/bytes.h"
 
 #define KEEP	      4096 /* bytes of a command */
 #define KEEP_GREETING 256
@@ -117,7 +118,7 @@ static void log_in(struct ww_mysql *my, struct ww_dialogue *dialogue, const stru
 
 	if (message->have < 4 || newest(my)->next_sequence != 2)
 		return;
-	agreed = message->body[0] | message->body[1] << 8 | message->body[2] << 16 | (uint32_t)message->body[3] << 24;
+	agreed = ww_le32(message->body);
 	agreed &= my->capabilities;
 	my->without_eof = agreed & WW_MYSQL_WITHOUT_EOF ? WW_MYSQL_YES : WW_MYSQL_NO;
 	my->compresses = agreed & (WW_MYSQL_COMPRESS | WW_MYSQL_COMPRESS_ZSTD);
@@ -261,7 +262,7 @@ static void prepared(struct ww_mysql *my, struct ww_dialogue *dialogue, const st
 		my->received.blind = true;
 		return;
 	}
-	ww_prepared__set(&my->prepared, at[1] | at[2] << 8 | at[3] << 16 | (uint64_t)at[4] << 24, 0, unit->statement);
+	ww_prepared__set(&my->prepared, ww_le32(at + 1), 0, unit->statement);
 	unit->columns = at[5] | at[6] << 8;
 	unit->params = at[7] | at[8] << 8;
 	if (unit->statement)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "protocols/mysql_parts.h"
+#include "util/bytes.h"
 
 #define NEWEST 0xffffffff /* MariaDB: the statement whose number has not come yet */
 
@@ -38,8 +39,7 @@ bool ww_mysql__number(const uint8_t **at, const uint8_t *end, uint64_t *number)
 	}
 	if ((size_t)(end - *at) < 1 + len)
 		return false;
-	*number = len == 8 ? (uint64_t)little_endian(*at + 5, 4) << 32 | little_endian(*at + 1, 4)
-			   : little_endian(*at + 1, len);
+	*number = len == 8 ? (uint64_t)ww_le32(*at + 5) << 32 | ww_le32(*at + 1) : little_endian(*at + 1, len);
 	*at += 1 + len;
 	return true;
 }
@@ -83,8 +83,13 @@ void ww_mysql__error(struct ww_draft *draft, const struct ww_message *message)
 	char text[32];
 	int len;
 
-	if (!draft || draft->error[0] || message->have < 3)
+	if (!draft || draft->error[0])
 		return;
+	/* Its code is not at hand. */
+	if (message->have < 3) {
+		ww_draft__set_error(draft, "error", strlen("error"));
+		return;
+	}
 	len = snprintf(text, sizeof(text), "%u", little_endian(at + 1, 2));
 	if (message->have >= 9 && at[3] == '#')
 		len = snprintf(text, sizeof(text), "%u (%.5s)", little_endian(at + 1, 2), (const char *)at + 4);
@@ -166,7 +171,7 @@ static void execute(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struct w
 
 	if (message->have < 5)
 		return;
-	id = little_endian(message->body + 1, 4);
+	id = ww_le32(message->body + 1);
 	statement = id == NEWEST ? mysql->newest : ww_prepared__get(&mysql->prepared, id);
 	if (message->body[0] == WW_MYSQL_STMT_BULK_EXECUTE)
 		draft->flags |= WW_OPERATION_BATCH;
@@ -191,7 +196,7 @@ static void fetch(const struct ww_mysql *mysql, struct ww_draft *draft, const st
 	struct ww_statement *statement = NULL;
 
 	if (message->have >= 5)
-		statement = ww_prepared__get(&mysql->prepared, little_endian(message->body + 1, 4));
+		statement = ww_prepared__get(&mysql->prepared, ww_le32(message->body + 1));
 	ww_draft__say(draft, statement);
 	set(draft, "FETCH", statement ? statement->summary : "", WW_OPERATION_READ | WW_OPERATION_FETCH);
 }
@@ -203,11 +208,11 @@ bool ww_mysql__command(struct ww_mysql *mysql, struct ww_mysql_unit *unit, struc
 	switch (unit->command) {
 	case WW_MYSQL_STMT_SEND_LONG_DATA:
 		if (message->have >= 5)
-			mysql->long_data = little_endian(message->body + 1, 4) + 1ull;
+			mysql->long_data = ww_le32(message->body + 1) + 1ull;
 		return false;
 	case WW_MYSQL_STMT_CLOSE:
 		if (message->have >= 5)
-			ww_prepared__set(&mysql->prepared, little_endian(message->body + 1, 4), 0, NULL);
+			ww_prepared__set(&mysql->prepared, ww_le32(message->body + 1), 0, NULL);
 		return false;
 	case WW_MYSQL_QUIT:
 		return false;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "protocols/key_pattern.h"
+#include "util/ascii.h"
 
 #define LONGEST_INLINE 512	 /* bytes of a command that is a line */
 #define MOST_ARGUMENTS (1 << 20) /* Redis' own limit */
@@ -51,9 +52,7 @@ static void command_begins(struct ww_redis_sent *sent, const struct ww_call *cal
 static bool is_name(const char *at, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		bool letter = (at[i] >= 'A' && at[i] <= 'Z') || (at[i] >= 'a' && at[i] <= 'z');
-
-		if (!letter && !(at[i] >= '0' && at[i] <= '9') && at[i] != '.' && at[i] != '-' && at[i] != '_')
+		if (!ww_is_letter(at[i]) && !ww_is_digit(at[i]) && at[i] != '.' && at[i] != '-' && at[i] != '_')
 			return false;
 	}
 	return len && len <= WW_REDIS_LONGEST_NAME;
@@ -69,7 +68,7 @@ static void add_name(struct ww_redis_sent *sent, const char *at, size_t len)
 	if (end)
 		sent->name[end++] = ' ';
 	for (size_t i = 0; i < len; i++)
-		sent->name[end++] = (char)(at[i] >= 'a' && at[i] <= 'z' ? at[i] - 'a' + 'A' : at[i]);
+		sent->name[end++] = (char)(ww_is_lower(at[i]) ? at[i] - 'a' + 'A' : at[i]);
 	sent->name[end] = '\0';
 }
 

@@ -6,18 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "util/ascii.h"
 #include "util/utf8.h"
 #include "util/value.h"
-
-static bool is_upper(char c)
-{
-	return c >= 'A' && c <= 'Z';
-}
-
-static bool is_lower(char c)
-{
-	return c >= 'a' && c <= 'z';
-}
 
 /* The length of a segment: up to the next '/', or the end. */
 static size_t segment_len(const char *at)
@@ -85,7 +76,7 @@ static const char *extension_of(const char *at, size_t len)
 {
 	const char *dot = memrchr(at, '.', len), *end = at + len;
 
-	if (!dot || dot == at || end - dot < 2 || end - dot > 6 || !(is_lower(dot[1]) || is_upper(dot[1])))
+	if (!dot || dot == at || end - dot < 2 || end - dot > 6 || !(ww_is_lower(dot[1]) || ww_is_upper(dot[1])))
 		return NULL;
 	return dot;
 }

@@ -400,6 +400,8 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 			chosen[chosen_len++] = usage[i];
 	}
 
+	size_t programs_len;
+	const struct ww_service_program *programs = ww_services__programs(ingest->services, &programs_len);
 	const struct ww_commit commit = {
 		.catalog = &ingest->catalog,
 		.slice = &ingest->slices[ingest->head],
@@ -408,6 +410,8 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 		.end_unix_ns = ingest->end_unix_ns,
 		.usage = chosen,
 		.usage_len = chosen_len,
+		.programs = programs,
+		.programs_len = programs_len,
 		.losses = ingest->losses,
 		.losses_len = WW_LOSS_COUNT,
 		.unreadable = ingest->unreadable,

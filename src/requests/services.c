@@ -9,6 +9,7 @@
 #include "requests/detail_names.h"
 #include "requests/oom.h"
 #include "requests/process.h"
+#include "requests/programs.h"
 #include "util/hash.h"
 #include "util/utf8.h"
 
@@ -69,6 +70,7 @@ struct ww_services {
 
 	struct service *services; /* by id */
 	uint32_t services_cap;
+	struct ww_programs programs;
 	int64_t interval;
 	struct ww_service_usage *rows, *totals;
 	size_t rows_len;
@@ -110,6 +112,7 @@ void ww_services__free(struct ww_services *services)
 	free(services->kin_services.services);
 	for (uint32_t id = 0; id < services->catalog->services_len && id < services->services_cap; id++)
 		free(services->services[id].oom_file);
+	ww_programs__free(&services->programs);
 	free(services->services);
 	free(services->rows);
 	free(services->totals);
@@ -394,18 +397,19 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	return service;
 }
 
-/* The control group of a service is that of the first of its processes that could be read. */
-static void watch_kills(struct ww_services *services, const struct member *member)
+/* What a service runs, and its control group, are those of the first of its processes that could be read. */
+static void look_first(struct ww_services *services, const struct member *member)
 {
 	struct service *service = &services->services[member->service];
 
-	if (service->oom_file || member->gone)
+	if (member->gone)
+		return;
+	ww_programs__note(&services->programs, member->service, services->proc, (pid_t)member->pid);
+	if (service->oom_file)
 		return;
 	service->oom_file = ww_oom__file(services->proc, (pid_t)member->pid);
-	if (service->oom_file && ww_oom__kills(service->oom_file, &service->oom_before)) {
-		free(service->oom_file);
-		service->oom_file = NULL;
-	}
+	if (service->oom_file)
+		ww_oom__kills(service->oom_file, &service->oom_before);
 }
 
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
@@ -422,7 +426,7 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	if (service < 0 || !new.pid)
 		return service;
 	new.service = (uint32_t)service;
-	watch_kills(services, &new);
+	look_first(services, &new);
 	/* What the one before it with that id has collected is not its. */
 	if (services->collected && !services->collected(services->collected_ctx, new.pid, &new.collected) &&
 	    !new.collected.ended)
@@ -464,12 +468,13 @@ static bool look_at(struct ww_services *services, struct member *member)
 	if (ww_process__usage(services->proc, (pid_t)member->pid, &usage) ||
 	    usage.start_ticks != member->usage.start_ticks || usage.exe_inode != member->usage.exe_inode)
 		return false;
-	service->now.cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
-	service->total.cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
-	service->now.minor_faults += usage.minor_faults - member->usage.minor_faults;
-	service->now.major_faults += usage.major_faults - member->usage.major_faults;
-	service->total.minor_faults += usage.minor_faults - member->usage.minor_faults;
-	service->total.major_faults += usage.major_faults - member->usage.major_faults;
+	for (int i = 0; i < 2; i++) {
+		struct ww_service_usage *sum = i ? &service->total : &service->now;
+
+		sum->cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
+		sum->minor_faults += usage.minor_faults - member->usage.minor_faults;
+		sum->major_faults += usage.major_faults - member->usage.major_faults;
+	}
 	member->usage = usage;
 	return true;
 }
@@ -577,6 +582,12 @@ const struct ww_service_usage *ww_services__usage(const struct ww_services *serv
 {
 	*len = services->rows_len;
 	return services->rows;
+}
+
+const struct ww_service_program *ww_services__programs(const struct ww_services *services, size_t *len)
+{
+	*len = services->programs.len;
+	return services->programs.programs;
 }
 
 const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len)

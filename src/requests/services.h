@@ -55,6 +55,9 @@ void ww_services__sample(struct ww_services *services, int64_t interval);
 /* What each service used in the interval of the last sample; *len rows, valid until the next sample. */
 const struct ww_service_usage *ww_services__usage(const struct ww_services *services, size_t *len);
 
+/* What each service runs, of those of which a process could be read; valid until the next call that finds one. */
+const struct ww_service_program *ww_services__programs(const struct ww_services *services, size_t *len);
+
 /* The same since the start, by service id; *len as many as there are services. */
 const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len);
 

@@ -18,7 +18,7 @@
 
 /* What is said of the whole. */
 struct facts {
-	char host[FACTS_SIZE], kernel[FACTS_SIZE], stand_ins[FACTS_SIZE];
+	char host[FACTS_SIZE], kernel[FACTS_SIZE], stand_ins[FACTS_SIZE], settings[FACTS_SIZE];
 	int64_t cpus; /* of different hosts */
 	int64_t start_unix_ns, end_unix_ns, observed_until_ns, unobserved_ns;
 	bool unended;
@@ -124,6 +124,7 @@ static void add_facts(struct facts *facts, struct ww_recording *const *sources, 
 	join(facts->host, source->host);
 	join(facts->kernel, source->kernel);
 	join(facts->stand_ins, source->stand_ins ? source->stand_ins : "");
+	join(facts->settings, source->settings ? source->settings : "");
 	facts->unended |= source->unended;
 	if (!at) {
 		facts->start_unix_ns = source->start_unix_ns;
@@ -147,6 +148,8 @@ static int put_facts(struct ww_rows *rows, const struct facts *facts, int64_t in
 		rc = ww_rows__put_meta(rows, "kernel", facts->kernel);
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta(rows, "stand_ins", facts->stand_ins);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta(rows, "settings", facts->settings);
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta_number(rows, "cpus", facts->cpus);
 	if (rc == SQLITE_OK)

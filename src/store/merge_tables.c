@@ -104,6 +104,12 @@ int ww_merge__tables(struct ww_merging *merging, const struct ww_recording *sour
 		 same_host ? of_the_same_host : of_another_host);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(merging->db, query, NULL, NULL, NULL);
+	if (rc == SQLITE_OK && source->has_programs)
+		rc = sqlite3_exec(merging->db,
+				  "INSERT OR IGNORE INTO main.service_program"
+				  "  SELECT new, executable, bytes, modified_unix_ns, arguments"
+				  "  FROM source.service_program LEFT JOIN map_service ON old = service",
+				  NULL, NULL, NULL);
 	if (rc == SQLITE_OK && source->has_operations)
 		rc = sqlite3_exec(merging->db, operations, NULL, NULL, NULL);
 	snprintf(query, sizeof(query),

@@ -16,12 +16,14 @@ struct ww_recording {
 	sqlite3 *db;
 	struct ww_log_index log_index;
 	char *path;
-	char *host, *kernel, *stand_ins; /* stand_ins NULL: not known */
+	char *host, *kernel;
+	char *stand_ins, *settings; /* NULL: not known */
 	unsigned cpus;
 	int64_t interval_ns;
 	int64_t start_unix_ns, end_unix_ns;
 	bool unended;
-	bool has_operations, has_seconds, has_collections, has_faults; /* not in recordings of earlier versions */
+	bool has_operations, has_seconds, has_collections, has_faults,
+		has_programs; /* not in recordings of earlier versions */
 	char message[512];
 };
 

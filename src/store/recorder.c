@@ -55,6 +55,7 @@ static const char pragmas[] =
 struct written {
 	uint32_t services, endpoints, names, operations, frames, stacks;
 	uint32_t renames; /* that they show */
+	size_t programs;
 };
 
 struct ww_recorder {
@@ -124,7 +125,7 @@ static void describe(struct ww_recorder *recorder, int rc)
 			 sqlite3_errstr(rc));
 }
 
-static int fill_new_file(struct ww_recorder *recorder, const char *stand_ins)
+static int fill_new_file(struct ww_recorder *recorder, const struct ww_recorder_options *options)
 {
 	struct utsname host;
 	char settings[256];
@@ -149,7 +150,9 @@ static int fill_new_file(struct ww_recorder *recorder, const char *stand_ins)
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta(&recorder->rows, "kernel", host.release);
 	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta(&recorder->rows, "stand_ins", stand_ins ? stand_ins : "");
+		rc = ww_rows__put_meta(&recorder->rows, "stand_ins", options->stand_ins ? options->stand_ins : "");
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta(&recorder->rows, "settings", options->settings ? options->settings : "");
 	if (rc == SQLITE_OK)
 		rc = ww_rows__put_meta_number(&recorder->rows, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
 	if (rc == SQLITE_OK)
@@ -215,7 +218,7 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
 		ww_log_index__guard(&new->log_index, new->db);
-		rc = fill_new_file(new, options->stand_ins);
+		rc = fill_new_file(new, options);
 	}
 	if (rc != SQLITE_OK) {
 		describe(new, rc);
@@ -448,6 +451,8 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		good = note(recorder, ww_rows__put_journal(rows, commit->interval, slice));
 	if (good && commit->stacks)
 		good = write_stacks(recorder, commit, &written);
+	for (; good && written.programs < commit->programs_len; written.programs++)
+		good = note(recorder, ww_rows__put_program(rows, &commit->programs[written.programs]));
 	for (size_t i = 0; good && i < commit->usage_len; i++)
 		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &commit->usage[i]));
 	for (size_t i = 0; good && i < commit->losses_len; i++)

@@ -23,6 +23,7 @@ struct ww_recorder_options {
 	const char *path;
 	bool replace; /* delete an existing recording first, instead of renaming it to PATH.old */
 	bool keep_all;
+	const char *settings;  /* what it is recorded with, in words; NULL as empty */
 	const char *stand_ins; /* for what the kernel does not give, in words; NULL as empty: it gives all */
 	unsigned keep;	       /* most requests kept whole per endpoint, interval and reason; 0: none */
 };
@@ -62,6 +63,15 @@ struct ww_service_usage {
 	bool oom_known;
 };
 
+/* What a service runs: the first of its processes that could be read. */
+struct ww_service_program {
+	uint32_t service; /* id in the catalog */
+	char *executable; /* its path, in the process's own root */
+	uint64_t bytes;
+	int64_t modified_unix_ns;
+	uint32_t arguments; /* a hash of the command line */
+};
+
 /* What came since the last commit. */
 struct ww_commit {
 	const struct ww_catalog *catalog; /* the same in every commit: what was added or renamed is written */
@@ -70,6 +80,8 @@ struct ww_commit {
 	int64_t start_unix_ns, end_unix_ns; /* observed so far */
 	const struct ww_service_usage *usage;
 	size_t usage_len;
+	const struct ww_service_program *programs; /* all so far: what was added is written */
+	size_t programs_len;
 	const struct ww_loss *losses; /* sums since the start */
 	size_t losses_len;
 	const struct ww_unreadable_port *unreadable; /* the same */

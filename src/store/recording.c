@@ -53,6 +53,7 @@ void ww_recording__close(struct ww_recording *recording)
 	free(recording->host);
 	free(recording->kernel);
 	free(recording->stand_ins);
+	free(recording->settings);
 	free(recording);
 }
 
@@ -101,18 +102,19 @@ static int read_ended(struct ww_recording *recording)
 }
 
 /* Nor is this in older ones. */
-static int read_stand_ins(struct ww_recording *recording)
+static int read_later_meta(struct ww_recording *recording, const char *key, char **value)
 {
 	sqlite3_stmt *statement = NULL;
-	int rc = sqlite3_prepare_v2(recording->db, "SELECT value FROM meta WHERE key = 'stand_ins'", -1, &statement,
-				    NULL);
+	int rc = sqlite3_prepare_v2(recording->db, "SELECT value FROM meta WHERE key = ?", -1, &statement, NULL);
 
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
 		const char *text = (const char *)sqlite3_column_text(statement, 0);
-		recording->stand_ins = text ? strdup(text) : NULL;
-		rc = recording->stand_ins ? SQLITE_OK : SQLITE_NOMEM;
+		*value = text ? strdup(text) : NULL;
+		rc = *value ? SQLITE_OK : SQLITE_NOMEM;
 	} else if (rc == SQLITE_DONE) {
 		rc = SQLITE_OK;
 	}
@@ -173,7 +175,12 @@ static int read_facts(struct ww_recording *recording)
 			      "SELECT count(*) FROM pragma_table_info('service_usage') WHERE name = 'major_faults'",
 			      &recording->has_faults);
 	if (rc == SQLITE_OK)
-		rc = read_stand_ins(recording);
+		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'service_program'",
+			      &recording->has_programs);
+	if (rc == SQLITE_OK)
+		rc = read_later_meta(recording, "stand_ins", &recording->stand_ins);
+	if (rc == SQLITE_OK)
+		rc = read_later_meta(recording, "settings", &recording->settings);
 	if (rc == SQLITE_OK)
 		rc = ww_recording__refresh(recording);
 	if (rc == SQLITE_OK && recording->interval_ns <= 0)

@@ -294,6 +294,22 @@ static int add_usage(struct reading *reading, sqlite3_stmt *row)
 	return SQLITE_OK;
 }
 
+static int add_program(struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	const char *executable = (const char *)sqlite3_column_text(row, 1);
+	struct ww_service_report *service;
+
+	if (id < 0 || id >= reading->catalog.services_len)
+		return SQLITE_CORRUPT;
+	service = &reading->services[id];
+	service->executable = ww_arena__strdup(reading->arena, executable ? executable : "");
+	service->executable_bytes = (uint64_t)sqlite3_column_int64(row, 2);
+	service->executable_modified_unix_ns = sqlite3_column_int64(row, 3);
+	service->arguments = (uint32_t)sqlite3_column_int64(row, 4);
+	return service->executable ? SQLITE_OK : SQLITE_NOMEM;
+}
+
 static int add_loss(struct reading *reading, sqlite3_stmt *row)
 {
 	struct ww_loss *larger = reallocarray(reading->losses, reading->losses_len + 1, sizeof(*larger));
@@ -440,6 +456,10 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
 		rc = ww_recording__growth(recording, id, reading->from, reading->to,
 					  &reading->services[id].rss_growth_bytes);
+	if (rc == SQLITE_OK && recording->has_programs)
+		rc = each_row(reading,
+			      "SELECT service, executable, bytes, modified_unix_ns, arguments FROM service_program",
+			      add_program);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT cause, count, loses FROM loss ORDER BY cause", add_loss);
 	if (rc == SQLITE_OK)
@@ -498,6 +518,7 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.host = recording->host,
 		.kernel = recording->kernel,
 		.stand_ins = recording->stand_ins,
+		.settings = recording->settings,
 		.cpus = recording->cpus,
 		.unended = recording->unended,
 		.losses = reading->losses,

@@ -142,80 +142,63 @@ static int read_string(const json_t *json, struct ww_arena *arena, const char **
 	return *string ? 0 : -ENOMEM;
 }
 
-/* The text as a list; *err says why not. */
-static json_t *load_list(const char *text, size_t len, int *err)
-{
-	json_t *list = json_loadb(text, len, 0, NULL);
+/* What the rows of a list are read into: one of them is `at`, `size` bytes before the next. */
+struct rows {
+	size_t size;
+	struct ww_arena *arena;
+	const struct ww_catalog *catalog;
+	int (*read)(const struct rows *rows, const json_t *row, void *at);
+};
 
-	*err = json_is_array(list) ? 0 : -EBADMSG;
-	return list;
-}
-
-int ww_request_json__read_details(const char *text, size_t len, struct ww_arena *arena, struct ww_request *request)
+/* The text is a list: its rows, and how many. On failure nothing is set. */
+static int read_rows(const struct rows *rows, const char *text, size_t len, const void **list, size_t *count)
 {
-	struct ww_request_detail *details = NULL;
-	int err;
-	json_t *list = load_list(text, len, &err);
-	size_t count = json_array_size(list);
+	json_t *json = json_loadb(text, len, 0, NULL);
+	char *array = NULL;
+	int err = json_is_array(json) ? 0 : -EBADMSG;
 
 	if (!err) {
-		details = ww_arena__array(arena, count, sizeof(*details));
-		err = details ? 0 : -ENOMEM;
+		array = ww_arena__array(rows->arena, json_array_size(json), rows->size);
+		err = array ? 0 : -ENOMEM;
 	}
-	for (size_t i = 0; !err && i < count; i++) {
-		const json_t *row = json_array_get(list, i);
-
-		if (!read_kind(json_array_get(row, 0), &details[i].kind) ||
-		    !read_number(json_array_get(row, 2), &details[i].ns) ||
-		    !read_number(json_array_get(row, 3), &details[i].count))
-			err = -EBADMSG;
-		else
-			err = read_string(json_array_get(row, 1), arena, &details[i].name);
-	}
-	json_decref(list);
-	if (err)
-		return err;
-	request->details = details;
-	request->details_len = count;
-	return 0;
-}
-
-int ww_request_json__read_segments(const char *text, size_t len, struct ww_arena *arena, struct ww_request *request)
-{
-	struct ww_request_segment *segments = NULL;
-	int err;
-	json_t *list = load_list(text, len, &err);
-	size_t count = json_array_size(list);
-
+	for (size_t i = 0; !err && i < json_array_size(json); i++)
+		err = rows->read(rows, json_array_get(json, i), array + i * rows->size);
 	if (!err) {
-		segments = ww_arena__array(arena, count, sizeof(*segments));
-		err = segments ? 0 : -ENOMEM;
+		*list = array;
+		*count = json_array_size(json);
 	}
-	for (size_t i = 0; !err && i < count; i++) {
-		const json_t *row = json_array_get(list, i);
-
-		if (!read_kind(json_array_get(row, 0), &segments[i].kind) ||
-		    !read_number(json_array_get(row, 1), &segments[i].start_ns) ||
-		    !read_number(json_array_get(row, 2), &segments[i].duration_ns))
-			err = -EBADMSG;
-		else
-			err = read_string(json_array_get(row, 3), arena, &segments[i].detail);
-	}
-	json_decref(list);
-	if (err)
-		return err;
-	request->segments = segments;
-	request->segments_len = count;
-	return 0;
+	json_decref(json);
+	return err;
 }
 
-static int read_operation(const json_t *row, const struct ww_catalog *catalog, struct ww_arena *arena,
-			  struct ww_operation *operation)
+static int read_detail(const struct rows *rows, const json_t *row, void *at)
 {
+	struct ww_request_detail *detail = at;
+
+	if (!read_kind(json_array_get(row, 0), &detail->kind) || !read_number(json_array_get(row, 2), &detail->ns) ||
+	    !read_number(json_array_get(row, 3), &detail->count))
+		return -EBADMSG;
+	return read_string(json_array_get(row, 1), rows->arena, &detail->name);
+}
+
+static int read_segment(const struct rows *rows, const json_t *row, void *at)
+{
+	struct ww_request_segment *segment = at;
+
+	if (!read_kind(json_array_get(row, 0), &segment->kind) ||
+	    !read_number(json_array_get(row, 1), &segment->start_ns) ||
+	    !read_number(json_array_get(row, 2), &segment->duration_ns))
+		return -EBADMSG;
+	return read_string(json_array_get(row, 3), rows->arena, &segment->detail);
+}
+
+static int read_operation(const struct rows *rows, const json_t *row, void *at)
+{
+	struct ww_operation *operation = at;
 	struct ww_catalog_operation name;
 	uint64_t id, flags;
 
-	if (!read_number(json_array_get(row, 0), &id) || id >= ww_intern__len(catalog->operations) ||
+	if (!read_number(json_array_get(row, 0), &id) || id >= ww_intern__len(rows->catalog->operations) ||
 	    !read_number(json_array_get(row, 1), &operation->start_ns) ||
 	    !read_number(json_array_get(row, 2), &operation->duration_ns) ||
 	    !read_number(json_array_get(row, 3), &flags) || flags > UINT16_MAX ||
@@ -224,7 +207,7 @@ static int read_operation(const json_t *row, const struct ww_catalog *catalog, s
 	    !read_number(json_array_get(row, 7), &operation->arguments) ||
 	    (json_array_size(row) > 8 && !read_number(json_array_get(row, 8), &operation->prepared)))
 		return -EBADMSG;
-	name = ww_catalog__operation_name(catalog, (uint32_t)id);
+	name = ww_catalog__operation_name(rows->catalog, (uint32_t)id);
 	operation->name = (uint32_t)id;
 	operation->kind = name.kind;
 	operation->system = name.system;
@@ -232,27 +215,43 @@ static int read_operation(const json_t *row, const struct ww_catalog *catalog, s
 	operation->summary = name.summary;
 	operation->statement = name.statement;
 	operation->flags = (uint16_t)flags;
-	return read_string(json_array_get(row, 4), arena, &operation->error);
+	return read_string(json_array_get(row, 4), rows->arena, &operation->error);
+}
+
+int ww_request_json__read_details(const char *text, size_t len, struct ww_arena *arena, struct ww_request *request)
+{
+	const struct rows rows = {.size = sizeof(*request->details), .arena = arena, .read = read_detail};
+
+	const void *list;
+	int err = read_rows(&rows, text, len, &list, &request->details_len);
+
+	if (!err)
+		request->details = list;
+	return err;
+}
+
+int ww_request_json__read_segments(const char *text, size_t len, struct ww_arena *arena, struct ww_request *request)
+{
+	const struct rows rows = {.size = sizeof(*request->segments), .arena = arena, .read = read_segment};
+
+	const void *list;
+	int err = read_rows(&rows, text, len, &list, &request->segments_len);
+
+	if (!err)
+		request->segments = list;
+	return err;
 }
 
 int ww_request_json__read_operations(const char *text, size_t len, const struct ww_catalog *catalog,
 				     struct ww_arena *arena, struct ww_request *request)
 {
-	struct ww_operation *operations = NULL;
-	int err;
-	json_t *list = load_list(text, len, &err);
-	size_t count = json_array_size(list);
+	const struct rows rows = {
+		.size = sizeof(*request->operations), .arena = arena, .catalog = catalog, .read = read_operation};
 
-	if (!err) {
-		operations = ww_arena__array(arena, count, sizeof(*operations));
-		err = operations ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; !err && i < count; i++)
-		err = read_operation(json_array_get(list, i), catalog, arena, &operations[i]);
-	json_decref(list);
-	if (err)
-		return err;
-	request->operations = operations;
-	request->operations_len = count;
-	return 0;
+	const void *list;
+	int err = read_rows(&rows, text, len, &list, &request->operations_len);
+
+	if (!err)
+		request->operations = list;
+	return err;
 }

@@ -15,6 +15,7 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 	[WW_STATEMENT_KIND] = "INSERT INTO kind VALUES (?, ?, ?)",
 	[WW_STATEMENT_SERVICE] = "INSERT OR REPLACE INTO service VALUES (?, ?, ?, ?)",
+	[WW_STATEMENT_PROGRAM] = "INSERT OR REPLACE INTO service_program VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_USAGE] = "INSERT OR REPLACE INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_ENDPOINT] = "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_NAME] = "INSERT INTO detail_name VALUES (?, ?)",
@@ -216,6 +217,18 @@ int ww_rows__put_operation_name(struct ww_rows *rows, uint32_t id, const struct 
 	text(&values, name->peer);
 	text(&values, name->summary);
 	text(&values, name->statement);
+	return finish(&values);
+}
+
+int ww_rows__put_program(struct ww_rows *rows, const struct ww_service_program *program)
+{
+	struct values values = start(rows, WW_STATEMENT_PROGRAM);
+
+	number(&values, program->service);
+	text(&values, program->executable);
+	number(&values, program->bytes);
+	number(&values, (uint64_t)program->modified_unix_ns);
+	number(&values, program->arguments);
 	return finish(&values);
 }
 

@@ -16,6 +16,7 @@ enum ww_statement {
 	WW_STATEMENT_META,
 	WW_STATEMENT_KIND,
 	WW_STATEMENT_SERVICE,
+	WW_STATEMENT_PROGRAM,
 	WW_STATEMENT_USAGE,
 	WW_STATEMENT_ENDPOINT,
 	WW_STATEMENT_NAME,
@@ -62,6 +63,7 @@ int ww_rows__put_service(struct ww_rows *rows, uint32_t id, const struct ww_cata
 int ww_rows__put_endpoint(struct ww_rows *rows, uint32_t id, const struct ww_catalog_endpoint *endpoint);
 int ww_rows__put_name(struct ww_rows *rows, uint32_t id, const char *name);
 int ww_rows__put_operation_name(struct ww_rows *rows, uint32_t id, const struct ww_catalog_operation *name);
+int ww_rows__put_program(struct ww_rows *rows, const struct ww_service_program *program);
 int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_service_usage *usage);
 int ww_rows__put_loss(struct ww_rows *rows, const char *cause, uint64_t count, bool loses);
 int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_port *port);

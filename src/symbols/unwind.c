@@ -10,10 +10,12 @@
 
 #include "symbols/kernel_symbols.h"
 #include "symbols/modules.h"
+#include "symbols/python_code.h"
 #include "util/hash.h"
 
 #define PROCESSES    64	  /* known at a time */
 #define ADDRESSES    8192 /* whose names are known, of each; a power of two */
+#define PYTHON_NAMES 4096 /* the same of CPython frames */
 #define CHECK_NS     1000000000ull
 #define FRAME_MOST   512 /* bytes of a name */
 #define MANGLED_MOST 2048
@@ -25,11 +27,19 @@ struct named {
 	uint32_t frame; /* + 1; 0: nothing here */
 };
 
+/* A CPython frame. Code objects come and go, so their names are asked for anew now and then. */
+struct python_named {
+	uint64_t code, at;
+	uint64_t read_ns;
+	uint32_t frame; /* + 1; 0: nothing here */
+};
+
 struct process {
 	uint32_t pid; /* 0: none */
 	struct ww_modules modules;
 	uint64_t checked_ns, used_ns;
 	struct named names[ADDRESSES];
+	struct python_named python[PYTHON_NAMES];
 };
 
 struct ww_unwinder {
@@ -44,6 +54,7 @@ struct ww_unwinder {
 	struct process *process;
 	struct ww_walk *walk;
 	bool ran_out;
+	unsigned python; /* the next of CPython's frames */
 	bool failed;
 };
 
@@ -103,7 +114,7 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *
 	(void)dwfl;
 	if (address < unwinder->stack->sp || at > unwinder->stack->user_len ||
 	    unwinder->stack->user_len - at < sizeof(*word)) {
-		unwinder->ran_out = true;
+		unwinder->ran_out = true; /* a register may be lost; or libdwfl takes it for the end */
 		return false;
 	}
 	memcpy(word, unwinder->user + at, sizeof(*word));
@@ -262,6 +273,46 @@ static uint32_t find_name(struct ww_unwinder *unwinder, uint64_t address)
 	return named->frame - 1;
 }
 
+static uint32_t find_python_name(struct ww_unwinder *unwinder, const struct ww_stack_python *frame)
+{
+	struct process *process = unwinder->process;
+	uint64_t at = frame->at & ~(uint64_t)WW_STACK_ENTRY;
+	struct python_named *named = &process->python[ww_hash_mix(frame->code ^ ww_hash_mix(at)) & (PYTHON_NAMES - 1)];
+
+	if (!named->frame || named->code != frame->code || named->at != at ||
+	    process->used_ns - named->read_ns > CHECK_NS) {
+		char name[FRAME_MOST];
+
+		if (ww_python_code__name((pid_t)process->pid, unwinder->stack->python_minor, frame->code, at, name,
+					 sizeof(name)))
+			snprintf(name, sizeof(name), "[python]");
+		uint32_t id = intern(unwinder, name);
+		if (id == WW_INTERN_NONE)
+			return NO_NAME;
+		*named = (struct python_named){frame->code, at, process->used_ns, id + 1};
+	}
+	return named->frame - 1;
+}
+
+/* In place of a call of CPython's interpreter: what that interpreted. False when it is none, or nothing is known. */
+static bool take_python(struct ww_unwinder *unwinder, uint32_t frame)
+{
+	static const char loop[] = "_PyEval_EvalFrameDefault";
+	const struct ww_stack *stack = unwinder->stack;
+
+	if (unwinder->python == stack->python_len || frame == NO_NAME ||
+	    strncmp(ww_intern__get(unwinder->frames, frame), loop, sizeof(loop) - 1) != 0)
+		return false;
+	while (unwinder->python < stack->python_len) {
+		const struct ww_stack_python *python = &stack->python[unwinder->python++];
+
+		put(unwinder, find_python_name(unwinder, python));
+		if (python->at & WW_STACK_ENTRY)
+			break;
+	}
+	return true;
+}
+
 static int take_frame(Dwfl_Frame *frame, void *arg)
 {
 	struct ww_unwinder *unwinder = arg;
@@ -273,7 +324,9 @@ static int take_frame(Dwfl_Frame *frame, void *arg)
 	if (unwinder->walk->len == WW_WALK_MOST)
 		return DWARF_CB_ABORT;
 	/* A return address may lie behind the function that called. */
-	put(unwinder, find_name(unwinder, activation ? pc : pc - 1));
+	uint32_t name = find_name(unwinder, activation ? pc : pc - 1);
+	if (!take_python(unwinder, name))
+		put(unwinder, name);
 	return unwinder->failed ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 
@@ -315,21 +368,37 @@ static void walk_kernel(struct ww_unwinder *unwinder)
 	}
 }
 
+/* Whether the outermost frame is where threads start. */
+static bool starts_here(const struct ww_unwinder *unwinder)
+{
+	static const char *const starts[] = {"__clone3", "clone3", "__clone", "clone", "_start"};
+	const struct ww_walk *walk = unwinder->walk;
+	const char *name = walk->len ? ww_intern__get(unwinder->frames, walk->frames[walk->len - 1]) : "";
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (!strcmp(name, starts[i]))
+			return true;
+	return false;
+}
+
 int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack, size_t size, struct ww_walk *walk)
 {
-	if (size < sizeof(*stack) || stack->user_len > size - sizeof(*stack) || stack->kernel_len > WW_STACK_KERNEL)
+	if (size < sizeof(*stack) || stack->user_len > size - sizeof(*stack) || stack->kernel_len > WW_STACK_KERNEL ||
+	    stack->python_len > WW_STACK_PYTHON)
 		return -EPROTO;
 	unwinder->stack = stack;
 	unwinder->user = (const uint8_t *)(stack + 1);
 	unwinder->walk = walk;
 	unwinder->ran_out = unwinder->failed = false;
+	unwinder->python = 0;
 	walk->len = 0;
 	walk->whole = false;
 	walk_kernel(unwinder);
 	unwinder->process = find_process(unwinder, stack->tgid);
 	if (unwinder->process && !unwinder->process->modules.empty)
-		walk->whole = dwfl_getthread_frames(unwinder->process->modules.dwfl, (pid_t)stack->tid, take_frame,
-						    unwinder) == 0;
+		walk->whole = !dwfl_getthread_frames(unwinder->process->modules.dwfl, (pid_t)stack->tid, take_frame,
+						     unwinder) &&
+			      (!unwinder->ran_out || starts_here(unwinder));
 	if (walk->len < WW_WALK_MOST && (!unwinder->process || unwinder->process->modules.empty))
 		put(unwinder, intern(unwinder, "[unknown]"));
 	return unwinder->failed ? -ENOMEM : 0;

@@ -4,16 +4,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SHORTEST_WORDLESS 16 /* no shorter text without a digit or an '@' is a value */
+#include "util/ascii.h"
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
+#define SHORTEST_WORDLESS 16 /* no shorter text without a digit or an '@' is a value */
 
 static bool is_hex(char c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+	return ww_is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 /* "2026-11-20", also with a time behind it: "2026-11-20T16:22:39Z". */
@@ -24,11 +21,11 @@ static bool is_date(const char *at, size_t len)
 	if (len < sizeof(shape) - 1)
 		return false;
 	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
-		if (shape[i] == 'd' ? !is_digit(at[i]) : at[i] != shape[i])
+		if (shape[i] == 'd' ? !ww_is_digit(at[i]) : at[i] != shape[i])
 			return false;
 	}
 	for (size_t i = sizeof(shape) - 1; i < len; i++) {
-		if (!is_digit(at[i]) && !strchr("TtZz:.+-%A", at[i]))
+		if (!ww_is_digit(at[i]) && !strchr("TtZz:.+-%A", at[i]))
 			return false;
 	}
 	return len == sizeof(shape) - 1 || strchr("Tt+%", at[sizeof(shape) - 1]);

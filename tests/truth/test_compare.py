@@ -4,6 +4,7 @@
 say so by the exit status."""
 import http.client
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -49,6 +50,7 @@ with tempfile.TemporaryDirectory() as directory:
     recordings = []
     with Gunicorn("compare_wsgi:app", cwd=APPS, workers=3, env={"PLANTED": str(planted)}) as web:
         load(web.port, 1)
+        executable = os.readlink(f"/proc/{web.pid}/exe")
         for plant in ("0", "0", "15 errors"):
             planted.write_text(plant)
             with Record("--port", web.port, keep=10) as record:
@@ -59,6 +61,10 @@ first, second, slower = (record.path for record in recordings)
 
 status, text, _ = compare(first, second, "--format", "json")
 alike = json.loads(text)
+tap.check("what the service runs is the same", not alike["notes"], alike["notes"])
+program = recordings[0].report["services"][0]["program"]
+tap.check("it is the interpreter", program["executable"] == executable and program["bytes"] == pathlib.Path(executable).stat().st_size,
+          (program, executable))
 sure = {name: figure for endpoint in alike["endpoints"] for name, figure in endpoint["figures"].items()
         if figure["certainty"] == "sure"}
 tap.check("of two recordings alike nothing is called sure", status == 0 and not sure, sure)

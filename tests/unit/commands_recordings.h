@@ -30,7 +30,9 @@
 struct load {
 	const char *service, *method, *route;
 	uint64_t db_ms, compute_ms;
-	uint64_t leak; /* bytes that each request leaves behind */
+	uint64_t leak;	  /* bytes that each request leaves behind */
+	uint64_t version; /* of the program */
+	const char *settings;
 };
 
 static inline uint64_t spread(uint64_t ms, uint64_t *seed)
@@ -82,7 +84,7 @@ static inline void add_second(struct ww_recorder *recorder, const struct load *l
 /* The seconds from `first` on; `path` ends with XXXXXX. */
 static inline void make_recording_of(char *path, const struct load *loads, uint32_t len, int first, int seconds)
 {
-	struct ww_recorder_options options = {.path = path, .replace = true, .keep = 20};
+	struct ww_recorder_options options = {.path = path, .replace = true, .keep = 20, .settings = loads->settings};
 	struct ww_recorder *recorder = NULL;
 	struct ww_catalog catalog;
 	char message[256] = "";
@@ -99,6 +101,7 @@ static inline void make_recording_of(char *path, const struct load *loads, uint3
 		fail_msg("%s", message);
 	for (int second = first; second < first + seconds; second++) {
 		struct ww_service_usage usage[8] = {0};
+		struct ww_service_program programs[8];
 		struct ww_slice slice = {0};
 		struct ww_commit commit = {
 			.catalog = &catalog,
@@ -108,6 +111,8 @@ static inline void make_recording_of(char *path, const struct load *loads, uint3
 			.end_unix_ns = START + (second + 1) * SECOND,
 			.usage = usage,
 			.usage_len = len,
+			.programs = programs,
+			.programs_len = len,
 			.last = second == first + seconds - 1,
 		};
 
@@ -122,6 +127,8 @@ static inline void make_recording_of(char *path, const struct load *loads, uint3
 				.oom_kills = second / 10 == 1,
 				.oom_known = true,
 				.cpu_ns = (uint64_t)RATE * loads[i].compute_ms * MS * (uint64_t)(second % 10 + 1)};
+			programs[i] = (struct ww_service_program){i, (char *)"/usr/bin/shop", 5000, START, 7};
+			programs[i].bytes += loads[i].version;
 			add_second(recorder, &loads[i], i, second, &slice);
 		}
 		assert_int_equal(ww_recorder__commit(recorder, &commit), 0);

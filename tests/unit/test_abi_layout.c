@@ -60,8 +60,8 @@ static const struct member sweep_list[] = {W(len), W(next), W(found)};
 
 #define K(member) M(struct ww_stack, member)
 static const struct member stack[] = {
-	K(size), K(type), K(on_cpu), K(kernel_len), K(id),     K(at_ns),    K(tgid),
-	K(tid),	 K(sp),	  K(pc),     K(registers),  K(kernel), K(user_len), K(pad),
+	K(size), K(type), K(on_cpu),	K(kernel_len), K(id),	    K(at_ns),	     K(tgid),	    K(tid),
+	K(sp),	 K(pc),	  K(registers), K(kernel),     K(user_len), K(python_minor), K(python_len), K(python),
 };
 
 #define G(member) M(struct ww_stack_weight, member)
@@ -77,8 +77,8 @@ static const struct member sweep_find[] = {F(older_than), F(anonymous_older_than
 static const struct member sweep_end[] = {E(id), E(slot), E(pad)};
 
 #define Y(member) M(struct ww_python_layout, member)
-static const struct member python[] = {Y(runtime),   Y(interpreters), Y(threads), Y(next),
-				       Y(native_id), Y(context),      Y(pad)};
+static const struct member python[] = {Y(runtime), Y(interpreters), Y(threads),	      Y(next), Y(native_id),
+				       Y(context), Y(cframe),	    Y(current_frame), Y(minor)};
 
 #define V(member) M(struct ww_libuv_layout, member)
 static const struct member libuv[] = {V(slot)};

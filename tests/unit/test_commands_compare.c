@@ -5,10 +5,19 @@
 static char before[] = "/tmp/whywait-test-XXXXXX", after[] = "/tmp/whywait-test-XXXXXX",
 	    other[] = "/tmp/whywait-test-XXXXXX", two[] = "/tmp/whywait-test-XXXXXX";
 
-static const struct load old_shop = {
-	.service = "shop:80", .method = "GET", .route = "/orders/{id}", .db_ms = 150, .compute_ms = 20};
-static const struct load new_shop = {
-	.service = "shop:80", .method = "GET", .route = "/orders/{id}", .db_ms = 50, .compute_ms = 20};
+static const struct load old_shop = {.service = "shop:80",
+				     .method = "GET",
+				     .route = "/orders/{id}",
+				     .db_ms = 150,
+				     .compute_ms = 20,
+				     .settings = "keep 5"};
+static const struct load new_shop = {.service = "shop:80",
+				     .method = "GET",
+				     .route = "/orders/{id}",
+				     .db_ms = 50,
+				     .compute_ms = 20,
+				     .version = 1,
+				     .settings = "keep 5; stacks"};
 static const struct load elsewhere = {
 	.service = "shop:80", .method = "GET", .route = "/carts", .db_ms = 50, .compute_ms = 20};
 static const struct load old_port = {
@@ -40,6 +49,8 @@ static void what_changed_is_said_first(void **state)
 	assert_int_equal(count("(-59 %, sure), by db -110 ms; compute\n  unchanged\n"), 1);
 	assert_int_equal(count("\n  operations          1          1 "), 1);
 	assert_int_equal(count("\n  db "), 1);
+	assert_int_equal(count("\nwarning: recorded in another way: keep 5, then keep 5; stacks\n"), 1);
+	assert_int_equal(count("\nnote: shop:80 runs another version of /usr/bin/shop\n"), 1);
 	assert_int_equal(count("requests before, "), 1);
 	assert_int_equal(RUN("compare", before, after, "--format", "json"), 0);
 	assert_int_equal(count("\"certainty\": \"sure\""), 5); /* mean, three quantiles, db */

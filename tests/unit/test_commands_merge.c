@@ -7,11 +7,13 @@ static char first[] = "/tmp/whywait-test-XXXXXX", second[] = "/tmp/whywait-test-
 
 static const struct load shop = {.service = "shop:80", .method = "GET", .route = "/", .db_ms = 20, .compute_ms = 10};
 
+static const struct load feed = {.service = "feed:90", .method = "GET", .route = "/", .db_ms = 5, .compute_ms = 5};
+
 static int make_recordings(void **state)
 {
 	(void)state;
 	make_recording_of(first, &shop, 1, 0, 20);
-	make_recording_of(second, (struct load[]){{"feed:90", "GET", "/", 5, 5, 0}, shop}, 2, 25, 20);
+	make_recording_of(second, (struct load[]){feed, shop}, 2, 25, 20);
 	close(mkstemp(merged));
 	return unlink(merged);
 }
@@ -40,12 +42,15 @@ static void recordings_become_one(void **state)
 	assert_true(count(",shop:80,") > 40 && count(",feed:90,") > 20);
 	assert_int_equal(RUN("capacity", merged, "--rate", "10"), 0);
 	assert_int_equal(RUN("compare", merged, first), 0);
+	/* The first of the programs is told. */
+	assert_int_equal(count("note: "), 0);
 }
 
 static void memory_of_services_is_told(void **state)
 {
 	char leaky[] = "/tmp/whywait-test-XXXXXX";
-	const struct load load = {"leaky:80", "GET", "/", 20, 10, 1000};
+	const struct load load = {
+		.service = "leaky:80", .method = "GET", .route = "/", .db_ms = 20, .compute_ms = 10, .leak = 1000};
 
 	(void)state;
 	make_recording(leaky, &load, 1, 60);
@@ -53,6 +58,7 @@ static void memory_of_services_is_told(void **state)
 	assert_int_equal(count("\"rss_growth_per_request_bytes\": 1000.0"), 1);
 	assert_int_equal(count("\"minor\": 600"), 1);
 	assert_int_equal(count("\"oom_kills\": 1"), 1);
+	assert_int_equal(count("\"executable\": \"/usr/bin/shop\""), 1);
 	/* Of two intervals it is not known. */
 	assert_int_equal(RUN("report", leaky, "--format", "json", "--until", "+15s"), 0);
 	assert_int_equal(count("\"rss_growth_per_request_bytes\": null"), 1);

@@ -341,6 +341,36 @@ static void usage_is_that_of_all_processes(void **state)
 	assert_true(usage->cpu_ns == 80 * tick);
 }
 
+static void what_runs_is_told_once_and_no_argument(void **state)
+{
+	struct host *host = *state;
+	const struct ww_service_program *programs;
+	uint32_t arguments[2];
+	size_t len;
+
+	for (int i = 0; i < 2; i++) {
+		set_process(host->proc, 50 + i, "/bin/sh", "", "0::/\n");
+		write_file(host->proc, 50 + i, "cmdline", i ? "shop\0--password\0b" : "shop\0--password\0a", 17);
+		service_of(host, 50 + i, (uint16_t)(80 + i), "shop");
+		/* The second process of a service says nothing new. */
+		set_process(host->proc, 60 + i, "/bin/sh", "shop", "0::/\n");
+		service_of(host, 60 + i, (uint16_t)(80 + i), "shop");
+	}
+	programs = ww_services__programs(host->services, &len);
+	assert_int_equal(len, 2);
+	for (int i = 0; i < 2; i++) {
+		struct stat status;
+
+		assert_int_equal(stat("/bin/sh", &status), 0);
+		assert_int_equal(programs[i].service, i);
+		assert_string_equal(programs[i].executable, "/bin/sh");
+		assert_int_equal(programs[i].bytes, status.st_size);
+		assert_int_equal(programs[i].modified_unix_ns / 1000000000, status.st_mtim.tv_sec);
+		arguments[i] = programs[i].arguments;
+	}
+	assert_int_not_equal(arguments[0], arguments[1]);
+}
+
 static struct ww_collected collected; /* by process 50 */
 
 static int find_collected(void *ctx, uint32_t pid, struct ww_collected *found)
@@ -422,6 +452,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(programs_have_the_name_that_people_know),
 		cmocka_unit_test(cgroups_tell_containers),
+		cmocka_unit_test_setup_teardown(what_runs_is_told_once_and_no_argument, start_host, end_host),
 		cmocka_unit_test_setup_teardown(processes_of_one_server_are_one_service, start_host, end_host),
 		cmocka_unit_test_setup_teardown(a_process_that_is_gone_counts_to_its_kin, start_host, end_host),
 		cmocka_unit_test_setup_teardown(a_service_is_renamed_when_one_of_its_kin_can_be_read, start_host,

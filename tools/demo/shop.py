@@ -25,7 +25,7 @@ http.trust_env = False  # no proxy on the way to loopback
 _random = random.Random(1)
 CATALOGUE = json.dumps([{"product": number, "features": [round(_random.random(), 4) for _ in range(40)]}
                         for number in range(1, 3001)])
-INVOICE = b"%PDF" + bytes(300_000)
+INVOICE = b"%PDF" + bytes(2_000_000)
 
 
 def rows(query, *values):
@@ -88,8 +88,8 @@ def payments():
     """A payment and its invoice are on disk before it is confirmed."""
     number = random.randrange(10**9)
     directory = pathlib.Path(os.environ["PAYMENTS"])
-    for path, data in ((directory / f"invoice-{number}", INVOICE), (directory / "ledger", b"%d\n" % number)):
-        with path.open("ab") as file:
+    for name, mode, data in ((f"invoice-{number % 16}", "wb", INVOICE), ("ledger", "ab", b"%d\n" % number)):
+        with (directory / name).open(mode) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

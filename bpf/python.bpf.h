@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What CPython keeps of the thread that runs: user space has told where (ww_pythons). */
+#ifndef WHYWAIT_PYTHON_H
+#define WHYWAIT_PYTHON_H
+
+#include "global.bpf.h"
+
+#define WW_PYTHON_THREADS 64 /* thread states looked at to find the own one */
+
+/* The thread's id in its own pid namespace, which is what CPython knows. */
+static __always_inline u32 ww_own_tid(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	int nr = 0;
+	bpf_probe_read_kernel(&nr, sizeof(nr),
+			      (const char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+	return nr;
+}
+
+/* The running thread's PyThreadState; 0 when none is found. */
+static __always_inline u64 ww_python_state(const struct ww_python *python)
+{
+	u32 tid = ww_own_tid(ww_current());
+	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
+	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
+		if (ww_user_word(state + python->native_id) == tid)
+			return state;
+		state = ww_user_word(state + python->next);
+	}
+	return 0;
+}
+
+#endif

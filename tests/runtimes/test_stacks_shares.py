@@ -1,0 +1,21 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Where in the code: each known function's share within 3 points, of C with and without frame pointers, optimised for size, and of
+Python; and nearly all stacks reach their thread's start."""
+import pathlib
+import sys
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth")]
+from stacks_truth import Built, judge_shares, python  # noqa: E402  (the path comes first)
+from tap import Tap  # noqa: E402
+
+SECONDS = 30
+POINTS = 3
+
+tap = Tap()
+with Built() as built:
+    for name, flags in (("C with frame pointers", ["-fno-omit-frame-pointer"]), ("C without", ["-fomit-frame-pointer"]),
+                        ("C, static", ["-static", "-fomit-frame-pointer"])):
+        tap.run(name, judge_shares, tap, name, built.server(*flags), SECONDS, POINTS)
+tap.run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
+tap.done()

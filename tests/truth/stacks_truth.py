@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What the tests of stacks share: servers whose functions measure themselves, and what `whywait stacks` says of them."""
+import collections
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "lib")]
+from services import Server, free_port  # noqa: E402  (the path comes first)
+from whywait import Record, run  # noqa: E402
+
+APPS = HERE / "apps"
+COMPUTES = ("burn_a", "burn_b")
+WAITS = {"nap": "sleep", "take_lock": "lock"}
+
+
+class Built:
+    """Programs of C, built in a directory that goes at the end."""
+
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="whywait-stacks-")
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.directory)
+
+    def server(self, *flags):
+        program = pathlib.Path(self.directory, "server" + "".join(flags).replace("-", "_").replace("=", "_"))
+        subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", *flags, "-D_GNU_SOURCE", "-o", program,
+                        APPS / "stacks_server.c", "-lpthread"], check=True)
+        return lambda port: [program, str(port)]
+
+
+def python(port):
+    return [sys.executable, APPS / "stacks_threads.py", str(port)]
+
+
+def ask(port, path, seconds, truth, counted):
+    """Asks one request after the other; adds what the responses say to `truth`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        connection.request("GET", path)
+        for line in connection.getresponse().read().decode().splitlines():
+            name, ns = line.split()
+            truth[name] += int(ns)
+        counted.append(path)
+    connection.close()
+
+
+def load(port, path, seconds, clients=2):
+    """{function: ns}, {"requests": N} of all clients."""
+    truths, counted = [collections.Counter() for _ in range(clients)], []
+    threads = [threading.Thread(target=ask, args=(port, path, seconds, truth, counted)) for truth in truths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(truths, collections.Counter()), len(counted)
+
+
+def folded(path, *arguments):
+    """[(frames, us)] of `whywait stacks`."""
+    lines = run("stacks", path, *arguments).stdout.splitlines()
+    return [(line.rsplit(" ", 1)[0].split(";"), int(line.rsplit(" ", 1)[1])) for line in lines]
+
+
+def within(stacks, function):
+    """The time in all stacks that the function is in, in ns."""
+    named = re.compile(rf"{function}( \(.*\))?$")
+    return sum(us * 1000 for frames, us in stacks if any(named.match(frame) for frame in frames))
+
+
+def account(record, kind, route):
+    return sum(endpoint["kinds_ns"][kind]["sum"] for endpoint in record.report["endpoints"] if endpoint["route"] == route)
+
+
+def judge_shares(tap, name, argv, seconds, points, path="/mix"):
+    """A server of `argv` for so long: computing within so many points of what it measured, waits where they were."""
+    port = free_port()
+    with Server(argv(port), port=port) as server:
+        load(port, path, 0.3)
+        with Record("--port", port, "--stacks=all", keep=1) as record:
+            truth, _ = load(server.port, path, seconds)
+            time.sleep(0.3)
+    record.check(tap)
+    computes = folded(record.path, "--kinds", "compute")
+    waits = folded(record.path, "--kinds", "sleep,lock,runq")
+    total = sum(us for _, us in computes) * 1000
+    spent = account(record, "compute", path)
+    tap.note(f"{name}: {truth}, computing {total / 1e6:.0f} ms in stacks, {spent / 1e6:.0f} ms in the account")
+    tap.note(record.report["losses"])
+    tap.check(f"{name}: as much computing as in the account", abs(total - spent) < (0.05 + points / 60) * spent, f"{total} ns, {spent} ns")
+    measured = sum(truth[function] for function in COMPUTES)
+    for function in COMPUTES:
+        share, true = 100 * within(computes, function) / total, 100 * truth[function] / spent
+        tap.check(f"{name}: {function} has its share", abs(share - true) <= points, f"{share:.1f} %, {true:.1f} % measured")
+    tap.check(f"{name}: nearly all of it is under them", within(computes, "burn") >= 0.9 * total * measured / spent,
+              f"{within(computes, 'burn')} of {total}")
+    for function, kind in WAITS.items():
+        told = within(waits, function)  # its own kind, and what it then waited for a CPU
+        own = within([stack for stack in waits if stack[0][-1].startswith(f"[{kind}")], function)
+        tap.check(f"{name}: {function} waits for {kind}", own >= 0.2 * told, f"{own} of {told} ns")
+        tap.check(f"{name}: {function} waited as long as it measured", abs(told - truth[function]) < 0.05 * truth[function] + 2e6,
+                  f"{told} ns of {kind}, {truth[function]} ns measured")
+    sums = {kind: sum(us for frames, us in folded(record.path, "--kinds", kind)) * 1000 for kind in ("sleep", "lock", "runq")}
+    wrong = {kind: (ns, account(record, kind, path)) for kind, ns in sums.items()
+             if abs(ns - account(record, kind, path)) > 0.02 * account(record, kind, path) + 1e6}
+    tap.check(f"{name}: waits sum to the account's", not wrong, wrong)
+    whole = sum(us for frames, us in computes + waits if "[truncated]" not in frames)
+    share = whole / sum(us for _, us in computes + waits)
+    tap.check(f"{name}: stacks reach their thread's start", share >= 0.98, f"{100 * share:.1f} % do")
+    return record
