@@ -243,6 +243,14 @@ static __always_inline bool ww_led_to_read(const struct ww_thread *t)
 	       !t->kinds_ns[WW_KIND_IPC];
 }
 
+/* A pool's thread turns from the account of a task to other work. */
+WW_GLOBAL2(int, ww_turned_from, R, before, N, tid)
+{
+	if (before && ww_owns(before, tid) && !before->outstanding)
+		ww_request_free(before);
+	return 0;
+}
+
 /*
  * The running thread touches a socket of request `r`: decides whose the thread's interval was, charges both, and
  * attaches the thread to r. Afterwards r is charged up to `now`.
@@ -258,9 +266,7 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 
 	struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
 	if (before && before->helper && !t->loop) {
-		/* It turns to other work. */
-		if (ww_owns(before, tid) && !before->outstanding)
-			ww_request_free(before);
+		ww_turned_from(before, tid);
 	} else if (before && ww_owns(before, tid)) {
 		t->loop = !t->go; /* it left a request unfinished for another */
 		ww_hold(t, before);
