@@ -21,13 +21,13 @@ static const struct argp_option options[] = {
 	 "start)",
 	 1},
 	{"until", KEY_UNTIL, "T", 0, "only before then", 1},
-	{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv", 2},
+	{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv; of `report` also html", 2},
 	{0},
 };
 
 static void set_format(struct ww_reading_arguments *arguments, const char *name)
 {
-	static const char *const names[] = {"table", "json", "csv", NULL};
+	const char *const names[] = {"table", "json", "csv", arguments->html ? "html" : NULL, NULL};
 
 	for (int format = 0; names[format]; format++)
 		if (!strcmp(name, names[format])) {
@@ -37,7 +37,8 @@ static void set_format(struct ww_reading_arguments *arguments, const char *name)
 	const char *near = ww_command__nearest(name, names);
 	if (near)
 		ww_command__wrong(arguments->command, "there is no format '%s', did you mean %s?", name, near);
-	ww_command__wrong(arguments->command, "there is no format '%s': it can be table, json or csv", name);
+	ww_command__wrong(arguments->command, "there is no format '%s': it can be table, json%s", name,
+			  arguments->html ? ", csv or html" : " or csv");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
