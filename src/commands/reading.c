@@ -10,18 +10,29 @@
 
 enum { KEY_SINCE = 0x200, KEY_UNTIL, KEY_FORMAT };
 
+/* What --endpoint, --since and --until say. */
+#define CHOICE                                                                                                         \
+	{"endpoint",                                                                                                   \
+	 'e',                                                                                                          \
+	 "GLOB",                                                                                                       \
+	 0,                                                                                                            \
+	 "only endpoints that match: a glob for ROUTE, \"METHOD ROUTE\", SERVICE or \"SERVICE METHOD ROUTE\"; * "      \
+	 "matches / too",                                                                                              \
+	 1},                                                                                                           \
+		{"since",                                                                                              \
+		 KEY_SINCE,                                                                                            \
+		 "T",                                                                                                  \
+		 0,                                                                                                    \
+		 "only from then on: 2026-11-20T16:22:10Z, 16:22 (local time), -5m (before the recording's end) or "   \
+		 "+5m (after "                                                                                         \
+		 "its "                                                                                                \
+		 "start)",                                                                                             \
+		 1},                                                                                                   \
+		{"until", KEY_UNTIL, "T", 0, "only before then", 1},
+
+static const struct argp_option choice_options[] = {CHOICE{0}};
 static const struct argp_option options[] = {
-	{"endpoint", 'e', "GLOB", 0,
-	 "only endpoints that match: a glob for ROUTE, \"METHOD ROUTE\", SERVICE or \"SERVICE METHOD ROUTE\"; * "
-	 "matches / too",
-	 1},
-	{"since", KEY_SINCE, "T", 0,
-	 "only from then on: 2026-11-20T16:22:10Z, 16:22 (local time), -5m (before the recording's end) or +5m (after "
-	 "its "
-	 "start)",
-	 1},
-	{"until", KEY_UNTIL, "T", 0, "only before then", 1},
-	{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv; of `report` also html", 2},
+	CHOICE{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv; of `report` also html", 2},
 	{0},
 };
 
@@ -73,6 +84,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp ww_reading_argp = {.options = options, .parser = parse};
+const struct argp ww_choosing_argp = {.options = choice_options, .parser = parse};
 
 static int resolve(const struct ww_reading_arguments *arguments, const struct ww_recording *recording,
 		   const char *option, const char *text, int64_t *unix_ns)

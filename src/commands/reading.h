@@ -25,6 +25,9 @@ struct ww_reading_arguments {
  */
 extern const struct argp ww_reading_argp;
 
+/* The same without --format, for commands that have formats of their own. */
+extern const struct argp ww_choosing_argp;
+
 /*
  * Opens the recording and resolves the choice against its window. Returns WW_EXIT_DONE and the recording, which is the
  * caller's; or WW_EXIT_USAGE after a line on stderr.

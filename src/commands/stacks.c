@@ -6,11 +6,13 @@
 
 #include "commands/reading.h"
 #include "model/names.h"
+#include "outputs/flame_svg.h"
 #include "outputs/folded.h"
+#include "outputs/speedscope.h"
 
-enum { KEY_KINDS = 0x600, KEY_SLOWER };
+enum { KEY_KINDS = 0x600, KEY_SLOWER, KEY_FORMAT };
 
-enum format { FOLDED };
+enum format { FOLDED, SVG, SPEEDSCOPE };
 
 struct arguments {
 	struct ww_reading_arguments reading;
@@ -23,6 +25,8 @@ static const struct argp_option options[] = {
 	 "only what was spent so: compute, or waits such as db,lock (default: all kinds)", 2},
 	{"slower-than", KEY_SLOWER, "QUANTILE", 0,
 	 "only of the slowest requests of each endpoint: p95, or 0.95, for the slowest twentieth", 2},
+	{"format", KEY_FORMAT, "FORMAT", 0,
+	 "folded (the default), svg: a flame graph for a browser, or speedscope: for https://www.speedscope.app", 2},
 	{0},
 };
 
@@ -61,6 +65,18 @@ static double quantile_of(const char *text)
 	return value;
 }
 
+static enum format format_of(const char *name)
+{
+	static const char *const names[] = {[FOLDED] = "folded", [SVG] = "svg", [SPEEDSCOPE] = "speedscope", NULL};
+
+	for (int format = 0; names[format]; format++)
+		if (!strcmp(name, names[format]))
+			return (enum format)format;
+	const char *near = ww_command__nearest(name, names);
+	ww_command__wrong("stacks", "there is no format '%s'%s%s: it can be folded, svg or speedscope", name,
+			  near ? ", did you mean " : "", near ? near : "");
+}
+
 static error_t parse(int key, char *value, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
@@ -75,22 +91,27 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_SLOWER:
 		arguments->filter.slower_than = quantile_of(value);
 		return 0;
+	case KEY_FORMAT:
+		arguments->format = format_of(value);
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static const struct argp_child children[] = {{&ww_reading_argp, 0, NULL, 1}, {0}};
+static const struct argp_child children[] = {{&ww_choosing_argp, 0, NULL, 1}, {0}};
 static const struct argp argp = {.options = options, .parser = parse, .children = children};
 static const struct ww_example examples[] = {
 	{"whywait stacks shop.db | flamegraph.pl >shop.svg", "all of it, drawn by another program"},
+	{"whywait stacks shop.db --format svg >shop.svg", "a flame graph, for any browser"},
 	{"whywait stacks shop.db --endpoint 'GET /orders' --kinds compute", "what an endpoint computes"},
 	{"whywait stacks shop.db --kinds db,lock --slower-than p95", "where the slowest twentieth waits"},
 	{0},
 };
 static const struct ww_usage usage = {
 	.name = "stacks",
-	.synopsis = "FILE [--endpoint GLOB] [--kinds KIND,..] [--slower-than QUANTILE] [--since T] [--until T]",
+	.synopsis = "FILE [--endpoint GLOB] [--kinds KIND,..] [--slower-than QUANTILE] [--since T] [--until T]"
+		    " [--format folded|svg|speedscope]",
 	.description =
 		"Prints where in the code the requests of a recording that was made with `record --stacks` spent their "
 		"time: folded stacks, a line for each, of service, endpoint, functions from the thread's start on, and "
@@ -103,6 +124,23 @@ static const struct ww_usage usage = {
 	.examples = examples,
 	.exit_status = "0 2",
 };
+
+static int write_profile(const struct arguments *arguments, const struct ww_profile *profile)
+{
+	const char *endpoint = arguments->reading.endpoint;
+	char title[256];
+
+	switch (arguments->format) {
+	case SVG:
+		snprintf(title, sizeof(title), "%.120s%s%.100s", arguments->reading.file, endpoint ? ": " : "",
+			 endpoint ? endpoint : "");
+		return ww_flame_svg__write(stdout, profile, title);
+	case SPEEDSCOPE:
+		return ww_speedscope__write(stdout, profile);
+	default:
+		return ww_folded__write(stdout, profile);
+	}
+}
 
 int ww_command_stacks(int argc, char **argv)
 {
@@ -124,7 +162,7 @@ int ww_command_stacks(int argc, char **argv)
 		status = ww_command__fail("stacks", WW_EXIT_USAGE, "%s holds no stacks: record with --stacks",
 					  arguments.reading.file);
 	else
-		status = (int)ww_reading__finish(&arguments.reading, ww_folded__write(stdout, profile));
+		status = (int)ww_reading__finish(&arguments.reading, write_profile(&arguments, profile));
 	ww_profile_free(profile);
 	ww_recording__close(recording);
 	return status;

@@ -83,8 +83,13 @@ void ww_mysql__error(struct ww_draft *draft, const struct ww_message *message)
 	char text[32];
 	int len;
 
-	if (!draft || draft->error[0] || message->have < 3)
+	if (!draft || draft->error[0])
 		return;
+	/* Its code is not at hand. */
+	if (message->have < 3) {
+		ww_draft__set_error(draft, "error", strlen("error"));
+		return;
+	}
 	len = snprintf(text, sizeof(text), "%u", little_endian(at + 1, 2));
 	if (message->have >= 9 && at[3] == '#')
 		len = snprintf(text, sizeof(text), "%u (%.5s)", little_endian(at + 1, 2), (const char *)at + 4);

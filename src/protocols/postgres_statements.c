@@ -319,6 +319,9 @@ bool ww_postgres__error(struct ww_draft *draft, const struct ww_message *message
 		else if (field == 'C' && len == 5 && draft && !draft->error[0])
 			ww_draft__set_error(draft, text, len);
 	}
+	/* Its code is not at hand. */
+	if (draft && !draft->error[0])
+		ww_draft__set_error(draft, "error", strlen("error"));
 	return fatal;
 }
 

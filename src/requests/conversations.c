@@ -65,6 +65,7 @@ struct name {
 
 struct ww_conversations {
 	struct conversation *table; /* a hash; those at its head make room first */
+	struct conversation *last;  /* that was found: the next is often the same; NULL: none */
 	struct ww_catalog *catalog;
 	struct ww_detail_names *names;
 	struct ww_operations *operations;
@@ -98,6 +99,8 @@ struct ww_conversations *ww_conversations__new(struct ww_catalog *catalog, struc
 static void drop(struct ww_conversations *conversations, struct conversation *conversation)
 {
 	HASH_DEL(conversations->table, conversation);
+	if (conversations->last == conversation)
+		conversations->last = NULL;
 	ww_dialogue__free(conversation->dialogue);
 	free(conversation);
 }
@@ -245,9 +248,12 @@ static void make_room(struct ww_conversations *conversations)
 
 static struct conversation *find(struct ww_conversations *conversations, uint64_t number)
 {
-	struct conversation *conversation;
+	struct conversation *conversation = conversations->last;
 
+	if (conversation && conversation->number == number)
+		return conversation;
 	HASH_FIND(hh, conversations->table, &number, sizeof(number), conversation);
+	conversations->last = conversation;
 	return conversation;
 }
 

@@ -22,6 +22,7 @@ struct pending {
 
 struct ww_operations {
 	struct pending *requests; /* a hash, in the order of their first record */
+	struct pending *last;	  /* that was found: the next is often the same; NULL: none */
 	struct ww_intern *errors; /* 0 is "" */
 	struct ww_operations_lost lost;
 	struct ww_done *taken; /* what the last take has handed out */
@@ -45,6 +46,8 @@ struct ww_operations *ww_operations__new(void)
 static void drop(struct ww_operations *operations, struct pending *pending)
 {
 	HASH_DEL(operations->requests, pending);
+	if (operations->last == pending)
+		operations->last = NULL;
 	free(pending->done);
 	free(pending->connections);
 	free(pending);
@@ -65,9 +68,12 @@ void ww_operations__free(struct ww_operations *operations)
 
 static struct pending *find(struct ww_operations *operations, uint64_t request)
 {
-	struct pending *pending;
+	struct pending *pending = operations->last;
 
+	if (pending && pending->request == request)
+		return pending;
 	HASH_FIND(hh, operations->requests, &request, sizeof(request), pending);
+	operations->last = pending;
 	return pending;
 }
 
@@ -144,8 +150,11 @@ static void append(struct ww_operations *operations, struct pending *pending, co
 
 static uint32_t error_id(struct ww_operations *operations, const char *text)
 {
-	uint32_t id = ww_intern__find(operations->errors, text, strlen(text));
+	uint32_t id;
 
+	if (!*text)
+		return 0;
+	id = ww_intern__find(operations->errors, text, strlen(text));
 	if (id == WW_INTERN_NONE && ww_intern__len(operations->errors) < ERRORS_MAX)
 		id = ww_intern__add(operations->errors, text, strlen(text));
 	return id == WW_INTERN_NONE ? 1 : id;

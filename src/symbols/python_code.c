@@ -118,10 +118,10 @@ int ww_python_code__line(const uint8_t *table, size_t len, int first, uint64_t o
 		bool known = true;
 
 		if (form < 10) {
-			at++;
+			at += at < end;
 		} else if (form < 13) {
 			line += form - 10;
-			at += 2;
+			at += end - at < 2 ? end - at : 2;
 		} else if (form == 15) {
 			known = false;
 		} else {

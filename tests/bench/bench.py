@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import bpf  # noqa: E402
 import growth  # noqa: E402
 import observers  # noqa: E402
+import operations  # noqa: E402
 import pairs  # noqa: E402
 import plot  # noqa: E402
 import procfs  # noqa: E402
@@ -31,7 +32,7 @@ from workloads import WorkloadError  # noqa: E402
 
 BUILD = ROOT / "build"
 COMPARED = {load.key: load for load in (workloads.Static, workloads.PgBench, workloads.Paced)}
-PARTS = [*COMPARED, "programs", "footprint", "pieces", *growth.AXES, *growth.OTHERS]
+PARTS = [*COMPARED, "programs", "footprint", "pieces", "operations", *growth.AXES, *growth.OTHERS]
 TRACEFS = pathlib.Path("/sys/kernel/tracing")
 DOUBTFUL = {"idle": 0.05, "stolen": 0.02, "foreign": 0.05}  # shares of a run's CPU time
 FOOTPRINT_S = 10
@@ -48,7 +49,7 @@ def options():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__, epilog=(
         "Parts: " + "; ".join(f"{key}: {load.title}" for key, load in COMPARED.items()) +
         "; programs: what each BPF program takes; footprint: memory and CPU of whywait itself; pieces: what a request, "
-        "an upstream operation, a connection and a context switch cost; " +
+        "an upstream operation, a connection and a context switch cost; operations: what it adds to tell them; " +
         "; ".join(f"{name}: how that grows with {title}" for name, (title, _) in growth.AXES.items()) + "; " +
         "; ".join(f"{name}: {title}, which is not observed" for name, title in growth.OTHERS.items()) + ". "
         "The result is printed and kept in build/bench.json. Exit status: 0 measured, whatever the figures; 1 whywait "
@@ -243,6 +244,14 @@ class Bench:
         progress("pieces of work")
         self.result["pieces"] = growth.pieces(self.make_whywait, self.chosen.seconds)
 
+    def operations(self):
+        """What it adds to tell operations."""
+        progress("operations")
+        found = operations.measure(self.make_whywait, self.chosen.pairs, self.chosen.seconds / 2)
+        self.result["operations"] = found
+        for text, added in found.items():
+            self.judge(f"operations.{text}", added["ns"])
+
     def axis(self, name):
         """How the cost of a request grows."""
         progress(f"growth with {growth.AXES[name][0]}")
@@ -260,6 +269,8 @@ class Bench:
         """The parts that growth.py has."""
         if "pieces" in parts:
             self.without_fail(self.pieces)
+        if "operations" in parts:
+            self.without_fail(self.operations)
         for names, measure in ((growth.AXES, self.axis), (growth.OTHERS, self.others)):
             for name in names:
                 if name not in parts:

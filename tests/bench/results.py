@@ -95,6 +95,15 @@ def _pieces(result):
     yield ""
 
 
+def _operations(result):
+    yield "What it adds to tell an operation: record beside record --no-operations, a query by psycopg2"
+    for text, added in result["operations"].items():
+        yield f"    {text + ', ' + str(added['bytes']) + ' bytes':<32}BPF {added['bpf_ns']:6,.0f} ns, own CPU " \
+              f"{added['user_ns']:6,.0f} ns: {added['ns']:6,.0f} ns"
+        yield f"    target {result['verdicts'][f'operations.{text}']['text']}"
+    yield ""
+
+
 def _growth(result, name):
     yield f"Growth with {growth.AXES[name][0]}"
     yield f"    {name:<16}{'BPF, us/request':>18}{'own CPU, us/request':>22}{'own RSS':>14}"
@@ -133,6 +142,8 @@ def text(result):
         lines += _footprint(result)
     if "pieces" in result:
         lines += _pieces(result)
+    if "operations" in result:
+        lines += _operations(result)
     for name in result.get("growth", {}):
         lines += _growth(result, name)
     for name in result.get("others", {}):
@@ -189,6 +200,11 @@ def docs(result):
     lines += ["## What a piece of work costs", "", "| piece | BPF time, ns |", "|---|---:|"]
     lines += [f"| {title} | {result['pieces'][name]:,.0f} |" for name, title in PIECES.items()
               if result["pieces"][name] is not None]
+    lines += ["", "## What it adds to tell operations", "",
+              "`record` beside `record --no-operations`, in turn, a page of gunicorn's with 100 queries by psycopg2.", "",
+              "| a query of | BPF, ns | own CPU, ns | together, ns | target |", "|---:|---:|---:|---:|---|"]
+    lines += [f"| {added['bytes']} bytes | {added['bpf_ns']:,.0f} | {added['user_ns']:,.0f} | {added['ns']:,.0f} | "
+              f"{result['verdicts'][f'operations.{text}']['text']} |" for text, added in result["operations"].items()]
     lines += ["", "## What programs pay that are not observed", "",
               "Their CPU time for the same work, while whywait observes another port, of what it is without whywait; each "
               "of the bursts that a tenth of all in a run were quicker than.", "",

@@ -404,6 +404,22 @@ static void unseen(void **state)
 	talk_end(&talk);
 }
 
+/* A failure says so where its code is not at hand. */
+static void error_without_code(void **state)
+{
+	static const char notice[240] = "SNOTICE", failure[160] = "SERROR\0VERROR\0C42703\0Mno";
+
+	(void)state;
+	begin(false);
+	query("SELECT oops");
+	ADD('N', notice);
+	ADD('E', failure);
+	add_ready();
+	receive();
+	TALK_CHECK(&talk, "1-2 read|SELECT|SELECT oops|error");
+	talk_end(&talk);
+}
+
 /* Seen from the middle on, or with calls missing. */
 static void middle(void **state)
 {
@@ -435,10 +451,17 @@ static void middle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(connecting), cmocka_unit_test(simple),	 cmocka_unit_test(extended),
-		cmocka_unit_test(batches),    cmocka_unit_test(portals), cmocka_unit_test(pipelines),
-		cmocka_unit_test(copies),     cmocka_unit_test(blind),	 cmocka_unit_test(unseen),
+		cmocka_unit_test(connecting),
+		cmocka_unit_test(simple),
+		cmocka_unit_test(extended),
+		cmocka_unit_test(batches),
+		cmocka_unit_test(portals),
+		cmocka_unit_test(pipelines),
+		cmocka_unit_test(copies),
+		cmocka_unit_test(blind),
+		cmocka_unit_test(unseen),
 		cmocka_unit_test(middle),
+		cmocka_unit_test(error_without_code),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A flame graph: one SVG file that needs no other, to be opened in a browser. Widths are time; colours are the kinds of
+ * time. A click zooms; what is searched for is marked, with its share.
+ */
+#ifndef WHYWAIT_FLAME_SVG_H
+#define WHYWAIT_FLAME_SVG_H
+
+#include <stdio.h>
+
+#include "model/profile.h"
+
+/* `title` is escaped. Errors of `out`: ferror(). -ENOMEM. */
+int ww_flame_svg__write(FILE *out, const struct ww_profile *profile, const char *title);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Stacks as folded lines, as a flame graph, for speedscope; and the table that they are summed in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/stack_table.h"
+#include "outputs/flame_svg.h"
+#include "outputs/folded.h"
+#include "outputs/speedscope.h"
+#include "symbols/kernel_symbols.h"
+#include "symbols/python_code.h"
+
+static const char *frames[] = {"_start", "main", "work<int>(char&)", "a;b \x1b"};
+static const uint32_t whole[] = {0, 1, 2}, cut[] = {1, 3};
+static const struct ww_profile_stack stacks[] = {{whole, 3, true}, {cut, 2, false}};
+static struct ww_profile_sample samples[] = {
+	{"shop", "GET", "/a", "", &stacks[0], WW_KIND_COMPUTE, 3000000, 3},
+	{"shop", "GET", "/a", "postgres", &stacks[1], WW_KIND_DB, 1500000, 1},
+	{"shop", "GET", "/a", "", NULL, WW_KIND_QUEUE, 250000, 1},
+	{"shop", "GET", "/a", "", &stacks[0], WW_KIND_COMPUTE, 1000000, 1},
+	{"shop", "GET", "/b", "", NULL, WW_KIND_QUEUE, 100, 1},
+};
+static const struct ww_profile profile = {
+	.frames = frames, .frames_len = 4, .samples = samples, .samples_len = 5, .requests = 2, .sampled = 2};
+
+static char *write_by(int (*write)(FILE *, const struct ww_profile *))
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_int_equal(write(out, &profile), 0);
+	fclose(out);
+	return text;
+}
+
+static void folded_lines(void **state)
+{
+	char *text = write_by(ww_folded__write);
+
+	(void)state;
+	assert_string_equal(text, "shop;GET /a;[queue] 250\n"
+				  "shop;GET /a;[truncated];main;a:b \\x1b;[db postgres] 1500\n"
+				  "shop;GET /a;_start;main;work<int>(char&) 4000\n");
+	free(text);
+}
+
+static int write_svg(FILE *out, const struct ww_profile *of)
+{
+	return ww_flame_svg__write(out, of, "<shop> & \"co\"");
+}
+
+static void a_flame_graph_is_escaped(void **state)
+{
+	char *text = write_by(write_svg);
+
+	(void)state;
+	assert_non_null(strstr(text, "&lt;shop&gt; &amp; &quot;co&quot;"));
+	assert_non_null(strstr(text, "data-n=\"work&lt;int&gt;(char&amp;)\""));
+	assert_null(strstr(text, "work<int>"));
+	assert_null(strchr(text, '\x1b'));
+	free(text);
+}
+
+static void speedscope_sums(void **state)
+{
+	char *text = write_by(ww_speedscope__write);
+	json_t *file = json_loads(text, 0, NULL), *one, *weight;
+	size_t i, j;
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(json_array_size(json_object_get(file, "profiles")), 2);
+	json_array_foreach(json_object_get(file, "profiles"), i, one)
+	{
+		json_int_t sum = 0;
+
+		json_array_foreach(json_object_get(one, "weights"), j, weight) sum += json_integer_value(weight);
+		assert_int_equal(sum, json_integer_value(json_object_get(one, "endValue")));
+		assert_int_equal(sum, i ? 100 : 5750000);
+	}
+	json_decref(file);
+	free(text);
+}
+
+static void a_table_sums_and_is_bounded(void **state)
+{
+	struct ww_stack_key key = {.endpoint = 1, .bucket = 2, .name = 3, .stack = 4, .kind = 0};
+	struct ww_stack_table table;
+
+	(void)state;
+	assert_int_equal(ww_stack_table__init(&table), 0);
+	ww_stack_table__add(&table, &key, 10, 1);
+	ww_stack_table__add(&table, &key, 5, 2);
+	assert_int_equal(table.rows_len, 1);
+	assert_int_equal(table.rows[0].ns, 15);
+	assert_int_equal(table.rows[0].count, 3);
+	for (key.stack = 0; key.stack < WW_STACK_ROWS + 10; key.stack++)
+		ww_stack_table__add(&table, &key, 1, 1);
+	assert_int_equal(table.rows_len, WW_STACK_ROWS);
+	assert_int_equal(table.over_cap, 10);
+	ww_stack_table__request(&table, 1, 2, 64);
+	ww_stack_table__request(&table, 1, 2, 32);
+	assert_int_equal(table.requests_len, 1);
+	assert_int_equal(table.requests[0].requests, 96);
+	assert_int_equal(table.requests[0].sampled, 2);
+	ww_stack_table__clear(&table);
+	ww_stack_table__add(&table, &key, 7, 1);
+	assert_int_equal(table.rows_len, 1);
+	assert_int_equal(table.rows[0].ns, 7);
+	ww_stack_table__free(&table);
+}
+
+/* That of `def f(a,b):\n return a+b` in CPython 3.11, at line 2, and all kinds of damage. */
+static void lines_of_python(void **state)
+{
+	static const uint8_t table[] = {0x80, 0x00, 0xd8, 0x0b, 0x0c, 0x88, 0x51, 0x89, 0x33, 0x80, 0x4a};
+	const size_t most = 64;
+
+	(void)state;
+	assert_int_equal(ww_python_code__line(table, sizeof(table), 2, 0), 2);
+	assert_int_equal(ww_python_code__line(table, sizeof(table), 2, 2), 3);
+	assert_int_equal(ww_python_code__line(table, sizeof(table), 2, 6), 3);
+	assert_int_equal(ww_python_code__line(table, sizeof(table), 2, 1 << 20), 2);
+	assert_int_equal(ww_python_code__line(table, 0, 7, 0), 7);
+	srandom(1);
+	for (int i = 0; i < 100000; i++) {
+		size_t len = (size_t)random() % most;
+		uint8_t *exact = malloc(len + 1);
+
+		for (size_t j = 0; j < len; j++)
+			exact[j] = (uint8_t)random();
+		exact = realloc(exact, len ? len : 1);
+		ww_python_code__line(exact, len, 1, (uint64_t)random() % 300);
+		free(exact);
+	}
+}
+
+static void names_of_the_kernel(void **state)
+{
+	char path[] = "/tmp/whywait-kallsyms-XXXXXX";
+	struct ww_kernel_symbols *symbols = NULL;
+	int fd = mkstemp(path);
+	FILE *file = fdopen(fd, "w");
+
+	(void)state;
+	fputs("ffff0010 T second\nffff0000 t first\nffff0008 d data\nffff0020 t third\t[module]\nrubbish\n", file);
+	fclose(file);
+	assert_int_equal(ww_kernel_symbols__read(&symbols, path), 0);
+	assert_null(ww_kernel_symbols__find(symbols, 0xfffeffff));
+	assert_string_equal(ww_kernel_symbols__find(symbols, 0xffff0009), "first");
+	assert_string_equal(ww_kernel_symbols__find(symbols, 0xffff0010), "second");
+	assert_string_equal(ww_kernel_symbols__find(symbols, 0xffff9999), "third");
+	ww_kernel_symbols__free(symbols);
+	remove(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(folded_lines),	   cmocka_unit_test(a_flame_graph_is_escaped),
+		cmocka_unit_test(speedscope_sums), cmocka_unit_test(a_table_sums_and_is_bounded),
+		cmocka_unit_test(lines_of_python), cmocka_unit_test(names_of_the_kernel),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
