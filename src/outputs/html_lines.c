@@ -35,7 +35,7 @@ static void put_stretch(FILE *out, uint8_t kind, uint64_t start_ns, uint64_t dur
 	fprintf(out, "<span class=\"k%d\" style=\"left:%.2f%%;width:%.2f%%\"></span>", kind, left, width);
 }
 
-static void put_kind(FILE *out, const struct ww_request *request, uint8_t kind)
+static void put_kind(FILE *out, const struct ww_request *request, enum ww_kind kind)
 {
 	char ms[WW_TEXT_NUMBER];
 
@@ -94,7 +94,7 @@ static void put_request(FILE *out, const struct ww_request *request)
 		request->status);
 	fprintf(out, "%s ms%s</span></p>\n<table>\n", ww_text__ms(ms, request->wall_ns),
 		request->segments_len ? "" : ", no time line was kept");
-	for (uint8_t kind = 0; kind < WW_KIND_COUNT; kind++)
+	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
 		if (request->kinds_ns[kind])
 			put_kind(out, request, kind);
 	for (size_t rows = 0; rows < OPERATIONS && told < request->operations_len; rows++)

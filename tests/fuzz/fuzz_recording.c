@@ -387,6 +387,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	requests_read(recording, 0);
 	requests_read(recording, 2);
 	ww_recording__close(recording);
-	merge();
+	/* It takes as long as all the rest. */
+	if (size % 4 == 0)
+		merge();
 	return 0;
 }
