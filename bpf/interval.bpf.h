@@ -100,10 +100,10 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
  * collection has ended, began with it. Returns how long it was. A thread that was preempted right at the store to its
  * clock was charged already for what that says.
  */
-WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
+static __noinline u64 ww_interval_collected(struct ww_thread *t, u64 now)
 {
 	struct ww_cause collects = {.kind = WW_KIND_GC};
-	if (!t || now < t->mark)
+	if (now < t->mark)
 		return 0;
 	u64 at = ww_clock_at(t->gc, now), ns = ww_clock_since(t->gc_mark, at), most = now - t->mark;
 	t->gc_mark = at;
@@ -146,7 +146,7 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken)
 #define WW_WAKE_RACE_NS 5000
 
 /* The thread runs again from `now` on: splits the time that it was off at its wake-up. */
-static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
+static __noinline void ww_interval_resume(struct ww_thread *t, u64 now)
 {
 	u8 off = t->off;
 	struct ww_cause runq = {.kind = WW_KIND_RUNQ};

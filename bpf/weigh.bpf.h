@@ -40,18 +40,26 @@ static __always_inline void ww_stack_choose(struct ww_request *r)
 		r->account.stacks_one_in = one_in;
 }
 
-static __noinline int ww_weigh_put(struct ww_stack_weight *w)
+static __always_inline void ww_weigh_send(struct ww_stack_weight *w)
 {
-	if (!w)
-		return 0;
 	w->size = sizeof(*w);
 	if (bpf_ringbuf_output(&ww_stacks, w, sizeof(*w), BPF_RB_NO_WAKEUP))
 		ww_count(WW_COUNT_STACK_RING_FULL);
+}
+
+/* The same by a call, for those that are not called as deep as calls go. */
+static __noinline int ww_weigh_put(struct ww_stack_weight *w)
+{
+	if (w)
+		ww_weigh_send(w);
 	return 0;
 }
 
-/* A request without a thread was charged. */
-static __always_inline void ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 value, u64 at, u64 ns)
+/*
+ * A request without a thread was charged. Records are in the frames of functions of their own: those that call them are
+ * as deep as the stack of a program may be on 5.10.
+ */
+static __noinline void ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 value, u64 at, u64 ns)
 {
 	struct ww_stack_weight w = {
 		.type = WW_STACK_WEIGHT,
@@ -63,7 +71,7 @@ static __always_inline void ww_weigh_gap(struct ww_request *r, u64 kind_type, u3
 		.at_ns = at,
 		.ns = ns,
 	};
-	ww_weigh_put(&w);
+	ww_weigh_send(&w);
 }
 
 /* A thread has waited, in an interval whose owner is not certain yet. */
@@ -119,7 +127,7 @@ static __always_inline void ww_weigh_given(struct ww_request *r, struct ww_threa
 }
 
 /* Work under no request's name was the request's. Where it was in the code is known if its stacks were taken, too. */
-static __always_inline void ww_weigh_adopted(struct ww_request *r, struct ww_request *a)
+static __noinline void ww_weigh_adopted(struct ww_request *r, struct ww_request *a)
 {
 	if (a->account.stacks_one_in) {
 		struct ww_stack_weight w = {
