@@ -16,7 +16,7 @@ from services import Gunicorn  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import Record, run  # noqa: E402
 
-APPS = pathlib.Path(__file__).resolve().parent / "apps"
+APPS = pathlib.Path(__file__).resolve().parents[1] / "truth/apps"
 WORKERS, PLANTED_MS, SECONDS = 3, 40, 5
 
 
