@@ -33,6 +33,31 @@ static __always_inline bool ww_timer_may_be(const struct ww_thread *t, const str
 	return t->deadline && to + t->worked_ns + WW_TIMEOUT_UNIT_NS >= t->deadline;
 }
 
+/* Charges what a goroutine was at up to `to`. When a timer is due its goroutine may go on. */
+static __always_inline void ww_charge_goroutine(struct ww_request *r, struct ww_cause cause, u64 due, u64 to)
+{
+	if (cause.kind == WW_KIND_SLEEP && due && due < to) {
+		ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, due);
+		cause.kind = WW_KIND_QUEUE;
+	}
+	ww_charge(r, cause.kind, cause.type, cause.value, to);
+}
+
+/* Charges the gap of a request whose goroutine went on without a word, as it was seen meanwhile. */
+static __always_inline void ww_charge_sights(struct ww_request *r, u64 to)
+{
+	struct ww_cause cause = r->hint;
+	u64 due = r->due;
+	for (u32 i = 0; i < WW_SIGHTS && i < r->sights_len; i++) {
+		const struct ww_sight *sight = &r->sights[i];
+		ww_charge_goroutine(r, cause, due, sight->at < to ? sight->at : to);
+		cause = sight->cause;
+		due = sight->due;
+	}
+	r->sights_len = 0;
+	ww_charge_goroutine(r, cause, due, to);
+}
+
 /* Charges the gap of a request that is not just in the queue. */
 WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 {
@@ -59,6 +84,9 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 	}
 	if (touch->receive) {
 		u64 ready = touch->ready;
+		/* While others have not answered, it waits for those, too. */
+		if (t->go && r->outstanding > 1 && (!r->complete_at || r->complete_at > ready))
+			ready = r->complete_at;
 		if (ready && ready < to)
 			ww_charge(r, touch->kind, touch->type, touch->value, ready);
 		else
@@ -68,6 +96,10 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 	}
 	if (touch->blocked) {
 		ww_charge(r, touch->kind, touch->type, touch->value, to);
+		return 0;
+	}
+	if (t->go) {
+		ww_charge_sights(r, to);
 		return 0;
 	}
 	/* Nothing arrived for it: a timer, or something inside of the process. */
@@ -85,9 +117,7 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 		 * the next.
 		 */
 		u64 due = to;
-		if (t->go)
-			due = r->due ? r->due : to;
-		else if (t->deadline > r->mark)
+		if (t->deadline > r->mark)
 			due = t->deadline;
 		else if (t->python && t->loop)
 			due = t->round_at[1];
@@ -181,6 +211,26 @@ static __always_inline bool ww_goes_on(const struct ww_thread *t, const struct w
 	       !t->python && !t->details_len && !t->pieces_len;
 }
 
+#define WW_HOLD_TRIES 100
+
+/*
+ * Goroutines of one request may touch sockets on several CPUs at the same time: each charges it in turn. One that is
+ * stopped meanwhile, by a hypervisor, is not waited for.
+ */
+static __always_inline void ww_hold(const struct ww_thread *t, struct ww_request *r)
+{
+	for (u32 i = 0; i < WW_HOLD_TRIES && t->go && !ww_by_hand; i++) {
+		if (!__sync_val_compare_and_swap(&r->held, 0, 1))
+			break;
+	}
+}
+
+static __always_inline void ww_let_go(const struct ww_thread *t, struct ww_request *r)
+{
+	if (t->go)
+		*(volatile u32 *)&r->held = 0;
+}
+
 #define WW_DISPATCH_NS 1000000 /* between a wake-up and a read there is a runtime's dispatch, not a program's work */
 
 /* Whether the thread's interval was spent on the way to the read that it ends with. */
@@ -203,20 +253,22 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	ww_ref ref = r->account.id;
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 
+	struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
+	if (before && ww_owns(before, tid)) {
+		t->loop = !t->go; /* it left a request unfinished for another */
+		ww_hold(t, before);
+		/* A read ends what the thread did for the one before; a send is the end of work for this one. */
+		if ((touch->receive || (t->go && r->anonymous)) && before->mark == t->start) {
+			ww_give(before, t);
+			ww_interval_reset(t, now);
+		}
+		ww_detach(t, before, nothing);
+		ww_let_go(t, before);
+	}
+	ww_hold(t, r);
 	if (t->ref == ref && ww_owns(r, tid) && r->mark == t->start) {
 		ww_give(r, t);
 	} else {
-		struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
-		if (before && ww_owns(before, tid)) {
-			t->loop = !t->go; /* it left a request unfinished for another */
-			/* A read ends what the thread did for the one before; a send is the end of work for this one.
-			 */
-			if ((touch->receive || (t->go && r->anonymous)) && before->mark == t->start) {
-				ww_give(before, t);
-				ww_interval_reset(t, now);
-			}
-			ww_detach(t, before, nothing);
-		}
 		/*
 		 * What led to a send was work for it. What led to a read was so when the thread was idle before, or has
 		 * worked for this request only; one that came from other work let it wait in the queue.
@@ -242,6 +294,7 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	if (t->python)
 		ww_loop_step(t, r, touch, now);
 	r->batch = t->batch;
+	ww_let_go(t, r);
 	return 0;
 }
 

@@ -51,6 +51,23 @@ static __always_inline u32 ww_waiting(struct sock *sk)
 	return ww_arrived(sk, &end);
 }
 
+/* Threads may count at the same time. */
+static __always_inline void ww_outstanding(struct ww_request *r, int change)
+{
+	__sync_fetch_and_add(&r->outstanding, change);
+}
+
+/* An answer that a request of a goroutine's waits for is there. */
+static __always_inline void ww_answer_arrived(struct ww_conn *conn, struct ww_request *r, u64 now)
+{
+	if (!r->goroutine || r->anonymous)
+		return;
+	conn->counted = 1;
+	__sync_fetch_and_add(&r->arrived, 1);
+	if (r->arrived >= r->outstanding)
+		r->complete_at = now;
+}
+
 static __always_inline bool ww_port_listens(u16 port)
 {
 	u32 word = port >> 6;

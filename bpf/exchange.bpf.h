@@ -177,7 +177,9 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 		return;
 	c->untouched = 0;
 	ww_interval_ran(c->thread, c->now);
-	ww_give(r, c->thread);
+	/* Another thread of the same request's may have come between. */
+	if (r->mark == c->thread->start)
+		ww_give(r, c->thread);
 	ww_attach(c->thread, r, c->thread->tid, c->now);
 }
 

@@ -8,45 +8,12 @@
 
 #include "cause.bpf.h"
 #include "global.bpf.h"
-
-enum ww_go_wait {
-	WW_GO_WAIT_OTHER,
-	WW_GO_WAIT_SLEEP,
-	WW_GO_WAIT_LOCK,
-	WW_GO_WAIT_CHANNEL,
-};
-
-#define WW_GO_REASONS 64
-
-/* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */
-struct ww_go {
-	u64 semtable; /* address of runtime.semtable; 0: not known */
-	u64 semtable_len;
-	u32 stack_hi; /* offsets: g.stack.hi */
-	u32 status;   /* g.atomicstatus */
-	u32 goid;     /* g.goid */
-	u32 waitreason;
-	u32 timer;   /* g.timer */
-	u32 when;    /* timer.when */
-	u32 recvq;   /* hchan.recvq.first; last comes behind it */
-	u32 elem;    /* sudog.elem */
-	u32 channel; /* sudog.c */
-	u32 sched;   /* g.sched.sp */
-	u32 startpc; /* g.startpc */
-	u32 pad;
-	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u32); /* tgid */
-	__type(value, struct ww_go);
-} ww_gos SEC(".maps") __weak;
+#include "programs.bpf.h"
 
 #define WW_GO_TRIES    100    /* what is no Go program by then is none */
 #define WW_GO_SCAN     0x1000 /* bit of g.atomicstatus: the collector looks at its stack */
 #define WW_GO_RUNNABLE 1
+#define WW_GO_RUNNING  2
 #define WW_GO_WAITING  4
 
 __u32 ww_go_any __weak = 0; /* there are Go programs */
@@ -81,38 +48,128 @@ static __always_inline bool ww_goroutine_now(const struct ww_go *go, struct ww_g
 	return at->id != 0;
 }
 
-/* What the request's goroutine waits for, if it waits: the request's hint. False: that has not changed. */
+/* What a goroutine waits for, or is at. */
+struct ww_go_state {
+	struct ww_cause cause;
+	u64 due;
+};
+
+static __always_inline void ww_goroutine_state(const struct ww_go *go, const struct ww_request *r,
+					       struct ww_go_state *state)
+{
+	u64 g = r->goroutine;
+	u32 status = 0;
+	state->cause = (struct ww_cause){.kind = WW_KIND_OTHER};
+	state->due = 0;
+	if (g && ww_user_word(g + go->goid) == r->goid)
+		status = ww_user_word(g + go->status);
+	status &= ~WW_GO_SCAN;
+	if (status == WW_GO_RUNNABLE)
+		state->cause.kind = WW_KIND_QUEUE;
+	if (status == WW_GO_RUNNING)
+		state->cause.kind = WW_KIND_COMPUTE;
+	if (status != WW_GO_WAITING)
+		return;
+	u32 reason = ww_user_word(g + go->waitreason) & (WW_GO_REASONS - 1);
+	switch (go->reasons[reason]) {
+	case WW_GO_WAIT_SLEEP:
+		state->cause.kind = WW_KIND_SLEEP;
+		state->due = ww_user_word(ww_user_word(g + go->timer) + go->when);
+		break;
+	case WW_GO_WAIT_LOCK:
+		state->cause = ww_named(WW_KIND_LOCK, WW_NAME_MUTEX);
+		break;
+	case WW_GO_WAIT_CHANNEL:
+		state->cause = ww_named(WW_KIND_LOCK, WW_NAME_CHANNEL);
+		break;
+	}
+}
+
+#define WW_GO_CROWDS 64
+#define WW_GO_CROWD  128
+
+/* Requests of a process whose goroutines wait, of nothing that a socket would tell; by process id. */
+struct ww_go_crowd {
+	ww_ref refs[WW_GO_CROWD];
+	u32 next; /* to be looked at */
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WW_GO_CROWDS);
+	__type(key, u32);
+	__type(value, struct ww_go_crowd);
+} ww_go_crowds SEC(".maps") __weak;
+
+static __always_inline struct ww_go_crowd *ww_go_crowd(void)
+{
+	u32 at = (bpf_get_current_pid_tgid() >> 32) % WW_GO_CROWDS;
+	return bpf_map_lookup_elem(&ww_go_crowds, &at);
+}
+
+/* A thread has let go of the request: what its goroutine waits for is the request's hint. */
 WW_GLOBAL1(int, ww_goroutine_waits, R, r)
 {
+	struct ww_go *go = ww_go_get();
+	struct ww_go_crowd *crowd = ww_go_crowd();
+	struct ww_go_state state;
+	if (!r || !go || !crowd)
+		return 0;
+	ww_goroutine_state(go, r, &state);
+	/* A thread that goes to sleep runs none. */
+	if (state.cause.kind == WW_KIND_COMPUTE)
+		state.cause.kind = WW_KIND_OTHER;
+	r->hint = state.cause;
+	r->due = state.due;
+	r->sights_len = 0;
+	if (r->goroutine && !r->outstanding)
+		crowd->refs[r->account.id & (WW_GO_CROWD - 1)] = r->account.id;
+	return 0;
+}
+
+/*
+ * Goroutines go from wait to wait without a touch of a socket. With each touch of another one, and whenever a thread
+ * has none, one of those that wait is looked at: what it waits for by then is noted.
+ */
+WW_GLOBAL1(int, ww_goroutine_review, N, now)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_go_crowd *crowd = ww_go_crowd();
+	struct ww_request *r = NULL;
+	struct ww_go_state state;
+	if (!go || !crowd)
+		return 0;
+	u32 at = crowd->next;
+	for (u32 i = 0; i < 8 && !r; i++) {
+		at++;
+		r = ww_request_get(crowd->refs[at & (WW_GO_CROWD - 1)]);
+		if (r && (r->state != WW_STATE_WAIT || r->outstanding ||
+			  r->account.tgid != bpf_get_current_pid_tgid() >> 32))
+			r = NULL;
+	}
+	crowd->next = at;
 	if (!r)
 		return 0;
-	struct ww_go *go = ww_go_get();
-	u64 g = r->goroutine, due = 0;
-	struct ww_cause hint = {.kind = WW_KIND_OTHER};
-	u32 status = 0;
-	if (go && g && ww_user_word(g + go->goid) == r->goid)
-		status = ww_user_word(g + go->status);
-	if ((status & ~WW_GO_SCAN) == WW_GO_RUNNABLE) {
-		hint.kind = WW_KIND_QUEUE;
-	} else if ((status & ~WW_GO_SCAN) == WW_GO_WAITING) {
-		u32 reason = ww_user_word(g + go->waitreason) & (WW_GO_REASONS - 1);
-		switch (go->reasons[reason]) {
-		case WW_GO_WAIT_SLEEP:
-			hint.kind = WW_KIND_SLEEP;
-			due = ww_user_word(ww_user_word(g + go->timer) + go->when);
-			break;
-		case WW_GO_WAIT_LOCK:
-			hint = ww_named(WW_KIND_LOCK, WW_NAME_MUTEX);
-			break;
-		case WW_GO_WAIT_CHANNEL:
-			hint = ww_named(WW_KIND_LOCK, WW_NAME_CHANNEL);
-			break;
-		}
+	ww_goroutine_state(go, r, &state);
+	u32 len = r->sights_len, newest = len - 1;
+	barrier_var(newest);
+	struct ww_cause cause = r->hint;
+	u64 due = r->due;
+	if (newest < WW_SIGHTS) {
+		cause = r->sights[newest].cause;
+		due = r->sights[newest].due;
 	}
-	bool changed = hint.number != r->hint.number || due != r->due;
-	r->hint = hint;
-	r->due = due;
-	return changed;
+	if (state.cause.kind == WW_KIND_OTHER || (state.cause.number == cause.number && state.due == due))
+		return 0;
+	barrier_var(len);
+	if (len >= WW_SIGHTS)
+		return 0;
+	r->sights[len].at = now;
+	r->sights[len].due = state.due;
+	r->sights[len].cause = state.cause;
+	r->sights_len = len + 1;
+	return 0;
 }
 
 #endif

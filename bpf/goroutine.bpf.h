@@ -10,6 +10,7 @@
 #define WHYWAIT_GOROUTINE_H
 
 #include "carrier.bpf.h"
+#include "conn.bpf.h"
 #include "message.bpf.h"
 
 #define WW_GO_WORDS 64	       /* of a goroutine's first frames: those of what `go` has called */
@@ -94,10 +95,9 @@ static __always_inline bool ww_go_heap(u64 address)
 }
 
 /* The goroutine that waits for a semaphore (runtime.semaRoot); 0: none. */
-WW_GLOBAL1(u64, ww_goroutine_of_semaphore, N, address)
+static __always_inline u64 ww_goroutine_of_semaphore(const struct ww_go *go, u64 address)
 {
-	struct ww_go *go = ww_go_get();
-	if (!go || !go->semtable || !go->semtable_len)
+	if (!go->semtable || !go->semtable_len)
 		return 0;
 	u64 node = ww_user_word(go->semtable + (address >> 3) % go->semtable_len * WW_GO_ROOT + 8);
 	for (u32 i = 0; i < WW_GO_TREE && node; i++) {
@@ -123,7 +123,7 @@ WW_GLOBAL1(u64, ww_goroutine_of_word, N, word)
 	u32 working = state >> 32, waiting = state;
 	if (!working || working > WW_GO_MOST || waiting != 1)
 		return 0;
-	return ww_goroutine_of_semaphore(word + 8);
+	return ww_goroutine_of_semaphore(go, word + 8);
 }
 
 static __always_inline struct ww_go_room *ww_go_room(void)
@@ -227,6 +227,7 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	struct ww_goroutine at;
 	if (!r || !go || !ww_goroutine_now(go, &at))
 		return 0;
+	ww_goroutine_review(bpf_ktime_get_ns());
 	if (r->goroutine && r->goid != at.id && !more)
 		return 0;
 	if (r->goroutine && r->goid == at.id)
@@ -258,6 +259,7 @@ WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 	struct ww_carrier *known;
 	if (!t || !go || !ww_goroutine_now(go, &at))
 		return 0;
+	ww_goroutine_review(bpf_ktime_get_ns());
 	ww_ref ref = ww_goroutine_request(&at, &key, &known);
 	if (ref)
 		return ref;
@@ -287,6 +289,7 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
 {
 	struct ww_go *go = ww_go_get();
 	struct ww_request *a = conn ? ww_request_get(conn->first) : NULL;
+	ww_goroutine_review(bpf_ktime_get_ns());
 	if (!go || !a || !a->anonymous || ww_user_word(a->goroutine + go->goid) != a->goid)
 		return 0;
 	struct ww_request *r = ww_request_get(ww_goroutine_for(a->goroutine));
@@ -295,7 +298,10 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
 	ww_traffic_adopted(r, a);
 	ww_request_free(a);
 	if (conn->awaited)
-		r->outstanding++;
+		ww_outstanding(r, 1);
+	conn->counted = 0;
+	if (conn->awaited && conn->ready)
+		ww_answer_arrived(conn, r, conn->ready);
 	conn->first = r->account.id;
 	return 0;
 }
@@ -314,13 +320,12 @@ static __always_inline void ww_goroutine_left(struct ww_thread *t, const struct 
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
 	if (!r || r->anonymous || r->state != WW_STATE_WAIT || r->outstanding || r->mark > t->start)
 		return;
-	struct ww_cause hint = r->hint;
-	u64 due = r->due;
-	if (!ww_goroutine_waits(r) || (r->hint.kind == WW_KIND_OTHER && !r->due))
+	struct ww_go_state state;
+	ww_goroutine_state(go, r, &state);
+	if (state.cause.kind == WW_KIND_OTHER || state.cause.kind == WW_KIND_COMPUTE ||
+	    (state.cause.number == r->hint.number && state.due == r->due))
 		return;
 	struct ww_touch touch = {.kind = WW_KIND_OTHER};
-	r->hint = hint;
-	r->due = due;
 	ww_touched(t, r, &touch, now);
 }
 
@@ -336,8 +341,10 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	if (!t || !go)
 		return !looks;
 	if (!ww_goroutine_now(go, &at)) {
-		if (looks)
+		if (looks) {
 			ww_goroutine_left(t, go, at.g, now);
+			ww_goroutine_review(now);
+		}
 		return !looks;
 	}
 	struct ww_request *before = ww_request_get(t->ref);

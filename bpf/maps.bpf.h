@@ -230,6 +230,15 @@ struct ww_snapshot {
 	u64 line_newest_ns;
 };
 
+#define WW_SIGHTS 6
+
+/* A goroutine was seen to wait for something else than before. */
+struct ww_sight {
+	u64 at;
+	u64 due;
+	struct ww_cause cause;
+};
+
 enum ww_client {
 	WW_CLIENT_SENDS = 1 << 0, /* the request is not whole */
 	WW_CLIENT_READS = 1 << 1, /* the last send of its response did not fit */
@@ -237,20 +246,22 @@ enum ww_client {
 
 /* What every touch looks at comes first, in one cache line; the account behind it begins with what is charged. */
 struct ww_request {
-	u64 mark;	      /* accounted up to here */
-	ww_ref next;	      /* pipelined behind it on the same connection; anonymous: before it in the same Context */
-	u64 queued;	      /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
-	u64 opened;	      /* when its first byte was read */
-	u64 drawn;	      /* the time line is drawn up to here, from the start */
-	u32 live;	      /* 1 until one CPU takes it upon itself to end it */
-	u32 owner;	      /* tid of the attached thread */
-	u8 state;	      /* enum ww_state */
-	u8 head_request;      /* HEAD: the response has no body */
-	u8 unread;	      /* a thread read for it, and nothing was sent for it since */
-	u8 anonymous;	      /* work of an event loop for a request that is not known yet: carrier.bpf.h */
-	u8 guessed;	      /* it got work of a timer that may have been another one's */
-	u8 client;	      /* it waits for its client, and for no timer: enum ww_client */
-	u16 outstanding;      /* upstream connections that were sent to and have not answered */
+	u64 mark;	 /* accounted up to here */
+	ww_ref next;	 /* pipelined behind it on the same connection; anonymous: before it in the same Context */
+	u64 queued;	 /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
+	u64 opened;	 /* when its first byte was read */
+	u64 drawn;	 /* the time line is drawn up to here, from the start */
+	u32 live;	 /* 1 until one CPU takes it upon itself to end it */
+	u32 owner;	 /* tid of the attached thread */
+	u8 state;	 /* enum ww_state */
+	u8 head_request; /* HEAD: the response has no body */
+	u8 unread;	 /* a thread read for it, and nothing was sent for it since */
+	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
+	u8 guessed;	 /* it got work of a timer that may have been another one's */
+	u8 client;	 /* it waits for its client, and for no timer: enum ww_client */
+	u8 pad0[2];
+	u32 outstanding;      /* upstream connections that were sent to and have not answered */
+	u32 arrived;	      /* of the requests of goroutines: those that have, and nobody has read it */
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
 	struct ww_account account;
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
@@ -273,6 +284,10 @@ struct ww_request {
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */
+	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
+	u32 held;	 /* 1 while a CPU charges it: several threads may work for it (goroutines) */
+	u32 sights_len;
+	struct ww_sight sights[WW_SIGHTS]; /* of a goroutine that waits for itself: golang.bpf.h */
 	struct ww_snapshot sent;
 	struct ww_segments line;
 };
@@ -363,8 +378,9 @@ struct ww_conn {
 	u8 unseen;     /* server: it was open before observation began */
 	u8 tries;      /* unseen: reads that did not begin like a request */
 	u8 stream;     /* TCP server: enum ww_stream_kind */
+	u8 counted;    /* upstream: that its answer arrived is counted */
 	u8 lost;       /* server: the last read showed that what was taken before it is not known */
-	u8 pad[3];
+	u8 pad[2];
 	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
 	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
@@ -427,38 +443,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct ww_peer);
 } ww_peer_list SEC(".maps") __weak;
-
-/* Where a CPython process keeps what its threads are at (Include/internal/pycore_runtime.h, cpython/pystate.h). */
-struct ww_python {
-	u64 runtime;	   /* address of _PyRuntime */
-	u32 interpreters;  /* offsets: _PyRuntimeState.interpreters.head */
-	u32 threads;	   /* PyInterpreterState.threads.head */
-	u32 next;	   /* PyThreadState.next */
-	u32 native_id;	   /* PyThreadState.native_thread_id */
-	u32 context;	   /* PyThreadState.context */
-	u32 cframe;	   /* PyThreadState.cframe */
-	u32 current_frame; /* _PyCFrame.current_frame */
-	u32 minor;	   /* its version is 3.minor */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u32); /* tgid */
-	__type(value, struct ww_python);
-} ww_pythons SEC(".maps") __weak;
-
-/* Where a process that runs libuv's event loop shows the phase that it is in (src/kernel/libuv.h). */
-struct ww_libuv {
-	u64 slot; /* address of a word on the main thread's stack */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u32); /* tgid */
-	__type(value, struct ww_libuv);
-} ww_libuvs SEC(".maps") __weak;
 
 struct ww_carrier_key {
 	u64 context; /* a contextvars.Context: one for each asyncio Task; a goroutine's number */

@@ -4,6 +4,7 @@
 #define WHYWAIT_PYTHON_H
 
 #include "global.bpf.h"
+#include "programs.bpf.h"
 
 #define WW_PYTHON_THREADS 64 /* thread states looked at to find the own one */
 

@@ -53,6 +53,10 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->unsure = 0;
 	r->absorbed = 0;
 	r->goroutine = 0;
+	r->complete_at = 0;
+	r->arrived = 0;
+	r->held = 0;
+	r->sights_len = 0;
 	r->swept = 0;
 	r->queued = 0;
 	r->drawn = arrival;

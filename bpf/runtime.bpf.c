@@ -32,11 +32,11 @@ static __always_inline void ww_thread_collected(u64 now)
 		t->gc = ww_clock_stop(t->gc, now < t->mark ? t->mark : now);
 }
 
-/* Counts collections of the running process, and how long it was stopped for them. */
-static __always_inline void ww_collected(u64 collections, u64 ns)
+/* Counts a collection of the running process, or a part of one that is not whole yet, and how long that stopped it. */
+static __always_inline void ww_collected(bool whole, u64 ns)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct ww_collections first = {.count = collections, .ns = ns};
+	struct ww_collections first = {.count = whole, .ns = ns};
 	struct ww_collections *all = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (!all) {
 		bpf_map_update_elem(&ww_collections, &tgid, &first, BPF_ANY);
@@ -47,7 +47,9 @@ static __always_inline void ww_collected(u64 collections, u64 ns)
 		*all = first;
 		return;
 	}
-	__sync_fetch_and_add(&all->count, collections);
+	/* To add a 0 would be made another atomic, which old kernels don't have. */
+	if (whole)
+		__sync_fetch_and_add(&all->count, 1);
 	__sync_fetch_and_add(&all->ns, ns);
 }
 
@@ -172,7 +174,7 @@ int ww_pause_end(struct pt_regs *ctx)
 	struct ww_collector *c = ww_collector_make(true);
 	if (!c || !c->began)
 		return 0;
-	ww_collected(1, now - c->began);
+	ww_collected(true, now - c->began);
 	c->began = 0;
 	if (!c->stopped)
 		c->stop = ww_clock_stop(c->stop, now);

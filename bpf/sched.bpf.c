@@ -75,12 +75,14 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	struct ww_request *r = ww_request_get(t->ref);
 	if (r && ww_owns(r, prev->pid)) {
 		t->home = t->go ? 0 : t->ref;
+		ww_hold(t, r);
 		if (r->mark == t->start)
 			ww_give(r, t);
 		else
 			ww_count(WW_COUNT_SLOT_STALE);
 		ww_interval_reset(t, now);
 		ww_detach(t, r, b.cause);
+		ww_let_go(t, r);
 	} else if (r) {
 		ww_count(WW_COUNT_SLOT_STALE);
 	}

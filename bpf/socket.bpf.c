@@ -38,6 +38,9 @@ static __always_inline int ww_data_ready(struct sock *sk)
 	if (!conn->ready) {
 		conn->ready = bpf_ktime_get_ns();
 		conn->newest = 0;
+		struct ww_request *r = ww_request_get(conn->awaited ? conn->first : 0);
+		if (r)
+			ww_answer_arrived(conn, r, conn->ready);
 	} else if (arrived != conn->arrived) {
 		conn->newest = bpf_ktime_get_ns();
 		conn->newest_at = conn->arrived;

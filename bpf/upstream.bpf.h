@@ -106,7 +106,7 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	conn->connecting = 1;
 	conn->awaited = 1;
 	conn->guessed = r->guessed;
-	r->outstanding++;
+	ww_outstanding(r, 1);
 	ww_upstream_classify(conn, sk, NULL, 0);
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
@@ -123,7 +123,7 @@ static __always_inline void ww_upstream_unawaited(struct ww_conn *conn)
 {
 	struct ww_request *maker = ww_request_get(conn->first);
 	if (maker && conn->awaited && maker->outstanding)
-		maker->outstanding--;
+		ww_outstanding(maker, -1);
 	conn->awaited = 0;
 }
 
@@ -211,7 +211,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	/* Datagrams may go unanswered. */
 	if (sk->sk_type == SOCK_STREAM && (!conn->awaited || conn->first != r->account.id))
-		r->outstanding++;
+		ww_outstanding(r, 1);
 	/* Work that only made the connection has no other. */
 	struct ww_request *maker = ww_request_get(connected && conn->first != r->account.id ? conn->first : 0);
 	if (maker && maker->anonymous && !maker->outstanding && maker->state == WW_STATE_WAIT) {
@@ -222,6 +222,9 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	conn->first = r->account.id;
 	/* The answer may be there before this hook is. */
 	conn->ready = ww_waiting(sk) ? bpf_ktime_get_ns() : 0;
+	r->complete_at = 0;
+	if (conn->ready)
+		ww_answer_arrived(conn, r, conn->ready);
 }
 
 /* A server that speaks first (MySQL) may be told by its greeting. */
@@ -277,7 +280,10 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->answer.type = touch.type;
 			r->answer.value = touch.value;
 			if (conn->awaited && r->outstanding)
-				r->outstanding--;
+				ww_outstanding(r, -1);
+			if (conn->counted && r->arrived)
+				__sync_fetch_and_add(&r->arrived, -1);
+			conn->counted = 0;
 			ww_upstream_recorded(conn, r, conn->ready, now, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 			if (t->python && r->anonymous)
 				ww_subtask_answered(t, r, now);

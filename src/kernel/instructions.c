@@ -27,6 +27,9 @@ static const struct section {
 	{"fexit+", "fexit/", "%s", BTF_KIND_FUNC, BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
 	{"iter+", "iter/", "bpf_iter_%s", BTF_KIND_FUNC, BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER},
 	{"raw_tp+", NULL, NULL, 0, BPF_PROG_TYPE_RAW_TRACEPOINT, 0},
+	{"uprobe+", NULL, NULL, 0, BPF_PROG_TYPE_KPROBE, 0},
+	{"uretprobe+", NULL, NULL, 0, BPF_PROG_TYPE_KPROBE, 0},
+	{"perf_event+", NULL, NULL, 0, BPF_PROG_TYPE_PERF_EVENT, 0},
 };
 
 /* Atomics but for the oldest, an addition; addresses of functions; calls of the kernel's own functions. */

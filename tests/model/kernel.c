@@ -67,6 +67,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_gos, 16);
 	MAP(ww_go_rooms, 1);
 	MAP(ww_go_slots, 16);
+	MAP(ww_go_crowds, 64);
 	MAP(ww_carriers, 8);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);

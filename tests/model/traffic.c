@@ -104,9 +104,9 @@ void traffic_accept(void)
 	if (!c)
 		return;
 	memset(c, 0, sizeof(*c));
-	c->kind = host_draw(3) ? CONNECTION_SERVER : CONNECTION_SERVER_UNIX;
-	world_note("accept %u, kind %d", index_of(c), c->kind);
-	if (c->kind == CONNECTION_SERVER_UNIX) {
+	int kind = host_draw(3) ? CONNECTION_SERVER : CONNECTION_SERVER_UNIX;
+	world_note("accept %u, kind %d", index_of(c), kind);
+	if (kind == CONNECTION_SERVER_UNIX) {
 		host_unix_init(&c->peer, NULL, NULL);
 		host_unix_init(&c->sock, "/run/app.sock", &c->peer);
 		sk_of(c)->sk_socket = &c->sock.socket;
@@ -120,6 +120,8 @@ void traffic_accept(void)
 		sk_of(c)->__sk_common.skc_state = ESTABLISHED;
 		sk_of(c)->sk_socket = &c->sock.socket;
 	}
+	/* Before, no thread has it. */
+	c->kind = kind;
 	c->established = true;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "programs.bpf.h"
 #include "registers.bpf.h"
 #include "syscalls.bpf.h"
 

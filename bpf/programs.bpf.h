@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What user space tells of the programs that processes are: where their runtimes keep what goes on in them.
+ */
+#ifndef WHYWAIT_PROGRAMS_H
+#define WHYWAIT_PROGRAMS_H
+
+#include "maps.bpf.h"
+
+/* Where a CPython process keeps what its threads are at (Include/internal/pycore_runtime.h, cpython/pystate.h). */
+struct ww_python {
+	u64 runtime;	   /* address of _PyRuntime */
+	u32 interpreters;  /* offsets: _PyRuntimeState.interpreters.head */
+	u32 threads;	   /* PyInterpreterState.threads.head */
+	u32 next;	   /* PyThreadState.next */
+	u32 native_id;	   /* PyThreadState.native_thread_id */
+	u32 context;	   /* PyThreadState.context */
+	u32 cframe;	   /* PyThreadState.cframe */
+	u32 current_frame; /* _PyCFrame.current_frame */
+	u32 minor;	   /* its version is 3.minor */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_python);
+} ww_pythons SEC(".maps") __weak;
+
+/* Where a process that runs libuv's event loop shows the phase that it is in (src/kernel/libuv.h). */
+struct ww_libuv {
+	u64 slot; /* address of a word on the main thread's stack */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_libuv);
+} ww_libuvs SEC(".maps") __weak;
+
+enum ww_go_wait {
+	WW_GO_WAIT_OTHER,
+	WW_GO_WAIT_SLEEP,
+	WW_GO_WAIT_LOCK,
+	WW_GO_WAIT_CHANNEL,
+};
+
+#define WW_GO_REASONS 64
+
+/* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */
+struct ww_go {
+	u64 semtable; /* address of runtime.semtable; 0: not known */
+	u64 semtable_len;
+	u32 stack_hi; /* offsets: g.stack.hi */
+	u32 status;   /* g.atomicstatus */
+	u32 goid;     /* g.goid */
+	u32 waitreason;
+	u32 timer;   /* g.timer */
+	u32 when;    /* timer.when */
+	u32 recvq;   /* hchan.recvq.first; last comes behind it */
+	u32 elem;    /* sudog.elem */
+	u32 channel; /* sudog.c */
+	u32 sched;   /* g.sched.sp */
+	u32 startpc; /* g.startpc */
+	u32 pad;
+	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_go);
+} ww_gos SEC(".maps") __weak;
+
+#endif
