@@ -17,6 +17,7 @@
 #include "outputs/folded.h"
 #include "outputs/speedscope.h"
 #include "symbols/kernel_symbols.h"
+#include "symbols/perf_map.h"
 #include "symbols/python_code.h"
 
 static const char *frames[] = {"_start", "main", "work<int>(char&)", "a;b \x1b"};
@@ -172,6 +173,35 @@ static void lines_of_python(void **state)
 	}
 }
 
+static void names_of_made_code(void **state)
+{
+	static const char text[] = "1000 10 old\n1000 10 LazyCompile:*work app.js:3\nzz\n1020 0 empty\n1030 10\n"
+				   "ffffffffffffffff ffff beyond\n2000 20 last";
+	FILE *file = fmemopen((void *)text, sizeof(text) - 1, "r");
+	struct ww_perf_map *map = ww_perf_map__parse(file);
+	char noise[2000];
+
+	(void)state;
+	fclose(file);
+	assert_string_equal(ww_perf_map__find(map, 0x100f), "LazyCompile:*work app.js:3");
+	assert_null(ww_perf_map__find(map, 0x1010));
+	assert_null(ww_perf_map__find(map, 0x1035));
+	assert_null(ww_perf_map__find(map, 0xfff));
+	assert_string_equal(ww_perf_map__find(map, 0x2000), "last");
+	assert_null(ww_perf_map__find(map, UINT64_MAX));
+	ww_perf_map__free(map);
+	srandom(2);
+	for (int i = 0; i < 2000; i++) {
+		for (size_t j = 0; j < sizeof(noise); j++)
+			noise[j] = "0123456789abcdef  \nxyz"[(size_t)random() % 22];
+		file = fmemopen(noise, sizeof(noise), "r");
+		map = ww_perf_map__parse(file);
+		fclose(file);
+		ww_perf_map__find(map, (uint64_t)random());
+		ww_perf_map__free(map);
+	}
+}
+
 static void names_of_the_kernel(void **state)
 {
 	char path[] = "/tmp/whywait-kallsyms-XXXXXX";
@@ -197,7 +227,7 @@ int main(void)
 		cmocka_unit_test(folded_lines),	       cmocka_unit_test(a_flame_graph_is_escaped),
 		cmocka_unit_test(speedscope_sums),     cmocka_unit_test(a_table_sums_and_is_bounded),
 		cmocka_unit_test(functions_that_burn), cmocka_unit_test(lines_of_python),
-		cmocka_unit_test(names_of_the_kernel),
+		cmocka_unit_test(names_of_made_code),  cmocka_unit_test(names_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
