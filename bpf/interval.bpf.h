@@ -80,19 +80,26 @@ static __always_inline void ww_interval_piece(struct ww_thread *t, struct ww_cau
 	t->pieces_len = n + 1;
 }
 
-/* Charges [from, to) to a wait. */
-static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_cause cause, u64 from, u64 to)
+/* Charges [from, to) to a wait. A function of its own, so that it takes no room of its callers' stacks. */
+static __noinline int ww_interval_waited_for(struct ww_thread *t, u64 number, u64 from, u64 to)
 {
+	struct ww_cause cause = {.number = number};
 	u32 kind = cause.kind;
 	barrier_var(kind); /* lets the verifier see the check of what is used as the index */
-	if (to <= from || kind >= WW_KIND_COUNT)
-		return;
+	if (!t || to <= from || kind >= WW_KIND_COUNT)
+		return 0;
 	t->kinds_ns[kind] += to - from;
 	t->dirty |= WW_DIRTY_WAITED;
 	ww_interval_detail(t, cause, to - from);
 	if (ww_stacks_on && t->sampled)
-		ww_weigh_wait(t, cause, to, to - from);
+		ww_weigh_wait(t, cause.number, to, to - from);
 	ww_interval_piece(t, cause, from, to);
+	return 0;
+}
+
+static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_cause cause, u64 from, u64 to)
+{
+	ww_interval_waited_for(t, cause.number, from, to);
 }
 
 /*

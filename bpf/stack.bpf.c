@@ -16,17 +16,18 @@ int ww_stack_tick(void *ctx)
 	bool collects = t->gc & WW_CLOCK_RUNS;
 	if (collects && !t->sampled)
 		return 0; /* it will be weighed as the account has it */
-	struct ww_stack_weight w = {
-		.type = WW_STACK_WEIGHT,
-		.kind = collects ? WW_KIND_GC : WW_KIND_COMPUTE,
-		.tid = t->tid,
-		.start_ns = t->start,
-		.at_ns = t->start,
-		.ns = ww_stack_period_ns,
-	};
-	w.stack = ww_stack_take(ctx, task, t, WW_STACK_RUNNING);
+	u64 stack = ww_stack_take(ctx, task, t, WW_STACK_RUNNING);
+	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_WEIGHT);
+	if (!w)
+		return 0;
+	w->kind = collects ? WW_KIND_GC : WW_KIND_COMPUTE;
+	w->tid = t->tid;
+	w->start_ns = t->start;
+	w->at_ns = t->start;
+	w->ns = ww_stack_period_ns;
+	w->stack = stack;
 	t->weighed = 1;
-	ww_weigh_put(&w);
+	ww_weigh_send(w);
 	return 0;
 }
 
