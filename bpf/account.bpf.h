@@ -71,7 +71,7 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 			ww_infer(r);
 			return 0;
 		}
-	} else if (r->state == WW_STATE_ATTACHED) {
+	} else if (r->state == WW_STATE_ATTACHED && !(r->helper && touch->receive)) {
 		/* Another thread had it, and its interval is in that thread's storage: nobody here can tell. */
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, to);
@@ -175,8 +175,11 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	}
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
-	if (t->loop && !t->python && !r->outstanding && !r->client)
+	if (t->loop && !t->python && !r->outstanding && !r->client && !r->helper)
 		ww_pend(t, r);
+	/* What its loop has read for it a thread of the pool will go on with. */
+	if (t->loop && r->helper && !r->outstanding)
+		r->hint.kind = WW_KIND_QUEUE, r->hint.type = WW_DETAIL_NONE;
 	if (t->go)
 		ww_goroutine_waits(r);
 }
@@ -240,6 +243,14 @@ static __always_inline bool ww_led_to_read(const struct ww_thread *t)
 	       !t->kinds_ns[WW_KIND_IPC];
 }
 
+/* A pool's thread turns from the account of a task to other work. */
+WW_GLOBAL2(int, ww_turned_from, R, before, N, tid)
+{
+	if (before && ww_owns(before, tid) && !before->outstanding)
+		ww_request_free(before);
+	return 0;
+}
+
 /*
  * The running thread touches a socket of request `r`: decides whose the thread's interval was, charges both, and
  * attaches the thread to r. Afterwards r is charged up to `now`.
@@ -254,7 +265,9 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 
 	struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
-	if (before && ww_owns(before, tid)) {
+	if (before && before->helper && !t->loop) {
+		ww_turned_from(before, tid);
+	} else if (before && ww_owns(before, tid)) {
 		t->loop = !t->go; /* it left a request unfinished for another */
 		ww_hold(t, before);
 		/* A read ends what the thread did for the one before; a send is the end of work for this one. */

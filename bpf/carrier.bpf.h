@@ -264,6 +264,28 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	if (!t)
 		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
+	if (t->pool && (!t->loop || !r)) {
+		/* What is sent first on a new connection is for whom it was made. */
+		r = r ? r : ww_request_get(t->home);
+		struct ww_request *maker = ww_request_get(conn && conn->connecting ? conn->first : 0);
+		/* What does not wait for its answer, and turns to another connection, is another task. */
+		if (r && r->helper && !r->root && r->outstanding && conn && conn->first != r->account.id) {
+			ww_handoff_leave(t, r);
+			r = NULL;
+		}
+		if (!r) {
+			r = ww_handoff_begin(t);
+			if (r && maker)
+				r->root = ww_handoff_root(maker);
+		}
+		u64 now = bpf_ktime_get_ns();
+		if (r && r->helper && r->account.traffic && !r->outstanding && conn && conn->first != r->account.id &&
+		    r->mark == t->start)
+			r = ww_handoff_turn(t, r, now);
+		if (r && r->helper && !r->opened)
+			r->opened = now;
+		return ww_carrier_ref(r);
+	}
 	if (!t->loop) {
 		/* A thread of one request at a time: after a wait it is still that request's. */
 		r = r ? r : ww_request_get(t->home);

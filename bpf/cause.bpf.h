@@ -21,7 +21,11 @@
 
 struct ww_blocked {
 	struct ww_cause cause;
-	bool may_idle;	/* a futex on which a pool's thread waits for work, if it has none */
+	bool may_idle; /* a futex on which a pool's thread waits for work, if it has none */
+	bool waits;    /* for a futex on which conditions and semaphores are built */
+	bool timed;    /* a futex, with a timeout */
+	u64 futex;
+	u64 sp;		/* of a wait for a futex */
 	u64 timeout_ns; /* of a wait for sockets; 0: none */
 	u8 off;		/* enum ww_off */
 };
@@ -68,14 +72,33 @@ static __always_inline void ww_cause_of_fd(struct ww_blocked *b, struct task_str
 #define WW_FUTEX_CMD	     0x7f /* FUTEX_CMD_MASK, without the flags */
 #define WW_FUTEX_WAIT_BITSET 9
 
+#define WW_FUTEX_REALTIME 0x100
+#define WW_FUTEX_LONG_NS  100000000
+
+/* Where a futex is: a condition of glibc's has two words side by side, and uses them in turn. */
+#define WW_FUTEX_PLACE(address) ((u64)(address) >> 3)
+
+/* Whether a wait for a futex, of a task with the memory of the current one, has no timeout, or one that is far off. */
+static __always_inline bool ww_futex_long(const struct pt_regs *regs)
+{
+	u64 timeout[2], address = WW_REGS_ARG4(regs);
+	u32 operation = WW_REGS_ARG2(regs);
+	if (!address)
+		return true;
+	if ((operation & WW_FUTEX_CMD) != WW_FUTEX_WAIT_BITSET || operation & WW_FUTEX_REALTIME ||
+	    bpf_probe_read_user(timeout, sizeof(timeout), (void *)address))
+		return false;
+	return timeout[0] * 1000000000 + timeout[1] >= bpf_ktime_get_ns() + WW_FUTEX_LONG_NS;
+}
+
 /*
- * A wait for work has no timeout, and is on a semaphore or a condition (glibc: FUTEX_WAIT_BITSET), or at least not on a
- * contended mutex (glibc's low-level lock waits for the value 2). CPython's interpreter lock is waited for with one.
+ * A wait for work is on a semaphore or a condition (glibc: FUTEX_WAIT_BITSET), or at least not on a contended mutex
+ * (glibc's low-level lock waits for the value 2). CPython's interpreter lock is waited for with a short timeout.
  */
 static __always_inline bool ww_futex_may_idle(const struct pt_regs *regs)
 {
 	u32 command = WW_REGS_ARG2(regs) & WW_FUTEX_CMD, value = WW_REGS_ARG3(regs);
-	return !WW_REGS_ARG4(regs) && (command == WW_FUTEX_WAIT_BITSET || value != 2);
+	return (command == WW_FUTEX_WAIT_BITSET || value != 2) && ww_futex_long(regs);
 }
 
 /* `nr` as in struct ww_cause. */
@@ -127,6 +150,31 @@ static __always_inline void ww_cause_of_poll(struct ww_blocked *b, struct task_s
 		b->cause = ww_named(WW_KIND_IPC, WW_NAME_EVENTFD);
 }
 
+#define WW_PLACE_KNOWN 2 /* having waited there so often, less how often elsewhere */
+#define WW_PLACE_SURE  4
+
+#define WW_IDLE_FRAMES 640 /* by so much its stack's depth may vary then, as its code is compiled */
+
+/*
+ * The thread waits for work: learns where it does, and how deep its stack is then at the most. On its way there it may
+ * wait elsewhere, now and then.
+ */
+static __always_inline void ww_idles(struct ww_thread *t)
+{
+	if (t->place == t->futex) {
+		if (t->futex_sp < t->idle_sp && t->idle_sp - t->futex_sp <= WW_IDLE_FRAMES)
+			t->idle_sp = t->futex_sp;
+		if (t->place_seen < WW_PLACE_SURE)
+			t->place_seen++;
+	} else if (t->place_seen) {
+		t->place_seen--;
+	} else {
+		t->place = t->futex;
+		t->idle_sp = t->futex_sp;
+		t->place_seen = 1;
+	}
+}
+
 static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struct *task, u32 state)
 {
 	struct pt_regs *regs = ww_task_regs(task);
@@ -135,6 +183,10 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	b->off = WW_OFF_BLOCKED;
 	b->timeout_ns = 0;
 	b->may_idle = false;
+	b->timed = false;
+	b->futex = 0;
+	b->sp = 0;
+	b->waits = false;
 	b->cause.kind = WW_KIND_OTHER;
 	b->cause.type = nr >= 0 ? WW_DETAIL_SYSCALL : WW_DETAIL_NONE;
 	b->cause.value = nr >= 0 ? nr : 0;
@@ -148,6 +200,10 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	switch (nr) {
 	case WW_SYS_FUTEX:
 		b->may_idle = ww_futex_may_idle(regs);
+		b->timed = WW_REGS_ARG4(regs) != 0;
+		b->waits = (WW_REGS_ARG2(regs) & WW_FUTEX_CMD) == WW_FUTEX_WAIT_BITSET;
+		b->sp = WW_REGS_SP(regs);
+		b->futex = WW_FUTEX_PLACE(WW_REGS_ARG1(regs));
 		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
 		break;
 	case WW_SYS_FUTEX_WAIT:

@@ -107,10 +107,10 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
  * collection has ended, began with it. Returns how long it was. A thread that was preempted right at the store to its
  * clock was charged already for what that says.
  */
-WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
+static __noinline u64 ww_interval_collected(struct ww_thread *t, u64 now)
 {
 	struct ww_cause collects = {.kind = WW_KIND_GC};
-	if (!t || now < t->mark)
+	if (now < t->mark)
 		return 0;
 	u64 at = ww_clock_at(t->gc, now), ns = ww_clock_since(t->gc_mark, at), most = now - t->mark;
 	t->gc_mark = at;
@@ -152,8 +152,29 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken)
 /* A wake-up may be traced on another CPU a moment before the sleeper's own switch-out is. */
 #define WW_WAKE_RACE_NS 5000
 
+/*
+ * A wait for a futex with a timeout has ended. Java sleeps in such, and Ruby: nobody ends those but the timer. What a
+ * lock is waited for so (HotSpot's monitors, interpreter locks) others have ended before.
+ */
+static __noinline void ww_interval_timed(struct ww_thread *t)
+{
+	u64 at = t->futex;
+	bool shared = at == t->woken_at[0] || at == t->woken_at[1];
+	t->timed = 0;
+	if (!t->expired) {
+		if (!shared) {
+			t->woken_at[1] = t->woken_at[0];
+			t->woken_at[0] = at;
+		}
+	} else if (!shared && !t->python) {
+		t->off_cause.kind = WW_KIND_SLEEP;
+		t->off_cause.type = WW_DETAIL_NONE;
+		t->off_cause.value = 0;
+	}
+}
+
 /* The thread runs again from `now` on: splits the time that it was off at its wake-up. */
-static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
+static __noinline void ww_interval_resume(struct ww_thread *t, u64 now)
 {
 	u8 off = t->off;
 	struct ww_cause runq = {.kind = WW_KIND_RUNQ};
@@ -165,6 +186,8 @@ static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
 		u64 woken = t->waking;
 		if (woken < t->mark)
 			woken = t->mark - woken < WW_WAKE_RACE_NS ? t->mark : now;
+		if (t->timed)
+			ww_interval_timed(t);
 		if (off == WW_OFF_BLOCKED)
 			ww_interval_blocked(t, woken);
 		else

@@ -87,6 +87,14 @@ enum ww_dirty {
 	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
 };
 
+/* Whether a thread is one of a Java process. */
+enum ww_java {
+	WW_JAVA_UNKNOWN,
+	WW_JAVA_NOT,
+	WW_JAVA,    /* and the process is in ww_pools */
+	WW_JAVA_VM, /* one that the virtual machine has for itself: it compiles, collects garbage */
+};
+
 /*
  * A thread that has worked for a request. Its current interval, from `start`, is time that nobody owns yet: whose it
  * was is known when the thread touches the next socket. Only the thread's own CPU writes it, but for `waking`.
@@ -138,6 +146,12 @@ struct ww_thread {
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
+	u8 timed;	  /* its wait for a futex has a timeout */
+	u8 expired;	  /* no other thread has ended that */
+	u8 java;	  /* enum ww_java */
+	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
+	u8 place_seen;	  /* how often it has waited at `place`, less how often elsewhere */
+	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u8 go;		  /* its process is a Go program's */
 	u8 go_tries;	  /* how often that was looked for */
 	u32 tid;
@@ -145,6 +159,12 @@ struct ww_thread {
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
 	ww_ref crowd;		       /* one that had to make room there before it had ended */
 	u64 ended_at;		       /* when a request of its ended last */
+	u64 futex;		       /* the one that it waits for, or waited for last */
+	u64 place;		       /* and the one for which it waited last when it had no request */
+	u64 idle_sp;		       /* where its stack was then */
+	u64 futex_sp;		       /* and in its last wait for a futex */
+	u64 woken_at[2];	       /* those at which others have ended a wait with a timeout */
+	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
@@ -276,11 +296,20 @@ struct ww_request {
 	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
 	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
 	u8 unsure;	 /* anonymous: that it is for the request that it is added to is not certain */
-	u8 pad;
+	u8 helper;	 /* anonymous: work of a pool's thread: handoff.bpf.h */
 	u32 pended;	 /* its last place in its thread's `pending`, of a loop of Node's kind, counted on */
 	u64 stack;	 /* where its thread blocked when it let go of it; 0: none was taken */
 	ww_ref heir_of;	 /* anonymous: who had used the connection before that it sent on first */
 	ww_ref absorbed; /* the anonymous account that was added to it last */
+	ww_ref root;	 /* of a helper: the request that it is taken to be for; 0: not known */
+	ww_ref parent;	 /* of a helper: the one whose thread woke its thread */
+	ww_ref before;	 /* of a helper: what its thread did before, perhaps for another request */
+	ww_ref child;	 /* of a helper: the newest that its thread handed on */
+	ww_ref target;	 /* of a helper: what it is added to when its thread runs; 0: it is handed on */
+	u8 direct;	 /* of a helper: a thread of the request itself has woken its thread */
+	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
+	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
+	u8 pad[5];
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */
@@ -505,38 +534,6 @@ struct {
 	__type(key, struct ww_unreadable_key);
 	__type(value, u64);
 } ww_unreadable SEC(".maps") __weak;
-
-struct ww_comm_key {
-	char comm[WW_COMM];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u32);
-	__type(value, u8);
-} ww_selected_pids SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, struct ww_comm_key);
-	__type(value, u8);
-} ww_selected_comms SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, u16);
-	__type(value, u8);
-} ww_selected_ports SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, u64);
-	__type(value, u8);
-} ww_selected_cgroups SEC(".maps") __weak;
 
 /* Copies `len` bytes, or nothing when that is more than `most`. One check, so that the verifier can follow it. */
 static __always_inline void ww_copy(void *to, const void *from, u32 len, u32 most)

@@ -26,6 +26,7 @@
 #define WW_REG_GO   regs[28]
 #endif
 
+#define WW_REGS_SP(of)	 ww_field(of, sp) /* of its stack in user space */
 #define WW_REGS_NR(of)	 ww_field(of, WW_REG_NR)
 #define WW_REGS_ARG1(of) ww_field(of, WW_REG_ARG1)
 #define WW_REGS_ARG2(of) ww_field(of, WW_REG_ARG2)

@@ -7,6 +7,7 @@
 #include "collector.bpf.h"
 #include "compat.bpf.h"
 #include "goroutine.bpf.h"
+#include "select.bpf.h"
 #include "stack.bpf.h"
 
 #define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
@@ -55,13 +56,22 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.off = WW_OFF_SOCKET;
 	t->off = b.off;
 	t->off_cause = b.cause;
+	t->timed = b.timed;
+	t->expired = 1;
 	t->stopped = 0;
 	if (b.off != WW_OFF_SOCKET) {
 		/* Without a request, a futex is where a pool's thread waits for one. */
-		if (!t->ref && !t->home && b.may_idle)
+		t->futex = b.futex;
+		t->futex_sp = b.sp;
+		if (t->pool && b.may_idle && b.waits)
+			ww_handoff_parks(t);
+		else if (!t->ref && !t->home && b.may_idle) {
 			t->off = WW_OFF_IDLE;
-		else if (ww_is_futex(b.cause))
+			if (b.waits)
+				ww_idles(t);
+		} else if (ww_is_futex(b.cause)) {
 			t->stops = ww_stopped_at(prev, now);
+		}
 		return;
 	}
 	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
@@ -94,6 +104,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 
 static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct *next, u64 now)
 {
+	if (t->gift || t->parked)
+		ww_handoff_taken(t);
 	if (t->off == WW_OFF_NOT) {
 		/* Its switch-out was not reported: what it did since the last event can't be told. */
 		struct ww_cause unseen = {.kind = WW_KIND_OTHER};
@@ -143,8 +155,21 @@ SEC("tp_btf/sched_waking")
 int BPF_PROG(ww_sched_waking, struct task_struct *p)
 {
 	struct ww_thread *t = ww_thread_get(p);
-	if (t)
-		t->waking = bpf_ktime_get_ns();
+	struct task_struct *by = ww_current();
+	u64 now = 0;
+	if (t) {
+		now = bpf_ktime_get_ns();
+		t->waking = now;
+	}
+	if (ww_field(by, tgid) != p->tgid || by == p)
+		return 0;
+	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
+		t->expired = 0;
+	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
+	if (waker && !waker->go && (waker->ref || waker->pool)) {
+		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
+		ww_handoff_wakes(&w, waker);
+	}
 	return 0;
 }
 
@@ -170,6 +195,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 {
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
+	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)

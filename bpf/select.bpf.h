@@ -7,6 +7,38 @@
 
 #include "storage.bpf.h"
 
+struct ww_comm_key {
+	char comm[WW_COMM];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, u8);
+} ww_selected_pids SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct ww_comm_key);
+	__type(value, u8);
+} ww_selected_comms SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, u16);
+	__type(value, u8);
+} ww_selected_ports SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, u64);
+	__type(value, u8);
+} ww_selected_cgroups SEC(".maps") __weak;
+
 /* Levels of the cgroup hierarchy that are looked at, from its root on; container engines nest about ten. */
 #define WW_CGROUP_LEVELS 24
 

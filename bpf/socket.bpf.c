@@ -382,9 +382,14 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 
 static __always_inline int ww_socket_received(struct sock *sk, int len, int flags)
 {
-	if (len < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
 	struct ww_conn *conn = ww_conn_get(sk);
+	if (len < 0) {
+		if (len == -WW_EAGAIN && conn && conn->role == WW_ROLE_CLIENT)
+			ww_upstream_tried(conn);
+		return 0;
+	}
 	/* That its first bytes arrived may not have been seen: a program within another is left out. */
 	if (!conn && sk->__sk_common.skc_family == AF_UNIX)
 		conn = ww_conn_of_server(sk);

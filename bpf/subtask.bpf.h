@@ -8,6 +8,7 @@
 #define WHYWAIT_SUBTASK_H
 
 #include "account.bpf.h"
+#include "handoff.bpf.h"
 #include "python.bpf.h"
 #include "traffic.bpf.h"
 

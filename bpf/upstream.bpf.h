@@ -90,6 +90,8 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 {
 	struct ww_thread *t = ww_thread_of(ww_current());
 	if (!t)
+		t = ww_handoff_sender(ww_current());
+	if (!t)
 		return;
 	t->connecting.type = WW_DETAIL_NONE;
 	struct ww_request *r = ww_request_get(ww_upstream_whose(t, NULL));
@@ -174,12 +176,16 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 {
 	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_of(task);
+	if (!t)
+		t = ww_handoff_sender(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;
 	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
 	if (!r) {
 		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
+		if (conn && conn->role == WW_ROLE_CLIENT && !conn->awaited)
+			conn->first = 0;
 		return;
 	}
 	if (!conn || !conn->classified) {
@@ -240,19 +246,40 @@ static __noinline void ww_upstream_greeted(struct ww_conn *conn, struct sock *sk
 		ww_upstream_classify(conn, sk, &first, len);
 }
 
+/*
+ * There is nothing to read. A thread of a pool that has no work of its own yet, and tries, goes on with what an event
+ * loop has read there.
+ */
+static __always_inline void ww_upstream_tried(struct ww_conn *conn)
+{
+	struct ww_thread *t = ww_thread_get(ww_current());
+	if (!t || !t->pool || t->loop || ww_request_get(t->ref))
+		return;
+	struct ww_request *r = ww_request_get(conn->first);
+	struct ww_touch touch = {.kind = WW_KIND_OTHER};
+	if (r && r->helper && r->state == WW_STATE_WAIT && !r->outstanding)
+		ww_touched(t, r, &touch, bpf_ktime_get_ns());
+}
+
 static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn, u64 len)
 {
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
 		return;
 	struct task_struct *task = ww_current();
 	struct ww_thread *t = ww_thread_of(task);
+	if (!t && conn && conn->awaited && ww_request_get(conn->first)) {
+		/* As an event loop does for the threads of its pool. */
+		t = ww_handoff_sender(task);
+		if (t)
+			t->loop = 1;
+	}
 	if (!t) {
 		if (conn)
 			ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 		return;
 	}
 	struct ww_touch touch;
-	struct ww_request *r;
+	struct ww_request *r, *whole = NULL;
 	u64 now = bpf_ktime_get_ns();
 	if (conn) {
 		if (!conn->classified && conn->connecting)
@@ -271,6 +298,15 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				ww_infer(r);
 			}
 		}
+		if (r && t->pool && !r->helper && r->state == WW_STATE_ATTACHED && r->owner != t->tid) {
+			/* The request's thread waits for the one that reads. */
+			whole = r;
+			r = ww_handoff_open(conn->sent);
+			if (r) {
+				r->root = whole->account.id;
+				r->answered = 0;
+			}
+		}
 		if (r) {
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
@@ -279,13 +315,16 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->answer.kind = touch.kind;
 			r->answer.type = touch.type;
 			r->answer.value = touch.value;
+			r->async |= r->helper && t->loop;
+			if (whole)
+				r = whole;
 			if (conn->awaited && r->outstanding)
 				ww_outstanding(r, -1);
 			if (conn->counted && r->arrived)
 				__sync_fetch_and_add(&r->arrived, -1);
 			conn->counted = 0;
 			ww_upstream_recorded(conn, r, conn->ready, now, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
-			if (t->python && r->anonymous)
+			if (t->python && r->anonymous && !r->helper)
 				ww_subtask_answered(t, r, now);
 		} else {
 			ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));

@@ -118,6 +118,7 @@ struct task_struct {
 	struct sched_entity se;
 	struct files_struct *files;
 	struct pid *thread_pid;
+	char comm[16];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	void *stack;

@@ -211,7 +211,7 @@ static int compare(const struct arguments *arguments, const struct ww_report *be
 		status = find_service(arguments, after, arguments->b, &sides.after);
 	if (status)
 		return status;
-	if (sides.before && !strcmp(sides.before, sides.after))
+	if (arguments->a && !strcmp(sides.before, sides.after))
 		return ww_command__fail("compare", WW_EXIT_USAGE, "--a and --b are the same service, %s", sides.before);
 	doubts = calloc(1, sizeof(*doubts));
 	if (!doubts || ww_comparison__make(before, after, &sides, &comparison)) {

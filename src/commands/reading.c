@@ -32,13 +32,13 @@ enum { KEY_SINCE = 0x200, KEY_UNTIL, KEY_FORMAT };
 
 static const struct argp_option choice_options[] = {CHOICE{0}};
 static const struct argp_option options[] = {
-	CHOICE{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv", 2},
+	CHOICE{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv; of `report` also html", 2},
 	{0},
 };
 
 static void set_format(struct ww_reading_arguments *arguments, const char *name)
 {
-	static const char *const names[] = {"table", "json", "csv", NULL};
+	const char *const names[] = {"table", "json", "csv", arguments->html ? "html" : NULL, NULL};
 
 	for (int format = 0; names[format]; format++)
 		if (!strcmp(name, names[format])) {
@@ -48,7 +48,8 @@ static void set_format(struct ww_reading_arguments *arguments, const char *name)
 	const char *near = ww_command__nearest(name, names);
 	if (near)
 		ww_command__wrong(arguments->command, "there is no format '%s', did you mean %s?", name, near);
-	ww_command__wrong(arguments->command, "there is no format '%s': it can be table, json or csv", name);
+	ww_command__wrong(arguments->command, "there is no format '%s': it can be table, json%s", name,
+			  arguments->html ? ", csv or html" : " or csv");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)

@@ -9,13 +9,14 @@
 #include "commands/command.h"
 #include "store/recording.h"
 
-enum ww_format { WW_FORMAT_TABLE, WW_FORMAT_JSON, WW_FORMAT_CSV };
+enum ww_format { WW_FORMAT_TABLE, WW_FORMAT_JSON, WW_FORMAT_CSV, WW_FORMAT_HTML };
 
 struct ww_reading_arguments {
 	const char *command; /* its name, for messages; set it before parsing */
 	const char *file;
 	const char *endpoint, *since, *until; /* as typed; NULL: not given */
 	enum ww_format format;
+	bool html; /* the command has WW_FORMAT_HTML; set it before parsing */
 };
 
 /*

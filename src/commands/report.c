@@ -6,6 +6,7 @@
 
 #include "commands/reading.h"
 #include "outputs/csv.h"
+#include "outputs/html.h"
 #include "outputs/json.h"
 #include "outputs/table.h"
 
@@ -58,12 +59,14 @@ static const struct ww_example examples[] = {
 	{"whywait report shop.db --endpoint 'GET /orders*' --since -5m", "some endpoints, in the last five minutes"},
 	{"whywait report shop.db --format json | jq '.endpoints[].verdict.text'", "the verdicts alone"},
 	{"whywait report shop.db --format csv --interval 60", "a row per endpoint and minute, for a spreadsheet"},
+	{"whywait report shop.db --format html >shop.html", "one page to mail or print, with the slowest requests"},
 	{0},
 };
 
 static const struct ww_usage usage = {
 	.name = "report",
-	.synopsis = "FILE [--endpoint GLOB] [--since T] [--until T] [--format table|json|csv] [--interval SECONDS]",
+	.synopsis =
+		"FILE [--endpoint GLOB] [--since T] [--until T] [--format table|json|csv|html] [--interval SECONDS]",
 	.description =
 		"Reads a recording and tells, for every endpoint, how much of its requests' time was compute, how "
 		"much was wait, and what the wait was for: on the mean, and for the slowest requests, those at "
@@ -80,6 +83,31 @@ static const struct ww_usage usage = {
 static int fail(const struct ww_recording *recording)
 {
 	return ww_command__fail("report", WW_EXIT_USAGE, "%s", ww_recording__message(recording));
+}
+
+/* The page has the time lines of the slowest requests; of so many the slowest of each endpoint are looked for. */
+#define SLOWEST 1000
+
+static int write_page(struct ww_recording *recording, const struct ww_selection *selection,
+		      const struct ww_report *report)
+{
+	struct ww_request_cursor *cursor = NULL;
+	const struct ww_request *request;
+	struct ww_html *html = NULL;
+	int err = ww_html__new(&html, report), more = 0;
+
+	if (!err && ww_recording__requests(recording, selection, SLOWEST, &cursor))
+		more = -EIO;
+	while (!err && !more && (more = ww_request_cursor__next(cursor, &request)) > 0) {
+		err = ww_html__add(html, request);
+		more = 0;
+	}
+	ww_request_cursor__close(cursor);
+	if (!err && more == 0)
+		err = ww_html__write(html, stdout);
+	ww_html__free(html);
+	return more < 0 ? fail(recording)
+			: (int)ww_reading__finish(&(struct ww_reading_arguments){.command = "report"}, err);
 }
 
 static int write_report(const struct arguments *arguments, const struct ww_report *report)
@@ -104,6 +132,11 @@ static int report_one(const struct arguments *arguments, struct ww_recording *re
 
 	if (ww_recording__report(recording, selection, &report))
 		return fail(recording);
+	if (arguments->reading.format == WW_FORMAT_HTML) {
+		int status = write_page(recording, selection, report);
+		ww_report_free(report);
+		return status;
+	}
 	int err = write_report(arguments, report);
 	ww_report_free(report);
 	return err ? (int)ww_reading__finish(&arguments->reading, err) : WW_EXIT_DONE;
@@ -147,7 +180,7 @@ static int report_intervals(const struct arguments *arguments, struct ww_recordi
 
 int ww_command_report(int argc, char **argv)
 {
-	struct arguments arguments = {.reading = {.command = "report"}};
+	struct arguments arguments = {.reading = {.command = "report", .html = true}};
 	struct ww_recording *recording = NULL;
 	struct ww_selection selection;
 

@@ -85,9 +85,11 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
 	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
 		return;
-	ww_runtimes__look(observer->runtimes, pid, serves);
+	bool learnt = ww_programs__learn(observer->bpf, pid);
+	/* What is remembered is not looked at again when it serves. */
+	ww_runtimes__look(observer->runtimes, pid, serves || learnt);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
-	if (!ww_programs__learn(observer->bpf, pid) && !serves)
+	if (!learnt && !serves)
 		return;
 	observer->processes[slot].pid = pid;
 	observer->processes[slot].generation = generation;

@@ -38,7 +38,7 @@ void ww_blocks__free(struct ww_blocks *blocks);
 
 /* Adds to the block that begins then: all of an aggregate, or of another block. -ENOMEM leaves them as they were. */
 int ww_blocks__add(struct ww_blocks *blocks, int64_t at, const struct ww_aggregate *aggregate);
-int ww_blocks__add_block(struct ww_blocks *blocks, int64_t at, const struct ww_block *block);
+int ww_blocks__add_block(struct ww_blocks *blocks, int64_t at, const struct ww_block *from);
 
 /* Adds operations that were read apart from their requests; -ENOENT when no block begins then. */
 int ww_blocks__add_operations(struct ww_blocks *blocks, int64_t at, uint8_t kind, uint64_t operations);

@@ -60,12 +60,15 @@ static uint64_t held_ns(const struct ww_endpoint_report *report)
 
 static int add_upstream(struct ww_capacity_service *service, const struct ww_operation_row *row, double per_s)
 {
-	struct ww_capacity_upstream *upstream = service->upstreams, *end = upstream + service->upstreams_len;
+	struct ww_capacity_upstream *upstream = NULL;
 
-	while (upstream < end && (upstream->kind != row->kind || strcmp(upstream->system, row->system) != 0 ||
-				  strcmp(upstream->peer, row->peer) != 0))
-		upstream++;
-	if (upstream == end) {
+	for (size_t i = 0; i < service->upstreams_len && !upstream; i++) {
+		const struct ww_capacity_upstream *one = &service->upstreams[i];
+
+		if (one->kind == row->kind && !strcmp(one->system, row->system) && !strcmp(one->peer, row->peer))
+			upstream = &service->upstreams[i];
+	}
+	if (!upstream) {
 		struct ww_capacity_upstream *larger =
 			reallocarray(service->upstreams, service->upstreams_len + 1, sizeof(*larger));
 
@@ -156,7 +159,8 @@ static int fill_service(struct ww_capacity_service *service, const struct ww_rep
 	service->loops = service->workers && ww_service_workers__are_loops(service->workers);
 	service->threads = plan->workers ? plan->workers : service->workers ? (double)service->workers->threads : 0;
 	fill_limits(service, cpus);
-	qsort(service->upstreams, service->upstreams_len, sizeof(*service->upstreams), compare_upstreams);
+	if (service->upstreams_len)
+		qsort(service->upstreams, service->upstreams_len, sizeof(*service->upstreams), compare_upstreams);
 	return err;
 }
 

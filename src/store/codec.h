@@ -48,6 +48,12 @@ int ww_codec__read_operations(const void *data, size_t len, uint32_t endpoints, 
 /* Appends the blocks of an endpoint in an interval: they begin with whole seconds of it. */
 void ww_codec__put_blocks(struct ww_bytes *bytes, const struct ww_blocks *blocks, int64_t interval);
 
+/* Of times that a damaged file may have anything for: it wraps around. */
+static inline int64_t ww_wrapping_sum(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 /* Adds blocks that were put, and their requests to *requests. -EBADMSG, -ENOMEM; both may leave a part added. */
 int ww_codec__read_blocks(const void *data, size_t len, int64_t interval, uint64_t *requests, struct ww_blocks *blocks);
 

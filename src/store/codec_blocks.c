@@ -95,7 +95,7 @@ int ww_codec__read_blocks(const void *data, size_t len, int64_t interval, uint64
 
 		err = second <= UINT16_MAX ? read_block(&reader, &block) : -EBADMSG;
 		if (!err)
-			err = ww_blocks__add_block(blocks, interval + (int64_t)second * NSEC, &block);
+			err = ww_blocks__add_block(blocks, ww_wrapping_sum(interval, (int64_t)second * NSEC), &block);
 		*requests += block.requests;
 		free(block.counts);
 	}

@@ -95,7 +95,7 @@ static int add_commit(struct journal *journal, sqlite3_stmt *row)
 	if (!err)
 		err = ww_slice__merge(&journal->slice, &commit);
 	/* There is one about every second. */
-	ww_seconds__add(&journal->seconds, journal->interval + journal->commits++ * NSEC, &commit);
+	ww_seconds__add(&journal->seconds, ww_wrapping_sum(journal->interval, journal->commits++ * NSEC), &commit);
 	ww_slice__free(&commit);
 	return result_of(err);
 }

@@ -90,7 +90,7 @@ static int64_t endpoint_at(const struct reading *reading, sqlite3_stmt *row, int
 /* What stands for an interval as a whole: no second of it begins then. */
 static int64_t whole_of(const struct reading *reading, int64_t interval)
 {
-	return interval + reading->recording->interval_ns - 1;
+	return ww_wrapping_sum(interval, reading->recording->interval_ns - 1);
 }
 
 /* The seconds of an interval, or what there is of it as one. */
@@ -248,7 +248,7 @@ static int add_journal(struct reading *reading, sqlite3_stmt *row)
 		err = ww_slice__merge(&reading->slice, &commit);
 	for (uint32_t i = 0; !err && reading->blocks && i < commit.used_len; i++)
 		err = ww_blocks__add(&reading->blocks[commit.used[i]],
-				     sqlite3_column_int64(row, 1) + sqlite3_column_int64(row, 0),
+				     ww_wrapping_sum(sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 0)),
 				     commit.by_endpoint[commit.used[i]]);
 	ww_slice__free(&commit);
 	return result_of(err);
@@ -355,8 +355,7 @@ static uint32_t intervals_of(const struct ww_blocks *blocks, int64_t unit_ns)
 	uint32_t intervals = 0;
 
 	for (uint32_t i = 0; i < blocks->len; i++)
-		intervals +=
-			!i || floor_to(blocks->blocks[i].at, unit_ns) != floor_to(blocks->blocks[i - 1].at, unit_ns);
+		intervals += !i || blocks->blocks[i].at / unit_ns != blocks->blocks[i - 1].at / unit_ns;
 	return intervals;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* An ELF file that an observed process has mapped, which may be anything: its symbols are looked for. */
+/* An ELF file that an observed process has mapped, which may be anything: its symbols and probes are looked for. */
 #include <stdlib.h>
 #include <sys/mman.h>
 
 /* The search in one file is its own part of the whole, which begins with a process. */
 #include "../../src/kernel/dynsym.c"
+#include "../../src/kernel/probes.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -17,6 +18,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (err && (symbols[0].address || symbols[1].address))
 		abort();
+	struct ww_probe_site sites[WW_PROBE_SITES];
+	int len = ww_probes__find(fd, sites);
+
+	if (len > WW_PROBE_SITES || (len < 0 && len != -E2BIG))
+		abort();
+	for (int i = 0; i < len; i++)
+		if (sites[i].program >= WW_PROBE_PROGRAMS || !sites[i].offset)
+			abort();
 	close(fd);
 	return 0;
 }

@@ -7,8 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
+#include "model/requirement.h"
 #include "commands/when.h"
 #include "protocols/http1.h"
 #include "requests/process.h"
@@ -86,6 +88,13 @@ static void when(const char *text)
 
 	for (size_t i = 0; i < 3; i++) {
 		int64_t at = 42;
+		struct ww_requirement requirement;
+		char message[512];
+
+		if (ww_requirement__parse(text, &requirement, message, sizeof(message)))
+			must(strlen(message) < sizeof(message), "a message");
+		else
+			must(isfinite(requirement.limit), "a limit");
 		int err = ww_when__parse(text, windows[i][0], windows[i][1], &at);
 
 		must(!err || (err == -EINVAL && at == 42), "a time that is none");

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """outputs_check.py WHAT FILE: reads what the unit tests wrote from the samples the way users do; silent when all is well."""
 import csv
+import html.parser
 import json
+import re
 import subprocess
 import sys
 
@@ -151,13 +153,43 @@ def sqlite(name):
     same("sqlite3's sums", shown.stdout.strip(), f"3,{sum(REQUESTS)},{sum(WALL_SUMS)}.0,false")
 
 
+class Page(html.parser.HTMLParser):
+    """Fails at a tag that is left open or closed twice, and at whatever could run or be fetched."""
+
+    EMPTY = ("meta", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        same("a tag that may not be there", tag in ("script", "img", "link", "iframe", "object", "form"), False)
+        for name, value in attrs:
+            same(f"an attribute that may not be there: {name}", name.startswith("on") or name == "src", False)
+            if name == "href":
+                same("a link to elsewhere", value[0], "#")
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        same("what is closed", tag, self.open.pop())
+
+
+def page(text):
+    parser = Page()
+    parser.feed(text)
+    parser.close()
+    same("left open", parser.open, [])
+    same("links", set(re.findall(r"url[(]|@import", text)), set())
+
+
 def main():
     what, name = sys.argv[1:]
     with open(name, encoding="utf-8", newline="") as file:
         text = file.read()
     printable(text)
     {"report-json": report_json, "report-csv": report_csv, "requests-json": requests_json,
-     "requests-csv": requests_csv}[what](text)
+     "requests-csv": requests_csv, "page": page}[what](text)
     if what == "report-csv":
         sqlite(name)
 

@@ -130,7 +130,7 @@ static int run(char *text, size_t size, const char *output, char **words)
 	return WEXITSTATUS(status);
 }
 
-static char text[65536];
+static char text[1 << 18];
 
 #define RUN(...)	 run(text, sizeof(text), NULL, (char *[]){__VA_ARGS__, NULL})
 #define RUN_INTO(o, ...) run(text, sizeof(text), o, (char *[]){__VA_ARGS__, NULL})
@@ -199,6 +199,9 @@ static void tables_say_the_main_thing(void **state)
 	assert_int_equal(count("\n  computes 82 %\n"), 1);
 	assert_int_equal(RUN("requests", file, "--slowest", "1"), 0);
 	assert_int_equal(count("GET /orders/{id} "), 1);
+	assert_int_equal(RUN("report", file, "--format", "html"), 0);
+	assert_int_equal(count("waits 73 %: db 73 %"), 2);
+	assert_int_equal(count("<code>"), 6);
 }
 
 static void whatif_takes_any_mix(void **state)
@@ -245,7 +248,8 @@ static void failures_are_one_line_and_two(void **state)
 		FAILS(": the recording covers ", name, file, "--until", "2026-11-20T22:50:00Z");
 		FAILS(": the recording covers ", name, file, "--since", "+1h", "--until", "+2h");
 	}
-	FAILS("there is no format 'html': it can be table, json or csv", "report", file, "--format", "html");
+	FAILS("there is no format 'html': it can be table, json or csv", "requests", file, "--format", "html");
+	FAILS("there is no format 'pdf': it can be table, json, csv or html", "report", file, "--format", "pdf");
 	FAILS("there is no format 'jsn', did you mean json?", "report", file, "--format", "jsn");
 	FAILS("--interval '0' is no number of seconds above 0", "report", file, "--format", "csv", "--interval", "0");
 	FAILS("--interval goes with --format csv only", "report", file, "--interval", "10");

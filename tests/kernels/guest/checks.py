@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT / "tests/lib"), str(ROOT / "tools")]
 from services import PYTHON, Python, Server, Upstream, free_port  # noqa: E402  (the path comes first)
 from whywait import WHYWAIT, Record, run, sum_error  # noqa: E402
 
-PLANS = ("compute", "sleep", "disk", "db", "db-unix", "net", "lock", "ipc", "client", "queue")
+PLANS = ("compute", "gc", "sleep", "disk", "db", "db-unix", "net", "lock", "ipc", "client", "queue")
 LOOP_PLANS = ("loop-sleep", "loop-net", "loop-queue")
 EACH = 6  # requests of each plan
 SLOWEST = 10   # times that waits are made longer at the most

@@ -4,6 +4,7 @@
 
 A thread per connection on 127.0.0.1:$PORT and the unix socket $UNIX; one thread for all on 127.0.0.1:$SINGLE and $SINGLE_UNIX.
 """
+import gc
 import http.client
 import http.server
 import json
@@ -24,6 +25,16 @@ def compute():
     end = time.thread_time() + 0.04
     while time.thread_time() < end:
         pass
+
+
+def collect():
+    gc.disable()
+    objects = [[] for _ in range(20000)]
+    end = time.thread_time() + 0.04
+    while time.thread_time() < end:
+        gc.collect()
+    del objects
+    gc.enable()
 
 
 def disk():
@@ -65,7 +76,7 @@ def ipc():
     os.close(writer)
 
 
-PLANS = {"compute": (compute, 0.04), "sleep": (lambda: time.sleep(WAIT), WAIT), "disk": (disk, 0),
+PLANS = {"compute": (compute, 0.04), "gc": (collect, 0.036), "sleep": (lambda: time.sleep(WAIT), WAIT), "disk": (disk, 0),
          "db": (lambda: query(os.environ["DSN"]), WAIT), "db-unix": (lambda: query(os.environ["UNIX_DSN"]), WAIT),
          "net": (net, WAIT), "lock": (lock, WAIT), "ipc": (ipc, WAIT), "client": (lambda: None, WAIT / 2),
          "queue": (lambda: None, HOLD / 2), "before": (lambda: time.sleep(HOLD), HOLD), "drop": (lambda: None, 0)}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """CPython's ThreadingHTTPServer with pages that make garbage; GET /log gives the collections so far as gc.callbacks told of them:
-[[path, start, end, CPU time], ..], in CLOCK_MONOTONIC ns. Requests on one connection each are told by their paths.
+[[path, start, end, CPU time], ..], in CLOCK_MONOTONIC ns. Requests on one connection each are told by their paths, which may go on behind another slash.
 
-    /collect/N     collects once, with so many thousand objects to look at
+    /collect/N     collects four times, with so many thousand objects to look at
     /allocate/N    makes so many thousand objects, which the collector looks at as it sees fit
     /wait/MS       computes for so long, in Python, holding the interpreter lock most of the time
     /sleep/MS      sleeps
@@ -35,15 +35,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        what, _, number = self.path[1:].partition("/")
-        number = int(number.partition("-")[0] or 0)
+        _, what, number, _ = (self.path + "/0/").split("/", 3)
+        number = int(number)
         body = b"ok"
         here.path = self.path
         if what == "log":
             body = json.dumps(log).encode()
         elif what == "collect":
             objects = [[i] for i in range(1000 * number)]
-            gc.collect()
+            for _ in range(4):
+                gc.collect()
             del objects
         elif what == "allocate":
             kept.append([[i] for i in range(1000 * number)])
