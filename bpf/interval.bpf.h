@@ -80,26 +80,19 @@ static __always_inline void ww_interval_piece(struct ww_thread *t, struct ww_cau
 	t->pieces_len = n + 1;
 }
 
-/* Charges [from, to) to a wait. A function of its own, so that it takes no room of its callers' stacks. */
-static __noinline int ww_interval_waited_for(struct ww_thread *t, u64 number, u64 from, u64 to)
+/* Charges [from, to) to a wait. */
+static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_cause cause, u64 from, u64 to)
 {
-	struct ww_cause cause = {.number = number};
 	u32 kind = cause.kind;
 	barrier_var(kind); /* lets the verifier see the check of what is used as the index */
-	if (!t || to <= from || kind >= WW_KIND_COUNT)
-		return 0;
+	if (to <= from || kind >= WW_KIND_COUNT)
+		return;
 	t->kinds_ns[kind] += to - from;
 	t->dirty |= WW_DIRTY_WAITED;
 	ww_interval_detail(t, cause, to - from);
 	if (ww_stacks_on && t->sampled)
-		ww_weigh_wait(t, cause.number, to, to - from);
+		ww_weigh_wait(t, cause, to, to - from);
 	ww_interval_piece(t, cause, from, to);
-	return 0;
-}
-
-static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_cause cause, u64 from, u64 to)
-{
-	ww_interval_waited_for(t, cause.number, from, to);
 }
 
 /*
@@ -107,10 +100,10 @@ static __always_inline void ww_interval_waited(struct ww_thread *t, struct ww_ca
  * collection has ended, began with it. Returns how long it was. A thread that was preempted right at the store to its
  * clock was charged already for what that says.
  */
-static __noinline u64 ww_interval_collected(struct ww_thread *t, u64 now)
+WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
 {
 	struct ww_cause collects = {.kind = WW_KIND_GC};
-	if (now < t->mark)
+	if (!t || now < t->mark)
 		return 0;
 	u64 at = ww_clock_at(t->gc, now), ns = ww_clock_since(t->gc_mark, at), most = now - t->mark;
 	t->gc_mark = at;
@@ -174,7 +167,7 @@ static __noinline void ww_interval_timed(struct ww_thread *t)
 }
 
 /* The thread runs again from `now` on: splits the time that it was off at its wake-up. */
-static __noinline void ww_interval_resume(struct ww_thread *t, u64 now)
+static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
 {
 	u8 off = t->off;
 	struct ww_cause runq = {.kind = WW_KIND_RUNQ};
@@ -203,16 +196,24 @@ static __noinline void ww_interval_resume(struct ww_thread *t, u64 now)
 }
 
 /*
- * The thread is seen running at `now`: charges the time since the last event to that. When its switch-in was not
- * reported (a program that was running already, a kernel that leaves some out), it ran since its wake-up.
+ * The thread runs, but its switch-in was not reported (a program that was running already, a kernel that leaves some
+ * out): it has run since its wake-up. Apart, since that is rare and takes room on the stack.
  */
+WW_GLOBAL2(int, ww_interval_unseen, T, t, N, now)
+{
+	if (!t)
+		return 0;
+	u64 woken = t->waking;
+	ww_count(WW_COUNT_SWITCH_UNSEEN);
+	ww_interval_resume(t, woken > t->mark && woken < now ? woken : now);
+	return 0;
+}
+
+/* The thread is seen running at `now`: charges the time since the last event to that. */
 static __always_inline void ww_interval_ran(struct ww_thread *t, u64 now)
 {
-	if (t->off != WW_OFF_NOT) {
-		u64 woken = t->waking;
-		ww_count(WW_COUNT_SWITCH_UNSEEN);
-		ww_interval_resume(t, woken > t->mark && woken < now ? woken : now);
-	}
+	if (t->off != WW_OFF_NOT)
+		ww_interval_unseen(t, now);
 	u64 ns = now - t->mark, gc = t->gc == t->gc_mark ? 0 : ww_interval_collected(t, now);
 	t->kinds_ns[WW_KIND_COMPUTE] += ns - gc;
 	t->cpu_ns += ns;

@@ -6,9 +6,6 @@
 #include "interval.bpf.h"
 #include "stack.bpf.h"
 
-/* For its type, which nothing else that is kept names: user space's is held against it. */
-const struct ww_stack_weight *ww_stack_weight_kept __attribute__((unused));
-
 SEC("?perf_event")
 int ww_stack_tick(void *ctx)
 {
@@ -20,6 +17,7 @@ int ww_stack_tick(void *ctx)
 	if (collects && !t->sampled)
 		return 0; /* it will be weighed as the account has it */
 	u64 stack = ww_stack_take(ctx, task, t, WW_STACK_RUNNING);
+	t->weighed = 1;
 	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_WEIGHT);
 	if (!w)
 		return 0;
@@ -29,8 +27,7 @@ int ww_stack_tick(void *ctx)
 	w->at_ns = t->start;
 	w->ns = ww_stack_period_ns;
 	w->stack = stack;
-	t->weighed = 1;
-	ww_weigh_send(w);
+	ww_weigh_end(w);
 	return 0;
 }
 

@@ -40,7 +40,7 @@ static __always_inline void ww_stack_choose(struct ww_request *r)
 		r->account.stacks_one_in = one_in;
 }
 
-/* A record in the ring, to be filled in and sent; NULL when there is no room. Stacks of programs have none for it. */
+/* Room in the ring, since the stack has none: the ways that lead here are long ones. NULL: it is full. */
 static __always_inline struct ww_stack_weight *ww_weigh_begin(u8 type)
 {
 	struct ww_stack_weight *w = bpf_ringbuf_reserve(&ww_stacks, sizeof(*w), 0);
@@ -48,34 +48,26 @@ static __always_inline struct ww_stack_weight *ww_weigh_begin(u8 type)
 		ww_count(WW_COUNT_STACK_RING_FULL);
 		return NULL;
 	}
+	__builtin_memset(w, 0, sizeof(*w));
 	w->size = sizeof(*w);
 	w->type = type;
-	w->kind = 0;
-	w->detail = 0;
-	w->pad = 0;
-	w->value = 0;
-	w->tid = 0;
-	w->request = 0;
-	w->start_ns = 0;
-	w->stack = 0;
-	w->at_ns = 0;
-	w->ns = 0;
 	return w;
 }
 
-static __always_inline void ww_weigh_send(struct ww_stack_weight *w)
+/* A function of its own, so that the object's types have the record's. */
+static __noinline int ww_weigh_end(struct ww_stack_weight *w)
 {
-	bpf_ringbuf_submit(w, BPF_RB_NO_WAKEUP);
+	if (w)
+		bpf_ringbuf_submit(w, BPF_RB_NO_WAKEUP);
+	return 0;
 }
 
-/* Functions of their own, so that they take no room of their callers' stacks. */
-
 /* A request without a thread was charged. */
-static __noinline int ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 value, u64 at, u64 ns)
+static __always_inline void ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 value, u64 at, u64 ns)
 {
 	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_WEIGHT);
 	if (!w)
-		return 0;
+		return;
 	w->kind = kind_type & 0xff;
 	w->detail = kind_type >> 8;
 	w->value = value;
@@ -83,26 +75,24 @@ static __noinline int ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 valu
 	w->stack = r->stack;
 	w->at_ns = at;
 	w->ns = ns;
-	ww_weigh_send(w);
-	return 0;
+	ww_weigh_end(w);
 }
 
 /* A thread has waited, in an interval whose owner is not certain yet. */
-static __noinline int ww_weigh_wait(struct ww_thread *t, u64 number, u64 at, u64 ns)
+static __always_inline void ww_weigh_wait(struct ww_thread *t, struct ww_cause cause, u64 at, u64 ns)
 {
-	struct ww_cause cause = {.number = number};
 	u32 kind = cause.kind;
 	barrier_var(kind);
-	if (!t || kind >= WW_KIND_COUNT)
-		return 0;
+	if (kind >= WW_KIND_COUNT)
+		return;
 	t->weighed = 1;
 	t->weighed_ns[kind] += ns;
 	/* It ran, and that is sampled: to collect garbage is a kind of its own. */
 	if (t->stack == WW_STACK_RUNS)
-		return 0;
+		return;
 	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_WEIGHT);
 	if (!w)
-		return 0;
+		return;
 	w->kind = kind;
 	w->detail = cause.type;
 	w->value = cause.value;
@@ -111,8 +101,7 @@ static __noinline int ww_weigh_wait(struct ww_thread *t, u64 number, u64 at, u64
 	w->stack = t->stack;
 	w->at_ns = at;
 	w->ns = ns;
-	ww_weigh_send(w);
-	return 0;
+	ww_weigh_end(w);
 }
 
 static __always_inline void ww_weigh_reset(struct ww_thread *t)
@@ -122,7 +111,7 @@ static __always_inline void ww_weigh_reset(struct ww_thread *t)
 }
 
 /* The thread's interval was the request's: also what of its waits was not sent yet, as the thread had no request. */
-static __noinline int ww_weigh_given(struct ww_request *r, struct ww_thread *t)
+static __always_inline void ww_weigh_given(struct ww_request *r, struct ww_thread *t)
 {
 	if (t->dirty & WW_DIRTY_WAITED) {
 		for (u32 kind = 0; kind < WW_KIND_COUNT; kind++) {
@@ -132,34 +121,32 @@ static __noinline int ww_weigh_given(struct ww_request *r, struct ww_thread *t)
 		}
 	}
 	if (!t->weighed)
-		return 0;
+		return;
 	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_CLAIM);
 	if (!w)
-		return 0;
+		return;
 	w->tid = t->tid;
 	w->request = r->account.id;
 	w->start_ns = t->start;
-	ww_weigh_send(w);
-	return 0;
+	ww_weigh_end(w);
 }
 
 /* Work under no request's name was the request's. Where it was in the code is known if its stacks were taken, too. */
-static __noinline int ww_weigh_adopted(struct ww_request *r, struct ww_request *a)
+static __always_inline void ww_weigh_adopted(struct ww_request *r, struct ww_request *a)
 {
 	if (a->account.stacks_one_in) {
 		struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_MOVED);
 		if (!w)
-			return 0;
+			return;
 		w->request = r->account.id;
 		w->stack = a->account.id;
-		ww_weigh_send(w);
-		return 0;
+		ww_weigh_end(w);
+		return;
 	}
 	r->stack = 0;
 	for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
 		if (a->account.kinds_ns[kind])
 			ww_weigh_gap(r, kind, 0, a->mark, a->account.kinds_ns[kind]);
-	return 0;
 }
 
 #endif
