@@ -9,6 +9,7 @@
 
 #include "model/catalog.h"
 #include "model/crowd.h"
+#include "model/profile.h"
 #include "model/report.h"
 #include "model/study.h"
 #include "util/arena.h"
@@ -18,6 +19,7 @@ struct ww_findings_input {
 	const struct ww_crowd *crowd;	  /* of all endpoints; NULL: the same */
 	const struct ww_catalog *catalog; /* names the endpoints of the crowd */
 	uint32_t id;			  /* of the endpoint, there */
+	const struct ww_profile *profile; /* of computing; NULL: no stacks were taken */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/findings_parts.h"
+#include "model/hotspots.h"
 #include "model/limits.h"
 #include "model/names.h"
 
@@ -111,6 +112,7 @@ static int find_kind(struct ww_finder *finder, const struct kind_finding *what)
 static int find_compute(struct ww_finder *finder)
 {
 	struct ww_making making = {.id = "compute-hotspot"};
+	struct ww_hotspots hotspots = {.len = 0};
 	double share = mean_share(finder->endpoint, WW_KIND_COMPUTE);
 	double runq = mean_share(finder->endpoint, WW_KIND_RUNQ);
 	int err;
@@ -125,11 +127,28 @@ static int find_compute(struct ww_finder *finder)
 	ww_sentence__add(&making.text, " (");
 	ww_sentence__share(&making.text, share);
 	ww_sentence__add(&making.text, ")");
+	if (finder->input->profile)
+		err = ww_hotspots__of(finder->input->profile, finder->endpoint->service, finder->endpoint->method,
+				      finder->endpoint->route, &hotspots);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < hotspots.len; i++) {
+		ww_sentence__add(&making.text, "%s %s ", i ? "," : ", in", hotspots.functions[i].name);
+		ww_sentence__share(&making.text, hotspots.functions[i].share);
+	}
 	ww_sentence__add(&making.advice, "here a language %d times as fast, or a better algorithm, pays",
 			 WW_LIMIT_FASTER);
 	ww_making__text(&making, "kind", ww_kind_name(WW_KIND_COMPUTE));
 	ww_making__number(&making, "share", share);
 	ww_making__number(&making, "tail_share", tail_share(finder->endpoint, WW_KIND_COMPUTE));
+	for (unsigned i = 0; i < hotspots.len; i++) {
+		static const char *const names[WW_HOTSPOTS][2] = {{"function", "function_share"},
+								  {"function_2", "function_2_share"},
+								  {"function_3", "function_3_share"}};
+
+		ww_making__text(&making, names[i][0], hotspots.functions[i].name);
+		ww_making__number(&making, names[i][1], hotspots.functions[i].share);
+	}
 	return ww_finder__add(finder, &making);
 }
 

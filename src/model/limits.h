@@ -69,4 +69,7 @@
 #define WW_LIMIT_BLOCKS_SHARE  0.25
 #define WW_LIMIT_BLOCKED_SHARE 0.25
 
+/* A function is named as one that burns compute from so much of it on: below, mending it is hardly felt. */
+#define WW_LIMIT_HOTSPOT_SHARE 0.05
+
 #endif

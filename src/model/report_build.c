@@ -180,6 +180,7 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 		.crowd = frame->crowd,
 		.catalog = catalog,
 		.id = id,
+		.profile = frame->profile,
 	};
 	const struct ww_catalog_endpoint *names = &catalog->endpoints[id];
 	int64_t window_ns = frame->end_unix_ns - frame->start_unix_ns;

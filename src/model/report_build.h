@@ -6,6 +6,7 @@
 #include "model/blocks.h"
 #include "model/catalog.h"
 #include "model/crowd.h"
+#include "model/profile.h"
 #include "model/report.h"
 #include "model/slice.h"
 #include "model/study.h"
@@ -28,6 +29,8 @@ struct ww_report_frame {
 	/* What kept requests say; NULL: none was looked at. */
 	struct ww_study *const *studies; /* by endpoint id; NULL: none of it was kept */
 	const struct ww_crowd *crowd;	 /* settled */
+
+	const struct ww_profile *profile; /* where in the code they compute; NULL: not known */
 
 	const struct ww_blocks *blocks; /* by endpoint id; NULL: the report does without */
 };

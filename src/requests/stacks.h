@@ -27,7 +27,7 @@ struct ww_stacks_lost {
 struct ww_stacks_totals {
 	uint64_t stacks;
 	uint64_t whole;	 /* of these: they reach their thread's start */
-	uint64_t cpu_ns; /* that went into unwinding them */
+	uint64_t cpu_ns; /* that went into taking and unwinding them */
 };
 
 /* NULL when out of memory. */

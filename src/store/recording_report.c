@@ -29,7 +29,8 @@ struct reading {
 	size_t rss_len, rss_cap;
 	int64_t rss_service;
 
-	struct ww_arena *arena; /* of the rows below */
+	struct ww_profile *profile; /* of computing */
+	struct ww_arena *arena;	    /* of the rows below */
 	struct ww_loss *losses;
 	size_t losses_len;
 	struct ww_unreadable_port *unreadable;
@@ -48,6 +49,7 @@ static void free_reading(struct reading *reading)
 	free(reading->services);
 	free(reading->rss);
 	ww_arena__free(reading->arena);
+	ww_profile_free(reading->profile);
 	free(reading->losses);
 	free(reading->unreadable);
 }
@@ -529,6 +531,7 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.studies = reading->studies.by_endpoint,
 		.crowd = reading->studies.by_endpoint ? &reading->studies.crowd : NULL,
 		.blocks = reading->blocks,
+		.profile = reading->profile && reading->profile->samples_len ? reading->profile : NULL,
 	};
 
 	window_of(reading, selection, &frame.start_unix_ns, &frame.end_unix_ns);
@@ -538,11 +541,14 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 /* 0, or a negative errno with the recording's message set. */
 static int read_requests(struct reading *reading, const struct ww_selection *selection)
 {
+	const struct ww_stack_filter computing = {.kinds = 1u << WW_KIND_COMPUTE};
 	int64_t start, end;
 
 	window_of(reading, selection, &start, &end);
-	return ww_recording__studies(reading->recording, selection, reading->catalog.endpoints_len, &reading->slice,
-				     end - start, &reading->studies);
+	int err = ww_recording__profile(reading->recording, selection, &computing, &reading->profile);
+	return err
+		       ?: ww_recording__studies(reading->recording, selection, reading->catalog.endpoints_len,
+						&reading->slice, end - start, &reading->studies);
 }
 
 int ww_recording__report(struct ww_recording *recording, const struct ww_selection *selection,

@@ -109,8 +109,11 @@ static void report(void *ctx, const struct ww_mappings *first)
 	char name[256];
 	int fd;
 
-	/* One module has several mappings of code, seldom. */
-	if (r->len == MOST_MODULES || (r->len && r->last == first->start))
+	/*
+	 * One module may have several mappings of code. And what a program has mapped once more of a file, as Node does
+	 * of itself, is none: libdwfl would drop the first.
+	 */
+	if (r->len == MOST_MODULES || (r->len && r->last == first->start) || first->offset)
 		return;
 	fd = open_mapped(r->modules->pid, first);
 	if (fd < 0)

@@ -10,6 +10,7 @@
 
 #include "symbols/kernel_symbols.h"
 #include "symbols/modules.h"
+#include "symbols/perf_map.h"
 #include "symbols/python_code.h"
 #include "util/hash.h"
 
@@ -38,6 +39,8 @@ struct process {
 	uint32_t pid; /* 0: none */
 	struct ww_modules modules;
 	uint64_t checked_ns, used_ns;
+	struct ww_perf_map *map; /* of code that it made itself; NULL: there is none */
+	uint64_t map_ns;	 /* when it was looked for; 0: never */
 	struct named names[ADDRESSES];
 	struct python_named python[PYTHON_NAMES];
 };
@@ -71,8 +74,10 @@ struct ww_unwinder *ww_unwinder__new(struct ww_intern *frames)
 
 static void forget(struct process *process)
 {
-	if (process)
+	if (process) {
 		ww_modules__close(&process->modules);
+		ww_perf_map__free(process->map);
+	}
 	free(process);
 }
 
@@ -230,16 +235,26 @@ static uint32_t intern(struct ww_unwinder *unwinder, const char *name)
 	return ww_intern__add(unwinder->frames, name, strlen(name));
 }
 
-static void name_of(struct process *process, uint64_t address, char name[FRAME_MOST])
+/* In no file: what a runtime made, if it says what that is. */
+static void name_of_made(struct process *process, uint64_t address, char name[FRAME_MOST])
 {
-	Dwfl_Module *module = dwfl_addrmodule(process->modules.dwfl, address);
+	const char *found = process->map ? ww_perf_map__find(process->map, address) : NULL;
+
+	/* It grows. */
+	if (!found && (!process->map_ns || process->used_ns - process->map_ns > CHECK_NS)) {
+		ww_perf_map__free(process->map);
+		process->map = ww_perf_map__read((pid_t)process->pid);
+		process->map_ns = process->used_ns;
+		found = process->map ? ww_perf_map__find(process->map, address) : NULL;
+	}
+	snprintf(name, FRAME_MOST, "%s", found ? found : "[unknown]");
+}
+
+static void name_of(Dwfl_Module *module, uint64_t address, char name[FRAME_MOST])
+{
 	GElf_Off offset;
 	GElf_Sym symbol;
 
-	if (!module) {
-		snprintf(name, FRAME_MOST, "[unknown]");
-		return;
-	}
 	const char *found = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
 	if (!found || !*found) {
 		Dwarf_Addr start;
@@ -260,17 +275,22 @@ static uint32_t find_name(struct ww_unwinder *unwinder, uint64_t address)
 {
 	struct process *process = unwinder->process;
 	struct named *named = &process->names[ww_hash_mix(address) & (ADDRESSES - 1)];
+	char name[FRAME_MOST];
 
-	if (!named->frame || named->address != address) {
-		char name[FRAME_MOST];
-
-		name_of(process, address, name);
-		uint32_t frame = intern(unwinder, name);
-		if (frame == WW_INTERN_NONE)
-			return NO_NAME;
+	if (named->frame && named->address == address)
+		return named->frame - 1;
+	Dwfl_Module *module = dwfl_addrmodule(process->modules.dwfl, address);
+	if (module)
+		name_of(module, address, name);
+	else
+		name_of_made(process, address, name);
+	uint32_t frame = intern(unwinder, name);
+	if (frame == WW_INTERN_NONE)
+		return NO_NAME;
+	/* What was made may be thrown away, and other code be made there. */
+	if (module)
 		*named = (struct named){address, frame + 1};
-	}
-	return named->frame - 1;
+	return frame;
 }
 
 static uint32_t find_python_name(struct ww_unwinder *unwinder, const struct ww_stack_python *frame)

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Where in the code: each known function's share within 3 points, of C with and without frame pointers, optimised for size, and of
-Python; and nearly all stacks reach their thread's start."""
+"""Where in the code: each known function's share within 3 points, of C with and without frame pointers, and linked statically,
+of Python, and of JavaScript by its perf map; a query is awaited under the right function; and nearly all stacks reach their
+thread's start."""
 import pathlib
 import sys
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth")]
-from stacks_truth import Built, judge_shares, python  # noqa: E402  (the path comes first)
+from stacks_truth import APPS, Built, judge_shares, python  # noqa: E402  (the path comes first)
+from services import Postgres  # noqa: E402
 from tap import Tap  # noqa: E402
 
 SECONDS = 30
@@ -18,4 +20,9 @@ with Built() as built:
                         ("C, static", ["-static", "-fomit-frame-pointer"])):
         tap.run(name, judge_shares, tap, name, built.server(*flags), SECONDS, POINTS)
 tap.run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
+with Postgres() as database:
+    tap.run("psycopg2", judge_shares, tap, "psycopg2", lambda port: [sys.executable, APPS / "stacks_postgres.py", str(port), database.dsn],
+            SECONDS, POINTS, {"find_items": "db", "find_owner": "db"})
+tap.run("Node", judge_shares, tap, "Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)], SECONDS,
+        POINTS, {})
 tap.done()

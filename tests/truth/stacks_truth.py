@@ -75,7 +75,7 @@ def folded(path, *arguments):
 
 def within(stacks, function):
     """The time in all stacks that the function is in, in ns."""
-    named = re.compile(rf"{function}( \(.*\))?$")
+    named = re.compile(rf"(JS:[*^~+]?)?{function}( .*)?$")
     return sum(us * 1000 for frames, us in stacks if any(named.match(frame) for frame in frames))
 
 
@@ -83,8 +83,9 @@ def account(record, kind, route):
     return sum(endpoint["kinds_ns"][kind]["sum"] for endpoint in record.report["endpoints"] if endpoint["route"] == route)
 
 
-def judge_shares(tap, name, argv, seconds, points, path="/mix"):
+def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix"):
     """A server of `argv` for so long: computing within so many points of what it measured, waits where they were."""
+    waiting = WAITS if waiting is None else waiting
     port = free_port()
     with Server(argv(port), port=port) as server:
         load(port, path, 0.3)
@@ -93,7 +94,7 @@ def judge_shares(tap, name, argv, seconds, points, path="/mix"):
             time.sleep(0.3)
     record.check(tap)
     computes = folded(record.path, "--kinds", "compute")
-    waits = folded(record.path, "--kinds", "sleep,lock,runq")
+    waits = folded(record.path, "--kinds", "db,sleep,lock,runq")
     total = sum(us for _, us in computes) * 1000
     spent = account(record, "compute", path)
     tap.note(f"{name}: {truth}, computing {total / 1e6:.0f} ms in stacks, {spent / 1e6:.0f} ms in the account")
@@ -105,13 +106,13 @@ def judge_shares(tap, name, argv, seconds, points, path="/mix"):
         tap.check(f"{name}: {function} has its share", abs(share - true) <= points, f"{share:.1f} %, {true:.1f} % measured")
     tap.check(f"{name}: nearly all of it is under them", within(computes, "burn") >= 0.9 * total * measured / spent,
               f"{within(computes, 'burn')} of {total}")
-    for function, kind in WAITS.items():
+    for function, kind in waiting.items():
         told = within(waits, function)  # its own kind, and what it then waited for a CPU
         own = within([stack for stack in waits if stack[0][-1].startswith(f"[{kind}")], function)
         tap.check(f"{name}: {function} waits for {kind}", own >= 0.2 * told, f"{own} of {told} ns")
         tap.check(f"{name}: {function} waited as long as it measured", abs(told - truth[function]) < 0.05 * truth[function] + 2e6,
                   f"{told} ns of {kind}, {truth[function]} ns measured")
-    sums = {kind: sum(us for frames, us in folded(record.path, "--kinds", kind)) * 1000 for kind in ("sleep", "lock", "runq")}
+    sums = {kind: sum(us for frames, us in folded(record.path, "--kinds", kind)) * 1000 for kind in ("db", "sleep", "lock", "runq")}
     wrong = {kind: (ns, account(record, kind, path)) for kind, ns in sums.items()
              if abs(ns - account(record, kind, path)) > 0.02 * account(record, kind, path) + 1e6}
     tap.check(f"{name}: waits sum to the account's", not wrong, wrong)

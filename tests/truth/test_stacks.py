@@ -3,16 +3,19 @@
 """Where in the code: functions that measure themselves have in stacks the time that they had, computing and waiting; of a sample
 of the requests as of all; and what can't be followed to its start says so. (tests/runtimes/test_stacks_shares.py does it for
 longer, and to the point.)"""
+import os
 import pathlib
 import sqlite3
+import subprocess
 import sys
+import tempfile
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parent)]
 from stacks_truth import Built, account, folded, judge_shares, load, python, within  # noqa: E402  (the path comes first)
 from services import Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
-from whywait import Record  # noqa: E402
+from whywait import Record, WHYWAIT  # noqa: E402
 
 
 def judge_hang_and_depth(argv):
@@ -52,6 +55,15 @@ def judge_sample(argv):
     tap.check("they stand for all", abs(told - true) < 4 * true / sampled ** 0.5, f"{told} ns, {true} ns in the account")
 
 
+def judge_refusal():
+    """Where the kernel does not give what stacks take, that is said, and nothing is recorded without them."""
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run([WHYWAIT, "record", "--stacks", "-d", "1", "-o", f"{directory}/none.db"], capture_output=True, text=True,
+                              env={**os.environ, "WHYWAIT_WITHOUT": "storage"}, check=False)
+        tap.check("on an older kernel stacks are refused in one line", done.returncode == 3 and "Linux 5.15" in done.stderr
+                  and done.stderr.count("\n") == 1, done.stderr)
+
+
 tap = Tap()
 with Built() as built:
     plain = built.server("-fomit-frame-pointer")
@@ -59,4 +71,5 @@ with Built() as built:
     tap.run("Python", judge_shares, tap, "Python", python, 3, 9)
     tap.run("a hang, and a deep stack", judge_hang_and_depth, plain)
     tap.run("a sample", judge_sample, plain)
+tap.run("refused", judge_refusal)
 tap.done()

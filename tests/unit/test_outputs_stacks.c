@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/hotspots.h"
 #include "model/stack_table.h"
 #include "outputs/flame_svg.h"
 #include "outputs/folded.h"
 #include "outputs/speedscope.h"
 #include "symbols/kernel_symbols.h"
+#include "symbols/perf_map.h"
 #include "symbols/python_code.h"
 
 static const char *frames[] = {"_start", "main", "work<int>(char&)", "a;b \x1b"};
@@ -119,6 +121,33 @@ static void a_table_sums_and_is_bounded(void **state)
 	ww_stack_table__free(&table);
 }
 
+static void functions_that_burn(void **state)
+{
+	static const char *names[] = {"main",	"loop (app/x.py:12)", "loop (app/x.py:14)",
+				      "sum_of", "read_[k]",	      "[libc.so+0x1]"};
+	static const uint32_t one[] = {0, 1, 3}, two[] = {0, 2, 3, 4}, three[] = {0, 3, 5, 4};
+	const struct ww_profile_stack at[] = {{one, 3, true}, {two, 4, true}, {three, 4, true}};
+	struct ww_profile_sample of[] = {
+		{"s", "GET", "/", "", &at[0], WW_KIND_COMPUTE, 40, 1},
+		{"s", "GET", "/", "", &at[1], WW_KIND_COMPUTE, 30, 1},
+		{"s", "GET", "/", "", &at[2], WW_KIND_COMPUTE, 26, 1},
+		{"s", "GET", "/", "", NULL, WW_KIND_COMPUTE, 4, 1},
+		{"s", "GET", "/b", "", &at[0], WW_KIND_COMPUTE, 99, 1},
+		{"s", "GET", "/", "", &at[0], WW_KIND_DB, 99, 1},
+	};
+	const struct ww_profile computing = {.frames = names, .frames_len = 6, .samples = of, .samples_len = 6};
+	struct ww_hotspots hot;
+
+	(void)state;
+	assert_int_equal(ww_hotspots__of(&computing, "s", "GET", "/", &hot), 0);
+	assert_int_equal(hot.len, 2);
+	assert_string_equal(hot.functions[0].name, "loop (app/x.py)");
+	assert_true(hot.functions[0].share > 0.699 && hot.functions[0].share < 0.701);
+	assert_string_equal(hot.functions[1].name, "sum_of");
+	assert_int_equal(ww_hotspots__of(&computing, "s", "GET", "/none", &hot), 0);
+	assert_int_equal(hot.len, 0);
+}
+
 /* That of `def f(a,b):\n return a+b` in CPython 3.11, at line 2, and all kinds of damage. */
 static void lines_of_python(void **state)
 {
@@ -144,6 +173,35 @@ static void lines_of_python(void **state)
 	}
 }
 
+static void names_of_made_code(void **state)
+{
+	static const char text[] = "1000 10 old\n1000 10 LazyCompile:*work app.js:3\nzz\n1020 0 empty\n1030 10\n"
+				   "ffffffffffffffff ffff beyond\n2000 20 last";
+	FILE *file = fmemopen((void *)text, sizeof(text) - 1, "r");
+	struct ww_perf_map *map = ww_perf_map__parse(file);
+	char noise[2000];
+
+	(void)state;
+	fclose(file);
+	assert_string_equal(ww_perf_map__find(map, 0x100f), "LazyCompile:*work app.js:3");
+	assert_null(ww_perf_map__find(map, 0x1010));
+	assert_null(ww_perf_map__find(map, 0x1035));
+	assert_null(ww_perf_map__find(map, 0xfff));
+	assert_string_equal(ww_perf_map__find(map, 0x2000), "last");
+	assert_null(ww_perf_map__find(map, UINT64_MAX));
+	ww_perf_map__free(map);
+	srandom(2);
+	for (int i = 0; i < 2000; i++) {
+		for (size_t j = 0; j < sizeof(noise); j++)
+			noise[j] = "0123456789abcdef  \nxyz"[(size_t)random() % 22];
+		file = fmemopen(noise, sizeof(noise), "r");
+		map = ww_perf_map__parse(file);
+		fclose(file);
+		ww_perf_map__find(map, (uint64_t)random());
+		ww_perf_map__free(map);
+	}
+}
+
 static void names_of_the_kernel(void **state)
 {
 	char path[] = "/tmp/whywait-kallsyms-XXXXXX";
@@ -166,9 +224,10 @@ static void names_of_the_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(folded_lines),	   cmocka_unit_test(a_flame_graph_is_escaped),
-		cmocka_unit_test(speedscope_sums), cmocka_unit_test(a_table_sums_and_is_bounded),
-		cmocka_unit_test(lines_of_python), cmocka_unit_test(names_of_the_kernel),
+		cmocka_unit_test(folded_lines),	       cmocka_unit_test(a_flame_graph_is_escaped),
+		cmocka_unit_test(speedscope_sums),     cmocka_unit_test(a_table_sums_and_is_bounded),
+		cmocka_unit_test(functions_that_burn), cmocka_unit_test(lines_of_python),
+		cmocka_unit_test(names_of_made_code),  cmocka_unit_test(names_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
