@@ -159,6 +159,43 @@ static __always_inline void ww_handoff_inherit(struct ww_request *a, const struc
 }
 
 /*
+ * Charges `rest` by what the account has of each kind, but for the `front` of it, of which the cell has how much of
+ * each kind is drawn: short waits are not, and lines may be cut, so that may be more than there is. Returns what is
+ * left.
+ */
+static __noinline u64 ww_handoff_share(struct ww_request *r, const struct ww_request *a, u64 front, u64 rest)
+{
+	struct ww_cell *cell = ww_cell_of(WW_CELL_JOIN);
+	if (!cell)
+		return rest;
+	u64 *before = cell->words, over = front;
+	/* Unrolled: what 6.1 takes for a loop has to jump back, and clang has some fall through to their heads. */
+#pragma unroll
+	for (u32 i = 0; i < WW_KIND_COUNT; i++)
+		over -= before[i] < over ? before[i] : over;
+#pragma unroll
+	for (u32 i = 0; i < WW_KIND_COUNT; i++) {
+		u64 ns = a->account.kinds_ns[i], off = before[i];
+		if (off > ns) {
+			over += off - ns;
+			off = ns;
+		}
+		before[i] = ns - off;
+	}
+#pragma unroll
+	for (u32 i = 0; i < WW_KIND_COUNT; i++) {
+		u64 off = before[i] < over ? before[i] : over;
+		over -= off;
+		u64 ns = before[i] - off;
+		if (ns > rest)
+			ns = rest;
+		rest -= ns;
+		r->account.kinds_ns[i] += ns;
+	}
+	return rest;
+}
+
+/*
  * Adds to a request, which is charged up to `since`, what the account says of the time from then on: the request's
  * thread waited meanwhile for this to be done. What the account has before is taken off, as its time line shows it.
  */
@@ -166,8 +203,13 @@ WW_GLOBAL3(int, ww_handoff_join, R, r, R, a, N, since)
 {
 	if (!r || !a)
 		return 0;
-	u64 start = a->account.start_ns, end = a->mark, before[WW_KIND_COUNT];
-	__builtin_memset(before, 0, sizeof(before));
+	u64 start = a->account.start_ns, end = a->mark;
+	struct ww_cell *cell = ww_cell_of(WW_CELL_JOIN);
+	if (!cell)
+		return 0;
+	_Static_assert(WW_KIND_COUNT <= sizeof(cell->words) / sizeof(cell->words[0]), "fits the cell");
+	u64 *before = cell->words;
+	__builtin_memset(cell, 0, sizeof(*cell));
 	struct ww_cause waits = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
 	if (start > since)
 		ww_charge(r, waits.kind, waits.type, waits.value, start);
@@ -206,27 +248,7 @@ WW_GLOBAL3(int, ww_handoff_join, R, r, R, a, N, since)
 		r->mark = end;
 		return 0;
 	}
-	/* Short waits are not drawn, and lines may be cut: what is drawn may be more than there is of its kind. */
-	u64 over = front;
-	for (u32 i = 0; i < WW_KIND_COUNT; i++)
-		over -= before[i] < over ? before[i] : over;
-	for (u32 i = 0; i < WW_KIND_COUNT; i++) {
-		u64 ns = a->account.kinds_ns[i], off = before[i];
-		if (off > ns) {
-			over += off - ns;
-			off = ns;
-		}
-		before[i] = ns - off;
-	}
-	for (u32 i = 0; i < WW_KIND_COUNT; i++) {
-		u64 off = before[i] < over ? before[i] : over;
-		over -= off;
-		u64 ns = before[i] - off;
-		if (ns > rest)
-			ns = rest;
-		rest -= ns;
-		r->account.kinds_ns[i] += ns;
-	}
+	rest = ww_handoff_share(r, a, front, rest);
 	/* Nothing is left, unless another CPU works on the account. */
 	r->account.kinds_ns[WW_KIND_OTHER] += rest;
 	r->mark = end;

@@ -11,8 +11,16 @@
 /* Set before loading: before e6f2dd0f8067 ("bpf: Add bpf_loop helper", 5.17). */
 const volatile bool ww_without_loop __weak = false;
 
-/* Whose loop it is: one may run within another's. */
-enum ww_cell_of { WW_CELL_SLEEPERS, WW_CELL_CONTINUED, WW_CELL_FILLING, WW_CELL_CALL, WW_CELL_SWEEP, WW_CELLS };
+/* Whose loop it is, or other work that the stack has no room for: one may run within another. */
+enum ww_cell_of {
+	WW_CELL_SLEEPERS,
+	WW_CELL_CONTINUED,
+	WW_CELL_FILLING,
+	WW_CELL_CALL,
+	WW_CELL_SWEEP,
+	WW_CELL_JOIN,
+	WW_CELLS
+};
 
 struct ww_cell {
 	u64 words[16];
