@@ -49,7 +49,7 @@ static const struct kind_finding {
 	  {"file_lock", "for a file lock that others hold", "hold it for less, or lock less"},
 	  {"futex", "for locks between threads", "hold them for less, or share less"},
 	  {NULL, "for locks", "hold them for less, or share less"}}},
-	{WW_KIND_GC, "gc-pressure", {{NULL, "for the garbage collector", "make less garbage, or give it more memory"}}},
+	{WW_KIND_GC, "gc-pressure", {{NULL, "for the garbage collector", "make less garbage, or have it collect less often"}}},
 	{WW_KIND_RUNQ,
 	 "cpu-starved",
 	 {{"throttled", "for a CPU, as the cgroup's CPU quota is used up", "raise it"},
