@@ -30,8 +30,8 @@ static void binomial_sums_are_beta_functions(void **state)
 {
 	(void)state;
 	for (int n = 1; n < 60; n += 7) {
-		for (double p = 0.05; p < 1; p += 0.15) {
-			double term = pow(1 - p, n), sum = term;
+		for (int percent = 5; percent < 100; percent += 15) {
+			double p = percent / 100.0, term = pow(1 - p, n), sum = term;
 
 			for (int k = 0; k < n; k++) {
 				assert_true(fabs(ww_beta__regularized(n - k, k + 1, 1 - p) - sum) < 1e-10);
