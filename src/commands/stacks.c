@@ -163,6 +163,11 @@ int ww_command_stacks(int argc, char **argv)
 					  arguments.reading.file);
 	else
 		status = (int)ww_reading__finish(&arguments.reading, write_profile(&arguments, profile));
+	if (!status && profile->part)
+		fprintf(stderr,
+			"whywait: note: %s was merged of recordings with stacks and without: these are of a part of "
+			"its requests\n",
+			arguments.reading.file);
 	ww_profile_free(profile);
 	ww_recording__close(recording);
 	return status;

@@ -33,6 +33,7 @@ struct ww_profile {
 	struct ww_profile_sample *samples;
 	size_t samples_len;
 	uint64_t requests, sampled; /* requests that it is of, and whose stacks were taken */
+	bool part; /* the recording is a merged one, and some of those it was merged of were made without stacks */
 };
 
 /* NULL-safe. */

@@ -220,6 +220,23 @@ static int has_stacks(struct ww_recording *recording, bool *has)
 	return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+/* Whether it was merged of recordings with stacks and without: each other setting stands once, ", " in between. */
+static bool is_part(const char *settings)
+{
+	bool with = false, without = false;
+
+	while (settings && *settings) {
+		const char *end = strstr(settings, ", "), *word = strstr(settings, "; stacks");
+
+		if (word && (!end || word < end))
+			with = true;
+		else
+			without = true;
+		settings = end ? end + 2 : NULL;
+	}
+	return with && without;
+}
+
 static int read_all(struct reading *reading, const struct ww_selection *selection)
 {
 	int64_t unit = reading->recording->interval_ns;
@@ -259,6 +276,7 @@ int ww_recording__profile(struct ww_recording *recording, const struct ww_select
 	}
 	if (rc == SQLITE_OK) {
 		reading.profile->arena = reading.arena;
+		reading.profile->part = is_part(recording->settings);
 		rc = sqlite3_exec(recording->db, "SAVEPOINT stacks", NULL, NULL, NULL);
 	}
 	if (rc == SQLITE_OK) {

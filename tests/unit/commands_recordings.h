@@ -168,11 +168,9 @@ static inline int command_of(int argc, char **words)
 	static const struct {
 		const char *name;
 		int (*run)(int, char **);
-	} commands[] = {{"compare", ww_command_compare},
-			{"capacity", ww_command_capacity},
-			{"merge", ww_command_merge},
-			{"report", ww_command_report},
-			{"requests", ww_command_requests}};
+	} commands[] = {{"compare", ww_command_compare},   {"capacity", ww_command_capacity},
+			{"merge", ww_command_merge},	   {"report", ww_command_report},
+			{"requests", ww_command_requests}, {"stacks", ww_command_stacks}};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(words[0], commands[i].name))
