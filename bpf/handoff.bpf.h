@@ -245,6 +245,13 @@ static __always_inline u64 ww_handoff_comm(struct task_struct *task)
 	return comm;
 }
 
+/* Whether the task may be one of a Java process: asked at every wake-up of the host, so by loads alone. */
+static __always_inline bool ww_handoff_may_be(struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+	return leader && leader->comm[0] == 'j' && leader->comm[1] == 'a';
+}
+
 /* Whether the thread, which runs, is one of a Java process: then that is noted. */
 static __noinline bool ww_handoff_java(struct ww_thread *t, struct task_struct *task)
 {

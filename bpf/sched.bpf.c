@@ -155,12 +155,14 @@ SEC("tp_btf/sched_waking")
 int BPF_PROG(ww_sched_waking, struct task_struct *p)
 {
 	struct ww_thread *t = ww_thread_get(p);
-	struct task_struct *by = ww_current();
 	u64 now = 0;
 	if (t) {
 		now = bpf_ktime_get_ns();
 		t->waking = now;
+	} else if (ww_by_hand || !ww_handoff_may_be(p)) {
+		return 0;
 	}
+	struct task_struct *by = ww_current();
 	if (ww_field(by, tgid) != p->tgid || by == p)
 		return 0;
 	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)

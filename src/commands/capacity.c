@@ -20,8 +20,8 @@ struct arguments {
 static const struct argp_option options[] = {
 	{"rate", KEY_RATE, "N", 0, "requests per second: of each service, its endpoints in the recorded mix", 2},
 	{"each", KEY_EACH, NULL, 0, "N requests per second of every endpoint instead", 2},
-	{"workers", KEY_WORKERS, "N", 0, "threads of each service that serve requests; default: those that were seen",
-	 2},
+	{"workers", KEY_WORKERS, "N", 0,
+	 "threads of each service, which serve one request at a time; default: those that were seen", 2},
 	{"cpus", KEY_CPUS, "N", 0, "CPUs of the host; default: as many as it had", 2},
 	{0},
 };
@@ -91,7 +91,9 @@ static const struct ww_usage usage = {
 		"It assumes that a request takes as long as it did when it was recorded, but for queues and waits "
 		"for a CPU: that databases and other peers stay as fast at any rate. So it is an upper bound, "
 		"best near the rate that was recorded. Threads are those that were seen to answer requests: "
-		"where some never did, say how many there are by --workers. docs/capacity.md says more.",
+		"where some never did, say how many there are by --workers. A thread that answered only one is no "
+		"worker: where most did so there is a "
+		"thread a request, and no limit. docs/capacity.md says more.",
 	.argp = &argp,
 	.examples = examples,
 	.exit_status = "0 2",

@@ -156,8 +156,14 @@ static int fill_service(struct ww_capacity_service *service, const struct ww_rep
 	if (!plan->part)
 		service->other_cores = fmax(cpu_of(report, service->service) - cpu_seconds, 0) / seconds * grown;
 	service->workers = ww_workers__of(workers, service->service);
-	service->loops = service->workers && ww_service_workers__are_loops(service->workers);
-	service->threads = plan->workers ? plan->workers : service->workers ? (double)service->workers->threads : 0;
+	/* Who says how many there are says that each serves one at a time. */
+	if (plan->workers) {
+		service->threads = plan->workers;
+	} else if (service->workers) {
+		service->unlimited = ww_service_workers__are_unlimited(service->workers);
+		service->loops = !service->unlimited && ww_service_workers__are_loops(service->workers);
+		service->threads = service->unlimited ? 0 : (double)service->workers->threads;
+	}
 	fill_limits(service, cpus);
 	if (service->upstreams_len)
 		qsort(service->upstreams, service->upstreams_len, sizeof(*service->upstreams), compare_upstreams);

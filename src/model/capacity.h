@@ -49,6 +49,7 @@ struct ww_capacity_service {
 	const struct ww_service_workers *workers; /* NULL: not known */
 	double threads;				  /* that serve; 0: not known */
 	bool loops;
+	bool unlimited; /* a thread a request: `threads` is 0 */
 	/* How much of each is in use at that rate, of 1, and the rate at which it is all of it. 0: not known. */
 	double used[WW_BOTTLENECK_COUNT], most_per_s[WW_BOTTLENECK_COUNT];
 	enum ww_bottleneck first; /* what saturates first */

@@ -10,6 +10,7 @@
 #define OVERLAP_NS   1000000 /* clocks of two hooks differ, and who is switched out at the end is not yet free */
 #define OVERLAP_PART 100     /* one request in so many, and .. */
 #define OVERLAPS     2	     /* .. so many at the least, make a loop: of those that were kept few are neighbours */
+#define ONCE_LEAST   8	     /* of fewer threads that were seen once it may be chance */
 
 void ww_workers__free(struct ww_workers *workers)
 {
@@ -80,13 +81,17 @@ static bool knows_process(const struct ww_workers *workers, uint32_t pid, uint32
 	return false;
 }
 
-/* Whether it waited for its thread again after that had picked it up: the thread served others meanwhile. */
+/*
+ * Whether it waited for its thread again after that had picked it up: the thread served others meanwhile. Between an
+ * answer and the read that takes it, a thread that serves no others leaves a microsecond of it, too.
+ */
 static bool waited_again(const struct ww_request *request)
 {
 	bool picked_up = false;
 
 	for (size_t i = 0; i < request->segments_len; i++) {
-		if (request->segments[i].kind == WW_KIND_QUEUE && picked_up)
+		if (request->segments[i].kind == WW_KIND_QUEUE && picked_up &&
+		    request->segments[i].duration_ns > OVERLAP_NS)
 			return true;
 		picked_up |= request->segments[i].kind != WW_KIND_QUEUE && request->segments[i].kind != WW_KIND_RUNQ;
 	}
@@ -109,11 +114,16 @@ int ww_workers__add(struct ww_workers *workers, const struct ww_request *request
 					   (uint32_t)service)];
 	if (!thread->pid) {
 		of->processes += !knows_process(workers, request->pid, (uint32_t)service);
-		of->threads++;
+		of->once++;
 		workers->threads_len++;
 		*thread = (struct ww_worker_thread){
 			.pid = request->pid, .tid = request->tid, .service = (uint32_t)service, .busy_until_ns = end};
 		return 0;
+	}
+	if (!thread->again) {
+		thread->again = true;
+		of->once--;
+		of->threads++;
 	}
 	of->followed++;
 	of->overlapping += picked_up + OVERLAP_NS < thread->busy_until_ns || waited_again(request);
@@ -133,4 +143,9 @@ const struct ww_service_workers *ww_workers__of(const struct ww_workers *workers
 bool ww_service_workers__are_loops(const struct ww_service_workers *workers)
 {
 	return workers->overlapping >= OVERLAPS && workers->overlapping * OVERLAP_PART >= workers->followed;
+}
+
+bool ww_service_workers__are_unlimited(const struct ww_service_workers *workers)
+{
+	return workers->once >= ONCE_LEAST && workers->once > workers->threads;
 }

@@ -15,14 +15,17 @@
 struct ww_worker_thread {
 	uint32_t pid, tid; /* pid 0: a free slot */
 	uint32_t service;
+	bool again;	       /* it served more than one */
 	int64_t busy_until_ns; /* Unix: the latest end of a request */
 };
 
 struct ww_service_workers {
 	char *service;
-	uint64_t processes, threads; /* that answered a request that was kept */
-	uint64_t followed;	     /* requests whose thread had one before .. */
-	uint64_t overlapping;	     /* .. which was not over when it picked them up; or that it laid aside */
+	uint64_t processes;   /* that answered a request that was kept */
+	uint64_t threads;     /* that answered several of them: workers. One alone may have been made for its request */
+	uint64_t once;	      /* that answered one of them */
+	uint64_t followed;    /* requests whose thread had one before .. */
+	uint64_t overlapping; /* .. which was not over when it picked them up; or that it laid aside */
 };
 
 /* All zeros is none. */
@@ -44,5 +47,8 @@ const struct ww_service_workers *ww_workers__of(const struct ww_workers *workers
 
 /* Whether a thread serves several requests at a time: an event loop. */
 bool ww_service_workers__are_loops(const struct ww_service_workers *workers);
+
+/* Whether there is a thread for each request, or connection: then their number is no limit. */
+bool ww_service_workers__are_unlimited(const struct ww_service_workers *workers);
 
 #endif

@@ -23,7 +23,9 @@ void ww_capacity__sentence(const struct ww_capacity_service *service, struct ww_
 	ww_sentence__number(sentence, service->cores + service->other_cores);
 	ww_sentence__add(sentence, " cores and hold ");
 	ww_sentence__number(sentence, service->held);
-	ww_sentence__add(sentence, service->loops ? " requests in flight" : " workers");
+	ww_sentence__add(sentence, service->loops	? " requests in flight"
+				   : service->unlimited ? " threads"
+							: " workers");
 	if (most > 0) {
 		ww_sentence__add(sentence, "; first to saturate: %s, at ", ww_bottleneck_name(service->first));
 		ww_sentence__number(sentence, most);
@@ -51,6 +53,8 @@ static void write_limits(const struct ww_page_out *page, const struct ww_capacit
 {
 	char line[NAME_BYTES], text[WW_TEXT_NUMBER];
 
+	if (service->unlimited)
+		fputs("  a thread a request: no limit seen\n", page->out);
 	for (enum ww_bottleneck what = 0; what < WW_BOTTLENECK_COUNT; what++) {
 		double used = service->used[what];
 

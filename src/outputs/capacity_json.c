@@ -37,7 +37,11 @@ static void append_service(struct ww_builder *b, json_t *services, const struct 
 	put_real(b, object, "held", service->held);
 	put_real(b, object, "in_flight", service->in_flight);
 	put_real(b, object, "threads", service->threads);
-	put_text(b, object, "threads_are", !service->workers ? "" : service->loops ? "event loops" : "workers");
+	put_text(b, object, "threads_are",
+		 service->unlimited	? "one a request"
+		 : service->loops	? "event loops"
+		 : service->threads > 0 ? "workers"
+					: "");
 	put_limits(b, object, service);
 	json_t *endpoints = put_array(b, object, "endpoints");
 	for (size_t i = 0; i < service->endpoints_len; i++) {

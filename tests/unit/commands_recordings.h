@@ -33,6 +33,8 @@ struct load {
 	uint64_t leak;	  /* bytes that each request leaves behind */
 	uint64_t version; /* of the program */
 	const char *settings;
+	bool thread_each;	 /* each request has a thread of its own */
+	uint64_t waits_again_ns; /* in the queue, after each answer of the database */
 };
 
 static inline uint64_t spread(uint64_t ms, uint64_t *seed)
@@ -68,12 +70,28 @@ static inline void add_second(struct ww_recorder *recorder, const struct load *l
 			.path = load->route,
 			.comm = "shop",
 			.pid = 100 + (uint32_t)i % WORKERS,
-			.tid = 100 + (uint32_t)i % WORKERS,
+			.tid = load->thread_each ? 1000 + (uint32_t)(second * RATE + i) : 100 + (uint32_t)i % WORKERS,
 			.traceparent = "",
 			.status = 200,
 			.wall_ns = wall,
 		};
 
+		struct ww_request_segment segments[] = {
+			{.kind = WW_KIND_DB, .detail = "", .duration_ns = kinds[WW_KIND_DB]},
+			{.kind = WW_KIND_QUEUE, .detail = "", .duration_ns = load->waits_again_ns},
+			{.kind = WW_KIND_COMPUTE,
+			 .detail = "",
+			 .duration_ns = kinds[WW_KIND_COMPUTE] - load->waits_again_ns},
+		};
+
+		if (load->waits_again_ns) {
+			kinds[WW_KIND_QUEUE] = load->waits_again_ns;
+			kinds[WW_KIND_COMPUTE] -= load->waits_again_ns;
+			segments[1].start_ns = kinds[WW_KIND_DB];
+			segments[2].start_ns = kinds[WW_KIND_DB] + load->waits_again_ns;
+			request.segments = segments;
+			request.segments_len = 3;
+		}
 		memcpy(request.kinds_ns, kinds, sizeof(kinds));
 		assert_int_equal(ww_slice__add(slice, endpoint, &sample), 0);
 		if (recorder && ww_recorder__wants(recorder, endpoint, wall, false))

@@ -2,25 +2,35 @@
 /* `capacity` on recordings that are made here: what its laws say can be worked out by hand. */
 #include "commands_recordings.h"
 
-static char pool[] = "/tmp/whywait-test-XXXXXX", loop[] = "/tmp/whywait-test-XXXXXX";
+static char pool[] = "/tmp/whywait-test-XXXXXX", loop[] = "/tmp/whywait-test-XXXXXX",
+	    answers[] = "/tmp/whywait-test-XXXXXX", threads[] = "/tmp/whywait-test-XXXXXX";
 
 /* RATE requests a second of 30 ms, of which 10 ms on a CPU: 1.2 of the WORKERS busy. */
 static const struct load shop = {.service = "shop:80", .method = "GET", .route = "/", .db_ms = 20, .compute_ms = 10};
 /* Each thread has 1.7 of them at a time. */
 static const struct load feed = {.service = "feed:90", .method = "GET", .route = "/", .db_ms = 165, .compute_ms = 5};
 
+/* What psycopg2 leaves between an answer and the read that takes it. */
+static const struct load psycopg2 = {
+	.service = "shop:80", .method = "GET", .route = "/", .db_ms = 20, .compute_ms = 10, .waits_again_ns = 1200};
+/* http.server.ThreadingHTTPServer. */
+static const struct load each = {
+	.service = "shop:80", .method = "GET", .route = "/", .db_ms = 20, .compute_ms = 10, .thread_each = true};
+
 static int make_recordings(void **state)
 {
 	(void)state;
 	make_recording(pool, &shop, 1, 20);
 	make_recording(loop, &feed, 1, 20);
+	make_recording(answers, &psycopg2, 1, 20);
+	make_recording(threads, &each, 1, 20);
 	return 0;
 }
 
 static int remove_recordings(void **state)
 {
 	(void)state;
-	return unlink(pool) | unlink(loop);
+	return unlink(pool) | unlink(loop) | unlink(answers) | unlink(threads);
 }
 
 /* A number of the JSON, by the name in front of it. */
@@ -74,6 +84,36 @@ static void loops_saturate_by_the_time_that_they_compute(void **state)
 	is_about(number("\"saturates_at_per_s\""), WORKERS / 0.005);
 }
 
+static void a_moment_after_an_answer_makes_no_loop(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("capacity", answers, "--rate", "80", "--format", "json"), 0);
+	assert_int_equal(count("\"threads_are\": \"workers\""), 1);
+	is_about(number("\"saturates_at_per_s\""), WORKERS / 0.03);
+}
+
+static void workers_that_are_said_are_no_loops(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("capacity", loop, "--rate", "80", "--workers", "64", "--format", "json"), 0);
+	assert_int_equal(count("\"threads_are\": \"workers\""), 1);
+	assert_int_equal(count("event loop"), 0);
+	is_about(number("\"threads\""), 64);
+}
+
+static void a_thread_a_request_is_no_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("capacity", threads, "--rate", "80"), 0);
+	assert_int_equal(count("a thread a request: no limit seen"), 1);
+	assert_int_equal(count("workers"), 0);
+	assert_int_equal(RUN("capacity", threads, "--rate", "80", "--format", "json"), 0);
+	assert_int_equal(count("\"threads_are\": \"one a request\""), 1);
+	assert_int_equal(count("\"saturates_first\": \"cpu\""), 1);
+	assert_int_equal(RUN("capacity", threads, "--rate", "80", "--workers", "4"), 0);
+	assert_int_equal(count("workers: 4"), 1);
+}
+
 static void failures_are_one_line_and_two(void **state)
 {
 	static const char *const rates[] = {"0", "-5", "nan", "inf", "1e3", "", "ten", "5/s", "99999999999"};
@@ -99,6 +139,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(workers_saturate_by_the_time_that_they_are_held),
 		cmocka_unit_test(loops_saturate_by_the_time_that_they_compute),
+		cmocka_unit_test(a_moment_after_an_answer_makes_no_loop),
+		cmocka_unit_test(workers_that_are_said_are_no_loops),
+		cmocka_unit_test(a_thread_a_request_is_no_limit),
 		cmocka_unit_test(failures_are_one_line_and_two),
 	};
 
