@@ -194,7 +194,7 @@ static int fail_empty(const struct arguments *arguments, const struct ww_profile
 					file);
 	if (!profile->taken)
 		return ww_command__fail("stacks", WW_EXIT_USAGE,
-					"%s holds no stacks: no requests were sampled (and merge leaves stacks out); "
+					"%s holds no stacks: no requests were sampled; "
 					"record for longer, or with --stacks=all",
 					file);
 	if (!profile->kinds)

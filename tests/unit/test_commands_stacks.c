@@ -29,7 +29,10 @@ static void make(const char *settings, bool sampled, bool last)
 	ww_catalog__add_service(&catalog, &(struct ww_catalog_service){"shop", "", "/"});
 	for (uint32_t i = 0; i < 2; i++) {
 		ww_catalog__add_endpoint(&catalog, &(struct ww_catalog_endpoint){0, "http", "GET", i ? "/b" : "/a"});
-		add_second(NULL, &(struct load){"shop", "GET", "/", 1, 1, 0, 0, NULL}, i, 0, &slice);
+		add_second(
+			NULL,
+			&(struct load){.service = "shop", .method = "GET", .route = "/", .db_ms = 1, .compute_ms = 1},
+			i, 0, &slice);
 	}
 	for (int i = 0; sampled && i < 99; i++) {
 		ww_stack_table__request(&table, 0, fast.bucket, 1);
@@ -61,9 +64,10 @@ static void a_choice_without_any_says_what_there_is(void **state)
 	make("keep 1; stacks", true, true);
 	assert_int_equal(RUN("stacks", file), 0);
 	assert_string_equal(text, "shop;GET /a;[compute] 99000\nshop;GET /a;[lock] 1000\n");
-	FAILS("has no stacks of gc, db: of what was chosen it has compute, lock\n", "stacks", file, "--kinds", "db,gc");
-	FAILS("has no stacks of compute: of what was chosen it has lock\n", "stacks", file, "--kinds", "compute",
-	      "--slower-than", "p99");
+	FAILS("has no stacks of gc, db: of what was chosen it has compute, lock\n", "stacks", file, "--kinds",
+	      (char[]){"db,gc"});
+	FAILS("has no stacks of compute: of what was chosen it has lock\n", "stacks", file, "--kinds",
+	      (char[]){"compute"}, "--slower-than", "p99.5");
 	FAILS("of the requests chosen none was sampled: choose more", "stacks", file, "--endpoint", "/b");
 	FAILS("has no endpoint '/c': it has GET /a, GET /b\n", "stacks", file, "--endpoint", "/c");
 	unlink(file);
@@ -73,8 +77,8 @@ static void a_graph_says_what_was_chosen(void **state)
 {
 	(void)state;
 	make("keep 1; stacks", true, true);
-	assert_int_equal(RUN("stacks", file, "--format", "svg", "--kinds", "lock,compute", "--slower-than", "p95",
-			     "--endpoint", "GET /?", "--until", "2026-11-20T22:51:00Z"),
+	assert_int_equal(RUN("stacks", file, "--format", "svg", "--kinds", (char[]){"lock,compute"}, "--slower-than",
+			     "p95", "--endpoint", "GET /?", "--until", "2026-11-20T22:51:00Z"),
 			 0);
 	assert_int_equal(count(": GET /?; slower than p95; until 2026-11-20T22:51:00Z; only compute, lock</text>"), 1);
 	assert_int_equal(RUN("stacks", file, "--format", "svg"), 0);
@@ -95,7 +99,7 @@ static void without_stacks_it_says_why(void **state)
 	FAILS("holds no stacks: no requests were sampled yet\n", "stacks", file);
 	unlink(file);
 	make("keep 1; stacks", false, true);
-	FAILS("holds no stacks: no requests were sampled (", "stacks", file);
+	FAILS("holds no stacks: no requests were sampled; record for longer", "stacks", file);
 	unlink(file);
 }
 
