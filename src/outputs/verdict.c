@@ -9,7 +9,8 @@
 #include "model/names.h"
 #include "outputs/text.h"
 
-#define NAMED_WAITS 2 /* that a verdict names at most */
+#define NAMED_WAITS 2  /* that a verdict names at most */
+#define NAMED_SHARE 10 /* a tenth of the time: from there on a kind has a name in it */
 
 struct writer {
 	char *text;
@@ -52,16 +53,24 @@ static enum ww_kind largest_wait(const struct ww_endpoint_report *endpoint, cons
 	return largest;
 }
 
+/* Garbage collection, where it is worth a word: it is neither the program's own work nor a wait for anybody. */
+static uint64_t collecting(const struct ww_endpoint_report *endpoint)
+{
+	uint64_t gc = endpoint->kinds_sum_ns[WW_KIND_GC];
+
+	return gc >= endpoint->wall.sum / NAMED_SHARE ? gc : 0;
+}
+
 /* The largest waits: "db (postgres) 88 %, queue 12 %"; the second only if it makes a tenth of the time or more. */
 static void add_waits(struct writer *writer, const struct ww_endpoint_report *endpoint)
 {
 	const struct ww_style ascii = {.utf8 = false};
-	bool named[WW_KIND_COUNT] = {false};
+	bool named[WW_KIND_COUNT] = {[WW_KIND_GC] = collecting(endpoint) != 0};
 
 	for (int n = 0; n < NAMED_WAITS; n++) {
 		enum ww_kind kind = largest_wait(endpoint, named);
 		uint64_t sum = endpoint->kinds_sum_ns[kind];
-		if (kind == WW_KIND_COMPUTE || (n > 0 && sum < endpoint->wall.sum / 10))
+		if (kind == WW_KIND_COMPUTE || (n > 0 && sum < endpoint->wall.sum / NAMED_SHARE))
 			return;
 		named[kind] = true;
 
@@ -88,13 +97,17 @@ static void add_faster(char *text, const struct ww_endpoint_report *endpoint)
 	    ww_text__duration(then, faster->mean_ns), ww_text__duration(now, endpoint->wall.mean));
 	add(&writer, ", at p95 %s of %s", ww_text__duration(then, faster->p95_ns),
 	    ww_text__duration(now, endpoint->wall.p95));
+	if (collecting(endpoint))
+		add(&writer, "; one without a garbage collector spares up to %s more",
+		    ww_text__duration(then, endpoint->kinds_sum_ns[WW_KIND_GC] / endpoint->requests));
 	if (endpoint->outlook.from_buckets)
 		add(&writer, " (no request was kept: by the means of its histogram)");
 }
 
 struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)
 {
-	uint64_t wall = endpoint->wall.sum, compute = endpoint->kinds_sum_ns[WW_KIND_COMPUTE];
+	uint64_t wall = endpoint->wall.sum, compute = endpoint->kinds_sum_ns[WW_KIND_COMPUTE],
+		 gc = collecting(endpoint);
 	struct ww_verdict verdict = {.compute_share = wall ? (double)compute / (double)wall : 0};
 	struct writer writer = {.text = verdict.text};
 	char share[WW_TEXT_NUMBER];
@@ -110,10 +123,10 @@ struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)
 	verdict.largest_wait = largest_wait(endpoint, (bool[WW_KIND_COUNT]){false});
 	if (verdict.bound != WW_BOUND_WAIT)
 		add(&writer, "computes %s", ww_text__share(share, compute, wall));
-	if (verdict.bound == WW_BOUND_MIXED)
-		add(&writer, ", ");
+	if (gc)
+		add(&writer, "%scollects garbage %s", writer.len ? ", " : "", ww_text__share(share, gc, wall));
 	if (verdict.bound != WW_BOUND_COMPUTE) {
-		add(&writer, "waits %s", ww_text__share(share, wall - compute, wall));
+		add(&writer, "%swaits %s", writer.len ? ", " : "", ww_text__share(share, wall - compute - gc, wall));
 		add_waits(&writer, endpoint);
 	}
 	add_faster(verdict.faster, endpoint);

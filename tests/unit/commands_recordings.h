@@ -94,7 +94,7 @@ static inline void add_second(struct ww_recorder *recorder, const struct load *l
 		}
 		memcpy(request.kinds_ns, kinds, sizeof(kinds));
 		assert_int_equal(ww_slice__add(slice, endpoint, &sample), 0);
-		if (ww_recorder__wants(recorder, endpoint, wall, false))
+		if (recorder && ww_recorder__wants(recorder, endpoint, wall, false))
 			ww_recorder__keep(recorder, endpoint, &request);
 	}
 }

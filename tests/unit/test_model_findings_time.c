@@ -42,7 +42,7 @@ static void finds_kinds_without_a_kept_request(void **state)
 		{WW_KIND_LOCK, "futex", "lock-contention",
 		 "waits 20.0 ms (50 %) for locks between threads: hold them for less, or share less"},
 		{WW_KIND_GC, NULL, "gc-pressure",
-		 "waits 20.0 ms (50 %) for the garbage collector: make less garbage, or give it more memory"},
+		 "waits 20.0 ms (50 %) for the garbage collector: make less garbage, or have it collect less often"},
 		{WW_KIND_RUNQ, "throttled", "cpu-starved",
 		 "waits 20.0 ms (50 %) for a CPU, as the cgroup's CPU quota is used up: raise it"},
 		{WW_KIND_RUNQ, NULL, "cpu-starved",

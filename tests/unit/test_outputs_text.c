@@ -174,6 +174,17 @@ static void verdicts_name_the_largest_waits(void **state)
 		ww_verdict__of(&sample_endpoints[1]).faster,
 		"a language 10 times as fast leaves 5.40 ms of 30.0 ms, at p95 11.0 ms of 41.0 ms (no request was "
 		"kept: by the means of its histogram)");
+	/* To collect garbage is neither the program's work nor a wait. */
+	struct ww_endpoint_report collects = {.service = "", .method = "", .route = "", .requests = 2};
+	collects.wall.sum = 200000000;
+	collects.wall.mean = 100000000;
+	collects.faster.mean_ns = 97300000;
+	collects.kinds_sum_ns[WW_KIND_COMPUTE] = 6000000;
+	collects.kinds_sum_ns[WW_KIND_GC] = 130000000;
+	collects.kinds_sum_ns[WW_KIND_RUNQ] = 64000000;
+	assert_string_equal(ww_verdict__of(&collects).text, "collects garbage 65 %, waits 32 %: runq 32 %");
+	assert_non_null(strstr(ww_verdict__of(&collects).faster,
+			       "; one without a garbage collector spares up to 65.0 ms more"));
 	assert_string_equal(ww_verdict__of(&none).text, "took no time");
 	assert_string_equal(ww_verdict__of(&none).faster, "");
 }
