@@ -194,6 +194,8 @@ static void say_unmet(const struct ww_compared *compared)
 		else
 			first = &compared->judgements[i];
 	}
+	if (!first)
+		return;
 	if (more)
 		snprintf(others, sizeof(others), " (and %zu more)", more);
 	ww_command__fail("compare", WW_EXIT_UNMET, "%s: '%s' for %s %s: %.200s%s",
