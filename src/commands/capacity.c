@@ -47,10 +47,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_RATE:
 		arguments->plan.rate_per_s = strtod(arg, &end);
-		/* Digits and a point: no sign, no exponent, no nan. */
-		if (!*arg || arg[strspn(arg, "0123456789.")] || *end || !(arguments->plan.rate_per_s > 0) ||
-		    arguments->plan.rate_per_s > RATE_MOST)
-			ww_command__wrong("capacity", "--rate '%s' is no number of requests per second above 0", arg);
+		/* Digits and a point, and an exponent: no sign, no nan. */
+		if (!strchr("0123456789.", *arg) || arg[strspn(arg, "0123456789.eE+-")] || *end ||
+		    !(arguments->plan.rate_per_s > 0) || arguments->plan.rate_per_s > RATE_MOST)
+			ww_command__wrong("capacity",
+					  "--rate '%s' is no number of requests per second above 0, up to 1e9", arg);
 		return 0;
 	case KEY_EACH:
 		arguments->plan.each = true;

@@ -179,6 +179,30 @@ static int judge(const struct arguments *arguments, const struct ww_comparison *
 	return 0;
 }
 
+/* A line for people where the output is for programs: the first pass line that is not met. */
+static void say_unmet(const struct ww_compared *compared)
+{
+	const struct ww_judgement *first = NULL;
+	size_t more = 0;
+	char others[64] = "";
+
+	for (size_t i = 0; i < compared->judgements_len; i++) {
+		if (compared->judgements[i].verdict == WW_REQUIREMENT_MET)
+			continue;
+		if (first)
+			more++;
+		else
+			first = &compared->judgements[i];
+	}
+	if (!first)
+		return;
+	if (more)
+		snprintf(others, sizeof(others), " (and %zu more)", more);
+	ww_command__fail("compare", WW_EXIT_UNMET, "%s: '%s' for %s %s: %.200s%s",
+			 ww_verdict_of_requirement_name(first->verdict), first->requirement->text,
+			 first->endpoint->method, first->endpoint->route, first->why.text, others);
+}
+
 static int write_out(const struct arguments *arguments, struct ww_compared *compared)
 {
 	struct ww_judgement *judgements = NULL;
@@ -193,8 +217,10 @@ static int write_out(const struct arguments *arguments, struct ww_compared *comp
 		err = ww_compare__csv(stdout, compared);
 	else if (!err)
 		ww_compare__table(stdout, compared, &style, DETAILED);
-	free(judgements);
 	int status = (int)ww_reading__finish(&arguments->reading, err);
+	if (!status && !met && arguments->reading.format != WW_FORMAT_TABLE)
+		say_unmet(compared);
+	free(judgements);
 	return status ? status : met ? WW_EXIT_DONE : WW_EXIT_UNMET;
 }
 

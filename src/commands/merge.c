@@ -51,7 +51,8 @@ static const struct ww_usage usage = {
 		"histograms are added up, and kept requests stay. Rates are of the whole window, from the first "
 		"start to the last end; time within it in which nothing was observed is told.\n\n"
 		"OUT must not exist. Recordings of other versions of the schema can't be mixed, and none counts "
-		"twice. A recording can be merged while it is being written: what was committed by then.",
+		"twice. A recording can be merged while it is being written: what was committed by then. "
+		"While it works the result is OUT.merging; interrupted, it leaves nothing.",
 	.argp = &argp,
 	.examples = examples,
 	.exit_status = "0 2",

@@ -17,6 +17,7 @@ enum format { FOLDED, SVG, SPEEDSCOPE };
 struct arguments {
 	struct ww_reading_arguments reading;
 	struct ww_stack_filter filter;
+	const char *slower_than; /* as typed; NULL: not given */
 	enum format format;
 };
 
@@ -90,6 +91,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case KEY_SLOWER:
 		arguments->filter.slower_than = quantile_of(value);
+		arguments->slower_than = value;
 		return 0;
 	case KEY_FORMAT:
 		arguments->format = format_of(value);
@@ -125,21 +127,83 @@ static const struct ww_usage usage = {
 	.exit_status = "0 2",
 };
 
+#define KINDS_TEXT 160 /* bytes that the names of all kinds take */
+
+/* "compute, gc" */
+static const char *name_kinds(char text[KINDS_TEXT], uint32_t kinds)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int kind = 0; kind < WW_KIND_COUNT && used < KINDS_TEXT; kind++)
+		if (kinds & 1u << kind)
+			used += (size_t)snprintf(text + used, KINDS_TEXT - used, "%s%s", used ? ", " : "",
+						 ww_kind_name((enum ww_kind)kind));
+	return text;
+}
+
+/* The file, and what of it was chosen: two graphs that lie side by side differ by that. */
+static int write_svg(const struct arguments *arguments, const struct ww_profile *profile)
+{
+	const struct ww_reading_arguments *reading = &arguments->reading;
+	const struct {
+		const char *word, *value;
+	} choices[] = {{"", reading->endpoint},
+		       {"slower than ", arguments->slower_than},
+		       {"since ", reading->since},
+		       {"until ", reading->until}};
+	char kinds[KINDS_TEXT], title[640];
+	const char *between = ": ";
+	size_t used = (size_t)snprintf(title, sizeof(title), "%.120s", reading->file);
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
+		if (!choices[i].value)
+			continue;
+		used += (size_t)snprintf(title + used, sizeof(title) - used, "%s%s%.60s", between, choices[i].word,
+					 choices[i].value);
+		between = "; ";
+	}
+	if (~arguments->filter.kinds)
+		snprintf(title + used, sizeof(title) - used, "%sonly %s", between,
+			 name_kinds(kinds, arguments->filter.kinds));
+	return ww_flame_svg__write(stdout, profile, title);
+}
+
 static int write_profile(const struct arguments *arguments, const struct ww_profile *profile)
 {
-	const char *endpoint = arguments->reading.endpoint;
-	char title[256];
-
 	switch (arguments->format) {
 	case SVG:
-		snprintf(title, sizeof(title), "%.120s%s%.100s", arguments->reading.file, endpoint ? ": " : "",
-			 endpoint ? endpoint : "");
-		return ww_flame_svg__write(stdout, profile, title);
+		return write_svg(arguments, profile);
 	case SPEEDSCOPE:
 		return ww_speedscope__write(stdout, profile);
 	default:
 		return ww_folded__write(stdout, profile);
 	}
+}
+
+/* Why there is nothing to print, and what there is. */
+static int fail_empty(const struct arguments *arguments, const struct ww_profile *profile)
+{
+	const char *file = arguments->reading.file;
+	char there[KINDS_TEXT], chosen[KINDS_TEXT];
+
+	if (!profile->wanted && !profile->taken)
+		return ww_command__fail("stacks", WW_EXIT_USAGE, "%s holds no stacks: record with --stacks", file);
+	if (!profile->taken && !profile->ended)
+		return ww_command__fail("stacks", WW_EXIT_USAGE, "%s holds no stacks: no requests were sampled yet",
+					file);
+	if (!profile->taken)
+		return ww_command__fail("stacks", WW_EXIT_USAGE,
+					"%s holds no stacks: no requests were sampled; "
+					"record for longer, or with --stacks=all",
+					file);
+	if (!profile->kinds)
+		return ww_command__fail("stacks", WW_EXIT_USAGE,
+					"%s has stacks, but of the requests chosen none was sampled: choose more of "
+					"--endpoint, --since, --until",
+					file);
+	return ww_command__fail("stacks", WW_EXIT_USAGE, "%s has no stacks of %s: of what was chosen it has %s", file,
+				name_kinds(chosen, arguments->filter.kinds), name_kinds(there, profile->kinds));
 }
 
 int ww_command_stacks(int argc, char **argv)
@@ -158,11 +222,15 @@ int ww_command_stacks(int argc, char **argv)
 		ww_recording__close(recording);
 		return status;
 	}
-	if (!profile->requests && !arguments.reading.endpoint && !selection.since_unix_ns && !selection.until_unix_ns)
-		status = ww_command__fail("stacks", WW_EXIT_USAGE, "%s holds no stacks: record with --stacks",
-					  arguments.reading.file);
+	if (!profile->samples_len)
+		status = fail_empty(&arguments, profile);
 	else
 		status = (int)ww_reading__finish(&arguments.reading, write_profile(&arguments, profile));
+	if (!status && profile->part)
+		fprintf(stderr,
+			"whywait: note: %s was merged of recordings with stacks and without: these are of a part of "
+			"its requests\n",
+			arguments.reading.file);
 	ww_profile_free(profile);
 	ww_recording__close(recording);
 	return status;

@@ -12,6 +12,8 @@
 #define INTERVAL_ALPHA	0.05
 #define FALSE_DISCOVERY 0.05
 #define LEAST_PART	0.01 /* what is less is no difference, and no kind of time that counts */
+#define SAME_PART	0.05 /* how far a difference may be off when it is called none */
+#define SAME_SHARE	0.01 /* .. of requests, where it is a share of these */
 
 static const struct {
 	const char *name;
@@ -126,6 +128,16 @@ static double least_of(const struct ww_endpoint_comparison *endpoint, enum ww_me
 	return LEAST_PART * fmax(of->before.value, of->after.value);
 }
 
+/* Whether what is no difference is known well enough to say so. */
+static bool is_narrow(const struct ww_endpoint_comparison *endpoint, enum ww_metric metric)
+{
+	const struct ww_change *change = &endpoint->changes[metric];
+	double most = ww_metric_unit(metric) == WW_UNIT_SHARE ? SAME_SHARE
+							      : least_of(endpoint, metric) * SAME_PART / LEAST_PART;
+
+	return change->low >= -most && change->high <= most;
+}
+
 bool ww_comparison__counts(const struct ww_endpoint_comparison *endpoint, enum ww_metric metric)
 {
 	const struct ww_change *change = &endpoint->changes[metric];
@@ -144,13 +156,14 @@ static void fill_change(struct ww_endpoint_comparison *endpoint, enum ww_metric 
 	if (isnan(change->before.value) || isnan(change->after.value) || change->before.how == WW_ESTIMATE_EXACT)
 		return;
 	ww_difference__interval(&change->before, &change->after, 1, INTERVAL_ALPHA, &change->low, &change->high);
-	if (fabs(change->after.value - change->before.value) <= least_of(endpoint, metric))
+	bool apart = fabs(change->after.value - change->before.value) > least_of(endpoint, metric);
+	if (!apart && is_narrow(endpoint, metric))
 		change->certainty = WW_CERTAINTY_SAME;
 	else if (isinf(change->low) || isinf(change->high))
 		change->certainty = WW_CERTAINTY_SHORT;
 	else
 		change->certainty = WW_CERTAINTY_NOISE;
-	if (change->certainty == WW_CERTAINTY_NOISE)
+	if (change->certainty == WW_CERTAINTY_NOISE && apart)
 		change->chance = ww_difference__chance(&change->before, &change->after);
 }
 

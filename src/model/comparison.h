@@ -32,7 +32,7 @@ enum ww_unit ww_metric_unit(enum ww_metric metric);
 enum ww_certainty {
 	WW_CERTAINTY_NONE,  /* there are not both of them, or it is no figure of which that could be said */
 	WW_CERTAINTY_SHORT, /* not known: too short a recording, or too few requests */
-	WW_CERTAINTY_SAME,  /* less than 1 % apart, or of the wall time */
+	WW_CERTAINTY_SAME,  /* less than 1 % apart, or of the wall time, and known to be no more than 5 % */
 	WW_CERTAINTY_NOISE,
 	WW_CERTAINTY_SURE,
 };

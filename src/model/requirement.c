@@ -73,14 +73,18 @@ static int parse_metric(struct parser *parser, enum ww_metric *metric)
 		    "time");
 }
 
-/* Digits and a point, nothing else. */
+/* Digits and a point, and an exponent; no sign, no hexadecimal digits, no nan. */
 static int parse_number(struct parser *parser, double *number)
 {
-	size_t len = strspn(parser->at, "0123456789.");
+	size_t len = strspn(parser->at, "0123456789."), exponent;
 	char *end;
 
 	if (!len)
 		return fail(parser, "here has to be a number");
+	if (parser->at[len] == 'e' || parser->at[len] == 'E') {
+		exponent = len + 1 + (parser->at[len + 1] == '-' || parser->at[len + 1] == '+');
+		len = exponent + strspn(parser->at + exponent, "0123456789");
+	}
 	*number = strtod(parser->at, &end);
 	if (end != parser->at + len || *number > NUMBER_MOST)
 		return fail(parser, "'%.*s' is no number", (int)(len < 40 ? len : 40), parser->at);

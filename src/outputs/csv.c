@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 #define END_OF_RECORD WW_CSV_END
 #define NSEC	      1e9
+#define FORMULA	      "=+-@\t\r" /* spreadsheets take what begins so for one */
 
 int ww_csv__text(FILE *out, const char *text)
 {
@@ -18,10 +20,12 @@ int ww_csv__text(FILE *out, const char *text)
 
 	if (!clean)
 		return -ENOMEM;
-	if (!clean[strcspn(clean, ",\"\r\n")]) {
+	bool formula = *clean && strchr(FORMULA, *clean);
+
+	if (!formula && !clean[strcspn(clean, ",\"\r\n")]) {
 		fputs(clean, out);
 	} else {
-		fputc('"', out);
+		fputs(formula ? "\"'" : "\"", out);
 		for (const char *c = clean; *c; c++) {
 			if (*c == '"')
 				fputc('"', out);

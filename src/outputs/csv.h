@@ -10,7 +10,10 @@
 
 #define WW_CSV_END "\r\n" /* RFC 4180 ends a record so, whatever the system */
 
-/* A field, in quotes where it needs them. -ENOMEM. */
+/*
+ * A field, in quotes where it needs them. What spreadsheets take for a formula has a ' in front, as OWASP has it (CSV
+ * Injection): names of services come from programs. -ENOMEM.
+ */
 int ww_csv__text(FILE *out, const char *text);
 
 /* A header, once; then the rows of any number of reports, such as one an interval. Errors of `out`: ferror(). */

@@ -86,28 +86,6 @@ static int build(struct drawing *drawing, const struct ww_frame_lines *lines)
 	return err;
 }
 
-static void write_escaped(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
-	}
-}
-
 static const char script[] =
 	"const W=1200,R=17,NS='http://www.w3.org/2000/svg';\n"
 	"const root=document.documentElement,info=document.getElementById('info');\n"
@@ -151,7 +129,7 @@ static void write_head(FILE *out, const struct drawing *drawing, const char *tit
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fffdf8\"/>\n<text x=\"%d\" y=\"20\" "
 		"text-anchor=\"middle\" style=\"font-size:16px\">",
 		WIDTH, height, WIDTH, height, WIDTH / 2);
-	write_escaped(out, title);
+	ww_text__markup(out, title);
 	fprintf(out,
 		"</text>\n<text id=\"reset\" class=\"b\" x=\"10\" y=\"20\" style=\"display:none\">reset zoom</text>\n"
 		"<text id=\"search\" class=\"b\" x=\"%d\" y=\"20\" text-anchor=\"end\">search</text>\n"
@@ -190,9 +168,9 @@ static void write_node(FILE *out, const struct drawing *drawing, const struct no
 			most = kind;
 	fprintf(out, "<g class=\"f\" data-x=\"%.9f\" data-w=\"%.9f\" data-d=\"%u\" data-n=\"",
 		(double)node->start_ns / total, share, node->depth);
-	write_escaped(out, name);
+	ww_text__markup(out, name);
 	fputs("\"><title>", out);
-	write_escaped(out, name);
+	ww_text__markup(out, name);
 	fprintf(out, " (%s, %.2f %%; ", ww_text__duration(duration, node->ns), 100 * share);
 	bool first = true;
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
@@ -214,18 +192,15 @@ int ww_flame_svg__write(FILE *out, const struct ww_profile *profile, const char 
 	uint64_t kinds_ns[WW_KIND_COUNT] = {0};
 	struct drawing drawing = {0};
 	struct ww_frame_lines lines;
-	char *shown = ww_text__machine(title);
-	int err = shown ? ww_frame_lines__of(&lines, profile) : -ENOMEM;
+	int err = ww_frame_lines__of(&lines, profile);
 
-	if (err) {
-		free(shown);
+	if (err)
 		return err;
-	}
 	err = build(&drawing, &lines);
 	for (size_t i = 0; i < lines.len; i++)
 		kinds_ns[lines.lines[i].kind] += lines.lines[i].ns;
 	if (!err) {
-		write_head(out, &drawing, shown);
+		write_head(out, &drawing, title);
 		write_legend(out, kinds_ns);
 		for (size_t i = 0, drawn = 0; i < drawing.len && drawn < NODES_MAX; i++) {
 			const struct node *node = &drawing.nodes[i];
@@ -239,6 +214,5 @@ int ww_flame_svg__write(FILE *out, const struct ww_profile *profile, const char 
 	}
 	free(drawing.nodes);
 	ww_frame_lines__free(&lines);
-	free(shown);
 	return err;
 }

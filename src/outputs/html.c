@@ -84,34 +84,6 @@ int ww_html__add(struct ww_html *html, const struct ww_request *request)
 	return 0;
 }
 
-void ww_html__text(FILE *out, const char *text)
-{
-	char *clean = ww_text__machine(text);
-
-	for (const char *at = clean ? clean : "(out of memory)"; *at; at++) {
-		switch (*at) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		case '\'':
-			fputs("&#39;", out);
-			break;
-		default:
-			fputc(*at, out);
-		}
-	}
-	free(clean);
-}
-
 static void put_bar(FILE *out, const uint64_t kinds_ns[WW_KIND_COUNT], uint64_t sum)
 {
 	char share[WW_TEXT_NUMBER];
@@ -137,13 +109,13 @@ static void put_head(FILE *out, const struct ww_report *report)
 	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
 		ww_html__kind_style(out, kind);
 	fputs("</style></head><body>\n<h1>", out);
-	ww_html__text(out, report->host);
+	ww_text__markup(out, report->host);
 	fprintf(out, ": where requests spent their time</h1>\n<p class=\"dim\">%.19s UTC, %s s; Linux ",
 		ww_text__rfc3339(start, report->start_unix_ns),
 		ww_text__number(number, (double)(report->end_unix_ns - report->start_unix_ns) / NSEC));
-	ww_html__text(out, report->kernel);
+	ww_text__markup(out, report->kernel);
 	fprintf(out, ", %u CPUs; whywait ", report->cpus);
-	ww_html__text(out, ww_version);
+	ww_text__markup(out, ww_version);
 	fputs("</p>\n", out);
 	if (report->complete)
 		fputs("<p class=\"good\">complete: nothing is missing</p>\n", out);
@@ -155,9 +127,9 @@ static void put_head(FILE *out, const struct ww_report *report)
 		if (!report->losses[i].loses)
 			continue;
 		fprintf(out, "<p class=\"bad\">%s ", ww_text__count(number, report->losses[i].count));
-		ww_html__text(out, report->losses[i].cause);
+		ww_text__markup(out, report->losses[i].cause);
 		fputs(": ", out);
-		ww_html__text(out, ww_loss_meaning(report->losses[i].cause));
+		ww_text__markup(out, ww_loss_meaning(report->losses[i].cause));
 		fputs("</p>\n", out);
 	}
 }
@@ -176,18 +148,18 @@ static void put_summary(FILE *out, const struct ww_report *report)
 		struct ww_verdict verdict = ww_verdict__of(endpoint);
 
 		fprintf(out, "<tr><td><a href=\"#e%zu\">", i);
-		ww_html__text(out, endpoint->method);
+		ww_text__markup(out, endpoint->method);
 		fputc(' ', out);
-		ww_html__text(out, endpoint->route);
+		ww_text__markup(out, endpoint->route);
 		fprintf(out, "</a></td><td class=\"n\">%s</td><td class=\"n%s\">%s</td>",
 			ww_text__number(text[0], endpoint->rate_per_s), endpoint->errors ? " bad" : "",
 			ww_text__count(text[1], endpoint->errors));
 		fprintf(out, "<td class=\"n\">%s</td>", ww_text__ms(text[0], endpoint->wall.p50));
 		fprintf(out, "<td class=\"n\">%s</td><td>", ww_text__ms(text[1], endpoint->wall.p95));
-		ww_html__text(out, verdict.text);
+		ww_text__markup(out, verdict.text);
 		if (endpoint->findings_len) {
 			fputs("<br><b>", out);
-			ww_html__text(out, endpoint->findings[0].id);
+			ww_text__markup(out, endpoint->findings[0].id);
 			fprintf(out, "</b>, saves %s ms", ww_text__ms(text[0], endpoint->findings[0].saves_mean_ns));
 		}
 		fputs("</td></tr>\n", out);
@@ -233,12 +205,12 @@ static void put_findings(FILE *out, const struct ww_endpoint_report *endpoint)
 		const struct ww_finding *finding = &endpoint->findings[i];
 
 		fputs("<p><b>", out);
-		ww_html__text(out, finding->id);
+		ww_text__markup(out, finding->id);
 		fputs("</b>: ", out);
-		ww_html__text(out, finding->text);
+		ww_text__markup(out, finding->text);
 		if (finding->advice && *finding->advice) {
 			fputs(": ", out);
-			ww_html__text(out, finding->advice);
+			ww_text__markup(out, finding->advice);
 		}
 		fprintf(out, " <span class=\"dim\">(saves %s ms on the mean, %s ms at p95)</span></p>\n",
 			ww_text__ms(text[0], finding->saves_mean_ns), ww_text__ms(text[1], finding->saves_p95_ns));
@@ -259,16 +231,16 @@ static void put_operations(FILE *out, const struct ww_endpoint_report *endpoint)
 		const struct ww_operation_row *row = &endpoint->operations[i];
 
 		fputs("<tr><td>", out);
-		ww_html__text(out, *row->summary ? row->summary : "round trip");
+		ww_text__markup(out, *row->summary ? row->summary : "round trip");
 		if (ww_text__says_more(row->statement, row->summary)) {
 			fputs("<br><code>", out);
-			ww_html__text(out, row->statement);
+			ww_text__markup(out, row->statement);
 			fputs("</code>", out);
 		}
 		fputs("</td><td>", out);
-		ww_html__text(out, row->system);
+		ww_text__markup(out, row->system);
 		fputc(' ', out);
-		ww_html__text(out, row->peer);
+		ww_text__markup(out, row->peer);
 		fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>",
 			ww_text__number(text[0], (double)row->count / (double)endpoint->operations_requests),
 			ww_text__ms(text[1], row->sum_ns / row->count), ww_text__ms(text[2], row->p95_ns));
@@ -285,18 +257,18 @@ static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 	char text[3][WW_TEXT_NUMBER];
 
 	fprintf(out, "<h2 id=\"e%zu\">", at);
-	ww_html__text(out, endpoint->method);
+	ww_text__markup(out, endpoint->method);
 	fputc(' ', out);
-	ww_html__text(out, endpoint->route);
+	ww_text__markup(out, endpoint->route);
 	fputs("</h2>\n<p><b>", out);
-	ww_html__text(out, verdict.text);
+	ww_text__markup(out, verdict.text);
 	fputs("</b>", out);
 	if (*verdict.faster) {
 		fputs("; ", out);
-		ww_html__text(out, verdict.faster);
+		ww_text__markup(out, verdict.faster);
 	}
 	fputs("</p>\n<p class=\"dim\">", out);
-	ww_html__text(out, endpoint->service);
+	ww_text__markup(out, endpoint->service);
 	fprintf(out, ", %s requests, mean %s ms, p99 ", ww_text__count(text[0], endpoint->requests),
 		ww_text__ms(text[1], endpoint->wall.mean));
 	fprintf(out, "%s ms, longest %s ms, CPU %s ms a request</p>\n", ww_text__ms(text[0], endpoint->wall.p99),
@@ -328,7 +300,7 @@ static void put_services(FILE *out, const struct ww_report *report)
 		const struct ww_service_report *service = &report->services[i];
 
 		fputs("<tr><td>", out);
-		ww_html__text(out, service->service);
+		ww_text__markup(out, service->service);
 		fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td>",
 			ww_text__count(text[0], service->processes), ww_text__count(text[1], service->threads));
 		fprintf(out, "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",

@@ -65,12 +65,12 @@ static size_t put_operations(FILE *out, const struct ww_request *request, size_t
 	for (; end < request->operations_len && is_equal(operation, &request->operations[end]); end++)
 		sum_ns += request->operations[end].duration_ns;
 	fputs("<tr><td class=\"dim\">", out);
-	ww_html__text(out, *operation->summary ? operation->summary : "round trip");
+	ww_text__markup(out, *operation->summary ? operation->summary : "round trip");
 	if (end - first > 1)
 		fprintf(out, " &times;%zu", end - first);
 	if (*operation->error) {
 		fputs(" <span class=\"bad\">", out);
-		ww_html__text(out, operation->error);
+		ww_text__markup(out, operation->error);
 		fputs("</span>", out);
 	}
 	fprintf(out, "</td><td class=\"n dim\">%s ms</td><td><div class=\"line\">", ww_text__ms(ms, sum_ns));
@@ -87,9 +87,9 @@ static void put_request(FILE *out, const struct ww_request *request)
 	size_t told = 0;
 
 	fputs("<p><code>", out);
-	ww_html__text(out, request->method);
+	ww_text__markup(out, request->method);
 	fputc(' ', out);
-	ww_html__text(out, request->path);
+	ww_text__markup(out, request->path);
 	fprintf(out, "</code> <span class=\"dim\">%.23s, status %u, ", ww_text__rfc3339(start, request->start_unix_ns),
 		request->status);
 	fprintf(out, "%s ms%s</span></p>\n<table>\n", ww_text__ms(ms, request->wall_ns),

@@ -7,9 +7,6 @@
 
 #include "model/request.h"
 
-/* Text that may come from anywhere, in an element or between quotes. */
-void ww_html__text(FILE *out, const char *text);
-
 /* The rule of a kind's colour. */
 void ww_html__kind_style(FILE *out, enum ww_kind kind);
 

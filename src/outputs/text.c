@@ -51,6 +51,34 @@ char *ww_text__machine(const char *text)
 	return clean;
 }
 
+void ww_text__markup(FILE *out, const char *text)
+{
+	char *clean = ww_text__machine(text);
+
+	for (const char *at = clean ? clean : "(out of memory)"; *at; at++) {
+		switch (*at) {
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		case '\'':
+			fputs("&#39;", out);
+			break;
+		default:
+			fputc(*at, out);
+		}
+	}
+	free(clean);
+}
+
 /* One character as people see it: its text in `piece`, its columns; *text moves on. */
 static int next_piece(char piece[ESCAPE_MAX], const char **text, const struct ww_style *style)
 {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "outputs/style.h"
 
@@ -20,6 +21,9 @@
  * Text for machine formats: valid UTF-8, whatever the locale. The caller frees it. NULL when there is no memory.
  */
 char *ww_text__machine(const char *text);
+
+/* The same for HTML and SVG, escaped for an element or between quotes. */
+void ww_text__markup(FILE *out, const char *text);
 
 /*
  * Text for people: escaped as the style's character set demands, cut to `columns` with an ellipsis. Writes at most

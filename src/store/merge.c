@@ -2,7 +2,6 @@
 #include "store/merge.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "store/merge_parts.h"
 #include "store/schema.h"
+#include "store/unfinished.h"
 #include "util/version.h"
 
 #define FACTS_SIZE 512
@@ -299,9 +299,14 @@ int ww_merge(const char *out, const char *const *in, size_t len, struct ww_merge
 	if (!err && snprintf(path, sizeof(path), "%s.merging", out) >= (int)sizeof(path))
 		err = fail(&says, -ENAMETOOLONG, "can't write %s: its name is too long", out);
 	if (!err) {
-		file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		if (file < 0)
-			err = fail(&says, -errno, "can't write %s: %s", path, strerror(errno));
+		file = ww_unfinished__create(path);
+		if (file == -EEXIST)
+			err = fail(
+				&says, file,
+				"%s exists: another merge is at work on it, or was killed and left it: then remove it",
+				path);
+		else if (file < 0)
+			err = fail(&says, file, "can't write %s: %s", path, strerror(-file));
 	}
 	if (file >= 0) {
 		err = merge_into(path, sources, len, merged, &says);
@@ -310,8 +315,7 @@ int ww_merge(const char *out, const char *const *in, size_t len, struct ww_merge
 		/* Never over another file. */
 		if (!err && link(path, out))
 			err = fail(&says, -errno, "can't write %s: %s", out, strerror(errno));
-		unlink(path);
-		close(file);
+		ww_unfinished__remove(file);
 	}
 	for (size_t i = 0; i < len; i++)
 		ww_recording__close(sources[i]);

@@ -15,10 +15,10 @@ struct ww_merged {
 
 /*
  * Makes the recording `out`, which must not exist, of all that is in `in`. Services are the same when their names are,
- * endpoints when service, method and route are; what they have is added up. On failure nothing is left of it; it writes
- * one line to `message` and returns as ww_recording__open(), or
- *   -EEXIST  `out` is there
- *   -EINVAL  two of them are the same recording, or have other versions, kinds of time or intervals
+ * endpoints when service, method and route are; what they have is added up. On failure nothing is left of it, nor when
+ * a signal ends the process; it writes one line to `message` and returns as ww_recording__open(), or -EEXIST  `out` is
+ * there, or what another merge makes it of: out.merging -EINVAL  two of them are the same recording, or have other
+ * versions, kinds of time or intervals
  */
 int ww_merge(const char *out, const char *const *in, size_t len, struct ww_merged *merged, char *message,
 	     size_t message_size);

@@ -182,8 +182,10 @@ static int add_sample(struct reading *reading, sqlite3_stmt *row)
 	    (has_name && (name < 0 || name >= ww_intern__len(reading->catalog.names))) ||
 	    (has_stack && (stack < 0 || stack >= reading->stacks_len)))
 		return SQLITE_CORRUPT;
-	if (!reading->wanted[endpoint] || sqlite3_column_int64(row, 1) < reading->at_least[endpoint] ||
-	    !(reading->filter->kinds & 1u << kind))
+	if (!reading->wanted[endpoint] || sqlite3_column_int64(row, 1) < reading->at_least[endpoint])
+		return SQLITE_OK;
+	profile->kinds |= 1u << kind;
+	if (!(reading->filter->kinds & 1u << kind))
 		return SQLITE_OK;
 	struct ww_profile_sample *samples =
 		grow(reading, profile->samples, profile->samples_len, &reading->samples_cap, sizeof(*samples));
@@ -220,6 +222,30 @@ static int has_stacks(struct ww_recording *recording, bool *has)
 	return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+/* Whether it was merged of recordings with stacks and without: each other setting stands once, ", " in between. */
+static bool is_part(const char *settings)
+{
+	bool with = false, without = false;
+
+	while (settings && *settings) {
+		const char *end = strstr(settings, ", "), *word = strstr(settings, "; stacks");
+
+		if (word && (!end || word < end))
+			with = true;
+		else
+			without = true;
+		settings = end ? end + 2 : NULL;
+	}
+	return with && without;
+}
+
+static int note_taken(struct reading *reading, sqlite3_stmt *row)
+{
+	(void)row;
+	reading->profile->taken = true;
+	return SQLITE_OK;
+}
+
 static int read_all(struct reading *reading, const struct ww_selection *selection)
 {
 	int64_t unit = reading->recording->interval_ns;
@@ -236,6 +262,8 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	rc = each_row(reading, "SELECT id, name FROM stack_frame ORDER BY id", false, add_frame);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT id, whole, frames FROM stack ORDER BY id", false, add_stack);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading, "SELECT 1 FROM stack_requests LIMIT 1", false, note_taken);
 	if (rc == SQLITE_OK)
 		rc = find_tails(reading);
 	if (rc == SQLITE_OK)
@@ -259,6 +287,9 @@ int ww_recording__profile(struct ww_recording *recording, const struct ww_select
 	}
 	if (rc == SQLITE_OK) {
 		reading.profile->arena = reading.arena;
+		reading.profile->part = is_part(recording->settings);
+		reading.profile->wanted = recording->settings && strstr(recording->settings, "; stacks");
+		reading.profile->ended = !recording->unended;
 		rc = sqlite3_exec(recording->db, "SAVEPOINT stacks", NULL, NULL, NULL);
 	}
 	if (rc == SQLITE_OK) {

@@ -94,7 +94,7 @@ static inline void add_second(struct ww_recorder *recorder, const struct load *l
 		}
 		memcpy(request.kinds_ns, kinds, sizeof(kinds));
 		assert_int_equal(ww_slice__add(slice, endpoint, &sample), 0);
-		if (ww_recorder__wants(recorder, endpoint, wall, false))
+		if (recorder && ww_recorder__wants(recorder, endpoint, wall, false))
 			ww_recorder__keep(recorder, endpoint, &request);
 	}
 }
@@ -168,11 +168,9 @@ static inline int command_of(int argc, char **words)
 	static const struct {
 		const char *name;
 		int (*run)(int, char **);
-	} commands[] = {{"compare", ww_command_compare},
-			{"capacity", ww_command_capacity},
-			{"merge", ww_command_merge},
-			{"report", ww_command_report},
-			{"requests", ww_command_requests}};
+	} commands[] = {{"compare", ww_command_compare},   {"capacity", ww_command_capacity},
+			{"merge", ww_command_merge},	   {"report", ww_command_report},
+			{"requests", ww_command_requests}, {"stacks", ww_command_stacks}};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(words[0], commands[i].name))

@@ -116,7 +116,8 @@ static void a_thread_a_request_is_no_limit(void **state)
 
 static void failures_are_one_line_and_two(void **state)
 {
-	static const char *const rates[] = {"0", "-5", "nan", "inf", "1e3", "", "ten", "5/s", "99999999999"};
+	static const char *const rates[] = {"0",    "-5",   "nan", "inf", "1e",	 "e3",
+					    "0x10", "1e10", "",	   "ten", "5/s", "99999999999"};
 
 	(void)state;
 	FAILS("FILE, the recording, is missing", "capacity", "--rate", "5");
@@ -127,6 +128,8 @@ static void failures_are_one_line_and_two(void **state)
 		snprintf(option, sizeof(option), "--rate=%s", rates[i]);
 		FAILS("is no number of requests per second above 0", "capacity", pool, option);
 	}
+	assert_int_equal(RUN("capacity", pool, "--rate", "1e2"), 0);
+	assert_int_equal(count("100 requests/s need "), 1);
 	FAILS("--workers '0' is no number from 1", "capacity", pool, "--rate=5", "--workers=0");
 	FAILS("--cpus '-1' is no number from 1", "capacity", pool, "--rate=5", "--cpus=-1");
 	FAILS("has no endpoint '/nothing': it has GET /", "capacity", pool, "--rate=5", "-e", "/nothing");

@@ -68,6 +68,11 @@ static void pass_lines_make_the_status(void **state)
 	assert_int_equal(count("  not met "), 1);
 	assert_int_equal(RUN("compare", after, before, "--require", "db +5%", "--format", "json"), 1);
 	assert_int_equal(count("\"met\": false"), 1);
+	assert_int_equal(count("whywait compare: not met: 'db +5%' for GET /orders/{id}: "), 1);
+	assert_int_equal(RUN("compare", after, before, "--require", "db +5%", "--require=p95 +1%", "--format", "csv"),
+			 1);
+	assert_int_equal(count("whywait compare: not met: 'db +5%' for GET /orders/{id}: "), 1);
+	assert_int_equal(count(" (and 1 more)\n"), 1);
 	/* Of few requests nothing can be told, and that is not met. */
 	assert_int_equal(RUN("compare", before, after, "--until=+3s", "--require", "p99 <= 1s"), 1);
 	assert_int_equal(count("undecided"), 1);

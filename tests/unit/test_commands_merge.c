@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* `merge`: two hours, or two services, as one recording; and what it says when it can't. */
+#include <signal.h>
+#include <sqlite3.h>
+
 #include "commands_recordings.h"
+#include "store/unfinished.h"
 
 static char first[] = "/tmp/whywait-test-XXXXXX", second[] = "/tmp/whywait-test-XXXXXX",
 	    merged[] = "/tmp/whywait-test-XXXXXX";
@@ -65,6 +69,116 @@ static void memory_of_services_is_told(void **state)
 	unlink(leaky);
 }
 
+/* Stacks, as `record --stacks` leaves them. */
+static void add_stacks(const char *path)
+{
+	static const char add[] =
+		"INSERT INTO stack_frame VALUES (0, 'sort'), (1, 'main'); INSERT INTO stack VALUES (0, 1, '[1,0]');"
+		"INSERT INTO stack_requests SELECT interval, endpoint, 5, 1, 1 FROM endpoint_interval LIMIT 1;"
+		"INSERT INTO stack_sample SELECT interval, endpoint, 5, 0, NULL, 0, 3000, 1 FROM endpoint_interval "
+		"LIMIT 1;";
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, add, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void stacks_of_a_part_say_so(void **state)
+{
+	char with[] = "/tmp/whywait-test-XXXXXX", other[] = "/tmp/whywait-test-XXXXXX",
+	     without[] = "/tmp/whywait-test-XXXXXX", all[] = "/tmp/whywait-test-XXXXXX";
+	struct load load = shop;
+
+	(void)state;
+	load.settings = "keep 5; stacks";
+	make_recording_of(with, &load, 1, 0, 20);
+	make_recording_of(other, &load, 1, 25, 20);
+	load.settings = "keep 5";
+	make_recording_of(without, &load, 1, 25, 20);
+	add_stacks(with);
+	add_stacks(other);
+	close(mkstemp(all));
+	unlink(all);
+	assert_int_equal(RUN("merge", all, with, other), 0);
+	assert_int_equal(RUN("stacks", all), 0);
+	assert_int_equal(count("main;sort"), 1);
+	assert_int_equal(count("note: "), 0);
+	unlink(all);
+	assert_int_equal(RUN("merge", all, with, without), 0);
+	assert_int_equal(RUN("stacks", all), 0);
+	assert_int_equal(count("main;sort"), 1);
+	assert_int_equal(
+		count("was merged of recordings with stacks and without: these are of a part of its requests\n"), 1);
+	unlink(all);
+	unlink(with);
+	unlink(other);
+	unlink(without);
+}
+
+/* A child that is ended by the signal while it has an unfinished file; the file is gone. */
+static void interrupts(const char *path, int number, bool ignored)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		signal(number, ignored ? SIG_IGN : SIG_DFL);
+		int file = ww_unfinished__create(path);
+
+		if (file < 0 || access(path, F_OK))
+			_exit(1);
+		raise(number);
+		if (!ignored || access(path, F_OK))
+			_exit(2);
+		ww_unfinished__remove(file);
+		raise(SIGUSR1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), ignored ? SIGUSR1 : number);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void an_interrupted_merge_leaves_nothing(void **state)
+{
+	char path[64];
+	int status;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s.merging", merged);
+	interrupts(path, SIGINT, false);
+	interrupts(path, SIGTERM, false);
+	interrupts(path, SIGHUP, false);
+	interrupts(path, SIGHUP, true);
+	/* The command, as soon as the file is there. */
+	unlink(merged);
+	fflush(NULL);
+	pid_t child = fork();
+	if (!child)
+		_exit(command_of(4, (char *[]){"merge", merged, first, second, NULL}));
+	while (access(path, F_OK) && !waitpid(child, &status, WNOHANG))
+		;
+	kill(child, SIGTERM);
+	waitpid(child, &status, 0);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void what_a_killed_merge_left_is_told(void **state)
+{
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s.merging", merged);
+	unlink(merged);
+	fclose(fopen(path, "w"));
+	FAILS(".merging exists: another merge is at work on it, or was killed and left it: then remove it", "merge",
+	      merged, first, second);
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+	assert_int_equal(RUN("merge", merged, first, second), 0);
+}
+
 static void failures_are_one_line_and_two(void **state)
 {
 	(void)state;
@@ -81,6 +195,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recordings_become_one),
 		cmocka_unit_test(memory_of_services_is_told),
+		cmocka_unit_test(stacks_of_a_part_say_so),
+		cmocka_unit_test(an_interrupted_merge_leaves_nothing),
+		cmocka_unit_test(what_a_killed_merge_left_is_told),
 		cmocka_unit_test(failures_are_one_line_and_two),
 	};
 

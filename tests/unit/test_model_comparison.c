@@ -208,6 +208,47 @@ static void luck_of_seconds_widens_the_intervals(void **state)
 	drop(&other);
 }
 
+/* What two draws that are the very same are called. */
+static enum ww_certainty twins(const struct world *world, enum ww_metric metric)
+{
+	struct pair pair = {0};
+	enum ww_certainty certainty;
+
+	seed = 5;
+	pair.before = draw(world);
+	seed = 5;
+	pair.after = draw(world);
+	assert_int_equal(
+		ww_comparison__make(pair.before, pair.after, &(struct ww_comparison_sides){0}, &pair.comparison), 0);
+	certainty = pair.comparison.endpoints[0].changes[metric].certainty;
+	drop(&pair);
+	return certainty;
+}
+
+/* Figures that are alike by chance are no proof that nothing has changed. */
+static void what_may_be_anything_is_not_called_the_same(void **state)
+{
+	struct world steady = shop, lucky = shop;
+
+	(void)state;
+	steady.tail = 0;
+	steady.errors = 0;
+	steady.per_second = 200;
+	lucky.luck = 1;
+	lucky.seconds = 8;
+	lucky.per_second = 4;
+	assert_int_equal(twins(&lucky, WW_METRIC_MEAN), WW_CERTAINTY_NOISE);
+	assert_int_equal(twins(&lucky, WW_METRIC_P50), WW_CERTAINTY_NOISE);
+	assert_int_equal(twins(&lucky, WW_METRIC_P95), WW_CERTAINTY_SHORT);
+	assert_int_equal(twins(&lucky, WW_METRIC_KIND + WW_KIND_DB), WW_CERTAINTY_NOISE);
+	assert_int_equal(twins(&lucky, WW_METRIC_ERRORS), WW_CERTAINTY_NOISE);
+	assert_int_equal(twins(&steady, WW_METRIC_MEAN), WW_CERTAINTY_SAME);
+	assert_int_equal(twins(&steady, WW_METRIC_P50), WW_CERTAINTY_SAME);
+	assert_int_equal(twins(&steady, WW_METRIC_KIND + WW_KIND_DB), WW_CERTAINTY_SAME);
+	assert_int_equal(twins(&steady, WW_METRIC_KIND + WW_KIND_LOCK), WW_CERTAINTY_SAME);
+	assert_int_equal(twins(&steady, WW_METRIC_ERRORS), WW_CERTAINTY_SAME);
+}
+
 /* Of FINDS comparisons with a change, those that are sure of it. */
 static unsigned found(const struct world *before, const struct world *after, enum ww_metric metric, int sign)
 {
@@ -290,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_the_same_is_noise),
 		cmocka_unit_test(luck_of_seconds_widens_the_intervals),
+		cmocka_unit_test(what_may_be_anything_is_not_called_the_same),
 		cmocka_unit_test(what_differs_by_a_twentieth_is_found),
 		cmocka_unit_test(intervals_hold_the_truth),
 	};

@@ -23,6 +23,8 @@ static void lines_are_read(void **state)
 		double limit;
 	} lines[] = {
 		{"p95 <= 220ms", WW_METRIC_P95, false, false, false, 220 * MS},
+		{"p95 <= 1e3ms", WW_METRIC_P95, false, false, false, 1000 * MS},
+		{"p95 <= 2.5E-1s", WW_METRIC_P95, false, false, false, 250 * MS},
 		{"p99<=1.5s", WW_METRIC_P99, false, false, false, 1500 * MS},
 		{" mean >= 80 us ", WW_METRIC_MEAN, false, false, true, 80e3},
 		{"compute -30%", WW_METRIC_KIND + WW_KIND_COMPUTE, true, true, false, -0.3},
@@ -68,6 +70,8 @@ static void wrong_lines_say_where(void **state)
 		{"p95 <= ", "at character 8: here has to be a number"},
 		{"p95 <= -3ms", "at character 8: here has to be a number"},
 		{"p95 <= 1.2.3ms", "at character 8: '1.2.3' is no number"},
+		{"p95 <= 1ems", "at character 8: '1e' is no number"},
+		{"p95 <= 0x1ms", "at character 8: '0' is no number"},
 		{"p95 <= 220mss", "at character 11: here has to be ns, us, ms or s"},
 		{"p95 <= 220%", "at character 11: here has to be ns, us, ms or s"},
 		{"p95 +220", "at character 9: here has to be ns, us, ms or s, or %"},

@@ -51,6 +51,34 @@ static void report_as_json(void **state)
 	check(&file, "report-json");
 }
 
+static void names_are_no_formulas_of_spreadsheets(void **state)
+{
+	static const struct {
+		const char *text, *field;
+	} fields[] = {
+		{"=1+2", "\"'=1+2\""},
+		{"+1", "\"'+1\""},
+		{"-bash", "\"'-bash\""},
+		{"@x", "\"'@x\""},
+		{"a=b", "a=b"},
+		{"=\"a\"", "\"'=\"\"a\"\"\""},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		char *made = NULL;
+		size_t len;
+		FILE *out = open_memstream(&made, &len);
+
+		assert_non_null(out);
+		assert_int_equal(ww_csv__text(out, fields[i].text), 0);
+		fclose(out);
+		assert_string_equal(made, fields[i].field);
+		free(made);
+	}
+}
+
 static void report_as_csv(void **state)
 {
 	struct file file = begin();
@@ -139,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(report_as_json),
+		cmocka_unit_test(names_are_no_formulas_of_spreadsheets),
 		cmocka_unit_test(report_as_csv),
 		cmocka_unit_test(requests_as_json),
 		cmocka_unit_test(requests_as_csv),

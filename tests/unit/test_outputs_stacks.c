@@ -57,7 +57,7 @@ static void folded_lines(void **state)
 
 static int write_svg(FILE *out, const struct ww_profile *of)
 {
-	return ww_flame_svg__write(out, of, "<shop> & \"co\"");
+	return ww_flame_svg__write(out, of, "<shop>'s & \"co\"");
 }
 
 static void a_flame_graph_is_escaped(void **state)
@@ -65,7 +65,7 @@ static void a_flame_graph_is_escaped(void **state)
 	char *text = write_by(write_svg);
 
 	(void)state;
-	assert_non_null(strstr(text, "&lt;shop&gt; &amp; &quot;co&quot;"));
+	assert_non_null(strstr(text, "&lt;shop&gt;&#39;s &amp; &quot;co&quot;"));
 	assert_non_null(strstr(text, "data-n=\"work&lt;int&gt;(char&amp;)\""));
 	assert_null(strstr(text, "work<int>"));
 	assert_null(strchr(text, '\x1b'));
