@@ -107,24 +107,26 @@ int ww_sampler__start(struct ww_sampler **sampler, struct whywait_bpf *bpf, cons
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		int fd = open_clock(cpu);
 
-		if (fd < 0) {
-			/* Not every possible CPU is there. */
-			err = err ?: fd;
+		/* Not every possible CPU is there. */
+		if (fd == -ENODEV)
 			continue;
-		}
-		new->links[cpu] = bpf_program__attach_perf_event(bpf->progs.ww_stack_tick, fd);
+		if (fd >= 0)
+			new->links[cpu] = bpf_program__attach_perf_event(bpf->progs.ww_stack_tick, fd);
 		if (!new->links[cpu]) {
-			err = -errno;
-			close(fd);
-			continue;
+			/* What ran on that CPU would be missing, without a word. */
+			err = fd < 0 ? fd : -errno;
+			if (fd >= 0)
+				close(fd);
+			break;
 		}
 		started++;
 	}
-	if (!started) {
+	if (err || !started) {
+		err = err ?: -ENODEV;
 		snprintf(message, message_size,
 			 "stacks need perf events, which can't be opened: %s; record without --stacks", strerror(-err));
 		ww_sampler__stop(new);
-		return err ?: -ENODEV;
+		return err;
 	}
 	__atomic_store_n(&bpf->bss->ww_stacks_one_in, new->share > 0 ? ONE_IN_FIRST : 1, __ATOMIC_RELAXED);
 	*sampler = new;

@@ -235,8 +235,10 @@ static int take_claim(struct ww_stacks *stacks, const struct ww_stack_weight *w)
 	if (!from || (w->type == WW_STACK_CLAIM && from->start_ns != w->start_ns))
 		return 0;
 	/* Making room may forget the oldest. */
-	if (HASH_COUNT(stacks->owners) >= OWNERS_MOST && stacks->owners == from)
+	if (HASH_COUNT(stacks->owners) >= OWNERS_MOST && stacks->owners == from) {
+		stacks->lost.forgotten += from->first != NULL;
 		return 0;
+	}
 	int err = pass_on(stacks, from, w->request);
 	if (w->type == WW_STACK_MOVED)
 		forget(stacks, from);
