@@ -244,8 +244,10 @@ WW_GLOBAL5(int, ww_traffic_moved, C, conn, N, request, N, began, N, now, N, call
 	barrier_var(room);
 	if (tail) {
 		if (head > room || bpf_probe_read_user((void *)(record + 1) + head, WW_TRAFFIC_TAIL,
-						       (void *)(buffer + part.total - WW_TRAFFIC_TAIL)))
+						       (void *)(buffer + part.total - WW_TRAFFIC_TAIL))) {
+			ww_count(WW_COUNT_TRAFFIC_UNREAD);
 			tail = 0;
+		}
 	}
 	record->size = sizeof(*record) + head + tail;
 	record->head = head;
