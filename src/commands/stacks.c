@@ -117,7 +117,8 @@ static const struct ww_usage usage = {
 	.description =
 		"Prints where in the code the requests of a recording that was made with `record --stacks` spent their "
 		"time: folded stacks, a line for each, of service, endpoint, functions from the thread's start on, and "
-		"what was waited for, with the microseconds that it took; flamegraph.pl and inferno draw them. "
+		"what was waited for, an operation by its name, with the microseconds that it took; flamegraph.pl and "
+		"inferno draw them. "
 		"Functions of the kernel end in _[k]; code without a name is [file+0x1234].\n\n"
 		"The stacks are those of a sample of the requests, and stand for all of them: computing is sampled 99 "
 		"times a second, waits have the length that they had. `[truncated]` is in front of stacks that could "
