@@ -17,6 +17,8 @@
 
 #define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
 
+__u32 ww_python_loops __weak = 0; /* there are event loops of CPython's */
+
 /* Finds the thread's PyThreadState, once. */
 WW_GLOBAL1(int, ww_python_find, T, t)
 {
@@ -29,6 +31,8 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 		return 0; /* not known yet: asked again */
 	t->python_tries = WW_PYTHON_TRIES;
 	t->python = ww_python_state(python);
+	if (t->python)
+		ww_python_loops = 1;
 	return 0;
 }
 
@@ -264,6 +268,10 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	if (!t)
 		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
+	if (t->executor) {
+		r = r ? r : ww_request_get(t->home);
+		return ww_carrier_ref(r ? r : ww_handoff_begin(t));
+	}
 	if (t->pool && (!t->loop || !r)) {
 		/* What is sent first on a new connection is for whom it was made. */
 		r = r ? r : ww_request_get(t->home);

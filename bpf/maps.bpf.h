@@ -169,7 +169,9 @@ struct ww_thread {
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
 	u8 frames_tries;	       /* how often `frames_of` was looked for */
-	u64 frames_of;		       /* its PyThreadState, for stacks; 0: none */
+	u8 executor;		       /* it does work for an event loop of CPython's: executor.bpf.h */
+	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
+	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
@@ -309,7 +311,8 @@ struct ww_request {
 	u8 direct;	 /* of a helper: a thread of the request itself has woken its thread */
 	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
 	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
-	u8 pad[5];
+	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
+	u8 pad[4];
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */

@@ -6,6 +6,7 @@
 #include "cause.bpf.h"
 #include "collector.bpf.h"
 #include "compat.bpf.h"
+#include "executor.bpf.h"
 #include "goroutine.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
@@ -63,7 +64,10 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		/* Without a request, a futex is where a pool's thread waits for one. */
 		t->futex = b.futex;
 		t->futex_sp = b.sp;
-		if (t->pool && b.may_idle && b.waits)
+		if (t->executor) {
+			if (b.may_idle && b.waits)
+				ww_executor_waits(t);
+		} else if (t->pool && b.may_idle && b.waits)
 			ww_handoff_parks(t);
 		else if (!t->ref && !t->home && b.may_idle) {
 			t->off = WW_OFF_IDLE;
@@ -80,7 +84,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	t->slept = now;
 	t->worked_ns = now - t->woke;
 	if (ww_is_epoll(b.cause.nr))
-		t->loop = !t->go;
+		t->loop = !t->go && !t->executor;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	if (r && ww_owns(r, prev->pid)) {
@@ -120,8 +124,11 @@ static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct
 		t->stopped = ww_clock_since(t->stops, ww_stopped_at(next, now));
 	if (t->off == WW_OFF_SOCKET)
 		t->woke = now;
+	bool idle = t->off == WW_OFF_IDLE;
 	ww_interval_resume(t, now);
 	t->on_cpu = now;
+	if (idle && t->executor)
+		ww_executor_begins(t);
 }
 
 static __always_inline int ww_switched(bool preempt, struct task_struct *prev, struct task_struct *next, u32 prev_state)
@@ -159,7 +166,7 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t) {
 		now = bpf_ktime_get_ns();
 		t->waking = now;
-	} else if (ww_by_hand || !ww_handoff_may_be(p)) {
+	} else if (ww_by_hand || !(ww_python_loops || ww_handoff_may_be(p))) {
 		return 0;
 	}
 	struct task_struct *by = ww_current();
@@ -168,7 +175,10 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
 		t->expired = 0;
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
-	if (waker && !waker->go && (waker->ref || waker->pool)) {
+	if (waker && waker->python && waker->loop) {
+		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
+		ww_executor_wakes(&w, waker);
+	} else if (waker && !waker->go && (waker->ref || waker->pool)) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_handoff_wakes(&w, waker);
 	}
@@ -184,6 +194,8 @@ int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_stru
 	if (from != to && bpf_map_lookup_elem(&ww_selected_pids, &from) &&
 	    bpf_map_update_elem(&ww_selected_pids, &to, &one, BPF_ANY))
 		ww_count(WW_COUNT_SELECTED_FULL);
+	if (from == to && ww_python_loops && !ww_by_hand)
+		ww_executor_made(parent, child);
 	return 0;
 }
 
@@ -199,6 +211,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
+	bpf_map_delete_elem(&ww_executors, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
 		collections->ended = 1;
@@ -227,6 +240,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->named = 0;
 	t->python = 0;
 	t->python_tries = 0;
+	t->executor = 0;
+	t->submitter = 0;
 	t->frames_of = 0;
 	t->frames_tries = 0;
 	t->go = 0;

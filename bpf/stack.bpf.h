@@ -80,8 +80,6 @@ static __always_inline u32 ww_stack_read(struct ww_stack_room *room, u64 at)
 	return len;
 }
 
-#define WW_STACK_PYTHON_TRIES 16 /* user space may learn of a process a little late */
-
 /* The beginning of CPython 3.11's _PyInterpreterFrame (Include/internal/pycore_frame.h). */
 struct ww_python_frame {
 	u64 function;
@@ -108,14 +106,10 @@ static __always_inline void ww_stack_python_read(struct ww_stack *s, struct ww_t
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
 	if (!python || !python->cframe)
 		return;
-	if (!t->frames_of && t->frames_tries < WW_STACK_PYTHON_TRIES) {
-		t->frames_tries++;
-		t->frames_of = ww_python_state(python);
-	}
-	if (!t->frames_of)
+	if (!ww_python_frames_of(t, python))
 		return;
 	s->python_minor = python->minor;
-	u64 at = ww_user_word(ww_user_word(t->frames_of + python->cframe) + python->current_frame);
+	u64 at = ww_python_frame(python, t->frames_of);
 	for (u32 i = 0; i < WW_STACK_PYTHON && at; i++) {
 		struct ww_python_frame frame;
 		if (bpf_probe_read_user(&frame, sizeof(frame), (void *)at))
