@@ -251,6 +251,7 @@ WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
 		r->queued = 0;
 		r->state = WW_STATE_READY;
 	}
+	r->handed = 1;
 	r->batch = t->batch;
 	if (r->anonymous)
 		ww_subtask_answered(t, r, now);

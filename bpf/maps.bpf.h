@@ -312,7 +312,8 @@ struct ww_request {
 	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
 	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
-	u8 pad[4];
+	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
+	u8 pad[3];
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */

@@ -101,6 +101,10 @@ static __always_inline long ww_subtask_look(u32 i, void *ctx)
 	u64 start = a->account.start_ns, end = a->mark;
 	if (start < gap->from || end > gap->to)
 		return 0;
+	/* It is the account of the Task that awaits what a thread of a pool did. Of one that is made for that, as by
+	 * gather(), the Context is given back by now. */
+	if (a->handed && ww_user_word(a->context))
+		return 0;
 	/*
 	 * The loop does not sleep while anything can go on. So what the request began or ended to wait for then was
 	 * not this if it slept between, but for a step that a timer resumed.
