@@ -389,6 +389,19 @@ static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct
 	known->batch = t->batch;
 }
 
+/* What the account of a pool's thread says of the time from the mark of `r` on is what that one waited for. */
+WW_GLOBAL2(int, ww_carrier_did, R, r, R, a)
+{
+	if (!r || !a)
+		return 0;
+	u64 waits = r->mark;
+	ww_handoff_join(r, a, waits);
+	ww_handoff_joined(r, a, waits);
+	r->queued = 0;
+	r->state = WW_STATE_READY;
+	return 0;
+}
+
 /* The account of what the thread, which sends a response of `r`, did for it under no name until here; 0: none. */
 WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 {
@@ -406,8 +419,11 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 			ww_carrier_answers(t, r, a, known);
 		ww_carrier_know(known, &key, id);
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
-		if (a && a->account.start_ns < r->opened)
+		if (a && a->account.start_ns < r->opened) {
+			if (a->early && a->mark > r->opened)
+				ww_carrier_did(r, a);
 			a = NULL;
+		}
 		if (!a || !a->anonymous) {
 			ww_subtask_fill(t, r, t->start);
 			return 0;

@@ -38,6 +38,8 @@
 
 struct ww_executor {
 	ww_ref done; /* accounts of work that is done, the newest first, linked by `next` */
+	u64 busy;    /* threads that are not idle, */
+	u64 most;    /* and the most of them that there were when one was given work */
 };
 
 /* Processes whose event loop has threads that work for it. */
@@ -141,8 +143,22 @@ WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 /* It has been woken, or was made: what it does from its interval's beginning on is a piece of work. */
 static __always_inline void ww_executor_begins(struct ww_thread *t)
 {
+	struct ww_executor *e = ww_executor_of();
 	if (!ww_request_get(t->ref))
 		ww_handoff_begin(t);
+	if (!e || t->executor == WW_EXECUTOR_BUSY)
+		return;
+	t->executor = WW_EXECUTOR_BUSY;
+	__sync_fetch_and_add(&e->busy, 1);
+}
+
+/* The thread of a pool has no work any more, or ends. */
+static __always_inline void ww_executor_rests(struct ww_thread *t, u32 tgid)
+{
+	struct ww_executor *e = bpf_map_lookup_elem(&ww_executors, &tgid);
+	if (e && t->executor == WW_EXECUTOR_BUSY)
+		__sync_fetch_and_add(&e->busy, -1);
+	t->executor = WW_EXECUTOR_IDLE;
 }
 
 /* It is about to wait for a semaphore. */
@@ -157,6 +173,7 @@ WW_GLOBAL1(int, ww_executor_waits, T, t)
 		return 0;
 	if (a)
 		ww_request_free(a);
+	ww_executor_rests(t, bpf_get_current_pid_tgid() >> 32);
 	t->ref = 0;
 	t->home = 0;
 	t->submitter = 0;
@@ -196,6 +213,7 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 	struct ww_touch end = {.kind = WW_KIND_OTHER};
 	ww_touched(t, a, &end, now);
 	ww_handoff_leave(t, a);
+	a->early = !submitter;
 	t->submitter = 0;
 	a->context = context;
 	if (context)
@@ -245,11 +263,7 @@ WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
 		/* Up to then it waited for a thread of the pool. */
 		if (a->account.start_ns > r->mark)
 			ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, a->account.start_ns);
-		u64 waits = r->mark;
-		ww_handoff_join(r, a, waits);
-		ww_handoff_joined(r, a, waits);
-		r->queued = 0;
-		r->state = WW_STATE_READY;
+		ww_carrier_did(r, a);
 	}
 	r->handed = 1;
 	r->batch = t->batch;
@@ -265,6 +279,7 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 	if (!t || !e || !e->done)
 		return 0;
 	ww_ref at = __sync_lock_test_and_set(&e->done, 0), first = 0;
+	t->folded = bpf_ktime_get_ns();
 	for (u32 i = 0; i < WW_EXECUTOR_DONE; i++) {
 		struct ww_request *a = ww_request_get(at);
 		if (!a || !a->helper)
@@ -293,15 +308,21 @@ static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_t
 		return;
 	u32 tgid = key.tgid;
 	struct ww_executor none = {};
-	if (!bpf_map_lookup_elem(&ww_executors, &tgid))
+	struct ww_executor *e = bpf_map_lookup_elem(&ww_executors, &tgid);
+	if (!e)
 		bpf_map_update_elem(&ww_executors, &tgid, &none, BPF_NOEXIST);
-	of->executor = 1;
+	/* Where all threads were at work until one was done just now, the Task has waited for that. */
+	bool waited = e && t->folded > t->woke && e->busy + 1 >= e->most;
+	if (e && e->busy + 1 > e->most)
+		e->most = e->busy + 1;
+	if (!of->executor)
+		of->executor = WW_EXECUTOR_IDLE;
 	of->submitter = key.context;
 	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	if (!r)
 		return;
-	r->submitted |= r->anonymous && r->mark == r->account.start_ns;
+	r->submitted |= waited && r->anonymous && r->mark == r->account.start_ns;
 	ww_touched(t, r, &step, bpf_ktime_get_ns());
 }
 

@@ -87,6 +87,13 @@ enum ww_dirty {
 	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
 };
 
+/* Whether a thread does work for an event loop of CPython's: executor.bpf.h. */
+enum ww_executing {
+	WW_EXECUTOR_NOT,
+	WW_EXECUTOR_IDLE,
+	WW_EXECUTOR_BUSY,
+};
+
 /* Whether a thread is one of a Java process. */
 enum ww_java {
 	WW_JAVA_UNKNOWN,
@@ -169,8 +176,9 @@ struct ww_thread {
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
 	u8 frames_tries;	       /* how often `frames_of` was looked for */
-	u8 executor;		       /* it does work for an event loop of CPython's: executor.bpf.h */
+	u8 executor;		       /* enum ww_executing */
 	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
+	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
 	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	struct ww_detail details[WW_THREAD_DETAILS];
@@ -313,7 +321,8 @@ struct ww_request {
 	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
-	u8 pad[3];
+	u8 early;	 /* of a helper: it may have begun before its work did */
+	u8 pad[2];
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */

@@ -240,7 +240,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->named = 0;
 	t->python = 0;
 	t->python_tries = 0;
-	t->executor = 0;
+	t->executor = WW_EXECUTOR_NOT;
 	t->submitter = 0;
 	t->frames_of = 0;
 	t->frames_tries = 0;
@@ -257,6 +257,9 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 {
 	u32 tgid = p->tgid;
+	struct ww_thread *t = ww_python_loops ? ww_thread_get(p) : NULL;
+	if (t && t->executor)
+		ww_executor_rests(t, tgid);
 	/* While other threads go on, so does the process; a leader also ends in another thread's execve(). */
 	if (BPF_CORE_READ(p, signal, live.counter))
 		return 0;

@@ -35,8 +35,7 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 		return 0;
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	/* For a pool's thread it has waited for one. */
-	if (a->submitted && r->state == WW_STATE_WAIT && r->hint.kind == WW_KIND_OTHER &&
-	    !ww_timer_may_be(t, r, a->account.start_ns))
+	if (a->submitted && r->state == WW_STATE_WAIT)
 		r->state = WW_STATE_READY;
 	ww_charge_gap(r, t, &step, a->account.start_ns);
 	for (u32 i = 0; i < WW_KIND_COUNT; i++)
