@@ -17,6 +17,7 @@
 
 #define WW_EXECUTOR_MINOR 11  /* of CPython 3 */
 #define WW_EXECUTOR_DONE  128 /* pieces of work that end before the loop's thread sees to them */
+#define WW_EXECUTOR_FEW	  16  /* without bpf_loop() */
 
 #define WW_WORD8(a, b, c, d, e, f, g, h) (WW_WORD4(a, b, c, d) | WW_WORD4(e, f, g, h) << 32)
 #define WW_WORD5_MASK			 0xffffffffffull
@@ -141,15 +142,18 @@ WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 /* ---- the thread of the pool ---- */
 
 /* It has been woken, or was made: what it does from its interval's beginning on is a piece of work. */
-static __always_inline void ww_executor_begins(struct ww_thread *t)
+WW_GLOBAL1(int, ww_executor_begins, T, t)
 {
 	struct ww_executor *e = ww_executor_of();
+	if (!t)
+		return 0;
 	if (!ww_request_get(t->ref))
 		ww_handoff_begin(t);
 	if (!e || t->executor == WW_EXECUTOR_BUSY)
-		return;
+		return 0;
 	t->executor = WW_EXECUTOR_BUSY;
 	__sync_fetch_and_add(&e->busy, 1);
+	return 0;
 }
 
 /* The thread of a pool has no work any more, or ends. */
@@ -250,12 +254,6 @@ WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
 	u64 now = bpf_ktime_get_ns();
 	if (r && (r->helper || r->mark > a->mark))
 		r = NULL;
-	if (r && ww_owns(r, t->tid) && t->ref == r->account.id) {
-		struct ww_touch step = {.kind = WW_KIND_OTHER};
-		struct ww_cause nothing = {.kind = WW_KIND_OTHER};
-		ww_touched(t, r, &step, now);
-		ww_detach(t, r, nothing);
-	}
 	if (!r) {
 		ww_executor_becomes(t, a, known, &key);
 		r = a;
@@ -272,31 +270,76 @@ WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
 	return 0;
 }
 
+struct ww_executor_folding {
+	struct ww_thread *thread;
+	ww_ref at;    /* the newest that is not in order yet */
+	ww_ref first; /* the oldest that is not seen to yet */
+};
+
+static __always_inline long ww_executor_turn(u32 i, void *ctx)
+{
+	struct ww_executor_folding *f = ctx;
+	struct ww_request *a = ww_request_get(f->at);
+	if (!a || !a->helper)
+		return 1;
+	f->at = a->next;
+	a->next = f->first;
+	f->first = a->account.id;
+	return 0;
+}
+
+static __always_inline long ww_executor_see(u32 i, void *ctx)
+{
+	struct ww_executor_folding *f = ctx;
+	struct ww_request *a = ww_request_get(f->first);
+	if (!a)
+		return 1;
+	f->first = a->next;
+	ww_executor_fold(f->thread, a);
+	return 0;
+}
+
+static long ww_executor_turn_back(u32 i, void *ctx)
+{
+	return ww_executor_turn(i, ctx);
+}
+
+static long ww_executor_see_back(u32 i, void *ctx)
+{
+	return ww_executor_see(i, ctx);
+}
+
 /* The loop's thread goes on: it sees to what its pools have done. */
 WW_GLOBAL1(int, ww_executor_folds, T, t)
 {
 	struct ww_executor *e = ww_executor_of();
 	if (!t || !e || !e->done)
 		return 0;
-	ww_ref at = __sync_lock_test_and_set(&e->done, 0), first = 0;
-	t->folded = bpf_ktime_get_ns();
-	for (u32 i = 0; i < WW_EXECUTOR_DONE; i++) {
-		struct ww_request *a = ww_request_get(at);
-		if (!a || !a->helper)
-			break;
-		at = a->next;
-		a->next = first;
-		first = a->account.id;
+	u64 now = bpf_ktime_get_ns();
+	t->folded = now;
+	struct ww_request *r = ww_request_get(t->ref);
+	if (r && ww_owns(r, t->tid)) {
+		struct ww_touch step = {.kind = WW_KIND_OTHER};
+		struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+		ww_touched(t, r, &step, now);
+		ww_detach(t, r, nothing);
 	}
-	if (ww_request_get(at))
+	struct ww_executor_folding f = {.thread = t, .at = __sync_lock_test_and_set(&e->done, 0)};
+	if (!ww_without_loop) {
+		bpf_loop(WW_EXECUTOR_DONE, ww_executor_turn_back, &f, 0);
+		bpf_loop(WW_EXECUTOR_DONE, ww_executor_see_back, &f, 0);
+	} else {
+		for (u32 i = 0; i < WW_EXECUTOR_FEW; i++) {
+			if (ww_executor_turn(i, &f))
+				break;
+		}
+		for (u32 i = 0; i < WW_EXECUTOR_FEW; i++) {
+			if (ww_executor_see(i, &f))
+				break;
+		}
+	}
+	if (ww_request_get(f.at))
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
-	for (u32 i = 0; i < WW_EXECUTOR_DONE; i++) {
-		struct ww_request *a = ww_request_get(first);
-		if (!a)
-			break;
-		first = a->next;
-		ww_executor_fold(t, a);
-	}
 	return 1;
 }
 

@@ -61,13 +61,22 @@ static void thread_start(u32 at, u32 tgid)
 static void processes_start(void)
 {
 	u32 python = PROCESS_PYTHON, node = PROCESS_NODE;
-	struct ww_python layout = {
-		.runtime = PYTHON_RUNTIME, .interpreters = 0, .threads = 8, .next = 0, .native_id = 8, .context = 16};
+	struct ww_python layout = {.runtime = PYTHON_RUNTIME,
+				   .interpreters = 0,
+				   .threads = 8,
+				   .next = 0,
+				   .native_id = 8,
+				   .context = 16,
+				   .cframe = 24};
 	struct ww_libuv uv = {.slot = LIBUV_PHASE};
 	user_word(PYTHON_RUNTIME, PYTHON_RUNTIME + 16);
 	user_word(PYTHON_RUNTIME + 24, python_state(0));
-	for (u32 at = 0; at < THREADS; at++)
+	for (u32 at = 0; at < THREADS; at++) {
 		user_word(python_state(at), at + 1 < THREADS ? python_state(at + 1) : 0);
+		user_word(python_state(at) + 24, python_state(at) + 8);
+	}
+	/* With frames that no interpreter would have. */
+	layout.minor = host_draw(2) ? 11 : 0;
 	if (host_draw(4))
 		bpf_map_update_elem(&ww_pythons, &python, &layout, BPF_ANY);
 	if (host_draw(2))
