@@ -300,7 +300,8 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	if (err)
 		return err;
 	if (ingest->stacks)
-		ww_stacks__end(ingest->stacks, account, (uint32_t)endpoint, &ingest->names);
+		ww_stacks__end(ingest->stacks, account, (uint32_t)endpoint,
+			       &(struct ww_waiting){&ingest->catalog, &ingest->names, *done});
 	ingest->totals.requests++;
 	ingest->totals.errors += error;
 	ingest->totals.routes_over_cap += over_cap;
