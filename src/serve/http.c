@@ -42,9 +42,10 @@ struct ww_http {
 	struct ww_patiences patiences;
 };
 
-/* A request that waits for the worker. */
+/* A request, from its head to the end of its answer. */
 struct exchange {
 	struct MHD_Connection *connection;
+	bool waits; /* for the worker */
 	struct ww_job job;
 };
 
@@ -200,31 +201,21 @@ static void resume(void *ctx)
 	MHD_resume_connection(exchange->connection);
 }
 
-static enum MHD_Result begin_api(const struct ww_http *http, struct MHD_Connection *connection, const char *name,
-				 void **request)
+static enum MHD_Result begin_api(const struct ww_http *http, struct exchange *exchange, const char *name)
 {
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
-	struct asked asked = {0};
-	enum MHD_Result sent;
+	struct MHD_Connection *connection = exchange->connection;
+	struct asked asked = {.query = &exchange->job.query};
 	int err;
 
-	if (!exchange)
-		return send_error(connection, 503, "out of memory");
-	asked.query = &exchange->job.query;
-	err = ww_api_query__init(&exchange->job.query, name);
-	if (!err)
-		MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_parameter, &asked);
-	if (err || *asked.message) {
-		sent = err ? send_error(connection, 404, "no such thing: docs/api.md says what there is")
-			   : send_error(connection, 400, asked.message);
-		free(exchange);
-		return sent;
-	}
-	exchange->connection = connection;
+	if (ww_api_query__init(&exchange->job.query, name))
+		return send_error(connection, 404, "no such thing: docs/api.md says what there is");
+	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_parameter, &asked);
+	if (*asked.message)
+		return send_error(connection, 400, asked.message);
 	exchange->job.ready = resume;
 	exchange->job.ctx = exchange;
+	exchange->waits = true;
 	/* The worker may be done before this returns: so it is suspended first. */
-	*request = exchange;
 	MHD_suspend_connection(connection);
 	err = ww_worker__take(http->worker, &exchange->job);
 	if (err) {
@@ -296,24 +287,54 @@ static struct ww_patience *patience_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
+/* Nobody who asks for something sends a body along: it would have to be read before the answer. */
+static bool has_body(struct MHD_Connection *connection)
+{
+	const char *len = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") ||
+	       (len && strspn(len, "0") != strlen(len));
+}
+
+/* The head of a request was read. To answer at this moment is to end the connection: so only what is refused is. */
+static enum MHD_Result begin(struct listener *listener, struct MHD_Connection *connection, const char *url,
+			     const char *method, void **request)
+{
+	struct ww_http *http = listener->http;
+	struct exchange *exchange;
+	const char *text = NULL;
+	unsigned status;
+
+	ww_patiences__turn(&http->patiences, patience_of(connection), true);
+	status = refuse(http, listener, connection, url, method, &text);
+	if (!status && has_body(connection)) {
+		status = 413;
+		text = "a request without a body, please";
+	}
+	if (status)
+		return send_error(connection, status, text);
+	exchange = calloc(1, sizeof(*exchange));
+	if (!exchange)
+		return send_error(connection, 503, "out of memory");
+	exchange->connection = connection;
+	*request = exchange;
+	return MHD_YES;
+}
+
 static enum MHD_Result answer(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
 			      const char *version, const char *upload, size_t *upload_size, void **request)
 {
-	const struct listener *listener = ctx;
-	struct ww_http *http = listener->http;
+	struct listener *listener = ctx;
+	const struct ww_http *http = listener->http;
 	struct exchange *exchange = *request;
-	const char *text = NULL;
-	unsigned status;
 
 	(void)version;
 	(void)upload;
 	(void)upload_size;
-	if (exchange)
+	if (!exchange)
+		return begin(listener, connection, url, method, request);
+	if (exchange->waits)
 		return exchange->job.done ? send_reply(connection, &exchange->job.reply, QUIET_POLICY) : MHD_YES;
-	ww_patiences__turn(&http->patiences, patience_of(connection), true);
-	status = refuse(http, listener, connection, url, method, &text);
-	if (status)
-		return send_error(connection, status, text);
 	if (!strcmp(url, "/"))
 		return send_page(http, connection);
 	if (!strcmp(url, "/metrics"))
@@ -321,7 +342,7 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *connection, cons
 	if (!strcmp(url, "/healthz") || !strcmp(url, "/readyz"))
 		return send_health(http, connection, url[1] == 'r');
 	if (!strncmp(url, WW_API_PREFIX, strlen(WW_API_PREFIX)))
-		return begin_api(http, connection, url + strlen(WW_API_PREFIX), request);
+		return begin_api(http, exchange, url + strlen(WW_API_PREFIX));
 	return send_error(connection, 404, "no such page: there are /, /metrics, /healthz, /readyz and " WW_API_PREFIX);
 }
 
