@@ -128,7 +128,7 @@ static void test_kinds_sum_to_the_histogram(void **state)
 	(void)state;
 	setup(&fixture, 10);
 	uint32_t endpoint = add_endpoint(&fixture, add_service(&fixture, "shop"), "GET", "/orders/{id}");
-	add_request(&fixture, endpoint, 200, 1 * MS, 4 * MS);	  /* 5 ms: the bound is part of its bucket */
+	add_request(&fixture, endpoint, 200, 1 * MS, 4 * MS); /* 5 ms: the bound is part of its bucket */
 	end_second(&fixture);
 	add_request(&fixture, endpoint, 200, 1 * MS + 1, 4 * MS); /* just beyond it */
 	end_second(&fixture);
