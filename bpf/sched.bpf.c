@@ -199,6 +199,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
+	bpf_map_delete_elem(&ww_interpreters, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
 		collections->ended = 1;
