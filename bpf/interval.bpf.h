@@ -7,6 +7,7 @@
 #define WHYWAIT_INTERVAL_H
 
 #include "clock.bpf.h"
+#include "holder.bpf.h"
 #include "weigh.bpf.h"
 
 /* Begins a new, empty interval at `now`; what the old one held belongs to nobody or was given away. */
@@ -29,6 +30,7 @@ static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 		return;
 	__builtin_memset(t->kinds_ns, 0, sizeof(t->kinds_ns));
 	t->details_len = 0;
+	t->holders_len = 0;
 	t->pieces_len = 0;
 }
 
@@ -116,9 +118,16 @@ WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
 	return ns;
 }
 
+/* Whether it waits for an interpreter's lock, of a wait for a futex. */
+static __always_inline bool ww_is_interpreters(struct ww_cause cause)
+{
+	return cause.value == WW_NAME_GIL || cause.value == WW_NAME_GVL;
+}
+
 static __always_inline bool ww_is_futex(struct ww_cause cause)
 {
-	return cause.kind == WW_KIND_LOCK && cause.type == WW_DETAIL_NAME && cause.value == WW_NAME_FUTEX;
+	return cause.kind == WW_KIND_LOCK && cause.type == WW_DETAIL_NAME &&
+	       (cause.value == WW_NAME_FUTEX || ww_is_interpreters(cause));
 }
 
 /*
@@ -136,6 +145,8 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken)
 	}
 	if (ns > gc)
 		ww_interval_waited(t, t->off_cause, t->mark, woken - gc);
+	if (ns > gc && t->tenures_len && t->lock == t->futex && t->lock_at >= t->mark && ww_is_futex(t->off_cause))
+		ww_interval_held(t, woken - gc);
 	if (t->gc & WW_CLOCK_RUNS)
 		stopped.type = WW_DETAIL_NONE;
 	if (gc)
@@ -159,7 +170,7 @@ static __noinline void ww_interval_timed(struct ww_thread *t)
 			t->woken_at[1] = t->woken_at[0];
 			t->woken_at[0] = at;
 		}
-	} else if (!shared && !t->python && !t->executor) {
+	} else if (!shared && !t->python && !t->executor && !ww_is_interpreters(t->off_cause)) {
 		t->off_cause.kind = WW_KIND_SLEEP;
 		t->off_cause.type = WW_DETAIL_NONE;
 		t->off_cause.value = 0;

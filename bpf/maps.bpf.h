@@ -70,6 +70,8 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
+#define WW_THREAD_HOLDERS 3
+#define WW_TENURES	  3
 #define WW_CARRIERS	  448 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
 #define WW_SERVED	  8
@@ -100,6 +102,13 @@ enum ww_java {
 	WW_JAVA_NOT,
 	WW_JAVA,    /* and the process is in ww_pools */
 	WW_JAVA_VM, /* one that the virtual machine has for itself: it compiles, collects garbage */
+};
+
+/* Who had a lock from a time on. */
+struct ww_tenure {
+	u64 from;
+	u64 type; /* enum ww_holder_type */
+	union ww_who who;
 };
 
 /*
@@ -181,64 +190,19 @@ struct ww_thread {
 	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
 	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
+	u8 holders_len;
+	u8 tenures_len; /* of the lock that it waits for, or waited for last: who had it meanwhile, the last one first
+			 */
+	u64 lock;	/* which that was: as `futex` */
+	u64 lock_at;	/* when the wait was ended */
+	struct ww_tenure tenures[WW_TENURES];
+	struct ww_holder holders[WW_THREAD_HOLDERS];
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
 };
 
-struct ww_answered {
-	ww_ref ref;
-	u64 at;
-};
-
-/* A time in which a request shows no sign, and the account found so far that fits it best: subtask.bpf.h. */
-struct ww_gap {
-	u64 from;
-	u64 to;
-	u64 slept; /* when the loop had begun to sleep last before `to` */
-	u32 from_batch;
-	u32 to_batch;
-	ww_ref parent; /* the account that has the gap */
-	ww_ref best;
-	u64 start; /* of the best */
-	u64 end;
-	u64 distance;
-	u32 rank;
-	u8 unsure; /* another one that would fit was at work at the same time */
-	u8 begins; /* the best began as soon as the loop had come round, */
-	u8 ends;   /* and nothing but the loop kept the request from going on when it had ended */
-	u8 pad;
-};
-
-/* How far a gap is filled: up to an account of the request's own Context, or to where it shows a sign. */
-struct ww_end {
-	u64 at;
-	u64 slept;
-	u32 batch;
-	u32 pad;
-};
-
-/* A gap that is being filled: subtask.bpf.h. */
-struct ww_filling {
-	ww_ref best; /* was found, and whether one fits in front of it is looked for */
-	ww_ref past; /* what its Context did next; linked on */
-	u8 begins;   /* as the best was found */
-	u8 ends;
-	u8 pad[6];
-	struct ww_end end;
-};
-
-/* Work of an event loop's thread for requests that are not known yet: carrier.bpf.h. */
-struct ww_loop {
-	ww_ref carriers[WW_CARRIERS]; /* its accounts, in a ring */
-	struct ww_answered answered[WW_ANSWERED];
-	u32 carriers_next;
-	u32 answered_next;
-	struct ww_gap gap; /* these are here since the verifier follows every value that a loop keeps on its stack */
-	struct ww_filling filling;
-};
-/* Kernels that take task storage by kmalloc_nolock() (7.2 does) give 8 KiB at the most, some of it for themselves. */
-_Static_assert(sizeof(struct ww_loop) <= 8000, "task storage");
+#include "gap.bpf.h"
 
 enum ww_state {
 	WW_STATE_READY,	   /* bytes are there, no thread has picked them up: `queue` */
@@ -252,11 +216,13 @@ struct ww_snapshot {
 	u64 cpu_ns;
 	u64 kinds_ns[WW_KIND_COUNT];
 	struct ww_detail details[WW_DETAILS];
+	struct ww_holder holders[WW_HOLDERS];
 	u8 details_len;
 	u8 attribution;
 	u8 line_len; /* of the time line: segments, and the newest one's duration */
 	u8 line_truncated;
-	u8 pad[4];
+	u8 holders_len;
+	u8 pad[3];
 	u64 line_newest_ns;
 };
 
@@ -344,10 +310,11 @@ enum ww_protocol {
 	WW_PROTOCOL_NEW,   /* nothing was read yet */
 	WW_PROTOCOL_MAYBE, /* begins like HTTP */
 	WW_PROTOCOL_HTTP,
+	WW_PROTOCOL_FASTCGI,
 	WW_PROTOCOL_OTHER, /* or not selected, or lost, or upgraded: never looked at again */
 };
 
-/* Where a direction of an HTTP connection stands in its messages. */
+/* Where a direction of a server's connection stands in its messages. */
 enum ww_stream_state {
 	WW_STREAM_START,   /* between messages */
 	WW_STREAM_HEAD,	   /* in a head */
@@ -355,19 +322,34 @@ enum ww_stream_state {
 	WW_STREAM_CHUNK,   /* in a chunk's size line */
 	WW_STREAM_TRAILER, /* in the lines behind the last chunk */
 	WW_STREAM_CLOSE,   /* a body that ends with the connection */
+	/* FastCGI's; WW_STREAM_START is between records there. */
+	WW_STREAM_RECORD,   /* `left` more bytes of a record that nobody looks at */
+	WW_STREAM_PARAMS,   /* `left` more bytes of names and values */
+	WW_STREAM_CGI_HEAD, /* `left` more bytes that begin with lines of the response's head */
 };
 
 #define WW_CARRY 256 /* bytes kept of a line that is not whole yet: enough for a method and WW_TARGET_MAX */
 
 struct ww_stream {
-	u64 left;      /* bytes of the body or chunk still to come */
-	u8 state;      /* enum ww_stream_state */
-	u8 first_line; /* the head's first line is still to come */
-	u8 chunked;
-	u8 skip_line; /* the rest of the line, up to its end, does not matter */
-	u8 has_length;
+	u64 left; /* bytes of the body, chunk or record still to come */
+	u8 state; /* enum ww_stream_state */
+	union {
+		u8 first_line; /* the head's first line is still to come */
+		u8 record;     /* FastCGI: the type of the one at hand */
+	};
+	union {
+		u8 chunked;
+		u8 padding; /* FastCGI: bytes behind `left` */
+	};
+	u8 skip_line; /* the rest of the line, up to its end, does not matter; FastCGI's request: of the parameters */
+	union {
+		u8 has_length;
+		u8 head_over; /* FastCGI */
+	};
 	u8 pad;
 	u16 status;
+	u32 skip; /* FastCGI's request: bytes of the parameter at hand that do not matter */
+	u32 body; /* and of its body that no record has announced yet */
 };
 
 enum ww_direction {

@@ -8,6 +8,7 @@
 #include "compat.bpf.h"
 #include "executor.bpf.h"
 #include "goroutine.bpf.h"
+#include "lock.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
 
@@ -87,18 +88,19 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		t->loop = !t->go && !t->executor;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
-	if (r && ww_owns(r, prev->pid)) {
-		t->home = t->go ? 0 : t->ref;
-		ww_hold(t, r);
-		if (r->mark == t->start)
-			ww_give(r, t);
-		else
+	if (r && ww_hold(t, r)) {
+		if (ww_owns(r, prev->pid)) {
+			t->home = t->go ? 0 : t->ref;
+			if (r->mark == t->start)
+				ww_give(r, t);
+			else
+				ww_count(WW_COUNT_SLOT_STALE);
+			ww_interval_reset(t, now);
+			ww_detach(t, r, b.cause);
+		} else if (!t->go) { /* another goroutine of the request may have taken it to another thread */
 			ww_count(WW_COUNT_SLOT_STALE);
-		ww_interval_reset(t, now);
-		ww_detach(t, r, b.cause);
+		}
 		ww_let_go(t, r);
-	} else if (r) {
-		ww_count(WW_COUNT_SLOT_STALE);
 	}
 	t->ref = 0;
 	t->sampled = 0;
@@ -174,6 +176,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 		return 0;
 	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
 		t->expired = 0;
+	if (t && ww_lock_waits(t))
+		ww_lock_ended(t, by, now);
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
 	if (waker && waker->python && waker->loop) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
@@ -212,6 +216,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
 	bpf_map_delete_elem(&ww_executors, &tgid);
+	bpf_map_delete_elem(&ww_interpreters, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
 		collections->ended = 1;

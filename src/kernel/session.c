@@ -58,6 +58,13 @@ static int find_collected(void *ctx, uint32_t pid, struct ww_collected *collecte
 	return ww_observer__collected(session->observer, pid, collected);
 }
 
+static int find_held_by(void *ctx, uint64_t id, struct ww_held_by *held_by)
+{
+	const struct ww_session *session = ctx;
+
+	return ww_observer__held_by(session->observer, id, held_by);
+}
+
 static void take_signals(struct ww_session *session)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -116,6 +123,8 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	new->options.ingest.peer_ctx = new;
 	new->options.ingest.collected = find_collected;
 	new->options.ingest.collected_ctx = new;
+	new->options.ingest.held_by = find_held_by;
+	new->options.ingest.held_by_ctx = new;
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
 	if (!ww_features__host_pids())
 		new->options.ingest.proc = "/dev/null";
@@ -127,7 +136,8 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 		return err;
 	}
 	new->start_ns = clock_ns(CLOCK_MONOTONIC);
-	take_signals(new);
+	if (!options->keep_signals)
+		take_signals(new);
 	*session = new;
 	return 0;
 }
@@ -142,7 +152,7 @@ void ww_session__close(struct ww_session *session)
 {
 	if (!session)
 		return;
-	if (session->start_ns) {
+	if (session->start_ns && !session->options.keep_signals) {
 		sigaction(SIGINT, &session->old_int, NULL);
 		sigaction(SIGTERM, &session->old_term, NULL);
 		sigaction(SIGHUP, &session->old_hup, NULL);
@@ -259,7 +269,7 @@ static int observe(struct ww_session *session, enum ww_session_end *end)
 		uint64_t wait_ms = wake > now ? (wake - now + 999999) / 1000000 : 0;
 
 		*end = WW_SESSION_SIGNAL;
-		if (signalled)
+		if (signalled && !session->options.keep_signals)
 			return 0;
 		*end = WW_SESSION_DURATION;
 		if (now >= deadline)

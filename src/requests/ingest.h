@@ -11,11 +11,13 @@
 #include <stdint.h>
 
 #include "model/report.h"
+#include "requests/holders.h"
 #include "requests/services.h"
 #include "whywait/abi.h"
 
 struct ww_ingest;
 struct ww_recorder;
+struct ww_request;
 
 /* What the options default to where they are 0. */
 #define WW_ROUTES_MAX	    200 /* endpoints a service may have beside "(other)" */
@@ -40,6 +42,10 @@ struct ww_ingest_options {
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
 
+	/* What is known of a request that others have waited for, as ww_observer__held_by(); NULL: nothing. */
+	ww_held_by_fn *held_by;
+	void *held_by_ctx;
+
 	bool stacks; /* of a sample of requests are taken */
 	/* What a process has collected, as ww_observer__collected(); NULL: not known. */
 	ww_collected_fn *collected;
@@ -48,6 +54,11 @@ struct ww_ingest_options {
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 
 	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */
+
+	/* Called, where not NULL, with what each tick commits, and with each request that is kept whole. */
+	void (*each_commit)(void *ctx, const struct ww_commit *commit);
+	void (*each_kept)(void *ctx, const struct ww_request *request);
+	void *each_ctx;
 };
 
 /* What was taken in since the start. */

@@ -9,6 +9,7 @@
 #include "maps.h"
 #include "goroutine.bpf.h"
 #include "executor.bpf.h"
+#include "lock.bpf.h"
 #include "registers.bpf.h"
 #include "select.bpf.h"
 #include "syscalls.bpf.h"
@@ -67,6 +68,8 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_pythons, 16);
 	MAP(ww_executors, 16);
 	MAP(ww_libuvs, 16);
+	MAP(ww_interpreters, 16);
+	MAP(ww_held, 16);
 	MAP(ww_pools, 16);
 	MAP(ww_gos, 16);
 	MAP(ww_go_rooms, 1);
