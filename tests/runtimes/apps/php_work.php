@@ -66,12 +66,8 @@ function database()
             $connection = pg_pconnect(getenv('POSTGRES_DSN'));
         };
         $taken = getenv('SCRATCH') . '/database' . getmypid();
-        if (file_exists($taken)) {
-            operation('postgresql', 'RESET ALL', 'db', $connect);
-        } else {
-            touch($taken);
-            $connect();
-        }
+        operation('postgresql', file_exists($taken) ? 'RESET ALL' : 'connect', 'db', $connect);
+        touch($taken);
     }
     return $connection;
 }
@@ -81,7 +77,7 @@ function redis(): Redis
     static $redis;
     if (!$redis) {
         $redis = new Redis();
-        $redis->pconnect('127.0.0.1', (int)getenv('REDIS_PORT'));
+        operation('redis', 'connect', 'db', fn() => $redis->pconnect('127.0.0.1', (int)getenv('REDIS_PORT')));
     }
     return $redis;
 }

@@ -183,6 +183,7 @@ class Part:
             foreign += [f"{name}: {operation['system']} {operation['summary']} {operation['statement']}" for operation in strangers]
             # A connection that is made is an operation of its own.
             was = [operation for operation in was if operation["summary"] != "connect"]
+            should = [operation for operation in should if operation[1] != "connect"]
             unsure += bool(request.get("operations_missing"))
             if strangers or (len(was) != len(should) and not request.get("operations_missing")):
                 wrong.append(f"{name}: {len(was)} instead of {len(should)}, {len(strangers)} of others; "
