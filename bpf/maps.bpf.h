@@ -154,6 +154,8 @@ struct ww_thread {
 	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u8 go;		  /* its process is a Go program's */
 	u8 go_tries;	  /* how often that was looked for */
+	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
+	u8 job_waits;	  /* and is one of those that want a CPU */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
@@ -164,6 +166,7 @@ struct ww_thread {
 	u64 idle_sp;		       /* where its stack was then */
 	u64 futex_sp;		       /* and in its last wait for a futex */
 	u64 woken_at[2];	       /* those at which others have ended a wait with a timeout */
+	u64 job_since;		       /* and since when it has the CPU that it is on; 0: it is on none */
 	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
@@ -279,7 +282,8 @@ struct ww_request {
 	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
 	u8 guessed;	 /* it got work of a timer that may have been another one's */
 	u8 client;	 /* it waits for its client, and for no timer: enum ww_client */
-	u8 pad0[2];
+	u8 job;		 /* a command's: job.bpf.h */
+	u8 pad0[1];
 	u32 outstanding;      /* upstream connections that were sent to and have not answered */
 	u32 arrived;	      /* of the requests of goroutines: those that have, and nobody has read it */
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */

@@ -97,6 +97,8 @@ enum ww_account_flags {
 	WW_FLAG_TRACEPARENT = 1 << 5,	   /* `traceparent` is set */
 	WW_FLAG_SEGMENTS = 1 << 6,	   /* a ww_segments record with the same id was sent */
 	WW_FLAG_ARRIVAL_UNKNOWN = 1 << 7,  /* the first byte's arrival was not seen: the account starts at its read */
+	WW_FLAG_RUN = 1 << 8,		   /* no request: a command, from its start to its end */
+	WW_FLAG_PART = 1 << 9,		   /* what there is of it by now: more, and the whole, come under the same id */
 };
 
 /* One finished request. Only `size` bytes are sent: `target` is cut after `target_len`. */

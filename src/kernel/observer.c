@@ -405,6 +405,19 @@ out:
 	return err;
 }
 
+int ww_observer__follow(struct ww_observer *observer, pid_t pid)
+{
+	if (observer->bpf->rodata->ww_by_hand || !observer->host_pids)
+		return -ENOTSUP;
+	observer->bpf->bss->ww_job_leader = (uint32_t)pid;
+	return 0;
+}
+
+bool ww_observer__serves(const struct ww_observer *observer)
+{
+	return observer->bpf->bss->ww_job_serves;
+}
+
 const char *ww_observer__stand_ins(const struct ww_observer *observer)
 {
 	return observer->stand_ins;
@@ -450,6 +463,8 @@ int ww_observer__sweep(struct ww_observer *observer)
 	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
 	int err = walk(observer->open);
+	if (!err && bpf->bss->ww_job_leader)
+		err = run(bpf->progs.ww_job_part, NULL, 0);
 	if (err)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,

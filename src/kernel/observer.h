@@ -50,6 +50,15 @@ struct ww_observer_options {
 int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
 		      size_t message_size);
 
+/*
+ * The process is to become a command whose work as a whole is one unit: from its next execve() on. -ENOTSUP: this
+ * kernel does not give what that needs.
+ */
+int ww_observer__follow(struct ww_observer *observer, pid_t pid);
+
+/* Whether that command has answered requests: then it is told by those, and not as a whole. */
+bool ww_observer__serves(const struct ww_observer *observer);
+
 /* What stands in for something that this kernel does not give, in words; empty when nothing has to. */
 const char *ww_observer__stand_ins(const struct ww_observer *observer);
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/descendants.h"
 #include "kernel/features.h"
 
 #define SECOND_NS   1000000000ull
@@ -25,6 +26,7 @@ struct ww_session {
 	size_t processes_len;
 	uint64_t counters[WW_COUNTER_COUNT];
 	uint64_t start_ns, end_ns; /* end_ns 0: not ended */
+	bool follows;		   /* the command as a whole */
 	struct sigaction old_int, old_term, old_hup;
 };
 
@@ -126,6 +128,8 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 		ww_session__close(new);
 		return err;
 	}
+	if (options->command)
+		new->follows = !ww_observer__follow(new->observer, options->command);
 	new->start_ns = clock_ns(CLOCK_MONOTONIC);
 	take_signals(new);
 	*session = new;
@@ -172,6 +176,11 @@ struct ww_ingest *ww_session__ingest(struct ww_session *session)
 const uint64_t *ww_session__counters(const struct ww_session *session)
 {
 	return session->counters;
+}
+
+bool ww_session__follows(const struct ww_session *session)
+{
+	return session->follows && !ww_observer__serves(session->observer);
 }
 
 uint64_t ww_session__elapsed_ns(const struct ww_session *session)
@@ -224,9 +233,25 @@ static int read_counts(struct ww_session *session)
 	return err ? err : ww_observer__unreadable(session->observer, note_unreadable, session);
 }
 
+/* What the command consists of by now. */
+static int join_processes(struct ww_session *session)
+{
+	pid_t *pids = NULL;
+	size_t len = 0;
+	int err = ww_descendants__find(&session->options.command, 1, &pids, &len);
+
+	for (size_t i = 0; i < len && !err; i++)
+		err = ww_ingest__process(session->ingest, (uint32_t)pids[i]);
+	free(pids);
+	return err;
+}
+
 static int do_second(struct ww_session *session)
 {
 	int err = ww_observer__sweep(session->observer);
+
+	if (!err && session->follows && !ww_observer__serves(session->observer))
+		err = join_processes(session);
 
 	if (!err)
 		err = read_counts(session);

@@ -101,11 +101,12 @@ static int point(struct ww_endpoints *endpoints, uint32_t service, const char *m
 	return 0;
 }
 
-static int64_t add(struct ww_endpoints *endpoints, uint32_t service, const char *method, const char *route, bool fixed)
+static int64_t add_of(struct ww_endpoints *endpoints, uint32_t service, const char *protocol, const char *method,
+		      const char *route, bool fixed)
 {
 	const struct ww_catalog_endpoint endpoint = {
 		.service = service,
-		.protocol = PROTOCOL,
+		.protocol = protocol,
 		.method = method,
 		.route = route,
 	};
@@ -124,6 +125,11 @@ static int64_t add(struct ww_endpoints *endpoints, uint32_t service, const char 
 	}
 	endpoints->states[id] = (struct ww_endpoint_state){.same = (uint32_t)id, .fixed = fixed};
 	return id;
+}
+
+static int64_t add(struct ww_endpoints *endpoints, uint32_t service, const char *method, const char *route, bool fixed)
+{
+	return add_of(endpoints, service, PROTOCOL, method, route, fixed);
 }
 
 /* Gives an endpoint, and those that have become it, another route; one that has it already is the same from now on. */
@@ -392,5 +398,17 @@ int64_t ww_endpoints__find(struct ww_endpoints *endpoints, uint32_t service, con
 		return id;
 	endpoints->states[id].requests++;
 	*over_cap += !strcmp(endpoints->catalog->endpoints[id].route, WW_ROUTE_OTHER);
+	return id;
+}
+
+int64_t ww_endpoints__unit(struct ww_endpoints *endpoints, uint32_t service, const char *protocol, const char *method,
+			   const char *name)
+{
+	int64_t id = lookup(endpoints, service, method, name);
+
+	if (id == -ENOENT)
+		id = add_of(endpoints, service, protocol, method, name, true);
+	if (id >= 0)
+		endpoints->states[id].requests++;
 	return id;
 }
