@@ -68,6 +68,8 @@ enum ww_detail_name {
 	WW_NAME_STOPPED,    /* other: SIGSTOP, a debugger */
 	WW_NAME_MUTEX,	    /* lock: of a runtime that is not the kernel's: a mutex, condition, group of goroutines */
 	WW_NAME_CHANNEL,    /* lock: another goroutine's word */
+	WW_NAME_GIL,	    /* lock: CPython's interpreter lock */
+	WW_NAME_GVL,	    /* lock: Ruby's */
 	WW_NAME_COUNT
 };
 
@@ -97,8 +99,9 @@ enum ww_account_flags {
 	WW_FLAG_TRACEPARENT = 1 << 5,	   /* `traceparent` is set */
 	WW_FLAG_SEGMENTS = 1 << 6,	   /* a ww_segments record with the same id was sent */
 	WW_FLAG_ARRIVAL_UNKNOWN = 1 << 7,  /* the first byte's arrival was not seen: the account starts at its read */
-	WW_FLAG_RUN = 1 << 8,		   /* no request: a command, from its start to its end */
-	WW_FLAG_PART = 1 << 9,		   /* what there is of it by now: more, and the whole, come under the same id */
+	WW_FLAG_FASTCGI = 1 << 8,	   /* it came by FastCGI and not by HTTP */
+	WW_FLAG_RUN = 1 << 9,		   /* no request: a command, from its start to its end */
+	WW_FLAG_PART = 1 << 10,		   /* what there is of it by now: more, and the whole, come under the same id */
 };
 
 /* One finished request. Only `size` bytes are sent: `target` is cut after `target_len`. */

@@ -10,7 +10,7 @@
 #include "outputs/folded.h"
 #include "outputs/speedscope.h"
 
-enum { KEY_KINDS = 0x600, KEY_SLOWER, KEY_FORMAT };
+enum { KEY_KINDS = 0x600, KEY_SLOWER, KEY_FORMAT, KEY_DIFF };
 
 enum format { FOLDED, SVG, SPEEDSCOPE };
 
@@ -18,6 +18,7 @@ struct arguments {
 	struct ww_reading_arguments reading;
 	struct ww_stack_filter filter;
 	const char *slower_than; /* as typed; NULL: not given */
+	const char *before;	 /* the file; NULL: no difference is asked for */
 	enum format format;
 };
 
@@ -26,6 +27,10 @@ static const struct argp_option options[] = {
 	 "only what was spent so: compute, or waits such as db,lock (default: all kinds)", 2},
 	{"slower-than", KEY_SLOWER, "QUANTILE", 0,
 	 "only of the slowest requests of each endpoint: p95, or 0.95, for the slowest twentieth", 2},
+	{"diff", KEY_DIFF, "BEFORE", 0,
+	 "what differs from the recording BEFORE, per request of each endpoint: folded with two numbers a line, or svg "
+	 "(--since and --until choose of FILE only)",
+	 2},
 	{"format", KEY_FORMAT, "FORMAT", 0,
 	 "folded (the default), svg: a flame graph for a browser, or speedscope: for https://www.speedscope.app", 2},
 	{0},
@@ -93,8 +98,16 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		arguments->filter.slower_than = quantile_of(value);
 		arguments->slower_than = value;
 		return 0;
+	case KEY_DIFF:
+		arguments->before = value;
+		return 0;
 	case KEY_FORMAT:
 		arguments->format = format_of(value);
+		return 0;
+	case ARGP_KEY_END:
+		if (arguments->before && arguments->format == SPEEDSCOPE)
+			ww_command__wrong("stacks",
+					  "--diff can't be told to speedscope: its format can be folded or svg");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -108,20 +121,26 @@ static const struct ww_example examples[] = {
 	{"whywait stacks shop.db --format svg >shop.svg", "a flame graph, for any browser"},
 	{"whywait stacks shop.db --endpoint 'GET /orders' --kinds compute", "what an endpoint computes"},
 	{"whywait stacks shop.db --kinds db,lock --slower-than p95", "where the slowest twentieth waits"},
+	{"whywait stacks new.db --diff old.db --format svg >what.svg",
+	 "what a change did: red takes longer, blue less"},
 	{0},
 };
 static const struct ww_usage usage = {
 	.name = "stacks",
 	.synopsis = "FILE [--endpoint GLOB] [--kinds KIND,..] [--slower-than QUANTILE] [--since T] [--until T]"
-		    " [--format folded|svg|speedscope]",
+		    " [--diff BEFORE] [--format folded|svg|speedscope]",
 	.description =
 		"Prints where in the code the requests of a recording that was made with `record --stacks` spent their "
 		"time: folded stacks, a line for each, of service, endpoint, functions from the thread's start on, and "
-		"what was waited for, with the microseconds that it took; flamegraph.pl and inferno draw them. "
+		"what was waited for, an operation by its name, with the microseconds that it took; flamegraph.pl and "
+		"inferno draw them. "
 		"Functions of the kernel end in _[k]; code without a name is [file+0x1234].\n\n"
 		"The stacks are those of a sample of the requests, and stand for all of them: computing is sampled 99 "
 		"times a second, waits have the length that they had. `[truncated]` is in front of stacks that could "
-		"not be followed to the thread's start.",
+		"not be followed to the thread's start.\n\n"
+		"With --diff there are two numbers a line, as difffolded.pl writes them: the nanoseconds that a "
+		"request "
+		"of the endpoint took there on average, in BEFORE and in FILE.",
 	.argp = &argp,
 	.examples = examples,
 	.exit_status = "0 2",
@@ -143,7 +162,8 @@ static const char *name_kinds(char text[KINDS_TEXT], uint32_t kinds)
 }
 
 /* The file, and what of it was chosen: two graphs that lie side by side differ by that. */
-static int write_svg(const struct arguments *arguments, const struct ww_profile *profile)
+static int write_svg(const struct arguments *arguments, const struct ww_profile *before,
+		     const struct ww_profile *profile)
 {
 	const struct ww_reading_arguments *reading = &arguments->reading;
 	const struct {
@@ -152,7 +172,7 @@ static int write_svg(const struct arguments *arguments, const struct ww_profile 
 		       {"slower than ", arguments->slower_than},
 		       {"since ", reading->since},
 		       {"until ", reading->until}};
-	char kinds[KINDS_TEXT], title[640];
+	char kinds[KINDS_TEXT], title[800];
 	const char *between = ": ";
 	size_t used = (size_t)snprintf(title, sizeof(title), "%.120s", reading->file);
 
@@ -164,16 +184,23 @@ static int write_svg(const struct arguments *arguments, const struct ww_profile 
 		between = "; ";
 	}
 	if (~arguments->filter.kinds)
-		snprintf(title + used, sizeof(title) - used, "%sonly %s", between,
-			 name_kinds(kinds, arguments->filter.kinds));
-	return ww_flame_svg__write(stdout, profile, title);
+		used += (size_t)snprintf(title + used, sizeof(title) - used, "%sonly %s", between,
+					 name_kinds(kinds, arguments->filter.kinds));
+	if (!before)
+		return ww_flame_svg__write(stdout, profile, title);
+	snprintf(title + used, sizeof(title) - used, "; against %.120s", arguments->before);
+	return ww_flame_svg__write_difference(stdout, before, profile, title);
 }
 
-static int write_profile(const struct arguments *arguments, const struct ww_profile *profile)
+/* `before` is NULL where no difference is asked for. */
+static int write_profile(const struct arguments *arguments, const struct ww_profile *before,
+			 const struct ww_profile *profile)
 {
+	if (before && arguments->format == FOLDED)
+		return ww_folded__write_difference(stdout, before, profile);
 	switch (arguments->format) {
 	case SVG:
-		return write_svg(arguments, profile);
+		return write_svg(arguments, before, profile);
 	case SPEEDSCOPE:
 		return ww_speedscope__write(stdout, profile);
 	default:
@@ -182,9 +209,8 @@ static int write_profile(const struct arguments *arguments, const struct ww_prof
 }
 
 /* Why there is nothing to print, and what there is. */
-static int fail_empty(const struct arguments *arguments, const struct ww_profile *profile)
+static int fail_empty(const struct arguments *arguments, const char *file, const struct ww_profile *profile)
 {
-	const char *file = arguments->reading.file;
 	char there[KINDS_TEXT], chosen[KINDS_TEXT];
 
 	if (!profile->wanted && !profile->taken)
@@ -206,32 +232,60 @@ static int fail_empty(const struct arguments *arguments, const struct ww_profile
 				name_kinds(chosen, arguments->filter.kinds), name_kinds(there, profile->kinds));
 }
 
-int ww_command_stacks(int argc, char **argv)
+/* What was chosen of a recording; an exit status, and nothing to free, when there is nothing. */
+static int read_profile(const struct arguments *arguments, const struct ww_reading_arguments *reading,
+			struct ww_profile **profile)
 {
-	struct arguments arguments = {.reading = {.command = "stacks"}, .filter = {.kinds = ~0u}};
 	struct ww_recording *recording = NULL;
-	struct ww_profile *profile = NULL;
 	struct ww_selection selection;
+	int status = (int)ww_reading__open(reading, &recording, &selection);
 
-	ww_command__parse(&usage, argc, argv, &arguments);
-	int status = (int)ww_reading__open(&arguments.reading, &recording, &selection);
 	if (status)
 		return status;
-	if (ww_recording__profile(recording, &selection, &arguments.filter, &profile)) {
+	if (ww_recording__profile(recording, &selection, &arguments->filter, profile)) {
 		status = ww_command__fail("stacks", WW_EXIT_USAGE, "%s", ww_recording__message(recording));
-		ww_recording__close(recording);
-		return status;
+	} else if (!(*profile)->samples_len) {
+		status = fail_empty(arguments, reading->file, *profile);
+		ww_profile_free(*profile);
+		*profile = NULL;
 	}
-	if (!profile->samples_len)
-		status = fail_empty(&arguments, profile);
-	else
-		status = (int)ww_reading__finish(&arguments.reading, write_profile(&arguments, profile));
-	if (!status && profile->part)
+	ww_recording__close(recording);
+	return status;
+}
+
+static void note_part(const char *file, const struct ww_profile *profile)
+{
+	if (profile->part)
 		fprintf(stderr,
 			"whywait: note: %s was merged of recordings with stacks and without: these are of a part of "
 			"its requests\n",
-			arguments.reading.file);
+			file);
+}
+
+int ww_command_stacks(int argc, char **argv)
+{
+	struct arguments arguments = {.reading = {.command = "stacks"}, .filter = {.kinds = ~0u}};
+	struct ww_profile *profile, *before = NULL;
+
+	ww_command__parse(&usage, argc, argv, &arguments);
+	int status = read_profile(&arguments, &arguments.reading, &profile);
+	if (status)
+		return status;
+	if (arguments.before) {
+		struct ww_reading_arguments reading = arguments.reading;
+
+		reading.file = arguments.before;
+		reading.since = reading.until = NULL;
+		status = read_profile(&arguments, &reading, &before);
+	}
+	if (!status)
+		status = (int)ww_reading__finish(&arguments.reading, write_profile(&arguments, before, profile));
+	if (!status) {
+		note_part(arguments.reading.file, profile);
+		if (before)
+			note_part(arguments.before, before);
+	}
+	ww_profile_free(before);
 	ww_profile_free(profile);
-	ww_recording__close(recording);
 	return status;
 }

@@ -24,6 +24,7 @@ struct ww_profile_sample {
 	const struct ww_profile_stack *stack; /* NULL: none was taken */
 	enum ww_kind kind;
 	uint64_t ns, samples; /* as if every request's stacks had been taken */
+	uint64_t requests;    /* of the endpoint that these are of */
 };
 
 struct ww_profile {

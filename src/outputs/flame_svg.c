@@ -2,7 +2,7 @@
 #include "outputs/flame_svg.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@
 /* A frame, as wide as all lines that share it and what stands below. */
 struct node {
 	uint32_t word, depth;
-	uint64_t start_ns, ns;
+	uint64_t start_ns, ns, before_ns;
 	uint64_t kinds_ns[WW_KIND_COUNT];
 };
 
@@ -28,7 +28,9 @@ struct drawing {
 	struct node *nodes;
 	size_t len, cap;
 	uint32_t deepest;
-	uint64_t total_ns;
+	uint64_t total_ns, before_ns;
+	bool difference;
+	uint64_t most_ns; /* that a frame differs by */
 };
 
 static const char *const colours[] = {
@@ -78,9 +80,18 @@ static int build(struct drawing *drawing, const struct ww_frame_lines *lines)
 		}
 		for (uint32_t at = 0; at < open_len; at++) {
 			drawing->nodes[open[at]].ns += line->ns;
+			drawing->nodes[open[at]].before_ns += line->before_ns;
 			drawing->nodes[open[at]].kinds_ns[line->kind] += line->ns;
 		}
 		drawing->total_ns += line->ns;
+		drawing->before_ns += line->before_ns;
+	}
+	for (size_t i = 0; i < drawing->len; i++) {
+		const struct node *node = &drawing->nodes[i];
+		uint64_t by = node->ns > node->before_ns ? node->ns - node->before_ns : node->before_ns - node->ns;
+
+		if (by > drawing->most_ns)
+			drawing->most_ns = by;
 	}
 	free(open);
 	return err;
@@ -156,23 +167,47 @@ static void write_legend(FILE *out, const uint64_t kinds_ns[WW_KIND_COUNT])
 	}
 }
 
-static void write_node(FILE *out, const struct drawing *drawing, const struct node *node, const char *name)
+/* The kind that most of it was. */
+static int most_of(const struct node *node)
 {
-	double total = (double)drawing->total_ns, share = (double)node->ns / total;
-	unsigned y = HEAD + (drawing->deepest - node->depth) * ROW;
-	char duration[WW_TEXT_NUMBER];
 	int most = 0;
 
 	for (int kind = 1; kind < WW_KIND_COUNT; kind++)
 		if (node->kinds_ns[kind] > node->kinds_ns[most])
 			most = kind;
-	fprintf(out, "<g class=\"f\" data-x=\"%.9f\" data-w=\"%.9f\" data-d=\"%u\" data-n=\"",
-		(double)node->start_ns / total, share, node->depth);
-	ww_text__markup(out, name);
-	fputs("\"><title>", out);
-	ww_text__markup(out, name);
-	fprintf(out, " (%s, %.2f %%; ", ww_text__duration(duration, node->ns), 100 * share);
+	return most;
+}
+
+/* "#ff8080": the more it differs, the stronger. */
+static void colour_of(const struct drawing *drawing, const struct node *node, char colour[8])
+{
+	bool more = node->ns > node->before_ns;
+	uint64_t by = more ? node->ns - node->before_ns : node->before_ns - node->ns;
+	unsigned pale = 230 - (drawing->most_ns ? (unsigned)(190.0 * (double)by / (double)drawing->most_ns) : 0);
+
+	if (drawing->difference && pale == 230)
+		strcpy(colour, "#e6e6e6");
+	else if (drawing->difference)
+		snprintf(colour, 8, more ? "#ff%02x%02x" : "#%02x%02xff", pale, pale);
+	else
+		snprintf(colour, 8, "%s", colours[most_of(node)]);
+}
+
+static void write_share(FILE *out, const struct drawing *drawing, const struct node *node)
+{
+	char duration[WW_TEXT_NUMBER], other[WW_TEXT_NUMBER];
 	bool first = true;
+
+	fprintf(out, " (%s", ww_text__duration(duration, node->ns));
+	if (drawing->difference) {
+		bool more = node->ns >= node->before_ns;
+		uint64_t by = more ? node->ns - node->before_ns : node->before_ns - node->ns;
+
+		fprintf(out, " a request, %s%s", more ? "+" : "-", ww_text__duration(duration, by));
+		fprintf(out, "; was %s)", ww_text__duration(other, node->before_ns));
+		return;
+	}
+	fprintf(out, ", %.2f %%; ", 100 * (double)node->ns / (double)drawing->total_ns);
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
 		if (!node->kinds_ns[kind])
 			continue;
@@ -180,11 +215,40 @@ static void write_node(FILE *out, const struct drawing *drawing, const struct no
 			100.0 * (double)node->kinds_ns[kind] / (double)node->ns);
 		first = false;
 	}
+	fputc(')', out);
+}
+
+static void write_node(FILE *out, const struct drawing *drawing, const struct node *node, const char *name)
+{
+	double total = (double)drawing->total_ns, share = (double)node->ns / total;
+	unsigned y = HEAD + (drawing->deepest - node->depth) * ROW;
+	char colour[8];
+
+	colour_of(drawing, node, colour);
+	fprintf(out, "<g class=\"f\" data-x=\"%.9f\" data-w=\"%.9f\" data-d=\"%u\" data-n=\"",
+		(double)node->start_ns / total, share, node->depth);
+	ww_text__markup(out, name);
+	fputs("\"><title>", out);
+	ww_text__markup(out, name);
+	write_share(out, drawing, node);
 	fprintf(out,
-		")</title><rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>"
+		"</title><rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>"
 		"<text x=\"%.2f\" y=\"%u\"></text></g>\n",
-		(double)node->start_ns / total * WIDTH, y, share * WIDTH, ROW - 1, colours[most],
+		(double)node->start_ns / total * WIDTH, y, share * WIDTH, ROW - 1, colour,
 		(double)node->start_ns / total * WIDTH + 3, y + 12);
+}
+
+static void write_body(FILE *out, const struct drawing *drawing, const struct ww_frame_lines *lines)
+{
+	for (size_t i = 0, drawn = 0; i < drawing->len && drawn < NODES_MAX; i++) {
+		const struct node *node = &drawing->nodes[i];
+
+		if (!node->ns || (double)node->ns < NARROWEST * (double)drawing->total_ns)
+			continue;
+		write_node(out, drawing, node, ww_intern__get(lines->words, node->word));
+		drawn++;
+	}
+	fprintf(out, "<script><![CDATA[\n%s]]></script>\n</svg>\n", script);
 }
 
 int ww_flame_svg__write(FILE *out, const struct ww_profile *profile, const char *title)
@@ -202,15 +266,33 @@ int ww_flame_svg__write(FILE *out, const struct ww_profile *profile, const char 
 	if (!err) {
 		write_head(out, &drawing, title);
 		write_legend(out, kinds_ns);
-		for (size_t i = 0, drawn = 0; i < drawing.len && drawn < NODES_MAX; i++) {
-			const struct node *node = &drawing.nodes[i];
+		write_body(out, &drawing, &lines);
+	}
+	free(drawing.nodes);
+	ww_frame_lines__free(&lines);
+	return err;
+}
 
-			if (!node->ns || (double)node->ns < NARROWEST * (double)drawing.total_ns)
-				continue;
-			write_node(out, &drawing, node, ww_intern__get(lines.words, node->word));
-			drawn++;
-		}
-		fprintf(out, "<script><![CDATA[\n%s]]></script>\n</svg>\n", script);
+int ww_flame_svg__write_difference(FILE *out, const struct ww_profile *before, const struct ww_profile *after,
+				   const char *title)
+{
+	struct drawing drawing = {.difference = true};
+	char now[WW_TEXT_NUMBER], was[WW_TEXT_NUMBER];
+	struct ww_frame_lines lines;
+	int err = ww_frame_lines__between(&lines, before, after);
+
+	if (err)
+		return err;
+	err = build(&drawing, &lines);
+	if (!err) {
+		write_head(out, &drawing, title);
+		fprintf(out,
+			"<rect x=\"10\" y=\"34\" width=\"10\" height=\"10\" fill=\"#ff2828\"/><text x=\"24\" "
+			"y=\"43\">more than before</text><rect x=\"160\" y=\"34\" width=\"10\" height=\"10\" "
+			"fill=\"#2828ff\"/><text x=\"174\" y=\"43\">less; widths are %s a request, summed over "
+			"endpoints (was %s)</text>\n",
+			ww_text__duration(now, drawing.total_ns), ww_text__duration(was, drawing.before_ns));
+		write_body(out, &drawing, &lines);
 	}
 	free(drawing.nodes);
 	ww_frame_lines__free(&lines);

@@ -13,4 +13,11 @@
 /* `title` is escaped. Errors of `out`: ferror(). -ENOMEM. */
 int ww_flame_svg__write(FILE *out, const struct ww_profile *profile, const char *title);
 
+/*
+ * The same of two: widths are what a request takes now on average; what takes more of it than before is red, what takes
+ * less is blue.
+ */
+int ww_flame_svg__write_difference(FILE *out, const struct ww_profile *before, const struct ww_profile *after,
+				   const char *title);
+
 #endif

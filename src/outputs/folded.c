@@ -12,6 +12,15 @@ static void write_word(FILE *out, const char *word)
 		fputc(*word == ';' ? ':' : *word, out);
 }
 
+static void write_line(FILE *out, const struct ww_frame_lines *lines, const struct ww_frame_line *line)
+{
+	for (uint32_t i = 0; i < line->len; i++) {
+		if (i)
+			fputc(';', out);
+		write_word(out, ww_intern__get(lines->words, line->words[i]));
+	}
+}
+
 int ww_folded__write(FILE *out, const struct ww_profile *profile)
 {
 	struct ww_frame_lines lines;
@@ -20,17 +29,31 @@ int ww_folded__write(FILE *out, const struct ww_profile *profile)
 	if (err)
 		return err;
 	for (size_t i = 0; i < lines.len; i++) {
-		const struct ww_frame_line *line = &lines.lines[i];
-		uint64_t us = (line->ns + 500) / 1000;
+		uint64_t us = (lines.lines[i].ns + 500) / 1000;
 
 		if (!us)
 			continue;
-		for (uint32_t j = 0; j < line->len; j++) {
-			if (j)
-				fputc(';', out);
-			write_word(out, ww_intern__get(lines.words, line->words[j]));
-		}
+		write_line(out, &lines, &lines.lines[i]);
 		fprintf(out, " %" PRIu64 "\n", us);
+	}
+	ww_frame_lines__free(&lines);
+	return 0;
+}
+
+int ww_folded__write_difference(FILE *out, const struct ww_profile *before, const struct ww_profile *after)
+{
+	struct ww_frame_lines lines;
+	int err = ww_frame_lines__between(&lines, before, after);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < lines.len; i++) {
+		const struct ww_frame_line *line = &lines.lines[i];
+
+		if (!line->ns && !line->before_ns)
+			continue;
+		write_line(out, &lines, line);
+		fprintf(out, " %" PRIu64 " %" PRIu64 "\n", line->before_ns, line->ns);
 	}
 	ww_frame_lines__free(&lines);
 	return 0;

@@ -10,4 +10,7 @@
 /* Errors of `out`: ferror(). -ENOMEM. */
 int ww_folded__write(FILE *out, const struct ww_profile *profile);
 
+/* Two numbers a line, in ns of a request on average: before and after, as difffolded.pl writes them. */
+int ww_folded__write_difference(FILE *out, const struct ww_profile *before, const struct ww_profile *after);
+
 #endif

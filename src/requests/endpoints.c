@@ -8,10 +8,9 @@
 #include "protocols/http1.h"
 #include "protocols/route.h"
 
-#define PROTOCOL "http"
-#define OFTEN	 16 /* requests of what keeps its name where others lose theirs, or .. */
-#define TIMES	 4  /* .. so many times the mean of what is there, and as many requests */
-#define EVER	 4  /* times as many endpoints as a service may have at a time */
+#define OFTEN 16 /* requests of what keeps its name where others lose theirs, or .. */
+#define TIMES 4	 /* .. so many times the mean of what is there, and as many requests */
+#define EVER  4	 /* times as many endpoints as a service may have at a time */
 
 void ww_endpoints__free(struct ww_endpoints *endpoints)
 {
@@ -101,12 +100,11 @@ static int point(struct ww_endpoints *endpoints, uint32_t service, const char *m
 	return 0;
 }
 
-static int64_t add_of(struct ww_endpoints *endpoints, uint32_t service, const char *protocol, const char *method,
-		      const char *route, bool fixed)
+static int64_t add(struct ww_endpoints *endpoints, uint32_t service, const char *method, const char *route, bool fixed)
 {
 	const struct ww_catalog_endpoint endpoint = {
 		.service = service,
-		.protocol = protocol,
+		.protocol = endpoints->protocol,
 		.method = method,
 		.route = route,
 	};
@@ -125,11 +123,6 @@ static int64_t add_of(struct ww_endpoints *endpoints, uint32_t service, const ch
 	}
 	endpoints->states[id] = (struct ww_endpoint_state){.same = (uint32_t)id, .fixed = fixed};
 	return id;
-}
-
-static int64_t add(struct ww_endpoints *endpoints, uint32_t service, const char *method, const char *route, bool fixed)
-{
-	return add_of(endpoints, service, PROTOCOL, method, route, fixed);
 }
 
 /* Gives an endpoint, and those that have become it, another route; one that has it already is the same from now on. */
@@ -406,8 +399,13 @@ int64_t ww_endpoints__unit(struct ww_endpoints *endpoints, uint32_t service, con
 {
 	int64_t id = lookup(endpoints, service, method, name);
 
-	if (id == -ENOENT)
-		id = add_of(endpoints, service, protocol, method, name, true);
+	if (id == -ENOENT) {
+		const char *before = endpoints->protocol;
+
+		endpoints->protocol = protocol;
+		id = add(endpoints, service, method, name, true);
+		endpoints->protocol = before;
+	}
 	if (id >= 0)
 		endpoints->states[id].requests++;
 	return id;

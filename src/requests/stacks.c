@@ -273,7 +273,7 @@ int ww_stacks__take(struct ww_stacks *stacks, const void *record, size_t size)
 }
 
 void ww_stacks__end(struct ww_stacks *stacks, const struct ww_account *account, uint32_t endpoint,
-		    struct ww_detail_names *names)
+		    const struct ww_waiting *waiting)
 {
 	uint64_t one_in = account->stacks_one_in;
 
@@ -287,10 +287,17 @@ void ww_stacks__end(struct ww_stacks *stacks, const struct ww_account *account, 
 		/* The account was taken back to its last send. */
 		if (weight->at_ns > account->end_ns)
 			continue;
+		const struct ww_wait wait = {
+			.start_ns = weight->at_ns - weight->ns,
+			.end_ns = weight->at_ns,
+			.value = weight->value,
+			.kind = weight->kind,
+			.detail = weight->detail,
+		};
 		const struct ww_stack_key key = {
 			.endpoint = endpoint,
 			.bucket = bucket,
-			.name = ww_detail_names__find(names, weight->kind, weight->detail, weight->value),
+			.name = ww_wait_names__find(waiting, &wait),
 			.stack = weight->stack,
 			.kind = weight->kind,
 		};

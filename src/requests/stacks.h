@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "model/stack_table.h"
-#include "requests/detail_names.h"
+#include "requests/wait_names.h"
 #include "whywait/abi.h"
 
 struct ww_stacks;
@@ -39,9 +39,9 @@ void ww_stacks__free(struct ww_stacks *stacks);
 /* Takes a record of the stack ring; -EPROTO when it is malformed, -ENOMEM; both are counted. */
 int ww_stacks__take(struct ww_stacks *stacks, const void *record, size_t size);
 
-/* The request has ended. Its weights are summed for the endpoint. */
+/* The request has ended. Its weights are summed for the endpoint, by what it waited for. */
 void ww_stacks__end(struct ww_stacks *stacks, const struct ww_account *account, uint32_t endpoint,
-		    struct ww_detail_names *names);
+		    const struct ww_waiting *waiting);
 
 /* The same of a request that does not count. */
 void ww_stacks__drop(struct ww_stacks *stacks, const struct ww_account *account);

@@ -14,7 +14,9 @@ struct reading {
 	struct ww_catalog catalog;
 	const struct ww_stack_filter *filter;
 	bool *wanted;
-	int64_t *at_least; /* wall time by endpoint, ns: slower than the quantile */
+	int64_t *at_least;  /* wall time by endpoint, ns: slower than the quantile */
+	uint32_t *alike;    /* the first of its name, by endpoint */
+	uint64_t *requests; /* by the first of its name: chosen, as if every one had been taken */
 	int64_t from, to;
 	struct ww_arena *arena;
 	struct ww_profile *profile;
@@ -164,6 +166,7 @@ static int find_tails(struct reading *reading)
 		tail.left -= (double)sqlite3_column_int64(row, 2);
 		reading->at_least[endpoint] = sqlite3_column_int64(row, 1);
 		reading->profile->requests += (uint64_t)sqlite3_column_int64(row, 2);
+		reading->requests[reading->alike[endpoint]] += (uint64_t)sqlite3_column_int64(row, 2);
 		reading->profile->sampled += (uint64_t)sqlite3_column_int64(row, 4);
 	}
 	sqlite3_finalize(row);
@@ -204,6 +207,7 @@ static int add_sample(struct reading *reading, sqlite3_stmt *row)
 		.kind = (enum ww_kind)kind,
 		.ns = (uint64_t)sqlite3_column_int64(row, 5),
 		.samples = (uint64_t)sqlite3_column_int64(row, 6),
+		.requests = reading->requests[reading->alike[endpoint]],
 	};
 	return SQLITE_OK;
 }
@@ -257,7 +261,9 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	reading->to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
 	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint, false);
 	reading->at_least = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->at_least));
-	if (!reading->wanted || !reading->at_least)
+	reading->alike = ww_catalog__alike(&reading->catalog);
+	reading->requests = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->requests));
+	if (!reading->wanted || !reading->at_least || !reading->alike || !reading->requests)
 		return SQLITE_NOMEM;
 	rc = each_row(reading, "SELECT id, name FROM stack_frame ORDER BY id", false, add_frame);
 	if (rc == SQLITE_OK)
@@ -301,6 +307,8 @@ int ww_recording__profile(struct ww_recording *recording, const struct ww_select
 		ww_catalog__free(&reading.catalog);
 	free(reading.wanted);
 	free(reading.at_least);
+	free(reading.alike);
+	free(reading.requests);
 	if (rc != SQLITE_OK) {
 		ww_arena__free(reading.arena);
 		return ww_recording__fail(recording, rc);

@@ -7,12 +7,22 @@ import pathlib
 import sys
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth")]
-from stacks_truth import APPS, Built, judge_shares, python  # noqa: E402  (the path comes first)
+from stacks_truth import APPS, Built, folded, judge_shares, python  # noqa: E402  (the path comes first)
 from services import Postgres  # noqa: E402
 from tap import Tap  # noqa: E402
 
 SECONDS = 30
 POINTS = 3
+
+
+def judge_queries(postgres):
+    """Queries are awaited under the functions that ask them, and by what they say."""
+    record = judge_shares(tap, "psycopg2", lambda port: [sys.executable, APPS / "stacks_postgres.py", str(port), postgres.dsn],
+                          SECONDS, POINTS, {"find_items": "db", "find_owner": "db"})
+    waits = folded(record.path, "--kinds", "db")
+    asked = sum(us for frames, us in waits if frames[-1] == "[db postgres SELECT pg_sleep]")
+    tap.check("psycopg2: waits have their statements", asked > 0.95 * sum(us for _, us in waits), {frames[-1] for frames, _ in waits})
+
 
 tap = Tap()
 with Built() as built:
@@ -21,8 +31,7 @@ with Built() as built:
         tap.run(name, judge_shares, tap, name, built.server(*flags), SECONDS, POINTS)
 tap.run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
 with Postgres() as database:
-    tap.run("psycopg2", judge_shares, tap, "psycopg2", lambda port: [sys.executable, APPS / "stacks_postgres.py", str(port), database.dsn],
-            SECONDS, POINTS, {"find_items": "db", "find_owner": "db"})
+    tap.run("psycopg2", judge_queries, database)
 tap.run("Node", judge_shares, tap, "Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)], SECONDS,
         POINTS, {})
 tap.done()

@@ -88,6 +88,22 @@ static void a_graph_says_what_was_chosen(void **state)
 	unlink(file);
 }
 
+/* Against itself nothing differs; only a format that can say so is taken. */
+static void differences_of_two_recordings(void **state)
+{
+	(void)state;
+	make("keep 1; stacks", true, true);
+	assert_int_equal(RUN("stacks", file, "--diff", file), 0);
+	assert_string_equal(text, "shop;GET /a;[compute] 990000 990000\nshop;GET /a;[lock] 10000 10000\n");
+	assert_int_equal(RUN("stacks", file, "--diff", file, "--slower-than", "p99.5"), 0);
+	assert_string_equal(text, "shop;GET /a;[lock] 1000000 1000000\n");
+	assert_int_equal(RUN("stacks", file, "--diff", file, "--format", "svg"), 0);
+	assert_int_equal(count("; against "), 1);
+	FAILS("--diff can't be told to speedscope", "stacks", file, "--diff", file, "--format", "speedscope");
+	FAILS("none.db: No such file", "stacks", file, "--diff", "/tmp/whywait-test-none.db");
+	unlink(file);
+}
+
 static void without_stacks_it_says_why(void **state)
 {
 	(void)state;
@@ -108,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_choice_without_any_says_what_there_is),
 		cmocka_unit_test(a_graph_says_what_was_chosen),
+		cmocka_unit_test(differences_of_two_recordings),
 		cmocka_unit_test(without_stacks_it_says_why),
 	};
 

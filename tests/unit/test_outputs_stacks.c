@@ -24,12 +24,33 @@ static const char *frames[] = {"_start", "main", "work<int>(char&)", "a;b \x1b"}
 static const uint32_t whole[] = {0, 1, 2}, cut[] = {1, 3};
 static const struct ww_profile_stack stacks[] = {{whole, 3, true}, {cut, 2, false}};
 static struct ww_profile_sample samples[] = {
-	{"shop", "GET", "/a", "", &stacks[0], WW_KIND_COMPUTE, 3000000, 3},
-	{"shop", "GET", "/a", "postgres", &stacks[1], WW_KIND_DB, 1500000, 1},
-	{"shop", "GET", "/a", "", NULL, WW_KIND_QUEUE, 250000, 1},
-	{"shop", "GET", "/a", "", &stacks[0], WW_KIND_COMPUTE, 1000000, 1},
-	{"shop", "GET", "/b", "", NULL, WW_KIND_QUEUE, 100, 1},
+	{"shop", "GET", "/a", "", &stacks[0], WW_KIND_COMPUTE, 3000000, 3, 2},
+	{"shop", "GET", "/a", "postgres", &stacks[1], WW_KIND_DB, 1500000, 1, 2},
+	{"shop", "GET", "/a", "", NULL, WW_KIND_QUEUE, 250000, 1, 2},
+	{"shop", "GET", "/a", "", &stacks[0], WW_KIND_COMPUTE, 1000000, 1, 2},
+	{"shop", "GET", "/b", "", NULL, WW_KIND_QUEUE, 100, 1, 2},
 };
+/* The other version: its service has another name, its code other lines; one function more, and one that is gone. */
+static const char *const old_frames[] = {"main", "f (a/b.py:12)", "[libx.so+0x12]", "gone"};
+static const char *const new_frames[] = {"main", "f (a/b.py:34)", "[libx.so+0x56]", "came"};
+static const uint32_t f_frames[] = {0, 1, 2}, only_frames[] = {0, 3};
+static const struct ww_profile_stack f_stack = {f_frames, 3, true}, only_stack = {only_frames, 2, true};
+static struct ww_profile_sample old_samples[] = {
+	{"shop:1", "GET", "/a", "", &f_stack, WW_KIND_COMPUTE, 40000, 4, 4},
+	{"shop:1", "GET", "/a", "", &only_stack, WW_KIND_COMPUTE, 8000, 4, 4},
+	{"shop:1", "GET", "/b", "", NULL, WW_KIND_QUEUE, 5000, 1, 1},
+};
+static struct ww_profile_sample new_samples[] = {
+	{"shop:2", "GET", "/a", "", &f_stack, WW_KIND_COMPUTE, 10000, 4, 2},
+	{"shop:2", "GET", "/a", "", &f_stack, WW_KIND_COMPUTE, 20000, 4, 2},
+	{"shop:2", "GET", "/a", "", &only_stack, WW_KIND_COMPUTE, 1000, 4, 2},
+	{"shop:2", "GET", "/b", "", NULL, WW_KIND_QUEUE, 5000, 1, 1},
+	{"other", "GET", "/b", "", NULL, WW_KIND_QUEUE, 5000, 1, 1},
+};
+static const struct ww_profile before = {
+	.frames = (const char **)old_frames, .frames_len = 4, .samples = old_samples, .samples_len = 3};
+static const struct ww_profile after = {
+	.frames = (const char **)new_frames, .frames_len = 4, .samples = new_samples, .samples_len = 5};
 static const struct ww_profile profile = {
 	.frames = frames, .frames_len = 4, .samples = samples, .samples_len = 5, .requests = 2, .sampled = 2};
 
@@ -52,6 +73,33 @@ static void folded_lines(void **state)
 	assert_string_equal(text, "shop;GET /a;[queue] 250\n"
 				  "shop;GET /a;[truncated];main;a:b \\x1b;[db postgres] 1500\n"
 				  "shop;GET /a;_start;main;work<int>(char&) 4000\n");
+	free(text);
+}
+
+/* Of a request, in ns, before and after; `/b` may be of either service, so it is of neither. */
+static void differences_are_per_request(void **state)
+{
+	FILE *out;
+	size_t size;
+	char *text = NULL;
+
+	(void)state;
+	out = open_memstream(&text, &size);
+	assert_int_equal(ww_folded__write_difference(out, &before, &after), 0);
+	fclose(out);
+	assert_string_equal(text, "other;GET /b;[queue] 0 5000\n"
+				  "shop:1;GET /b;[queue] 5000 0\n"
+				  "shop:2;GET /a;main;came 0 500\n"
+				  "shop:2;GET /a;main;f (a/b.py);[libx.so] 10000 15000\n"
+				  "shop:2;GET /a;main;gone 2000 0\n"
+				  "shop:2;GET /b;[queue] 0 5000\n");
+	free(text);
+	out = open_memstream(&text, &size);
+	assert_int_equal(ww_flame_svg__write_difference(out, &before, &after, "now"), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "<title>f (a/b.py) (0.015 ms a request, +0.005 ms; was 0.010 ms)</title>"));
+	assert_non_null(strstr(text, "fill=\"#ff2828\""));
+	assert_null(strstr(text, "gone"));
 	free(text);
 }
 
@@ -128,12 +176,12 @@ static void functions_that_burn(void **state)
 	static const uint32_t one[] = {0, 1, 3}, two[] = {0, 2, 3, 4}, three[] = {0, 3, 5, 4};
 	const struct ww_profile_stack at[] = {{one, 3, true}, {two, 4, true}, {three, 4, true}};
 	struct ww_profile_sample of[] = {
-		{"s", "GET", "/", "", &at[0], WW_KIND_COMPUTE, 40, 1},
-		{"s", "GET", "/", "", &at[1], WW_KIND_COMPUTE, 30, 1},
-		{"s", "GET", "/", "", &at[2], WW_KIND_COMPUTE, 26, 1},
-		{"s", "GET", "/", "", NULL, WW_KIND_COMPUTE, 4, 1},
-		{"s", "GET", "/b", "", &at[0], WW_KIND_COMPUTE, 99, 1},
-		{"s", "GET", "/", "", &at[0], WW_KIND_DB, 99, 1},
+		{"s", "GET", "/", "", &at[0], WW_KIND_COMPUTE, 40, 1, 1},
+		{"s", "GET", "/", "", &at[1], WW_KIND_COMPUTE, 30, 1, 1},
+		{"s", "GET", "/", "", &at[2], WW_KIND_COMPUTE, 26, 1, 1},
+		{"s", "GET", "/", "", NULL, WW_KIND_COMPUTE, 4, 1, 1},
+		{"s", "GET", "/b", "", &at[0], WW_KIND_COMPUTE, 99, 1, 1},
+		{"s", "GET", "/", "", &at[0], WW_KIND_DB, 99, 1, 1},
 	};
 	const struct ww_profile computing = {.frames = names, .frames_len = 6, .samples = of, .samples_len = 6};
 	struct ww_hotspots hot;
@@ -224,10 +272,15 @@ static void names_of_the_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(folded_lines),	       cmocka_unit_test(a_flame_graph_is_escaped),
-		cmocka_unit_test(speedscope_sums),     cmocka_unit_test(a_table_sums_and_is_bounded),
-		cmocka_unit_test(functions_that_burn), cmocka_unit_test(lines_of_python),
-		cmocka_unit_test(names_of_made_code),  cmocka_unit_test(names_of_the_kernel),
+		cmocka_unit_test(folded_lines),
+		cmocka_unit_test(differences_are_per_request),
+		cmocka_unit_test(a_flame_graph_is_escaped),
+		cmocka_unit_test(speedscope_sums),
+		cmocka_unit_test(a_table_sums_and_is_bounded),
+		cmocka_unit_test(functions_that_burn),
+		cmocka_unit_test(lines_of_python),
+		cmocka_unit_test(names_of_made_code),
+		cmocka_unit_test(names_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
