@@ -8,6 +8,7 @@
 #include "compat.bpf.h"
 #include "goroutine.bpf.h"
 #include "job.bpf.h"
+#include "lock.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
 
@@ -176,6 +177,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 		return 0;
 	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
 		t->expired = 0;
+	if (t && ww_lock_waits(t))
+		ww_lock_ended(t, by, now);
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
 	if (waker && !waker->go && (waker->ref || waker->pool)) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};

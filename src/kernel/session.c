@@ -26,7 +26,6 @@ struct ww_session {
 	size_t processes_len;
 	uint64_t counters[WW_COUNTER_COUNT];
 	uint64_t start_ns, end_ns; /* end_ns 0: not ended */
-	bool follows;		   /* the command as a whole */
 	struct sigaction old_int, old_term, old_hup;
 };
 
@@ -58,6 +57,13 @@ static int find_collected(void *ctx, uint32_t pid, struct ww_collected *collecte
 	const struct ww_session *session = ctx;
 
 	return ww_observer__collected(session->observer, pid, collected);
+}
+
+static int find_held_by(void *ctx, uint64_t id, struct ww_held_by *held_by)
+{
+	const struct ww_session *session = ctx;
+
+	return ww_observer__held_by(session->observer, id, held_by);
 }
 
 static void take_signals(struct ww_session *session)
@@ -114,10 +120,13 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	}
 	snprintf(message, message_size, "out of memory");
 	new->options = *options;
+	new->options.observer.command = options->command;
 	new->options.ingest.peer = find_peer;
 	new->options.ingest.peer_ctx = new;
 	new->options.ingest.collected = find_collected;
 	new->options.ingest.collected_ctx = new;
+	new->options.ingest.held_by = find_held_by;
+	new->options.ingest.held_by_ctx = new;
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
 	if (!ww_features__host_pids())
 		new->options.ingest.proc = "/dev/null";
@@ -128,8 +137,6 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 		ww_session__close(new);
 		return err;
 	}
-	if (options->command)
-		new->follows = !ww_observer__follow(new->observer, options->command);
 	new->start_ns = clock_ns(CLOCK_MONOTONIC);
 	if (!options->keep_signals)
 		take_signals(new);
@@ -181,7 +188,7 @@ const uint64_t *ww_session__counters(const struct ww_session *session)
 
 bool ww_session__follows(const struct ww_session *session)
 {
-	return session->follows && !ww_observer__serves(session->observer);
+	return ww_observer__follows(session->observer);
 }
 
 uint64_t ww_session__elapsed_ns(const struct ww_session *session)
@@ -251,7 +258,7 @@ static int do_second(struct ww_session *session)
 {
 	int err = ww_observer__sweep(session->observer);
 
-	if (!err && session->follows && !ww_observer__serves(session->observer))
+	if (!err && ww_observer__follows(session->observer))
 		err = join_processes(session);
 
 	if (!err)

@@ -11,7 +11,8 @@ bool ww_account__is_sound(const struct ww_account *account)
 
 	if (account->size < head || account->version != WW_ABI_VERSION || account->target_len > WW_TARGET_MAX ||
 	    account->size < head + account->target_len || account->attribution >= WW_ATTRIBUTION_COUNT ||
-	    account->details_len > WW_DETAILS || account->end_ns < account->start_ns)
+	    account->details_len > WW_DETAILS || account->holders_len > WW_HOLDERS ||
+	    account->end_ns < account->start_ns)
 		return false;
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
 		if (__builtin_add_overflow(sum, account->kinds_ns[kind], &sum))
