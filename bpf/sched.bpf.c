@@ -83,6 +83,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		t->loop = !t->go;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
+	/* What it does next may be the request's still: of that, stacks are taken, too. */
+	bool sampled = ww_stacks_on && t->sampled;
 	if (r && ww_owns(r, prev->pid)) {
 		t->home = t->go ? 0 : t->ref;
 		ww_hold(t, r);
@@ -96,8 +98,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	} else if (r) {
 		ww_count(WW_COUNT_SLOT_STALE);
 	}
+	t->sampled = sampled && r;
 	t->ref = 0;
-	t->sampled = 0;
 	if (t->pending_len && t->python)
 		ww_loop_sleeps(t, &b.cause, now);
 }

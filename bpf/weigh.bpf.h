@@ -114,11 +114,15 @@ static __always_inline void ww_weigh_reset(struct ww_thread *t)
 static __always_inline void ww_weigh_given(struct ww_request *r, struct ww_thread *t)
 {
 	if (t->dirty & WW_DIRTY_WAITED) {
+		/* Of these no stack was taken, and the request's is of its gap before. */
+		u64 stack = r->stack;
+		r->stack = 0;
 		for (u32 kind = 0; kind < WW_KIND_COUNT; kind++) {
 			if (kind != WW_KIND_COMPUTE && t->kinds_ns[kind] > t->weighed_ns[kind]) {
 				ww_weigh_gap(r, kind, 0, t->mark, t->kinds_ns[kind] - t->weighed_ns[kind]);
 			}
 		}
+		r->stack = stack;
 	}
 	if (!t->weighed)
 		return;

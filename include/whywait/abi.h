@@ -230,7 +230,7 @@ enum ww_stack_type {
 /* A frame of CPython's. */
 struct ww_stack_python {
 	__u64 code; /* address of its code object, */
-	__u64 at;   /* and of the instruction that it is at */
+	__u64 at;   /* and of the instruction that it is at; before 3.11 twice its number */
 };
 
 struct ww_stack {
