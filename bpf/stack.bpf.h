@@ -22,8 +22,8 @@ struct ww_stack_room {
 	u8 user[WW_STACK_BYTES];
 };
 
-/* What runs may be sampled in the middle of taking the stack of what is switched from. */
-enum ww_stack_room_of { WW_STACK_SWITCHED, WW_STACK_RUNNING, WW_STACK_ROOMS };
+/* What runs may be sampled, and be switched from, in the middle of taking another stack. */
+enum ww_stack_room_of { WW_STACK_SWITCHED, WW_STACK_RUNNING, WW_STACK_SENDING, WW_STACK_ROOMS };
 
 /* By CPU and enum ww_stack_room_of: more than a map for each CPU takes. */
 struct {
@@ -178,8 +178,11 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, st
 	s->tid = id;
 	ww_stack_registers(s, ww_task_regs(task));
 	ww_stack_python_read(room, slot, t, s->tgid);
-	long kernel = of == WW_STACK_RUNNING ? bpf_get_stack(ctx, s->kernel, sizeof(s->kernel), 0)
-					     : bpf_get_task_stack(task, s->kernel, sizeof(s->kernel), 0);
+	long kernel = 0;
+	if (of == WW_STACK_RUNNING)
+		kernel = bpf_get_stack(ctx, s->kernel, sizeof(s->kernel), 0);
+	else if (of == WW_STACK_SWITCHED)
+		kernel = bpf_get_task_stack(task, s->kernel, sizeof(s->kernel), 0);
 	s->kernel_len = kernel > 0 ? kernel / sizeof(u64) : 0;
 	u32 len = ww_stack_read(room, s->sp);
 	s->user_len = len;
@@ -201,6 +204,17 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, st
 static __noinline u64 ww_stack_of_switch(struct task_struct *task, struct ww_thread *t)
 {
 	return t ? ww_stack_take(NULL, task, t, WW_STACK_SWITCHED) : 0;
+}
+
+/*
+ * An event loop, or a goroutine, sends for the request: where its code is now is where it gives up control, and where
+ * it is said to be until it goes on. When it has done so the thread's stack is the loop's own.
+ */
+WW_GLOBAL2(int, ww_stack_of_send, R, r, T, t)
+{
+	if (r && t)
+		r->stack = ww_stack_take(NULL, ww_current(), t, WW_STACK_SENDING);
+	return 0;
 }
 
 #endif

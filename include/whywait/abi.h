@@ -260,7 +260,7 @@ struct ww_stack_weight {
 	__u8 type;
 	__u8 kind;
 	__u8 detail; /* enum ww_detail_type: what `value` is */
-	__u8 pad;
+	__u8 gap;    /* no thread worked for the request then */
 	__u32 value;
 	__u32 tid;
 	__u64 request;	/* 0: see `tid`, `start_ns` */

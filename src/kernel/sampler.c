@@ -17,7 +17,7 @@
 
 #define PERIOD_NS    10101010u /* 99 a second: not in step with what programs do a hundred times a second */
 #define RING	     (16u << 20)
-#define ROOMS	     2	/* of each CPU: WW_STACK_ROOMS */
+#define ROOMS	     3	/* of each CPU: WW_STACK_ROOMS */
 #define ONE_IN_FIRST 64 /* until it is known what they cost */
 #define ONE_IN_MOST  32768
 #define ADAPT_NS     100000000u

@@ -38,6 +38,7 @@ struct owner {
 struct ww_stacks {
 	struct ww_stack_table table;
 	struct ww_unwinder *unwinder;
+	uint32_t no_thread; /* the stack of requests without one */
 	struct recent {
 		uint64_t id;
 		uint32_t stack;
@@ -49,6 +50,16 @@ struct ww_stacks {
 	struct ww_stacks_totals totals;
 };
 
+/* In place of a stack. Whoever waits in the queue has none to be expected. */
+static uint32_t add_no_thread(struct ww_stack_table *table)
+{
+	static const char name[] = "[no thread]";
+	uint32_t frame = ww_intern__add(table->frames, name, sizeof(name) - 1);
+	const uint32_t kept[] = {WW_STACK_WHOLE, 1, frame}; /* struct ww_stack_frames */
+
+	return frame == WW_INTERN_NONE ? frame : ww_intern__add(table->stacks, kept, sizeof(kept));
+}
+
 struct ww_stacks *ww_stacks__new(void)
 {
 	struct ww_stacks *new = calloc(1, sizeof(*new));
@@ -59,7 +70,8 @@ struct ww_stacks *ww_stacks__new(void)
 	}
 	new->pool = calloc(WEIGHTS_MOST, sizeof(*new->pool));
 	new->unwinder = ww_unwinder__new(new->table.frames);
-	if (!new->pool || !new->unwinder) {
+	new->no_thread = add_no_thread(&new->table);
+	if (!new->pool || !new->unwinder || new->no_thread == WW_INTERN_NONE) {
 		ww_stacks__free(new);
 		return NULL;
 	}
@@ -173,12 +185,13 @@ static int take_stack(struct ww_stacks *stacks, const struct ww_stack *stack, si
 	return 0;
 }
 
-static uint32_t stack_number(struct ww_stacks *stacks, uint64_t id)
+static uint32_t stack_number(struct ww_stacks *stacks, const struct ww_stack_weight *w)
 {
+	uint64_t id = w->stack;
 	const struct recent *recent = &stacks->recent[ww_hash_mix(id) & (RECENT - 1)];
 
 	if (!id)
-		return WW_INTERN_NONE;
+		return w->gap && w->kind != WW_KIND_QUEUE ? stacks->no_thread : WW_INTERN_NONE;
 	if (recent->id == id)
 		return recent->stack;
 	stacks->lost.unknown++;
@@ -203,7 +216,7 @@ static int take_weight(struct ww_stacks *stacks, const struct ww_stack_weight *w
 	*weight = (struct weight){
 		.at_ns = w->at_ns,
 		.ns = w->ns,
-		.stack = stack_number(stacks, w->stack),
+		.stack = stack_number(stacks, w),
 		.value = w->value,
 		.kind = w->kind,
 		.detail = w->detail,

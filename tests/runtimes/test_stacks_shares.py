@@ -5,11 +5,13 @@ of Python, and of JavaScript by its perf map; a query is awaited under the right
 thread's start."""
 import pathlib
 import sys
+import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth")]
-from stacks_truth import APPS, Built, folded, judge_shares, python  # noqa: E402  (the path comes first)
-from services import Postgres  # noqa: E402
+from stacks_truth import APPS, Built, account, folded, judge_shares, load, python, within  # noqa: E402  (the path comes first)
+from services import Postgres, Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
+from whywait import Record  # noqa: E402
 
 SECONDS = 30
 POINTS = 3
@@ -24,6 +26,23 @@ def judge_queries(postgres):
     tap.check("psycopg2: waits have their statements", asked > 0.95 * sum(us for _, us in waits), {frames[-1] for frames, _ in waits})
 
 
+def judge_loop(postgres):
+    """On an event loop a request waits under the coroutine that asked, although no thread is there meanwhile."""
+    port = free_port()
+    with Server([sys.executable, APPS / "stacks_aiohttp.py", str(port), postgres.dsn], port=port):
+        load(port, "/mix", 0.5)
+        with Record("--port", port, "--stacks=all", keep=1) as record:
+            load(port, "/mix", SECONDS / 3, clients=3)
+            time.sleep(0.3)
+    record.check(tap)
+    waits = folded(record.path, "--kinds", "db")
+    items, owner, true = within(waits, "find_items"), within(waits, "find_owner"), account(record, "db", "/mix")
+    tap.check("aiohttp: queries are awaited under the coroutines that ask them", items + owner > 0.93 * true, f"{items} + {owner} of {true} ns")
+    tap.check("aiohttp: each as long as its query takes", 3 < items / owner < 5, f"{items} ns for 20 ms each, {owner} ns for 5 ms")
+    slept, true = within(folded(record.path, "--kinds", "sleep"), r"\[no thread\]"), account(record, "sleep", "/mix")
+    tap.check("aiohttp: and what waits for a timer says that no thread was there", abs(slept - true) < 0.01 * true + 1e6, f"{slept} of {true} ns")
+
+
 tap = Tap()
 with Built() as built:
     for name, flags in (("C with frame pointers", ["-fno-omit-frame-pointer"]), ("C without", ["-fomit-frame-pointer"]),
@@ -32,6 +51,7 @@ with Built() as built:
 tap.run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
 with Postgres() as database:
     tap.run("psycopg2", judge_queries, database)
+    tap.run("aiohttp", judge_loop, database)
 tap.run("Node", judge_shares, tap, "Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)], SECONDS,
         POINTS, {})
 tap.done()

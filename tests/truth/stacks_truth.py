@@ -109,7 +109,7 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix"):
     for function, kind in waiting.items():
         told = within(waits, function)  # its own kind, and what it then waited for a CPU
         own = within([stack for stack in waits if stack[0][-1].startswith(f"[{kind}")], function)
-        tap.check(f"{name}: {function} waits for {kind}", own >= 0.2 * told, f"{own} of {told} ns")
+        tap.check(f"{name}: {function} waits for {kind}", own >= 0.1 * told, f"{own} of {told} ns")
         tap.check(f"{name}: {function} waited as long as it measured", abs(told - truth[function]) < 0.05 * truth[function] + 2e6,
                   f"{told} ns of {kind}, {truth[function]} ns measured")
     sums = {kind: sum(us for frames, us in folded(record.path, "--kinds", kind)) * 1000 for kind in ("db", "sleep", "lock", "runq")}
