@@ -85,20 +85,22 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	struct ww_request *r = ww_request_get(t->ref);
 	/* What it does next may be the request's still: of that, stacks are taken, too. */
 	bool sampled = ww_stacks_on && t->sampled;
+	if (r)
+		ww_hold(t, r);
 	if (r && ww_owns(r, prev->pid)) {
 		t->home = t->go ? 0 : t->ref;
-		ww_hold(t, r);
 		if (r->mark == t->start)
 			ww_give(r, t);
 		else
 			ww_count(WW_COUNT_SLOT_STALE);
 		ww_interval_reset(t, now);
 		ww_detach(t, r, b.cause);
-		ww_let_go(t, r);
-	} else if (r) {
+	} else if (r && !t->go) { /* another goroutine of the request may have taken it to another thread */
 		ww_count(WW_COUNT_SLOT_STALE);
 	}
 	t->sampled = sampled && r;
+	if (r)
+		ww_let_go(t, r);
 	t->ref = 0;
 	if (t->pending_len && t->python)
 		ww_loop_sleeps(t, &b.cause, now);
@@ -201,6 +203,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
+	bpf_map_delete_elem(&ww_interpreters, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
 		collections->ended = 1;

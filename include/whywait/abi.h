@@ -68,6 +68,8 @@ enum ww_detail_name {
 	WW_NAME_STOPPED,    /* other: SIGSTOP, a debugger */
 	WW_NAME_MUTEX,	    /* lock: of a runtime that is not the kernel's: a mutex, condition, group of goroutines */
 	WW_NAME_CHANNEL,    /* lock: another goroutine's word */
+	WW_NAME_GIL,	    /* lock: CPython's interpreter lock */
+	WW_NAME_GVL,	    /* lock: Ruby's */
 	WW_NAME_COUNT
 };
 

@@ -127,7 +127,8 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 		return err;
 	}
 	new->start_ns = clock_ns(CLOCK_MONOTONIC);
-	take_signals(new);
+	if (!options->keep_signals)
+		take_signals(new);
 	*session = new;
 	return 0;
 }
@@ -142,7 +143,7 @@ void ww_session__close(struct ww_session *session)
 {
 	if (!session)
 		return;
-	if (session->start_ns) {
+	if (session->start_ns && !session->options.keep_signals) {
 		sigaction(SIGINT, &session->old_int, NULL);
 		sigaction(SIGTERM, &session->old_term, NULL);
 		sigaction(SIGHUP, &session->old_hup, NULL);
@@ -259,7 +260,7 @@ static int observe(struct ww_session *session, enum ww_session_end *end)
 		uint64_t wait_ms = wake > now ? (wake - now + 999999) / 1000000 : 0;
 
 		*end = WW_SESSION_SIGNAL;
-		if (signalled)
+		if (signalled && !session->options.keep_signals)
 			return 0;
 		*end = WW_SESSION_DURATION;
 		if (now >= deadline)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The loop that `record` and `top` share: an observer that feeds an ingest, until a signal, a deadline or the caller
- * ends it. One session a process: it owns the handlers of SIGINT, SIGTERM and, unless it is ignored, SIGHUP while it is
- * open; a signal that comes before it runs ends the run at once.
+ * ends it. One session a process: unless `keep_signals` is set it owns the handlers of SIGINT, SIGTERM and, unless it
+ * is ignored, SIGHUP while it is open; a signal that comes before it runs ends the run at once.
  */
 #ifndef WHYWAIT_SESSION_H
 #define WHYWAIT_SESSION_H
@@ -20,6 +20,7 @@ struct ww_session_options {
 	struct ww_ingest_options ingest; /* `peer` is set by the session, `recorder` by ww_session__set_recorder() */
 	uint64_t duration_ns;		 /* 0: until something else ends it */
 	pid_t command;			 /* the session ends with it; 0: with the last that is selected by its id */
+	bool keep_signals;		 /* they are the caller's, who ends the session by a callback */
 
 	/*
 	 * Called in the session's thread, where not NULL; above 0 ends the session, below 0 fails it with that errno.

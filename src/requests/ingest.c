@@ -224,7 +224,7 @@ static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *a
 
 /* Hands a request over to the recorder. */
 struct keeping {
-	struct ww_recorder *recorder;
+	const struct ww_ingest *ingest;
 	uint32_t endpoint;
 };
 
@@ -232,7 +232,9 @@ static void keep(void *ctx, const struct ww_request *request)
 {
 	const struct keeping *keeping = ctx;
 
-	ww_recorder__keep(keeping->recorder, keeping->endpoint, request);
+	ww_recorder__keep(keeping->ingest->options.recorder, keeping->endpoint, request);
+	if (keeping->ingest->options.each_kept)
+		keeping->ingest->options.each_kept(keeping->ingest->options.each_ctx, request);
 }
 
 static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_request_operations *done,
@@ -308,7 +310,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 							     account->end_ns - account->start_ns, error))
 		return 0;
 
-	struct keeping keeping = {ingest->options.recorder, (uint32_t)endpoint};
+	struct keeping keeping = {ingest, (uint32_t)endpoint};
 	const struct ww_parts parts = {
 		.catalog = &ingest->catalog,
 		.names = &ingest->names,
@@ -421,6 +423,9 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 		.last = last,
 	};
 	int err = ww_recorder__commit(ingest->options.recorder, &commit);
+
+	if (ingest->options.each_commit)
+		ingest->options.each_commit(ingest->options.each_ctx, &commit);
 
 	/* What could not be written is written the next time. */
 	if (!err && ingest->stacks)

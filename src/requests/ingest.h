@@ -16,6 +16,7 @@
 
 struct ww_ingest;
 struct ww_recorder;
+struct ww_request;
 
 /* What the options default to where they are 0. */
 #define WW_ROUTES_MAX	    200 /* endpoints a service may have beside "(other)" */
@@ -48,6 +49,11 @@ struct ww_ingest_options {
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 
 	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */
+
+	/* Called, where not NULL, with what each tick commits, and with each request that is kept whole. */
+	void (*each_commit)(void *ctx, const struct ww_commit *commit);
+	void (*each_kept)(void *ctx, const struct ww_request *request);
+	void *each_ctx;
 };
 
 /* What was taken in since the start. */
