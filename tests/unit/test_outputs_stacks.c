@@ -16,6 +16,7 @@
 #include "outputs/flame_svg.h"
 #include "outputs/folded.h"
 #include "outputs/speedscope.h"
+#include "symbols/go_table.h"
 #include "symbols/kernel_symbols.h"
 #include "symbols/perf_map.h"
 #include "symbols/python_code.h"
@@ -281,6 +282,43 @@ static void names_of_the_kernel(void **state)
 	remove(path);
 }
 
+/* Tables of two functions, as Go 1.16 and Go 1.20 lay them out; of the latter the code's place is not in it. */
+static void names_of_go(void **state)
+{
+	static const uint8_t old[] = {
+		0xfa, 0xff, 0xff, 0xff, 0,    0,    0x1,  0x8,	0x2,  0,    0,	  0,	0,    0, 0,    0,    0,
+		0,    0,    0,	  0,	0,    0,    0,	  0x40, 0,    0,    0,	  0,	0,    0, 0,    0,    0,
+		0,    0,    0,	  0,	0,    0,    0,	  0,	0,    0,    0,	  0,	0,    0, 0,    0,    0,
+		0,    0,    0,	  0,	0,    0x50, 0,	  0,	0,    0,    0,	  0,	0,    0, 0x6d, 0x61, 0x69,
+		0x6e, 0x2e, 0x66, 0,	0x6d, 0x61, 0x69, 0x6e, 0x2e, 0x67, 0,	  0,	0x80, 0, 0,    0,    0,
+		0,    0,    0,	  0x28, 0,    0,    0,	  0,	0,    0,    0,	  0x90, 0,    0, 0,    0,    0,
+		0,    0,    0x38, 0,	0,    0,    0,	  0,	0,    0,    0xa0, 0,	0,    0, 0,    0,    0,
+		0,    0x80, 0,	  0,	0,    0,    0,	  0,	0,    0x1,  0,	  0,	0,    0, 0,    0,    0,
+		0x90, 0,    0,	  0,	0,    0,    0,	  0,	0x8,  0,    0,	  0,	0,    0, 0,    0};
+	static const uint8_t new[] = {
+		0xf1, 0xff, 0xff, 0xff, 0,    0,    0x1,  0x8, 0x2,  0,	   0,	 0,    0,    0,	   0,	 0, 0, 0,
+		0,    0,    0,	  0,	0,    0,    0,	  0,   0,    0,	   0,	 0,    0,    0,	   0x48, 0, 0, 0,
+		0,    0,    0,	  0,	0,    0,    0,	  0,   0,    0,	   0,	 0,    0,    0,	   0,	 0, 0, 0,
+		0,    0,    0,	  0,	0,    0,    0,	  0,   0,    0,	   0x58, 0,    0,    0,	   0,	 0, 0, 0,
+		0,    0x6d, 0x61, 0x69, 0x6e, 0x2e, 0x66, 0,   0x6d, 0x61, 0x69, 0x6e, 0x2e, 0x67, 0,	 0, 0, 0,
+		0,    0,    0x14, 0,	0,    0,    0x10, 0,   0,    0,	   0x1c, 0,    0,    0,	   0x20, 0, 0, 0,
+		0,    0,    0,	  0,	0x1,  0,    0,	  0,   0x10, 0,	   0,	 0,    0x8,  0,	   0,	 0};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const uint8_t *table = i ? new : old;
+		size_t len = i ? sizeof(new) : sizeof(old);
+
+		assert_null(ww_go_table__find(table, len, 0x80, 0x7f));
+		assert_string_equal(ww_go_table__find(table, len, 0x80, 0x80), "main.f");
+		assert_string_equal(ww_go_table__find(table, len, 0x80, 0x8f), "main.f");
+		assert_string_equal(ww_go_table__find(table, len, 0x80, 0x90), "main.g");
+		assert_null(ww_go_table__find(table, len, 0x80, 0xa0));
+		for (size_t most = 0; most < len; most++)
+			ww_go_table__find(table, most, 0x80, 0x90);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +329,7 @@ int main(void)
 		cmocka_unit_test(a_table_sums_and_is_bounded),
 		cmocka_unit_test(functions_that_burn),
 		cmocka_unit_test(lines_of_python),
+		cmocka_unit_test(names_of_go),
 		cmocka_unit_test(names_of_made_code),
 		cmocka_unit_test(names_of_the_kernel),
 	};
