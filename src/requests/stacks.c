@@ -190,6 +190,9 @@ static uint32_t stack_number(struct ww_stacks *stacks, const struct ww_stack_wei
 	uint64_t id = w->stack;
 	const struct recent *recent = &stacks->recent[ww_hash_mix(id) & (RECENT - 1)];
 
+	/* Of what is taken for computing, where no thread was seen (a goroutine's on its way), nobody knows where. */
+	if (w->gap && w->kind == WW_KIND_COMPUTE)
+		return WW_INTERN_NONE;
 	if (!id)
 		return w->gap && w->kind != WW_KIND_QUEUE ? stacks->no_thread : WW_INTERN_NONE;
 	if (recent->id == id)

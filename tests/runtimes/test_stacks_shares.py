@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Where in the code: each known function's share within 3 points, of C with and without frame pointers, and linked statically,
-of Python, and of JavaScript by its perf map; a query is awaited under the right function; and nearly all stacks reach their
-thread's start."""
+of Python, of Go as built and stripped, and of JavaScript and Java by their perf maps; a query is awaited under the right function;
+and nearly all stacks reach their thread's start, how many is printed for each. Names of runtimes as arguments: those only."""
+import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -13,7 +15,7 @@ from services import Postgres, Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import Record  # noqa: E402
 
-SECONDS = 30
+SECONDS = float(os.environ.get("STACKS_SECONDS", "30"))
 POINTS = 3
 
 
@@ -43,15 +45,44 @@ def judge_loop(postgres):
     tap.check("aiohttp: and what waits for a timer says that no thread was there", abs(slept - true) < 0.01 * true + 1e6, f"{slept} of {true} ns")
 
 
+def judge_node():
+    """Without a map of what V8 compiled that has no names, but all else."""
+    record = judge_shares(tap, "Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)], SECONDS, POINTS, {})
+    named = folded(record.path)
+    tap.check("Node: V8's built-ins have names", any(frame.startswith("Builtins_") for frames, _ in named for frame in frames[8:]))
+    port = free_port()
+    with Server(["node", APPS / "stacks_node.js", str(port)], port=port):
+        load(port, "/mix", 0.5)
+        with Record("--port", port, "--stacks=all", keep=1) as record:
+            load(port, "/mix", 3)
+            time.sleep(0.3)
+    stacks = folded(record.path, "--kinds", "compute")
+    total, unknown = sum(us for _, us in stacks), sum(us for frames, us in stacks if "[unknown]" in frames)
+    tap.check("Node, without a map: what V8 compiled is [jit]", unknown <= 0.01 * total < within(stacks, r"\[jit\]"), f"{unknown} of {total} us")
+
+
+def map_java(server):
+    """What is compiled, and where: a function is compiled once more when the classes that it uses are known."""
+    load(server.port, "/mix", 3)
+    subprocess.run(["jcmd", str(server.pid), "Compiler.perfmap"], check=True, stdout=subprocess.DEVNULL)
+
+
+def run(name, test, *arguments):
+    if name in (sys.argv[1:] or [name]):
+        tap.run(name, test, *arguments)
+
+
 tap = Tap()
 with Built() as built:
-    for name, flags in (("C with frame pointers", ["-fno-omit-frame-pointer"]), ("C without", ["-fomit-frame-pointer"]),
-                        ("C, static", ["-static", "-fomit-frame-pointer"])):
-        tap.run(name, judge_shares, tap, name, built.server(*flags), SECONDS, POINTS)
-tap.run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
+    for title, flags in (("C with frame pointers", ["-fno-omit-frame-pointer"]), ("C without", ["-fomit-frame-pointer"]),
+                         ("C, static", ["-static", "-fomit-frame-pointer"])):
+        run(title, judge_shares, tap, title, built.server(*flags), SECONDS, POINTS)
+    for title, flags in (("Go", []), ("Go, stripped, PIE", ["-ldflags=-s -w", "-buildmode=pie"])):
+        run(title, judge_shares, tap, title, built.go(*flags), SECONDS, POINTS, {})
+    run("Java", judge_shares, tap, "Java", built.java(), SECONDS, POINTS, {"nap": "sleep"}, "/mix", map_java)
+run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
 with Postgres() as database:
-    tap.run("psycopg2", judge_queries, database)
-    tap.run("aiohttp", judge_loop, database)
-tap.run("Node", judge_shares, tap, "Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)], SECONDS,
-        POINTS, {})
+    run("psycopg2", judge_queries, database)
+    run("aiohttp", judge_loop, database)
+run("Node", judge_node)
 tap.done()

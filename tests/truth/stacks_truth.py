@@ -32,6 +32,18 @@ class Built:
     def __exit__(self, *_):
         shutil.rmtree(self.directory)
 
+    def go(self, *flags):
+        program = pathlib.Path(self.directory, "go" + "".join(flags).replace(" ", ""))
+        subprocess.run(["go", "build", *flags, "-o", program, APPS / "stacks_go.go"], check=True,
+                       env={**os.environ, "GO111MODULE": "off", "GOCACHE": f"{self.directory}/cache", "GOFLAGS": ""})
+        return lambda port: [program, str(port)]
+
+    def java(self):
+        """Compiled as soon as it is called, and each function by itself."""
+        subprocess.run(["javac", "-d", self.directory, APPS / "StacksJava.java"], check=True)
+        flags = ["-XX:+PreserveFramePointer", "-Xcomp", "-XX:-Inline", "-XX:CompileCommand=quiet", "-XX:CompileOnly=StacksJava"]
+        return lambda port: ["java", *flags, "-cp", self.directory, "StacksJava", str(port)]
+
     def server(self, *flags):
         program = pathlib.Path(self.directory, "server" + "".join(flags).replace("-", "_").replace("=", "_"))
         subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", *flags, "-D_GNU_SOURCE", "-o", program,
@@ -83,12 +95,15 @@ def account(record, kind, route):
     return sum(endpoint["kinds_ns"][kind]["sum"] for endpoint in record.report["endpoints"] if endpoint["route"] == route)
 
 
-def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix"):
-    """A server of `argv` for so long: computing within so many points of what it measured, waits where they were."""
+def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", ready=None):
+    """A server of `argv` for so long: computing within so many points of what it measured, waits where they were. `ready(server)` is
+    called when it has warmed up."""
     waiting = WAITS if waiting is None else waiting
     port = free_port()
     with Server(argv(port), port=port) as server:
         load(port, path, 0.3)
+        if ready:
+            ready(server)
         with Record("--port", port, "--stacks=all", keep=1) as record:
             truth, _ = load(server.port, path, seconds)
             time.sleep(0.3)
@@ -118,5 +133,6 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix"):
     tap.check(f"{name}: waits sum to the account's", not wrong, wrong)
     whole = sum(us for frames, us in computes + waits if "[truncated]" not in frames)
     share = whole / sum(us for _, us in computes + waits)
+    tap.note(f"{name}: {100 * share:.2f} % of the time is in stacks that reach their thread's start")
     tap.check(f"{name}: stacks reach their thread's start", share >= 0.98, f"{100 * share:.1f} % do")
     return record
