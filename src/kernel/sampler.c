@@ -146,7 +146,8 @@ void ww_sampler__adapt(struct ww_sampler *sampler, const struct ww_ingest *inges
 
 	sampler->adapted_ns = now;
 	sampler->cpu_ns = cpu_ns;
-	while (did > may && one_in < ONE_IN_MOST) {
+	/* By little at a time: what stands for very many by accident would weigh too much. */
+	for (int i = 0; i < 2 && did > may && one_in < ONE_IN_MOST; i++) {
 		one_in *= 2;
 		did /= 2;
 	}

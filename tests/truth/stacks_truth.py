@@ -95,9 +95,9 @@ def account(record, kind, route):
     return sum(endpoint["kinds_ns"][kind]["sum"] for endpoint in record.report["endpoints"] if endpoint["route"] == route)
 
 
-def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", ready=None):
+def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", ready=None, also=None):
     """A server of `argv` for so long: computing within so many points of what it measured, waits where they were. `ready(server)` is
-    called when it has warmed up."""
+    called when it has warmed up, `also(port)` while it is observed still."""
     waiting = WAITS if waiting is None else waiting
     port = free_port()
     with Server(argv(port), port=port) as server:
@@ -106,10 +106,12 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
             ready(server)
         with Record("--port", port, "--stacks=all", keep=1) as record:
             truth, _ = load(server.port, path, seconds)
+            if also:
+                also(port)
             time.sleep(0.3)
     record.check(tap)
-    computes = folded(record.path, "--kinds", "compute")
-    waits = folded(record.path, "--kinds", "db,sleep,lock,runq")
+    computes = folded(record.path, "--endpoint", path, "--kinds", "compute")
+    waits = folded(record.path, "--endpoint", path, "--kinds", "db,sleep,lock,runq")
     total = sum(us for _, us in computes) * 1000
     spent = account(record, "compute", path)
     tap.note(f"{name}: {truth}, computing {total / 1e6:.0f} ms in stacks, {spent / 1e6:.0f} ms in the account")
@@ -127,7 +129,8 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
         tap.check(f"{name}: {function} waits for {kind}", own >= 0.1 * told, f"{own} of {told} ns")
         tap.check(f"{name}: {function} waited as long as it measured", abs(told - truth[function]) < 0.05 * truth[function] + 2e6,
                   f"{told} ns of {kind}, {truth[function]} ns measured")
-    sums = {kind: sum(us for frames, us in folded(record.path, "--kinds", kind)) * 1000 for kind in ("db", "sleep", "lock", "runq")}
+    sums = {kind: sum(us for frames, us in waits if frames[-1].lstrip("[").rstrip("]").split()[0] == kind) * 1000
+            for kind in ("db", "sleep", "lock", "runq")}
     wrong = {kind: (ns, account(record, kind, path)) for kind, ns in sums.items()
              if abs(ns - account(record, kind, path)) > 0.02 * account(record, kind, path) + 1e6}
     tap.check(f"{name}: waits sum to the account's", not wrong, wrong)
