@@ -71,8 +71,9 @@ static void choose_window(struct ww_api *api, const struct ww_api_query *query, 
 	ww_recording__window(api->recording, &start, &end);
 	*until = query->until_s ? query->until_s * NSEC : end;
 	*since = query->since_s ? query->since_s * NSEC : *until - query->last_s * NSEC;
-	if (*since < 1)
-		*since = 1;
+	/* What lies before the recording is no time without requests. */
+	if (*since < start)
+		*since = start;
 	if (*until <= *since)
 		*until = *since + 1;
 }
