@@ -58,10 +58,12 @@ function columnChart(id, label, steps, stepSeconds, axis, draw, read) {
 /* Which column of a chart is being read: it stays through a refresh. */
 const selected = {};
 
-function stackChart(series) {
-  const steps = series.steps, means = steps.map((step) => step.requests && step.kinds_ns ? step.kinds_ns.map((ns) => ns / step.requests) : null);
+/* The mean of a request in each step or, of all endpoints together, how many requests were at each kind at a time. */
+function stackChart(series, together) {
+  const steps = series.steps, means = steps.map((step) => step.requests && step.kinds_ns ? step.kinds_ns.map((ns) => together ? ns / series.step_s / 1e9 : ns / step.requests) : null);
+  const say = together ? (number) => number < 0.01 ? "<0.01" : number.toFixed(number < 10 ? 2 : 0) : time, mark = together ? (number) => String(Number(number.toPrecision(3))) : tick;
   const most = Math.max(...means.map((mean) => mean ? sum(mean) : 0)) || 1, top = most * 1.06, y = (ns) => HEIGHT * (1 - ns / top);
-  const axis = ticks(most, 4).map((at) => [svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(at), y2: y(at) }), svg("text", { x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" }, tick(at))]);
+  const axis = ticks(most, 4).map((at) => [svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(at), y2: y(at) }), svg("text", { x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" }, mark(at))]);
   axis.push(svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }));
   const draw = (x, wide) => means.map((mean, i) => {
     let at = 0;
@@ -71,14 +73,14 @@ function stackChart(series) {
     });
   });
   const read = (i) => {
-    if (i === undefined) return ["Mean time of a request, by what it went to. Point at a column, or use the arrow keys."];
+    if (i === undefined) return [`${together ? "Requests under way on the mean, by what they did or waited for" : "Mean time of a request, by what it went to"}. Point at a column, or use the arrow keys.`];
     const mean = means[i];
     if (!mean) return ["no requests"];
     const parts = mean.map((ns, kind) => [ns, kind]).filter(([ns]) => ns / sum(mean) > 0.01).sort((a, b) => b[0] - a[0]).slice(0, 5);
-    return [`${count(steps[i].requests)} requests, ${steps[i].errors ? `${count(steps[i].errors)} failed, ` : ""}mean `, h("b", {}, time(sum(mean))), ", p95 ", h("b", {}, time(steps[i].p95_ns)), ": ",
-      parts.map(([ns, kind], n) => [n ? ", " : "", h("span", { class: "chip", style: { background: colour(kind) } }), `${kinds[kind].name} ${time(ns)}`])].flat(2);
+    return [`${count(steps[i].requests)} requests, ${steps[i].errors ? `${count(steps[i].errors)} failed, ` : ""}${together ? "under way" : "mean"} `, h("b", {}, say(sum(mean))), ", p95 ", h("b", {}, time(steps[i].p95_ns)), ": ",
+      parts.map(([ns, kind], n) => [n ? ", " : "", h("span", { class: "chip", style: { background: colour(kind) } }), `${kinds[kind].name} ${say(ns)}`])].flat(2);
   };
-  return columnChart("stack", "Mean time of a request over time, by kind", steps, series.step_s, axis, draw, read);
+  return columnChart("stack", together ? "Requests under way over time, by kind" : "Mean time of a request over time, by kind", steps, series.step_s, axis, draw, read);
 }
 
 function heatChart(series) {

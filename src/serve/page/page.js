@@ -29,7 +29,10 @@ async function load(want, signal) {
   const status = await ask("status", {}, signal);
   kinds = status.kinds;
   if (!status.recorded) return { status, endpoints: { endpoints: [], window: {} } };
-  if (!want.chosen) return { status, endpoints: await ask("endpoints", { last: want.last }, signal) };
+  if (!want.chosen) {
+    const [endpoints, series] = await Promise.all([ask("endpoints", { last: want.last }, signal), ask("series", { last: want.last }, signal)]);
+    return { status, endpoints, series };
+  }
   const parameters = { last: want.last, endpoint: globOf(want.chosen) };
   const stackKinds = { all: {}, compute: { kinds: "compute,gc" }, wait: { kinds: kinds.map((kind) => kind.name).filter((name) => name !== "compute" && name !== "gc").join() } }[view.flame];
   const [report, series, requests, stacks] = await Promise.all([ask("report", parameters, signal), ask("series", parameters, signal),

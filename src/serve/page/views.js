@@ -89,6 +89,7 @@ function overview(data) {
       h("div", { class: "figures" }, figure(rate(requests / (span.duration_s || 1)), "/s", "requests"), figure(share(errors, requests), "", "failed", errors > 0), timeFigure(sum(values) / requests, "mean"), figure(count(endpoints.length), "", "endpoints"),
         figure((sum(values) / 1e9 / (span.duration_s || 1)).toFixed(1), "", "in flight")),
       lead(values), h("div", {}, kindBar(values, { big: true }), legend(values, (value, total) => share(value, total)))),
+    h("div", { class: "cols" }, card("Over time", null, stackChart(data.series, true)), card("Latency", null, heatChart(data.series))),
     h("section", { class: "card" }, h("div", { class: "tools" }, h("h2", {}, "Endpoints"), h("span", { class: "grow" }), filter), tableHolder)];
 }
 
@@ -116,7 +117,7 @@ function operationsCard(e) {
   return card("What it asks of others", e.operations_requests < e.requests ? `of the ${count(e.operations_requests)} requests whose operations are all known` : null, h("div", { class: "scroll" }, h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "operation"), ["per request", "mean", "p95", "failed"].map((name) => h("th", { class: "num", scope: "col" }, name)))),
     h("tbody", {}, shown.map((o) => h("tr", {}, h("td", {}, h("span", { class: "chip", style: { background: colour(kindIndex(o.kind)) } }), h("span", { class: o.statement ? "mono" : "" }, o.statement || o.summary || o.system || o.kind), h("div", { class: "service dim" }, `${o.system} ${o.peer}`)),
-      h("td", { class: "num" }, o.per_request.toFixed(o.per_request < 10 ? 2 : 0)), h("td", { class: "num" }, time(o.mean_ns)), h("td", { class: "num" }, time(o.p95_ns)), h("td", { class: `num ${o.errors ? "bad" : "dim"}` }, count(o.errors))))))));
+      h("td", { class: "num" }, o.per_request < 0.01 ? "<0.01" : o.per_request.toFixed(o.per_request < 10 ? 2 : 0)), h("td", { class: "num" }, time(o.mean_ns)), h("td", { class: "num" }, time(o.p95_ns)), h("td", { class: `num ${o.errors ? "bad" : "dim"}` }, count(o.errors))))))));
 }
 
 function requestsCard(requests) {
