@@ -95,6 +95,7 @@ static int write_series(struct ww_api *api, const struct ww_api_query *query, co
 			FILE *out)
 {
 	struct ww_series_step *steps;
+	struct ww_api_window recorded;
 	int64_t unit = ww_recording__interval_ns(api->recording), start, step;
 	size_t len;
 	int err;
@@ -107,8 +108,10 @@ static int write_series(struct ww_api *api, const struct ww_api_query *query, co
 	if (!steps)
 		return -ENOMEM;
 	err = ww_recording__series(api->recording, selection->endpoint, start, step, steps, len);
+	/* It has looked how far the recording has come meanwhile. */
+	ww_recording__window(api->recording, &recorded.start_unix_ns, &recorded.end_unix_ns);
 	if (!err)
-		err = ww_api_json__series(out, steps, len, step);
+		err = ww_api_json__series(out, steps, len, step, &recorded);
 	ww_series__free(steps, len);
 	free(steps);
 	return err;
