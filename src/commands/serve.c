@@ -14,7 +14,7 @@
 #define SEGMENTS_OVER_NS 5000000
 #define SEGMENTS_ONE_IN	 16
 
-enum { KEY_CONFIG = 0x600, KEY_LISTEN, KEY_CHECK };
+enum { KEY_CONFIG = 0x600, KEY_LISTEN, KEY_CHECK, KEY_OTLP, KEY_OTLP_HEADERS };
 
 struct arguments {
 	struct ww_select_arguments select;
@@ -43,6 +43,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_LISTEN:
 		set(&arguments->config.listen, value);
 		return 0;
+	case KEY_OTLP:
+		set(&arguments->config.otlp_endpoint, value);
+		return 0;
+	case KEY_OTLP_HEADERS:
+		set(&arguments->config.otlp_headers_file, value);
+		return 0;
 	case KEY_CHECK:
 		arguments->check = true;
 		return 0;
@@ -56,6 +62,8 @@ static const struct argp_option options[] = {
 	{"data", 'o', "FILE", 0, "the recording (default " WW_SERVE_DATA ")", 1},
 	{"listen", KEY_LISTEN, "ADDRESS:PORT|none", 0,
 	 "where it answers HTTP: the live page, /metrics, /healthz, /readyz (default " WW_SERVE_LISTEN ")", 1},
+	{"otlp", KEY_OTLP, "URL", 0, "send whole requests to this OpenTelemetry collector: http://HOST:4318", 1},
+	{"otlp-headers", KEY_OTLP_HEADERS, "FILE", 0, "with these headers, lines of 'Name: value' (for its token)", 1},
 	{"check", KEY_CHECK, 0, 0, "only say whether it is told rightly: exit status 0, or 2", 1},
 	{0},
 };

@@ -38,5 +38,8 @@ void ww_serve_config__free(struct ww_serve_config *config)
 	free(config->tls_certificate);
 	free(config->tls_key);
 	free(config->tls_client_ca);
+	free(config->otlp_endpoint);
+	free(config->otlp_headers_file);
+	free(config->otlp_ca_file);
 	*config = (struct ww_serve_config){0};
 }

@@ -16,6 +16,9 @@ struct ww_serve_config {
 	char *token_file; /* has the bearer token that is asked for; needed where `listen` is not loopback, or .. */
 	char *tls_certificate, *tls_key; /* .. these and */
 	char *tls_client_ca;		 /* .. the authority that clients' certificates are of */
+	char *otlp_endpoint;		 /* of the collector that whole requests go to */
+	char *otlp_headers_file;	 /* "Name: value" lines that go with them */
+	char *otlp_ca_file;		 /* the authority of its certificate */
 };
 
 /* With the defaults; the content is the caller's, to be freed with ww_serve_config__free(). -ENOMEM. */

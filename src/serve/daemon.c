@@ -10,8 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "model/losses.h"
-
 #define LIVE_SECONDS 60
 
 static const struct ww_daemon_part *const parts[] = {
@@ -31,8 +29,9 @@ struct ww_daemon {
 	struct ww_session *session; /* NULL: paused */
 	unsigned sessions;
 
-	pthread_mutex_t lock; /* of `status` */
+	pthread_mutex_t lock; /* of `status` and `losses_of_parts` */
 	struct ww_daemon_status status;
+	uint64_t losses_of_parts[WW_LOSS_COUNT];
 
 	/* Of earlier sessions, and with this one's. */
 	uint64_t requests_before, errors_before;
@@ -67,6 +66,13 @@ const struct ww_serve_config *ww_daemon__config(const struct ww_daemon *daemon)
 	return daemon->options->config;
 }
 
+void ww_daemon__lose(struct ww_daemon *daemon, enum ww_loss_id cause, uint64_t count)
+{
+	pthread_mutex_lock(&daemon->lock);
+	daemon->losses_of_parts[cause] += count;
+	pthread_mutex_unlock(&daemon->lock);
+}
+
 static void set_state(struct ww_daemon *daemon, enum ww_daemon_state state, const char *reason)
 {
 	pthread_mutex_lock(&daemon->lock);
@@ -80,12 +86,12 @@ static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit
 	const struct ww_ingest_totals *totals = ww_ingest__totals(ww_session__ingest(daemon->session));
 	uint64_t lost = 0;
 
+	pthread_mutex_lock(&daemon->lock);
 	for (size_t i = 0; i < commit->losses_len && i < WW_LOSS_COUNT; i++) {
 		daemon->losses[i] = commit->losses[i];
-		daemon->losses[i].count += daemon->losses_before[i].count;
+		daemon->losses[i].count += daemon->losses_before[i].count + daemon->losses_of_parts[i];
 		lost += daemon->losses[i].loses ? daemon->losses[i].count : 0;
 	}
-	pthread_mutex_lock(&daemon->lock);
 	daemon->status.last_unix_ns = commit->end_unix_ns;
 	daemon->status.requests = daemon->requests_before + totals->requests;
 	daemon->status.errors = daemon->errors_before + totals->errors;
