@@ -171,6 +171,7 @@ static int write(struct ww_api *api, const struct ww_api_query *query, FILE *out
 	struct ww_selection selection = {
 		.endpoint = *query->endpoint ? query->endpoint : NULL,
 		.sums_only = query->what == WW_API_ENDPOINTS,
+		.times_only = query->what == WW_API_ENDPOINTS,
 		.failed = query->what == WW_API_REQUESTS && query->errors,
 	};
 

@@ -239,6 +239,76 @@ static void test_token(void **state)
 	unlink(path);
 }
 
+/* Runs a command of the shell, in a directory; its exit status. */
+static int shell(const char *directory, const char *command)
+{
+	char line[1024];
+	int status;
+
+	snprintf(line, sizeof(line), "cd %s && { %s; } >out 2>&1", directory, command);
+	status = system(line);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The status that a client of these arguments gets; 0: no answer. */
+static int curl(const struct served *served, const char *arguments)
+{
+	char command[512];
+	FILE *in;
+	int status = 0;
+
+	snprintf(command, sizeof(command),
+		 "curl -sk --noproxy '*' -o answer -w '%%{http_code}' %s https://127.0.0.1:%u/metrics", arguments,
+		 served->port);
+	shell(served->fixture->directory, command);
+	snprintf(command, sizeof(command), "%s/out", served->fixture->directory);
+	in = fopen(command, "re");
+	assert_true(in && fscanf(in, "%d", &status) == 1);
+	fclose(in);
+	return status;
+}
+
+/* An authority, and a certificate of it; another one of nobody's. */
+static const char make_certificates[] =
+	"openssl ecparam -name prime256v1 -genkey -noout -out key && "
+	"openssl req -x509 -new -key key -days 2 -subj /CN=authority -out ca && "
+	"openssl req -new -key key -subj /CN=client -out request && "
+	"openssl x509 -req -in request -CA ca -CAkey key -CAcreateserial -days 2 -out client && "
+	"openssl req -x509 -new -key key -days 2 -subj /CN=stranger -out stranger";
+
+static void test_client_certificates(void **state)
+{
+	struct served served;
+	char certificate[192], key[192], ca[192], message[512] = "";
+	struct ww_http_options options = {
+		.tls_certificate = certificate, .tls_key = key, .tls_client_ca = ca, .status = status_of};
+
+	setup(&served, state);
+	assert_int_equal(shell(served.fixture->directory, make_certificates), 0);
+	snprintf(certificate, sizeof(certificate), "%s/ca", served.fixture->directory);
+	snprintf(key, sizeof(key), "%s/key", served.fixture->directory);
+	snprintf(ca, sizeof(ca), "%s/ca", served.fixture->directory);
+	options.listen = "0.0.0.0:0"; /* which needs them */
+	options.recording = served.fixture->path;
+	options.totals = served.totals;
+	if (ww_http__open(&served.http, &options, message, sizeof(message)))
+		fail_msg("%s", message);
+	assert_int_equal(ww_http__start(served.http), 0);
+	served.port = port_of(served.http);
+	assert_int_equal(curl(&served, "--cert client --key key"), 200);
+	assert_int_equal(curl(&served, ""), 403);
+	assert_int_not_equal(curl(&served, "--cert stranger --key key"), 200);
+	assert_int_equal(get(served.port, "/metrics"), 0); /* without TLS */
+	ww_http__stop(served.http);
+	served.http = NULL;
+
+	options.tls_key = NULL;
+	assert_int_equal(ww_http__open(&served.http, &options, message, sizeof(message)), -EINVAL);
+	options.tls_key = served.fixture->path; /* which is not there */
+	assert_int_equal(ww_http__open(&served.http, &options, message, sizeof(message)), -ENOENT);
+	teardown(&served);
+}
+
 /* Who does not look after it gets no address that others reach. */
 static void test_beyond_loopback(void **state)
 {
@@ -368,6 +438,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_refused, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(test_rate, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(test_token, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(test_client_certificates, make_fixture, drop_fixture),
 		cmocka_unit_test(test_beyond_loopback),
 		cmocka_unit_test_setup_teardown(test_api, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(test_slow_clients, make_fixture, drop_fixture),
