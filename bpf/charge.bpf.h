@@ -90,7 +90,7 @@ WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 	r->account.kinds_ns[kind] += to - from;
 	r->mark = to;
 	if (ww_stacks_on && r->account.stacks_one_in)
-		ww_weigh_gap(r, ww_kind_type(kind, type), value, to, to - from);
+		ww_weigh_gap(r, ww_kind_type(kind, type) | WW_WEIGH_NO_THREAD, value, to, to - from);
 	if (type != WW_DETAIL_NONE)
 		ww_request_detail(r, ww_kind_type(kind, type), value, to - from, 1);
 	ww_draw_part(r, kind, type, value, from, to);
@@ -117,6 +117,8 @@ WW_GLOBAL2(int, ww_give, R, r, T, t)
 		struct ww_detail *d = &t->details[i];
 		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
 	}
+	if (t->holders_len)
+		ww_request_held(r, t);
 	u64 drawn = t->start;
 	for (u32 i = 0; i < WW_PIECES && i < t->pieces_len; i++) {
 		struct ww_piece *p = &t->pieces[i];

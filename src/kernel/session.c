@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/descendants.h"
 #include "kernel/features.h"
 
 #define SECOND_NS   1000000000ull
@@ -56,6 +57,13 @@ static int find_collected(void *ctx, uint32_t pid, struct ww_collected *collecte
 	const struct ww_session *session = ctx;
 
 	return ww_observer__collected(session->observer, pid, collected);
+}
+
+static int find_held_by(void *ctx, uint64_t id, struct ww_held_by *held_by)
+{
+	const struct ww_session *session = ctx;
+
+	return ww_observer__held_by(session->observer, id, held_by);
 }
 
 static void take_signals(struct ww_session *session)
@@ -112,10 +120,13 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	}
 	snprintf(message, message_size, "out of memory");
 	new->options = *options;
+	new->options.observer.command = options->command;
 	new->options.ingest.peer = find_peer;
 	new->options.ingest.peer_ctx = new;
 	new->options.ingest.collected = find_collected;
 	new->options.ingest.collected_ctx = new;
+	new->options.ingest.held_by = find_held_by;
+	new->options.ingest.held_by_ctx = new;
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
 	if (!ww_features__host_pids())
 		new->options.ingest.proc = "/dev/null";
@@ -175,6 +186,11 @@ const uint64_t *ww_session__counters(const struct ww_session *session)
 	return session->counters;
 }
 
+bool ww_session__follows(const struct ww_session *session)
+{
+	return ww_observer__follows(session->observer);
+}
+
 uint64_t ww_session__elapsed_ns(const struct ww_session *session)
 {
 	return (session->end_ns ? session->end_ns : clock_ns(CLOCK_MONOTONIC)) - session->start_ns;
@@ -225,9 +241,25 @@ static int read_counts(struct ww_session *session)
 	return err ? err : ww_observer__unreadable(session->observer, note_unreadable, session);
 }
 
+/* What the command consists of by now. */
+static int join_processes(struct ww_session *session)
+{
+	pid_t *pids = NULL;
+	size_t len = 0;
+	int err = ww_descendants__find(&session->options.command, 1, &pids, &len);
+
+	for (size_t i = 0; i < len && !err; i++)
+		err = ww_ingest__process(session->ingest, (uint32_t)pids[i]);
+	free(pids);
+	return err;
+}
+
 static int do_second(struct ww_session *session)
 {
 	int err = ww_observer__sweep(session->observer);
+
+	if (!err && ww_observer__follows(session->observer))
+		err = join_processes(session);
 
 	if (!err)
 		err = read_counts(session);

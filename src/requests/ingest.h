@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/report.h"
+#include "requests/holders.h"
 #include "requests/services.h"
 #include "whywait/abi.h"
 
@@ -41,12 +42,18 @@ struct ww_ingest_options {
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
 
+	/* What is known of a request that others have waited for, as ww_observer__held_by(); NULL: nothing. */
+	ww_held_by_fn *held_by;
+	void *held_by_ctx;
+
 	bool stacks; /* of a sample of requests are taken */
 	/* What a process has collected, as ww_observer__collected(); NULL: not known. */
 	ww_collected_fn *collected;
 	void *collected_ctx;
 
 	bool no_operations; /* none are taken in: of no request it is known what it did */
+
+	const char *command; /* what the command is called whose work as a whole is one unit; NULL: there is none */
 
 	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */
 
@@ -76,6 +83,12 @@ void ww_ingest__destroy(struct ww_ingest *ingest);
  * record is malformed (counted), -ENOMEM.
  */
 int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *account);
+
+/* A process that the command consists of. -ENOMEM. */
+int ww_ingest__process(struct ww_ingest *ingest, uint32_t pid);
+
+/* The command's account as it was last, and how many operations it has done; NULL: there is none. */
+const struct ww_account *ww_ingest__run(const struct ww_ingest *ingest, uint64_t *operations);
 
 /* Takes a time line; it arrives before the account of the same id, which may be lost. */
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments);

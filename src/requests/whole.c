@@ -81,14 +81,15 @@ void ww_whole__of(const struct ww_parts *parts, void (*take)(void *ctx, const st
 	const struct ww_catalog_endpoint *names = &parts->catalog->endpoints[parts->endpoint];
 	struct ww_operation operations[WW_OPERATIONS_MAX];
 	struct ww_request_segment segments[WW_SEGMENTS];
-	struct ww_request_detail details[WW_DETAILS];
+	struct ww_request_detail details[WW_DETAIL_SUMS];
 	char comm[WW_COMM + 1], traceparent[WW_TRACEPARENT + 1] = "";
 	struct ww_request request = {
 		.start_unix_ns = (int64_t)account->start_ns + parts->unix_offset_ns,
 		.service = parts->catalog->services[names->service].name,
-		.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi"
-			    : account->minor		     ? "http/1.1"
-							     : "http/1.0",
+		.protocol = account->flags & WW_FLAG_RUN       ? names->protocol
+			    : account->flags & WW_FLAG_FASTCGI ? "fastcgi"
+			    : account->minor		       ? "http/1.1"
+							       : "http/1.0",
 		.method = names->method,
 		.route = names->route,
 		.path = parts->path,

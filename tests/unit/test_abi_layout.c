@@ -29,11 +29,12 @@ struct member {
 
 #define A(member) M(struct ww_account, member)
 static const struct member account[] = {
-	A(size),       A(version),     A(attribution),	 A(flags),	   A(status),	A(id),
-	A(start_ns),   A(end_ns),      A(first_byte_ns), A(cpu_ns),	   A(bytes_in), A(bytes_out),
-	A(cgroup_id),  A(kinds_ns),    A(details),	 A(tgid),	   A(tid),	A(local),
-	A(port),       A(details_len), A(minor),	 A(comm),	   A(method),	A(traceparent),
-	A(target_len), A(traffic),     A(traffic_lost),	 A(stacks_one_in), A(target),
+	A(size),	A(version),    A(attribution),	 A(flags),	  A(status),	    A(id),
+	A(start_ns),	A(end_ns),     A(first_byte_ns), A(cpu_ns),	  A(bytes_in),	    A(bytes_out),
+	A(cgroup_id),	A(kinds_ns),   A(details),	 A(holders),	  A(tgid),	    A(tid),
+	A(local),	A(port),       A(details_len),	 A(minor),	  A(comm),	    A(method),
+	A(traceparent), A(target_len), A(traffic),	 A(traffic_lost), A(stacks_one_in), A(holders_len),
+	A(pad),		A(target),
 };
 
 #define D(member) M(struct ww_detail, member)
@@ -66,7 +67,7 @@ static const struct member stack[] = {
 
 #define G(member) M(struct ww_stack_weight, member)
 static const struct member stack_weight[] = {
-	G(size), G(type),    G(kind),	  G(detail), G(pad),   G(value),
+	G(size), G(type),    G(kind),	  G(detail), G(gap),   G(value),
 	G(tid),	 G(request), G(start_ns), G(stack),  G(at_ns), G(ns),
 };
 
@@ -77,7 +78,7 @@ static const struct member sweep_find[] = {F(older_than), F(anonymous_older_than
 static const struct member sweep_end[] = {E(id), E(slot), E(pad)};
 
 #define Y(member) M(struct ww_python_layout, member)
-static const struct member python[] = {Y(runtime), Y(interpreters), Y(threads),	      Y(next), Y(native_id),
+static const struct member python[] = {Y(runtime), Y(interpreters), Y(threads),	      Y(next), Y(id),
 				       Y(context), Y(cframe),	    Y(current_frame), Y(minor)};
 
 #define V(member) M(struct ww_libuv_layout, member)
