@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""lag_work.py for uvicorn."""
+"""lag_work.py for uvicorn; $LAG_LOOP is the event loop."""
 import asyncio
 import os
 
@@ -21,4 +21,5 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
-uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), access_log=False, lifespan="off", log_level="warning")
+uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), access_log=False, lifespan="off",
+            loop=os.environ["LAG_LOOP"], log_level="warning")
