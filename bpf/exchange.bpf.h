@@ -7,7 +7,7 @@
 #ifndef WHYWAIT_EXCHANGE_H
 #define WHYWAIT_EXCHANGE_H
 
-#include "account.bpf.h"
+#include "job.bpf.h"
 #include "peer.bpf.h"
 #include "window.bpf.h"
 
@@ -84,6 +84,8 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 		ww_exchange_unaccounted(c);
 		return NULL;
 	}
+	if (c->thread->job)
+		ww_job_answers();
 	ww_ref ref = r->account.id;
 	r->account.tgid = c->tgid; /* or the sweep could not tell that its process is gone */
 	r->account.local = conn->peer;
@@ -192,10 +194,13 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 		return;
 	c->untouched = 0;
 	ww_interval_ran(c->thread, c->now);
+	if (!ww_hold(c->thread, r))
+		return;
 	/* Another thread of the same request's may have come between. */
 	if (r->mark == c->thread->start)
 		ww_give(r, c->thread);
 	ww_attach(c->thread, r, c->thread->tid, c->now);
+	ww_let_go(c->thread, r);
 }
 
 /* The response is whole, or the account ends here for another reason. */
@@ -209,6 +214,10 @@ static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 		if (rx->state == WW_STREAM_BODY)
 			r->account.bytes_in += c->conn->taken < rx->left ? c->conn->taken : rx->left;
 	}
+	/* What another goroutine does at this moment is the last that is charged. */
+	ww_hold(c->thread, r);
+	if (r->goroutine)
+		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, c->now);
 	ww_request_close(r);
 }
 
