@@ -65,7 +65,7 @@ static void processes_start(void)
 				   .interpreters = 0,
 				   .threads = 8,
 				   .next = 0,
-				   .native_id = 8,
+				   .id = 8,
 				   .context = 16,
 				   .cframe = 24};
 	struct ww_libuv uv = {.slot = LIBUV_PHASE};
