@@ -43,6 +43,19 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
  */
 bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob);
 
+/* What the rows of a stretch of time sum up to. */
+struct ww_sums {
+	const struct ww_recording *recording;
+	const struct ww_catalog *catalog;
+	const bool *wanted;	  /* by endpoint */
+	int64_t from, to;	  /* intervals that start in [from, to) */
+	struct ww_slice slice;	  /* to be freed by the caller, also on failure */
+	struct ww_blocks *blocks; /* by endpoint; NULL: not asked for */
+};
+
+/* Adds the rows, and those of the journal, too, or not, to the slice and the blocks. An SQLite result code. */
+int ww_sums__read(struct ww_sums *sums, bool journal);
+
 /*
  * Goes through the newest requests that were kept, newest first: at most `each` of an endpoint; of the file's last
  * `most` that are selected, so that rare endpoints do not make it read all of a large file. Otherwise as
