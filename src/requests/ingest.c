@@ -76,6 +76,7 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 {
 	struct ww_ingest *new = calloc(1, sizeof(*new));
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	const struct ww_catalog *past;
 
 	if (!new)
 		return -ENOMEM;
@@ -111,6 +112,11 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->names.intern = new->catalog.names;
 	new->names.peer = new->options.peer;
 	new->names.peer_ctx = new->options.peer_ctx;
+	past = options->recorder ? ww_recorder__past(options->recorder) : NULL;
+	if (past && (ww_catalog__copy(&new->catalog, past) || ww_endpoints__adopt(&new->endpoints))) {
+		ww_ingest__destroy(new);
+		return -ENOMEM;
+	}
 	new->services = ww_services__new(&new->catalog, new->options.proc, WW_SERVICES_MAX);
 	if (!new->services) {
 		ww_ingest__destroy(new);

@@ -13,6 +13,7 @@
 #include "model/losses.h"
 
 #define LIVE_SECONDS 60
+#define NSEC	     1000000000ll
 
 static const struct ww_daemon_part *const parts[] = {
 #define WW_PART(name) &ww_part_##name,
@@ -182,6 +183,11 @@ static int observe(struct ww_daemon *daemon, char *message, size_t message_size)
 	struct ww_recorder_options recorder_options = {
 		.path = options->config->data,
 		.keep = options->keep,
+		.goes_on = true,
+		.retention = {.age_ns = 7 * 86400 * NSEC,
+			      .fine_ns = 3600 * NSEC,
+			      .minutes_ns = 86400 * NSEC,
+			      .bytes = 1u << 30},
 		.settings = options->settings,
 	};
 	struct ww_recorder *recorder;

@@ -21,9 +21,10 @@ struct ww_recording {
 	unsigned cpus;
 	int64_t interval_ns;
 	int64_t start_unix_ns, end_unix_ns;
+	int64_t hours_until, minutes_until; /* what begins before is in hours, in minutes */
 	bool unended;
-	bool has_operations, has_seconds, has_collections, has_faults,
-		has_programs; /* not in recordings of earlier versions */
+	bool has_operations, has_seconds, has_collections, has_faults, has_programs,
+		has_gaps; /* not in recordings of earlier versions */
 	char message[512];
 };
 
@@ -33,6 +34,10 @@ int ww_recording__fail(struct ww_recording *recording, int rc);
 
 /* Reads what changes while the recording is written: its window, and whether it has ended. An SQLite result code. */
 int ww_recording__refresh(struct ww_recording *recording);
+
+/* How long an interval is that begins then, or has that time in it; and the start of it. */
+int64_t ww_recording__unit_at(const struct ww_recording *recording, int64_t time);
+int64_t ww_recording__floor(const struct ww_recording *recording, int64_t time);
 
 /* Reads services, endpoints and names. An SQLite result code; on success the catalog is the caller's. */
 int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *catalog);

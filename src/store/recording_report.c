@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/losses.h"
 #include "model/report_build.h"
 #include "store/codec.h"
 #include "store/read.h"
@@ -14,6 +15,8 @@
 /* Intervals of an endpoint from which on they are its blocks, and not their seconds. */
 #define WHOLE_INTERVALS 20
 
+#define NSEC 1000000000
+
 /* What is being read for a report. */
 struct reading {
 	struct ww_recording *recording;
@@ -21,6 +24,8 @@ struct reading {
 	bool *wanted; /* by endpoint */
 	struct ww_sums sums;
 	struct ww_studies studies;
+	int64_t start_unix_ns, end_unix_ns; /* the window */
+	int64_t unobserved_ns;		    /* of it */
 
 	struct ww_service_report *services; /* by id */
 	uint64_t *rss;			    /* of the service that is being read: in each interval, ascending */
@@ -163,9 +168,35 @@ static int add_unreadable(struct reading *reading, sqlite3_stmt *row)
 	return larger[reading->unreadable_len++].protocol ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static int64_t floor_to(int64_t time, int64_t unit)
+static int add_gap(struct reading *reading, sqlite3_stmt *row)
 {
-	return time - (time % unit + unit) % unit;
+	int64_t from = sqlite3_column_int64(row, 0), to = sqlite3_column_int64(row, 1);
+
+	from = from > reading->start_unix_ns ? from : reading->start_unix_ns;
+	to = to < reading->end_unix_ns ? to : reading->end_unix_ns;
+	if (from < to)
+		reading->unobserved_ns += to - from;
+	return SQLITE_OK;
+}
+
+/* What was not observed of the window is a loss of so many seconds. */
+static int add_gaps(struct reading *reading)
+{
+	struct ww_loss *larger = reallocarray(reading->losses, reading->losses_len + 1, sizeof(*larger));
+	int rc;
+
+	if (!larger)
+		return SQLITE_NOMEM;
+	reading->losses = larger;
+	rc = each_row(reading, "SELECT start_unix_ns, end_unix_ns FROM gap", add_gap);
+	if (reading->unobserved_ns > reading->end_unix_ns - reading->start_unix_ns)
+		return SQLITE_CORRUPT;
+	larger[reading->losses_len++] = (struct ww_loss){
+		.cause = ww_loss_cause(WW_LOSS_NOT_OBSERVED),
+		.count = ((uint64_t)reading->unobserved_ns + NSEC - 1) / NSEC,
+		.loses = true,
+	};
+	return rc;
 }
 
 static uint32_t intervals_of(const struct ww_blocks *blocks, int64_t unit_ns)
@@ -206,11 +237,28 @@ static int join_blocks(struct reading *reading, const uint32_t *alike)
 	return err;
 }
 
+/* The window of a report: of what was observed, the whole intervals that the selection touches. */
+static void set_window(struct reading *reading, const struct ww_selection *selection)
+{
+	reading->start_unix_ns = reading->recording->start_unix_ns;
+	reading->end_unix_ns = reading->recording->end_unix_ns;
+	if (selection->since_unix_ns && reading->start_unix_ns < reading->sums.from)
+		reading->start_unix_ns = reading->sums.from;
+	if (selection->until_unix_ns) {
+		int64_t last = ww_recording__floor(reading->recording, selection->until_unix_ns - 1);
+		int64_t to = last + ww_recording__unit_at(reading->recording, last);
+
+		if (reading->end_unix_ns > to)
+			reading->end_unix_ns = to;
+	}
+	if (reading->end_unix_ns < reading->start_unix_ns)
+		reading->end_unix_ns = reading->start_unix_ns;
+}
+
 /* All that the report is made of, of one state of the file. */
 static int read_all(struct reading *reading, const struct ww_selection *selection)
 {
 	struct ww_recording *recording = reading->recording;
-	int64_t unit = recording->interval_ns;
 	char query[1024];
 	int rc = ww_recording__refresh(recording);
 
@@ -218,8 +266,10 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		rc = ww_recording__catalog(recording, &reading->catalog);
 	if (rc != SQLITE_OK)
 		return rc;
-	reading->sums.from = selection->since_unix_ns ? floor_to(selection->since_unix_ns, unit) : INT64_MIN;
+	reading->sums.from =
+		selection->since_unix_ns ? ww_recording__floor(recording, selection->since_unix_ns) : INT64_MIN;
 	reading->sums.to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
+	set_window(reading, selection);
 	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint);
 	reading->services = calloc(reading->catalog.services_len + 1, sizeof(*reading->services));
 	reading->arena = ww_arena__new();
@@ -255,7 +305,14 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 			      "SELECT service, executable, bytes, modified_unix_ns, arguments FROM service_program",
 			      add_program);
 	if (rc == SQLITE_OK)
-		rc = each_row(reading, "SELECT cause, count, loses FROM loss ORDER BY cause", add_loss);
+		rc = each_row(reading,
+			      recording->has_gaps
+				      ? "SELECT cause, sum(count), max(loses) FROM loss_interval"
+					" WHERE interval >= ? AND interval < ? GROUP BY cause ORDER BY cause"
+				      : "SELECT cause, count, loses FROM loss ORDER BY cause",
+			      add_loss);
+	if (rc == SQLITE_OK && recording->has_gaps)
+		rc = add_gaps(reading);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT port, protocol, connections FROM unreadable ORDER BY port, protocol",
 			      add_unreadable);
@@ -286,26 +343,6 @@ static size_t narrow_services(struct reading *reading, bool all)
 	return len;
 }
 
-/* The window of a report: of what was observed, the whole intervals that the selection touches. */
-static void window_of(const struct reading *reading, const struct ww_selection *selection, int64_t *start_unix_ns,
-		      int64_t *end_unix_ns)
-{
-	int64_t unit = reading->recording->interval_ns;
-
-	*start_unix_ns = reading->recording->start_unix_ns;
-	*end_unix_ns = reading->recording->end_unix_ns;
-	if (selection->since_unix_ns && *start_unix_ns < reading->sums.from)
-		*start_unix_ns = reading->sums.from;
-	if (selection->until_unix_ns) {
-		int64_t to = floor_to(selection->until_unix_ns + unit - 1, unit);
-
-		if (*end_unix_ns > to)
-			*end_unix_ns = to;
-	}
-	if (*end_unix_ns < *start_unix_ns)
-		*end_unix_ns = *start_unix_ns;
-}
-
 static int build(struct reading *reading, const struct ww_selection *selection, struct ww_report **report)
 {
 	const struct ww_recording *recording = reading->recording;
@@ -325,10 +362,12 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.studies = reading->studies.by_endpoint,
 		.crowd = reading->studies.by_endpoint ? &reading->studies.crowd : NULL,
 		.blocks = reading->sums.blocks,
+		.start_unix_ns = reading->start_unix_ns,
+		.end_unix_ns = reading->end_unix_ns,
+		.unobserved_ns = reading->unobserved_ns,
 		.profile = reading->profile && reading->profile->samples_len ? reading->profile : NULL,
 	};
 
-	window_of(reading, selection, &frame.start_unix_ns, &frame.end_unix_ns);
 	return ww_report__build(&frame, &reading->catalog, &reading->sums.slice, report);
 }
 
@@ -336,13 +375,12 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 static int read_requests(struct reading *reading, const struct ww_selection *selection)
 {
 	const struct ww_stack_filter computing = {.kinds = 1u << WW_KIND_COMPUTE};
-	int64_t start, end;
-
-	window_of(reading, selection, &start, &end);
 	int err = ww_recording__profile(reading->recording, selection, &computing, &reading->profile);
 	return err
 		       ?: ww_recording__studies(reading->recording, selection, reading->catalog.endpoints_len,
-						&reading->sums.slice, end - start, &reading->studies);
+						&reading->sums.slice,
+						reading->end_unix_ns - reading->start_unix_ns - reading->unobserved_ns,
+						&reading->studies);
 }
 
 int ww_recording__report(struct ww_recording *recording, const struct ww_selection *selection,

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What services are called. Internal to src/requests. */
+#ifndef WHYWAIT_SERVICE_LABEL_H
+#define WHYWAIT_SERVICE_LABEL_H
+
+#include "model/catalog.h"
+#include "requests/detail_names.h"
+#include "requests/process.h"
+
+#define WW_LABEL_SIZE (WW_PROGRAM_SIZE + WW_ADDRESS_SIZE + 32)
+
+/* A name for the service `id` that no other one has. */
+void ww_service__label(const struct ww_catalog *catalog, uint32_t id, const char *name, const char *container,
+		       char label[WW_LABEL_SIZE]);
+
+/* ":8000", or ":/run/app.sock". */
+void ww_service__address(const struct ww_account *account, const struct ww_peer *local, char address[WW_ADDRESS_SIZE]);
+
+#endif
