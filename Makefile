@@ -22,7 +22,7 @@ BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 B := build
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-LIBS := libbpf libdw libelf zlib sqlite3 jansson ncursesw
+LIBS := libbpf libdw libelf zlib sqlite3 jansson ncursesw libmicrohttpd gnutls
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))
@@ -57,6 +57,9 @@ $(B)/version: always
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 $(B)/src/util/version.o: $(B)/version
 $(B)/src/util/version.o: private ALL_CFLAGS += -DWW_VERSION='"$(VERSION)"'
+
+# The live page is put into it by the assembler, which tells no dependencies.
+$(B)/src/serve/page.o: $(wildcard src/serve/page/*)
 
 $(B)/whywait.bpf.o: $(BPF_OBJ)
 	$(BPFTOOL) gen object $@ $^

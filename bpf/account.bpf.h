@@ -267,15 +267,18 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
 	if (before && before->helper && !t->loop) {
 		ww_turned_from(before, tid);
-	} else if (before && ww_owns(before, tid)) {
-		t->loop = !t->go; /* it left a request unfinished for another */
+	} else if (before) {
 		ww_hold(t, before);
-		/* A read ends what the thread did for the one before; a send is the end of work for this one. */
-		if ((touch->receive || (t->go && r->anonymous)) && before->mark == t->start) {
-			ww_give(before, t);
-			ww_interval_reset(t, now);
+		if (ww_owns(before, tid)) {
+			t->loop = !t->go; /* it left a request unfinished for another */
+			/* A read ends what the thread did for the one before; a send is the end of work for this one.
+			 */
+			if ((touch->receive || (t->go && r->anonymous)) && before->mark == t->start) {
+				ww_give(before, t);
+				ww_interval_reset(t, now);
+			}
+			ww_detach(t, before, nothing);
 		}
-		ww_detach(t, before, nothing);
 		ww_let_go(t, before);
 	}
 	ww_hold(t, r);

@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_CAUSE_H
 #define WHYWAIT_CAUSE_H
 
+#include "interpreter.bpf.h"
 #include "maps.bpf.h"
 #include "registers.bpf.h"
 #include "syscalls.bpf.h"
@@ -205,6 +206,8 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 		b->sp = WW_REGS_SP(regs);
 		b->futex = WW_FUTEX_PLACE(WW_REGS_ARG1(regs));
 		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
+		if (ww_interpreters_known && ww_interpreter_waits(task->tgid, WW_REGS_ARG1(regs), b->sp, &b->cause))
+			b->may_idle = false;
 		break;
 	case WW_SYS_FUTEX_WAIT:
 	case WW_SYS_FUTEX_WAITV:

@@ -110,8 +110,8 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	return r;
 }
 
-/* Copies what the request line says. */
-static __noinline void ww_exchange_request_line(struct ww_request *r, struct ww_window *w)
+/* Copies the target that is in the window. */
+static __noinline void ww_exchange_target(struct ww_request *r, struct ww_window *w)
 {
 	struct ww_account *a = &r->account;
 	u32 at = w->target_at, len = w->target_len;
@@ -123,16 +123,31 @@ static __noinline void ww_exchange_request_line(struct ww_request *r, struct ww_
 	a->target_len = len;
 	if (w->target_truncated)
 		a->flags |= WW_FLAG_TARGET_TRUNCATED;
-	a->minor = w->minor;
-	at = w->method_at;
-	u64 *method = (u64 *)a->method;
-	u32 left = w->method_len;
+	else
+		a->flags &= ~WW_FLAG_TARGET_TRUNCATED;
+}
+
+/* And the method. */
+static __noinline void ww_exchange_method(struct ww_request *r, struct ww_window *w)
+{
+	u64 *method = (u64 *)r->account.method;
+	u32 at = w->method_at, left = w->method_len;
 	for (u32 i = 0; i < WW_METHOD_MAX / 8; i++) {
 		u64 word = ww_word(w, at + 8 * i);
 		method[i] = left >= 8 ? word : word & ((1ull << (8 * left)) - 1);
 		left = left >= 8 ? left - 8 : 0;
 	}
 	r->head_request = method[0] == WW_METHOD_HEAD;
+}
+
+static __always_inline void ww_exchange_traceparent(struct ww_request *r, struct ww_window *w)
+{
+	u32 at = w->traceparent_at;
+	if (at <= WW_WINDOW_SIZE - WW_TRACEPARENT) {
+		bpf_probe_read_kernel(r->account.traceparent, WW_TRACEPARENT, w->bytes + at);
+		r->account.flags |= WW_FLAG_TRACEPARENT;
+	}
+	w->traceparent_at = 0;
 }
 
 static __always_inline bool ww_is_connect(const struct ww_request *r)
@@ -313,20 +328,18 @@ static __always_inline long ww_receive_more(struct ww_call *c)
 			c->not_http = c->conn->protocol == WW_PROTOCOL_MAYBE;
 			return 1;
 		}
-		if (w->traceparent_at && r) {
-			u32 at = w->traceparent_at;
-			if (at <= WW_WINDOW_SIZE - WW_TRACEPARENT) {
-				bpf_probe_read_kernel(r->account.traceparent, WW_TRACEPARENT, w->bytes + at);
-				r->account.flags |= WW_FLAG_TRACEPARENT;
-			}
-			w->traceparent_at = 0;
-		}
+		if (w->traceparent_at && r)
+			ww_exchange_traceparent(r, w);
 		if (met & WW_SCAN_BEGUN) {
 			u32 n = c->conn->http.unaccounted - 1;
-			if (r)
-				ww_exchange_request_line(r, w);
-			else if (n < 32 && w->method_len == 4 && (u32)ww_word(w, w->method_at) == (u32)WW_METHOD_HEAD)
+			if (r) {
+				ww_exchange_target(r, w);
+				ww_exchange_method(r, w);
+				r->account.minor = w->minor;
+			} else if (n < 32 && w->method_len == 4 &&
+				   (u32)ww_word(w, w->method_at) == (u32)WW_METHOD_HEAD) {
 				c->conn->http.unaccounted_heads |= 1u << n;
+			}
 			c->conn->protocol = WW_PROTOCOL_HTTP;
 		}
 		if (met & WW_SCAN_END) {

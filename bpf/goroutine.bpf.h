@@ -19,13 +19,7 @@
 #define WW_GO_ROOT  64	       /* bytes of an entry of semtable */
 #define WW_GO_MOST  (1u << 20) /* goroutines that a WaitGroup is taken to have */
 
-/* Where the heap is (runtime.mallocinit): the first arena, and what may follow. */
-#if defined(__TARGET_ARCH_arm64)
-#define WW_GO_HEAP 0x4000000000ull
-#else
-#define WW_GO_HEAP 0xc000000000ull
-#endif
-#define WW_GO_HEAP_SIZE (1ull << 38)
+#define WW_GO_HEAP_SIZE (1ull << 38) /* goroutines are on the heap, and what they wait on is not farther off */
 
 #define WW_GO_SURE	4 /* so often it was the same word: no other one is believed */
 #define WW_GO_SLOTS_MAX 64
@@ -89,9 +83,10 @@ static __always_inline struct ww_thread *ww_thread_of(struct task_struct *task)
 	return t || !ww_go_any || !ww_go_get() ? t : ww_thread_make(task, bpf_ktime_get_ns());
 }
 
-static __always_inline bool ww_go_heap(u64 address)
+/* Whether it may be one of something on the heap, as goroutine `g` is: since Go 1.26 that begins anywhere. */
+static __always_inline bool ww_go_heap(u64 address, u64 g)
 {
-	return address - WW_GO_HEAP < WW_GO_HEAP_SIZE && !(address & 7);
+	return address - g + WW_GO_HEAP_SIZE < 2 * WW_GO_HEAP_SIZE && !(address & 7);
 }
 
 /* The goroutine that waits for a semaphore (runtime.semaRoot); 0: none. */
@@ -109,14 +104,14 @@ static __always_inline u64 ww_goroutine_of_semaphore(const struct ww_go *go, u64
 	return 0;
 }
 
-/* The goroutine that waits on what the word of a stack points to, alone; 0: none. */
-WW_GLOBAL1(u64, ww_goroutine_of_word, N, word)
+/* The goroutine that waits on what the word of goroutine g's stack points to, alone; 0: none. */
+WW_GLOBAL2(u64, ww_goroutine_of_word, N, g, N, word)
 {
 	struct ww_go *go = ww_go_get();
-	if (!go || !ww_go_heap(word))
+	if (!go || !ww_go_heap(word, g))
 		return 0;
 	u64 first = ww_user_word(word + go->recvq);
-	if (ww_go_heap(first) && ww_user_word(first + go->channel) == word)
+	if (ww_go_heap(first, g) && ww_user_word(first + go->channel) == word)
 		return first == ww_user_word(word + go->recvq + 8) ? ww_user_word(first) : 0;
 	/* sync.WaitGroup: how many it waits for, and how many wait; its semaphore. */
 	u64 state = ww_user_word(word);
@@ -139,7 +134,7 @@ WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
 	struct ww_go_room *room = ww_go_room();
 	if (!go || !room)
 		return 0;
-	u64 waiter = ww_goroutine_of_word(room->words[i & (WW_GO_WORDS - 1)]);
+	u64 waiter = ww_goroutine_of_word(g, room->words[i & (WW_GO_WORDS - 1)]);
 	if (!waiter || waiter == g)
 		return 0;
 	struct ww_carrier_key key = {.context = ww_user_word(waiter + go->goid),
@@ -355,11 +350,15 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (r && r != before) {
 		ww_touched(t, r, &touch, now);
-	} else if (!r && before && ww_owns(before, t->tid)) {
-		if (before->mark == t->start)
-			ww_give(before, t);
-		ww_interval_reset(t, now);
-		ww_detach(t, before, nothing);
+	} else if (!r && before) {
+		ww_hold(t, before);
+		if (ww_owns(before, t->tid)) {
+			if (before->mark == t->start)
+				ww_give(before, t);
+			ww_interval_reset(t, now);
+			ww_detach(t, before, nothing);
+		}
+		ww_let_go(t, before);
 	}
 	return 1;
 }

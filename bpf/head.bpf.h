@@ -28,12 +28,23 @@ struct ww_window {
 	/* The stream's state, copied in and out (struct ww_stream). */
 	u64 left;
 	u8 state;
-	u8 first_line;
-	u8 chunked;
+	union {
+		u8 first_line;
+		u8 record;
+	};
+	union {
+		u8 chunked;
+		u8 padding;
+	};
 	u8 skip_line;
-	u8 has_length;
+	union {
+		u8 has_length;
+		u8 head_over;
+	};
 	u8 pad;
 	u16 status;
+	u32 skip;
+	u32 body;
 	/* The window. */
 	u32 pos;
 	u32 end;

@@ -116,9 +116,16 @@ WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
 	return ns;
 }
 
+/* Whether it waits for an interpreter's lock, of a wait for a futex. */
+static __always_inline bool ww_is_interpreters(struct ww_cause cause)
+{
+	return cause.value == WW_NAME_GIL || cause.value == WW_NAME_GVL;
+}
+
 static __always_inline bool ww_is_futex(struct ww_cause cause)
 {
-	return cause.kind == WW_KIND_LOCK && cause.type == WW_DETAIL_NAME && cause.value == WW_NAME_FUTEX;
+	return cause.kind == WW_KIND_LOCK && cause.type == WW_DETAIL_NAME &&
+	       (cause.value == WW_NAME_FUTEX || ww_is_interpreters(cause));
 }
 
 /*
@@ -159,7 +166,7 @@ static __noinline void ww_interval_timed(struct ww_thread *t)
 			t->woken_at[1] = t->woken_at[0];
 			t->woken_at[0] = at;
 		}
-	} else if (!shared && !t->python) {
+	} else if (!shared && !t->python && !ww_is_interpreters(t->off_cause)) {
 		t->off_cause.kind = WW_KIND_SLEEP;
 		t->off_cause.type = WW_DETAIL_NONE;
 		t->off_cause.value = 0;

@@ -19,6 +19,7 @@ enum ww_cell_of {
 	WW_CELL_CALL,
 	WW_CELL_SWEEP,
 	WW_CELL_JOIN,
+	WW_CELL_LOCK,
 	WW_CELLS
 };
 

@@ -83,19 +83,21 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		t->loop = !t->go;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
+	if (r)
+		ww_hold(t, r);
 	if (r && ww_owns(r, prev->pid)) {
 		t->home = t->go ? 0 : t->ref;
-		ww_hold(t, r);
 		if (r->mark == t->start)
 			ww_give(r, t);
 		else
 			ww_count(WW_COUNT_SLOT_STALE);
 		ww_interval_reset(t, now);
 		ww_detach(t, r, b.cause);
-		ww_let_go(t, r);
-	} else if (r) {
+	} else if (r && !t->go) { /* another goroutine of the request may have taken it to another thread */
 		ww_count(WW_COUNT_SLOT_STALE);
 	}
+	if (r)
+		ww_let_go(t, r);
 	t->ref = 0;
 	t->sampled = 0;
 	if (t->pending_len && t->python)
@@ -199,6 +201,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
+	bpf_map_delete_elem(&ww_interpreters, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
 		collections->ended = 1;

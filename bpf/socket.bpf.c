@@ -160,6 +160,10 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 	} else if (n >= 14 && *(u64 *)b == 0x5448202a20495250ull && b[11] == '2') { /* PRI * HTTP/2.0 */
 		ww_unreadable_count(port, WW_UNREADABLE_HTTP2);
 		conn->protocol = WW_PROTOCOL_OTHER;
+	} else if (ww_begins_fastcgi(&first, n)) {
+		conn->protocol = ww_selected(port) ? WW_PROTOCOL_FASTCGI : WW_PROTOCOL_OTHER;
+		if (conn->protocol == WW_PROTOCOL_FASTCGI)
+			ww_conn_name(conn, sk);
 	} else if (n && (conn->unseen ? ww_begins_request(&first, n) : ww_begins_token(&first, n))) {
 		conn->protocol = ww_selected(port) ? WW_PROTOCOL_MAYBE : WW_PROTOCOL_OTHER;
 		if (conn->protocol == WW_PROTOCOL_MAYBE)
@@ -206,7 +210,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	c.lost = conn->lost;
 	if (conn->protocol == WW_PROTOCOL_NEW) {
 		ww_conn_classify(conn, sk, &w->message, len);
-		if (conn->protocol != WW_PROTOCOL_MAYBE) {
+		if (conn->protocol != WW_PROTOCOL_MAYBE && conn->protocol != WW_PROTOCOL_FASTCGI) {
 			conn->ready = 0;
 			return;
 		}
@@ -435,7 +439,7 @@ static __always_inline int ww_socket_sent(struct sock *sk, int len)
 {
 	struct ww_conn *conn = ww_conn_get(sk);
 	if (conn && conn->role == WW_ROLE_SERVER) {
-		if (conn->protocol != WW_PROTOCOL_HTTP)
+		if (conn->protocol != WW_PROTOCOL_HTTP && conn->protocol != WW_PROTOCOL_FASTCGI)
 			return 0;
 		if (len == -WW_EPIPE || len == -WW_ECONNRESET) {
 			ww_server_closed(conn, bpf_ktime_get_ns()); /* the client is gone */

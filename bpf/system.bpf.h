@@ -37,6 +37,14 @@ static __always_inline u32 ww_be32(const u8 *b)
 
 #define WW_FOUR(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
 
+/* FastCGI: version 1, a request that begins, 8 bytes of content: the role of whom it is for */
+static __always_inline bool ww_begins_fastcgi(const struct ww_first *first, u64 len)
+{
+	const u8 *b = first->b;
+	return len >= 8 && b[0] == 1 && b[1] == 1 && (b[2] || b[3]) && b[4] == 0 && b[5] == 8 && b[7] == 0 &&
+	       (len < 10 || (b[8] == 0 && b[9] >= 1 && b[9] <= 3));
+}
+
 /* memcached's text and meta commands (doc/protocol.txt), in lower case, and its binary protocol. */
 static __always_inline bool ww_is_memcached(const u8 *b, u64 len)
 {
@@ -98,6 +106,8 @@ WW_GLOBAL2(int, ww_system_of_bytes, F, first, N, len)
 			return WW_SYSTEM_POSTGRES;
 		}
 	}
+	if (ww_begins_fastcgi(first, len))
+		return WW_SYSTEM_FASTCGI;
 	/* Redis: an array of bulk strings */
 	if (len >= 4 && b[0] == '*' && b[1] >= '1' && b[1] <= '9' && (b[2] == '\r' || (b[2] >= '0' && b[2] <= '9')))
 		return WW_SYSTEM_REDIS;

@@ -5,19 +5,29 @@
 #ifndef WHYWAIT_WALK_H
 #define WHYWAIT_WALK_H
 
-#include "exchange.bpf.h"
+#include "fastcgi.bpf.h"
 
 #define WW_WALK_TURNS 64 /* steps in one turn of a plain loop, and turns */
 _Static_assert(WW_WALK_TURNS *WW_WALK_TURNS == WW_STEPS, "as many as there are by bpf_loop()");
 
+static __always_inline long ww_receive_any(struct ww_call *c)
+{
+	return c->conn->protocol == WW_PROTOCOL_FASTCGI ? ww_fastcgi_receive_more(c) : ww_receive_more(c);
+}
+
+static __always_inline long ww_send_any(struct ww_call *c)
+{
+	return c->conn->protocol == WW_PROTOCOL_FASTCGI ? ww_fastcgi_send_more(c) : ww_send_more(c);
+}
+
 static long ww_receive_step(u32 index, void *context)
 {
-	return ww_receive_more(context);
+	return ww_receive_any(context);
 }
 
 static long ww_send_step(u32 index, void *context)
 {
-	return ww_send_more(context);
+	return ww_send_any(context);
 }
 
 #define WW_WALK(direction)                                                                                             \
@@ -30,7 +40,7 @@ static long ww_send_step(u32 index, void *context)
 		ww_cell_take(cell, c);                                                                                 \
 		c.conn = conn;                                                                                         \
 		c.thread = t;                                                                                          \
-		long last = ww_##direction##_more(&c);                                                                 \
+		long last = ww_##direction##_any(&c);                                                                  \
 		ww_cell_put(cell, c);                                                                                  \
 		return last;                                                                                           \
 	}                                                                                                              \

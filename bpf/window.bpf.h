@@ -18,6 +18,8 @@ static __always_inline void ww_window_load(struct ww_window *w, struct ww_http *
 	w->skip_line = s->skip_line;
 	w->has_length = s->has_length;
 	w->status = s->status;
+	w->skip = s->skip;
+	w->body = s->body;
 	w->traceparent_at = 0;
 	w->pos = 0;
 	w->end = carried;
@@ -36,6 +38,8 @@ static __always_inline void ww_window_store(struct ww_window *w, struct ww_strea
 	s->skip_line = w->skip_line;
 	s->has_length = w->has_length;
 	s->status = w->status;
+	s->skip = w->skip;
+	s->body = w->body;
 }
 
 /* Keeps what is left in the window for the next call. False when it is more than a line may have. */

@@ -374,21 +374,26 @@ class Python(_Script):
 
 
 class Go(Server):
-    """A Go program of one file, with the Go sources that Debian has packages of."""
+    """A Go program of one file, with the Go sources that Debian has packages of; `root` is where another Go than the host's
+    is, `flags` are more words for `go build`."""
 
     name = "go"
 
-    def __init__(self, source, **options):
+    def __init__(self, source, root=None, flags=(), **options):
         super().__init__(**options)
         self.source = pathlib.Path(source).resolve()
+        self.root = root
+        self.flags = flags
 
     def prepare(self):
         self.port = self.port or free_port()
         program = self.directory / "program"
-        env = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "",
+        env = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "", "GOTOOLCHAIN": "local",
                "GOCACHE": os.environ.get("GOCACHE", str(TOOLS.parent / "build/go-cache"))}
-        built = subprocess.run(["go", "build", "-o", program, self.source], cwd=self.directory, env=env, capture_output=True,
-                               text=True, check=False)
+        if self.root:
+            env["GOROOT"] = str(self.root)
+        built = subprocess.run([self.root / "bin/go" if self.root else "go", "build", *self.flags, "-o", program, self.source],
+                               cwd=self.directory, env=env, capture_output=True, text=True, check=False)
         if built.returncode:
             raise ServiceError(f"go build: {built.stderr.strip()}")
         self.env["PORT"] = str(self.port)

@@ -68,6 +68,8 @@ enum ww_detail_name {
 	WW_NAME_STOPPED,    /* other: SIGSTOP, a debugger */
 	WW_NAME_MUTEX,	    /* lock: of a runtime that is not the kernel's: a mutex, condition, group of goroutines */
 	WW_NAME_CHANNEL,    /* lock: another goroutine's word */
+	WW_NAME_GIL,	    /* lock: CPython's interpreter lock */
+	WW_NAME_GVL,	    /* lock: Ruby's */
 	WW_NAME_COUNT
 };
 
@@ -97,6 +99,7 @@ enum ww_account_flags {
 	WW_FLAG_TRACEPARENT = 1 << 5,	   /* `traceparent` is set */
 	WW_FLAG_SEGMENTS = 1 << 6,	   /* a ww_segments record with the same id was sent */
 	WW_FLAG_ARRIVAL_UNKNOWN = 1 << 7,  /* the first byte's arrival was not seen: the account starts at its read */
+	WW_FLAG_FASTCGI = 1 << 8,	   /* it came by FastCGI and not by HTTP */
 };
 
 /* One finished request. Only `size` bytes are sent: `target` is cut after `target_len`. */

@@ -20,31 +20,129 @@
 #define BUILDINFO_INLINE 2 /* flag: since Go 1.18 */
 #define BUILDINFO_TEXT	 32
 
-/* By minor version of Go 1, on 64-bit machines; read off a program's debug information. */
+#define SEMTABLE_LEN 251 /* runtime.semTabSize: so since Go 1.18 */
+
+/* What a goroutine waits for, by runtime.waitReason. */
+#define REASONS_19                                                                                                     \
+	{                                                                                                              \
+		[9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL, [15] = WW_GOLANG_WAIT_CHANNEL,            \
+		[18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP, [20] = WW_GOLANG_WAIT_LOCK                    \
+	}
+#define REASONS_21                                                                                                     \
+	{                                                                                                              \
+		[9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL, [15] = WW_GOLANG_WAIT_CHANNEL,            \
+		[18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP, [20] = WW_GOLANG_WAIT_LOCK,                   \
+		[21] = WW_GOLANG_WAIT_LOCK, [22] = WW_GOLANG_WAIT_LOCK, [23] = WW_GOLANG_WAIT_LOCK                     \
+	}
+#define REASONS_24                                                                                                     \
+	{                                                                                                              \
+		[9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL, [15] = WW_GOLANG_WAIT_CHANNEL,            \
+		[18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP, [20] = WW_GOLANG_WAIT_LOCK,                   \
+		[21] = WW_GOLANG_WAIT_LOCK, [22] = WW_GOLANG_WAIT_LOCK, [23] = WW_GOLANG_WAIT_LOCK,                    \
+		[24] = WW_GOLANG_WAIT_LOCK                                                                             \
+	}
+#define REASONS_26                                                                                                     \
+	{                                                                                                              \
+		[13] = WW_GOLANG_WAIT_LOCK, [14] = WW_GOLANG_WAIT_SLEEP, [18] = WW_GOLANG_WAIT_CHANNEL,                \
+		[19] = WW_GOLANG_WAIT_CHANNEL, [20] = WW_GOLANG_WAIT_CHANNEL, [21] = WW_GOLANG_WAIT_LOCK,              \
+		[22] = WW_GOLANG_WAIT_LOCK, [23] = WW_GOLANG_WAIT_LOCK, [24] = WW_GOLANG_WAIT_LOCK,                    \
+		[25] = WW_GOLANG_WAIT_LOCK                                                                             \
+	}
+
+/*
+ * By minor version of Go 1, on 64-bit machines; read off programs' debug information. What has not changed is in
+ * layout_of().
+ */
 static const struct {
 	unsigned minor;
 	struct ww_golang_layout layout;
 } layouts[] = {
 	{19,
-	 {.semtable_len = 251,
-	  .stack_hi = 8,
-	  .status = 144,
+	 {.status = 144,
 	  .goid = 152,
 	  .waitreason = 176,
 	  .timer = 368,
 	  .when = 8,
 	  .recvq = 56,
-	  .elem = 24,
 	  .channel = 80,
-	  .sched = 56,
 	  .startpc = 312,
-	  .reasons = {[9] = WW_GOLANG_WAIT_CHANNEL,
-		      [14] = WW_GOLANG_WAIT_CHANNEL,
-		      [15] = WW_GOLANG_WAIT_CHANNEL,
-		      [18] = WW_GOLANG_WAIT_LOCK,
-		      [19] = WW_GOLANG_WAIT_SLEEP,
-		      [20] = WW_GOLANG_WAIT_LOCK}}},
+	  .reasons = REASONS_19}},
+	{21,
+	 {.status = 144,
+	  .goid = 152,
+	  .waitreason = 176,
+	  .timer = 352,
+	  .when = 8,
+	  .recvq = 56,
+	  .channel = 80,
+	  .startpc = 296,
+	  .reasons = REASONS_21}},
+	{22,
+	 {.status = 144,
+	  .goid = 152,
+	  .waitreason = 176,
+	  .timer = 352,
+	  .when = 8,
+	  .recvq = 56,
+	  .channel = 80,
+	  .startpc = 296,
+	  .reasons = REASONS_21}},
+	{23,
+	 {.status = 152,
+	  .goid = 160,
+	  .waitreason = 184,
+	  .timer = 360,
+	  .when = 16,
+	  .recvq = 64,
+	  .channel = 80,
+	  .startpc = 304,
+	  .reasons = REASONS_21}},
+	{24,
+	 {.status = 152,
+	  .goid = 160,
+	  .waitreason = 184,
+	  .timer = 360,
+	  .when = 16,
+	  .recvq = 64,
+	  .channel = 80,
+	  .startpc = 304,
+	  .reasons = REASONS_24}},
+	{26,
+	 {.status = 144,
+	  .goid = 152,
+	  .waitreason = 176,
+	  .timer = 360,
+	  .when = 24,
+	  .recvq = 64,
+	  .channel = 88,
+	  .startpc = 304,
+	  .reasons = REASONS_26}},
+	{27,
+	 {.status = 144,
+	  .goid = 152,
+	  .waitreason = 176,
+	  .timer = 360,
+	  .when = 24,
+	  .recvq = 64,
+	  .channel = 88,
+	  .startpc = 304,
+	  .reasons = REASONS_26}},
 };
+
+/* The layout of that version; false: it is not known. */
+static bool layout_of(unsigned minor, struct ww_golang_layout *layout)
+{
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+		if (layouts[i].minor != minor)
+			continue;
+		*layout = layouts[i].layout;
+		layout->stack_hi = 8;
+		layout->elem = 24;
+		layout->sched = 56;
+		return true;
+	}
+	return false;
+}
 
 /* The minor version of Go 1 that built the program; 0: none. */
 static unsigned buildinfo_minor(Elf_Scn *section)
@@ -111,11 +209,9 @@ static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout)
 		if (minor && header.sh_type == SHT_SYMTAB)
 			semtable = symbol_find(elf, section, &header, "runtime.semtable");
 	}
-	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
-		if (layouts[i].minor != minor)
-			continue;
-		*layout = layouts[i].layout;
+	if (layout_of(minor, layout)) {
 		layout->semtable = semtable ? start - file_base(elf) + semtable : 0;
+		layout->semtable_len = SEMTABLE_LEN;
 		err = 0;
 	}
 out:

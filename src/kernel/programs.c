@@ -4,12 +4,28 @@
 #include <bpf/bpf.h>
 
 #include "kernel/golang.h"
+#include "kernel/interpreter.h"
 #include "kernel/libuv.h"
 #include "kernel/python.h"
 #include "whywait.skel.h"
 
+/* True when the process is an interpreter with a lock. */
+static bool lock_learn(struct whywait_bpf *bpf, uint32_t pid)
+{
+	struct ww_interpreter_layout interpreter;
+	int interpreters = bpf_map__fd(bpf->maps.ww_interpreters);
+
+	if (ww_interpreter__find((pid_t)pid, &interpreter)) {
+		bpf_map_delete_elem(interpreters, &pid);
+		return false;
+	}
+	bpf->bss->ww_interpreters_known = 1;
+	return !bpf_map_update_elem(interpreters, &pid, &interpreter, BPF_ANY);
+}
+
 bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 {
+	bool locks = lock_learn(bpf, pid);
 	struct ww_python_layout python;
 	struct ww_libuv_layout libuv;
 	struct ww_golang_layout golang;
@@ -28,5 +44,5 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 	bpf_map_delete_elem(pythons, &pid);
 	bpf_map_delete_elem(libuvs, &pid);
 	bpf_map_delete_elem(gos, &pid);
-	return false;
+	return locks;
 }

@@ -32,7 +32,7 @@ struct ww_request_segment {
 struct ww_request {
 	int64_t start_unix_ns;
 	const char *service;
-	const char *protocol; /* "http/1.1" */
+	const char *protocol; /* "http/1.1", "http/1.0", "fastcgi" */
 	const char *method;
 	const char *route;
 	const char *path;	 /* without its query string; ends with U+2026 when it was longer than what is kept */

@@ -196,5 +196,6 @@ extern const struct ww_protocol ww_protocol_memcached;
 extern const struct ww_protocol ww_protocol_mongodb;
 extern const struct ww_protocol ww_protocol_http1_client;
 extern const struct ww_protocol ww_protocol_dns;
+extern const struct ww_protocol ww_protocol_fastcgi;
 
 #endif

@@ -16,7 +16,7 @@ static const struct ww_protocol *const protocols[WW_SYSTEM_COUNT] = {
 	[WW_SYSTEM_POSTGRES] = &ww_protocol_postgres, [WW_SYSTEM_MYSQL] = &ww_protocol_mysql,
 	[WW_SYSTEM_REDIS] = &ww_protocol_redis,	      [WW_SYSTEM_MEMCACHED] = &ww_protocol_memcached,
 	[WW_SYSTEM_MONGODB] = &ww_protocol_mongodb,   [WW_SYSTEM_HTTP] = &ww_protocol_http1_client,
-	[WW_SYSTEM_DNS] = &ww_protocol_dns,
+	[WW_SYSTEM_DNS] = &ww_protocol_dns,	      [WW_SYSTEM_FASTCGI] = &ww_protocol_fastcgi,
 };
 
 static const uint8_t kinds[WW_SYSTEM_COUNT] = {

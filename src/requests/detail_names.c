@@ -39,6 +39,8 @@ static const char *const waits[WW_NAME_COUNT] = {
 	[WW_NAME_STOPPED] = "stopped",
 	[WW_NAME_MUTEX] = "mutex",
 	[WW_NAME_CHANNEL] = "channel",
+	[WW_NAME_GIL] = "gil",
+	[WW_NAME_GVL] = "gvl",
 };
 
 void ww_detail_names__free(struct ww_detail_names *names)

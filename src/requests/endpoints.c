@@ -8,10 +8,9 @@
 #include "protocols/http1.h"
 #include "protocols/route.h"
 
-#define PROTOCOL "http"
-#define OFTEN	 16 /* requests of what keeps its name where others lose theirs, or .. */
-#define TIMES	 4  /* .. so many times the mean of what is there, and as many requests */
-#define EVER	 4  /* times as many endpoints as a service may have at a time */
+#define OFTEN 16 /* requests of what keeps its name where others lose theirs, or .. */
+#define TIMES 4	 /* .. so many times the mean of what is there, and as many requests */
+#define EVER  4	 /* times as many endpoints as a service may have at a time */
 
 void ww_endpoints__free(struct ww_endpoints *endpoints)
 {
@@ -105,7 +104,7 @@ static int64_t add(struct ww_endpoints *endpoints, uint32_t service, const char 
 {
 	const struct ww_catalog_endpoint endpoint = {
 		.service = service,
-		.protocol = PROTOCOL,
+		.protocol = endpoints->protocol,
 		.method = method,
 		.route = route,
 	};

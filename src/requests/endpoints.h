@@ -24,7 +24,8 @@ struct ww_endpoints {
 	struct ww_catalog *catalog;
 	const char *const *patterns;
 	size_t patterns_len;
-	uint32_t max; /* per service, beside those with the route "(other)" */
+	uint32_t max;	      /* per service, beside those with the route "(other)" */
+	const char *protocol; /* of the request that is looked for: a service has one */
 
 	struct ww_intern *keys; /* service, method, route */
 	uint32_t *by_key;	/* the endpoint */

@@ -294,6 +294,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	ww_http1__method(account->method, method);
 	ww_http1__path(account->target, account->target_len, account->flags & WW_FLAG_TARGET_TRUNCATED,
 		       !strcmp(method, "CONNECT"), path);
+	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	endpoint = ww_endpoints__find(&ingest->endpoints, service, method, path, &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;

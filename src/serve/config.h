@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 #define WW_SERVE_DATA	"/var/lib/whywait/whywait.db"
-#define WW_SERVE_LISTEN "127.0.0.1:9464"
+#define WW_SERVE_LISTEN "127.0.0.1:9248,[::1]:9248"
 
 /* Strings are the configuration's own; NULL: not given. */
 struct ww_serve_config {
 	char *data;	  /* the recording */
-	char *listen;	  /* ADDRESS:PORT, or "none" */
+	char *listen;	  /* ADDRESS:PORT, several with commas between them, or "none" */
 	char *token_file; /* has the bearer token that is asked for; needed where `listen` is not loopback, or .. */
 	char *tls_certificate, *tls_key; /* .. these and */
 	char *tls_client_ca;		 /* .. the authority that clients' certificates are of */

@@ -249,11 +249,15 @@ static int open_alone(struct ww_recording *recording)
 
 int ww_recording__open(struct ww_recording **recording, const char *path, char *message, size_t message_size)
 {
-	struct ww_recording *new;
-	int err = ww_store_file__check(path, message, message_size), rc;
+	return ww_store_file__check(path, message, message_size)
+		       ?: ww_recording__open_own(recording, path, message, message_size);
+}
 
-	if (err)
-		return err;
+int ww_recording__open_own(struct ww_recording **recording, const char *path, char *message, size_t message_size)
+{
+	struct ww_recording *new;
+	int err, rc;
+
 	snprintf(message, message_size, "%s: out of memory", path);
 	new = calloc(1, sizeof(*new));
 	if (!new)
@@ -286,6 +290,13 @@ int ww_recording__open(struct ww_recording **recording, const char *path, char *
 	}
 	*recording = new;
 	return 0;
+}
+
+int ww_recording__renew(struct ww_recording *recording)
+{
+	int rc = ww_recording__refresh(recording);
+
+	return rc == SQLITE_OK ? 0 : ww_recording__fail(recording, rc);
 }
 
 int64_t ww_recording__interval_ns(const struct ww_recording *recording, int64_t since_unix_ns)

@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_RECORDING_H
 #define WHYWAIT_RECORDING_H
 
+#include "model/aggregate.h"
 #include "model/profile.h"
 #include "model/report.h"
 #include "model/request.h"
@@ -24,6 +25,12 @@ struct ww_recording;
  */
 int ww_recording__open(struct ww_recording **recording, const char *path, char *message, size_t message_size);
 
+/*
+ * The same for a file that this process is writing: nothing of it is looked at but by SQLite, as to close any other
+ * descriptor of it would drop the locks that the writer has on it.
+ */
+int ww_recording__open_own(struct ww_recording **recording, const char *path, char *message, size_t message_size);
+
 /* NULL-safe. Ends cursors that are still open. */
 void ww_recording__close(struct ww_recording *recording);
 
@@ -41,6 +48,8 @@ struct ww_selection {
 	int64_t since_unix_ns, until_unix_ns;
 	/* A report has no findings but those that sums tell: the requests that were kept are not read for it. */
 	bool sums_only;
+	/* Of requests only those that failed: without an answer to their client, or with a status from 500 on. */
+	bool failed;
 	/* A report tells how sure its figures are: endpoints have a `sampling`. */
 	bool sampling;
 };
@@ -62,7 +71,10 @@ int ww_recording__check_endpoint(struct ww_recording *recording, const char *glo
  */
 int64_t ww_recording__interval_ns(const struct ww_recording *recording, int64_t since_unix_ns);
 
-/* What was observed, in Unix ns: from the start until the last commit. */
+/* Looks how far it has come since. -EBADMSG and others: see ww_recording__message(). */
+int ww_recording__renew(struct ww_recording *recording);
+
+/* What was observed, in Unix ns: from the start until the last commit that was seen. */
 void ww_recording__window(const struct ww_recording *recording, int64_t *start_unix_ns, int64_t *end_unix_ns);
 
 /* One line, without a newline, on why the last call on this recording or one of its cursors failed. */
@@ -80,6 +92,22 @@ struct ww_stack_filter {
  */
 int ww_recording__profile(struct ww_recording *recording, const struct ww_selection *selection,
 			  const struct ww_stack_filter *filter, struct ww_profile **profile);
+
+/* What the selected endpoints' requests were in a step of time; the rest of `sums` is not told. */
+struct ww_series_step {
+	int64_t start_unix_ns;
+	struct ww_aggregate sums; /* requests, errors, kinds, and the histogram */
+};
+
+/*
+ * Requests over time: `len` steps of step_ns, which are to be filled from all zeros. An interval counts to the step
+ * that its start lies in. To be freed with ww_series__free() whatever is returned: -EBADMSG and others, see
+ * ww_recording__message().
+ */
+int ww_recording__series(struct ww_recording *recording, const char *endpoint, int64_t start_unix_ns, int64_t step_ns,
+			 struct ww_series_step *steps, size_t len);
+
+void ww_series__free(struct ww_series_step *steps, size_t len);
 
 struct ww_request_cursor;
 

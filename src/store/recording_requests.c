@@ -52,7 +52,9 @@ static const char *order_of(const struct ww_request_cursor *cursor, uint64_t slo
 static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *selection, uint64_t slowest)
 {
 	sqlite3 *db = cursor->recording->db;
-	char query[1024];
+	char query[1024], failed[64];
+
+	snprintf(failed, sizeof(failed), " AND (status >= 500 OR flags & %d)", WW_FLAG_ABORTED);
 	/* Endpoints and requests are those of one state of the file, until the cursor is closed. */
 	int rc = sqlite3_exec(db, "SAVEPOINT requests", NULL, NULL, NULL);
 
@@ -75,11 +77,11 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 	rc = sqlite3_create_function(db, "ww_wanted", 2, SQLITE_UTF8, NULL, is_wanted, NULL, NULL);
 	snprintf(query, sizeof(query),
 		 "SELECT id, endpoint, %s, %s FROM request WHERE ww_wanted(?, endpoint) AND start_unix_ns >= ? AND "
-		 "start_unix_ns < ?"
+		 "start_unix_ns < ?%s"
 		 " ORDER BY %s LIMIT ?",
 		 ww_schema_request_facts,
 		 cursor->recording->has_operations ? "operations, operations_missing, sampled" : "'[]', 1, 0",
-		 order_of(cursor, slowest));
+		 selection->failed ? failed : "", order_of(cursor, slowest));
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, query, -1, &cursor->statement, NULL);
 	if (rc == SQLITE_OK)

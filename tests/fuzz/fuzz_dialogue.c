@@ -21,8 +21,9 @@
 
 /* The corpus counts on their order: new ones go to the end. */
 static const struct ww_protocol *const protocols[] = {
-	&ww_protocol_round_trips,  &ww_protocol_redis, &ww_protocol_memcached, &ww_protocol_mongodb,
-	&ww_protocol_http1_client, &ww_protocol_dns,   &ww_protocol_postgres,  &ww_protocol_mysql,
+	&ww_protocol_round_trips, &ww_protocol_redis,	     &ww_protocol_memcached,
+	&ww_protocol_mongodb,	  &ww_protocol_http1_client, &ww_protocol_dns,
+	&ww_protocol_postgres,	  &ww_protocol_mysql,	     &ww_protocol_fastcgi,
 };
 
 #define PROTOCOLS (sizeof(protocols) / sizeof(*protocols))

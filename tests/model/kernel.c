@@ -66,6 +66,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_peer_list, HOST_MAX_PEERS);
 	MAP(ww_pythons, 16);
 	MAP(ww_libuvs, 16);
+	MAP(ww_interpreters, 16);
 	MAP(ww_pools, 16);
 	MAP(ww_gos, 16);
 	MAP(ww_go_rooms, 1);

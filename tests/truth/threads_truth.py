@@ -335,11 +335,25 @@ def compare(tap, record, samples, probes, percent=2, slack_ns=0.1 * MS):
     cpu_ns = statistics.mean(recorded[s.path]["cpu_ns"] for s in samples)
     should_ns = statistics.mean(truths[s.path]["compute"] for s in samples)
     tap.check(f"CPU time: mean {cpu_ns / MS:.3f} ms, measured {should_ns / MS:.3f} ms", abs(cpu_ns - should_ns) <= allowed)
+    check_interpreter(tap, record, samples, probes, "gil", allowed)
     for system in SYSTEMS:
         should_ns = sum(probes[s.path][f"{system}_ns"] for s in samples)
         is_ns = sum(endpoint["detail"].get("db", {}).get(system, {"sum_ns": 0})["sum_ns"] for endpoint in record.report["endpoints"])
         tap.check(f"detail {system}: {is_ns / MS:.1f} ms, measured {should_ns / MS:.1f} ms",
                   abs(is_ns - should_ns) <= allowed * len(samples))
+
+
+def interpreter_ns(sample, probe):
+    """What the request waited for its interpreter's lock, as truth() has its waits for locks."""
+    return probe["interpreter_ns"] + (probe["since_interpreter_ns"] if probe["woken_ns"] > sample.sent_ns else 0)
+
+
+def check_interpreter(tap, record, samples, probes, name, allowed):
+    """The interpreter's lock has a name of its own, and what is waited for it is told from what is for the program's locks."""
+    should_ns = sum(interpreter_ns(s, probes[s.path]) for s in samples)
+    is_ns = sum(endpoint["detail"].get("lock", {}).get(name, {"sum_ns": 0})["sum_ns"] for endpoint in record.report["endpoints"])
+    tap.check(f"detail {name}: mean {is_ns / len(samples) / MS:.3f} ms, measured {should_ns / len(samples) / MS:.3f} ms",
+              abs(is_ns - should_ns) <= allowed * len(samples))
 
 
 def _worst(kind, samples, recorded, truths):

@@ -79,10 +79,10 @@ def union(spans):
 class Part:
     """One number of requests in flight."""
 
-    def __init__(self, in_flight, steps):
+    def __init__(self, in_flight, steps, prefix=""):
         self.in_flight = in_flight
         self.steps = steps
-        self.name = f"{in_flight} in flight"
+        self.name = f"{prefix}{in_flight} in flight"
         self.requests, self.pause, self.longer, self.share, extra = PARTS[in_flight]
         self.extra = extra * MS
         self.record = self.times = self.cpu_ns = None
@@ -199,9 +199,9 @@ class Part:
         return False
 
 
-def compare(start, steps, parts=tuple(PARTS)):
-    tap = Tap()
-    parts = [Part(part, steps) for part in parts]
+def check(tap, start, steps, parts, prefix=""):
+    """One server; `prefix` goes before the names of the tests."""
+    parts = [Part(part, steps, prefix) for part in parts]
     with Postgres(settings={"max_connections": 500}) as postgres, Redis() as redis, Upstream() as upstream, \
             tempfile.TemporaryDirectory(prefix="whywait-runtimes-", dir="/var/tmp") as scratch:
         environment = {"POSTGRES_DSN": postgres.dsn, "REDIS_PORT": str(redis.port), "UPSTREAM_PORT": str(upstream.port),
@@ -218,4 +218,9 @@ def compare(start, steps, parts=tuple(PARTS)):
             recording = truth()
         for part in parts:
             tap.run(part.name, part.check, tap, recording)
+
+
+def compare(start, steps, parts=tuple(PARTS)):
+    tap = Tap()
+    check(tap, start, steps, parts)
     tap.done()

@@ -49,6 +49,8 @@ struct thread {
 	struct reading woken; /* if so: at the end of that wait; locks that it waited for since are in between */
 	int64_t woken_late;   /* how long it had to wait for a CPU then */
 	int64_t woken_lock;   /* blocked[LOCK] then */
+	int64_t interpreter;  /* of blocked[LOCK], for the interpreter's own lock */
+	int64_t woken_interpreter;
 };
 
 /* The request being answered on a descriptor. */
@@ -137,7 +139,17 @@ static struct reading charge_idle(struct reading before, enum kind kind)
 		self.woken = now;
 		self.woken_late = now.runq - before.runq;
 		self.woken_lock = self.blocked[LOCK];
+		self.woken_interpreter = self.interpreter;
 	}
+	return now;
+}
+
+/* The same, for the interpreter's lock. */
+static struct reading charge_interpreter(struct reading before, enum kind kind)
+{
+	int64_t had = self.blocked[kind];
+	struct reading now = charge(before, kind);
+	self.interpreter += self.blocked[kind] - had;
 	return now;
 }
 
@@ -151,6 +163,42 @@ static struct reading charge_idle(struct reading before, enum kind kind)
 
 #define CHARGED(kind, type, call)      CHARGED_BY(charge, kind, type, call)
 #define CHARGED_IDLE(kind, type, call) CHARGED_BY(charge_idle, kind, type, call)
+#define CHARGED_LOCK(mutex, type, call)                                                                                \
+	(is_interpreters(mutex) ? CHARGED_BY(charge_interpreter, LOCK, type, call) : CHARGED(LOCK, type, call))
+
+/*
+ * CPython's lock is the only one of its that is of pthread's kind. In Ruby, which $TRUTH_RUBY tells, it is the one
+ * with which several threads wait for conditions: to sleep, each does so with one of its own.
+ */
+#define MUTEXES 1024
+static struct {
+	void *mutex;
+	pid_t tid;
+	int shared;
+} mutexes[MUTEXES];
+static int ruby;
+
+static int is_interpreters(pthread_mutex_t *mutex)
+{
+	if (!ruby)
+		return 1;
+	size_t at = (uintptr_t)mutex / 8 % MUTEXES;
+	return mutexes[at].mutex == mutex && mutexes[at].shared;
+}
+
+static void waits_with(pthread_mutex_t *mutex)
+{
+	size_t at = (uintptr_t)mutex / 8 % MUTEXES;
+	if (!ruby)
+		return;
+	if (mutexes[at].mutex != mutex) {
+		mutexes[at].mutex = mutex;
+		mutexes[at].shared = 0;
+	} else if (mutexes[at].tid != gettid()) {
+		mutexes[at].shared = 1;
+	}
+	mutexes[at].tid = gettid();
+}
 
 static enum kind kind_of(int fd)
 {
@@ -179,6 +227,7 @@ static void after_fork(void)
 __attribute__((constructor)) static void begin(void)
 {
 	const char *path = getenv("TRUTH_LOG");
+	ruby = getenv("TRUTH_RUBY") != NULL;
 	if (path)
 		log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	pid = getpid();
@@ -217,12 +266,13 @@ static void sent(int fd, ssize_t n, struct reading before, struct reading now)
 		"{\"path\": \"%s\", \"pid\": %d, \"tid\": %d, \"one_thread\": %s, \"first_ns\": %ld, "
 		"\"last_ns\": %ld, \"last_runq_ns\": %ld, \"cpu_ns\": %ld, \"runq_ns\": %ld, \"unknown_blocks\": %ld, "
 		"\"woken_ns\": %ld, \"woken_late_ns\": %ld, \"since_runq_ns\": %ld, "
-		"\"since_lock_ns\": %ld",
+		"\"since_lock_ns\": %ld, \"interpreter_ns\": %ld, \"since_interpreter_ns\": %ld",
 		r->path, getpid(), gettid(), r->thread == &self ? "true" : "false", r->first.wall, now.wall,
 		now.runq - before.runq, now.cpu - r->first.cpu, now.runq - r->first.runq,
 		now.blocks - r->first.blocks - (self.known_blocks - r->at_first.known_blocks),
 		r->at_first.idle ? r->at_first.woken.wall : 0, r->at_first.woken_late,
-		r->first.runq - r->at_first.woken.runq, r->at_first.blocked[LOCK] - r->at_first.woken_lock);
+		r->first.runq - r->at_first.woken.runq, r->at_first.blocked[LOCK] - r->at_first.woken_lock,
+		self.interpreter - r->at_first.interpreter, r->at_first.interpreter - r->at_first.woken_interpreter);
 	for (int k = CLIENT; k < KINDS; k++)
 		len += snprintf(line + len, sizeof(line) - len, ", \"%s_ns\": %ld, \"%s_waits\": %ld", kind_names[k],
 				self.blocked[k] - r->at_first.blocked[k], kind_names[k],
@@ -357,7 +407,7 @@ int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 	if (!pthread_mutex_trylock(mutex))
 		return 0;
-	return CHARGED(LOCK, int, REAL(pthread_mutex_lock)(mutex));
+	return CHARGED_LOCK(mutex, int, REAL(pthread_mutex_lock)(mutex));
 }
 
 int sem_wait(sem_t *semaphore)
@@ -376,10 +426,12 @@ int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *time
 
 int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
-	return CHARGED(LOCK, int, REAL(pthread_cond_wait)(condition, mutex));
+	waits_with(mutex);
+	return CHARGED_LOCK(mutex, int, REAL(pthread_cond_wait)(condition, mutex));
 }
 
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *time)
 {
-	return CHARGED(LOCK, int, REAL(pthread_cond_timedwait)(condition, mutex, time));
+	waits_with(mutex);
+	return CHARGED_LOCK(mutex, int, REAL(pthread_cond_timedwait)(condition, mutex, time));
 }
