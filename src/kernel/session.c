@@ -175,6 +175,11 @@ const uint64_t *ww_session__counters(const struct ww_session *session)
 	return session->counters;
 }
 
+int ww_session__run_time(const struct ww_session *session, uint64_t *ns)
+{
+	return ww_observer__run_time(session->observer, ns);
+}
+
 uint64_t ww_session__elapsed_ns(const struct ww_session *session)
 {
 	return (session->end_ns ? session->end_ns : clock_ns(CLOCK_MONOTONIC)) - session->start_ns;

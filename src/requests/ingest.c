@@ -18,6 +18,7 @@
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
 #include "requests/operations.h"
+#include "requests/service_label.h"
 #include "requests/services.h"
 #include "requests/stacks.h"
 #include "requests/timelines.h"
@@ -122,6 +123,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
+	ww_services__name(new->services,
+			  &(struct ww_service_names){options->service_names, options->service_names_len});
 	ww_services__ask_collections(new->services, new->options.collected, new->options.collected_ctx);
 	*ingest = new;
 	return 0;

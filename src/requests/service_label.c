@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "requests/service_label.h"
 
+#include <fnmatch.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "util/utf8.h"
 
 /* Whether another service than `id` has that name. */
 static bool is_taken(const struct ww_catalog *catalog, const char *name, uint32_t id)
@@ -37,4 +40,15 @@ void ww_service__address(const struct ww_account *account, const struct ww_peer 
 	if (local)
 		ww_detail_names__address(local, path);
 	snprintf(address, WW_ADDRESS_SIZE, ":%.*s", WW_ADDRESS_SIZE - 2, path);
+}
+
+bool ww_service__rename(const struct ww_service_names *names, char *name, size_t size)
+{
+	for (size_t i = 0; i < names->len; i++) {
+		if (!fnmatch(names->pairs[2 * i], name, 0)) {
+			ww_utf8__copy(name, size, names->pairs[2 * i + 1], size);
+			return true;
+		}
+	}
+	return false;
 }

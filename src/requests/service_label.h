@@ -3,6 +3,9 @@
 #ifndef WHYWAIT_SERVICE_LABEL_H
 #define WHYWAIT_SERVICE_LABEL_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "model/catalog.h"
 #include "requests/detail_names.h"
 #include "requests/process.h"
@@ -12,6 +15,15 @@
 /* A name for the service `id` that no other one has. */
 void ww_service__label(const struct ww_catalog *catalog, uint32_t id, const char *name, const char *container,
 		       char label[WW_LABEL_SIZE]);
+
+/* Names that the user has for services: globs of what they would be called, and a name for each; the first counts. */
+struct ww_service_names {
+	const char *const *pairs; /* glob, name, glob, name, .. */
+	size_t len;		  /* of the names */
+};
+
+/* Has `name`, of `size` bytes, be what the user calls it; false: he does not say. */
+bool ww_service__rename(const struct ww_service_names *names, char *name, size_t size);
 
 /* ":8000", or ":/run/app.sock". */
 void ww_service__address(const struct ww_account *account, const struct ww_peer *local, char address[WW_ADDRESS_SIZE]);

@@ -13,6 +13,7 @@
 #include "util/hash.h"
 #include "util/utf8.h"
 #include "requests/service_label.h"
+#include "requests/service_map.h"
 
 #define SAMPLES_MAX 256			   /* processes that are looked at in one call */
 #define SLOTS	    (2 * WW_PROCESSES_MAX) /* a power of two */
@@ -47,16 +48,11 @@ struct service {
 	uint64_t oom_before; /* what it counted last */
 };
 
-/* Services by ids of an intern table. */
-struct service_map {
-	uint32_t *services; /* WW_INTERN_NONE: none */
-	uint32_t cap;
-};
-
 struct ww_services {
 	struct ww_catalog *catalog;
 	const char *proc;
 	uint32_t max;
+	struct ww_service_names names;
 	ww_collected_fn *collected; /* NULL: not known */
 	void *collected_ctx;
 
@@ -65,9 +61,9 @@ struct ww_services {
 	uint32_t next_sample; /* slot */
 
 	struct ww_intern *keys; /* program, executable, address, container; or comm, address */
-	struct service_map key_services;
+	struct ww_service_map key_services;
 	struct ww_intern *kin; /* comm, port, cgroup */
-	struct service_map kin_services;
+	struct ww_service_map kin_services;
 
 	struct service *services; /* by id */
 	uint32_t services_cap;
@@ -76,6 +72,11 @@ struct ww_services {
 	struct ww_service_usage *rows, *totals;
 	size_t rows_len;
 };
+
+void ww_services__name(struct ww_services *services, const struct ww_service_names *names)
+{
+	services->names = *names;
+}
 
 void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx)
 {
@@ -148,31 +149,6 @@ static bool is_any(const struct member *member)
 static bool is_over(const struct member *member)
 {
 	return member->unseen == ENDED || (member->gone && member->unseen > GONE_UNSEEN);
-}
-
-static uint32_t service_at(const struct service_map *map, uint32_t id)
-{
-	return id < map->cap ? map->services[id] : WW_INTERN_NONE;
-}
-
-static int set_service(struct service_map *map, uint32_t id, uint32_t service)
-{
-	if (id >= map->cap) {
-		uint32_t cap = map->cap ? map->cap : 16;
-
-		while (cap <= id)
-			cap *= 2;
-
-		uint32_t *larger = reallocarray(map->services, cap, sizeof(*larger));
-
-		if (!larger)
-			return -ENOMEM;
-		memset(larger + map->cap, 0xff, (cap - map->cap) * sizeof(*larger));
-		map->services = larger;
-		map->cap = cap;
-	}
-	map->services[id] = service;
-	return 0;
 }
 
 static int reserve(struct ww_services *services)
@@ -258,7 +234,7 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 			  const char *container, const char *cgroup)
 {
 	uint32_t key_id = ww_intern__find(services->keys, key, key_len),
-		 id = service_at(&services->key_services, key_id), past;
+		 id = ww_service_map__at(&services->key_services, key_id), past;
 	char label[WW_LABEL_SIZE];
 
 	if (id != WW_INTERN_NONE)
@@ -268,7 +244,7 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 	id = services->catalog->services_len;
 	key_id = ww_intern__add(services->keys, key, key_len);
 	if (key_id == WW_INTERN_NONE || reserve(services) ||
-	    set_service(&services->key_services, key_id, WW_INTERN_NONE))
+	    ww_service_map__set(&services->key_services, key_id, WW_INTERN_NONE))
 		return -ENOMEM;
 	past = find_past(services, name, container);
 	if (past != WW_INTERN_NONE) {
@@ -320,7 +296,7 @@ static int64_t provisional_service(struct ww_services *services, const char *add
 	uint32_t key_id = ww_intern__find(services->keys, key, (size_t)len);
 
 	/* Not where there are too many services. */
-	if (service_at(&services->key_services, key_id) != id)
+	if (ww_service_map__at(&services->key_services, key_id) != id)
 		return id;
 	if (services->catalog->services_len > services_len) {
 		service->provisional_key = key_id;
@@ -335,7 +311,7 @@ static int64_t provisional_service(struct ww_services *services, const char *add
 static int adopt(struct ww_services *services, uint32_t kin, const char *key, size_t key_len, const char *name,
 		 const struct ww_process *process)
 {
-	uint32_t id = service_at(&services->kin_services, kin), key_id;
+	uint32_t id = ww_service_map__at(&services->kin_services, kin), key_id;
 	struct service *service;
 	char label[WW_LABEL_SIZE];
 
@@ -346,14 +322,14 @@ static int adopt(struct ww_services *services, uint32_t kin, const char *key, si
 	if (key_id == WW_INTERN_NONE)
 		return -ENOMEM;
 	/* One that it was known as before keeps its own. */
-	if (service_at(&services->key_services, key_id) != WW_INTERN_NONE)
+	if (ww_service_map__at(&services->key_services, key_id) != WW_INTERN_NONE)
 		return 0;
 	ww_service__label(services->catalog, id, name, process->container, label);
 
 	const struct ww_catalog_service named = {
 		.name = label, .container = process->container, .cgroup = process->cgroup};
 
-	if (set_service(&services->key_services, key_id, WW_INTERN_NONE) ||
+	if (ww_service_map__set(&services->key_services, key_id, WW_INTERN_NONE) ||
 	    ww_catalog__rename_service(services->catalog, id, &named))
 		return -ENOMEM;
 	services->key_services.services[key_id] = id;
@@ -383,16 +359,22 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 		len = snprintf(key, sizeof(key), "%s\n%s\n%s\n%s", process.program, process.exe, address,
 			       process.container);
 		snprintf(name, sizeof(name), "%s%s", process.program, address);
+		/* All that have one name of the user's are one. */
+		if (ww_service__rename(&services->names, name, sizeof(name))) {
+			len = snprintf(key, sizeof(key), "\n\n%s", name);
+			process.container[0] = '\0';
+		}
 		if (adopt(services, kin, key, (size_t)len, name, &process))
 			return -ENOMEM;
 		service = service_of(services, key, (size_t)len, name, process.container, process.cgroup);
-	} else if (service_at(&services->kin_services, kin) != WW_INTERN_NONE) {
-		return service_at(&services->kin_services, kin);
+	} else if (ww_service_map__at(&services->kin_services, kin) != WW_INTERN_NONE) {
+		return ww_service_map__at(&services->kin_services, kin);
 	} else {
 		ww_utf8__copy(comm, sizeof(comm), account->comm, WW_COMM);
 		service = provisional_service(services, address, comm, kin);
 	}
-	if (service >= 0 && kin != WW_INTERN_NONE && set_service(&services->kin_services, kin, (uint32_t)service))
+	if (service >= 0 && kin != WW_INTERN_NONE &&
+	    ww_service_map__set(&services->kin_services, kin, (uint32_t)service))
 		return -ENOMEM;
 	return service;
 }

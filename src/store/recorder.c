@@ -388,6 +388,11 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 	return ww_recorder__errno(rc);
 }
 
+void ww_recorder__retain(struct ww_recorder *recorder, const struct ww_retention *retention)
+{
+	recorder->retention = *retention;
+}
+
 uint64_t ww_recorder__lost(const struct ww_recorder *recorder)
 {
 	return recorder->lost;

@@ -113,6 +113,9 @@ struct ww_commit {
  */
 int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *commit);
 
+/* Changes how long a recording that goes on is kept. */
+void ww_recorder__retain(struct ww_recorder *recorder, const struct ww_retention *retention);
+
 /* Requests that are missing from the recording because it could not be written. */
 uint64_t ww_recorder__lost(const struct ww_recorder *recorder);
 
