@@ -196,7 +196,7 @@ static void watch(struct ww_daemon *daemon)
 	daemon->next = NEXT_PAUSE;
 	daemon->back_off_ns = ww_watchdog__back_off(&daemon->watchdog, now, (uint64_t)config->backoff_ns);
 	snprintf(daemon->reason, sizeof(daemon->reason),
-		 "observing took %.2f%% of the host's CPU time in the last %d s, more than max_overhead, %.2f%%",
+		 "observing took %.2f%% of the host's CPU time in the last %d s, more than max_overhead, %.3g%%",
 		 cost.share * 100, WW_WATCHDOG_SECONDS, cost.budget * 100);
 	pthread_mutex_lock(&daemon->lock);
 	daemon->status.pauses++;
