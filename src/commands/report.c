@@ -148,10 +148,9 @@ static int check_interval(const struct arguments *arguments, const struct ww_rec
 	int64_t own = ww_recording__interval_ns(recording, since_unix_ns);
 
 	if (arguments->interval_ns % own)
-		return ww_command__fail(
-			"report", WW_EXIT_USAGE,
-			"%s: --interval has to be a multiple of the recording's interval, %g s",
-			arguments->reading.file, (double)own / NSEC);
+		return ww_command__fail("report", WW_EXIT_USAGE,
+					"%s: --interval has to be a multiple of the recording's interval, %g s",
+					arguments->reading.file, (double)own / NSEC);
 	return WW_EXIT_DONE;
 }
 
