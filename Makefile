@@ -105,7 +105,7 @@ $(B)/man/whywait-%.1: $(B)/whywait
 	$< $* --help=man >$@
 
 check-tools:
-	@sh tools/check-build-tools "$(CC)" "$(CLANG)" "$(BPFTOOL)" $(LIBS)
+	@sh tools/check-build-tools "$(CC)" "$(CLANG)" "$(BPFTOOL)" $(LIBS) libcurl
 
 deps:
 	sh tools/install-deps build

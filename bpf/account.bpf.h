@@ -218,14 +218,21 @@ static __always_inline bool ww_goes_on(const struct ww_thread *t, const struct w
 
 /*
  * Goroutines of one request may touch sockets on several CPUs at the same time: each charges it in turn. One that is
- * stopped meanwhile, by a hypervisor, is not waited for.
+ * stopped meanwhile, by a hypervisor or for another task, is not waited for: then nothing is charged, and false.
  */
-static __always_inline void ww_hold(const struct ww_thread *t, struct ww_request *r)
+WW_GLOBAL1(int, ww_hold_of_goroutines, R, r)
 {
-	for (u32 i = 0; i < WW_HOLD_TRIES && t->go && !ww_by_hand; i++) {
+	for (u32 i = 0; r && !ww_by_hand && i < WW_HOLD_TRIES; i++) {
 		if (!__sync_val_compare_and_swap(&r->held, 0, 1))
-			break;
+			return 1;
 	}
+	ww_count(WW_COUNT_REQUEST_BUSY);
+	return 0;
+}
+
+static __always_inline bool ww_hold(const struct ww_thread *t, struct ww_request *r)
+{
+	return !t->go || ww_by_hand || ww_hold_of_goroutines(r);
 }
 
 static __always_inline void ww_let_go(const struct ww_thread *t, struct ww_request *r)
@@ -267,8 +274,7 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
 	if (before && before->helper && !t->loop) {
 		ww_turned_from(before, tid);
-	} else if (before) {
-		ww_hold(t, before);
+	} else if (before && ww_hold(t, before)) {
 		if (ww_owns(before, tid)) {
 			t->loop = !t->go; /* it left a request unfinished for another */
 			/* A read ends what the thread did for the one before; a send is the end of work for this one.
@@ -281,7 +287,11 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 		}
 		ww_let_go(t, before);
 	}
-	ww_hold(t, r);
+	if (!ww_hold(t, r) || r->account.id != ref || !r->live) {
+		ww_interval_reset(t, now);
+		t->ref = 0;
+		return 0;
+	}
 	if (t->ref == ref && ww_owns(r, tid) && r->mark == t->start) {
 		ww_give(r, t);
 	} else {

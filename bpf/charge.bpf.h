@@ -117,6 +117,8 @@ WW_GLOBAL2(int, ww_give, R, r, T, t)
 		struct ww_detail *d = &t->details[i];
 		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);
 	}
+	if (t->holders_len)
+		ww_request_held(r, t);
 	u64 drawn = t->start;
 	for (u32 i = 0; i < WW_PIECES && i < t->pieces_len; i++) {
 		struct ww_piece *p = &t->pieces[i];

@@ -192,10 +192,13 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 		return;
 	c->untouched = 0;
 	ww_interval_ran(c->thread, c->now);
+	if (!ww_hold(c->thread, r))
+		return;
 	/* Another thread of the same request's may have come between. */
 	if (r->mark == c->thread->start)
 		ww_give(r, c->thread);
 	ww_attach(c->thread, r, c->thread->tid, c->now);
+	ww_let_go(c->thread, r);
 }
 
 /* The response is whole, or the account ends here for another reason. */
@@ -209,6 +212,10 @@ static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 		if (rx->state == WW_STREAM_BODY)
 			r->account.bytes_in += c->conn->taken < rx->left ? c->conn->taken : rx->left;
 	}
+	/* What another goroutine does at this moment is the last that is charged. */
+	ww_hold(c->thread, r);
+	if (r->goroutine)
+		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, c->now);
 	ww_request_close(r);
 }
 

@@ -22,7 +22,9 @@
 #define WW_GO_HEAP_SIZE (1ull << 38) /* goroutines are on the heap, and what they wait on is not farther off */
 
 #define WW_GO_SURE	4 /* so often it was the same word: no other one is believed */
+#define WW_GO_LEFT	4 /* one in so many that nobody waited for: none is believed to have a word */
 #define WW_GO_SLOTS_MAX 64
+
 struct ww_go_room {
 	u64 words[WW_GO_WORDS];
 	ww_ref ref; /* the request that waits */
@@ -50,6 +52,8 @@ struct ww_go_slot_key {
 struct ww_go_slot {
 	u32 at;
 	u32 votes;
+	u32 misses; /* work of such goroutines that nobody waited for */
+	u32 pad;
 };
 
 struct {
@@ -153,28 +157,53 @@ WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
 	return 0;
 }
 
-/* Notes which word it was; false when that is none to be believed. */
-static __always_inline bool ww_go_slot_vote(struct ww_go_slot *slot, const struct ww_go_slot_key *key, u32 at)
+enum ww_go_found {
+	WW_GO_FOUND_NOBODY,
+	WW_GO_FOUND,
+	WW_GO_FOUND_OTHER, /* one that is left over, most likely */
+};
+
+/* Notes which word it was. */
+static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot, const struct ww_go_slot_key *key,
+							u32 at)
 {
 	struct ww_go_slot first = {.at = at, .votes = 1};
 	if (!slot) {
 		bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
-		return true;
+		return WW_GO_FOUND;
 	}
-	bool sure = slot->votes >= WW_GO_SURE;
-	if (slot->at == at) {
-		if (slot->votes < WW_GO_SLOTS_MAX)
-			slot->votes++;
-		return true;
-	}
-	if (slot->votes)
+	bool sure = slot->votes >= WW_GO_SURE, left = slot->misses * WW_GO_LEFT > slot->votes;
+	bool same = slot->at == at;
+	if (same && slot->votes < WW_GO_SLOTS_MAX) {
+		slot->votes++;
+	} else if (same) {
+		slot->misses /= 2;
+	} else if (slot->votes) {
 		slot->votes--;
-	else
-		*slot = first;
-	return !sure;
+	} else {
+		slot->at = at;
+		slot->votes = 1;
+	}
+	return !left && (same || !sure) ? WW_GO_FOUND : WW_GO_FOUND_OTHER;
 }
 
-/* Who waits for goroutine `g`: in the room. False: nobody is known to. */
+/* What the goroutine did, and has an answer to, nobody waits for. */
+WW_GLOBAL1(int, ww_goroutine_left_alone, N, g)
+{
+	struct ww_go *go = ww_go_get();
+	if (!go)
+		return 0;
+	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc),
+				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key), first = {.misses = 1};
+	if (!slot)
+		bpf_map_update_elem(&ww_go_slots, &key, &first, BPF_ANY);
+	else if (slot->misses < WW_GO_SLOTS_MAX)
+		slot->misses++;
+	return 0;
+}
+
+/* Who waits for goroutine `g`: in the room. An enum ww_go_found. */
 WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 {
 	struct ww_go *go = ww_go_get();
@@ -194,16 +223,22 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 	for (u32 i = 0; i < WW_GO_WORDS && !room->ref && !room->next; i++)
 		ww_goroutine_look(g, i);
 	if (!room->ref && !room->next)
-		return 0;
+		return WW_GO_FOUND_NOBODY;
 	return ww_go_slot_vote(slot, &key, room->at);
 }
 
-/* The request that waits for what the goroutine does; 0: none is known. */
-WW_GLOBAL1(u64, ww_goroutine_for, N, g)
+/* The request that waits for what the goroutine does, or, when that is `done`, did; 0: none is known. */
+WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 {
 	struct ww_go_room *room = ww_go_room();
 	for (u32 i = 0; i < WW_GO_CHAIN && room && g; i++) {
-		if (!ww_goroutine_waiter(g))
+		int found = ww_goroutine_waiter(g);
+		if (found == WW_GO_FOUND_NOBODY && done)
+			ww_goroutine_left_alone(g);
+		struct ww_request *perhaps = found == WW_GO_FOUND_OTHER ? ww_request_get(room->ref) : NULL;
+		if (perhaps && done)
+			ww_traffic_note(perhaps, false);
+		if (found != WW_GO_FOUND)
 			return 0;
 		if (room->ref)
 			return room->ref;
@@ -242,7 +277,7 @@ static __always_inline ww_ref ww_goroutine_request(const struct ww_goroutine *at
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
 	*known = bpf_map_lookup_elem(&ww_carriers, key);
 	struct ww_request *r = *known ? ww_request_get((*known)->ref) : NULL;
-	return r && !r->anonymous ? r->account.id : ww_goroutine_for(at->g);
+	return r && !r->anonymous ? r->account.id : ww_goroutine_for(at->g, false);
 }
 
 /* Whose work is it that the running goroutine sends something upstream? Nobody's has an anonymous account. */
@@ -287,7 +322,7 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
 	ww_goroutine_review(bpf_ktime_get_ns());
 	if (!go || !a || !a->anonymous || ww_user_word(a->goroutine + go->goid) != a->goid)
 		return 0;
-	struct ww_request *r = ww_request_get(ww_goroutine_for(a->goroutine));
+	struct ww_request *r = ww_request_get(ww_goroutine_for(a->goroutine, true));
 	if (!r)
 		return 0;
 	ww_traffic_adopted(r, a);
@@ -350,8 +385,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (r && r != before) {
 		ww_touched(t, r, &touch, now);
-	} else if (!r && before) {
-		ww_hold(t, before);
+	} else if (!r && before && ww_hold(t, before)) {
 		if (ww_owns(before, t->tid)) {
 			if (before->mark == t->start)
 				ww_give(before, t);

@@ -7,6 +7,7 @@
 #define WHYWAIT_INTERVAL_H
 
 #include "clock.bpf.h"
+#include "holder.bpf.h"
 #include "weigh.bpf.h"
 
 /* Begins a new, empty interval at `now`; what the old one held belongs to nobody or was given away. */
@@ -29,6 +30,7 @@ static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 		return;
 	__builtin_memset(t->kinds_ns, 0, sizeof(t->kinds_ns));
 	t->details_len = 0;
+	t->holders_len = 0;
 	t->pieces_len = 0;
 }
 
@@ -143,6 +145,8 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken)
 	}
 	if (ns > gc)
 		ww_interval_waited(t, t->off_cause, t->mark, woken - gc);
+	if (ns > gc && t->tenures_len && t->lock == t->futex && t->lock_at >= t->mark && ww_is_futex(t->off_cause))
+		ww_interval_held(t, woken - gc);
 	if (t->gc & WW_CLOCK_RUNS)
 		stopped.type = WW_DETAIL_NONE;
 	if (gc)

@@ -70,6 +70,8 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
+#define WW_THREAD_HOLDERS 3
+#define WW_TENURES	  3
 #define WW_CARRIERS	  448 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
 #define WW_SERVED	  8
@@ -93,6 +95,13 @@ enum ww_java {
 	WW_JAVA_NOT,
 	WW_JAVA,    /* and the process is in ww_pools */
 	WW_JAVA_VM, /* one that the virtual machine has for itself: it compiles, collects garbage */
+};
+
+/* Who had a lock from a time on. */
+struct ww_tenure {
+	u64 from;
+	u64 type; /* enum ww_holder_type */
+	union ww_who who;
 };
 
 /*
@@ -171,6 +180,13 @@ struct ww_thread {
 	u8 frames_tries;	       /* how often `frames_of` was looked for */
 	u64 frames_of;		       /* its PyThreadState, for stacks; 0: none */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
+	u8 holders_len;
+	u8 tenures_len; /* of the lock that it waits for, or waited for last: who had it meanwhile, the last one first
+			 */
+	u64 lock;	/* which that was: as `futex` */
+	u64 lock_at;	/* when the wait was ended */
+	struct ww_tenure tenures[WW_TENURES];
+	struct ww_holder holders[WW_THREAD_HOLDERS];
 	struct ww_detail details[WW_THREAD_DETAILS];
 	struct ww_piece pieces[WW_PIECES];
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
@@ -242,11 +258,13 @@ struct ww_snapshot {
 	u64 cpu_ns;
 	u64 kinds_ns[WW_KIND_COUNT];
 	struct ww_detail details[WW_DETAILS];
+	struct ww_holder holders[WW_HOLDERS];
 	u8 details_len;
 	u8 attribution;
 	u8 line_len; /* of the time line: segments, and the newest one's duration */
 	u8 line_truncated;
-	u8 pad[4];
+	u8 holders_len;
+	u8 pad[3];
 	u64 line_newest_ns;
 };
 

@@ -27,6 +27,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	struct ww_account *a = &r->account;
 	__builtin_memset(a, 0, offsetof(struct ww_account, details));
 	a->details_len = 0;
+	a->holders_len = 0;
 	a->version = WW_ABI_VERSION;
 	a->id = id;
 	a->start_ns = arrival;
@@ -164,6 +165,8 @@ WW_GLOBAL1(int, ww_snapshot_take, R, r)
 	__builtin_memcpy(s->kinds_ns, r->account.kinds_ns, sizeof(s->kinds_ns));
 	__builtin_memcpy(s->details, r->account.details, sizeof(s->details));
 	s->details_len = r->account.details_len;
+	__builtin_memcpy(s->holders, r->account.holders, sizeof(s->holders));
+	s->holders_len = r->account.holders_len;
 	s->attribution = r->account.attribution;
 	u32 n = r->line.len, newest = n - 1;
 	barrier_var(newest);
@@ -184,6 +187,8 @@ WW_GLOBAL1(int, ww_snapshot_restore, R, r)
 	__builtin_memcpy(r->account.kinds_ns, s->kinds_ns, sizeof(s->kinds_ns));
 	__builtin_memcpy(r->account.details, s->details, sizeof(s->details));
 	r->account.details_len = s->details_len;
+	__builtin_memcpy(r->account.holders, s->holders, sizeof(s->holders));
+	r->account.holders_len = s->holders_len;
 	r->account.attribution = s->attribution;
 	u32 n = s->line_len, newest = n - 1;
 	barrier_var(newest);

@@ -7,6 +7,7 @@
 #include "collector.bpf.h"
 #include "compat.bpf.h"
 #include "goroutine.bpf.h"
+#include "lock.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
 
@@ -83,21 +84,20 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		t->loop = !t->go;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
-	if (r)
-		ww_hold(t, r);
-	if (r && ww_owns(r, prev->pid)) {
-		t->home = t->go ? 0 : t->ref;
-		if (r->mark == t->start)
-			ww_give(r, t);
-		else
+	if (r && ww_hold(t, r)) {
+		if (ww_owns(r, prev->pid)) {
+			t->home = t->go ? 0 : t->ref;
+			if (r->mark == t->start)
+				ww_give(r, t);
+			else
+				ww_count(WW_COUNT_SLOT_STALE);
+			ww_interval_reset(t, now);
+			ww_detach(t, r, b.cause);
+		} else if (!t->go) { /* another goroutine of the request may have taken it to another thread */
 			ww_count(WW_COUNT_SLOT_STALE);
-		ww_interval_reset(t, now);
-		ww_detach(t, r, b.cause);
-	} else if (r && !t->go) { /* another goroutine of the request may have taken it to another thread */
-		ww_count(WW_COUNT_SLOT_STALE);
-	}
-	if (r)
+		}
 		ww_let_go(t, r);
+	}
 	t->ref = 0;
 	t->sampled = 0;
 	if (t->pending_len && t->python)
@@ -169,6 +169,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 		return 0;
 	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
 		t->expired = 0;
+	if (t && ww_lock_waits(t))
+		ww_lock_ended(t, by, now);
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
 	if (waker && !waker->go && (waker->ref || waker->pool)) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};

@@ -84,6 +84,31 @@ struct ww_detail {
 };
 _Static_assert(sizeof(struct ww_detail) == 24, "ABI");
 
+/* Who ended waits for a lock: had it, or posted what was waited for. */
+enum ww_holder_type {
+	WW_HOLDER_NONE,	   /* not known */
+	WW_HOLDER_REQUEST, /* a thread that worked for another request */
+	WW_HOLDER_THREAD,  /* one that worked for none */
+};
+
+union ww_who {
+	__u64 words[2];
+	__u64 request; /* account id; the other word is 0 */
+	char comm[16];
+};
+
+/* A part of what a request waited for its program's own locks (WW_NAME_FUTEX): of such parts, those that took longest.
+ */
+struct ww_holder {
+	__u64 ns;
+	__u32 count; /* waits */
+	__u32 type;  /* enum ww_holder_type */
+	union ww_who who;
+};
+_Static_assert(sizeof(struct ww_holder) == 32, "ABI");
+
+#define WW_HOLDERS 3 /* per request */
+
 #define WW_DETAILS     8   /* per request; what does not fit is counted in DETAIL_OVERFLOW and has no name */
 #define WW_TARGET_MAX  192 /* bytes kept of a request target, without its query string */
 #define WW_TRACEPARENT 55  /* W3C trace context, version 00 */
@@ -119,6 +144,7 @@ struct ww_account {
 	__u64 cgroup_id; /* cgroup v2 */
 	__u64 kinds_ns[WW_KIND_COUNT];
 	struct ww_detail details[WW_DETAILS];
+	struct ww_holder holders[WW_HOLDERS];
 	__u32 tgid; /* of the thread that answered, in the initial pid namespace */
 	__u32 tid;
 	__u32 local; /* the server's own address: index into the peer list */
@@ -132,9 +158,25 @@ struct ww_account {
 	__u16 traffic;	     /* ww_traffic records that were sent of what it exchanged with upstreams; at most 65535 */
 	__u16 traffic_lost;  /* and that could not be sent */
 	__u16 stacks_one_in; /* its stacks were sent, and stand for those of so many requests; 0: they were not */
+	__u8 holders_len;
+	__u8 pad[7];
 	char target[WW_TARGET_MAX]; /* not NUL-terminated */
 };
-_Static_assert(sizeof(struct ww_account) == 72 + 8 * WW_KIND_COUNT + 24 * WW_DETAILS + 16 + 16 + 24 + 56 + 8 + 192,
+_Static_assert(sizeof(struct ww_account) ==
+		       72 + 8 * WW_KIND_COUNT + 24 * WW_DETAILS + 32 * WW_HOLDERS + 16 + 16 + 24 + 56 + 16 + 192,
+	       "ABI");
+
+/* What is kept of a request that another one has waited for, as it may go on: that part of its account. */
+struct ww_held_by {
+	char method[WW_METHOD_MAX];
+	char traceparent[WW_TRACEPARENT + 1];
+	__u16 target_len;
+	__u16 unused[7];
+	char target[WW_TARGET_MAX];
+};
+_Static_assert(sizeof(struct ww_held_by) == 24 + 56 + 16 + 192, "ABI");
+_Static_assert(__builtin_offsetof(struct ww_account, target) - __builtin_offsetof(struct ww_account, method) ==
+		       __builtin_offsetof(struct ww_held_by, target),
 	       "ABI");
 
 /* A stretch of one kind on a request's time line. */

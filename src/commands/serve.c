@@ -18,11 +18,11 @@
 
 #define MILLION 1e6
 
-enum { KEY_CONFIG = 0x600, KEY_LISTEN, KEY_CHECK };
+enum { KEY_LISTEN = 0x600, KEY_CHECK, KEY_OTLP, KEY_OTLP_HEADERS };
 
 /* What the command line says; the file and the environment are read below it. */
 struct flags {
-	const char *config, *data, *listen;
+	const char *config, *data, *listen, *otlp, *otlp_headers;
 	bool check;
 };
 
@@ -65,6 +65,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_LISTEN:
 		input->flags->listen = value;
 		return 0;
+	case KEY_OTLP:
+		input->flags->otlp = value;
+		return 0;
+	case KEY_OTLP_HEADERS:
+		input->flags->otlp_headers = value;
+		return 0;
 	case KEY_CHECK:
 		input->flags->check = true;
 		return 0;
@@ -82,6 +88,8 @@ static const struct argp_option options[] = {
 	{"data", 'o', "FILE", 0, "the recording (default " WW_SERVE_DATA "); an existing one is gone on in", 1},
 	{"listen", KEY_LISTEN, "ADDRESS:PORT,..|none", 0,
 	 "where it answers HTTP: the live page, /metrics, /healthz, /readyz (default " WW_SERVE_LISTEN ")", 1},
+	{"otlp", KEY_OTLP, "URL", 0, "send whole requests to this OpenTelemetry collector: http://HOST:4318", 1},
+	{"otlp-headers", KEY_OTLP_HEADERS, "FILE", 0, "with these headers, lines of 'Name: value' (for its token)", 1},
 	{"check", KEY_CHECK, 0, 0, "only say whether all settings are right: exit status 0, or 2", 1},
 	{0},
 };
@@ -154,6 +162,12 @@ static void add_select(struct ww_select_arguments *select, const struct ww_serve
 	select->no_operations |= !config->operations;
 }
 
+static void set(char **string, const char *value)
+{
+	if (value && ww_serve_config__set(string, value))
+		out_of_memory();
+}
+
 /* File, environment, options; all that is wrong is told. An exit status. */
 static int read_config(const struct serve *serve, struct ww_serve_config *config)
 {
@@ -165,12 +179,12 @@ static int read_config(const struct serve *serve, struct ww_serve_config *config
 		err = -ENOMEM;
 	if (!err && ww_serve_config__read_environment(config, environ, &errors) == -ENOMEM)
 		err = -ENOMEM;
-	if (!err && serve->flags.data)
-		err = ww_serve_config__set(&config->data, serve->flags.data);
-	if (!err && serve->flags.listen)
-		err = ww_serve_config__set(&config->listen, serve->flags.listen);
 	if (err)
 		out_of_memory();
+	set(&config->data, serve->flags.data);
+	set(&config->listen, serve->flags.listen);
+	set(&config->otlp_endpoint, serve->flags.otlp);
+	set(&config->otlp_headers_file, serve->flags.otlp_headers);
 	ww_serve_config__check(config, &errors);
 	for (size_t i = 0; i < errors.len; i++)
 		status = ww_command__fail("serve", WW_EXIT_USAGE, "%s", errors.lines[i]);

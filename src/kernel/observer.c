@@ -561,6 +561,15 @@ int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_pe
 	return 0;
 }
 
+int ww_observer__held_by(struct ww_observer *observer, uint64_t id, struct ww_held_by *held_by)
+{
+	struct ww_held_by found;
+	if (bpf_map_lookup_elem(bpf_map__fd(observer->bpf->maps.ww_held), &id, &found))
+		return -ENOENT;
+	*held_by = found;
+	return 0;
+}
+
 int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected)
 {
 	struct ww_collected found;

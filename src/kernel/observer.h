@@ -79,6 +79,9 @@ int ww_observer__unreadable(struct ww_observer *observer,
 /* The address with that index. -ENOENT when there is none. */
 int ww_observer__peer(struct ww_observer *observer, uint32_t index, struct ww_peer *peer);
 
+/* What is known of a request that others have waited for. -ENOENT: nothing. */
+int ww_observer__held_by(struct ww_observer *observer, uint64_t id, struct ww_held_by *held_by);
+
 /* What a process's garbage collector did since the observer was opened. -ENOENT: nothing. */
 int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected);
 

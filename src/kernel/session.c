@@ -58,6 +58,13 @@ static int find_collected(void *ctx, uint32_t pid, struct ww_collected *collecte
 	return ww_observer__collected(session->observer, pid, collected);
 }
 
+static int find_held_by(void *ctx, uint64_t id, struct ww_held_by *held_by)
+{
+	const struct ww_session *session = ctx;
+
+	return ww_observer__held_by(session->observer, id, held_by);
+}
+
 static void take_signals(struct ww_session *session)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -116,6 +123,8 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	new->options.ingest.peer_ctx = new;
 	new->options.ingest.collected = find_collected;
 	new->options.ingest.collected_ctx = new;
+	new->options.ingest.held_by = find_held_by;
+	new->options.ingest.held_by_ctx = new;
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
 	if (!ww_features__host_pids())
 		new->options.ingest.proc = "/dev/null";

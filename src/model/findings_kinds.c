@@ -6,6 +6,7 @@
 #include "model/findings_parts.h"
 #include "model/hotspots.h"
 #include "model/limits.h"
+#include "model/lock_holders.h"
 #include "model/names.h"
 
 /* What is behind most of a kind's time; NULL when nothing stands out. */
@@ -41,11 +42,12 @@ struct advice {
 static const struct kind_finding {
 	enum ww_kind kind;
 	const char *id;
-	struct advice advice[5]; /* the first that fits; the last fits always */
+	struct advice advice[6]; /* the first that fits; the last fits always */
 } kinds[] = {
 	{WW_KIND_LOCK,
 	 "lock-contention",
 	 {{"gil", "for the interpreter lock", "use processes instead of threads"},
+	  {"gvl", "for the interpreter lock", "use processes instead of threads"},
 	  {"file_lock", "for a file lock that others hold", "hold it for less, or lock less"},
 	  {"futex", "for locks between threads", "hold them for less, or share less"},
 	  {NULL, "for locks", "hold them for less, or share less"}}},
@@ -73,6 +75,29 @@ static const char *verb_of(enum ww_kind kind)
 	return kind == WW_KIND_SLEEP ? "is " : "waits ";
 }
 
+/* Who had the locks: what is to be mended is there. */
+static void tell_holders(struct ww_making *making, const struct ww_endpoint_report *endpoint,
+			 const struct ww_lock_holders *of)
+{
+	static const char *const names[WW_LOCK_HOLDERS][2] = {
+		{"held_by", "held_by_share"}, {"held_by_2", "held_by_2_share"}, {"held_by_3", "held_by_3_share"}};
+	const struct ww_lock_holder *first = &of->holders[0];
+
+	for (unsigned i = 0; i < of->len; i++) {
+		double share = (double)of->holders[i].ns / (double)of->waited_ns;
+
+		if (share < WW_LIMIT_OPERATION_SHARE)
+			break;
+		ww_sentence__add(&making->text, "%s %s (", i ? "," : ", held by", of->holders[i].name);
+		ww_sentence__share(&making->text, share);
+		ww_sentence__add(&making->text, ")");
+		ww_making__text(making, names[i][0], of->holders[i].name);
+		ww_making__number(making, names[i][1], share);
+	}
+	if (of->len && 2 * (unsigned __int128)first->ns > of->waited_ns && !ww_lock_holder__is(first, endpoint))
+		ww_sentence__add(&making->advice, "have %s hold them for less, or share less with it", first->name);
+}
+
 static int find_kind(struct ww_finder *finder, const struct kind_finding *what)
 {
 	const struct ww_endpoint_report *endpoint = finder->endpoint;
@@ -80,6 +105,8 @@ static int find_kind(struct ww_finder *finder, const struct kind_finding *what)
 	double mean = mean_share(endpoint, what->kind), tail = tail_share(endpoint, what->kind);
 	struct ww_making making = {.id = what->id};
 	const struct advice *advice = what->advice;
+	struct ww_detail_row locks = {.kind = WW_KIND_LOCK, .name = "futex"};
+	struct ww_lock_holders holders = {0};
 	int err;
 
 	if (mean < WW_LIMIT_KIND_SHARE && tail < WW_LIMIT_TAIL_SHARE)
@@ -87,6 +114,15 @@ static int find_kind(struct ww_finder *finder, const struct kind_finding *what)
 	err = ww_finder__save_kind(finder, what->kind, 1, &making.saving);
 	if (err || !ww_finder__worth(finder, &making.saving, WW_LIMIT_KIND_SHARE))
 		return err;
+	if (what->kind == WW_KIND_LOCK)
+		holders = ww_lock_holders__of(endpoint);
+	if (2 * (unsigned __int128)holders.waited_ns > endpoint->kinds_sum_ns[WW_KIND_LOCK]) {
+		locks.sum_ns = holders.waited_ns;
+		locks.count = holders.waits;
+		detail = &locks;
+	} else {
+		holders.len = 0;
+	}
 	while (advice->of && (!detail || strcmp(advice->of, detail->name)))
 		advice++;
 	ww_sentence__add(&making.text, "%s", verb_of(what->kind));
@@ -94,11 +130,13 @@ static int find_kind(struct ww_finder *finder, const struct kind_finding *what)
 	ww_sentence__add(&making.text, " (");
 	ww_sentence__share(&making.text, mean);
 	ww_sentence__add(&making.text, ") %s", advice->text);
+	tell_holders(&making, endpoint, &holders);
 	if (mean < WW_LIMIT_KIND_SHARE) {
 		ww_sentence__add(&making.text, "; of the slowest requests it is ");
 		ww_sentence__share(&making.text, tail);
 	}
-	ww_sentence__add(&making.advice, "%s", advice->advice);
+	if (!making.advice.len)
+		ww_sentence__add(&making.advice, "%s", advice->advice);
 	ww_making__text(&making, "kind", ww_kind_name(what->kind));
 	ww_making__number(&making, "share", mean);
 	ww_making__number(&making, "tail_share", tail);

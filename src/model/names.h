@@ -5,6 +5,9 @@
 
 #include "whywait/abi.h"
 
+/* How names begin in the detail of `lock` that tell who had it. */
+#define WW_HELD_BY "held by "
+
 const char *ww_kind_name(enum ww_kind kind);			  /* "db" */
 const char *ww_attribution_name(enum ww_attribution attribution); /* "exact" */
 

@@ -6,6 +6,9 @@
 #include "util/intern.h"
 #include "whywait/abi.h"
 
+/* Named parts that an account may have: its details, one of which may be split by who held a lock. */
+#define WW_DETAIL_SUMS (WW_DETAILS + WW_HOLDERS)
+
 /* All zeros, then `intern` and `peer` set, is one that knows no peers yet. */
 struct ww_detail_names {
 	struct ww_intern *intern; /* where names get their ids */

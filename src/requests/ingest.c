@@ -17,6 +17,7 @@
 #include "requests/conversations.h"
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
+#include "requests/holders.h"
 #include "requests/operations.h"
 #include "requests/service_label.h"
 #include "requests/services.h"
@@ -44,6 +45,7 @@ struct ww_ingest {
 	struct ww_services *services;
 	struct ww_endpoints endpoints;
 	struct ww_detail_names names;
+	struct ww_holders *holders;
 	uint8_t choices[WW_SERVICES_MAX + 1]; /* enum choice, by service */
 	uint32_t choices_renames;	      /* of services, when they were made */
 
@@ -98,11 +100,13 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->operations = ww_operations__new();
 	new->conversations = ww_conversations__new(&new->catalog, &new->names, new->operations);
 	new->ticks_ns[0] = now;
+	new->holders = ww_holders__new(&new->catalog, &new->endpoints, options->held_by, options->held_by_ctx);
 	new->endpoints.keys = ww_intern__new();
 	new->endpoints.places = ww_intern__new();
 	new->stacks = options->stacks ? ww_stacks__new() : NULL;
 	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->operations ||
-	    !new->conversations || !new->endpoints.keys || !new->endpoints.places || ww_catalog__init(&new->catalog)) {
+	    !new->conversations || !new->holders || !new->endpoints.keys || !new->endpoints.places ||
+	    ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
@@ -142,6 +146,7 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_operations__free(ingest->operations);
 	ww_stacks__free(ingest->stacks);
 	ww_services__free(ingest->services);
+	ww_holders__free(ingest->holders);
 	ww_endpoints__free(&ingest->endpoints);
 	ww_detail_names__free(&ingest->names);
 	ww_catalog__free(&ingest->catalog);
@@ -156,7 +161,8 @@ static bool is_sound(const struct ww_account *account)
 
 	if (account->size < head || account->version != WW_ABI_VERSION || account->target_len > WW_TARGET_MAX ||
 	    account->size < head + account->target_len || account->attribution >= WW_ATTRIBUTION_COUNT ||
-	    account->details_len > WW_DETAILS || account->end_ns < account->start_ns)
+	    account->details_len > WW_DETAILS || account->holders_len > WW_HOLDERS ||
+	    account->end_ns < account->start_ns)
 		return false;
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
 		if (__builtin_add_overflow(sum, account->kinds_ns[kind], &sum))
@@ -197,28 +203,6 @@ int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segm
 	}
 	ingest->losses[WW_LOSS_SEGMENTS].count += ww_timelines__put(ingest->timelines, segments);
 	return 0;
-}
-
-/* What an account's details are called. A detail without a name is left out: its time is in its kind all the same. */
-static size_t name_details(struct ww_ingest *ingest, const struct ww_account *account,
-			   struct ww_detail_sum details[WW_DETAILS])
-{
-	size_t len = 0;
-
-	for (int i = 0; i < account->details_len; i++) {
-		const struct ww_detail *detail = &account->details[i];
-		uint32_t name = ww_detail_names__find(&ingest->names, detail->kind, detail->type, detail->value);
-
-		if (name == WW_INTERN_NONE)
-			continue;
-		details[len++] = (struct ww_detail_sum){
-			.ns = detail->ns,
-			.count = detail->count,
-			.name = name,
-			.kind = detail->kind,
-		};
-	}
-	return len;
 }
 
 /* The service that answered; an id, or -ENOMEM. */
@@ -268,7 +252,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 {
 	char method[WW_METHOD_SIZE], path[WW_PATH_SIZE];
 	struct ww_sample_operation operations[WW_OPERATIONS_MAX];
-	struct ww_detail_sum details[WW_DETAILS];
+	struct ww_detail_sum details[WW_DETAIL_SUMS];
 	uint64_t kinds_ns[WW_KIND_COUNT];
 	struct ww_sample sample = {
 		.kinds_ns = kinds_ns,
@@ -276,7 +260,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.bytes_in = account->bytes_in,
 		.bytes_out = account->bytes_out,
 		.details = details,
-		.details_len = name_details(ingest, account, details),
+		.details_len = ww_holders__details(ingest->holders, &ingest->names, account, service, details),
 		.operations = operations,
 		.operations_len = sum_operations(&ingest->catalog, done, operations),
 		.operations_known = done->known,
@@ -301,6 +285,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	endpoint = ww_endpoints__find(&ingest->endpoints, service, method, path, &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
+	ww_holders__ended(ingest->holders, account->id, (uint32_t)endpoint);
 	sample.in_flight = ww_flight__add(&ingest->endpoints.flights[endpoint], account->start_ns, account->end_ns);
 	if (!sample.in_flight) {
 		sample.in_flight = 1;

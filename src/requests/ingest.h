@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/report.h"
+#include "requests/holders.h"
 #include "requests/services.h"
 #include "whywait/abi.h"
 
@@ -43,6 +44,10 @@ struct ww_ingest_options {
 	/* The address with that index, as ww_observer__peer(): 0, or -ENOENT. */
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
+
+	/* What is known of a request that others have waited for, as ww_observer__held_by(); NULL: nothing. */
+	ww_held_by_fn *held_by;
+	void *held_by_ctx;
 
 	bool stacks; /* of a sample of requests are taken */
 	/* What a process has collected, as ww_observer__collected(); NULL: not known. */

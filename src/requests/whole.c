@@ -81,7 +81,7 @@ void ww_whole__of(const struct ww_parts *parts, void (*take)(void *ctx, const st
 	const struct ww_catalog_endpoint *names = &parts->catalog->endpoints[parts->endpoint];
 	struct ww_operation operations[WW_OPERATIONS_MAX];
 	struct ww_request_segment segments[WW_SEGMENTS];
-	struct ww_request_detail details[WW_DETAILS];
+	struct ww_request_detail details[WW_DETAIL_SUMS];
 	char comm[WW_COMM + 1], traceparent[WW_TRACEPARENT + 1] = "";
 	struct ww_request request = {
 		.start_unix_ns = (int64_t)account->start_ns + parts->unix_offset_ns,

@@ -24,6 +24,9 @@ struct ww_serve_config {
 	char *token_file; /* has the bearer token that is asked for; needed where `listen` is not loopback, or .. */
 	char *tls_certificate, *tls_key; /* .. these and */
 	char *tls_client_ca;		 /* .. the authority that clients' certificates are of */
+	char *otlp_endpoint;		 /* of the collector that whole requests go to */
+	char *otlp_headers_file;	 /* "Name: value" lines that go with them */
+	char *otlp_ca_file;		 /* the authority of its certificate */
 	char *user;			 /* whom it becomes; NULL: it stays who it is */
 	int64_t log;			 /* enum ww_log_level */
 	int64_t max_overhead;		 /* millionths of the CPU time that the host has */

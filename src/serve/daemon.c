@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "kernel/run_time.h"
-#include "model/losses.h"
 #include "serve/log.h"
 #include "serve/privileges.h"
 #include "serve/watchdog.h"
@@ -54,12 +53,14 @@ struct ww_daemon {
 	uint64_t back_off_ns;	/* of the next pause */
 	uint64_t not_written;	/* pauses in a row for that */
 
-	pthread_mutex_t lock; /* of `status` */
+	pthread_mutex_t lock; /* of `status` and `losses_of_parts` */
 	struct ww_daemon_status status;
+	uint64_t losses_of_parts[WW_LOSS_COUNT];
 
 	/* Of earlier sessions, and with this one's. */
 	uint64_t requests_before, errors_before;
-	struct ww_loss losses_before[WW_LOSS_COUNT], losses[WW_LOSS_COUNT];
+	uint64_t losses_before[WW_LOSS_COUNT], losses_now[WW_LOSS_COUNT]; /* of the earlier ones, and of this one */
+	struct ww_loss losses[WW_LOSS_COUNT];
 };
 
 static volatile sig_atomic_t ended, reload;
@@ -96,6 +97,13 @@ const struct ww_serve_config *ww_daemon__config(const struct ww_daemon *daemon)
 	return daemon->first->config;
 }
 
+void ww_daemon__lose(struct ww_daemon *daemon, enum ww_loss_id cause, uint64_t count)
+{
+	pthread_mutex_lock(&daemon->lock);
+	daemon->losses_of_parts[cause] += count;
+	pthread_mutex_unlock(&daemon->lock);
+}
+
 static void set_state(struct ww_daemon *daemon, enum ww_daemon_state state, const char *reason)
 {
 	pthread_mutex_lock(&daemon->lock);
@@ -119,12 +127,13 @@ static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit
 	const struct ww_ingest_totals *totals = ww_ingest__totals(ww_session__ingest(daemon->session));
 	uint64_t lost = 0;
 
+	pthread_mutex_lock(&daemon->lock);
 	for (size_t i = 0; i < commit->losses_len && i < WW_LOSS_COUNT; i++) {
 		daemon->losses[i] = commit->losses[i];
-		daemon->losses[i].count += daemon->losses_before[i].count;
+		daemon->losses_now[i] = commit->losses[i].count;
+		daemon->losses[i].count += daemon->losses_before[i] + daemon->losses_of_parts[i];
 		lost += daemon->losses[i].loses ? daemon->losses[i].count : 0;
 	}
-	pthread_mutex_lock(&daemon->lock);
 	daemon->status.last_unix_ns = commit->end_unix_ns;
 	daemon->status.requests = daemon->requests_before + totals->requests;
 	daemon->status.errors = daemon->errors_before + totals->errors;
@@ -367,7 +376,10 @@ static int close_session(struct ww_daemon *daemon)
 		daemon->requests_before += totals->requests;
 		daemon->errors_before += totals->errors;
 	}
-	memcpy(daemon->losses_before, daemon->losses, sizeof(daemon->losses));
+	for (size_t i = 0; i < WW_LOSS_COUNT; i++) {
+		daemon->losses_before[i] += daemon->losses_now[i];
+		daemon->losses_now[i] = 0;
+	}
 	ww_session__run_time(daemon->session, &bpf);
 	daemon->bpf_before_ns += bpf;
 	ww_session__close(daemon->session);

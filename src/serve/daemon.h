@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "kernel/session.h"
+#include "model/losses.h"
 #include "serve/config.h"
 #include "store/recorder.h"
 
@@ -54,6 +55,9 @@ void ww_daemon__status(struct ww_daemon *daemon, struct ww_daemon_status *status
 
 /* Any thread, while the part is open: what it was told at the start; a reload does not change it under a part. */
 const struct ww_serve_config *ww_daemon__config(const struct ww_daemon *daemon);
+
+/* Any thread: adds to what was lost, for what a part loses itself. */
+void ww_daemon__lose(struct ww_daemon *daemon, enum ww_loss_id cause, uint64_t count);
 
 /* What a second has brought. */
 struct ww_daemon_second {

@@ -8,6 +8,7 @@
 
 #include "maps.h"
 #include "goroutine.bpf.h"
+#include "lock.bpf.h"
 #include "handoff.bpf.h"
 #include "registers.bpf.h"
 #include "select.bpf.h"
@@ -67,6 +68,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_pythons, 16);
 	MAP(ww_libuvs, 16);
 	MAP(ww_interpreters, 16);
+	MAP(ww_held, 16);
 	MAP(ww_pools, 16);
 	MAP(ww_gos, 16);
 	MAP(ww_go_rooms, 1);

@@ -41,6 +41,15 @@ static void finds_kinds_without_a_kept_request(void **state)
 		 "waits 20.0 ms (50 %) for the interpreter lock: use processes instead of threads"},
 		{WW_KIND_LOCK, "futex", "lock-contention",
 		 "waits 20.0 ms (50 %) for locks between threads: hold them for less, or share less"},
+		{WW_KIND_LOCK, "gvl", "lock-contention",
+		 "waits 20.0 ms (50 %) for the interpreter lock: use processes instead of threads"},
+		{WW_KIND_LOCK, "held by GET /report", "lock-contention",
+		 "waits 20.0 ms (50 %) for locks between threads, held by GET /report (100 %): have GET /report hold "
+		 "them for "
+		 "less, or share less with it"},
+		{WW_KIND_LOCK, "held by GET /", "lock-contention",
+		 "waits 20.0 ms (50 %) for locks between threads, held by GET / (100 %): hold them for less, or share "
+		 "less"},
 		{WW_KIND_GC, NULL, "gc-pressure",
 		 "waits 20.0 ms (50 %) for the garbage collector: make less garbage, or have it collect less often"},
 		{WW_KIND_RUNQ, "throttled", "cpu-starved",

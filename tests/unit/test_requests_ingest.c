@@ -239,12 +239,97 @@ static void live_windows_are_the_last_seconds(void **state)
 	}
 }
 
+/* Of one request that goes on, the BPF side knows more. */
+static int find_held_by(void *ctx, uint64_t id, struct ww_held_by *held_by)
+{
+	(void)ctx;
+	if (id != 77)
+		return -ENOENT;
+	*held_by = (struct ww_held_by){.method = "PUT", .target_len = 6, .target = "/tail?"};
+	return 0;
+}
+
+static void take(struct fixture *fixture, const char *path, const struct ww_holder *holders, size_t len)
+{
+	struct ww_account account = draw_account(&fixture->draw, ++fixture->next_id, path, fixture->now);
+
+	strcpy(account.method, "GET");
+	memset(account.kinds_ns, 0, sizeof(account.kinds_ns));
+	account.kinds_ns[WW_KIND_LOCK] = 1000;
+	account.start_ns = account.end_ns - 1000;
+	account.first_byte_ns = 0;
+	account.details_len = 1;
+	account.details[0] = (struct ww_detail){
+		.ns = 900, .count = 6, .kind = WW_KIND_LOCK, .type = WW_DETAIL_NAME, .value = WW_NAME_FUTEX};
+	memcpy(account.holders, holders, len * sizeof(*holders));
+	account.holders_len = (uint8_t)len;
+	assert_int_equal(ww_ingest__account(fixture->ingest, &account), 0);
+}
+
+static void who_held_a_lock_has_a_name(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns, count;
+	} wanted[] = {{"held by GET /first", 1400, 4},
+		      {"futex", 2900, 23},
+		      {"held by PUT /tail", 120, 2},
+		      {"held by another request", 60, 1},
+		      {"held by thread pool-*-thread-*", 20, 0}};
+	struct fixture *fixture = *state;
+	struct ww_holder none = {0}, holders[] = {
+					     {.ns = 700, .count = 2, .type = WW_HOLDER_REQUEST},
+					     {.ns = 60, .count = 1, .type = WW_HOLDER_REQUEST},
+					     {.ns = 10, .type = WW_HOLDER_THREAD, .who.comm = "pool-1-thread-12"},
+				     };
+
+	start(fixture, (struct ww_ingest_options){.held_by = find_held_by}, 5, false);
+	take(fixture, "/first", &none, 0);
+	holders[0].who.request = fixture->next_id;
+	holders[1].who.request = 77;
+	take(fixture, "/second", holders, 3);
+	take(fixture, "/second", holders, 2);
+	holders[1].who.request = 78;
+	strcpy(holders[2].who.comm, "pool-22-thread-");
+	holders[2].who.comm[15] = '7';
+	take(fixture, "/third", &holders[1], 2);
+	/* What does not fit contradicts itself: it has no name. */
+	holders[0].ns = 901;
+	take(fixture, "/fourth", holders, 1);
+	stop(fixture);
+
+	struct ww_report *report = read_report(fixture->path, &(struct ww_selection){0});
+	uint64_t ns[5] = {0}, count[5] = {0};
+
+	for (size_t i = 0; i < report->endpoints_len; i++) {
+		const struct ww_endpoint_report *endpoint = &report->endpoints[i];
+		uint64_t sum = 0;
+
+		for (size_t k = 0; k < endpoint->details_len; k++) {
+			sum += endpoint->details[k].sum_ns;
+			for (size_t w = 0; w < 5; w++) {
+				bool same = !strcmp(endpoint->details[k].name, wanted[w].name);
+
+				ns[w] += same ? endpoint->details[k].sum_ns : 0;
+				count[w] += same ? endpoint->details[k].count : 0;
+			}
+		}
+		assert_int_equal(sum, 900 * endpoint->requests);
+	}
+	for (size_t w = 0; w < 5; w++) {
+		assert_int_equal(ns[w], wanted[w].ns);
+		assert_int_equal(count[w], wanted[w].count);
+	}
+	ww_report_free(report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_sum_is_exact_at_every_moment, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(intervals_add_up, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(endpoints_are_chosen_by_globs, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(who_held_a_lock_has_a_name, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(live_windows_are_the_last_seconds, make_fixture, drop_fixture),
 	};
 
