@@ -24,6 +24,7 @@
 #include "kernel/listeners.h"
 #include "kernel/programs.h"
 #include "kernel/runtimes.h"
+#include "kernel/object_options.h"
 #include "kernel/run_time.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
@@ -316,15 +317,6 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
-/*
- * To look at the modules' types, too, libbpf needs CAP_SYS_ADMIN, and gives up without it (before 1.3). All that is
- * looked for is the kernel's own; told where to find that, it looks no further.
- */
-static const struct bpf_object_open_opts without_modules = {
-	.sz = sizeof(without_modules),
-	.btf_custom_path = "/sys/kernel/btf/vmlinux",
-};
-
 int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
 		      size_t message_size)
 {
@@ -345,7 +337,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	new->bpf = whywait_bpf__open_opts(ww_run_time__may_measure() ? NULL : &without_modules);
+	new->bpf = whywait_bpf__open_opts(ww_object_options());
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;

@@ -10,13 +10,6 @@ int ww_run_time__measure(void)
 	return bpf_enable_stats(BPF_STATS_RUN_TIME);
 }
 
-bool ww_run_time__may_measure(void)
-{
-	uint32_t id;
-
-	return !bpf_btf_get_next_id(0, &id) || errno != EPERM;
-}
-
 int ww_run_time__of(const struct bpf_object *object, uint64_t *ns)
 {
 	struct bpf_program *program;

@@ -3,7 +3,6 @@
 #ifndef WHYWAIT_RUN_TIME_H
 #define WHYWAIT_RUN_TIME_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct bpf_object;
@@ -13,9 +12,6 @@ struct bpf_object;
  * before Linux 5.8.
  */
 int ww_run_time__measure(void);
-
-/* Whether this process has CAP_SYS_ADMIN, which measuring needs, and to list what there is of BPF on the host. */
-bool ww_run_time__may_measure(void);
 
 /* Adds up how long all programs of the object have run while it was measured. A negative errno. */
 int ww_run_time__of(const struct bpf_object *object, uint64_t *ns);
