@@ -6,14 +6,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -355,6 +353,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)
 		goto out;
+	new->bpf->bss->ww_job_leader = new->host_pids && !new->bpf->rodata->ww_by_hand ? (uint32_t)options->command : 0;
 	err = whywait_bpf__load(new->bpf);
 	if (err) {
 		fail(err, message, message_size, "loading the BPF programs");
@@ -407,6 +406,11 @@ out:
 	return err;
 }
 
+bool ww_observer__follows(const struct ww_observer *observer)
+{
+	return observer->bpf->bss->ww_job_leader && !observer->bpf->bss->ww_job_serves;
+}
+
 const char *ww_observer__stand_ins(const struct ww_observer *observer)
 {
 	return observer->stand_ins;
@@ -452,6 +456,8 @@ int ww_observer__sweep(struct ww_observer *observer)
 	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
 	int err = walk(observer->open);
+	if (!err && ww_observer__follows(observer))
+		err = run(bpf->progs.ww_job_part, NULL, 0);
 	if (err)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
@@ -477,19 +483,6 @@ int ww_observer__sweep(struct ww_observer *observer)
 	return 0;
 }
 
-/* A pidfd, or -ESRCH when it has ended, also before its parent has waited for it. */
-static int open_living(pid_t pid)
-{
-	struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
-	if (process.fd < 0)
-		return -ESRCH;
-	if (poll(&process, 1, 0) && process.revents) {
-		close(process.fd);
-		return -ESRCH;
-	}
-	return process.fd;
-}
-
 int ww_observer__living(struct ww_observer *observer)
 {
 	int map = bpf_map__fd(observer->bpf->maps.ww_selected_pids);
@@ -499,7 +492,7 @@ int ww_observer__living(struct ww_observer *observer)
 	for (int walks = 0; walks < 2; walks++) {
 		const uint32_t *previous = NULL;
 		for (uint32_t i = 0; i < most && !bpf_map_get_next_key(map, previous, &key); i++) {
-			int fd = ww_descendants__include_self((pid_t)key) ? -ESRCH : open_living((pid_t)key);
+			int fd = ww_descendants__include_self((pid_t)key) ? -ESRCH : ww_descendants__watch((pid_t)key);
 			if (fd >= 0)
 				return fd;
 			previous = &key;

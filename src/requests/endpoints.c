@@ -454,3 +454,20 @@ int ww_endpoints__adopt(struct ww_endpoints *endpoints)
 	}
 	return 0;
 }
+
+int64_t ww_endpoints__unit(struct ww_endpoints *endpoints, uint32_t service, const char *protocol, const char *method,
+			   const char *name)
+{
+	int64_t id = lookup(endpoints, service, method, name);
+
+	if (id == -ENOENT) {
+		const char *before = endpoints->protocol;
+
+		endpoints->protocol = protocol;
+		id = add(endpoints, service, method, name, true);
+		endpoints->protocol = before;
+	}
+	if (id >= 0)
+		endpoints->states[id].requests++;
+	return id;
+}

@@ -8,6 +8,8 @@
 
 #include "util/utf8.h"
 
+#define KIN_MAX 8192
+
 /* Whether another service than `id` has that name. */
 static bool is_taken(const struct ww_catalog *catalog, const char *name, uint32_t id)
 {
@@ -51,4 +53,15 @@ bool ww_service__rename(const struct ww_service_names *names, char *name, size_t
 		}
 	}
 	return false;
+}
+
+uint32_t ww_service__kin(struct ww_intern *kin, const struct ww_account *account, const char *address)
+{
+	char key[WW_COMM + 16 + WW_ADDRESS_SIZE];
+	int len = snprintf(key, sizeof(key), "%.*s\n%llx\n%s", WW_COMM, account->comm,
+			   (unsigned long long)account->cgroup_id, address);
+
+	size_t key_len = (size_t)len < sizeof(key) ? (size_t)len : sizeof(key) - 1;
+
+	return ww_intern__len(kin) < KIN_MAX ? ww_intern__add(kin, key, key_len) : ww_intern__find(kin, key, key_len);
 }

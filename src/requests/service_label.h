@@ -9,6 +9,7 @@
 #include "model/catalog.h"
 #include "requests/detail_names.h"
 #include "requests/process.h"
+#include "util/intern.h"
 
 #define WW_LABEL_SIZE (WW_PROGRAM_SIZE + WW_ADDRESS_SIZE + 32)
 
@@ -27,5 +28,8 @@ bool ww_service__rename(const struct ww_service_names *names, char *name, size_t
 
 /* ":8000", or ":/run/app.sock". */
 void ww_service__address(const struct ww_account *account, const struct ww_peer *local, char address[WW_ADDRESS_SIZE]);
+
+/* What a process that is gone can be told by, its record: an id in `kin`; WW_INTERN_NONE: none. */
+uint32_t ww_service__kin(struct ww_intern *kin, const struct ww_account *account, const char *address);
 
 #endif

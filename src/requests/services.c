@@ -10,16 +10,14 @@
 #include "requests/oom.h"
 #include "requests/process.h"
 #include "requests/programs.h"
-#include "util/hash.h"
-#include "util/utf8.h"
 #include "requests/service_label.h"
 #include "requests/service_map.h"
+#include "util/hash.h"
+#include "util/utf8.h"
 
 #define SAMPLES_MAX 256			   /* processes that are looked at in one call */
 #define SLOTS	    (2 * WW_PROCESSES_MAX) /* a power of two */
 #define GONE_UNSEEN 10			   /* calls after which one that could not be read is forgotten */
-
-#define KIN_MAX 8192
 
 #define OTHER_SERVICES "(other)"
 
@@ -263,19 +261,6 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 	return id;
 }
 
-/* What a process that is gone can be told by: its record. */
-static uint32_t kin_of(struct ww_services *services, const struct ww_account *account, const char *address)
-{
-	char key[WW_COMM + 16 + WW_ADDRESS_SIZE];
-	int len = snprintf(key, sizeof(key), "%.*s\n%llx\n%s", WW_COMM, account->comm,
-			   (unsigned long long)account->cgroup_id, address);
-
-	size_t key_len = (size_t)len < sizeof(key) ? (size_t)len : sizeof(key) - 1;
-
-	return ww_intern__len(services->kin) < KIN_MAX ? ww_intern__add(services->kin, key, key_len)
-						       : ww_intern__find(services->kin, key, key_len);
-}
-
 /*
  * The service of a process that is gone, none of whose kin could be read: named by its record. Who is of the same name
  * and address in another cgroup counts to it as well, and then it stays as it is.
@@ -352,7 +337,7 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	int len;
 
 	ww_service__address(account, local, address);
-	kin = kin_of(services, account, address);
+	kin = ww_service__kin(services->kin, account, address);
 	member->gone = ww_process__read(services->proc, (pid_t)account->tgid, &process) ||
 		       ww_process__usage(services->proc, (pid_t)account->tgid, &member->usage);
 	if (!member->gone) {
@@ -394,6 +379,22 @@ static void look_first(struct ww_services *services, const struct member *member
 		ww_oom__kills(service->oom_file, &service->oom_before);
 }
 
+/* Keeps a process whose service is known now. */
+static void remember(struct ww_services *services, struct member *member)
+{
+	look_first(services, member);
+	/* What the one before it with that id has collected is not its. */
+	if (services->collected && !services->collected(services->collected_ctx, member->pid, &member->collected) &&
+	    !member->collected.ended)
+		member->collected.count = member->collected.ns = 0;
+	if (services->members_len >= WW_PROCESSES_MAX)
+		forget(services, is_unseen);
+	if (services->members_len >= WW_PROCESSES_MAX && forget(services, is_any))
+		return;
+	services->members[slot_of(services, member->pid, member->port, member->local)] = *member;
+	services->members_len++;
+}
+
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
 {
 	struct member new = {.pid = account->tgid, .port = account->port, .local = account->port ? 0 : account->local};
@@ -408,18 +409,32 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	if (service < 0 || !new.pid)
 		return service;
 	new.service = (uint32_t)service;
-	look_first(services, &new);
-	/* What the one before it with that id has collected is not its. */
-	if (services->collected && !services->collected(services->collected_ctx, new.pid, &new.collected) &&
-	    !new.collected.ended)
-		new.collected.count = new.collected.ns = 0;
-	if (services->members_len >= WW_PROCESSES_MAX)
-		forget(services, is_unseen);
-	if (services->members_len >= WW_PROCESSES_MAX && forget(services, is_any))
-		return service;
-	services->members[slot_of(services, new.pid, new.port, new.local)] = new;
-	services->members_len++;
+	remember(services, &new);
 	return service;
+}
+
+int64_t ww_services__command(struct ww_services *services, const char *name)
+{
+	char key[WW_PROGRAM_SIZE + 16];
+	int len = snprintf(key, sizeof(key), "command\n%.*s", WW_PROGRAM_SIZE, name);
+
+	return service_of(services, key, (size_t)len, name, "", "");
+}
+
+void ww_services__join(struct ww_services *services, uint32_t service, uint32_t pid)
+{
+	struct member new = {.pid = pid, .service = service};
+	struct member *known = &services->members[slot_of(services, pid, 0, 0)];
+
+	if (known->pid) {
+		known->unseen = 0;
+		return;
+	}
+	if (ww_process__usage(services->proc, (pid_t)pid, &new.usage))
+		return;
+	/* It has started since, so all of it counts. */
+	new.usage.cpu_ns = new.usage.minor_faults = new.usage.major_faults = 0;
+	remember(services, &new);
 }
 
 /* What its process has collected since. The process may have ended. */

@@ -50,6 +50,9 @@ struct ww_selection {
 	bool sums_only;
 	/* Of requests only those that failed: without an answer to their client, or with a status from 500 on. */
 	bool failed;
+	/* Commands are told by their parts, each of which counts in the interval in which it ended, and not as a whole.
+	 */
+	bool over_time;
 	/* A report tells how sure its figures are: endpoints have a `sampling`. */
 	bool sampling;
 };

@@ -270,7 +270,7 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		selection->since_unix_ns ? ww_recording__floor(recording, selection->since_unix_ns) : INT64_MIN;
 	reading->sums.to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
 	set_window(reading, selection);
-	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint);
+	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint, selection->over_time);
 	reading->services = calloc(reading->catalog.services_len + 1, sizeof(*reading->services));
 	reading->arena = ww_arena__new();
 	if (!reading->wanted || !reading->services || !reading->arena)
