@@ -54,6 +54,7 @@ struct ww_sums {
 	const struct ww_catalog *catalog;
 	const bool *wanted;	  /* by endpoint */
 	int64_t from, to;	  /* intervals that start in [from, to) */
+	bool times_only;	  /* without status, details and operations */
 	struct ww_slice slice;	  /* to be freed by the caller, also on failure */
 	struct ww_blocks *blocks; /* by endpoint; NULL: not asked for */
 };

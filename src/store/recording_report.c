@@ -288,6 +288,7 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	reading->sums.recording = recording;
 	reading->sums.catalog = &reading->catalog;
 	reading->sums.wanted = reading->wanted;
+	reading->sums.times_only = selection->times_only;
 	rc = ww_sums__read(&reading->sums, true);
 	reading->rss_service = -1;
 	snprintf(query, sizeof(query),

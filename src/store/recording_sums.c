@@ -220,17 +220,17 @@ int ww_sums__read(struct ww_sums *sums, bool journal)
 		 ww_schema_interval_sums, recording->has_operations ? "operations_requests" : "0",
 		 recording->has_seconds ? "seconds" : "x''");
 	rc = each_row(sums, query, add_interval);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && !sums->times_only)
 		rc = each_row(sums,
 			      "SELECT endpoint, status, requests FROM endpoint_status"
 			      " WHERE interval >= ? AND interval < ?",
 			      add_status);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && !sums->times_only)
 		rc = each_row(sums,
 			      "SELECT endpoint, kind, name, sum_ns, waits FROM endpoint_detail"
 			      " WHERE interval >= ? AND interval < ?",
 			      add_detail);
-	if (rc == SQLITE_OK && recording->has_operations)
+	if (rc == SQLITE_OK && recording->has_operations && !sums->times_only)
 		rc = each_row(
 			sums,
 			"SELECT endpoint, name, requests, operations, errors, sum_ns, max_ns, bytes_out, bytes_in,"
