@@ -96,7 +96,7 @@ static int write_series(struct ww_api *api, const struct ww_api_query *query, co
 {
 	struct ww_series_step *steps;
 	struct ww_api_window recorded;
-	int64_t unit = ww_recording__interval_ns(api->recording), start, step;
+	int64_t unit = ww_recording__interval_ns(api->recording, selection->since_unix_ns), start, step;
 	size_t len;
 	int err;
 

@@ -144,9 +144,27 @@ int ww_recording__refresh(struct ww_recording *recording)
 
 	if (rc == SQLITE_OK)
 		rc = read_meta(recording, "end_unix_ns", NULL, &recording->end_unix_ns);
+	if (rc == SQLITE_OK && recording->has_gaps)
+		rc = read_meta(recording, "minutes_until", NULL, &recording->minutes_until);
+	if (rc == SQLITE_OK && recording->has_gaps)
+		rc = read_meta(recording, "hours_until", NULL, &recording->hours_until);
 	if (rc == SQLITE_OK)
 		rc = read_ended(recording);
 	return rc;
+}
+
+int64_t ww_recording__unit_at(const struct ww_recording *recording, int64_t time)
+{
+	return time < recording->hours_until	 ? WW_SCHEMA_HOUR_NS
+	       : time < recording->minutes_until ? WW_SCHEMA_MINUTE_NS
+						 : recording->interval_ns;
+}
+
+int64_t ww_recording__floor(const struct ww_recording *recording, int64_t time)
+{
+	int64_t unit = ww_recording__unit_at(recording, time);
+
+	return time - (time % unit + unit) % unit;
 }
 
 static int read_facts(struct ww_recording *recording)
@@ -177,6 +195,9 @@ static int read_facts(struct ww_recording *recording)
 	if (rc == SQLITE_OK)
 		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'service_program'",
 			      &recording->has_programs);
+	if (rc == SQLITE_OK)
+		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'loss_interval'",
+			      &recording->has_gaps);
 	if (rc == SQLITE_OK)
 		rc = read_later_meta(recording, "stand_ins", &recording->stand_ins);
 	if (rc == SQLITE_OK)
@@ -278,9 +299,10 @@ int ww_recording__renew(struct ww_recording *recording)
 	return rc == SQLITE_OK ? 0 : ww_recording__fail(recording, rc);
 }
 
-int64_t ww_recording__interval_ns(const struct ww_recording *recording)
+int64_t ww_recording__interval_ns(const struct ww_recording *recording, int64_t since_unix_ns)
 {
-	return recording->interval_ns;
+	return ww_recording__unit_at(recording, since_unix_ns > recording->start_unix_ns ? since_unix_ns
+											 : recording->start_unix_ns);
 }
 
 void ww_recording__window(const struct ww_recording *recording, int64_t *start_unix_ns, int64_t *end_unix_ns)
