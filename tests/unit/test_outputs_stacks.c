@@ -99,7 +99,7 @@ static void differences_are_per_request(void **state)
 	assert_int_equal(ww_flame_svg__write_difference(out, &before, &after, "now"), 0);
 	fclose(out);
 	assert_non_null(strstr(text, "<title>f (a/b.py) (0.015 ms a request, +0.005 ms; was 0.010 ms)</title>"));
-	assert_non_null(strstr(text, "fill=\"#ff2828\""));
+	assert_non_null(strstr(text, "fill=\"#ff6464\""));
 	assert_null(strstr(text, "gone"));
 	free(text);
 }
