@@ -167,6 +167,18 @@ static void a_table_sums_and_is_bounded(void **state)
 	ww_stack_table__add(&table, &key, 7, 1);
 	assert_int_equal(table.rows_len, 1);
 	assert_int_equal(table.rows[0].ns, 7);
+	/* A recording does not grow without end. */
+	while (table.cleared + table.rows_len < WW_STACK_ROWS_MOST) {
+		if (table.rows_len == WW_STACK_ROWS)
+			ww_stack_table__clear(&table);
+		key.stack++;
+		ww_stack_table__add(&table, &key, 1, 1);
+	}
+	ww_stack_table__clear(&table);
+	table.over_cap = 0;
+	ww_stack_table__add(&table, &key, 1, 1);
+	assert_int_equal(table.rows_len, 0);
+	assert_int_equal(table.over_cap, 1);
 	ww_stack_table__free(&table);
 }
 
