@@ -7,7 +7,7 @@
 #ifndef WHYWAIT_EXCHANGE_H
 #define WHYWAIT_EXCHANGE_H
 
-#include "account.bpf.h"
+#include "job.bpf.h"
 #include "peer.bpf.h"
 #include "window.bpf.h"
 
@@ -84,6 +84,8 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 		ww_exchange_unaccounted(c);
 		return NULL;
 	}
+	if (c->thread->job)
+		ww_job_answers();
 	ww_ref ref = r->account.id;
 	r->account.tgid = c->tgid; /* or the sweep could not tell that its process is gone */
 	r->account.local = conn->peer;

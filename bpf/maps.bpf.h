@@ -163,6 +163,8 @@ struct ww_thread {
 	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u8 go;		  /* its process is a Go program's */
 	u8 go_tries;	  /* how often that was looked for */
+	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
+	u8 job_waits;	  /* and is one of those that want a CPU */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
@@ -173,6 +175,7 @@ struct ww_thread {
 	u64 idle_sp;		       /* where its stack was then */
 	u64 futex_sp;		       /* and in its last wait for a futex */
 	u64 woken_at[2];	       /* those at which others have ended a wait with a timeout */
+	u64 job_since;		       /* and since when it has the CPU that it is on; 0: it is on none */
 	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
@@ -297,7 +300,8 @@ struct ww_request {
 	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
 	u8 guessed;	 /* it got work of a timer that may have been another one's */
 	u8 client;	 /* it waits for its client, and for no timer: enum ww_client */
-	u8 pad0[2];
+	u8 job;		 /* a command's: job.bpf.h */
+	u8 pad0[1];
 	u32 outstanding;      /* upstream connections that were sent to and have not answered */
 	u32 arrived;	      /* of the requests of goroutines: those that have, and nobody has read it */
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
@@ -353,58 +357,7 @@ enum ww_protocol {
 	WW_PROTOCOL_OTHER, /* or not selected, or lost, or upgraded: never looked at again */
 };
 
-/* Where a direction of a server's connection stands in its messages. */
-enum ww_stream_state {
-	WW_STREAM_START,   /* between messages */
-	WW_STREAM_HEAD,	   /* in a head */
-	WW_STREAM_BODY,	   /* `left` more bytes */
-	WW_STREAM_CHUNK,   /* in a chunk's size line */
-	WW_STREAM_TRAILER, /* in the lines behind the last chunk */
-	WW_STREAM_CLOSE,   /* a body that ends with the connection */
-	/* FastCGI's; WW_STREAM_START is between records there. */
-	WW_STREAM_RECORD,   /* `left` more bytes of a record that nobody looks at */
-	WW_STREAM_PARAMS,   /* `left` more bytes of names and values */
-	WW_STREAM_CGI_HEAD, /* `left` more bytes that begin with lines of the response's head */
-};
-
-#define WW_CARRY 256 /* bytes kept of a line that is not whole yet: enough for a method and WW_TARGET_MAX */
-
-struct ww_stream {
-	u64 left; /* bytes of the body, chunk or record still to come */
-	u8 state; /* enum ww_stream_state */
-	union {
-		u8 first_line; /* the head's first line is still to come */
-		u8 record;     /* FastCGI: the type of the one at hand */
-	};
-	union {
-		u8 chunked;
-		u8 padding; /* FastCGI: bytes behind `left` */
-	};
-	u8 skip_line; /* the rest of the line, up to its end, does not matter; FastCGI's request: of the parameters */
-	union {
-		u8 has_length;
-		u8 head_over; /* FastCGI */
-	};
-	u8 pad;
-	u16 status;
-	u32 skip; /* FastCGI's request: bytes of the parameter at hand that do not matter */
-	u32 body; /* and of its body that no record has announced yet */
-};
-
-enum ww_direction {
-	WW_RX,
-	WW_TX,
-};
-
-struct ww_http {
-	struct ww_stream streams[2]; /* by enum ww_direction */
-	ww_ref reading;		     /* the request whose bytes are being read */
-	u32 open;		     /* accounts on this connection */
-	u32 unaccounted; /* requests behind conn->last that found no room in the table: their responses are to come */
-	u32 unaccounted_heads; /* bit n: the n-th of them is a HEAD request */
-	u16 carried[2];	       /* bytes of a line that is not whole yet, by direction */
-	char carry[2][WW_CARRY];
-};
+#include "framing.bpf.h"
 
 enum ww_stream_kind {
 	WW_STREAM_NONE,	 /* no TCP */

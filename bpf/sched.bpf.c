@@ -7,6 +7,7 @@
 #include "collector.bpf.h"
 #include "compat.bpf.h"
 #include "goroutine.bpf.h"
+#include "job.bpf.h"
 #include "lock.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
@@ -47,7 +48,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	}
 	struct ww_blocked b;
 	ww_cause_of_block(&b, prev, state);
-	if (b.cause.nr == WW_SYS_CONNECT + 1 && t->ref && t->connecting.type && ww_connects(prev)) {
+	if (b.cause.nr == WW_SYS_CONNECT + 1 && (t->ref || t->job) && t->connecting.type && ww_connects(prev)) {
 		/* No other socket can end this wait. */
 		b.off = WW_OFF_BLOCKED;
 		b.cause = t->connecting;
@@ -135,10 +136,16 @@ static __always_inline int ww_switched(bool preempt, struct task_struct *prev, s
 	if (t) {
 		now = bpf_ktime_get_ns();
 		ww_switch_out(t, prev, !preempt && prev_state, prev_state, now);
+		if (t->job)
+			ww_job_out(t, now);
 	}
 	t = ww_thread_get(next);
-	if (t)
-		ww_switch_in(t, next, now ? now : bpf_ktime_get_ns());
+	if (!t)
+		return 0;
+	now = now ? now : bpf_ktime_get_ns();
+	if (t->job)
+		ww_job_in(t, now);
+	ww_switch_in(t, next, now);
 	return 0;
 }
 
@@ -190,6 +197,8 @@ int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_stru
 	if (from != to && bpf_map_lookup_elem(&ww_selected_pids, &from) &&
 	    bpf_map_update_elem(&ww_selected_pids, &to, &one, BPF_ANY))
 		ww_count(WW_COUNT_SELECTED_FULL);
+	if (!ww_by_hand)
+		ww_job_forks(parent, child);
 	return 0;
 }
 
@@ -217,6 +226,8 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 {
 	ww_program_ended(p->tgid);
+	if (!ww_by_hand && (u32)p->tgid == ww_job_leader && !ww_job_ref && !ww_job_serves)
+		ww_job_begins(p);
 	struct ww_collector *c = ww_collector_of(p);
 	if (c)
 		__builtin_memset(c, 0, sizeof(*c));
@@ -249,12 +260,16 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 {
 	u32 tgid = p->tgid;
+	if (!ww_by_hand)
+		ww_job_leaves(p);
 	/* While other threads go on, so does the process; a leader also ends in another thread's execve(). */
 	if (BPF_CORE_READ(p, signal, live.counter))
 		return 0;
 	if (ww_select_by_pid)
 		bpf_map_delete_elem(&ww_selected_pids, &tgid);
 	ww_program_ended(tgid);
+	if (!ww_by_hand && tgid == ww_job_leader)
+		ww_job_ends(p);
 	return 0;
 }
 

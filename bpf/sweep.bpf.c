@@ -5,7 +5,7 @@
  * ends those that user space found to be over. They are attached to nothing: a raw tracepoint's program can be run by
  * itself from 5.10 on, and may use the stack of free slots, which those of type syscall must not in 6.1.
  */
-#include "account.bpf.h"
+#include "job.bpf.h"
 #include "whywait/sweep.h"
 
 struct ww_look {
@@ -87,6 +87,14 @@ int ww_sweep_find(struct ww_sweep_find *args)
 		WW_TURNS(WW_CELL_SWEEP, find, WW_SWEEP_BLOCKS, ww_sweep_plains(turn_));
 	else
 		bpf_loop(ww_max_requests, ww_sweep_look, &look, 0);
+	return 0;
+}
+
+SEC("raw_tp")
+int ww_job_part(void *ctx)
+{
+	if (!ww_by_hand)
+		ww_job_shows();
 	return 0;
 }
 

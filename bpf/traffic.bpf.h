@@ -275,7 +275,8 @@ WW_GLOBAL4(int, ww_traffic_state, C, conn, N, request, N, type, N, error)
 static __always_inline void ww_traffic_note(struct ww_request *r, bool was_sent)
 {
 	u16 *count = was_sent ? &r->account.traffic : &r->account.traffic_lost;
-	if (*count < 0xffff)
+	/* A command's count of those that were sent begins anew. */
+	if (*count < 0xffff || (r->job && was_sent))
 		*count += 1;
 }
 

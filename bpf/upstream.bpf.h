@@ -8,6 +8,7 @@
 
 #include "conn.bpf.h"
 #include "goroutine.bpf.h"
+#include "job.bpf.h"
 #include "message.bpf.h"
 #include "peer.bpf.h"
 #include "stack.bpf.h"
@@ -84,7 +85,19 @@ static __noinline bool ww_upstream_classify_sent(struct ww_conn *conn, struct so
 /* Whose work is it that the thread sends something on a connection (NULL: on a new one)? 0 when that is nobody's. */
 static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_conn *conn)
 {
+	ww_ref job = ww_job_of(t);
+	if (job)
+		return job;
 	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
+}
+
+static __always_inline void ww_upstream_touched(struct ww_thread *t, struct ww_request *r, struct ww_touch *touch,
+						u64 now)
+{
+	if (r->job)
+		ww_job_touched(r, t, touch);
+	else
+		ww_touched(t, r, touch, now);
 }
 
 static __always_inline void ww_upstream_connecting(struct sock *sk)
@@ -113,7 +126,7 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	ww_upstream_classify(conn, sk, NULL, 0);
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
-	ww_touched(t, r, &touch, bpf_ktime_get_ns());
+	ww_upstream_touched(t, r, &touch, bpf_ktime_get_ns());
 	if (ww_traffic_thin)
 		ww_traffic_note(r, ww_traffic_state(conn, r->account.id, WW_TRAFFIC_CONNECT, 0));
 	t->connecting.kind = touch.kind;
@@ -204,10 +217,12 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (conn->first != r->account.id)
 			ww_upstream_unawaited(conn);
 	} else {
-		touch.blocked = t->home == r->account.id && t->off_nr == ww_syscall_nr(task);
+		touch.blocked = (r->job || t->home == r->account.id) && t->off_nr == ww_syscall_nr(task);
 	}
+	if (r->job)
+		touch.blocked |= connected;
 	u64 now = bpf_ktime_get_ns(), began = touch.blocked ? r->mark : now;
-	ww_touched(t, r, &touch, now);
+	ww_upstream_touched(t, r, &touch, now);
 	if (ww_stacks_on && t->sampled && (t->loop || t->go))
 		ww_stack_of_send(r, t);
 	ww_upstream_recorded(conn, r, began, now, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
@@ -313,7 +328,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		if (r) {
 			ww_touch_upstream(&touch, conn);
 			touch.receive = true;
-			ww_touched(t, r, &touch, now);
+			ww_upstream_touched(t, r, &touch, now);
 			r->answered = conn->ready ? conn->ready : now;
 			r->answer.kind = touch.kind;
 			r->answer.type = touch.type;

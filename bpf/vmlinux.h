@@ -117,6 +117,7 @@ struct task_struct {
 	unsigned int __state;
 	int pid;
 	int tgid;
+	int exit_code;
 	struct task_struct *group_leader;
 	unsigned in_iowait : 1;
 	struct sched_entity se;

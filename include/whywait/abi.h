@@ -125,6 +125,8 @@ enum ww_account_flags {
 	WW_FLAG_SEGMENTS = 1 << 6,	   /* a ww_segments record with the same id was sent */
 	WW_FLAG_ARRIVAL_UNKNOWN = 1 << 7,  /* the first byte's arrival was not seen: the account starts at its read */
 	WW_FLAG_FASTCGI = 1 << 8,	   /* it came by FastCGI and not by HTTP */
+	WW_FLAG_RUN = 1 << 9,		   /* no request: a command, from its start to its end */
+	WW_FLAG_PART = 1 << 10,		   /* what there is of it by now: more, and the whole, come under the same id */
 };
 
 /* One finished request. Only `size` bytes are sent: `target` is cut after `target_len`. */

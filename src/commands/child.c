@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -77,4 +78,16 @@ void ww_child__end(struct ww_child *child)
 	}
 	kill(child->pid, SIGKILL);
 	waitpid(child->pid, NULL, 0);
+}
+
+void ww_child__name(char *const *argv, char name[WW_PROGRAM_SIZE])
+{
+	const char *slash = strrchr(argv[0], '/');
+	char arguments[4096];
+	size_t len = 0;
+
+	for (; *argv && len + strlen(*argv) + 2 <= sizeof(arguments); argv++)
+		len += strlen(strcpy(arguments + len, *argv)) + 1;
+	arguments[len] = '\0';
+	ww_process__program(slash ? slash + 1 : arguments, arguments, len, name);
 }

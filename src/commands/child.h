@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include "requests/process.h"
+
 struct ww_child {
 	pid_t pid;
 	int gate; /* closing it ends the child before it becomes the command */
@@ -18,5 +20,8 @@ int ww_child__release(struct ww_child *child);
 
 /* Ends it if it still runs, by SIGTERM and a second later by SIGKILL, and waits for it. */
 void ww_child__end(struct ww_child *child);
+
+/* What the program is called that a command starts, as services are: the script of an interpreter. */
+void ww_child__name(char *const *argv, char name[WW_PROGRAM_SIZE]);
 
 #endif

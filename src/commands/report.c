@@ -170,6 +170,7 @@ static int report_intervals(const struct arguments *arguments, struct ww_recordi
 			.since_unix_ns = from > start ? from : start,
 			.until_unix_ns = from + step < end ? from + step : end,
 			.sums_only = selection->sums_only,
+			.over_time = true,
 		};
 		int status = report_one(arguments, recording, &part);
 		if (status)

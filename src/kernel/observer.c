@@ -353,6 +353,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)
 		goto out;
+	new->bpf->bss->ww_job_leader = new->host_pids && !new->bpf->rodata->ww_by_hand ? (uint32_t)options->command : 0;
 	err = whywait_bpf__load(new->bpf);
 	if (err) {
 		fail(err, message, message_size, "loading the BPF programs");
@@ -405,6 +406,11 @@ out:
 	return err;
 }
 
+bool ww_observer__follows(const struct ww_observer *observer)
+{
+	return observer->bpf->bss->ww_job_leader && !observer->bpf->bss->ww_job_serves;
+}
+
 const char *ww_observer__stand_ins(const struct ww_observer *observer)
 {
 	return observer->stand_ins;
@@ -450,6 +456,8 @@ int ww_observer__sweep(struct ww_observer *observer)
 	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
 	int err = walk(observer->open);
+	if (!err && ww_observer__follows(observer))
+		err = run(bpf->progs.ww_job_part, NULL, 0);
 	if (err)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,

@@ -41,6 +41,8 @@ struct ww_observer_options {
 	bool no_operations;	   /* nothing is taken of what requests exchange with upstreams */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
+	pid_t command; /* the process that is to become a command that is told as a whole, by its next execve(); 0: none
+			*/
 };
 
 /*
@@ -49,6 +51,9 @@ struct ww_observer_options {
  */
 int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
 		      size_t message_size);
+
+/* Whether options.command is told as a whole: this kernel can do it, and it has answered no request. */
+bool ww_observer__follows(const struct ww_observer *observer);
 
 /* What stands in for something that this kernel does not give, in words; empty when nothing has to. */
 const char *ww_observer__stand_ins(const struct ww_observer *observer);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/descendants.h"
 #include "kernel/features.h"
 
 #define SECOND_NS   1000000000ull
@@ -119,6 +120,7 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	}
 	snprintf(message, message_size, "out of memory");
 	new->options = *options;
+	new->options.observer.command = options->command;
 	new->options.ingest.peer = find_peer;
 	new->options.ingest.peer_ctx = new;
 	new->options.ingest.collected = find_collected;
@@ -184,6 +186,11 @@ const uint64_t *ww_session__counters(const struct ww_session *session)
 	return session->counters;
 }
 
+bool ww_session__follows(const struct ww_session *session)
+{
+	return ww_observer__follows(session->observer);
+}
+
 uint64_t ww_session__elapsed_ns(const struct ww_session *session)
 {
 	return (session->end_ns ? session->end_ns : clock_ns(CLOCK_MONOTONIC)) - session->start_ns;
@@ -234,9 +241,25 @@ static int read_counts(struct ww_session *session)
 	return err ? err : ww_observer__unreadable(session->observer, note_unreadable, session);
 }
 
+/* What the command consists of by now. */
+static int join_processes(struct ww_session *session)
+{
+	pid_t *pids = NULL;
+	size_t len = 0;
+	int err = ww_descendants__find(&session->options.command, 1, &pids, &len);
+
+	for (size_t i = 0; i < len && !err; i++)
+		err = ww_ingest__process(session->ingest, (uint32_t)pids[i]);
+	free(pids);
+	return err;
+}
+
 static int do_second(struct ww_session *session)
 {
 	int err = ww_observer__sweep(session->observer);
+
+	if (!err && ww_observer__follows(session->observer))
+		err = join_processes(session);
 
 	if (!err)
 		err = read_counts(session);

@@ -17,6 +17,10 @@ struct ww_catalog_service {
 	const char *cgroup;
 };
 
+/* Protocols of endpoints that no requests come to: commands as a whole, and the parts of time that these consist of. */
+#define WW_PROTOCOL_RUN	 "batch"
+#define WW_PROTOCOL_PART "batch-part"
+
 struct ww_catalog_endpoint {
 	uint32_t service;
 	const char *protocol, *method, *route;

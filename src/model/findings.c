@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/catalog.h"
 #include "model/findings_parts.h"
 #include "model/limits.h"
 
@@ -109,13 +110,19 @@ static int compare(const void *left, const void *right)
 	return strcmp(a->text, b->text);
 }
 
+static bool is_batch(const struct ww_endpoint_report *endpoint)
+{
+	return !strcmp(endpoint->protocol, WW_PROTOCOL_RUN);
+}
+
 static int find(struct ww_finder *finder)
 {
-	int err = ww_findings__operations(finder);
+	bool batch = is_batch(finder->endpoint);
+	int err = batch ? ww_findings__batch(finder) : ww_findings__operations(finder);
 
-	if (!err)
+	if (!err && !batch)
 		err = ww_findings__serial(finder);
-	if (!err)
+	if (!err && !batch)
 		err = ww_findings__queue(finder);
 	return err ? err : ww_findings__kinds(finder);
 }
@@ -135,7 +142,7 @@ int ww_findings__fill(struct ww_arena *arena, struct ww_endpoint_report *endpoin
 	};
 	int err = finder.weights && finder.saved_ns && finder.found ? 0 : -ENOMEM;
 
-	if (!err && endpoint->requests >= WW_LIMIT_REQUESTS && cases) {
+	if (!err && (endpoint->requests >= WW_LIMIT_REQUESTS || is_batch(endpoint)) && cases) {
 		finder.requests = ww_outlook__weigh(&endpoint->outlook, finder.weights);
 		err = find(&finder);
 	}

@@ -60,5 +60,6 @@ int ww_findings__operations(struct ww_finder *finder);
 int ww_findings__serial(struct ww_finder *finder);
 int ww_findings__queue(struct ww_finder *finder);
 int ww_findings__kinds(struct ww_finder *finder);
+int ww_findings__batch(struct ww_finder *finder);
 
 #endif

@@ -170,3 +170,24 @@ void ww_detail_names__refresh(struct ww_detail_names *names)
 			names->peers[i].system = 0;
 	}
 }
+
+size_t ww_detail_names__of(struct ww_detail_names *names, const struct ww_account *account,
+			   struct ww_detail_sum details[WW_DETAILS])
+{
+	size_t len = 0;
+
+	for (int i = 0; i < account->details_len; i++) {
+		const struct ww_detail *detail = &account->details[i];
+		uint32_t name = ww_detail_names__find(names, detail->kind, detail->type, detail->value);
+
+		if (name == WW_INTERN_NONE)
+			continue;
+		details[len++] = (struct ww_detail_sum){
+			.ns = detail->ns,
+			.count = detail->count,
+			.name = name,
+			.kind = detail->kind,
+		};
+	}
+	return len;
+}

@@ -3,6 +3,7 @@
 #ifndef WHYWAIT_DETAIL_NAMES_H
 #define WHYWAIT_DETAIL_NAMES_H
 
+#include "model/aggregate.h"
 #include "util/intern.h"
 #include "whywait/abi.h"
 
@@ -27,6 +28,10 @@ void ww_detail_names__free(struct ww_detail_names *names);
 
 /* The id of a detail's name; WW_INTERN_NONE when it has none. */
 uint32_t ww_detail_names__find(struct ww_detail_names *names, uint8_t kind, uint8_t type, uint32_t value);
+
+/* What an account's details are called. One without a name is left out: its time is in its kind all the same. */
+size_t ww_detail_names__of(struct ww_detail_names *names, const struct ww_account *account,
+			   struct ww_detail_sum details[WW_DETAILS]);
 
 /* Peers whose system was not known are looked up anew from here on: the first bytes may have come by now. */
 void ww_detail_names__refresh(struct ww_detail_names *names);

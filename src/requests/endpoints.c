@@ -393,3 +393,20 @@ int64_t ww_endpoints__find(struct ww_endpoints *endpoints, uint32_t service, con
 	*over_cap += !strcmp(endpoints->catalog->endpoints[id].route, WW_ROUTE_OTHER);
 	return id;
 }
+
+int64_t ww_endpoints__unit(struct ww_endpoints *endpoints, uint32_t service, const char *protocol, const char *method,
+			   const char *name)
+{
+	int64_t id = lookup(endpoints, service, method, name);
+
+	if (id == -ENOENT) {
+		const char *before = endpoints->protocol;
+
+		endpoints->protocol = protocol;
+		id = add(endpoints, service, method, name, true);
+		endpoints->protocol = before;
+	}
+	if (id >= 0)
+		endpoints->states[id].requests++;
+	return id;
+}

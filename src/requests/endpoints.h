@@ -65,4 +65,8 @@ void ww_endpoints__free(struct ww_endpoints *endpoints);
 int64_t ww_endpoints__find(struct ww_endpoints *endpoints, uint32_t service, const char *method, const char *path,
 			   uint64_t *over_cap);
 
+/* The endpoint of units of work that are no requests: its id in the catalog, -ENOMEM. */
+int64_t ww_endpoints__unit(struct ww_endpoints *endpoints, uint32_t service, const char *protocol, const char *method,
+			   const char *name);
+
 #endif

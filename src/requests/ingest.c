@@ -19,7 +19,9 @@
 #include "requests/endpoints.h"
 #include "requests/holders.h"
 #include "requests/operations.h"
+#include "requests/runs.h"
 #include "requests/services.h"
+#include "requests/sound.h"
 #include "requests/stacks.h"
 #include "requests/timelines.h"
 #include "requests/whole.h"
@@ -52,6 +54,7 @@ struct ww_ingest {
 	struct ww_operations *operations;
 	struct ww_conversations *conversations;
 	struct ww_stacks *stacks; /* NULL: none are taken */
+	struct ww_run run;
 
 	/* A ring of seconds: slices[head] is the one that is being filled. */
 	struct ww_slice *slices;
@@ -136,34 +139,13 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_conversations__free(ingest->conversations);
 	ww_operations__free(ingest->operations);
 	ww_stacks__free(ingest->stacks);
+	ww_run__free(&ingest->run);
 	ww_services__free(ingest->services);
 	ww_holders__free(ingest->holders);
 	ww_endpoints__free(&ingest->endpoints);
 	ww_detail_names__free(&ingest->names);
 	ww_catalog__free(&ingest->catalog);
 	free(ingest);
-}
-
-/* Whether a record keeps the contract of abi.h; whatever does not can't be counted without making sums wrong. */
-static bool is_sound(const struct ww_account *account)
-{
-	const size_t head = offsetof(struct ww_account, target);
-	uint64_t sum = 0;
-
-	if (account->size < head || account->version != WW_ABI_VERSION || account->target_len > WW_TARGET_MAX ||
-	    account->size < head + account->target_len || account->attribution >= WW_ATTRIBUTION_COUNT ||
-	    account->details_len > WW_DETAILS || account->holders_len > WW_HOLDERS ||
-	    account->end_ns < account->start_ns)
-		return false;
-	for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
-		if (__builtin_add_overflow(sum, account->kinds_ns[kind], &sum))
-			return false;
-	}
-	for (int i = 0; i < account->details_len; i++) {
-		if (account->details[i].kind >= WW_KIND_COUNT)
-			return false;
-	}
-	return sum == account->end_ns - account->start_ns;
 }
 
 static bool is_chosen(struct ww_ingest *ingest, uint32_t service)
@@ -315,29 +297,84 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	return 0;
 }
 
+static const char *command_name(const struct ww_ingest *ingest)
+{
+	return ingest->options.command ? ingest->options.command : "command";
+}
+
+int ww_ingest__process(struct ww_ingest *ingest, uint32_t pid)
+{
+	int64_t service = ww_services__command(ingest->services, command_name(ingest));
+
+	if (service < 0)
+		return (int)service;
+	ww_services__join(ingest->services, (uint32_t)service, pid);
+	return 0;
+}
+
+const struct ww_account *ww_ingest__run(const struct ww_ingest *ingest, uint64_t *operations)
+{
+	*operations = ingest->run.operations;
+	return ingest->run.account.id ? &ingest->run.account : NULL;
+}
+
+/* A command, as it is by now. */
+static int take_run(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service)
+{
+	const struct ww_run_frame frame = {
+		.catalog = &ingest->catalog,
+		.endpoints = &ingest->endpoints,
+		.names = &ingest->names,
+		.operations = ingest->operations,
+		.timelines = ingest->timelines,
+		.slice = &ingest->slices[ingest->head],
+		.recorder = ingest->options.recorder,
+		.unix_offset_ns = ingest->unix_offset_ns,
+		.service = service,
+	};
+	int err = ww_run__take(&ingest->run, &frame, account);
+
+	ingest->totals.requests += !err && !(account->flags & WW_FLAG_PART);
+	ingest->totals.errors += !err && !(account->flags & WW_FLAG_PART) && account->flags & WW_FLAG_ABORTED;
+	return err;
+}
+
+/* 0, or -ENOMEM or -EPROTO, which are counted. */
+static int take_account(struct ww_ingest *ingest, const struct ww_account *account)
+{
+	bool run = account->flags & WW_FLAG_RUN;
+	struct ww_request_operations done = {0};
+	int64_t service;
+
+	/* Also of a request that does not count: they wait for no other. */
+	if (!(account->flags & WW_FLAG_PART))
+		ww_conversations__settle(ingest->conversations, account->id, account->end_ns);
+	if (!run)
+		done = ww_operations__take(ingest->operations, account);
+	done.known &= !ingest->options.no_operations;
+	service = run ? ww_services__command(ingest->services, command_name(ingest)) : find_service(ingest, account);
+	if (service < 0)
+		return (int)service;
+	if (is_chosen(ingest, (uint32_t)service))
+		return run ? take_run(ingest, account, (uint32_t)service)
+			   : count(ingest, account, (uint32_t)service, &done);
+	ingest->totals.filtered++;
+	if (ingest->stacks)
+		ww_stacks__drop(ingest->stacks, account);
+	return 0;
+}
+
 int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *account)
 {
-	struct ww_request_operations done;
-	int64_t service;
 	int err;
 
-	if (!is_sound(account)) {
+	if (!ww_account__is_sound(account)) {
 		ingest->totals.malformed++;
 		ingest->losses[WW_LOSS_MALFORMED].count++;
 		return -EPROTO;
 	}
-	/* Also of a request that does not count: they wait for no other. */
-	ww_conversations__settle(ingest->conversations, account->id, account->end_ns);
-	done = ww_operations__take(ingest->operations, account);
-	done.known &= !ingest->options.no_operations;
-	service = find_service(ingest, account);
-	if (service >= 0 && !is_chosen(ingest, (uint32_t)service)) {
-		ingest->totals.filtered++;
-		if (ingest->stacks)
-			ww_stacks__drop(ingest->stacks, account);
-		return 0;
-	}
-	err = service < 0 ? (int)service : count(ingest, account, (uint32_t)service, &done);
+	err = take_account(ingest, account);
+	ingest->losses[WW_LOSS_MALFORMED].count += err == -EPROTO;
 	ingest->losses[WW_LOSS_OUT_OF_MEMORY].count += (err == -ENOMEM) + ingest->names.out_of_memory;
 	ingest->names.out_of_memory = 0;
 	return err;
@@ -347,6 +384,8 @@ int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffi
 {
 	int err = ww_conversations__traffic(ingest->conversations, traffic, size);
 
+	if (!err && ingest->run.id && traffic->request == ingest->run.id)
+		ww_run__drain(&ingest->run, &ingest->catalog, ingest->operations, ingest->run.id);
 	ingest->losses[WW_LOSS_TRAFFIC].count += err != 0;
 	return err;
 }

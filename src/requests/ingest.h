@@ -53,6 +53,8 @@ struct ww_ingest_options {
 
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 
+	const char *command; /* what the command is called whose work as a whole is one unit; NULL: there is none */
+
 	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */
 
 	/* Called, where not NULL, with what each tick commits, and with each request that is kept whole. */
@@ -81,6 +83,12 @@ void ww_ingest__destroy(struct ww_ingest *ingest);
  * record is malformed (counted), -ENOMEM.
  */
 int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *account);
+
+/* A process that the command consists of. -ENOMEM. */
+int ww_ingest__process(struct ww_ingest *ingest, uint32_t pid);
+
+/* The command's account as it was last, and how many operations it has done; NULL: there is none. */
+const struct ww_account *ww_ingest__run(const struct ww_ingest *ingest, uint64_t *operations);
 
 /* Takes a time line; it arrives before the account of the same id, which may be lost. */
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments);

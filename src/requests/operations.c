@@ -255,6 +255,29 @@ struct ww_request_operations ww_operations__take(struct ww_operations *operation
 	return result;
 }
 
+const struct ww_done *ww_operations__done(struct ww_operations *operations, uint64_t request, size_t *len)
+{
+	struct pending *pending = find(operations, request);
+
+	*len = pending ? pending->len : 0;
+	if (pending)
+		pending->len = 0;
+	return pending ? pending->done : NULL;
+}
+
+/* The account counts its records up to what fits its field, and begins anew. */
+bool ww_operations__end(struct ww_operations *operations, const struct ww_account *account)
+{
+	struct pending *pending = find(operations, account->id);
+	bool known = !account->traffic_lost && (uint16_t)(pending ? pending->records : 0) == account->traffic;
+
+	if (!pending)
+		return known;
+	known &= !pending->unsure;
+	drop(operations, pending);
+	return known;
+}
+
 const char *ww_operations__error(const struct ww_operations *operations, uint32_t id)
 {
 	return ww_intern__get(operations->errors, id);

@@ -66,6 +66,15 @@ void ww_operations__owing(struct ww_operations *operations, uint64_t request,
  */
 struct ww_request_operations ww_operations__take(struct ww_operations *operations, const struct ww_account *account);
 
+/*
+ * Hands out those of a unit of work that goes on that have ended so far; *len of them. Valid until the next call on
+ * `operations`.
+ */
+const struct ww_done *ww_operations__done(struct ww_operations *operations, uint64_t request, size_t *len);
+
+/* Forgets a unit of work that has ended and whose operations were handed out; whether these are all. */
+bool ww_operations__end(struct ww_operations *operations, const struct ww_account *account);
+
 /* The text of an error's id. */
 const char *ww_operations__error(const struct ww_operations *operations, uint32_t id);
 

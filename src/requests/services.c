@@ -10,6 +10,7 @@
 #include "requests/oom.h"
 #include "requests/process.h"
 #include "requests/programs.h"
+#include "requests/service_map.h"
 #include "util/hash.h"
 #include "util/utf8.h"
 
@@ -46,12 +47,6 @@ struct service {
 	uint64_t oom_before; /* what it counted last */
 };
 
-/* Services by ids of an intern table. */
-struct service_map {
-	uint32_t *services; /* WW_INTERN_NONE: none */
-	uint32_t cap;
-};
-
 struct ww_services {
 	struct ww_catalog *catalog;
 	const char *proc;
@@ -64,9 +59,9 @@ struct ww_services {
 	uint32_t next_sample; /* slot */
 
 	struct ww_intern *keys; /* program, executable, address, container; or comm, address */
-	struct service_map key_services;
+	struct ww_service_map key_services;
 	struct ww_intern *kin; /* comm, port, cgroup */
-	struct service_map kin_services;
+	struct ww_service_map kin_services;
 
 	struct service *services; /* by id */
 	uint32_t services_cap;
@@ -168,31 +163,6 @@ static bool is_over(const struct member *member)
 	return member->unseen == ENDED || (member->gone && member->unseen > GONE_UNSEEN);
 }
 
-static uint32_t service_at(const struct service_map *map, uint32_t id)
-{
-	return id < map->cap ? map->services[id] : WW_INTERN_NONE;
-}
-
-static int set_service(struct service_map *map, uint32_t id, uint32_t service)
-{
-	if (id >= map->cap) {
-		uint32_t cap = map->cap ? map->cap : 16;
-
-		while (cap <= id)
-			cap *= 2;
-
-		uint32_t *larger = reallocarray(map->services, cap, sizeof(*larger));
-
-		if (!larger)
-			return -ENOMEM;
-		memset(larger + map->cap, 0xff, (cap - map->cap) * sizeof(*larger));
-		map->services = larger;
-		map->cap = cap;
-	}
-	map->services[id] = service;
-	return 0;
-}
-
 /* Whether another service than `id` has that name. */
 static bool is_taken(const struct ww_services *services, const char *name, uint32_t id)
 {
@@ -244,7 +214,7 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 			  const char *container, const char *cgroup)
 {
 	uint32_t key_id = ww_intern__find(services->keys, key, key_len),
-		 id = service_at(&services->key_services, key_id);
+		 id = ww_service_map__at(&services->key_services, key_id);
 	char label[LABEL_SIZE];
 
 	if (id != WW_INTERN_NONE)
@@ -254,7 +224,7 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 	id = services->catalog->services_len;
 	key_id = ww_intern__add(services->keys, key, key_len);
 	if (key_id == WW_INTERN_NONE || reserve(services) ||
-	    set_service(&services->key_services, key_id, WW_INTERN_NONE))
+	    ww_service_map__set(&services->key_services, key_id, WW_INTERN_NONE))
 		return -ENOMEM;
 	make_label(services, id, name, container, label);
 
@@ -320,7 +290,7 @@ static int64_t provisional_service(struct ww_services *services, const char *add
 	uint32_t key_id = ww_intern__find(services->keys, key, (size_t)len);
 
 	/* Not where there are too many services. */
-	if (service_at(&services->key_services, key_id) != id)
+	if (ww_service_map__at(&services->key_services, key_id) != id)
 		return id;
 	if (services->catalog->services_len > services_len) {
 		service->provisional_key = key_id;
@@ -335,7 +305,7 @@ static int64_t provisional_service(struct ww_services *services, const char *add
 static int adopt(struct ww_services *services, uint32_t kin, const char *key, size_t key_len, const char *name,
 		 const struct ww_process *process)
 {
-	uint32_t id = service_at(&services->kin_services, kin), key_id;
+	uint32_t id = ww_service_map__at(&services->kin_services, kin), key_id;
 	struct service *service;
 	char label[LABEL_SIZE];
 
@@ -346,14 +316,14 @@ static int adopt(struct ww_services *services, uint32_t kin, const char *key, si
 	if (key_id == WW_INTERN_NONE)
 		return -ENOMEM;
 	/* One that it was known as before keeps its own. */
-	if (service_at(&services->key_services, key_id) != WW_INTERN_NONE)
+	if (ww_service_map__at(&services->key_services, key_id) != WW_INTERN_NONE)
 		return 0;
 	make_label(services, id, name, process->container, label);
 
 	const struct ww_catalog_service named = {
 		.name = label, .container = process->container, .cgroup = process->cgroup};
 
-	if (set_service(&services->key_services, key_id, WW_INTERN_NONE) ||
+	if (ww_service_map__set(&services->key_services, key_id, WW_INTERN_NONE) ||
 	    ww_catalog__rename_service(services->catalog, id, &named))
 		return -ENOMEM;
 	services->key_services.services[key_id] = id;
@@ -386,13 +356,14 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 		if (adopt(services, kin, key, (size_t)len, name, &process))
 			return -ENOMEM;
 		service = service_of(services, key, (size_t)len, name, process.container, process.cgroup);
-	} else if (service_at(&services->kin_services, kin) != WW_INTERN_NONE) {
-		return service_at(&services->kin_services, kin);
+	} else if (ww_service_map__at(&services->kin_services, kin) != WW_INTERN_NONE) {
+		return ww_service_map__at(&services->kin_services, kin);
 	} else {
 		ww_utf8__copy(comm, sizeof(comm), account->comm, WW_COMM);
 		service = provisional_service(services, address, comm, kin);
 	}
-	if (service >= 0 && kin != WW_INTERN_NONE && set_service(&services->kin_services, kin, (uint32_t)service))
+	if (service >= 0 && kin != WW_INTERN_NONE &&
+	    ww_service_map__set(&services->kin_services, kin, (uint32_t)service))
 		return -ENOMEM;
 	return service;
 }
@@ -412,6 +383,22 @@ static void look_first(struct ww_services *services, const struct member *member
 		ww_oom__kills(service->oom_file, &service->oom_before);
 }
 
+/* Keeps a process whose service is known now. */
+static void remember(struct ww_services *services, struct member *member)
+{
+	look_first(services, member);
+	/* What the one before it with that id has collected is not its. */
+	if (services->collected && !services->collected(services->collected_ctx, member->pid, &member->collected) &&
+	    !member->collected.ended)
+		member->collected.count = member->collected.ns = 0;
+	if (services->members_len >= WW_PROCESSES_MAX)
+		forget(services, is_unseen);
+	if (services->members_len >= WW_PROCESSES_MAX && forget(services, is_any))
+		return;
+	services->members[slot_of(services, member->pid, member->port, member->local)] = *member;
+	services->members_len++;
+}
+
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
 {
 	struct member new = {.pid = account->tgid, .port = account->port, .local = account->port ? 0 : account->local};
@@ -426,18 +413,32 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	if (service < 0 || !new.pid)
 		return service;
 	new.service = (uint32_t)service;
-	look_first(services, &new);
-	/* What the one before it with that id has collected is not its. */
-	if (services->collected && !services->collected(services->collected_ctx, new.pid, &new.collected) &&
-	    !new.collected.ended)
-		new.collected.count = new.collected.ns = 0;
-	if (services->members_len >= WW_PROCESSES_MAX)
-		forget(services, is_unseen);
-	if (services->members_len >= WW_PROCESSES_MAX && forget(services, is_any))
-		return service;
-	services->members[slot_of(services, new.pid, new.port, new.local)] = new;
-	services->members_len++;
+	remember(services, &new);
 	return service;
+}
+
+int64_t ww_services__command(struct ww_services *services, const char *name)
+{
+	char key[WW_PROGRAM_SIZE + 16];
+	int len = snprintf(key, sizeof(key), "command\n%.*s", WW_PROGRAM_SIZE, name);
+
+	return service_of(services, key, (size_t)len, name, "", "");
+}
+
+void ww_services__join(struct ww_services *services, uint32_t service, uint32_t pid)
+{
+	struct member new = {.pid = pid, .service = service};
+	struct member *known = &services->members[slot_of(services, pid, 0, 0)];
+
+	if (known->pid) {
+		known->unseen = 0;
+		return;
+	}
+	if (ww_process__usage(services->proc, (pid_t)pid, &new.usage))
+		return;
+	/* It has started since, so all of it counts. */
+	new.usage.cpu_ns = new.usage.minor_faults = new.usage.major_faults = 0;
+	remember(services, &new);
 }
 
 /* What its process has collected since. The process may have ended. */

@@ -46,6 +46,12 @@ void ww_services__free(struct ww_services *services);
  */
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local);
 
+/* The service that a command is which is one unit of work, by its name: its id in the catalog, -ENOMEM. */
+int64_t ww_services__command(struct ww_services *services, const char *name);
+
+/* A process that the command consists of: since its start it counts to that service. */
+void ww_services__join(struct ww_services *services, uint32_t service, uint32_t pid);
+
 /*
  * Looks at the processes: at each of them once a second or, when there are very many, less often. Forgets those that
  * have ended or are another program now. `interval` is the one that it counts to.

@@ -41,7 +41,7 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
  * Which endpoints of the catalog a glob means, by their id: the array is the caller's, to be freed with free(). NULL
  * when out of memory.
  */
-bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob);
+bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob, bool over_time);
 
 /*
  * Goes through the newest requests that were kept, newest first: at most `each` of an endpoint; of the file's last

@@ -26,8 +26,9 @@ static int matches(const char *glob, const struct ww_catalog *catalog, const str
 	return match;
 }
 
-bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob)
+bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob, bool over_time)
 {
+	const char *left_out = over_time ? WW_PROTOCOL_RUN : WW_PROTOCOL_PART;
 	bool *wanted = calloc(catalog->endpoints_len + 1, sizeof(*wanted));
 
 	for (uint32_t i = 0; wanted && i < catalog->endpoints_len; i++) {
@@ -37,7 +38,7 @@ bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob)
 			free(wanted);
 			return NULL;
 		}
-		wanted[i] = match;
+		wanted[i] = match && strcmp(catalog->endpoints[i].protocol, left_out) != 0;
 	}
 	return wanted;
 }
@@ -77,7 +78,7 @@ int ww_recording__check_endpoint(struct ww_recording *recording, const char *glo
 	if (rc != SQLITE_OK)
 		return ww_recording__fail(recording, rc);
 	alike = ww_catalog__alike(&catalog);
-	wanted = ww_recording__wanted(&catalog, glob);
+	wanted = ww_recording__wanted(&catalog, glob, false);
 	any = !catalog.endpoints_len;
 	for (uint32_t i = 0; wanted && i < catalog.endpoints_len; i++)
 		any = any || wanted[i];

@@ -402,7 +402,7 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		return rc;
 	reading->from = selection->since_unix_ns ? floor_to(selection->since_unix_ns, unit) : INT64_MIN;
 	reading->to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
-	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint);
+	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint, selection->over_time);
 	reading->services = calloc(reading->catalog.services_len + 1, sizeof(*reading->services));
 	reading->arena = ww_arena__new();
 	if (!reading->wanted || !reading->services || !reading->arena)
@@ -422,17 +422,17 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		 ww_schema_interval_sums, recording->has_operations ? "operations_requests" : "0",
 		 recording->has_seconds ? "seconds" : "x''");
 	rc = each_row(reading, query, add_interval);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && !selection->times_only)
 		rc = each_row(reading,
 			      "SELECT endpoint, status, requests FROM endpoint_status"
 			      " WHERE interval >= ? AND interval < ?",
 			      add_status);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && !selection->times_only)
 		rc = each_row(reading,
 			      "SELECT endpoint, kind, name, sum_ns, waits FROM endpoint_detail"
 			      " WHERE interval >= ? AND interval < ?",
 			      add_detail);
-	if (rc == SQLITE_OK && recording->has_operations)
+	if (rc == SQLITE_OK && recording->has_operations && !selection->times_only)
 		rc = each_row(
 			reading,
 			"SELECT endpoint, name, requests, operations, errors, sum_ns, max_ns, bytes_out, bytes_in,"

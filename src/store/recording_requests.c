@@ -64,7 +64,7 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 	rc = ww_recording__catalog(cursor->recording, &cursor->catalog);
 	if (rc != SQLITE_OK)
 		return rc;
-	cursor->endpoints = ww_recording__wanted(&cursor->catalog, selection->endpoint);
+	cursor->endpoints = ww_recording__wanted(&cursor->catalog, selection->endpoint, false);
 	if (!cursor->endpoints)
 		return SQLITE_NOMEM;
 	cursor->alike = ww_catalog__alike(&cursor->catalog);

@@ -102,7 +102,7 @@ int ww_recording__series(struct ww_recording *recording, const char *endpoint, i
 	if (rc == SQLITE_OK)
 		rc = ww_recording__catalog(recording, &series.catalog);
 	if (rc == SQLITE_OK) {
-		series.wanted = ww_recording__wanted(&series.catalog, endpoint);
+		series.wanted = ww_recording__wanted(&series.catalog, endpoint, false);
 		if (!series.wanted)
 			rc = SQLITE_NOMEM;
 		if (rc == SQLITE_OK)

@@ -275,7 +275,7 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		return rc;
 	reading->from = selection->since_unix_ns ? selection->since_unix_ns / unit * unit : INT64_MIN;
 	reading->to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
-	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint);
+	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint, false);
 	reading->at_least = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->at_least));
 	reading->alike = ww_catalog__alike(&reading->catalog);
 	reading->requests = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->requests));
