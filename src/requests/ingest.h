@@ -53,6 +53,8 @@ struct ww_ingest_options {
 
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 
+	const char *const *units; /* what functions are called that are units of work, by number */
+
 	const char *command; /* what the command is called whose work as a whole is one unit; NULL: there is none */
 
 	const char *proc; /* where the proc file system is; NULL: "/proc". Tests set it. */
