@@ -3,25 +3,12 @@
  * Functions as units of work (`--unit`): an account for each call, from its entry to its return on the same thread. A
  * thread that works for a request at that time goes on with that: its account has the call.
  *
- * Loaded only when they are asked for. A program of a user probe may be preempted: where that can't be turned off, a
- * switch in the middle of one is a matter of a few instructions, and spoils one account, which is counted as malformed.
+ * Loaded only when they are asked for. A program of a user probe may be preempted, which is a matter of a microsecond: a
+ * switch in the middle of one may charge a time twice. Such an account does not add up, and is counted as malformed.
  */
 #include "account.bpf.h"
-#include "compat.bpf.h"
 #include "goroutine.bpf.h"
 #include "select.bpf.h"
-
-const volatile bool ww_preempt_can __weak = false; /* set before loading: there is a way to turn preemption off */
-
-static __always_inline void ww_unit_preempt(bool off)
-{
-	if (!ww_preempt_can)
-		return;
-	if (off)
-		bpf_preempt_disable();
-	else
-		bpf_preempt_enable();
-}
 
 static __always_inline void ww_unit_close(struct ww_thread *t, struct ww_request *r, u64 now)
 {
@@ -79,9 +66,7 @@ static __always_inline void ww_unit_enters(u64 sp, u32 unit)
 SEC("?uprobe")
 int ww_unit_enter(struct pt_regs *ctx)
 {
-	ww_unit_preempt(true);
 	ww_unit_enters(ctx->sp, bpf_get_attach_cookie(ctx));
-	ww_unit_preempt(false);
 	return 0;
 }
 
@@ -98,9 +83,7 @@ static __always_inline void ww_unit_leaves(u64 sp, u32 unit)
 SEC("?uretprobe")
 int ww_unit_leave(struct pt_regs *ctx)
 {
-	ww_unit_preempt(true);
 	ww_unit_leaves(ctx->sp, bpf_get_attach_cookie(ctx));
-	ww_unit_preempt(false);
 	return 0;
 }
 
@@ -108,9 +91,7 @@ int ww_unit_leave(struct pt_regs *ctx)
 SEC("?uprobe")
 int ww_unit_end(struct pt_regs *ctx)
 {
-	ww_unit_preempt(true);
 	ww_unit_leaves(~0ull, bpf_get_attach_cookie(ctx));
-	ww_unit_preempt(false);
 	return 0;
 }
 

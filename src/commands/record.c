@@ -441,7 +441,8 @@ int ww_command_record(int argc, char **argv)
 	}
 	session_options.observer.units = arguments.units;
 	session_options.observer.units_len = arguments.units_len;
-	session_options.ingest.units = (const char *const *)arguments.unit_names;
+	session_options.ingest.units.names = (const char *const *)arguments.unit_names;
+	session_options.ingest.units.len = arguments.units_len;
 	session_options.duration_ns = (uint64_t)llround(arguments.seconds * 1e9);
 	session_options.observer.segments_over_ns = arguments.keep_all ? 0 : SEGMENTS_OVER_NS;
 	session_options.observer.segments_one_in = SEGMENTS_ONE_IN;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "kernel/units.h"
 
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/hooks.h"
 #include "kernel/static_probes.h"
 #include "whywait.skel.h"
 
@@ -58,13 +56,9 @@ const char *ww_unit__name(const char *unit, size_t *len)
 
 void ww_units__prepare(struct whywait_bpf *bpf, size_t len)
 {
-	struct btf *btf = len ? btf__load_vmlinux_btf() : NULL;
-
 	bpf_program__set_autoload(bpf->progs.ww_unit_enter, len > 0);
 	bpf_program__set_autoload(bpf->progs.ww_unit_leave, len > 0);
 	bpf_program__set_autoload(bpf->progs.ww_unit_end, len > 0);
-	bpf->rodata->ww_preempt_can = btf && ww_hooks__function(btf, "bpf_preempt_disable");
-	btf__free(btf);
 }
 
 static int add(struct ww_units *units, struct bpf_link *link)

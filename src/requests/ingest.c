@@ -252,7 +252,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 		kinds_ns[kind] = account->kinds_ns[kind];
-	endpoint = ww_naming__endpoint(&ingest->endpoints, ingest->options.units, service, account, path, &over_cap);
+	endpoint = ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path, &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
 	ww_holders__ended(ingest->holders, account->id, (uint32_t)endpoint);

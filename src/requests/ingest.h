@@ -12,6 +12,7 @@
 
 #include "model/report.h"
 #include "requests/holders.h"
+#include "requests/naming.h"
 #include "requests/services.h"
 #include "whywait/abi.h"
 
@@ -53,7 +54,7 @@ struct ww_ingest_options {
 
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 
-	const char *const *units; /* what functions are called that are units of work, by number */
+	struct ww_unit_names units;
 
 	const char *command; /* what the command is called whose work as a whole is one unit; NULL: there is none */
 
