@@ -28,7 +28,8 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	if (!python)
 		return 0; /* not known yet: asked again */
 	t->python_tries = WW_PYTHON_TRIES;
-	t->python = ww_python_state(python);
+	if (python->context)
+		t->python = ww_python_state(python);
 	return 0;
 }
 
@@ -323,11 +324,14 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	/* Where the phase is not known: one that waits for another answer already is more likely asleep than sending.
 	 */
 	bool timer = ww_phase_left(t);
+	struct ww_request *maker = ww_request_get(conn && conn->connecting ? conn->first : 0);
+	/* A loop without a pool of connections (nginx) sends first for whom it made one, whatever it read just now. */
+	if (maker && !t->phase_at && maker->state == WW_STATE_WAIT)
+		return maker->account.id;
 	if (r && !timer && (t->phase_at || !r->outstanding))
 		return t->ref;
-	r = ww_request_get(conn && conn->connecting ? conn->first : 0);
-	if (r)
-		return r->account.id;
+	if (maker)
+		return maker->account.id;
 	/* Whose timer it was can't be told. It was one sleeper's, so giving it to one keeps the sums right. */
 	r = ww_request_get(ww_carrier_sleeper(t, !timer));
 	if (r) {

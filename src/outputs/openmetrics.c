@@ -245,6 +245,12 @@ int ww_openmetrics__write(FILE *out, const struct ww_totals_copy *totals, bool o
 	return writer.failed ? -ENOMEM : ferror(out) ? -EIO : 0;
 }
 
+/* Whatever it is that was sent. */
+static unsigned thousandths(double weight)
+{
+	return weight >= 1 ? 1000 : weight > 0 ? (unsigned)(weight * 1000) : 0;
+}
+
 /* The weight of the range that begins at `range`, in thousandths: 1000 where it says none. */
 static unsigned weight_of(const char *range, size_t len)
 {
@@ -254,7 +260,7 @@ static unsigned weight_of(const char *range, size_t len)
 		while (word < range + len && (*word == ' ' || *word == '\t'))
 			word++;
 		if (range + len - word > 2 && (*word == 'q' || *word == 'Q') && word[1] == '=')
-			return (unsigned)(strtod(word + 2, NULL) * 1000 + 0.5) % 1001;
+			return thousandths(strtod(word + 2, NULL));
 	}
 	return 1000;
 }

@@ -71,8 +71,9 @@ static void choose_window(struct ww_api *api, const struct ww_api_query *query, 
 	ww_recording__window(api->recording, &start, &end);
 	*until = query->until_s ? query->until_s * NSEC : end;
 	*since = query->since_s ? query->since_s * NSEC : *until - query->last_s * NSEC;
-	if (*since < 1)
-		*since = 1;
+	/* What lies before the recording is no time without requests. */
+	if (*since < start)
+		*since = start;
 	if (*until <= *since)
 		*until = *since + 1;
 }
@@ -94,6 +95,7 @@ static int write_series(struct ww_api *api, const struct ww_api_query *query, co
 			FILE *out)
 {
 	struct ww_series_step *steps;
+	struct ww_api_window recorded;
 	int64_t unit = ww_recording__interval_ns(api->recording), start, step;
 	size_t len;
 	int err;
@@ -106,8 +108,10 @@ static int write_series(struct ww_api *api, const struct ww_api_query *query, co
 	if (!steps)
 		return -ENOMEM;
 	err = ww_recording__series(api->recording, selection->endpoint, start, step, steps, len);
+	/* It has looked how far the recording has come meanwhile. */
+	ww_recording__window(api->recording, &recorded.start_unix_ns, &recorded.end_unix_ns);
 	if (!err)
-		err = ww_api_json__series(out, steps, len, step);
+		err = ww_api_json__series(out, steps, len, step, &recorded);
 	ww_series__free(steps, len);
 	free(steps);
 	return err;
@@ -167,6 +171,7 @@ static int write(struct ww_api *api, const struct ww_api_query *query, FILE *out
 	struct ww_selection selection = {
 		.endpoint = *query->endpoint ? query->endpoint : NULL,
 		.sums_only = query->what == WW_API_ENDPOINTS,
+		.times_only = query->what == WW_API_ENDPOINTS,
 		.failed = query->what == WW_API_REQUESTS && query->errors,
 	};
 

@@ -174,7 +174,17 @@ static void put_heat(struct ww_builder *b, json_t *object, const struct ww_histo
 		append(b, heat, json_integer((json_int_t)count));
 }
 
-int ww_api_json__series(FILE *out, const struct ww_series_step *steps, size_t len, int64_t step_ns)
+/* How much of a step there is: the first and the last one are not whole. */
+static double observed_s(int64_t start, int64_t step_ns, const struct ww_api_window *recorded)
+{
+	int64_t from = start > recorded->start_unix_ns ? start : recorded->start_unix_ns;
+	int64_t to = start + step_ns < recorded->end_unix_ns ? start + step_ns : recorded->end_unix_ns;
+
+	return to > from ? (double)(to - from) / NSEC : 0;
+}
+
+int ww_api_json__series(FILE *out, const struct ww_series_step *steps, size_t len, int64_t step_ns,
+			const struct ww_api_window *recorded)
 {
 	struct ww_builder b = {0};
 	json_t *object = json_object(), *rows, *list;
@@ -193,6 +203,7 @@ int ww_api_json__series(FILE *out, const struct ww_series_step *steps, size_t le
 		json_t *step = append_object(&b, list);
 
 		put(&b, step, "start_s", json_integer(steps[i].start_unix_ns / NSEC));
+		put_real(&b, step, "observed_s", observed_s(steps[i].start_unix_ns, step_ns, recorded));
 		put_integer(&b, step, "requests", sums->requests);
 		put_integer(&b, step, "errors", sums->errors);
 		if (!sums->histogram.len)

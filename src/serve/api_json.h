@@ -18,7 +18,8 @@ struct ww_api_window {
 /* All return 0, or -ENOMEM, -EOVERFLOW, -EIO. */
 int ww_api_json__status(FILE *out, const struct ww_daemon_status *status, const struct ww_api_window *recorded);
 int ww_api_json__endpoints(FILE *out, const struct ww_report *report);
-int ww_api_json__series(FILE *out, const struct ww_series_step *steps, size_t len, int64_t step_ns);
+int ww_api_json__series(FILE *out, const struct ww_series_step *steps, size_t len, int64_t step_ns,
+			const struct ww_api_window *recorded);
 int ww_api_json__stacks(FILE *out, const struct ww_profile *profile);
 
 #endif

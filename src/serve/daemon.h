@@ -3,10 +3,10 @@
  * The daemon: observes into one recording for as long as it is left on, and tells its parts (HTTP, OTLP) of it.
  *
  * One thread, the daemon's own, observes, records and calls the parts. A part may have threads of its own. They may
- * call what is marked "any thread" here, and open the recording (config->data) by ww_recording__open() as often as they
- * like: it is written all the time, a reader sees its last commit, about a second old. Nothing else of the daemon's,
- * and nothing that `second` is given, may be touched by another thread or after `second` has returned: what a part
- * wants to tell later it copies, and it bounds what it copies.
+ * call what is marked "any thread" here, and open the recording (config->data) by ww_recording__open_own() as often as
+ * they like: it is written all the time, a reader sees its last commit, about a second old. Nothing else of the
+ * daemon's, and nothing that `second` is given, may be touched by another thread or after `second` has returned: what a
+ * part wants to tell later it copies, and it bounds what it copies.
  */
 #ifndef WHYWAIT_SERVE_DAEMON_H
 #define WHYWAIT_SERVE_DAEMON_H

@@ -16,57 +16,82 @@
 
 EMBED(html, "src/serve/page/index.html");
 EMBED(css, "src/serve/page/page.css");
-EMBED(js, "src/serve/page/page.js");
+EMBED(base, "src/serve/page/base.js");
+EMBED(charts, "src/serve/page/charts.js");
+EMBED(requests, "src/serve/page/requests.js");
+EMBED(views, "src/serve/page/views.js");
+EMBED(main, "src/serve/page/page.js");
 
-/* A part of the page stands in the place of a mark. */
-static int put_part(FILE *out, const char **rest, const char *mark, const char *part)
-{
-	const char *at = strstr(*rest, mark);
+/* What stands in the place of each mark of the page, in the order of the marks. The style comes first. */
+static const struct {
+	const char *mark, *text;
+} parts[] = {
+	{"/*page.css*/", ww_page_css},	       {"/*base.js*/", ww_page_base},	{"/*charts.js*/", ww_page_charts},
+	{"/*requests.js*/", ww_page_requests}, {"/*views.js*/", ww_page_views}, {"/*page.js*/", ww_page_main},
+};
 
-	if (!at)
-		return -EIO;
-	fwrite(*rest, 1, (size_t)(at - *rest), out);
-	fputs(part, out);
-	*rest = at + strlen(mark);
-	return 0;
-}
+#define PARTS (sizeof(parts) / sizeof(*parts))
 
 /* 'sha256-..', as a policy names an element by its text. */
-static int name_by_hash(char *name, size_t size, const char *text)
+static int put_hash(FILE *out, const char *text)
 {
 	gnutls_datum_t encoded, hash = {.data = (unsigned char[32]){0}, .size = 32};
 
 	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, text, strlen(text), hash.data) ||
 	    gnutls_base64_encode2(&hash, &encoded))
 		return -EIO;
-	snprintf(name, size, "'sha256-%.*s'", (int)encoded.size, (const char *)encoded.data);
+	fprintf(out, " 'sha256-%.*s'", (int)encoded.size, (const char *)encoded.data);
 	gnutls_free(encoded.data);
 	return 0;
+}
+
+static int put_html(FILE *out)
+{
+	const char *rest = ww_page_html;
+
+	for (size_t i = 0; i < PARTS; i++) {
+		const char *at = strstr(rest, parts[i].mark);
+
+		if (!at)
+			return -EIO;
+		fwrite(rest, 1, (size_t)(at - rest), out);
+		fputs(parts[i].text, out);
+		rest = at + strlen(parts[i].mark);
+	}
+	fputs(rest, out);
+	return 0;
+}
+
+static int put_policy(FILE *out)
+{
+	int err = 0;
+
+	fputs("default-src 'none'; style-src", out);
+	err = put_hash(out, parts[0].text);
+	fputs("; script-src", out);
+	for (size_t i = 1; i < PARTS && !err; i++)
+		err = put_hash(out, parts[i].text);
+	fputs("; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", out);
+	return err;
 }
 
 int ww_page__make(struct ww_page *page)
 {
 	struct ww_page new = {0};
-	const char *rest = ww_page_html;
-	char script[80], style[80];
-	FILE *out = open_memstream(&new.html, &new.len);
-	int err;
+	size_t policy_len;
+	FILE *out = open_memstream(&new.html, &new.len), *policy = open_memstream(&new.policy, &policy_len);
+	int err = out && policy ? 0 : -ENOMEM;
 
-	if (!out)
-		return -ENOMEM;
-	err = put_part(out, &rest, "/*page.css*/", ww_page_css) ?: put_part(out, &rest, "/*page.js*/", ww_page_js);
-	fputs(rest, out);
-	if (fclose(out) && !err)
+	if (!err)
+		err = put_html(out) ?: put_policy(policy);
+	if (out && fclose(out) && !err)
 		err = -ENOMEM;
-	err = err ?: name_by_hash(script, sizeof(script), ww_page_js) ?: name_by_hash(style, sizeof(style), ww_page_css);
+	if (policy && fclose(policy) && !err)
+		err = -ENOMEM;
 	if (err) {
-		free(new.html);
+		ww_page__free(&new);
 		return err;
 	}
-	snprintf(new.policy, sizeof(new.policy),
-		 "default-src 'none'; script-src %s; style-src %s; connect-src 'self'; img-src data:; base-uri 'none'; "
-		 "form-action 'none'; frame-ancestors 'none'",
-		 script, style);
 	*page = new;
 	return 0;
 }
@@ -76,5 +101,6 @@ void ww_page__free(struct ww_page *page)
 	if (!page)
 		return;
 	free(page->html);
+	free(page->policy);
 	*page = (struct ww_page){0};
 }

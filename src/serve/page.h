@@ -8,7 +8,7 @@
 struct ww_page {
 	char *html;
 	size_t len;
-	char policy[512]; /* its Content-Security-Policy: no script but its own, which is known by its hash */
+	char *policy; /* its Content-Security-Policy: no script but its own, which is known by its hash */
 };
 
 /* Puts it together. The content is the caller's, to be freed with ww_page__free(). -ENOMEM, -EIO. */

@@ -48,6 +48,9 @@ struct ww_selection {
 	int64_t since_unix_ns, until_unix_ns;
 	/* A report has no findings but those that sums tell: the requests that were kept are not read for it. */
 	bool sums_only;
+	/* A report has no statuses, details and operations either: only how many requests there were, and their times.
+	 */
+	bool times_only;
 	/* Of requests only those that failed: without an answer to their client, or with a status from 500 on. */
 	bool failed;
 	/* Commands are told by their parts, each of which counts in the interval in which it ended, and not as a whole.

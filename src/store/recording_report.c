@@ -422,17 +422,17 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		 ww_schema_interval_sums, recording->has_operations ? "operations_requests" : "0",
 		 recording->has_seconds ? "seconds" : "x''");
 	rc = each_row(reading, query, add_interval);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && !selection->times_only)
 		rc = each_row(reading,
 			      "SELECT endpoint, status, requests FROM endpoint_status"
 			      " WHERE interval >= ? AND interval < ?",
 			      add_status);
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && !selection->times_only)
 		rc = each_row(reading,
 			      "SELECT endpoint, kind, name, sum_ns, waits FROM endpoint_detail"
 			      " WHERE interval >= ? AND interval < ?",
 			      add_detail);
-	if (rc == SQLITE_OK && recording->has_operations)
+	if (rc == SQLITE_OK && recording->has_operations && !selection->times_only)
 		rc = each_row(
 			reading,
 			"SELECT endpoint, name, requests, operations, errors, sum_ns, max_ns, bytes_out, bytes_in,"

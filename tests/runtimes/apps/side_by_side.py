@@ -3,7 +3,9 @@
 in flight, with work in seeded mixes.
 
 compare(start, steps, parts) runs the whole test. start(environment) makes the server, an unstarted service of tools/services.py;
-`steps` are those that it is asked to do, of STEPS; `parts` are numbers of PARTS.
+`steps` are those that it is asked to do, of STEPS; `parts` are numbers of PARTS. Of the requests recorded, those of services whose
+names begin with `service` are compared. `select` are the options that say what is recorded; None: the server's port. also(tap, part,
+found, requests) makes checks of its own: of {name: request}, and of all that were recorded.
 
 Beside the kinds a request has time that the server does not know: what it spends between its steps, and waits for a CPU or for a
 thread. How much CPU time the process took in all says how much of that may be computing.
@@ -79,33 +81,39 @@ def union(spans):
 class Part:
     """One number of requests in flight."""
 
-    def __init__(self, in_flight, steps, prefix=""):
+    def __init__(self, in_flight, steps, prefix="", select=None, service="", also=None):
         self.in_flight = in_flight
+        self.select, self.service, self.also = select, service, also
         self.steps = steps
         self.name = f"{prefix}{in_flight} in flight"
         self.requests, self.pause, self.longer, self.share, extra = PARTS[in_flight]
         self.extra = extra * MS
         self.record = self.times = self.cpu_ns = None
 
-    def observe(self, port, truth):
+    def observe(self, server, truth):
         requests = plan({1: "one", 8: "eight"}.get(self.in_flight, "all"), self.requests, self.steps, self.longer)
         self.targets = dict(requests)
         before = truth()["cpu_ns"]
-        with Record("--port", port) as self.record:
-            self.times = send(port, [(self.in_flight, self.pause, requests)])
+        with Record(*(self.select(server) if self.select else ("--port", server.port))) as self.record:
+            self.times = send(server.port, [(self.in_flight, self.pause, requests)])
         self.cpu_ns = truth()["cpu_ns"] - before
 
     def check(self, tap, recording):
         tap.note(f"---- {self.name}")
         self.record.check(tap)
-        found = {path.rpartition("/")[2]: request for path, request in self.record.by_path().items()
-                 if path.startswith("/job/")}
-        if not tap.check(f"{self.name}: the requests recorded are those sent", found.keys() == self.times.keys(),
-                         f"{len(found)} recorded, {len(self.times)} sent"):
+        requests = [request for request in self.record.requests if request["path"].startswith("/job/")]
+        mine = [request for request in requests if request["service"].startswith(self.service)]
+        found = {request["path"].rpartition("/")[2]: request for request in mine}
+        if not tap.check(f"{self.name}: the requests recorded are those sent",
+                         found.keys() == self.times.keys() and len(mine) == len(found),
+                         f"{len(mine)} recorded, {len(self.times)} sent"):
             return
         tap.note(f"attribution: { {kind: sum(r['attribution'] == kind for r in found.values()) for kind in ('exact', 'inferred', 'ambiguous')} }, "
                  f"operations not all known: {sum(bool(r.get('operations_missing')) for r in found.values())}")
-        self.check_wall(tap, found)
+        if self.also:
+            self.also(tap, self, found, requests)
+        else:
+            self.check_wall(tap, found)
         self.check_kinds(tap, found, recording)
         self.check_operations(tap, found, recording)
 
@@ -175,6 +183,7 @@ class Part:
             foreign += [f"{name}: {operation['system']} {operation['summary']} {operation['statement']}" for operation in strangers]
             # A connection that is made is an operation of its own.
             was = [operation for operation in was if operation["summary"] != "connect"]
+            should = [operation for operation in should if operation[1] != "connect"]
             unsure += bool(request.get("operations_missing"))
             if strangers or (len(was) != len(should) and not request.get("operations_missing")):
                 wrong.append(f"{name}: {len(was)} instead of {len(should)}, {len(strangers)} of others; "
@@ -199,9 +208,9 @@ class Part:
         return False
 
 
-def check(tap, start, steps, parts, prefix=""):
+def check(tap, start, steps, parts, prefix="", **choices):
     """One server; `prefix` goes before the names of the tests."""
-    parts = [Part(part, steps, prefix) for part in parts]
+    parts = [Part(part, steps, prefix, **choices) for part in parts]
     with Postgres(settings={"max_connections": 500}) as postgres, Redis() as redis, Upstream() as upstream, \
             tempfile.TemporaryDirectory(prefix="whywait-runtimes-", dir="/var/tmp") as scratch:
         environment = {"POSTGRES_DSN": postgres.dsn, "REDIS_PORT": str(redis.port), "UPSTREAM_PORT": str(upstream.port),
@@ -214,13 +223,13 @@ def check(tap, start, steps, parts, prefix=""):
             # Code paths and connections come to be before anything is measured.
             send(server.port, [(max(part.in_flight for part in parts), 0, plan("warm", 200, steps))])
             for part in parts:
-                part.observe(server.port, truth)
+                part.observe(server, truth)
             recording = truth()
         for part in parts:
             tap.run(part.name, part.check, tap, recording)
 
 
-def compare(start, steps, parts=tuple(PARTS)):
+def compare(start, steps, parts=tuple(PARTS), **choices):
     tap = Tap()
-    check(tap, start, steps, parts)
+    check(tap, start, steps, parts, **choices)
     tap.done()

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whose work a thread of an event loop does. */
+#include "script.h"
+
+#define GET    "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+static void is_idle(u64 ns)
+{
+	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 16, -1);
+	pass(ns);
+	is_woken(0);
+	runs(0);
+}
+
+/* connect() without blocking; it has succeeded. */
+static void connects(struct host_sock *sock)
+{
+	sock->unix_sock.sk.__sk_common.skc_state = 2;
+	ww_inet_sock_set_state(&sock->unix_sock.sk, 7, 2);
+	sock->unix_sock.sk.__sk_common.skc_state = 1;
+	ww_inet_sock_set_state(&sock->unix_sock.sk, 2, 1);
+}
+
+/* nginx: what it sends first on a new connection is for whom it made it, whatever it has just read for another one. */
+static void first_send(void **state)
+{
+	struct host_sock second, other;
+	(void)state;
+	script_begin(8);
+	script_accept(&second, 40001);
+	host_tcp_init(&other, 50001, 80);
+	other.unix_sock.sk.__sk_common.skc_state = 7;
+	script.upstream.unix_sock.sk.__sk_common.skc_state = 7;
+	runs(0);
+	is_idle(1000);
+	arrives(&script.server, strlen(GET));
+	receives(&script.server, GET);
+	connects(&script.upstream);
+	arrives(&second, strlen(GET));
+	receives(&second, GET);
+	connects(&other);
+	sends(&other, GET);
+	is_idle(2000000);
+	arrives(&other, strlen(ANSWER));
+	receives(&other, ANSWER);
+	/* In the same round it goes on with the first one's connection. */
+	sends(&script.upstream, GET);
+	assert_int_equal(WW_SLOT(host_conn(&script.upstream)->first), WW_SLOT(host_conn(&script.server)->first));
+	assert_true(host_conn(&script.upstream)->first != host_conn(&second)->first);
+	is_idle(3000000);
+	arrives(&script.upstream, strlen(ANSWER));
+	receives(&script.upstream, ANSWER);
+	sends(&script.server, ANSWER);
+	sends(&second, ANSWER);
+	assert_int_equal(script.records_len, 2);
+	for (u32 i = 0; i < 2; i++)
+		assert_int_equal(script.records[i].attribution, WW_ATTRIBUTION_EXACT);
+	assert_int_equal(script.records[0].kinds_ns[WW_KIND_NET], 3000000);
+	host_sock_end(&second);
+	host_sock_end(&other);
+	script_end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_send),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
