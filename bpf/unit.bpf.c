@@ -3,8 +3,8 @@
  * Functions as units of work (`--unit`): an account for each call, from its entry to its return on the same thread. A
  * thread that works for a request at that time goes on with that: its account has the call.
  *
- * Loaded only when they are asked for. A program of a user probe may be preempted, which is a matter of a microsecond: a
- * switch in the middle of one may charge a time twice. Such an account does not add up, and is counted as malformed.
+ * Loaded only when they are asked for. A program of a user probe may be preempted, which is a matter of a microsecond:
+ * a switch in the middle of one may charge a time twice. Such an account does not add up, and is counted as malformed.
  */
 #include "account.bpf.h"
 #include "goroutine.bpf.h"
