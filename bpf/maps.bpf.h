@@ -176,6 +176,8 @@ struct ww_thread {
 	u64 futex_sp;		       /* and in its last wait for a futex */
 	u64 woken_at[2];	       /* those at which others have ended a wait with a timeout */
 	u64 job_since;		       /* and since when it has the CPU that it is on; 0: it is on none */
+	ww_ref unit;		       /* its call of a function that is a unit of work: unit.bpf.c */
+	u64 unit_sp;		       /* and where its stack was at the entry */
 	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
