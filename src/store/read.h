@@ -23,7 +23,9 @@ struct ww_recording {
 	int64_t start_unix_ns, end_unix_ns;
 	bool unended;
 	bool has_operations, has_seconds, has_collections, has_faults,
-		has_programs; /* not in recordings of earlier versions */
+		has_programs;	     /* not in recordings of earlier versions */
+	bool (*gives_up)(void *ctx); /* NULL: never */
+	void *gives_up_ctx;
 	char message[512];
 };
 
