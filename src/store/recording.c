@@ -11,7 +11,7 @@
 #include "store/schema.h"
 
 #define BUSY_TIMEOUT_MS 5000
-#define STEPS_UNASKED	5000 /* of SQLite's machine, after which a reader is asked whether it gives up */
+#define STEPS_UNASKED	1000 /* of SQLite's machine, after which a reader is asked whether it gives up */
 
 int ww_recording__fail(struct ww_recording *recording, int rc)
 {

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/codec.h"
 #include "store/read.h"
 #include "store/recording.h"
 #include "store/request_json.h"
@@ -42,53 +41,6 @@ static void is_wanted(sqlite3_context *context, int count, sqlite3_value **value
 	sqlite3_result_int(context, endpoint < 0 || endpoint >= wanted->len || wanted->endpoints[endpoint]);
 }
 
-/*
- * Requests have their ids in the order of their ends, as far as these are known at once. So those before a time lie
- * before an id, which is found in a few steps, and a large file is not read from its beginning.
- */
-#define KNOWN_LATE_NS 300000000000ll
-
-static int first_id(const struct ww_request_cursor *cursor, int64_t since_unix_ns, int64_t *first)
-{
-	sqlite3_stmt *bounds = NULL, *next = NULL;
-	int64_t low = INT64_MIN, high = INT64_MIN;
-	int rc = sqlite3_prepare_v2(cursor->recording->db,
-				    "SELECT (SELECT id FROM request ORDER BY id LIMIT 1),"
-				    " (SELECT id FROM request ORDER BY id DESC LIMIT 1)",
-				    -1, &bounds, NULL);
-
-	if (rc == SQLITE_OK && sqlite3_step(bounds) == SQLITE_ROW && sqlite3_column_type(bounds, 0) != SQLITE_NULL) {
-		low = sqlite3_column_int64(bounds, 0);
-		high = sqlite3_column_int64(bounds, 1);
-	}
-	sqlite3_finalize(bounds);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v2(
-			cursor->recording->db,
-			"SELECT id, start_unix_ns, wall_ns FROM request WHERE id >= ? ORDER BY id LIMIT 1", -1, &next,
-			NULL);
-	/* All before `low` ended too early, what `high` stands for did not or is the last one. */
-	while (rc == SQLITE_OK && low < high) {
-		int64_t middle = low + (int64_t)(((uint64_t)high - (uint64_t)low) / 2), end, id;
-
-		sqlite3_reset(next);
-		rc = sqlite3_bind_int64(next, 1, middle);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_step(next) == SQLITE_ROW ? SQLITE_OK : SQLITE_CORRUPT;
-		if (rc != SQLITE_OK)
-			break;
-		end = ww_wrapping_sum(sqlite3_column_int64(next, 1), sqlite3_column_int64(next, 2));
-		id = sqlite3_column_int64(next, 0);
-		if (end >= since_unix_ns - KNOWN_LATE_NS)
-			high = middle;
-		else
-			low = id < high ? id + 1 : high;
-	}
-	sqlite3_finalize(next);
-	*first = low;
-	return rc;
-}
-
 /* The order in which requests come. */
 static const char *order_of(const struct ww_request_cursor *cursor, uint64_t slowest)
 {
@@ -100,7 +52,6 @@ static const char *order_of(const struct ww_request_cursor *cursor, uint64_t slo
 static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *selection, uint64_t slowest)
 {
 	sqlite3 *db = cursor->recording->db;
-	int64_t first = INT64_MIN;
 	char query[1024], failed[64];
 
 	snprintf(failed, sizeof(failed), " AND (status >= 500 OR flags & %d)", WW_FLAG_ABORTED);
@@ -126,7 +77,7 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 	rc = sqlite3_create_function(db, "ww_wanted", 2, SQLITE_UTF8, NULL, is_wanted, NULL, NULL);
 	snprintf(query, sizeof(query),
 		 "SELECT id, endpoint, %s, %s FROM request WHERE ww_wanted(?, endpoint) AND start_unix_ns >= ? AND "
-		 "start_unix_ns < ? AND id >= ?%s"
+		 "start_unix_ns < ?%s"
 		 " ORDER BY %s LIMIT ?",
 		 ww_schema_request_facts,
 		 cursor->recording->has_operations ? "operations, operations_missing, sampled" : "'[]', 1, 0",
@@ -141,12 +92,8 @@ static int prepare(struct ww_request_cursor *cursor, const struct ww_selection *
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_int64(cursor->statement, 3,
 					selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX);
-	if (rc == SQLITE_OK && selection->since_unix_ns > INT64_MIN + KNOWN_LATE_NS && selection->since_unix_ns)
-		rc = first_id(cursor, selection->since_unix_ns, &first);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_int64(cursor->statement, 4, first);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_int64(cursor->statement, 5,
+		rc = sqlite3_bind_int64(cursor->statement, 4,
 					!slowest	      ? -1
 					: slowest > INT64_MAX ? INT64_MAX
 							      : (int64_t)slowest);
