@@ -28,7 +28,8 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	if (!python)
 		return 0; /* not known yet: asked again */
 	t->python_tries = WW_PYTHON_TRIES;
-	t->python = ww_python_state(python);
+	if (python->context)
+		t->python = ww_python_state(python);
 	return 0;
 }
 

@@ -132,16 +132,22 @@ static __always_inline bool ww_connects(struct task_struct *p)
 	       (family == AF_INET || family == AF_INET6);
 }
 
+/* Nothing but the timer ends it, a signal excepted. */
+static __always_inline void ww_cause_of_sleep(struct ww_blocked *b)
+{
+	b->cause.kind = WW_KIND_SLEEP;
+	b->cause.type = WW_DETAIL_NONE;
+}
+
 /* The hint for a poll of `n` descriptors: the first one tells, unless it is a socket. */
 static __always_inline void ww_cause_of_poll(struct ww_blocked *b, struct task_struct *p, u64 fds, u64 n)
 {
 	s32 fd = -1;
-	b->off = WW_OFF_SOCKET;
 	if (!n) {
-		b->cause.kind = WW_KIND_SLEEP;
-		b->cause.type = WW_DETAIL_NONE;
+		ww_cause_of_sleep(b);
 		return;
 	}
+	b->off = WW_OFF_SOCKET;
 	if (bpf_probe_read_user(&fd, sizeof(fd), (void *)fds) || fd < 0)
 		return;
 	u32 type = ww_fd_type(p, fd);
@@ -232,11 +238,12 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 		break;
 	case WW_SYS_SELECT:
 	case WW_SYS_PSELECT6:
-		b->off = WW_OFF_SOCKET;
+		/* CPython's time.sleep() until 3.10 is such a wait for no descriptor. */
 		if (!WW_REGS_ARG1(regs)) {
-			b->cause.kind = WW_KIND_SLEEP;
-			b->cause.type = WW_DETAIL_NONE;
+			ww_cause_of_sleep(b);
+			break;
 		}
+		b->off = WW_OFF_SOCKET;
 		b->timeout_ns = ww_timeout_user(WW_REGS_ARG5(regs), nr == WW_SYS_SELECT ? 1000 : 1);
 		break;
 	case WW_SYS_RECVFROM:
@@ -275,8 +282,7 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 		break;
 	case WW_SYS_NANOSLEEP:
 	case WW_SYS_CLOCK_NANOSLEEP:
-		b->cause.kind = WW_KIND_SLEEP;
-		b->cause.type = WW_DETAIL_NONE;
+		ww_cause_of_sleep(b);
 		break;
 	case WW_SYS_FSYNC:
 	case WW_SYS_FDATASYNC:

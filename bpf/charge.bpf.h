@@ -90,7 +90,7 @@ WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 	r->account.kinds_ns[kind] += to - from;
 	r->mark = to;
 	if (ww_stacks_on && r->account.stacks_one_in)
-		ww_weigh_gap(r, ww_kind_type(kind, type), value, to, to - from);
+		ww_weigh_gap(r, ww_kind_type(kind, type) | WW_WEIGH_NO_THREAD, value, to, to - from);
 	if (type != WW_DETAIL_NONE)
 		ww_request_detail(r, ww_kind_type(kind, type), value, to - from, 1);
 	ww_draw_part(r, kind, type, value, from, to);

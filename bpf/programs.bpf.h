@@ -13,10 +13,10 @@ struct ww_python {
 	u32 interpreters;  /* offsets: _PyRuntimeState.interpreters.head */
 	u32 threads;	   /* PyInterpreterState.threads.head */
 	u32 next;	   /* PyThreadState.next */
-	u32 native_id;	   /* PyThreadState.native_thread_id */
-	u32 context;	   /* PyThreadState.context */
-	u32 cframe;	   /* PyThreadState.cframe */
-	u32 current_frame; /* _PyCFrame.current_frame */
+	u32 id;		   /* PyThreadState.native_thread_id; before 3.11, thread_id: pthread_self() */
+	u32 context;	   /* PyThreadState.context; 0: it is not followed */
+	u32 cframe;	   /* PyThreadState.cframe; 0: it has none, and the frame is its own */
+	u32 current_frame; /* _PyCFrame.current_frame; or of PyThreadState: current_frame, before 3.11 frame */
 	u32 minor;	   /* its version is 3.minor */
 };
 

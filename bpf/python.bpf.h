@@ -20,13 +20,25 @@ static __always_inline u32 ww_own_tid(struct task_struct *task)
 	return nr;
 }
 
+#define WW_PYTHON_NATIVE 11 /* from 3.11 on threads are known by the kernel's number */
+
+/* What glibc and musl have as pthread_self(). On arm64 it is some bytes before that, how many they don't say. */
+static __always_inline u64 ww_pthread_self(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread.fsbase);
+#else
+	return 0;
+#endif
+}
+
 /* The running thread's PyThreadState; 0 when none is found. */
 static __always_inline u64 ww_python_state(const struct ww_python *python)
 {
-	u32 tid = ww_own_tid(ww_current());
+	u64 tid = python->minor < WW_PYTHON_NATIVE ? ww_pthread_self(ww_current()) : ww_own_tid(ww_current());
 	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
 	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
-		if (ww_user_word(state + python->native_id) == tid)
+		if (ww_user_word(state + python->id) == tid)
 			return state;
 		state = ww_user_word(state + python->next);
 	}

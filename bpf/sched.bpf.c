@@ -85,6 +85,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		t->loop = !t->go;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
+	/* What it does next may be the request's still: of that, stacks are taken, too. */
+	bool sampled = ww_stacks_on && t->sampled && r;
 	if (r && ww_hold(t, r)) {
 		if (ww_owns(r, prev->pid)) {
 			t->home = t->go ? 0 : t->ref;
@@ -99,8 +101,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		}
 		ww_let_go(t, r);
 	}
+	t->sampled = sampled;
 	t->ref = 0;
-	t->sampled = 0;
 	if (t->pending_len && t->python)
 		ww_loop_sleeps(t, &b.cause, now);
 }

@@ -11,14 +11,19 @@
 
 #define WW_STACK_PAGE 4096
 
+#define WW_PYTHON_WORDS	    14 /* that are read of a frame of CPython's, */
+#define WW_PYTHON_WORDS_NEW 9  /* from 3.11 on */
+
 struct ww_stack_room {
 	u64 taken;
+	u64 at;			    /* the next frame of CPython's */
+	u64 words[WW_PYTHON_WORDS]; /* of one */
 	struct ww_stack record;
 	u8 user[WW_STACK_BYTES];
 };
 
-/* What runs may be sampled in the middle of taking the stack of what is switched from. */
-enum ww_stack_room_of { WW_STACK_SWITCHED, WW_STACK_RUNNING, WW_STACK_ROOMS };
+/* What runs may be sampled, and be switched from, in the middle of taking another stack. */
+enum ww_stack_room_of { WW_STACK_SWITCHED, WW_STACK_RUNNING, WW_STACK_SENDING, WW_STACK_ROOMS };
 
 /* By CPU and enum ww_stack_room_of: more than a map for each CPU takes. */
 struct {
@@ -80,50 +85,78 @@ static __always_inline u32 ww_stack_read(struct ww_stack_room *room, u64 at)
 	return len;
 }
 
-#define WW_STACK_PYTHON_TRIES 16 /* user space may learn of a process a little late */
+#define WW_STACK_PYTHON_TRIES 16  /* user space may learn of a process a little late */
+#define WW_STACK_PYTHON_STEPS 192 /* frames, and between them beginnings of calls of the interpreter */
 
-/* The beginning of CPython 3.11's _PyInterpreterFrame (Include/internal/pycore_frame.h). */
-struct ww_python_frame {
-	u64 function;
-	u64 globals;
-	u64 builtins;
-	u64 locals;
-	u64 code;
-	u64 object;
-	u64 previous;
-	u64 at;
-	u32 stacktop;
-	u8 entry;
-	u8 pad[3];
-};
+#define WW_PYTHON_SHIM 3 /* from 3.12 on: FRAME_OWNED_BY_CSTACK, where a call of the interpreter begins */
+
+/*
+ * Reads the frame at room->at, and says whether there is one more, at the new room->at. By words: PyFrameObject
+ * (Include/frameobject.h) before 3.11, _PyInterpreterFrame (Include/internal/pycore_frame.h).
+ */
+WW_GLOBAL1(int, ww_stack_python_frame, N, number)
+{
+	u32 slot = number;
+	struct ww_stack_room *room = bpf_map_lookup_elem(&ww_stack_rooms, &slot);
+	if (!room || room->record.python_len >= WW_STACK_PYTHON)
+		return 0;
+	u64 *w = room->words;
+	u32 minor = room->record.python_minor, n = room->record.python_len;
+	struct ww_stack_python *of = &room->record.python[n & (WW_STACK_PYTHON - 1)];
+	struct ww_stack_python *last = &room->record.python[(n - 1) & (WW_STACK_PYTHON - 1)];
+	u32 words = minor < WW_PYTHON_NATIVE ? WW_PYTHON_WORDS : WW_PYTHON_WORDS_NEW;
+	if (bpf_probe_read_user(w, words * sizeof(u64), (void *)room->at))
+		return 0;
+	if (minor < WW_PYTHON_NATIVE) {
+		of->code = w[4];
+		/* f_lasti, a number; each call has one of the interpreter's. */
+		of->at = (w[minor < 10 ? 13 : 12] & 0xffffffff) << 1 | WW_STACK_ENTRY;
+		room->at = w[3];
+	} else if (minor == WW_PYTHON_NATIVE) {
+		of->code = w[4];
+		of->at = (w[7] & ~(u64)WW_STACK_ENTRY) | (w[8] >> 32 & 0xff ? WW_STACK_ENTRY : 0);
+		room->at = w[6];
+	} else {
+		room->at = w[1];
+		if ((w[8] >> 48 & 0xff) == WW_PYTHON_SHIM) {
+			/* None of a program's: it says that the one before begins a call of the interpreter. */
+			if (n)
+				last->at |= WW_STACK_ENTRY;
+			return room->at != 0;
+		}
+		of->code = w[0];
+		of->at = w[7] & ~(u64)WW_STACK_ENTRY;
+	}
+	room->record.python_len = n + 1;
+	return room->at != 0;
+}
 
 /*
  * CPython's frames are not on the thread's stack, and gone as soon as it goes on, so they are followed here; what they
  * are called is read by user space.
  */
-static __always_inline void ww_stack_python_read(struct ww_stack *s, struct ww_thread *t, u32 tgid)
+static __always_inline void ww_stack_python_read(struct ww_stack_room *room, u32 slot, struct ww_thread *t, u32 tgid)
 {
+	struct ww_stack *s = &room->record;
 	s->python_len = 0;
 	s->python_minor = 0;
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
-	if (!python || !python->cframe)
+	if (!python)
 		return;
 	if (!t->frames_of && t->frames_tries < WW_STACK_PYTHON_TRIES) {
 		t->frames_tries++;
 		t->frames_of = ww_python_state(python);
 	}
-	if (!t->frames_of)
+	u64 at = t->frames_of;
+	if (!at)
 		return;
+	if (python->cframe)
+		at = ww_user_word(at + python->cframe);
+	room->at = ww_user_word(at + python->current_frame);
 	s->python_minor = python->minor;
-	u64 at = ww_user_word(ww_user_word(t->frames_of + python->cframe) + python->current_frame);
-	for (u32 i = 0; i < WW_STACK_PYTHON && at; i++) {
-		struct ww_python_frame frame;
-		if (bpf_probe_read_user(&frame, sizeof(frame), (void *)at))
+	for (u32 i = 0; i < WW_STACK_PYTHON_STEPS; i++) {
+		if (!ww_stack_python_frame(slot))
 			break;
-		s->python[i].code = frame.code;
-		s->python[i].at = (frame.at & ~(u64)WW_STACK_ENTRY) | (frame.entry ? WW_STACK_ENTRY : 0);
-		s->python_len = i + 1;
-		at = frame.previous;
 	}
 }
 
@@ -144,9 +177,12 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, st
 	s->tgid = id >> 32;
 	s->tid = id;
 	ww_stack_registers(s, ww_task_regs(task));
-	ww_stack_python_read(s, t, s->tgid);
-	long kernel = of == WW_STACK_RUNNING ? bpf_get_stack(ctx, s->kernel, sizeof(s->kernel), 0)
-					     : bpf_get_task_stack(task, s->kernel, sizeof(s->kernel), 0);
+	ww_stack_python_read(room, slot, t, s->tgid);
+	long kernel = 0;
+	if (of == WW_STACK_RUNNING)
+		kernel = bpf_get_stack(ctx, s->kernel, sizeof(s->kernel), 0);
+	else if (of == WW_STACK_SWITCHED)
+		kernel = bpf_get_task_stack(task, s->kernel, sizeof(s->kernel), 0);
 	s->kernel_len = kernel > 0 ? kernel / sizeof(u64) : 0;
 	u32 len = ww_stack_read(room, s->sp);
 	s->user_len = len;
@@ -168,6 +204,17 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, st
 static __noinline u64 ww_stack_of_switch(struct task_struct *task, struct ww_thread *t)
 {
 	return t ? ww_stack_take(NULL, task, t, WW_STACK_SWITCHED) : 0;
+}
+
+/*
+ * An event loop, or a goroutine, sends for the request: where its code is now is where it gives up control, and where
+ * it is said to be until it goes on. When it has done so the thread's stack is the loop's own.
+ */
+WW_GLOBAL2(int, ww_stack_of_send, R, r, T, t)
+{
+	if (r && t)
+		r->stack = ww_stack_take(NULL, ww_current(), t, WW_STACK_SENDING);
+	return 0;
 }
 
 #endif

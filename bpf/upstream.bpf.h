@@ -11,6 +11,7 @@
 #include "job.bpf.h"
 #include "message.bpf.h"
 #include "peer.bpf.h"
+#include "stack.bpf.h"
 #include "system.bpf.h"
 #include "traffic.bpf.h"
 
@@ -222,6 +223,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		touch.blocked |= connected;
 	u64 now = bpf_ktime_get_ns(), began = touch.blocked ? r->mark : now;
 	ww_upstream_touched(t, r, &touch, now);
+	if (ww_stacks_on && t->sampled && (t->loop || t->go))
+		ww_stack_of_send(r, t);
 	ww_upstream_recorded(conn, r, began, now, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 	if (!conn->awaited || conn->first != r->account.id)
 		conn->guessed = r->guessed;

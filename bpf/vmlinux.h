@@ -109,6 +109,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct thread_struct {
+	unsigned long fsbase; /* x86-64 */
+};
+
 struct task_struct {
 	unsigned int __state;
 	int pid;
@@ -124,6 +128,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	void *stack;
 	void *bpf_storage;
+	struct thread_struct thread;
 };
 
 struct kasan_cache {

@@ -62,14 +62,17 @@ static __noinline int ww_weigh_end(struct ww_stack_weight *w)
 	return 0;
 }
 
-/* A request without a thread was charged. */
+#define WW_WEIGH_NO_THREAD (1ull << 16) /* beside kind and type: the request had none */
+
+/* A request was charged for what no thread's stack is known of, but for where it gave up its own. */
 static __always_inline void ww_weigh_gap(struct ww_request *r, u64 kind_type, u32 value, u64 at, u64 ns)
 {
 	struct ww_stack_weight *w = ww_weigh_begin(WW_STACK_WEIGHT);
 	if (!w)
 		return;
 	w->kind = kind_type & 0xff;
-	w->detail = kind_type >> 8;
+	w->detail = kind_type >> 8 & 0xff;
+	w->gap = kind_type >> 16 & 1;
 	w->value = value;
 	w->request = r->account.id;
 	w->stack = r->stack;
@@ -114,11 +117,15 @@ static __always_inline void ww_weigh_reset(struct ww_thread *t)
 static __always_inline void ww_weigh_given(struct ww_request *r, struct ww_thread *t)
 {
 	if (t->dirty & WW_DIRTY_WAITED) {
+		/* Of these no stack was taken, and the request's is of its gap before. */
+		u64 stack = r->stack;
+		r->stack = 0;
 		for (u32 kind = 0; kind < WW_KIND_COUNT; kind++) {
 			if (kind != WW_KIND_COMPUTE && t->kinds_ns[kind] > t->weighed_ns[kind]) {
 				ww_weigh_gap(r, kind, 0, t->mark, t->kinds_ns[kind] - t->weighed_ns[kind]);
 			}
 		}
+		r->stack = stack;
 	}
 	if (!t->weighed)
 		return;

@@ -277,7 +277,7 @@ enum ww_stack_type {
 /* A frame of CPython's. */
 struct ww_stack_python {
 	__u64 code; /* address of its code object, */
-	__u64 at;   /* and of the instruction that it is at */
+	__u64 at;   /* and of the instruction that it is at; before 3.11 twice its number */
 };
 
 struct ww_stack {
@@ -307,7 +307,7 @@ struct ww_stack_weight {
 	__u8 type;
 	__u8 kind;
 	__u8 detail; /* enum ww_detail_type: what `value` is */
-	__u8 pad;
+	__u8 gap;    /* no thread worked for the request then */
 	__u32 value;
 	__u32 tid;
 	__u64 request;	/* 0: see `tid`, `start_ns` */

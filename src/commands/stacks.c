@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* `whywait stacks`: where in the code a recording's requests spent their time. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,6 +254,26 @@ static int read_profile(const struct arguments *arguments, const struct ww_readi
 	return status;
 }
 
+#define ERROR_TOLD 0.01 /* of the sum: less than this is not worth a word */
+
+/* How far off the sums may be, since not all were taken: twice the standard deviation, of the sum. 0: hardly. */
+static double error_of(const struct ww_profile *profile)
+{
+	double error = profile->wall_ns > 0 ? 2 * profile->deviation_ns / profile->wall_ns : 0;
+
+	return error < ERROR_TOLD ? 0 : error;
+}
+
+static void note_error(const char *file, const struct ww_profile *profile)
+{
+	if (error_of(profile) > 0)
+		fprintf(stderr,
+			"whywait: note: %s: %" PRIu64 " of %" PRIu64
+			" requests were taken, by chance: the sum of all is "
+			"within %.0f %% of theirs, 19 times in 20\n",
+			file, profile->sampled, profile->requests, 100 * error_of(profile));
+}
+
 static void note_part(const char *file, const struct ww_profile *profile)
 {
 	if (profile->part)
@@ -282,8 +303,9 @@ int ww_command_stacks(int argc, char **argv)
 		status = (int)ww_reading__finish(&arguments.reading, write_profile(&arguments, before, profile));
 	if (!status) {
 		note_part(arguments.reading.file, profile);
+		note_error(arguments.reading.file, profile);
 		if (before)
-			note_part(arguments.before, before);
+			note_part(arguments.before, before), note_error(arguments.before, before);
 	}
 	ww_profile_free(before);
 	ww_profile_free(profile);

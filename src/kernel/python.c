@@ -2,6 +2,8 @@
 #include "kernel/python.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "kernel/dynsym.h"
@@ -9,43 +11,106 @@
 #define VERSION_MINOR(hex) ((hex) >> 16 & 0xff) /* of PY_VERSION_HEX: 0xMMmmpp.. */
 #define VERSION_MAJOR(hex) ((hex) >> 24)
 
-/* Offsets by minor version of CPython 3, on 64-bit machines; read off a build's debug information. */
-static const struct {
-	unsigned minor;
-	struct ww_python_layout layout;
-} layouts[] = {
-	{11,
-	 {.interpreters = 40,
-	  .threads = 16,
-	  .next = 8,
-	  .native_id = 160,
-	  .context = 224,
-	  .cframe = 56,
-	  .current_frame = 8,
-	  .minor = 11}},
+/*
+ * Offsets by minor version of CPython 3, on 64-bit machines; read off their headers. Which Task of asyncio runs is
+ * followed where it was tried.
+ */
+static const struct ww_python_layout layouts[] = {
+	{.minor = 8, .interpreters = 32, .threads = 8, .next = 8, .id = 176, .current_frame = 24},
+	{.minor = 9, .interpreters = 32, .threads = 8, .next = 8, .id = 176, .current_frame = 24},
+	{.minor = 10, .interpreters = 32, .threads = 8, .next = 8, .id = 176, .current_frame = 24},
+	{.minor = 11,
+	 .interpreters = 40,
+	 .threads = 16,
+	 .next = 8,
+	 .id = 160,
+	 .context = 224,
+	 .cframe = 56,
+	 .current_frame = 8},
+	{.minor = 12, .interpreters = 40, .threads = 72, .next = 8, .id = 144, .cframe = 56, .current_frame = 0},
+	{.minor = 13, .interpreters = 632, .threads = 7344, .next = 8, .id = 160, .current_frame = 72},
 };
+
+static int read_memory(pid_t pid, uint64_t from, void *to, size_t size)
+{
+	struct iovec here = {to, size}, there = {(void *)(uintptr_t)from, size};
+	ssize_t len = process_vm_readv(pid, &here, 1, &there, 1, 0);
+
+	return len < 0 ? -errno : (size_t)len < size ? -EFAULT : 0;
+}
+
+/* Before 3.11 it does not say its version: the newest function that it has tells. */
+static int find_older(pid_t pid, const char *const *files, struct ww_dynsym *runtime, uint32_t *minor)
+{
+	static const struct {
+		const char *function;
+		uint32_t minor;
+	} news[] = {{"PyIter_Send", 10}, {"PyFrame_GetCode", 9}, {"PyVectorcall_Call", 8}};
+
+	for (size_t i = 0; i < sizeof(news) / sizeof(news[0]); i++) {
+		struct ww_dynsym symbols[] = {*runtime, {.name = news[i].function}};
+		int err = ww_dynsym__find(pid, files, symbols, 2);
+
+		if (err == -ENOENT)
+			continue;
+		*runtime = symbols[0];
+		*minor = news[i].minor;
+		return err;
+	}
+	return -ENOENT;
+}
+
+/* From 3.13 on it says where some of that is (_Py_DebugOffsets): a build with another layout is known by it. */
+static int check_offsets(pid_t pid, const struct ww_python_layout *layout)
+{
+	struct {
+		char cookie[8];
+		uint64_t version, free_threaded;
+		uint64_t runtime[3];	  /* size, finalizing, interpreters_head */
+		uint64_t interpreter[13]; /* size, id, next, threads_head, .. */
+		uint64_t thread[9];	  /* size, prev, next, interp, current_frame, thread_id, native_thread_id, .. */
+		uint64_t frame[6];	  /* size, previous, executable, instr_ptr, localsplus, owner */
+	} said;
+	int err = read_memory(pid, layout->runtime, &said, sizeof(said));
+
+	if (err)
+		return err;
+	bool same = !memcmp(said.cookie, "xdebugpy", sizeof(said.cookie)) && !said.free_threaded &&
+		    said.runtime[2] == layout->interpreters && said.interpreter[3] == layout->threads &&
+		    said.thread[2] == layout->next && said.thread[4] == layout->current_frame &&
+		    said.thread[6] == layout->id && said.frame[1] == 8 && said.frame[2] == 0 && said.frame[3] == 56 &&
+		    said.frame[5] == 70;
+	return same ? 0 : -ENOENT;
+}
 
 int ww_python__find(pid_t pid, struct ww_python_layout *layout)
 {
 	/* The interpreter or its library. */
 	static const char *const files[] = {"python3", NULL};
 	struct ww_dynsym symbols[] = {{.name = "_PyRuntime"}, {.name = "Py_Version"}};
-	uint32_t version = 0;
+	uint32_t version = 0, minor;
 	int err = ww_dynsym__find(pid, files, symbols, 2);
+
+	if (err == -ENOENT) {
+		err = find_older(pid, files, &symbols[0], &minor);
+	} else if (!err) {
+		err = read_memory(pid, symbols[1].address, &version, sizeof(version));
+		minor = VERSION_MINOR(version);
+		if (!err && VERSION_MAJOR(version) != 3)
+			err = -ENOENT;
+	}
 	if (err)
 		return err;
-	struct iovec here = {&version, sizeof(version)};
-	struct iovec there = {(void *)(uintptr_t)symbols[1].address, sizeof(version)};
-	if (process_vm_readv(pid, &here, 1, &there, 1, 0) != sizeof(version))
-		return -errno;
-	if (VERSION_MAJOR(version) != 3)
-		return -ENOENT;
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
-		if (layouts[i].minor == VERSION_MINOR(version)) {
-			*layout = layouts[i].layout;
-			layout->runtime = symbols[0].address;
-			return 0;
-		}
+		struct ww_python_layout found = layouts[i];
+
+		if (found.minor != minor)
+			continue;
+		found.runtime = symbols[0].address;
+		err = minor < 13 ? 0 : check_offsets(pid, &found);
+		if (!err)
+			*layout = found;
+		return err;
 	}
 	return -ENOENT;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where a CPython process keeps the state of its threads, so that the BPF side can tell which asyncio Task is running.
+ * Where a CPython process keeps the state of its threads, so that the BPF side can tell which asyncio Task is running,
+ * and where in its code each is.
  */
 #ifndef WHYWAIT_PYTHON_H
 #define WHYWAIT_PYTHON_H
@@ -14,10 +15,10 @@ struct ww_python_layout {
 	uint32_t interpreters;	/* offset of _PyRuntimeState.interpreters.head */
 	uint32_t threads;	/* of PyInterpreterState.threads.head */
 	uint32_t next;		/* of PyThreadState.next */
-	uint32_t native_id;	/* of PyThreadState.native_thread_id */
-	uint32_t context;	/* of PyThreadState.context */
-	uint32_t cframe;	/* of PyThreadState.cframe */
-	uint32_t current_frame; /* of _PyCFrame.current_frame */
+	uint32_t id;		/* of PyThreadState.native_thread_id; before 3.11, thread_id */
+	uint32_t context;	/* of PyThreadState.context; 0: it is not followed */
+	uint32_t cframe;	/* of PyThreadState.cframe; 0: it has none */
+	uint32_t current_frame; /* of _PyCFrame.current_frame, or of PyThreadState without one */
 	uint32_t minor;		/* its version is 3.minor */
 };
 

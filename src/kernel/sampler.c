@@ -17,7 +17,7 @@
 
 #define PERIOD_NS    10101010u /* 99 a second: not in step with what programs do a hundred times a second */
 #define RING	     (16u << 20)
-#define ROOMS	     2	/* of each CPU: WW_STACK_ROOMS */
+#define ROOMS	     3	/* of each CPU: WW_STACK_ROOMS */
 #define ONE_IN_FIRST 64 /* until it is known what they cost */
 #define ONE_IN_MOST  32768
 #define ADAPT_NS     100000000u
@@ -146,7 +146,8 @@ void ww_sampler__adapt(struct ww_sampler *sampler, const struct ww_ingest *inges
 
 	sampler->adapted_ns = now;
 	sampler->cpu_ns = cpu_ns;
-	while (did > may && one_in < ONE_IN_MOST) {
+	/* By little at a time: what stands for very many by accident would weigh too much. */
+	for (int i = 0; i < 2 && did > may && one_in < ONE_IN_MOST; i++) {
 		one_in *= 2;
 		did /= 2;
 	}

@@ -34,6 +34,8 @@ struct ww_profile {
 	struct ww_profile_sample *samples;
 	size_t samples_len;
 	uint64_t requests, sampled; /* requests that it is of, and whose stacks were taken */
+	double wall_ns;		    /* of these requests, by those whose stacks were taken, */
+	double deviation_ns;	    /* and the standard deviation of that */
 	bool part;	/* the recording is a merged one, and some of those it was merged of were made without stacks */
 	uint32_t kinds; /* bits: what these spent time on, whichever kinds were chosen */
 	bool wanted;	/* stacks were to be taken: it was recorded with --stacks */

@@ -2,6 +2,7 @@
 #include "requests/stacks.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,12 @@
 #define WEIGHTS_MOST (1u << 17)
 #define OWNERS_MOST  16384
 #define TAKE_NS	     6000 /* what taking one costs the kernel, about: measured on 6.18 with 32 KiB each */
+
+/*
+ * What costs so much has read the tables of a file. That is no measure of what the next stack will cost, and if it were
+ * taken for one, few requests would stand for very many for a while.
+ */
+#define ONCE_NS 3000000
 
 /* A weight that waits for its request's end. */
 struct weight {
@@ -38,6 +45,7 @@ struct owner {
 struct ww_stacks {
 	struct ww_stack_table table;
 	struct ww_unwinder *unwinder;
+	uint32_t no_thread; /* the stack of requests without one */
 	struct recent {
 		uint64_t id;
 		uint32_t stack;
@@ -49,6 +57,16 @@ struct ww_stacks {
 	struct ww_stacks_totals totals;
 };
 
+/* In place of a stack. Whoever waits in the queue has none to be expected. */
+static uint32_t add_no_thread(struct ww_stack_table *table)
+{
+	static const char name[] = "[no thread]";
+	uint32_t frame = ww_intern__add(table->frames, name, sizeof(name) - 1);
+	const uint32_t kept[] = {WW_STACK_WHOLE, 1, frame}; /* struct ww_stack_frames */
+
+	return frame == WW_INTERN_NONE ? frame : ww_intern__add(table->stacks, kept, sizeof(kept));
+}
+
 struct ww_stacks *ww_stacks__new(void)
 {
 	struct ww_stacks *new = calloc(1, sizeof(*new));
@@ -59,7 +77,8 @@ struct ww_stacks *ww_stacks__new(void)
 	}
 	new->pool = calloc(WEIGHTS_MOST, sizeof(*new->pool));
 	new->unwinder = ww_unwinder__new(new->table.frames);
-	if (!new->pool || !new->unwinder) {
+	new->no_thread = add_no_thread(&new->table);
+	if (!new->pool || !new->unwinder || new->no_thread == WW_INTERN_NONE) {
 		ww_stacks__free(new);
 		return NULL;
 	}
@@ -162,7 +181,11 @@ static int take_stack(struct ww_stacks *stacks, const struct ww_stack *stack, si
 				  : ww_intern__find(stacks->table.stacks, &kept, bytes);
 	struct recent *recent = &stacks->recent[ww_hash_mix(stack->id) & (RECENT - 1)];
 
-	stacks->totals.cpu_ns += cpu_ns() - begun + TAKE_NS;
+	uint64_t spent = cpu_ns() - begun;
+	bool once = spent > ONCE_NS;
+
+	stacks->totals.cpu_ns += (once ? 0 : spent) + TAKE_NS;
+	stacks->totals.once_ns += once ? spent : 0;
 	stacks->totals.stacks++;
 	stacks->totals.whole += walk.whole;
 	if (number == WW_INTERN_NONE) {
@@ -173,12 +196,16 @@ static int take_stack(struct ww_stacks *stacks, const struct ww_stack *stack, si
 	return 0;
 }
 
-static uint32_t stack_number(struct ww_stacks *stacks, uint64_t id)
+static uint32_t stack_number(struct ww_stacks *stacks, const struct ww_stack_weight *w)
 {
+	uint64_t id = w->stack;
 	const struct recent *recent = &stacks->recent[ww_hash_mix(id) & (RECENT - 1)];
 
-	if (!id)
+	/* Of what is taken for computing, where no thread was seen (a goroutine's on its way), nobody knows where. */
+	if (w->gap && w->kind == WW_KIND_COMPUTE)
 		return WW_INTERN_NONE;
+	if (!id)
+		return w->gap && w->kind != WW_KIND_QUEUE ? stacks->no_thread : WW_INTERN_NONE;
 	if (recent->id == id)
 		return recent->stack;
 	stacks->lost.unknown++;
@@ -203,7 +230,7 @@ static int take_weight(struct ww_stacks *stacks, const struct ww_stack_weight *w
 	*weight = (struct weight){
 		.at_ns = w->at_ns,
 		.ns = w->ns,
-		.stack = stack_number(stacks, w->stack),
+		.stack = stack_number(stacks, w),
 		.value = w->value,
 		.kind = w->kind,
 		.detail = w->detail,

@@ -26,8 +26,9 @@ struct ww_stacks_lost {
 /* What was taken in, since the start. */
 struct ww_stacks_totals {
 	uint64_t stacks;
-	uint64_t whole;	 /* of these: they reach their thread's start */
-	uint64_t cpu_ns; /* that went into taking and unwinding them */
+	uint64_t whole;	  /* of these: they reach their thread's start */
+	uint64_t cpu_ns;  /* that went into taking and unwinding them, */
+	uint64_t once_ns; /* and into reading the tables of files, once each */
 };
 
 /* NULL when out of memory. */

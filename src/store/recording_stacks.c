@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Where in the code: the stacks of a recording. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,17 @@ struct tail {
 	double left;
 };
 
+/*
+ * Each request was chosen with a probability of its own, p, and weighs 1/p: what it adds to the variance of a sum of x
+ * is x * x * (1 - p) / p for each that there is, which is estimated by those that were chosen (Horvitz, Thompson).
+ */
+static void add_error(struct reading *reading, double wall_ns, double requests, double sampled, double *variance)
+{
+	reading->profile->wall_ns += wall_ns * requests;
+	if (sampled > 0)
+		*variance += wall_ns * wall_ns * requests * (requests / sampled - 1);
+}
+
 static int find_tails(struct reading *reading)
 {
 	static const char query[] =
@@ -143,6 +155,7 @@ static int find_tails(struct reading *reading)
 		" FROM stack_requests WHERE interval >= ? AND interval < ?"
 		" GROUP BY endpoint, wall_ns ORDER BY endpoint, wall_ns DESC";
 	struct tail tail = {.endpoint = -1};
+	double variance = 0;
 	sqlite3_stmt *row = NULL;
 	int rc = sqlite3_prepare_v2(reading->recording->db, query, -1, &row, NULL);
 
@@ -168,7 +181,10 @@ static int find_tails(struct reading *reading)
 		reading->profile->requests += (uint64_t)sqlite3_column_int64(row, 2);
 		reading->requests[reading->alike[endpoint]] += (uint64_t)sqlite3_column_int64(row, 2);
 		reading->profile->sampled += (uint64_t)sqlite3_column_int64(row, 4);
+		add_error(reading, (double)sqlite3_column_int64(row, 1), (double)sqlite3_column_int64(row, 2),
+			  (double)sqlite3_column_int64(row, 4), &variance);
 	}
+	reading->profile->deviation_ns = sqrt(variance);
 	sqlite3_finalize(row);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }

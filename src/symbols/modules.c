@@ -31,18 +31,39 @@ static const Dwfl_Callbacks callbacks = {
 	.debuginfo_path = &debuginfo_path,
 };
 
-/* Files that are mapped, in the order of their addresses. Only code matters: data is mapped and unmapped all the time.
+/* Notes a mapping of code; `first` is the first one of its file. */
+static void note(struct ww_modules *modules, const struct ww_mappings *mapping, const struct ww_mappings *first)
+{
+	/* Some (.NET) make it in a file without a name, so as to have it twice. */
+	bool is_file = *mapping->path == '/' && strncmp(mapping->path, "/memfd:", 7) != 0;
+
+	if (modules->codes_len == WW_CODES)
+		return;
+	modules->codes[modules->codes_len++] = (struct ww_code){
+		.start = mapping->start,
+		.end = mapping->end,
+		.offset = mapping->offset,
+		.file = is_file ? ww_hash(0, mapping->path, strlen(mapping->path)) : 0,
+		.again = first->offset != 0,
+	};
+}
+
+/*
+ * Files that are mapped, in the order of their addresses. Only code matters: data is mapped and unmapped all the time,
+ * and what programs make of code, too.
  */
-static int each_code(pid_t pid, uint64_t *hash, void (*each)(void *ctx, const struct ww_mappings *first), void *ctx)
+static int each_code(struct ww_modules *modules, uint64_t *hash,
+		     void (*each)(void *ctx, const struct ww_mappings *first), void *ctx)
 {
 	struct ww_mappings *mappings = malloc(2 * sizeof(*mappings)), *first = mappings + 1;
 	uint64_t h = 0;
-	int err = mappings ? ww_mappings__open(mappings, pid) : -ENOMEM;
+	int err = mappings ? ww_mappings__open(mappings, modules->pid) : -ENOMEM;
 
 	if (err) {
 		free(mappings);
 		return err;
 	}
+	modules->codes_len = 0;
 	first->path = "";
 	while (ww_mappings__next(mappings)) {
 		const char *flags = strchr(mappings->line, ' ');
@@ -52,7 +73,11 @@ static int each_code(pid_t pid, uint64_t *hash, void (*each)(void *ctx, const st
 			memcpy(first, mappings, sizeof(*first));
 			first->path = first->line + (mappings->path - mappings->line);
 		}
-		if (!flags || flags[3] != 'x' || !*mappings->path)
+		if (!flags || flags[3] != 'x')
+			continue;
+		if (*mappings->path != '[')
+			note(modules, mappings, first);
+		if (!*mappings->path)
 			continue;
 		h = ww_hash(h, &mappings->start, sizeof(mappings->start));
 		h = ww_hash(h, mappings->path, strlen(mappings->path));
@@ -100,12 +125,14 @@ struct reporting {
 	struct ww_modules *modules;
 	unsigned len;
 	uint64_t last; /* where the newest begins */
+	bool fixed;    /* one is linked to its addresses */
 };
 
 static void report(void *ctx, const struct ww_mappings *first)
 {
 	struct reporting *r = ctx;
 	const char *slash = strrchr(first->path, '/');
+	Elf64_Ehdr header;
 	char name[256];
 	int fd;
 
@@ -118,6 +145,12 @@ static void report(void *ctx, const struct ww_mappings *first)
 	fd = open_mapped(r->modules->pid, first);
 	if (fd < 0)
 		return;
+	/* Nor is what it has mapped of itself from the first byte on: only one can be where it is linked to. */
+	bool fixed = pread(fd, &header, sizeof(header), 0) == sizeof(header) && header.e_type == ET_EXEC;
+	if (fixed && r->fixed) {
+		close(fd);
+		return;
+	}
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(slash ? slash + 1 : first->path, " "),
 		 slash ? slash + 1 : first->path);
 	if (!dwfl_report_elf(r->modules->dwfl, name, name, fd, first->start, false)) {
@@ -125,6 +158,7 @@ static void report(void *ctx, const struct ww_mappings *first)
 		return;
 	}
 	r->last = first->start;
+	r->fixed |= fixed;
 	r->len++;
 }
 
@@ -136,7 +170,7 @@ int ww_modules__open(struct ww_modules *modules, pid_t pid)
 	if (!new.dwfl)
 		return -ENOMEM;
 	dwfl_report_begin(new.dwfl);
-	int err = each_code(pid, &new.maps_hash, report, &reporting);
+	int err = each_code(&new, &new.maps_hash, report, &reporting);
 	if (dwfl_report_end(new.dwfl, NULL, NULL) && !err)
 		err = -EIO;
 	if (err) {
@@ -148,12 +182,42 @@ int ww_modules__open(struct ww_modules *modules, pid_t pid)
 	return 0;
 }
 
-int ww_modules__changed(const struct ww_modules *modules)
+int ww_modules__changed(struct ww_modules *modules)
 {
 	uint64_t hash;
-	int err = each_code(modules->pid, &hash, NULL, NULL);
+	int err = each_code(modules, &hash, NULL, NULL);
 
 	return err ? -ESRCH : hash != modules->maps_hash;
+}
+
+static const struct ww_code *find_code(const struct ww_modules *modules, uint64_t address)
+{
+	for (unsigned i = 0; i < modules->codes_len; i++)
+		if (address >= modules->codes[i].start && address < modules->codes[i].end)
+			return &modules->codes[i];
+	return NULL;
+}
+
+enum ww_code_is ww_modules__at(const struct ww_modules *modules, uint64_t address, uint64_t *original)
+{
+	const struct ww_code *code = find_code(modules, address);
+
+	*original = address;
+	if (!code)
+		return WW_CODE_NONE;
+	if (!code->file)
+		return WW_CODE_MADE;
+	uint64_t offset = address - code->start + code->offset;
+	for (unsigned i = 0; code->again && i < modules->codes_len; i++) {
+		const struct ww_code *its = &modules->codes[i];
+
+		if (its->file == code->file && !its->again && offset >= its->offset &&
+		    offset - its->offset < its->end - its->start) {
+			*original = its->start + (offset - its->offset);
+			break;
+		}
+	}
+	return WW_CODE_FILE;
 }
 
 void ww_modules__close(struct ww_modules *modules)

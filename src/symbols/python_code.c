@@ -10,18 +10,23 @@
 #define NAME_MOST  200	 /* characters */
 #define TABLE_MOST 16384 /* bytes of a table of locations that are looked at */
 
-/* PyCodeObject of CPython 3.11 (Include/cpython/code.h), PyUnicodeObject, PyBytesObject. */
-#define CODE_FIRST_LINE	  72
-#define CODE_FILE	  112
-#define CODE_QUALNAME	  128
-#define CODE_LOCATIONS	  136
-#define CODE_INSTRUCTIONS 184
-#define UNICODE_LENGTH	  16
-#define UNICODE_STATE	  32
-#define UNICODE_ASCII	  48 /* where the characters are: of a compact string in ASCII, */
-#define UNICODE_COMPACT	  72 /* and of another compact one */
-#define BYTES_LENGTH	  16
-#define BYTES_DATA	  32
+/* PyCodeObject (Include/cpython/code.h) and strings (cpython/unicodeobject.h) by minor version of CPython 3. */
+static const struct layout {
+	unsigned minor;
+	unsigned first_line, file, name, table;
+	unsigned instructions;	 /* before 3.11 they are elsewhere, and a frame has a number */
+	unsigned ascii, compact; /* where the characters are: of a compact string in ASCII, and of another one */
+} layouts[] = {
+	{8, 40, 104, 112, 120, 0, 48, 72},    {9, 40, 104, 112, 120, 0, 48, 72},
+	{10, 40, 104, 112, 120, 0, 48, 72},   {11, 72, 112, 128, 136, 184, 48, 72},
+	{12, 68, 112, 128, 136, 192, 40, 56}, {13, 68, 112, 128, 136, 200, 40, 56},
+};
+
+#define CODE_MOST      144
+#define UNICODE_LENGTH 16
+#define UNICODE_STATE  32
+#define BYTES_LENGTH   16
+#define BYTES_DATA     32
 
 static int copy(pid_t pid, uint64_t from, void *to, size_t size)
 {
@@ -56,7 +61,7 @@ static size_t put_utf8(char *out, uint32_t c)
 }
 
 /* The string as UTF-8; of a long one the end. */
-static int read_text(pid_t pid, uint64_t address, char out[4 * NAME_MOST + 1])
+static int read_text(pid_t pid, const struct layout *layout, uint64_t address, char out[4 * NAME_MOST + 1])
 {
 	uint8_t head[UNICODE_STATE + 4], characters[4 * NAME_MOST];
 	uint64_t length;
@@ -73,7 +78,7 @@ static int read_text(pid_t pid, uint64_t address, char out[4 * NAME_MOST + 1])
 	if (!compact || (width != 1 && width != 2 && width != 4) || length > UINT32_MAX)
 		return -EFAULT;
 	uint64_t most = length < NAME_MOST ? length : NAME_MOST;
-	uint64_t from = address + (ascii ? UNICODE_ASCII : UNICODE_COMPACT) + (length - most) * width;
+	uint64_t from = address + (ascii ? layout->ascii : layout->compact) + (length - most) * width;
 	err = copy(pid, from, characters, most * width);
 	for (size_t i = 0; i < most && !err; i++) {
 		uint32_t c = 0;
@@ -107,7 +112,7 @@ static int signed_varint(const uint8_t **at, const uint8_t *end)
 	return value & 1 ? -(int)(value >> 1) : (int)(value >> 1);
 }
 
-int ww_python_code__line(const uint8_t *table, size_t len, int first, uint64_t offset)
+static int line_of_locations(const uint8_t *table, size_t len, int first, uint64_t offset)
 {
 	const uint8_t *at = table, *end = table + len;
 	uint64_t line = (uint64_t)first, reached = 0;
@@ -139,7 +144,47 @@ int ww_python_code__line(const uint8_t *table, size_t len, int first, uint64_t o
 	return first;
 }
 
-static int read_line(pid_t pid, uint64_t table, int first, uint64_t offset)
+/* Before 3.10: how many bytes of code on, and how many lines; each pair adds up. */
+static int line_of_pairs(const uint8_t *table, size_t len, int first, uint64_t offset)
+{
+	int64_t line = first;
+	uint64_t reached = 0;
+
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		reached += table[i];
+		if (reached > offset)
+			break;
+		line += (int8_t)table[i + 1];
+	}
+	return line > 0 && line <= INT32_MAX ? (int)line : first;
+}
+
+/* 3.10: the pairs are of ranges; -128 lines: it has none. */
+static int line_of_ranges(const uint8_t *table, size_t len, int first, uint64_t offset)
+{
+	int64_t line = first;
+	uint64_t reached = 0;
+
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		int8_t by = (int8_t)table[i + 1];
+
+		if (by != -128)
+			line += by;
+		reached += table[i];
+		if (reached > offset)
+			return by != -128 && line > 0 && line <= INT32_MAX ? (int)line : first;
+	}
+	return first;
+}
+
+int ww_python_code__line(unsigned minor, const uint8_t *table, size_t len, int first, uint64_t offset)
+{
+	if (minor < 10)
+		return line_of_pairs(table, len, first, offset);
+	return minor == 10 ? line_of_ranges(table, len, first, offset) : line_of_locations(table, len, first, offset);
+}
+
+static int read_line(pid_t pid, unsigned minor, uint64_t table, int first, uint64_t offset)
 {
 	uint8_t bytes[TABLE_MOST];
 	uint64_t length;
@@ -150,7 +195,18 @@ static int read_line(pid_t pid, uint64_t table, int first, uint64_t offset)
 		length = sizeof(bytes);
 	if (copy(pid, table + BYTES_DATA, bytes, length))
 		return first;
-	return ww_python_code__line(bytes, length, first, offset);
+	return ww_python_code__line(minor, bytes, length, first, offset);
+}
+
+/* How many bytes into the code the instruction is. */
+static uint64_t offset_of(const struct layout *layout, uint64_t code, uint64_t at)
+{
+	int32_t last = (int32_t)(at >> 1);
+
+	if (layout->instructions)
+		return at - (code + layout->instructions);
+	/* -1: it has not begun. From 3.10 on it counts instructions. */
+	return last < 0 ? 0 : (uint64_t)last * (layout->minor == 10 ? 2 : 1);
 }
 
 /* "directory/file.py": a file's name alone is often that of many. */
@@ -166,25 +222,28 @@ static const char *end_of(const char *path)
 
 int ww_python_code__name(pid_t pid, unsigned minor, uint64_t code, uint64_t at, char *name, size_t size)
 {
-	char qualname[4 * NAME_MOST + 1], file[4 * NAME_MOST + 1];
-	uint8_t object[CODE_LOCATIONS + 8];
+	char function[4 * NAME_MOST + 1], file[4 * NAME_MOST + 1];
+	const struct layout *layout = layouts, *end = layouts + sizeof(layouts) / sizeof(layouts[0]);
+	uint8_t object[CODE_MOST];
 	uint64_t text, path, table;
 	int first;
 
-	if (minor != 11)
+	while (layout < end && layout->minor != minor)
+		layout++;
+	if (layout == end)
 		return -ENOTSUP;
-	int err = copy(pid, code, object, sizeof(object));
+	int err = copy(pid, code, object, layout->table + sizeof(table));
 	if (err)
 		return err;
-	memcpy(&text, object + CODE_QUALNAME, sizeof(text));
-	memcpy(&path, object + CODE_FILE, sizeof(path));
-	memcpy(&table, object + CODE_LOCATIONS, sizeof(table));
-	memcpy(&first, object + CODE_FIRST_LINE, sizeof(first));
-	err = read_text(pid, text, qualname);
-	err = err ?: read_text(pid, path, file);
+	memcpy(&text, object + layout->name, sizeof(text));
+	memcpy(&path, object + layout->file, sizeof(path));
+	memcpy(&table, object + layout->table, sizeof(table));
+	memcpy(&first, object + layout->first_line, sizeof(first));
+	err = read_text(pid, layout, text, function);
+	err = err ?: read_text(pid, layout, path, file);
 	if (err)
 		return err;
-	uint64_t offset = at - (code + CODE_INSTRUCTIONS);
-	snprintf(name, size, "%s (%s:%d)", qualname, end_of(file), read_line(pid, table, first, offset));
+	int line = read_line(pid, minor, table, first, offset_of(layout, code, at));
+	snprintf(name, size, "%s (%s:%d)", function, end_of(file), line);
 	return 0;
 }

@@ -8,15 +8,16 @@
 #include <sys/types.h>
 
 /*
- * Writes "Class.function (directory/file.py:12)" to `name`, of the code object at `code` and the instruction at `at`.
- * -ENOTSUP: the layout of 3.`minor` is not known; -EFAULT and others: it can't be read, or is no code object.
+ * Writes "Class.function (directory/file.py:12)" to `name`, of the code object at `code` and the instruction at `at`;
+ * before 3.11 a function's name has no class, and `at` is twice what frames have as f_lasti. -ENOTSUP: the layout of
+ * 3.`minor` is not known; -EFAULT and others: it can't be read, or is no code object.
  */
 int ww_python_code__name(pid_t pid, unsigned minor, uint64_t code, uint64_t at, char *name, size_t size);
 
 /*
- * The line of the instruction `offset` bytes into the code, by its table of locations (Objects/locations.md of CPython
- * 3.11); the first line where the table does not tell.
+ * The line of the instruction `offset` bytes into the code, by the table of 3.`minor` (Objects/lnotab_notes.txt, from
+ * 3.11 on locations.md); the first line where the table does not tell.
  */
-int ww_python_code__line(const uint8_t *table, size_t len, int first, uint64_t offset);
+int ww_python_code__line(unsigned minor, const uint8_t *table, size_t len, int first, uint64_t offset);
 
 #endif

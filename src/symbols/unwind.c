@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "symbols/go_table.h"
 #include "symbols/kernel_symbols.h"
 #include "symbols/modules.h"
 #include "symbols/perf_map.h"
@@ -236,7 +237,7 @@ static uint32_t intern(struct ww_unwinder *unwinder, const char *name)
 }
 
 /* In no file: what a runtime made, if it says what that is. */
-static void name_of_made(struct process *process, uint64_t address, char name[FRAME_MOST])
+static void name_of_made(struct process *process, uint64_t address, bool made, char name[FRAME_MOST])
 {
 	const char *found = process->map ? ww_perf_map__find(process->map, address) : NULL;
 
@@ -247,7 +248,30 @@ static void name_of_made(struct process *process, uint64_t address, char name[FR
 		process->map_ns = process->used_ns;
 		found = process->map ? ww_perf_map__find(process->map, address) : NULL;
 	}
-	snprintf(name, FRAME_MOST, "%s", found ? found : "[unknown]");
+	snprintf(name, FRAME_MOST, "%s", found ? found : made ? "[jit]" : "[unknown]");
+}
+
+/* The function's name by Go's own table; NULL when the file has none, or does not tell. */
+static const char *name_by_go(Dwfl_Module *module, uint64_t address)
+{
+	GElf_Addr bias;
+	Elf *elf = dwfl_module_getelf(module, &bias);
+	Elf_Data *table = NULL;
+	uint64_t text = 0;
+	size_t names;
+
+	if (!elf || elf_getshdrstrndx(elf, &names))
+		return NULL;
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+		GElf_Shdr header;
+		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+
+		if (name && !strcmp(name, ".text"))
+			text = header.sh_addr;
+		if (name && (!strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab")))
+			table = elf_rawdata(section, NULL);
+	}
+	return table && table->d_buf ? ww_go_table__find(table->d_buf, table->d_size, text, address - bias) : NULL;
 }
 
 static void name_of(Dwfl_Module *module, uint64_t address, char name[FRAME_MOST])
@@ -256,6 +280,8 @@ static void name_of(Dwfl_Module *module, uint64_t address, char name[FRAME_MOST]
 	GElf_Sym symbol;
 
 	const char *found = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
+	if (!found || !*found)
+		found = name_by_go(module, address);
 	if (!found || !*found) {
 		Dwarf_Addr start;
 		const char *file = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
@@ -279,11 +305,17 @@ static uint32_t find_name(struct ww_unwinder *unwinder, uint64_t address)
 
 	if (named->frame && named->address == address)
 		return named->frame - 1;
+	enum ww_code_is is = WW_CODE_FILE;
+	uint64_t original = address;
 	Dwfl_Module *module = dwfl_addrmodule(process->modules.dwfl, address);
+	if (!module) {
+		is = ww_modules__at(&process->modules, address, &original);
+		module = original == address ? NULL : dwfl_addrmodule(process->modules.dwfl, original);
+	}
 	if (module)
-		name_of(module, address, name);
+		name_of(module, original, name);
 	else
-		name_of_made(process, address, name);
+		name_of_made(process, address, is == WW_CODE_MADE, name);
 	uint32_t frame = intern(unwinder, name);
 	if (frame == WW_INTERN_NONE)
 		return NO_NAME;
@@ -391,7 +423,17 @@ static void walk_kernel(struct ww_unwinder *unwinder)
 /* Whether the outermost frame is where threads start. */
 static bool starts_here(const struct ww_unwinder *unwinder)
 {
-	static const char *const starts[] = {"__clone3", "clone3", "__clone", "clone", "_start"};
+	/* Those of threads, and of goroutines and of what Go's scheduler runs on its own stack. */
+	static const char *const starts[] = {"__clone3",
+					     "clone3",
+					     "__clone",
+					     "clone",
+					     "_start",
+					     "runtime.goexit",
+					     "runtime.goexit.abi0",
+					     "runtime.mcall",
+					     "runtime.mstart",
+					     "runtime.mstart.abi0"};
 	const struct ww_walk *walk = unwinder->walk;
 	const char *name = walk->len ? ww_intern__get(unwinder->frames, walk->frames[walk->len - 1]) : "";
 
@@ -416,9 +458,10 @@ int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack
 	walk_kernel(unwinder);
 	unwinder->process = find_process(unwinder, stack->tgid);
 	if (unwinder->process && !unwinder->process->modules.empty)
-		walk->whole = !dwfl_getthread_frames(unwinder->process->modules.dwfl, (pid_t)stack->tid, take_frame,
-						     unwinder) &&
-			      (!unwinder->ran_out || starts_here(unwinder));
+		walk->whole = (!dwfl_getthread_frames(unwinder->process->modules.dwfl, (pid_t)stack->tid, take_frame,
+						      unwinder) &&
+			       !unwinder->ran_out) ||
+			      starts_here(unwinder);
 	if (walk->len < WW_WALK_MOST && (!unwinder->process || unwinder->process->modules.empty))
 		put(unwinder, intern(unwinder, "[unknown]"));
 	return unwinder->failed ? -ENOMEM : 0;

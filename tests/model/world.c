@@ -61,8 +61,13 @@ static void thread_start(u32 at, u32 tgid)
 static void processes_start(void)
 {
 	u32 python = PROCESS_PYTHON, node = PROCESS_NODE;
-	struct ww_python layout = {
-		.runtime = PYTHON_RUNTIME, .interpreters = 0, .threads = 8, .next = 0, .native_id = 8, .context = 16};
+	struct ww_python layout = {.runtime = PYTHON_RUNTIME,
+				   .interpreters = 0,
+				   .threads = 8,
+				   .next = 0,
+				   .id = 8,
+				   .context = 16,
+				   .minor = 11};
 	struct ww_libuv uv = {.slot = LIBUV_PHASE};
 	user_word(PYTHON_RUNTIME, PYTHON_RUNTIME + 16);
 	user_word(PYTHON_RUNTIME + 24, python_state(0));

@@ -1,17 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Where in the code: each known function's share within 3 points, of C with and without frame pointers, and linked statically,
-of Python, and of JavaScript by its perf map; a query is awaited under the right function; and nearly all stacks reach their
-thread's start."""
+of Python, of Go as built and stripped, and of JavaScript and Java by their perf maps; a query is awaited under the right function;
+and nearly all stacks reach their thread's start, how many is printed for each. Names of runtimes as arguments: those only."""
+import os
 import pathlib
+import subprocess
 import sys
+import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth")]
-from stacks_truth import APPS, Built, folded, judge_shares, python  # noqa: E402  (the path comes first)
-from services import Postgres  # noqa: E402
+from stacks_truth import APPS, Built, account, folded, judge_shares, load, python, within  # noqa: E402  (the path comes first)
+from services import Postgres, Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
+from whywait import Record  # noqa: E402
 
-SECONDS = 30
+SECONDS = float(os.environ.get("STACKS_SECONDS", "30"))
 POINTS = 3
 
 
@@ -24,14 +28,61 @@ def judge_queries(postgres):
     tap.check("psycopg2: waits have their statements", asked > 0.95 * sum(us for _, us in waits), {frames[-1] for frames, _ in waits})
 
 
+def judge_loop(postgres):
+    """On an event loop a request waits under the coroutine that asked, although no thread is there meanwhile."""
+    port = free_port()
+    with Server([sys.executable, APPS / "stacks_aiohttp.py", str(port), postgres.dsn], port=port):
+        load(port, "/mix", 0.5)
+        with Record("--port", port, "--stacks=all", keep=1) as record:
+            load(port, "/mix", SECONDS / 3, clients=3)
+            time.sleep(0.3)
+    record.check(tap)
+    waits = folded(record.path, "--kinds", "db")
+    items, owner, true = within(waits, "find_items"), within(waits, "find_owner"), account(record, "db", "/mix")
+    tap.check("aiohttp: queries are awaited under the coroutines that ask them", items + owner > 0.93 * true, f"{items} + {owner} of {true} ns")
+    tap.check("aiohttp: each as long as its query takes", 3 < items / owner < 5, f"{items} ns for 20 ms each, {owner} ns for 5 ms")
+    slept, true = within(folded(record.path, "--kinds", "sleep"), r"\[no thread\]"), account(record, "sleep", "/mix")
+    tap.check("aiohttp: and what waits for a timer says that no thread was there", abs(slept - true) < 0.01 * true + 1e6, f"{slept} of {true} ns")
+
+
+def judge_node():
+    """Without a map of what V8 compiled that has no names, but all else."""
+    record = judge_shares(tap, "Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)], SECONDS, POINTS, {})
+    named = folded(record.path)
+    tap.check("Node: V8's built-ins have names", any(frame.startswith("Builtins_") for frames, _ in named for frame in frames[8:]))
+    port = free_port()
+    with Server(["node", APPS / "stacks_node.js", str(port)], port=port):
+        load(port, "/mix", 0.5)
+        with Record("--port", port, "--stacks=all", keep=1) as record:
+            load(port, "/mix", 3)
+            time.sleep(0.3)
+    stacks = folded(record.path, "--kinds", "compute")
+    total, unknown = sum(us for _, us in stacks), sum(us for frames, us in stacks if "[unknown]" in frames)
+    tap.check("Node, without a map: what V8 compiled is [jit]", unknown <= 0.01 * total < within(stacks, r"\[jit\]"), f"{unknown} of {total} us")
+
+
+def map_java(server):
+    """What is compiled, and where: a function is compiled once more when the classes that it uses are known."""
+    load(server.port, "/mix", 3)
+    subprocess.run(["jcmd", str(server.pid), "Compiler.perfmap"], check=True, stdout=subprocess.DEVNULL)
+
+
+def run(name, test, *arguments):
+    if name in (sys.argv[1:] or [name]):
+        tap.run(name, test, *arguments)
+
+
 tap = Tap()
 with Built() as built:
-    for name, flags in (("C with frame pointers", ["-fno-omit-frame-pointer"]), ("C without", ["-fomit-frame-pointer"]),
-                        ("C, static", ["-static", "-fomit-frame-pointer"])):
-        tap.run(name, judge_shares, tap, name, built.server(*flags), SECONDS, POINTS)
-tap.run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
+    for title, flags in (("C with frame pointers", ["-fno-omit-frame-pointer"]), ("C without", ["-fomit-frame-pointer"]),
+                         ("C, static", ["-static", "-fomit-frame-pointer"])):
+        run(title, judge_shares, tap, title, built.server(*flags), SECONDS, POINTS)
+    for title, flags in (("Go", []), ("Go, stripped, PIE", ["-ldflags=-s -w", "-buildmode=pie"])):
+        run(title, judge_shares, tap, title, built.go(*flags), SECONDS, POINTS, {})
+    run("Java", judge_shares, tap, "Java", built.java(), SECONDS, POINTS, {"nap": "sleep"}, "/mix", map_java)
+run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
 with Postgres() as database:
-    tap.run("psycopg2", judge_queries, database)
-tap.run("Node", judge_shares, tap, "Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)], SECONDS,
-        POINTS, {})
+    run("psycopg2", judge_queries, database)
+    run("aiohttp", judge_loop, database)
+run("Node", judge_node)
 tap.done()

@@ -15,21 +15,21 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pa
 from stacks_truth import Built, account, folded, judge_shares, load, python, within  # noqa: E402  (the path comes first)
 from services import Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
-from whywait import Record, WHYWAIT  # noqa: E402
+from whywait import Record, WHYWAIT, run  # noqa: E402
 
 
-def judge_hang_and_depth(argv):
-    """One request of many that hangs weighs what it took; a stack that is too deep is marked."""
-    port = free_port()
-    with Server(argv(port), port=port):
-        with Record("--port", port, "--stacks=all", keep=1) as record:
-            load(port, "/nap", 0.3)
-            truth, requests = load(port, "/hang", 0.1, clients=1)
-            load(port, "/deep", 0.1, clients=1)
-            time.sleep(0.3)
-    told = within(folded(record.path, "--endpoint", "/hang", "--kinds", "sleep"), "nap")
-    tap.check(f"{requests} hanging request weighs what it took", abs(told - truth["nap"]) < 0.01 * truth["nap"],
-              f"{told} ns, {truth['nap']} ns measured")
+def judge_c(argv):
+    """Its functions; one request of many that hangs weighs what it took; a stack that is too deep is marked."""
+    truth = {}
+
+    def also(port):
+        load(port, "/nap", 0.3)
+        truth["hang"], truth["hanging"] = load(port, "/hang", 0.1, clients=1)
+        load(port, "/deep", 0.1, clients=1)
+
+    record = judge_shares(tap, "C", argv, SECONDS, POINTS, also=also)
+    told, took = within(folded(record.path, "--endpoint", "/hang", "--kinds", "sleep"), "nap"), truth["hang"]["nap"]
+    tap.check(f"{truth['hanging']} hanging request weighs what it took", abs(told - took) < 0.01 * took, f"{told} ns, {took} ns measured")
     deep = folded(record.path, "--endpoint", "/deep", "--kinds", "sleep")
     tap.check("a stack that is deeper than what is kept is marked", deep and all(frames[2] == "[truncated]" for frames, _ in deep),
               deep[:1])
@@ -44,15 +44,21 @@ def judge_sample(argv):
     port = free_port()
     with Server(argv(port), port=port):
         with Record("--port", port, "--stacks=0.1%", keep=1) as record:
-            _, requests = load(port, "/nap", 4, clients=4)
+            _, requests = load(port, "/nap", 1.5, clients=4)
             time.sleep(0.3)
     stacks = folded(record.path, "--kinds", "sleep")
     told, true = within(stacks, "nap"), account(record, "sleep", "/nap")
     with sqlite3.connect(record.path) as database:
-        sampled = database.execute("SELECT sum(sampled) FROM stack_requests").fetchone()[0] or 0
-    tap.note(f"{sampled} of {requests} requests; {told / 1e6:.0f} ms of {true / 1e6:.0f} ms")
+        taken = database.execute("SELECT wall_ns, sum(requests), sum(sampled) FROM stack_requests GROUP BY interval, wall_ns").fetchall()
+    sampled = sum(row[2] for row in taken)
+    # The standard error of a sum of which each part was chosen by a chance of its own, for the part of it that is sleep.
+    error = sum(wall ** 2 * stand_for * (stand_for / chosen - 1) for wall, stand_for, chosen in taken) ** 0.5
+    error *= true / sum(endpoint["wall_ns"]["sum"] for endpoint in record.report["endpoints"])
+    tap.note(f"{sampled} of {requests} requests; {told / 1e6:.0f} ms of {true / 1e6:.0f} ms, standard error {error / 1e6:.0f} ms")
     tap.check("of a sample of the requests stacks are taken", 5 <= sampled < requests / 3, sampled)
-    tap.check("they stand for all", abs(told - true) < 4 * true / sampled ** 0.5, f"{told} ns, {true} ns in the account")
+    tap.check("they stand for all, within the error of the sample", abs(told - true) < 4 * error, f"{told} ns, {true} ns in the account")
+    noted = run("stacks", record.path, check=False).stderr
+    tap.check("how large that is is said", "requests were taken, by chance" in noted, noted)
 
 
 def judge_refusal():
@@ -64,12 +70,13 @@ def judge_refusal():
                   and done.stderr.count("\n") == 1, done.stderr)
 
 
+SECONDS = 2
+POINTS = 10  # for so short a time
 tap = Tap()
 with Built() as built:
     plain = built.server("-fomit-frame-pointer")
-    tap.run("C without frame pointers", judge_shares, tap, "C", plain, 3, 9)
-    tap.run("Python", judge_shares, tap, "Python", python, 3, 9)
-    tap.run("a hang, and a deep stack", judge_hang_and_depth, plain)
+    tap.run("C without frame pointers", judge_c, plain)
+    tap.run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS)
     tap.run("a sample", judge_sample, plain)
 tap.run("refused", judge_refusal)
 tap.done()

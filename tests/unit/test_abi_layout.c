@@ -67,7 +67,7 @@ static const struct member stack[] = {
 
 #define G(member) M(struct ww_stack_weight, member)
 static const struct member stack_weight[] = {
-	G(size), G(type),    G(kind),	  G(detail), G(pad),   G(value),
+	G(size), G(type),    G(kind),	  G(detail), G(gap),   G(value),
 	G(tid),	 G(request), G(start_ns), G(stack),  G(at_ns), G(ns),
 };
 
@@ -78,7 +78,7 @@ static const struct member sweep_find[] = {F(older_than), F(anonymous_older_than
 static const struct member sweep_end[] = {E(id), E(slot), E(pad)};
 
 #define Y(member) M(struct ww_python_layout, member)
-static const struct member python[] = {Y(runtime), Y(interpreters), Y(threads),	      Y(next), Y(native_id),
+static const struct member python[] = {Y(runtime), Y(interpreters), Y(threads),	      Y(next), Y(id),
 				       Y(context), Y(cframe),	    Y(current_frame), Y(minor)};
 
 #define V(member) M(struct ww_libuv_layout, member)

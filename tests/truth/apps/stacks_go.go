@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// stacks_go PORT: as stacks_server.c, in Go: answers how long it computed in which function.
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+const threadCPU = 3 // CLOCK_THREAD_CPUTIME_ID
+
+func used() int64 {
+	var now syscall.Timespec
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, threadCPU, uintptr(unsafe.Pointer(&now)), 0)
+	return now.Nano()
+}
+
+// In pieces that are too short to be taken to another thread in the middle, but seldom.
+//
+//go:noinline
+func burn(ms int64) int64 {
+	var took, sum int64
+	for took < ms*1000000 {
+		begun := used()
+		for i := int64(0); i < 20000; i++ {
+			sum += i*sum + 1
+		}
+		if piece := used() - begun; piece > 0 && piece < 1000000 {
+			took += piece
+		}
+	}
+	if sum == 1 {
+		return 0
+	}
+	return took
+}
+
+//go:noinline
+func burn_a() int64 {
+	return burn(15) + 0
+}
+
+//go:noinline
+func burn_b() int64 {
+	return burn(5) + 0
+}
+
+func answer(w http.ResponseWriter, _ *http.Request) {
+	body := fmt.Sprintf("burn_a %d\nburn_b %d\n", burn_a(), burn_b())
+	w.Write([]byte(body))
+}
+
+func main() {
+	http.HandleFunc("/mix", answer)
+	panic(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))
+}
