@@ -62,6 +62,9 @@ static bool count(struct ww_crowd *crowd, uint32_t endpoint, const struct ww_req
 
 	struct ww_crowd_span *span = &crowd->spans[endpoint];
 
+	if (!span->kept || request->start_unix_ns < span->kept_ns)
+		span->kept_ns = request->start_unix_ns;
+	span->kept++;
 	if (!request->sampled)
 		return true;
 	if (!span->requests || request->start_unix_ns < span->first_ns)
@@ -174,16 +177,41 @@ static void mark_interleaved(void *ctx, struct ww_crowd_stretch *one, struct ww_
 		one->interleaved = true;
 }
 
-int ww_crowd__settle(struct ww_crowd *crowd, double (*rate)(const void *ctx, uint32_t endpoint), const void *ctx)
+/* Leaves out what was before a time. */
+static void clip(struct ww_crowd *crowd, int64_t from_ns)
 {
+	size_t left = 0;
+
+	for (size_t i = 0; i < crowd->len; i++) {
+		struct ww_crowd_stretch stretch = crowd->stretches[i];
+
+		if (stretch.to_ns <= from_ns)
+			continue;
+		if (stretch.from_ns < from_ns)
+			stretch.from_ns = from_ns;
+		crowd->stretches[left++] = stretch;
+	}
+	crowd->len = left;
+}
+
+int ww_crowd__settle(struct ww_crowd *crowd, const struct ww_crowd_beside *beside)
+{
+	int64_t from_ns = INT64_MIN;
+
+	crowd->whole = beside->all_kept && crowd->len < WW_CROWD_STRETCHES;
 	for (uint32_t i = 0; i < crowd->spans_len; i++) {
 		struct ww_crowd_span *span = &crowd->spans[i];
 		double seconds = (double)(span->last_ns - span->first_ns) / 1e9;
 
-		span->weight = span->requests > 1 ? rate(ctx, i) * seconds / (double)(span->requests - 1) : 1;
-		if (span->weight < 1)
+		if (span->kept < beside->requests(beside->ctx, i) && span->kept && span->kept_ns > from_ns)
+			from_ns = span->kept_ns;
+		span->weight =
+			span->requests > 1 ? beside->rate(beside->ctx, i) * seconds / (double)(span->requests - 1) : 1;
+		if (crowd->whole || span->weight < 1)
 			span->weight = 1;
 	}
+	if (crowd->whole)
+		clip(crowd, from_ns);
 	if (crowd->len)
 		qsort(crowd->stretches, crowd->len, sizeof(*crowd->stretches), compare);
 	return each_pair(crowd, mark_interleaved, NULL);

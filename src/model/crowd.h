@@ -34,7 +34,9 @@ struct ww_crowd_stretch {
 struct ww_crowd_span {
 	int64_t first_ns, last_ns; /* starts */
 	uint64_t requests;
-	double weight; /* how many requests each stands for; set by settling */
+	uint64_t kept;	 /* with those that are not sampled, */
+	int64_t kept_ns; /* and when the first of them began */
+	double weight;	 /* how many requests each stands for; set by settling */
 };
 
 struct ww_crowd {
@@ -42,6 +44,7 @@ struct ww_crowd {
 	size_t len, cap;
 	struct ww_crowd_span *spans; /* by endpoint */
 	uint32_t spans_len;
+	bool whole; /* every request is in it, so what a thread did for none of them it did for none; set by settling */
 };
 
 /* All zeros is an empty one. NULL-safe. Frees the content, not `crowd` itself. */
@@ -50,11 +53,19 @@ void ww_crowd__free(struct ww_crowd *crowd);
 /* Adds a request of that endpoint. -ENOMEM. */
 int ww_crowd__add(struct ww_crowd *crowd, uint32_t endpoint, const struct ww_request *request);
 
+/* What is known beside the requests that were added. */
+struct ww_crowd_beside {
+	double (*rate)(const void *ctx, uint32_t endpoint);	  /* requests a second of an endpoint */
+	uint64_t (*requests)(const void *ctx, uint32_t endpoint); /* how many there were */
+	const void *ctx;
+	bool all_kept; /* all could be added, but of some endpoints only the newest were */
+};
+
 /*
- * No more will come: sorts, and finds out what a sampled request of each endpoint stands for. rate() tells the requests
- * a second of an endpoint. -ENOMEM.
+ * No more will come: sorts, and finds out what a sampled request of each endpoint stands for. Where all were kept, what
+ * is older than the oldest of an endpoint that is not there to the last is left out. -ENOMEM.
  */
-int ww_crowd__settle(struct ww_crowd *crowd, double (*rate)(const void *ctx, uint32_t endpoint), const void *ctx);
+int ww_crowd__settle(struct ww_crowd *crowd, const struct ww_crowd_beside *beside);
 
 enum ww_crowd_how {
 	WW_CROWD_WORKERS,    /* a thread serves one request after the other */

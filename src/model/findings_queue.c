@@ -9,48 +9,91 @@
 
 #define NAME 320
 
-/* Who held the threads most, and whether that is the endpoint itself; returns its share of what is known, or 0. */
-static double main_holder(const struct ww_finder *finder, const struct ww_blockage *blockage, char name[NAME],
-			  bool *itself)
+#define HOLDERS 3
+
+/* Who held the threads while the endpoint's requests waited, and for how much of that. */
+struct held {
+	struct holder {
+		char name[NAME];
+		double share;
+		bool itself;
+	} by[HOLDERS]; /* those that did so longest, the first one most */
+	unsigned len;
+	double nobodys; /* the thread was busy for no request; 0: it was not, or that is not known */
+};
+
+/*
+ * Where all requests were kept, and there is one thread, or each is an event loop, which does one thing at a time:
+ * shares are of all the time that was waited, and what is not accounted for was for none. Else they are of what is.
+ */
+static struct held who_held(const struct ww_finder *finder, const struct ww_blockage *blockage)
 {
 	const struct ww_crowd *crowd = finder->input->crowd;
-	double all = blockage->busy_ns + blockage->waiting_ns;
-	uint32_t most = 0;
+	double known = blockage->busy_ns + blockage->waiting_ns, all = known;
+	struct held held = {.len = 0};
 
 	if (!crowd || !blockage->held_ns)
-		return 0;
-	for (uint32_t i = 0; i < crowd->spans_len; i++)
-		if (blockage->held_ns[i] > blockage->held_ns[most])
-			most = i;
-	if (blockage->seen_ns < WW_LIMIT_SEEN_SHARE * blockage->queued_ns || all <= 0 ||
-	    most >= finder->input->catalog->endpoints_len)
-		return 0;
-	snprintf(name, NAME, "%s %s", finder->input->catalog->endpoints[most].method,
-		 finder->input->catalog->endpoints[most].route);
-	*itself = most == finder->input->id;
-	return blockage->held_ns[most] / all;
+		return held;
+	if (blockage->how != WW_CROWD_WORKERS && crowd->whole && blockage->queued_ns > known) {
+		all = blockage->queued_ns;
+		held.nobodys = (all - known) / all;
+	}
+	if (held.nobodys < WW_LIMIT_NOBODYS_SHARE)
+		held.nobodys = 0;
+	if (blockage->seen_ns < WW_LIMIT_SEEN_SHARE * blockage->queued_ns || all <= 0)
+		return held;
+	while (held.len < HOLDERS) {
+		struct holder *by = &held.by[held.len];
+		uint32_t most = 0;
+
+		for (uint32_t i = 0; i < crowd->spans_len; i++)
+			if (blockage->held_ns[i] > blockage->held_ns[most])
+				most = i;
+		by->share = blockage->held_ns[most] / all;
+		if (most >= finder->input->catalog->endpoints_len ||
+		    by->share < (held.len ? WW_LIMIT_OPERATION_SHARE : 1e-9))
+			break;
+		snprintf(by->name, NAME, "%s %s", finder->input->catalog->endpoints[most].method,
+			 finder->input->catalog->endpoints[most].route);
+		by->itself = most == finder->input->id;
+		blockage->held_ns[most] = 0;
+		held.len++;
+	}
+	return held;
+}
+
+static void name_holders(struct ww_sentence *text, const struct held *held)
+{
+	for (unsigned i = 0; i < held->len; i++) {
+		ww_sentence__add(text, "%s%s (", i ? ", " : "", held->by[i].name);
+		ww_sentence__share(text, held->by[i].share);
+		ww_sentence__add(text, "%s)", i ? "" : " of it");
+	}
+	if (!held->nobodys)
+		return;
+	ww_sentence__add(text, "%swork for no request (", held->len ? ", " : "");
+	ww_sentence__share(text, held->nobodys);
+	ww_sentence__add(text, "%s)", held->len ? "" : " of it");
 }
 
 /* Where all its requests are alike none of them blocks it: there are too many, as on a busy proxy. */
-static void tell_loop(struct ww_making *making, const struct ww_blockage *blockage, const char *holder, double share,
-		      bool itself)
+static void tell_loop(struct ww_making *making, const struct ww_blockage *blockage, const struct held *held)
 {
 	struct ww_sentence *text = &making->text;
-	bool blocked = share > 0 && !itself &&
+	bool blocked = held->len && !held->by[0].itself &&
 		       blockage->blocked_ns >= WW_LIMIT_BLOCKED_SHARE * (blockage->busy_ns + blockage->waiting_ns);
 
 	ww_sentence__add(text, "for its event loop, which is %s", blocked ? "blocked" : "busy");
-	if (share > 0) {
-		ww_sentence__add(text, " %s %s (", blocked ? "by" : "with", holder);
-		ww_sentence__share(text, share);
-		ww_sentence__add(text, " of it)");
+	if (held->len || held->nobodys > 0) {
+		ww_sentence__add(text, " %s ", blocked ? "by" : "with");
+		name_holders(text, held);
 	}
 	ww_sentence__add(&making->advice, "%s",
 			 blocked ? "move what blocks there to threads or processes"
 				 : "more processes or CPUs, or move what computes or blocks there to threads");
 }
 
-static void tell_workers(struct ww_making *making, const struct ww_blockage *blockage, const char *holder, double share)
+static void tell_workers(struct ww_making *making, const struct ww_blockage *blockage, const struct held *held)
 {
 	struct ww_sentence *text = &making->text;
 
@@ -60,10 +103,9 @@ static void tell_workers(struct ww_making *making, const struct ww_blockage *blo
 		ww_sentence__add(text, "for one of %u workers, all of them busy", blockage->threads);
 	else
 		ww_sentence__add(text, "for a worker");
-	if (share > 0) {
-		ww_sentence__add(text, ", busy with %s (", holder);
-		ww_sentence__share(text, share);
-		ww_sentence__add(text, " of it)");
+	if (held->len) {
+		ww_sentence__add(text, ", busy with ");
+		name_holders(text, held);
 	}
 	ww_sentence__add(&making->advice, "%s",
 			 blockage->how == WW_CROWD_ONE_THREAD ? "more workers, or keep what blocks off an event loop"
@@ -77,11 +119,11 @@ static int tell(struct ww_finder *finder, struct ww_making *making, const struct
 		[WW_CROWD_ONE_THREAD] = "one thread",
 		[WW_CROWD_LOOP] = "blocked event loop",
 	};
+	static const char *const names[HOLDERS][2] = {
+		{"held_by", "held_by_share"}, {"held_by_2", "held_by_2_share"}, {"held_by_3", "held_by_3_share"}};
 	const struct ww_endpoint_report *endpoint = finder->endpoint;
 	double queue = (double)endpoint->kinds_sum_ns[WW_KIND_QUEUE] / (double)endpoint->wall.sum;
-	char holder[NAME] = "";
-	bool itself = false;
-	double share = main_holder(finder, blockage, holder, &itself);
+	const struct held held = who_held(finder, blockage);
 
 	ww_sentence__add(&making->text, "waits ");
 	ww_sentence__ms(&making->text, making->saving.mean_ns);
@@ -89,18 +131,21 @@ static int tell(struct ww_finder *finder, struct ww_making *making, const struct
 	ww_sentence__share(&making->text, queue);
 	ww_sentence__add(&making->text, ") ");
 	if (blockage->how == WW_CROWD_LOOP)
-		tell_loop(making, blockage, holder, share, itself);
+		tell_loop(making, blockage, &held);
 	else
-		tell_workers(making, blockage, holder, share);
+		tell_workers(making, blockage, &held);
 	ww_making__text(making, "cause", blockage->threads ? hows[blockage->how] : "not known");
 	ww_making__number(making, "share", queue);
 	ww_making__number(making, "threads", blockage->threads);
-	if (share > 0) {
-		ww_making__text(making, "held_by", holder);
-		ww_making__number(making, "held_by_share", share);
+	for (unsigned i = 0; i < held.len; i++) {
+		ww_making__text(making, names[i][0], held.by[i].name);
+		ww_making__number(making, names[i][1], held.by[i].share);
+	}
+	if (held.len)
 		ww_making__number(making, "held_busy_share",
 				  blockage->busy_ns / (blockage->busy_ns + blockage->waiting_ns));
-	}
+	if (held.nobodys > 0)
+		ww_making__number(making, "held_by_none_share", held.nobodys);
 	return ww_finder__add(finder, making);
 }
 

@@ -63,6 +63,12 @@
 #define WW_LIMIT_UNSEEN_SHARE 0.25
 
 /*
+ * Requests in a queue wait for work that is for no request, where so much of their waiting is not accounted for, though
+ * all requests were kept.
+ */
+#define WW_LIMIT_NOBODYS_SHARE 0.15
+
+/*
  * One request blocks an event loop where it holds it for so much of the time that another waits; where many hold it for
  * less each, it is busy. And it is blocked where so much of that is of the first kind.
  */

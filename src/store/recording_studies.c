@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/aggregate.h"
 #include "store/read.h"
@@ -45,6 +46,15 @@ struct rates {
 	double seconds;
 };
 
+static uint64_t requests_of(const void *ctx, uint32_t endpoint)
+{
+	const struct rates *rates = ctx;
+
+	return endpoint < rates->slice->cap && rates->slice->by_endpoint[endpoint]
+		       ? rates->slice->by_endpoint[endpoint]->requests
+		       : 0;
+}
+
 static double rate_of(const void *ctx, uint32_t endpoint)
 {
 	const struct rates *rates = ctx;
@@ -58,6 +68,13 @@ int ww_recording__studies(struct ww_recording *recording, const struct ww_select
 			  const struct ww_slice *slice, int64_t window_ns, struct ww_studies *studies)
 {
 	const struct rates rates = {.slice = slice, .seconds = (double)window_ns / 1e9};
+	const struct ww_crowd_beside beside = {
+		.rate = rate_of,
+		.requests = requests_of,
+		.ctx = &rates,
+		.all_kept = !selection->endpoint && recording->settings &&
+			    !strncmp(recording->settings, "keep all", 8) && !strchr(recording->settings, ','),
+	};
 	uint64_t each = READ_MOST / (slice->used_len + 1);
 	struct ww_studies read = {.by_endpoint = calloc(endpoints + 1, sizeof(*read.by_endpoint)), .len = endpoints};
 	struct ww_request_cursor *cursor = NULL;
@@ -74,7 +91,7 @@ int ww_recording__studies(struct ww_recording *recording, const struct ww_select
 				err = add(&read, ww_request_cursor__endpoint(cursor), request);
 	ww_request_cursor__close(cursor);
 	if (more >= 0 && !err)
-		err = ww_crowd__settle(&read.crowd, rate_of, &rates);
+		err = ww_crowd__settle(&read.crowd, &beside);
 	if (err)
 		more = ww_recording__fail(recording, SQLITE_NOMEM);
 	if (more < 0) {

@@ -28,6 +28,7 @@ struct scene {
 	struct ww_slice slice;
 	struct ww_study *studies[ENDPOINTS];
 	struct ww_crowd crowd;
+	uint64_t others; /* requests of each endpoint that were not kept */
 	struct ww_report *report;
 	double rate;
 };
@@ -148,9 +149,20 @@ static inline double scene_rate(const void *ctx, uint32_t endpoint)
 	return scene->rate;
 }
 
+/* Of those beside the ones that are kept nothing is known. */
+static inline uint64_t scene_requests(const void *ctx, uint32_t endpoint)
+{
+	const struct scene *scene = ctx;
+
+	if (endpoint >= scene->slice.cap || !scene->slice.by_endpoint[endpoint])
+		return 0;
+	return scene->slice.by_endpoint[endpoint]->requests + scene->others;
+}
+
 /* The endpoint's part of the report. */
 static inline const struct ww_endpoint_report *scene_report(struct scene *scene, const char *route)
 {
+	const struct ww_crowd_beside beside = {scene_rate, scene_requests, scene, !scene->others};
 	const struct ww_report_frame frame = {
 		.host = "h",
 		.kernel = "k",
@@ -162,7 +174,7 @@ static inline const struct ww_endpoint_report *scene_report(struct scene *scene,
 	};
 
 	if (!scene->report) {
-		assert_int_equal(ww_crowd__settle(&scene->crowd, scene_rate, scene), 0);
+		assert_int_equal(ww_crowd__settle(&scene->crowd, &beside), 0);
 		assert_int_equal(ww_report__build(&frame, &scene->catalog, &scene->slice, &scene->report), 0);
 	}
 	for (size_t i = 0; i < scene->report->endpoints_len; i++)

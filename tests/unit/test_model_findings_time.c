@@ -219,6 +219,54 @@ static void a_blocked_loop_names_who_blocks_it(void **state)
 	scene_end(&scene);
 }
 
+/* A loop that a task of nobody's holds as long as two endpoints do together: which is known where all was kept. */
+static void what_blocks_a_loop_for_nobody_is_said(void **state)
+{
+	(void)state;
+	for (uint64_t others = 0; others < 2; others++) {
+		struct scene scene;
+
+		scene_begin(&scene);
+		scene.others = others;
+		uint32_t quick = scene_endpoint(&scene, "/quick"), slow = scene_endpoint(&scene, "/slow"),
+			 less = scene_endpoint(&scene, "/less");
+
+		scene.rate = 10;
+		for (int64_t number = 0; number < 20; number++) {
+			int64_t start = START + number * 100 * (int64_t)MS;
+			struct made *made = make();
+
+			made->request.start_unix_ns = start;
+			spend(made, WW_KIND_COMPUTE, 25 * MS);
+			scene_add(&scene, slow, made, true);
+
+			made = make();
+			made->request.start_unix_ns = start + 25 * (int64_t)MS;
+			spend(made, WW_KIND_COMPUTE, 5 * MS);
+			scene_add(&scene, less, made, true);
+
+			made = make();
+			made->request.start_unix_ns = start - 2 * (int64_t)MS;
+			spend(made, WW_KIND_COMPUTE, MS);
+			spend(made, WW_KIND_DB, MS);
+			spend(made, WW_KIND_QUEUE, 60 * MS);
+			spend(made, WW_KIND_COMPUTE, MS);
+			scene_add(&scene, quick, made, true);
+		}
+
+		const struct ww_finding *found = must_find(scene_report(&scene, "/quick"), "pool-starved");
+
+		must_say(
+			found,
+			others ? "waits 60.0 ms (95 %) for its event loop, which is blocked by GET /slow (83 % of it), "
+				 "GET /less (17 %): move what blocks there to threads or processes"
+			       : "waits 60.0 ms (95 %) for its event loop, which is blocked by GET /slow (42 % of it), "
+				 "GET /less (8 %), work for no request (50 %): move what blocks there to threads or "
+				 "processes");
+		scene_end(&scene);
+	}
+}
+
 /* A call that blocks the loop is a wait, not compute; nothing else happens on its thread meanwhile. */
 static void a_loop_is_blocked_by_a_wait_as_well(void **state)
 {
@@ -332,6 +380,7 @@ static void a_busy_loop_is_not_called_blocked(void **state)
 	uint32_t endpoint = scene_endpoint(&scene, "/");
 
 	scene.rate = 1000;
+	scene.others = 1;
 	for (int64_t number = 0; number < 100; number++) {
 		struct made *made = make();
 
@@ -386,6 +435,7 @@ int main(void)
 		cmocka_unit_test(finds_compute),
 		cmocka_unit_test(finds_compute_that_gets_no_cpu),
 		cmocka_unit_test(a_blocked_loop_names_who_blocks_it),
+		cmocka_unit_test(what_blocks_a_loop_for_nobody_is_said),
 		cmocka_unit_test(a_loop_is_blocked_by_a_wait_as_well),
 		cmocka_unit_test(a_busy_loop_is_not_called_blocked),
 		cmocka_unit_test(a_worker_that_is_woken_often_is_no_loop),
