@@ -125,7 +125,7 @@ static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct
 		t->stopped = ww_clock_since(t->stops, ww_stopped_at(next, now));
 	if (t->off == WW_OFF_SOCKET)
 		t->woke = now;
-	ww_interval_resume(t, now);
+	ww_interval_resume(t, now, true);
 	t->on_cpu = now;
 }
 
