@@ -254,7 +254,6 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 	ww_http1__method(account->method, method);
 	ww_http1__path(account->target, account->target_len, account->flags & WW_FLAG_TARGET_TRUNCATED,
 		       !strcmp(method, "CONNECT"), path);
-	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	endpoint = ww_endpoints__find(&ingest->endpoints, service, method, path, &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
@@ -355,6 +354,8 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 	service = run ? ww_services__command(ingest->services, command_name(ingest)) : find_service(ingest, account);
 	if (service < 0)
 		return (int)service;
+	/* Of those that held its locks as well, which are looked for first. */
+	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	if (is_chosen(ingest, (uint32_t)service))
 		return run ? take_run(ingest, account, (uint32_t)service)
 			   : count(ingest, account, (uint32_t)service, &done);
