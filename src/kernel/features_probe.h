@@ -55,6 +55,9 @@ void ww_probe_libbpf(const struct ww_probe *probe, struct ww_feature *row, int a
 /* Of user space under observation: features_user.c */
 void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int argument);
 
+/* Of programs that run: features_programs.c */
+void ww_probe_golang(const struct ww_probe *probe, struct ww_feature *row, int argument);
+
 /* Of the process and the host: features_host.c */
 void ww_probe_capability(const struct ww_probe *probe, struct ww_feature *row, int capability);
 void ww_probe_architecture(const struct ww_probe *probe, struct ww_feature *row, int argument);

@@ -92,7 +92,9 @@ static uint32_t name_request(struct ww_holders *holders, uint32_t service, uint6
 	ww_http1__method(held_by.method, method);
 	ww_http1__path(held_by.target, held_by.target_len, held_by.target_len == WW_TARGET_MAX,
 		       !strcmp(method, "CONNECT"), path);
-	/* It is counted when it ends. */
+	/* It is counted when it ends. FastCGI's workers have one thread each, and none that holds a lock of another's.
+	 */
+	holders->endpoints->protocol = "http";
 	int64_t endpoint = ww_endpoints__find(holders->endpoints, service, method, path, &over_cap);
 	return endpoint < 0 ? WW_INTERN_NONE : name_endpoint(holders, (uint32_t)endpoint);
 }
