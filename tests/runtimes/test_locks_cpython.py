@@ -23,22 +23,24 @@ from whywait import Record  # noqa: E402
 
 APPS = HERE / "apps"
 VERSIONS = {"3.9": "bullseye", "3.13": "trixie"}
+NEWER = {"3.9": False, "3.13": True}  # than this host: it needs its own loader and libraries; the probe needs this host's, or later ones
 CLIENTS, EACH = 4, 25
 
 
 def fetched(version):
-    """Debian's python of that version, as a command; with its own loader and libraries."""
+    """Debian's python of that version, as a command, and its environment."""
     root = HERE.parents[1] / "build/pythons" / version
     if not (root / f"usr/bin/python{version}").exists():
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
         with tempfile.TemporaryDirectory() as directory:
             Archive(directory, VERSIONS[version]).unpack_all(root, f"python{version}-minimal", f"libpython{version}-stdlib")
-    loader = next(path for path in (root / "lib64/ld-linux-x86-64.so.2", root / "usr/lib64/ld-linux-x86-64.so.2",
-                                    root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
-                                    root / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2") if path.exists())
+    program, env = root / f"usr/bin/python{version}", {"PYTHONHOME": str(root / "usr")}
+    if not NEWER[version]:
+        return [program], env
+    loader = next(path for path in (root / "lib64/ld-linux-x86-64.so.2", root / "usr/lib64/ld-linux-x86-64.so.2") if path.exists())
     libraries = f"{root}/lib/x86_64-linux-gnu:{root}/usr/lib/x86_64-linux-gnu"
-    return [loader, "--library-path", libraries, root / f"usr/bin/python{version}"], {"PYTHONHOME": str(root / "usr")}
+    return [loader, "--library-path", libraries, program], env
 
 
 def interpreter(version):
@@ -109,8 +111,7 @@ def holders():
 
 
 tap = Tap()
-tap.run("the interpreter's lock, this host's CPython", interpreter, None)
-for version in VERSIONS:
-    tap.run(f"the interpreter's lock, CPython {version}", interpreter, version)
+for version in sys.argv[1:] or ["", *VERSIONS]:
+    tap.run(f"the interpreter's lock, CPython {version or 'of this host'}", interpreter, version)
 tap.run("who holds the program's", holders)
 tap.done()
