@@ -15,6 +15,8 @@
 struct ww_recording {
 	sqlite3 *db;
 	struct ww_log_index log_index;
+	bool (*gives_up)(void *ctx); /* NULL: never */
+	void *gives_up_ctx;
 	char *path;
 	char *host, *kernel;
 	char *stand_ins, *settings; /* NULL: not known */
@@ -24,8 +26,6 @@ struct ww_recording {
 	bool unended;
 	bool has_operations, has_seconds, has_collections, has_faults,
 		has_programs;	     /* not in recordings of earlier versions */
-	bool (*gives_up)(void *ctx); /* NULL: never */
-	void *gives_up_ctx;
 	char message[512];
 };
 
