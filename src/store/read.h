@@ -25,7 +25,7 @@ struct ww_recording {
 	int64_t start_unix_ns, end_unix_ns;
 	bool unended;
 	bool has_operations, has_seconds, has_collections, has_faults,
-		has_programs;	     /* not in recordings of earlier versions */
+		has_programs; /* not in recordings of earlier versions */
 	char message[512];
 };
 
