@@ -15,6 +15,8 @@
 struct ww_recording {
 	sqlite3 *db;
 	struct ww_log_index log_index;
+	bool (*gives_up)(void *ctx); /* NULL: never */
+	void *gives_up_ctx;
 	char *path;
 	char *host, *kernel;
 	char *stand_ins, *settings; /* NULL: not known */
