@@ -474,6 +474,12 @@ __u64 bpf_get_current_pid_tgid(void)
 	return (u64)task->tgid << 32 | (u32)task->pid;
 }
 
+/* Of the only unit that there is. */
+__u64 bpf_get_attach_cookie(void *ctx)
+{
+	return 0;
+}
+
 __u64 bpf_get_current_cgroup_id(void)
 {
 	return ((struct host_task *)bpf_get_current_task_btf())->cgroup;
