@@ -17,9 +17,13 @@ struct ww_catalog_service {
 	const char *cgroup;
 };
 
-/* Protocols of endpoints that no requests come to: commands as a whole, and the parts of time that these consist of. */
+/*
+ * Protocols of endpoints that no requests come to: commands as a whole, the parts of time that these consist of, and
+ * functions.
+ */
 #define WW_PROTOCOL_RUN	 "batch"
 #define WW_PROTOCOL_PART "batch-part"
+#define WW_PROTOCOL_CALL "function"
 
 struct ww_catalog_endpoint {
 	uint32_t service;

@@ -18,6 +18,7 @@
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
 #include "requests/holders.h"
+#include "requests/naming.h"
 #include "requests/operations.h"
 #include "requests/service_label.h"
 #include "requests/runs.h"
@@ -185,7 +186,7 @@ int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segm
 static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *account)
 {
 	struct ww_peer local;
-	bool known = !account->port && ingest->options.peer &&
+	bool known = !account->port && !(account->flags & WW_FLAG_CALL) && ingest->options.peer &&
 		     !ingest->options.peer(ingest->options.peer_ctx, account->local, &local);
 
 	return ww_services__find(ingest->services, account, known ? &local : NULL);
@@ -226,7 +227,7 @@ static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_r
 static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service,
 		 const struct ww_request_operations *done)
 {
-	char method[WW_METHOD_SIZE], path[WW_PATH_SIZE];
+	char path[WW_PATH_SIZE];
 	struct ww_sample_operation operations[WW_OPERATIONS_MAX];
 	struct ww_detail_sum details[WW_DETAIL_SUMS];
 	uint64_t kinds_ns[WW_KIND_COUNT];
@@ -254,11 +255,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 		kinds_ns[kind] = account->kinds_ns[kind];
-	ww_http1__method(account->method, method);
-	ww_http1__path(account->target, account->target_len, account->flags & WW_FLAG_TARGET_TRUNCATED,
-		       !strcmp(method, "CONNECT"), path);
-	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
-	endpoint = ww_endpoints__find(&ingest->endpoints, service, method, path, &over_cap);
+	endpoint = ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path, &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
 	ww_holders__ended(ingest->holders, account->id, (uint32_t)endpoint);

@@ -12,6 +12,7 @@
 
 #include "model/report.h"
 #include "requests/holders.h"
+#include "requests/naming.h"
 #include "requests/services.h"
 #include "whywait/abi.h"
 
@@ -55,6 +56,8 @@ struct ww_ingest_options {
 	void *collected_ctx;
 
 	bool no_operations; /* none are taken in: of no request it is known what it did */
+
+	struct ww_unit_names units;
 
 	const char *command; /* what the command is called whose work as a whole is one unit; NULL: there is none */
 

@@ -34,6 +34,9 @@ void ww_service__address(const struct ww_account *account, const struct ww_peer 
 {
 	char path[WW_ADDRESS_SIZE];
 
+	*address = '\0';
+	if (account->flags & WW_FLAG_CALL)
+		return;
 	if (account->port) {
 		snprintf(address, WW_ADDRESS_SIZE, ":%u", account->port);
 		return;

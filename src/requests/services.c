@@ -397,7 +397,8 @@ static void remember(struct ww_services *services, struct member *member)
 
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
 {
-	struct member new = {.pid = account->tgid, .port = account->port, .local = account->port ? 0 : account->local};
+	bool unit = account->port || account->flags & WW_FLAG_CALL;
+	struct member new = {.pid = account->tgid, .port = account->port, .local = unit ? 0 : account->local};
 	uint32_t slot = slot_of(services, new.pid, new.port, new.local);
 	int64_t service;
 
@@ -426,11 +427,8 @@ void ww_services__join(struct ww_services *services, uint32_t service, uint32_t 
 	struct member new = {.pid = pid, .service = service};
 	struct member *known = &services->members[slot_of(services, pid, 0, 0)];
 
-	if (known->pid) {
-		known->unseen = 0;
-		return;
-	}
-	if (ww_process__usage(services->proc, (pid_t)pid, &new.usage))
+	known->unseen = 0;
+	if (known->pid || ww_process__usage(services->proc, (pid_t)pid, &new.usage))
 		return;
 	/* It has started since, so all of it counts. */
 	new.usage.cpu_ns = new.usage.minor_faults = new.usage.major_faults = 0;

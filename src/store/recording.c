@@ -11,6 +11,7 @@
 #include "store/schema.h"
 
 #define BUSY_TIMEOUT_MS 5000
+#define STEPS_UNASKED	1000 /* of SQLite's machine, after which a reader is asked whether it gives up */
 
 int ww_recording__fail(struct ww_recording *recording, int rc)
 {
@@ -32,6 +33,9 @@ int ww_recording__fail(struct ww_recording *recording, int rc)
 			 "can't read %s: its log (%s-wal) needs a directory that can be written; copy both to one",
 			 recording->path, recording->path);
 		return -EACCES;
+	case SQLITE_INTERRUPT:
+		snprintf(recording->message, sizeof(recording->message), "reading %s was given up", recording->path);
+		return -EINTR;
 	default:
 		snprintf(recording->message, sizeof(recording->message), "can't read %s: %s", recording->path,
 			 sqlite3_errstr(rc));
@@ -290,6 +294,20 @@ int ww_recording__open_own(struct ww_recording **recording, const char *path, ch
 	}
 	*recording = new;
 	return 0;
+}
+
+static int ask_whether_to_go_on(void *ctx)
+{
+	const struct ww_recording *recording = ctx;
+
+	return recording->gives_up(recording->gives_up_ctx);
+}
+
+void ww_recording__guard(struct ww_recording *recording, bool (*gives_up)(void *ctx), void *ctx)
+{
+	recording->gives_up = gives_up;
+	recording->gives_up_ctx = ctx;
+	sqlite3_progress_handler(recording->db, gives_up ? STEPS_UNASKED : 0, ask_whether_to_go_on, recording);
 }
 
 int ww_recording__renew(struct ww_recording *recording)

@@ -77,6 +77,12 @@ int ww_recording__check_endpoint(struct ww_recording *recording, const char *glo
  */
 int64_t ww_recording__interval_ns(const struct ww_recording *recording, int64_t since_unix_ns);
 
+/*
+ * From now on reading ends with -EINTR when `gives_up` says so: it is asked all the while, in the thread that reads.
+ * NULL: it never does.
+ */
+void ww_recording__guard(struct ww_recording *recording, bool (*gives_up)(void *ctx), void *ctx);
+
 /* Looks how far it has come since. -EBADMSG and others: see ww_recording__message(). */
 int ww_recording__renew(struct ww_recording *recording);
 
