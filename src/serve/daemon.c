@@ -350,7 +350,7 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	session_options.each_drain = each_drain;
 	session_options.each_second = each_second;
 	session_options.ctx = daemon;
-	session_options.ingest.live_seconds = WW_LIVE_SECONDS_MAX;
+	session_options.ingest.live_seconds = 0;
 	session_options.ingest.each_commit = each_commit;
 	session_options.ingest.each_kept = each_kept;
 	session_options.ingest.each_ctx = daemon;
