@@ -160,7 +160,8 @@ WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
 enum ww_go_found {
 	WW_GO_FOUND_NOBODY,
 	WW_GO_FOUND,
-	WW_GO_FOUND_OTHER, /* one that is left over, most likely */
+	WW_GO_FOUND_OTHER, /* one that is left over: a word that is right is so most of the time */
+	WW_GO_FOUND_PERHAPS,
 };
 
 /* Notes which word it was. */
@@ -184,7 +185,9 @@ static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot,
 		slot->at = at;
 		slot->votes = 1;
 	}
-	return !left && (same || !sure) ? WW_GO_FOUND : WW_GO_FOUND_OTHER;
+	if (left)
+		return slot->misses > slot->votes ? WW_GO_FOUND_OTHER : WW_GO_FOUND_PERHAPS;
+	return same || !sure ? WW_GO_FOUND : WW_GO_FOUND_OTHER;
 }
 
 /* What the goroutine did, and has an answer to, nobody waits for. */
@@ -235,7 +238,7 @@ WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 		int found = ww_goroutine_waiter(g);
 		if (found == WW_GO_FOUND_NOBODY && done)
 			ww_goroutine_left_alone(g);
-		struct ww_request *perhaps = found == WW_GO_FOUND_OTHER ? ww_request_get(room->ref) : NULL;
+		struct ww_request *perhaps = found == WW_GO_FOUND_PERHAPS ? ww_request_get(room->ref) : NULL;
 		if (perhaps && done)
 			ww_traffic_note(perhaps, false);
 		if (found != WW_GO_FOUND)

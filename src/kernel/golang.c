@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/golang_file.h"
 #include "util/mappings.h"
 
 /* What `go build` writes into every program: 14 bytes, the size of a pointer, flags, and at 32 the version's length and
@@ -159,22 +160,6 @@ static unsigned buildinfo_minor(Elf_Scn *section)
 	return sscanf(text, "go1.%u", &minor) == 1 ? minor : 0;
 }
 
-/* Where the symbol is in the file's own addresses; 0: it has none of that name. */
-static uint64_t symbol_find(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const char *wanted)
-{
-	Elf_Data *data = header->sh_entsize ? elf_getdata(section, NULL) : NULL;
-	size_t count = data ? data->d_size / header->sh_entsize : 0;
-	for (size_t i = 0; i < count; i++) {
-		GElf_Sym symbol;
-		if (!gelf_getsym(data, (int)i, &symbol) || GELF_ST_TYPE(symbol.st_info) != STT_OBJECT)
-			continue;
-		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
-		if (name && !strcmp(name, wanted))
-			return symbol.st_value;
-	}
-	return 0;
-}
-
 /* The lowest address that the file asks for. */
 static uint64_t file_base(Elf *elf)
 {
@@ -190,30 +175,34 @@ static uint64_t file_base(Elf *elf)
 	return base;
 }
 
-static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout)
+static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout, struct ww_golang_about *about)
 {
-	unsigned minor = 0;
-	uint64_t semtable = 0;
+	const char *without = getenv("WHYWAIT_WITHOUT");
+	struct ww_golang_layout found = {0};
 	size_t names = 0;
 	int err = -ENOENT;
 	elf_version(EV_CURRENT);
 	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!elf || elf_getshdrstrndx(elf, &names))
 		goto out;
-	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section && !about->minor; section = elf_nextscn(elf, section)) {
 		GElf_Shdr header;
 		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
 		if (name && !strcmp(name, BUILDINFO))
-			minor = buildinfo_minor(section);
-		/* It comes behind, and is long. */
-		if (minor && header.sh_type == SHT_SYMTAB)
-			semtable = symbol_find(elf, section, &header, "runtime.semtable");
+			about->minor = buildinfo_minor(section);
 	}
-	if (layout_of(minor, layout)) {
-		layout->semtable = semtable ? start - file_base(elf) + semtable : 0;
-		layout->semtable_len = SEMTABLE_LEN;
-		err = 0;
-	}
+	if (!about->minor)
+		goto out;
+	bool tabled = !without || strcmp(without, "golayouts") != 0;
+	about->known = (tabled && layout_of(about->minor, &found)) || ww_golang_file__debug(elf, &found);
+	if (!about->known)
+		goto out;
+	uint64_t semtable = ww_golang_file__semtable(elf);
+	about->semaphores = semtable != 0;
+	found.semtable = semtable ? start - file_base(elf) + semtable : 0;
+	found.semtable_len = SEMTABLE_LEN;
+	*layout = found;
+	err = 0;
 out:
 	elf_end(elf);
 	return err;
@@ -237,7 +226,7 @@ static uint64_t program_start(pid_t pid)
 	return start;
 }
 
-int ww_golang__find(pid_t pid, struct ww_golang_layout *layout)
+static int program_search(pid_t pid, struct ww_golang_layout *layout, struct ww_golang_about *about)
 {
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
@@ -245,7 +234,24 @@ int ww_golang__find(pid_t pid, struct ww_golang_layout *layout)
 	if (fd < 0)
 		return -errno;
 	uint64_t start = program_start(pid);
-	int err = start ? file_search(fd, start, layout) : -ENOENT;
+	int err = start ? file_search(fd, start, layout, about) : -ENOENT;
 	close(fd);
 	return err;
+}
+
+int ww_golang__find(pid_t pid, struct ww_golang_layout *layout)
+{
+	struct ww_golang_about about = {0};
+	return program_search(pid, layout, &about);
+}
+
+int ww_golang__tell(pid_t pid, struct ww_golang_about *about)
+{
+	struct ww_golang_about told = {0};
+	struct ww_golang_layout layout;
+	int err = program_search(pid, &layout, &told);
+	if (!told.minor)
+		return err ? err : -ENOENT;
+	*about = told;
+	return 0;
 }

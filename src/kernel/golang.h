@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_GOLANG_H
 #define WHYWAIT_GOLANG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -20,7 +21,7 @@ enum ww_golang_wait {
 
 /* Addresses and offsets within the runtime's structures; the same layout as the BPF map's value. */
 struct ww_golang_layout {
-	uint64_t semtable; /* address of runtime.semtable; 0: not known, as in a stripped program */
+	uint64_t semtable; /* address of runtime.semtable; 0: not known */
 	uint64_t semtable_len;
 	uint32_t stack_hi;   /* offsets: g.stack.hi */
 	uint32_t status;     /* g.atomicstatus */
@@ -42,5 +43,15 @@ struct ww_golang_layout {
  * -EACCES and others: the process can't be read. `layout` is written on success only.
  */
 int ww_golang__find(pid_t pid, struct ww_golang_layout *layout);
+
+/* What is known of a running Go program. */
+struct ww_golang_about {
+	unsigned minor;	 /* of Go 1 */
+	bool known;	 /* goroutines are followed: the layout of its runtime is known */
+	bool semaphores; /* also who waits for a WaitGroup */
+};
+
+/* Errors as above: -ENOENT for what is no Go program, whatever its version. */
+int ww_golang__tell(pid_t pid, struct ww_golang_about *about);
 
 #endif

@@ -6,14 +6,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +21,9 @@
 #include "kernel/hooks.h"
 #include "kernel/iterator.h"
 #include "kernel/listeners.h"
+#include "kernel/object_options.h"
 #include "kernel/programs.h"
+#include "kernel/run_time.h"
 #include "kernel/runtimes.h"
 #include "kernel/units.h"
 #include "whywait.skel.h"
@@ -322,7 +322,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	new->bpf = whywait_bpf__open();
+	new->bpf = whywait_bpf__open_opts(ww_object_options());
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;
@@ -473,19 +473,6 @@ int ww_observer__sweep(struct ww_observer *observer)
 	return 0;
 }
 
-/* A pidfd, or -ESRCH when it has ended, also before its parent has waited for it. */
-static int open_living(pid_t pid)
-{
-	struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
-	if (process.fd < 0)
-		return -ESRCH;
-	if (poll(&process, 1, 0) && process.revents) {
-		close(process.fd);
-		return -ESRCH;
-	}
-	return process.fd;
-}
-
 int ww_observer__living(struct ww_observer *observer)
 {
 	int map = bpf_map__fd(observer->bpf->maps.ww_selected_pids);
@@ -495,7 +482,7 @@ int ww_observer__living(struct ww_observer *observer)
 	for (int walks = 0; walks < 2; walks++) {
 		const uint32_t *previous = NULL;
 		for (uint32_t i = 0; i < most && !bpf_map_get_next_key(map, previous, &key); i++) {
-			int fd = ww_descendants__include_self((pid_t)key) ? -ESRCH : open_living((pid_t)key);
+			int fd = ww_descendants__include_self((pid_t)key) ? -ESRCH : ww_descendants__watch((pid_t)key);
 			if (fd >= 0)
 				return fd;
 			previous = &key;
@@ -565,6 +552,11 @@ int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww
 		return -ENOENT;
 	*collected = found;
 	return 0;
+}
+
+int ww_observer__run_time(const struct ww_observer *observer, uint64_t *ns)
+{
+	return ww_run_time__of(observer->bpf->obj, ns);
 }
 
 void ww_observer__close(struct ww_observer *observer)

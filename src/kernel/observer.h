@@ -92,6 +92,9 @@ int ww_observer__held_by(struct ww_observer *observer, uint64_t id, struct ww_he
 /* What a process's garbage collector did since the observer was opened. -ENOENT: nothing. */
 int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected);
 
+/* How long its programs have run while that was measured (kernel/run_time.h), since it was opened. */
+int ww_observer__run_time(const struct ww_observer *observer, uint64_t *ns);
+
 /* NULL-safe. Detaches everything. */
 void ww_observer__close(struct ww_observer *observer);
 

@@ -5,6 +5,8 @@
 #include <gelf.h>
 #include <string.h>
 
+#include "symbols/gopclntab.h"
+
 enum runtime { RUNTIME_PYTHON, RUNTIME_RUBY, RUNTIME_HOTSPOT, RUNTIME_V8, RUNTIME_PHP, RUNTIME_GO, RUNTIMES };
 
 enum how { NOTE, SYMBOL, RETURN };
@@ -34,6 +36,7 @@ static const struct probe {
 /* Sites as they are found: of which probe each is. */
 struct search {
 	Elf *elf;
+	uint64_t text; /* where the code begins */
 	uint64_t base; /* address of the section that static probes' addresses were made for; 0: none */
 	struct {
 		size_t probe;
@@ -146,6 +149,21 @@ static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shd
 	}
 }
 
+/* Go's functions, also of a stripped program. */
+static void gopclntab_read(struct search *search, Elf_Scn *section)
+{
+	Elf_Data *data = elf_rawdata(section, NULL);
+	struct ww_gopclntab table;
+	struct ww_gofunction function;
+
+	if (!data || !data->d_buf || ww_gopclntab__open(&table, data->d_buf, data->d_size, search->text))
+		return;
+	while (ww_gopclntab__next(&table, &function))
+		for (size_t i = 0; i < PROBES; i++)
+			if (probes[i].runtime == RUNTIME_GO && !strcmp(function.name, probes[i].name))
+				site_add(search, i, function.start, 0);
+}
+
 static void sections_read(struct search *search)
 {
 	size_t names = 0;
@@ -162,6 +180,10 @@ static void sections_read(struct search *search)
 				continue;
 			if (pass == 0 && !strcmp(name, ".stapsdt.base"))
 				search->base = header.sh_addr;
+			else if (pass == 0 && !strcmp(name, ".text"))
+				search->text = header.sh_addr;
+			else if (pass == 1 && (!strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab")))
+				gopclntab_read(search, section);
 			else if (pass == 1 && header.sh_type == SHT_NOTE && !strcmp(name, ".note.stapsdt"))
 				notes_read(search, section);
 			else if (pass == 1 && (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))

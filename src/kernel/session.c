@@ -186,6 +186,11 @@ const uint64_t *ww_session__counters(const struct ww_session *session)
 	return session->counters;
 }
 
+int ww_session__run_time(const struct ww_session *session, uint64_t *ns)
+{
+	return ww_observer__run_time(session->observer, ns);
+}
+
 bool ww_session__follows(const struct ww_session *session)
 {
 	return ww_observer__follows(session->observer);

@@ -65,6 +65,9 @@ struct ww_catalog {
 /* The content is the caller's, to be freed with ww_catalog__free(). -ENOMEM. */
 int ww_catalog__init(struct ww_catalog *catalog);
 
+/* Adds all of `from`, with the same ids, to one that is as ww_catalog__init() left it. -ENOMEM. */
+int ww_catalog__copy(struct ww_catalog *catalog, const struct ww_catalog *from);
+
 /* NULL-safe. Frees the content, not `catalog` itself. */
 void ww_catalog__free(struct ww_catalog *catalog);
 

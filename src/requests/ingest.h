@@ -39,6 +39,9 @@ struct ww_ingest_options {
 	const char *const *services; /* globs; only requests of services that match one count; none: every service */
 	size_t services_len;
 
+	const char *const *service_names; /* as struct ww_service_names has them */
+	size_t service_names_len;
+
 	/* The address with that index, as ww_observer__peer(): 0, or -ENOENT. */
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;

@@ -8,8 +8,8 @@
 
 #include "maps.h"
 #include "goroutine.bpf.h"
+#include "executor.bpf.h"
 #include "lock.bpf.h"
-#include "handoff.bpf.h"
 #include "registers.bpf.h"
 #include "select.bpf.h"
 #include "syscalls.bpf.h"
@@ -66,6 +66,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_peer_index, HOST_MAX_PEERS);
 	MAP(ww_peer_list, HOST_MAX_PEERS);
 	MAP(ww_pythons, 16);
+	MAP(ww_executors, 16);
 	MAP(ww_libuvs, 16);
 	MAP(ww_interpreters, 16);
 	MAP(ww_held, 16);

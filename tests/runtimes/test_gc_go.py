@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "apps")]
 
+import go_versions  # noqa: E402
 from gc_runtimes import APPS, MS, Collected, build_directory  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -31,9 +33,25 @@ def stops():
               f"{seen.collections}, {seen.stopped_ns}, {seen.sum()}")
 
 
+def build(version, flags):
+    environment = {**os.environ, "GO111MODULE": "off", "GOTOOLCHAIN": "local"}
+    go = "go"
+    if version:
+        environment["GOROOT"] = str(go_versions.root(version))
+        go = f"{environment['GOROOT']}/bin/go"
+    subprocess.run([go, "build", *flags, "-o", program, APPS / "gc_http.go"], check=True, env=environment)
+
+
 tap = Tap()
 program = build_directory() / "gc_http"
-subprocess.run(["go", "build", "-o", program, APPS / "gc_http.go"], check=True, env={**os.environ, "GO111MODULE": "off"})
-tap.run("collects", collects)
-tap.run("stops", stops)
+for of_version, ways in {"": ((), ("-ldflags=-s -w",)), "1.24": ((),), "1.27": (("-ldflags=-s -w",),)}.items():
+    for way in ways:
+        tap.note(f"==== Go {of_version or 'of the host'} {' '.join(way)}")
+        try:
+            build(of_version, way)
+        except go_versions.FetchError as error:
+            tap.skip(f"Go {of_version}", str(error))
+            continue
+        tap.run("collects", collects)
+        tap.run("stops", stops)
 tap.done()
