@@ -145,8 +145,8 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken, 
 	}
 	if (ns > gc)
 		ww_interval_waited(t, t->off_cause, t->mark, woken - gc);
-	if (seen && ns > gc && t->tenures_len && t->lock == t->futex && t->lock_at >= t->mark &&
-	    ww_is_futex(t->off_cause))
+	/* Where that is not seen there is no room on the stack to tell whom it waited for. */
+	if (seen && ns > gc && t->tenures_len && t->lock == t->futex && t->lock_at >= t->mark && ww_is_futex(t->off_cause))
 		ww_interval_held(t, woken - gc);
 	if (t->gc & WW_CLOCK_RUNS)
 		stopped.type = WW_DETAIL_NONE;
@@ -164,7 +164,8 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken, 
 static __noinline void ww_interval_timed(struct ww_thread *t)
 {
 	u64 at = t->futex;
-	bool shared = at == t->woken_at[0] || at == t->woken_at[1];
+	/* Ruby's threads sleep by the words by which they are woken from all other waits, too. */
+	bool shared = t->timed < 2 && (at == t->woken_at[0] || at == t->woken_at[1]);
 	t->timed = 0;
 	if (!t->expired) {
 		if (!shared) {
@@ -178,10 +179,7 @@ static __noinline void ww_interval_timed(struct ww_thread *t)
 	}
 }
 
-/*
- * The thread runs again from `now` on: splits the time that it was off at its wake-up. Where its switch-in was not
- * `seen`, who held the lock that it waited for has no name: the stack has no room to look for that there.
- */
+/* The thread runs again from `now` on: splits the time that it was off at its wake-up. */
 static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now, bool seen)
 {
 	u8 off = t->off;

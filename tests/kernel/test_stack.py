@@ -14,7 +14,6 @@ from tap import Tap  # noqa: E402  (the path comes first)
 MOST = 512   # MAX_BPF_STACK
 ROUND = 32   # what check_max_stack_depth() rounds a frame to; 16 where the JIT is used, since 6.9
 FRAME = 10   # the register
-PSEUDO_CALL = 1
 EXECUTABLE, FUNCTION, RELOCATIONS = 4, 2, 9  # SHF_EXECINSTR, STT_FUNC, SHT_REL
 MOV64, ADD64, CALL, LOAD_IMM64 = 0xBF, 0x07, 0x85, 0x18
 
@@ -44,10 +43,8 @@ class Object:
     def target(self, section, at, immediate, scale):
         """The function that the instruction refers to, which counts in instructions (from -1) or bytes; None: no function."""
         symbol = self.relocations.get((section, at))
-        if symbol is None and scale:
-            # Within a section: from the next instruction on. Helpers are called by number, which is no function's place.
-            to = (section, at + 8 + immediate * 8)
-            return to if self.code[section][at + 1] >> 4 == PSEUDO_CALL and to in self.functions else None
+        if symbol is None and scale and (section, at + (immediate + 1) * 8) in self.functions:
+            return section, at + (immediate + 1) * 8  # a static one, of the same section
         if symbol is None or symbol[3] not in self.code:
             return None
         offset = symbol[4] if symbol[1] & 15 == FUNCTION else (immediate + 1) * 8 if scale else immediate
@@ -68,7 +65,7 @@ class Object:
                 continue
             elif code == ADD64 and to in copies:
                 depth = max(depth, -immediate)
-            elif code == CALL or code == LOAD_IMM64:
+            elif (code == CALL and source == 1) or code == LOAD_IMM64:  # 0: a helper of the kernel's
                 target = self.target(section, at, immediate, code == CALL)
                 called |= {target} if target else set()
             if kind in (0, 1, 4, 7):
