@@ -19,8 +19,6 @@ APPS = HERE.parent / "runtimes/apps"
 BUILD = HERE.parents[1] / "build/tests/bench"
 PROBES = ("ww_gc_", "ww_stop_", "ww_pause_", "ww_part_")
 CLIENTS = 2
-WARM = 30  # requests
-GARBAGE, REQUESTS = "/allocate/{}", "/wait/0"
 
 
 def _java():
@@ -33,14 +31,14 @@ def _go():
     return [BUILD / "gc_http"]
 
 
-# Name, what starts it, and how much garbage a page makes, as its program has it.
+# Name, what starts it, and a page that makes garbage.
 RUNTIMES = {
-    "CPython": (lambda: ["/usr/bin/python3", HERE.parent / "truth/apps/gc_httpserver.py"], 20),
-    "Node": (lambda: ["node", APPS / "gc_http.js"], 50),
-    "Java": (_java, 500),
-    "Ruby": (lambda: ["puma", "-q", "-b", "tcp://127.0.0.1:PORT", "-t", "4:4", APPS / "gc_http.ru"], 50),
-    "PHP": (lambda: ["php", "-S", "127.0.0.1:PORT", APPS / "gc_http.php"], 50),
-    "Go": (_go, 20000),
+    "CPython": (lambda: ["/usr/bin/python3", HERE.parent / "truth/apps/gc_httpserver.py"], "/allocate/20"),
+    "Node": (lambda: ["node", APPS / "gc_http.js"], "/allocate/50"),
+    "Java": (_java, "/allocate/500"),
+    "Ruby": (lambda: ["puma", "-q", "-b", "tcp://127.0.0.1:PORT", "-t", "4:4", APPS / "gc_http.ru"], "/allocate/50"),
+    "PHP": (lambda: ["php", "-S", "127.0.0.1:PORT", APPS / "gc_http.php"], "/cycles/50"),
+    "Go": (_go, "/allocate/20000"),
 }
 
 
@@ -128,4 +126,4 @@ def measure(make_whywait, name, pairs, seconds):
         raise WorkloadError(f"{name}: {error}") from error
     with Server(argv, port=port, env={"PORT": str(port)}) as server:
         return {title: _page(make_whywait, server, page, pairs, seconds)
-                for title, page in (("garbage", GARBAGE.format(garbage)), ("requests", REQUESTS))}
+                for title, page in (("garbage", garbage), ("requests", "/wait/0"))}
