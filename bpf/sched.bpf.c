@@ -59,7 +59,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.off = WW_OFF_SOCKET;
 	t->off = b.off;
 	t->off_cause = b.cause;
-	t->timed = b.timed;
+	t->timed = b.timed + (b.timed && b.told);
 	t->expired = 1;
 	t->stopped = 0;
 	if (b.off != WW_OFF_SOCKET) {
@@ -130,7 +130,7 @@ static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct
 	if (t->off == WW_OFF_SOCKET)
 		t->woke = now;
 	bool idle = t->off == WW_OFF_IDLE;
-	ww_interval_resume(t, now);
+	ww_interval_resume(t, now, true);
 	t->on_cpu = now;
 	if (idle && t->executor)
 		ww_executor_begins(t);
