@@ -178,6 +178,8 @@ WW_GLOBAL2(u64, ww_carrier_sleeper, T, t, N, only)
  */
 static __always_inline bool ww_carrier_outlived(const struct ww_thread *t, const struct ww_request *a)
 {
+	if (a->handed && t->opened_at > a->folded)
+		return a->anonymous && !a->outstanding;
 	return a->anonymous && !a->outstanding && t->batch != a->batch && (s32)(t->opened_batch - a->batch) >= 0;
 }
 
@@ -422,6 +424,7 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 		if (known)
 			ww_carrier_answers(t, r, a, known);
 		ww_carrier_know(known, &key, id);
+		t->responded = key.context;
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
 		if (a && a->account.start_ns < r->opened) {
 			if (a->early && a->mark > r->opened)

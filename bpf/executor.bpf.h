@@ -19,6 +19,8 @@
 #define WW_EXECUTOR_DONE  128 /* pieces of work that end before the loop's thread sees to them */
 #define WW_EXECUTOR_FEW	  16  /* without bpf_loop() */
 
+#define WW_EXECUTOR_NOBODY 1 /* in place of a Context */
+
 #define WW_WORD8(a, b, c, d, e, f, g, h) (WW_WORD4(a, b, c, d) | WW_WORD4(e, f, g, h) << 32)
 #define WW_WORD5_MASK			 0xffffffffffull
 #define WW_WORD4_MASK			 0xffffffffull
@@ -248,6 +250,8 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 	struct ww_touch end = {.kind = WW_KIND_OTHER};
 	ww_touched(t, a, &end, now);
 	ww_handoff_leave(t, a);
+	if (submitter == WW_EXECUTOR_NOBODY)
+		context = 0;
 	a->early = !submitter;
 	t->submitter = 0;
 	a->context = context;
@@ -288,7 +292,8 @@ WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
 	u64 now = bpf_ktime_get_ns();
-	if (r && (r->helper || r->mark > a->mark))
+	bool answered = known && known->connection;
+	if (r && (r->helper || r->mark > a->mark || (a->early && ww_carrier_outlived(t, r))))
 		r = NULL;
 	if (!r) {
 		ww_executor_becomes(t, a, known, &key);
@@ -300,8 +305,10 @@ WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
 		ww_carrier_did(r, a);
 	}
 	r->handed = 1;
+	r->folded = now;
 	r->batch = t->batch;
-	if (r->anonymous)
+	/* What goes on when its Task has answered is not another one's. */
+	if (r->anonymous && (!answered || ww_loop_alone(t, r, r->account.start_ns)))
 		ww_subtask_answered(t, r, now);
 	return 0;
 }
@@ -386,12 +393,17 @@ static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_t
 	if (!ww_carrier_context(t, &key))
 		return;
 	struct ww_executor *e = ww_executor_make(key.tgid);
+	if (!of->executor)
+		of->executor = WW_EXECUTOR_IDLE;
+	/* A Task that has answered, and goes on at once: what it has done now is nobody's. */
+	if (t->responded == key.context && t->start == t->ended_at) {
+		of->submitter = WW_EXECUTOR_NOBODY;
+		return;
+	}
 	/* Where all threads were at work until one was done just now, the Task has waited for that. */
 	bool waited = e && t->folded > t->woke && e->busy + 1 >= e->most;
 	if (e && e->busy + 1 > e->most)
 		e->most = e->busy + 1;
-	if (!of->executor)
-		of->executor = WW_EXECUTOR_IDLE;
 	of->submitter = key.context;
 	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
 	struct ww_touch step = {.kind = WW_KIND_OTHER};

@@ -193,6 +193,8 @@ struct ww_thread {
 	u8 executor;		       /* enum ww_executing */
 	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
 	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
+	u64 opened_at;		       /* when it read a new request last */
+	u64 responded;		       /* a loop of CPython's: the Context that answered last */
 	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	u8 holders_len;
@@ -295,6 +297,7 @@ struct ww_request {
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
 	u8 pad[2];
+	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */

@@ -57,6 +57,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->absorbed = 0;
 	r->submitted = 0;
 	r->handed = 0;
+	r->folded = 0;
 	r->early = 0;
 	r->goroutine = 0;
 	r->complete_at = 0;

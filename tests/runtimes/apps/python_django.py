@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Django: /def/NAME?do=.. is answered by a view that is a function, /later/NAME by one that works on when it has answered: for
-gunicorn `wsgi`, for uvicorn `asgi`."""
+"""Django: /def/NAME?do=.. is answered by a view that is a function: for gunicorn `wsgi`, for
+uvicorn `asgi`."""
 import django
 import python_work
 from django.conf import settings
@@ -15,7 +15,9 @@ django.setup()
 
 
 def view(request, name):
-    return JsonResponse({"did": python_work.run(name, request.GET["do"])})
+    response = JsonResponse({"did": python_work.run(name, request.GET["do"])})
+    response["Content-Length"] = len(response.content)
+    return response
 
 
 def truth(_):
