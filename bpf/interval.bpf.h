@@ -146,7 +146,8 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken, 
 	if (ns > gc)
 		ww_interval_waited(t, t->off_cause, t->mark, woken - gc);
 	/* Where that is not seen there is no room on the stack to tell whom it waited for. */
-	if (seen && ns > gc && t->tenures_len && t->lock == t->futex && t->lock_at >= t->mark && ww_is_futex(t->off_cause))
+	if (seen && ns > gc && t->tenures_len && t->lock == t->futex && t->lock_at >= t->mark &&
+	    ww_is_futex(t->off_cause))
 		ww_interval_held(t, woken - gc);
 	if (t->gc & WW_CLOCK_RUNS)
 		stopped.type = WW_DETAIL_NONE;
