@@ -165,7 +165,8 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken, 
 static __noinline void ww_interval_timed(struct ww_thread *t)
 {
 	u64 at = t->futex;
-	bool shared = at == t->woken_at[0] || at == t->woken_at[1];
+	/* Ruby's threads sleep by the words by which they are woken from all other waits, too. */
+	bool shared = t->timed < 2 && (at == t->woken_at[0] || at == t->woken_at[1]);
 	t->timed = 0;
 	if (!t->expired) {
 		if (!shared) {

@@ -162,16 +162,16 @@ struct ww_thread {
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
-	u8 timed;	  /* its wait for a futex has a timeout */
-	u8 expired;	  /* no other thread has ended that */
-	u8 java;	  /* enum ww_java */
-	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
-	u8 place_seen;	  /* how often it has waited at `place`, less how often elsewhere */
-	u8 parked;	  /* with an account of such work, it waits where it waits for work */
-	u8 go;		  /* its process is a Go program's */
-	u8 go_tries;	  /* how often that was looked for */
-	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
-	u8 job_waits;	  /* and is one of those that want a CPU */
+	u8 timed;      /* its wait for a futex has a timeout; 2: whether it is for an interpreter's lock is certain */
+	u8 expired;    /* no other thread has ended that */
+	u8 java;       /* enum ww_java */
+	u8 pool;       /* it has done work for other threads' requests: handoff.bpf.h */
+	u8 place_seen; /* how often it has waited at `place`, less how often elsewhere */
+	u8 parked;     /* with an account of such work, it waits where it waits for work */
+	u8 go;	       /* its process is a Go program's */
+	u8 go_tries;   /* how often that was looked for */
+	u8 job;	       /* it is a thread of the command that is observed: job.bpf.h */
+	u8 job_waits;  /* and is one of those that want a CPU */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */

@@ -59,7 +59,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.off = WW_OFF_SOCKET;
 	t->off = b.off;
 	t->off_cause = b.cause;
-	t->timed = b.timed;
+	t->timed = b.timed + (b.timed && b.told);
 	t->expired = 1;
 	t->stopped = 0;
 	if (b.off != WW_OFF_SOCKET) {
