@@ -171,7 +171,7 @@ static __noinline void ww_interval_timed(struct ww_thread *t)
 			t->woken_at[1] = t->woken_at[0];
 			t->woken_at[0] = at;
 		}
-	} else if (!shared && !t->python && !ww_is_interpreters(t->off_cause)) {
+	} else if (!shared && !t->python && !t->executor && !ww_is_interpreters(t->off_cause)) {
 		t->off_cause.kind = WW_KIND_SLEEP;
 		t->off_cause.type = WW_DETAIL_NONE;
 		t->off_cause.value = 0;

@@ -142,9 +142,10 @@ static int report_one(const struct arguments *arguments, struct ww_recording *re
 	return err ? (int)ww_reading__finish(&arguments->reading, err) : WW_EXIT_DONE;
 }
 
-static int check_interval(const struct arguments *arguments, const struct ww_recording *recording)
+static int check_interval(const struct arguments *arguments, const struct ww_recording *recording,
+			  int64_t since_unix_ns)
 {
-	int64_t own = ww_recording__interval_ns(recording);
+	int64_t own = ww_recording__interval_ns(recording, since_unix_ns);
 
 	if (arguments->interval_ns % own)
 		return ww_command__fail("report", WW_EXIT_USAGE,
@@ -189,7 +190,7 @@ int ww_command_report(int argc, char **argv)
 	int status = (int)ww_reading__open(&arguments.reading, &recording, &selection);
 	if (status)
 		return status;
-	status = check_interval(&arguments, recording);
+	status = check_interval(&arguments, recording, selection.since_unix_ns);
 	if (status) {
 		ww_recording__close(recording);
 		return status;

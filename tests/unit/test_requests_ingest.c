@@ -163,7 +163,7 @@ static void intervals_add_up(void **state)
 	stop(fixture);
 	assert_int_equal(ww_recording__open(&recording, fixture->path, message, sizeof(message)), 0);
 	ww_recording__window(recording, &from, &to);
-	unit = ww_recording__interval_ns(recording);
+	unit = ww_recording__interval_ns(recording, 0);
 	for (from -= from % unit; from < to; from += unit) {
 		const struct ww_selection selection = {.since_unix_ns = from, .until_unix_ns = from + unit};
 

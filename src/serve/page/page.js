@@ -104,6 +104,7 @@ function drawWindows() {
 addEventListener("resize", () => { drawn = ""; });
 addEventListener("hashchange", () => {
   for (const id of Object.keys(selected)) delete selected[id];
+  chosenFrame = null;
   drawWindows();
   refresh();
 });
