@@ -16,6 +16,7 @@
 #include "golang.bpf.h"
 #include "request.bpf.h"
 #include "rounds.bpf.h"
+#include "traffic.bpf.h"
 
 #define WW_GO_MOVES_NS 10000000 /* no goroutine runs for longer while others want to (runtime.forcePreemptNS) */
 
@@ -251,11 +252,21 @@ static __always_inline bool ww_led_to_read(const struct ww_thread *t)
 	       !t->kinds_ns[WW_KIND_IPC];
 }
 
-/* A pool's thread turns from the account of a task to other work. */
-WW_GLOBAL2(int, ww_turned_from, R, before, N, tid)
+/*
+ * A pool's thread turns from the account of a task to other work, which may be the end of that task: to answer the
+ * request (`r`; NULL: it is not answered) that it was for.
+ */
+WW_GLOBAL3(int, ww_turned_from, R, before, R, r, N, tid)
 {
-	if (before && ww_owns(before, tid) && !before->outstanding)
-		ww_request_free(before);
+	if (!before || !ww_owns(before, tid) || before->outstanding)
+		return 0;
+	if (r && !r->helper && (!before->root || before->root == r->account.id)) {
+		ww_traffic_adopted(r, before);
+		ww_infer(r);
+	} else if (r && !r->helper && (before->account.traffic | before->account.traffic_lost)) {
+		ww_traffic_note(r, false);
+	}
+	ww_request_free(before);
 	return 0;
 }
 
@@ -273,8 +284,14 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 
 	struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
+	/* One thread has read it and another one answers: not all of what others did for it meanwhile is known. */
+	if (t->pool && !t->loop && !touch->receive && !r->helper && t->ref != ref && t->home != ref &&
+	    r->owner != tid) {
+		ww_traffic_note(r, false);
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	}
 	if (before && before->helper && !t->loop) {
-		ww_turned_from(before, tid);
+		ww_turned_from(before, touch->receive ? NULL : r, tid);
 	} else if (before && ww_hold(t, before)) {
 		if (ww_owns(before, tid)) {
 			t->loop = !t->go; /* it left a request unfinished for another */

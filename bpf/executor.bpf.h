@@ -58,6 +58,15 @@ static __always_inline struct ww_executor *ww_executor_of(void)
 	return bpf_map_lookup_elem(&ww_executors, &tgid);
 }
 
+static __always_inline struct ww_executor *ww_executor_make(u32 tgid)
+{
+	struct ww_executor none = {}, *e = bpf_map_lookup_elem(&ww_executors, &tgid);
+	if (e)
+		return e;
+	bpf_map_update_elem(&ww_executors, &tgid, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&ww_executors, &tgid);
+}
+
 /* ---- what a thread is at ---- */
 
 /* The frame that the thread, which runs, is in; 0: not known. */
@@ -197,15 +206,37 @@ static __always_inline void ww_executor_push(struct ww_executor *e, struct ww_re
 	ww_request_free(a);
 }
 
+/* A thread of a process with an event loop of CPython's has sent a byte, and was not known; NULL: there is no such. */
+static __always_inline struct ww_thread *ww_executor_met(struct task_struct *task)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!bpf_map_lookup_elem(&ww_pythons, &tgid))
+		return NULL;
+	struct ww_thread *t = ww_thread_create(task);
+	if (!t) {
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
+		return NULL;
+	}
+	t->tid = ww_field(task, pid);
+	t->start = bpf_ktime_get_ns();
+	t->mark = t->start;
+	return t;
+}
+
 /* It has sent a byte to a socket without a name: its work may be done. */
 WW_GLOBAL1(int, ww_executor_ends, T, t)
 {
-	struct ww_executor *e = ww_executor_of();
-	if (!t || !e)
+	if (!t)
 		return 0;
 	u64 context = ww_executor_awaiter(t), submitter = t->submitter;
-	if (!context)
+	bool unknown = !t->executor;
+	if (!context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
 		return 0;
+	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
+	if (!e)
+		return 0;
+	if (unknown)
+		ww_executor_begins(t);
 	if (context == ~0ull)
 		context = submitter;
 	u64 now = bpf_ktime_get_ns();
@@ -220,6 +251,11 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 	a->early = !submitter;
 	t->submitter = 0;
 	a->context = context;
+	if (unknown) {
+		/* What it did for this one was not seen. */
+		a->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		ww_traffic_note(a, false);
+	}
 	if (context)
 		ww_executor_push(e, a);
 	else
@@ -349,11 +385,7 @@ static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_t
 	struct ww_carrier_key key;
 	if (!ww_carrier_context(t, &key))
 		return;
-	u32 tgid = key.tgid;
-	struct ww_executor none = {};
-	struct ww_executor *e = bpf_map_lookup_elem(&ww_executors, &tgid);
-	if (!e)
-		bpf_map_update_elem(&ww_executors, &tgid, &none, BPF_NOEXIST);
+	struct ww_executor *e = ww_executor_make(key.tgid);
 	/* Where all threads were at work until one was done just now, the Task has waited for that. */
 	bool waited = e && t->folded > t->woke && e->busy + 1 >= e->most;
 	if (e && e->busy + 1 > e->most)

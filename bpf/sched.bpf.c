@@ -130,7 +130,7 @@ static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct
 	if (t->off == WW_OFF_SOCKET)
 		t->woke = now;
 	bool idle = t->off == WW_OFF_IDLE;
-	ww_interval_resume(t, now);
+	ww_interval_resume(t, now, true);
 	t->on_cpu = now;
 	if (idle && t->executor)
 		ww_executor_begins(t);

@@ -33,7 +33,8 @@ enum { KEY_SINCE = 0x200, KEY_UNTIL, KEY_FORMAT };
 
 static const struct argp_option choice_options[] = {CHOICE{0}};
 static const struct argp_option options[] = {
-	CHOICE{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv; of `report` also html", 2},
+	CHOICE{"format", KEY_FORMAT, "FORMAT", 0,
+	       "how it is written: table (the default), or another one of those above", 2},
 	{0},
 };
 

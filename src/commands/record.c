@@ -366,9 +366,11 @@ static int record_into(struct record *record, struct ww_session_options *session
 		.keep_all = arguments->keep_all,
 		.keep = arguments->keep,
 	};
-	char message[512], settings[64];
+	char message[512], settings[96];
+	char share[32];
 	int status, err;
 
+	snprintf(share, sizeof(share), "%g %%", 100 * arguments->stacks_share);
 	if (arguments->keep_all)
 		snprintf(settings, sizeof(settings), "keep all");
 	else
@@ -376,7 +378,8 @@ static int record_into(struct record *record, struct ww_session_options *session
 	if (arguments->select.no_operations)
 		strcat(settings, "; no operations");
 	if (arguments->stacks)
-		strcat(settings, "; stacks");
+		snprintf(settings + strlen(settings), sizeof(settings) - strlen(settings), "; stacks %s",
+			 arguments->stacks_share > 0 ? share : "all");
 	recorder_options.settings = settings;
 	if (ww_session__open(&record->session, session_options, message, sizeof(message)))
 		return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "%s", message);

@@ -355,6 +355,7 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 	service = run ? ww_services__command(ingest->services, command_name(ingest)) : find_service(ingest, account);
 	if (service < 0)
 		return (int)service;
+	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	if (is_chosen(ingest, (uint32_t)service))
 		return run ? take_run(ingest, account, (uint32_t)service)
 			   : count(ingest, account, (uint32_t)service, &done);

@@ -15,6 +15,8 @@
 struct ww_recording {
 	sqlite3 *db;
 	struct ww_log_index log_index;
+	bool (*gives_up)(void *ctx); /* NULL: never */
+	void *gives_up_ctx;
 	char *path;
 	char *host, *kernel;
 	char *stand_ins, *settings; /* NULL: not known */
@@ -24,9 +26,7 @@ struct ww_recording {
 	int64_t hours_until, minutes_until; /* what begins before is in hours, in minutes */
 	bool unended;
 	bool has_operations, has_seconds, has_collections, has_faults, has_programs,
-		has_gaps;	     /* not in recordings of earlier versions */
-	bool (*gives_up)(void *ctx); /* NULL: never */
-	void *gives_up_ctx;
+		has_gaps; /* not in recordings of earlier versions */
 	char message[512];
 };
 
