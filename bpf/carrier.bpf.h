@@ -17,6 +17,8 @@
 
 #define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
 
+__u32 ww_python_loops __weak = 0; /* there are event loops of CPython's */
+
 /* Finds the thread's PyThreadState, once. */
 WW_GLOBAL1(int, ww_python_find, T, t)
 {
@@ -30,6 +32,8 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	t->python_tries = WW_PYTHON_TRIES;
 	if (python->context)
 		t->python = ww_python_state(python);
+	if (t->python)
+		ww_python_loops = 1;
 	return 0;
 }
 
@@ -265,6 +269,10 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	if (!t)
 		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
+	if (t->executor) {
+		r = r ? r : ww_request_get(t->home);
+		return ww_carrier_ref(r ? r : ww_handoff_begin(t));
+	}
 	if (t->pool && (!t->loop || !r)) {
 		/* What is sent first on a new connection is for whom it was made. */
 		r = r ? r : ww_request_get(t->home);
@@ -385,6 +393,19 @@ static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct
 	known->batch = t->batch;
 }
 
+/* What the account of a pool's thread says of the time from the mark of `r` on is what that one waited for. */
+WW_GLOBAL2(int, ww_carrier_did, R, r, R, a)
+{
+	if (!r || !a)
+		return 0;
+	u64 waits = r->mark;
+	ww_handoff_join(r, a, waits);
+	ww_handoff_joined(r, a, waits);
+	r->queued = 0;
+	r->state = WW_STATE_READY;
+	return 0;
+}
+
 /* The account of what the thread, which sends a response of `r`, did for it under no name until here; 0: none. */
 WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 {
@@ -402,8 +423,11 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 			ww_carrier_answers(t, r, a, known);
 		ww_carrier_know(known, &key, id);
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
-		if (a && a->account.start_ns < r->opened)
+		if (a && a->account.start_ns < r->opened) {
+			if (a->early && a->mark > r->opened)
+				ww_carrier_did(r, a);
 			a = NULL;
+		}
 		if (!a || !a->anonymous) {
 			ww_subtask_fill(t, r, t->start);
 			return 0;

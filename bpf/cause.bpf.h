@@ -25,6 +25,7 @@ struct ww_blocked {
 	bool may_idle; /* a futex on which a pool's thread waits for work, if it has none */
 	bool waits;    /* for a futex on which conditions and semaphores are built */
 	bool timed;    /* a futex, with a timeout */
+	bool told;     /* whether it is for an interpreter's lock is certain */
 	u64 futex;
 	u64 sp;		/* of a wait for a futex */
 	u64 timeout_ns; /* of a wait for sockets; 0: none */
@@ -191,6 +192,7 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	b->timeout_ns = 0;
 	b->may_idle = false;
 	b->timed = false;
+	b->told = false;
 	b->futex = 0;
 	b->sp = 0;
 	b->waits = false;
@@ -212,7 +214,8 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 		b->sp = WW_REGS_SP(regs);
 		b->futex = WW_FUTEX_PLACE(WW_REGS_ARG1(regs));
 		b->cause = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
-		if (ww_interpreters_known && ww_interpreter_waits(task->tgid, WW_REGS_ARG1(regs), b->sp, &b->cause))
+		if (ww_interpreters_known &&
+		    ww_interpreter_waits(task->tgid, WW_REGS_ARG1(regs), b->sp, &b->cause, &b->told))
 			b->may_idle = false;
 		break;
 	case WW_SYS_FUTEX_WAIT:

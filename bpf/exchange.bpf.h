@@ -94,6 +94,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	r->client = WW_CLIENT_SENDS;
 	r->connection = (u64)conn;
 	c->thread->opened_batch = c->thread->batch;
+	c->thread->executor = WW_EXECUTOR_NOT;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);

@@ -45,12 +45,16 @@ WW_GLOBAL4(int, ww_condition_of, N, futex, N, sp, N, from, N, to)
 	return 0;
 }
 
-/* Whether the task, the current one at switch-out, waits for its interpreter's lock: that is its cause then. */
-static __always_inline bool ww_interpreter_waits(u32 tgid, u64 futex, u64 sp, struct ww_cause *cause)
+/*
+ * Whether the task, the current one at switch-out, waits for its interpreter's lock: that is its cause then. *told: or
+ * else it is certain that it does not, though its threads wait for all things by the same words, as Ruby's do.
+ */
+static __always_inline bool ww_interpreter_waits(u32 tgid, u64 futex, u64 sp, struct ww_cause *cause, bool *told)
 {
 	struct ww_interpreter *of = bpf_map_lookup_elem(&ww_interpreters, &tgid);
 	if (!of)
 		return false;
+	*told = of->by_mutex;
 	if (of->by_mutex ? !ww_condition_of(futex, sp, of->from, of->to) : futex < of->from || futex >= of->to)
 		return false;
 	cause->value = of->name;

@@ -134,7 +134,7 @@ static __always_inline bool ww_is_futex(struct ww_cause cause)
  * Charges a wait up to `woken`. Whoever waited for another thread of its process, while that was stopped by its
  * collector, waited for that: nobody else could have woken it. So did a collector that waits for its helpers.
  */
-static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken)
+static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken, bool seen)
 {
 	struct ww_cause stopped = {.kind = WW_KIND_GC, .type = WW_DETAIL_NAME, .value = WW_NAME_STOPPED};
 	u64 ns = woken > t->mark ? woken - t->mark : 0, gc = 0;
@@ -145,7 +145,8 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken)
 	}
 	if (ns > gc)
 		ww_interval_waited(t, t->off_cause, t->mark, woken - gc);
-	if (ns > gc && t->tenures_len && t->lock == t->futex && t->lock_at >= t->mark && ww_is_futex(t->off_cause))
+	/* Where that is not seen there is no room on the stack to tell whom it waited for. */
+	if (seen && ns > gc && t->tenures_len && t->lock == t->futex && t->lock_at >= t->mark && ww_is_futex(t->off_cause))
 		ww_interval_held(t, woken - gc);
 	if (t->gc & WW_CLOCK_RUNS)
 		stopped.type = WW_DETAIL_NONE;
@@ -163,14 +164,15 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken)
 static __noinline void ww_interval_timed(struct ww_thread *t)
 {
 	u64 at = t->futex;
-	bool shared = at == t->woken_at[0] || at == t->woken_at[1];
+	/* Ruby's threads sleep by the words by which they are woken from all other waits, too. */
+	bool shared = t->timed < 2 && (at == t->woken_at[0] || at == t->woken_at[1]);
 	t->timed = 0;
 	if (!t->expired) {
 		if (!shared) {
 			t->woken_at[1] = t->woken_at[0];
 			t->woken_at[0] = at;
 		}
-	} else if (!shared && !t->python && !ww_is_interpreters(t->off_cause)) {
+	} else if (!shared && !t->python && !t->executor && !ww_is_interpreters(t->off_cause)) {
 		t->off_cause.kind = WW_KIND_SLEEP;
 		t->off_cause.type = WW_DETAIL_NONE;
 		t->off_cause.value = 0;
@@ -178,7 +180,7 @@ static __noinline void ww_interval_timed(struct ww_thread *t)
 }
 
 /* The thread runs again from `now` on: splits the time that it was off at its wake-up. */
-static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
+static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now, bool seen)
 {
 	u8 off = t->off;
 	struct ww_cause runq = {.kind = WW_KIND_RUNQ};
@@ -193,7 +195,7 @@ static __always_inline void ww_interval_resume(struct ww_thread *t, u64 now)
 		if (t->timed)
 			ww_interval_timed(t);
 		if (off == WW_OFF_BLOCKED)
-			ww_interval_blocked(t, woken);
+			ww_interval_blocked(t, woken, seen);
 		else
 			ww_interval_reset(t, woken); /* a new slice begins: rule 6 */
 		t->fresh |= off != WW_OFF_BLOCKED;
@@ -216,7 +218,7 @@ WW_GLOBAL2(int, ww_interval_unseen, T, t, N, now)
 		return 0;
 	u64 woken = t->waking;
 	ww_count(WW_COUNT_SWITCH_UNSEEN);
-	ww_interval_resume(t, woken > t->mark && woken < now ? woken : now);
+	ww_interval_resume(t, woken > t->mark && woken < now ? woken : now, false);
 	return 0;
 }
 

@@ -89,6 +89,13 @@ enum ww_dirty {
 	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
 };
 
+/* Whether a thread does work for an event loop of CPython's: executor.bpf.h. */
+enum ww_executing {
+	WW_EXECUTOR_NOT,
+	WW_EXECUTOR_IDLE,
+	WW_EXECUTOR_BUSY,
+};
+
 /* Whether a thread is one of a Java process. */
 enum ww_java {
 	WW_JAVA_UNKNOWN,
@@ -155,16 +162,16 @@ struct ww_thread {
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
-	u8 timed;	  /* its wait for a futex has a timeout */
-	u8 expired;	  /* no other thread has ended that */
-	u8 java;	  /* enum ww_java */
-	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
-	u8 place_seen;	  /* how often it has waited at `place`, less how often elsewhere */
-	u8 parked;	  /* with an account of such work, it waits where it waits for work */
-	u8 go;		  /* its process is a Go program's */
-	u8 go_tries;	  /* how often that was looked for */
-	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
-	u8 job_waits;	  /* and is one of those that want a CPU */
+	u8 timed;      /* its wait for a futex has a timeout; 2: whether it is for an interpreter's lock is certain */
+	u8 expired;    /* no other thread has ended that */
+	u8 java;       /* enum ww_java */
+	u8 pool;       /* it has done work for other threads' requests: handoff.bpf.h */
+	u8 place_seen; /* how often it has waited at `place`, less how often elsewhere */
+	u8 parked;     /* with an account of such work, it waits where it waits for work */
+	u8 go;	       /* its process is a Go program's */
+	u8 go_tries;   /* how often that was looked for */
+	u8 job;	       /* it is a thread of the command that is observed: job.bpf.h */
+	u8 job_waits;  /* and is one of those that want a CPU */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
@@ -176,12 +183,17 @@ struct ww_thread {
 	u64 futex_sp;		       /* and in its last wait for a futex */
 	u64 woken_at[2];	       /* those at which others have ended a wait with a timeout */
 	u64 job_since;		       /* and since when it has the CPU that it is on; 0: it is on none */
+	ww_ref unit;		       /* its call of a function that is a unit of work: unit.bpf.c */
+	u64 unit_sp;		       /* and where its stack was at the entry */
 	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
 	u8 frames_tries;	       /* how often `frames_of` was looked for */
-	u64 frames_of;		       /* its PyThreadState, for stacks; 0: none */
+	u8 executor;		       /* enum ww_executing */
+	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
+	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
+	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	u8 holders_len;
 	u8 tenures_len; /* of the lock that it waits for, or waited for last: who had it meanwhile, the last one first
@@ -195,59 +207,7 @@ struct ww_thread {
 	struct ww_pending pending[WW_PENDING]; /* of asyncio's kind: read; of Node's: waits for a timer */
 };
 
-struct ww_answered {
-	ww_ref ref;
-	u64 at;
-};
-
-/* A time in which a request shows no sign, and the account found so far that fits it best: subtask.bpf.h. */
-struct ww_gap {
-	u64 from;
-	u64 to;
-	u64 slept; /* when the loop had begun to sleep last before `to` */
-	u32 from_batch;
-	u32 to_batch;
-	ww_ref parent; /* the account that has the gap */
-	ww_ref best;
-	u64 start; /* of the best */
-	u64 end;
-	u64 distance;
-	u32 rank;
-	u8 unsure; /* another one that would fit was at work at the same time */
-	u8 begins; /* the best began as soon as the loop had come round, */
-	u8 ends;   /* and nothing but the loop kept the request from going on when it had ended */
-	u8 pad;
-};
-
-/* How far a gap is filled: up to an account of the request's own Context, or to where it shows a sign. */
-struct ww_end {
-	u64 at;
-	u64 slept;
-	u32 batch;
-	u32 pad;
-};
-
-/* A gap that is being filled: subtask.bpf.h. */
-struct ww_filling {
-	ww_ref best; /* was found, and whether one fits in front of it is looked for */
-	ww_ref past; /* what its Context did next; linked on */
-	u8 begins;   /* as the best was found */
-	u8 ends;
-	u8 pad[6];
-	struct ww_end end;
-};
-
-/* Work of an event loop's thread for requests that are not known yet: carrier.bpf.h. */
-struct ww_loop {
-	ww_ref carriers[WW_CARRIERS]; /* its accounts, in a ring */
-	struct ww_answered answered[WW_ANSWERED];
-	u32 carriers_next;
-	u32 answered_next;
-	struct ww_gap gap; /* these are here since the verifier follows every value that a loop keeps on its stack */
-	struct ww_filling filling;
-};
-/* Kernels that take task storage by kmalloc_nolock() (7.2 does) give 8 KiB at the most, some of it for themselves. */
-_Static_assert(sizeof(struct ww_loop) <= 8000, "task storage");
+#include "gap.bpf.h"
 
 enum ww_state {
 	WW_STATE_READY,	   /* bytes are there, no thread has picked them up: `queue` */
@@ -331,7 +291,10 @@ struct ww_request {
 	u8 direct;	 /* of a helper: a thread of the request itself has woken its thread */
 	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
 	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
-	u8 pad[5];
+	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
+	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
+	u8 early;	 /* of a helper: it may have begun before its work did */
+	u8 pad[2];
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */

@@ -32,17 +32,37 @@ static __always_inline u64 ww_pthread_self(struct task_struct *task)
 #endif
 }
 
+/* The frame that a thread is in; 0: none yet. */
+static __always_inline u64 ww_python_frame(const struct ww_python *python, u64 state)
+{
+	u64 at = python->cframe ? ww_user_word(state + python->cframe) : state;
+	return ww_user_word(at + python->current_frame);
+}
+
 /* The running thread's PyThreadState; 0 when none is found. */
 static __always_inline u64 ww_python_state(const struct ww_python *python)
 {
 	u64 tid = python->minor < WW_PYTHON_NATIVE ? ww_pthread_self(ww_current()) : ww_own_tid(ww_current());
 	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
 	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
-		if (ww_user_word(state + python->id) == tid)
+		/* One of a thread that has not begun to run has its maker's id. */
+		if (ww_user_word(state + python->id) == tid && ww_python_frame(python, state))
 			return state;
 		state = ww_user_word(state + python->next);
 	}
 	return 0;
+}
+
+#define WW_FRAMES_TRIES 16 /* user space may learn of a process a little late */
+
+/* Whether the running thread's PyThreadState is known, as t->frames_of. */
+static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struct ww_python *python)
+{
+	if (!t->frames_of && t->frames_tries < WW_FRAMES_TRIES) {
+		t->frames_tries++;
+		t->frames_of = ww_python_state(python);
+	}
+	return t->frames_of != 0;
 }
 
 #endif

@@ -55,6 +55,9 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->listed = 0;
 	r->unsure = 0;
 	r->absorbed = 0;
+	r->submitted = 0;
+	r->handed = 0;
+	r->early = 0;
 	r->goroutine = 0;
 	r->complete_at = 0;
 	r->arrived = 0;

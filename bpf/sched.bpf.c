@@ -6,6 +6,7 @@
 #include "cause.bpf.h"
 #include "collector.bpf.h"
 #include "compat.bpf.h"
+#include "executor.bpf.h"
 #include "goroutine.bpf.h"
 #include "job.bpf.h"
 #include "lock.bpf.h"
@@ -58,14 +59,17 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.off = WW_OFF_SOCKET;
 	t->off = b.off;
 	t->off_cause = b.cause;
-	t->timed = b.timed;
+	t->timed = b.timed + (b.timed && b.told);
 	t->expired = 1;
 	t->stopped = 0;
 	if (b.off != WW_OFF_SOCKET) {
 		/* Without a request, a futex is where a pool's thread waits for one. */
 		t->futex = b.futex;
 		t->futex_sp = b.sp;
-		if (t->pool && b.may_idle && b.waits)
+		if (t->executor) {
+			if (b.may_idle && b.waits)
+				ww_executor_waits(t);
+		} else if (t->pool && b.may_idle && b.waits)
 			ww_handoff_parks(t);
 		else if (!t->ref && !t->home && b.may_idle) {
 			t->off = WW_OFF_IDLE;
@@ -82,7 +86,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	t->slept = now;
 	t->worked_ns = now - t->woke;
 	if (ww_is_epoll(b.cause.nr))
-		t->loop = !t->go;
+		t->loop = !t->go && !t->executor;
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	/* What it does next may be the request's still: of that, stacks are taken, too. */
@@ -125,8 +129,11 @@ static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct
 		t->stopped = ww_clock_since(t->stops, ww_stopped_at(next, now));
 	if (t->off == WW_OFF_SOCKET)
 		t->woke = now;
-	ww_interval_resume(t, now);
+	bool idle = t->off == WW_OFF_IDLE;
+	ww_interval_resume(t, now, true);
 	t->on_cpu = now;
+	if (idle && t->executor)
+		ww_executor_begins(t);
 }
 
 static __always_inline int ww_switched(bool preempt, struct task_struct *prev, struct task_struct *next, u32 prev_state)
@@ -170,7 +177,7 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t) {
 		now = bpf_ktime_get_ns();
 		t->waking = now;
-	} else if (ww_by_hand || !ww_handoff_may_be(p)) {
+	} else if (ww_by_hand || !(ww_python_loops || ww_handoff_may_be(p))) {
 		return 0;
 	}
 	struct task_struct *by = ww_current();
@@ -181,7 +188,10 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t && ww_lock_waits(t))
 		ww_lock_ended(t, by, now);
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
-	if (waker && !waker->go && (waker->ref || waker->pool)) {
+	if (waker && waker->python && waker->loop) {
+		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
+		ww_executor_wakes(&w, waker);
+	} else if (waker && !waker->go && (waker->ref || waker->pool)) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_handoff_wakes(&w, waker);
 	}
@@ -197,6 +207,8 @@ int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_stru
 	if (from != to && bpf_map_lookup_elem(&ww_selected_pids, &from) &&
 	    bpf_map_update_elem(&ww_selected_pids, &to, &one, BPF_ANY))
 		ww_count(WW_COUNT_SELECTED_FULL);
+	if (from == to && ww_python_loops && !ww_by_hand)
+		ww_executor_made(parent, child);
 	if (!ww_by_hand)
 		ww_job_forks(parent, child);
 	return 0;
@@ -214,6 +226,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
+	bpf_map_delete_elem(&ww_executors, &tgid);
 	bpf_map_delete_elem(&ww_interpreters, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
@@ -245,6 +258,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->named = 0;
 	t->python = 0;
 	t->python_tries = 0;
+	t->executor = WW_EXECUTOR_NOT;
+	t->submitter = 0;
 	t->frames_of = 0;
 	t->frames_tries = 0;
 	t->go = 0;
@@ -260,6 +275,9 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 {
 	u32 tgid = p->tgid;
+	struct ww_thread *t = ww_python_loops ? ww_thread_get(p) : NULL;
+	if (t && t->executor)
+		ww_executor_rests(t, tgid);
 	if (!ww_by_hand)
 		ww_job_leaves(p);
 	/* While other threads go on, so does the process; a leader also ends in another thread's execve(). */

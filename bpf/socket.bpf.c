@@ -330,6 +330,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (r && !c.untouched) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
+		if (c.thread->python && c.thread->loop)
+			ww_executor_folds(c.thread);
 		ww_ref found = ww_carrier_found(c.thread, r);
 		if (found)
 			ww_carrier_answered(c.thread, r, found, c.thread->tid, now);

@@ -85,7 +85,6 @@ static __always_inline u32 ww_stack_read(struct ww_stack_room *room, u64 at)
 	return len;
 }
 
-#define WW_STACK_PYTHON_TRIES 16  /* user space may learn of a process a little late */
 #define WW_STACK_PYTHON_STEPS 192 /* frames, and between them beginnings of calls of the interpreter */
 
 #define WW_PYTHON_SHIM 3 /* from 3.12 on: FRAME_OWNED_BY_CSTACK, where a call of the interpreter begins */
@@ -143,16 +142,9 @@ static __always_inline void ww_stack_python_read(struct ww_stack_room *room, u32
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
 	if (!python)
 		return;
-	if (!t->frames_of && t->frames_tries < WW_STACK_PYTHON_TRIES) {
-		t->frames_tries++;
-		t->frames_of = ww_python_state(python);
-	}
-	u64 at = t->frames_of;
-	if (!at)
+	if (!ww_python_frames_of(t, python))
 		return;
-	if (python->cframe)
-		at = ww_user_word(at + python->cframe);
-	room->at = ww_user_word(at + python->current_frame);
+	room->at = ww_python_frame(python, t->frames_of);
 	s->python_minor = python->minor;
 	for (u32 i = 0; i < WW_STACK_PYTHON_STEPS; i++) {
 		if (!ww_stack_python_frame(slot))

@@ -34,6 +34,9 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 	if (!r || !a || !t)
 		return 0;
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
+	/* For a pool's thread it has waited for one. */
+	if (a->submitted && r->state == WW_STATE_WAIT)
+		r->state = WW_STATE_READY;
 	ww_charge_gap(r, t, &step, a->account.start_ns);
 	for (u32 i = 0; i < WW_KIND_COUNT; i++)
 		r->account.kinds_ns[i] += a->account.kinds_ns[i];
@@ -96,6 +99,10 @@ static __always_inline long ww_subtask_look(u32 i, void *ctx)
 		return 0;
 	u64 start = a->account.start_ns, end = a->mark;
 	if (start < gap->from || end > gap->to)
+		return 0;
+	/* It is the account of the Task that awaits what a thread of a pool did. Of one that is made for that, as by
+	 * gather(), the Context is given back by now. */
+	if (a->handed && ww_user_word(a->context))
 		return 0;
 	/*
 	 * The loop does not sleep while anything can go on. So what the request began or ended to wait for then was

@@ -7,6 +7,7 @@
 #define WHYWAIT_UPSTREAM_H
 
 #include "conn.bpf.h"
+#include "executor.bpf.h"
 #include "goroutine.bpf.h"
 #include "job.bpf.h"
 #include "message.bpf.h"
@@ -88,6 +89,8 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 	ww_ref job = ww_job_of(t);
 	if (job)
 		return job;
+	if (t->python && t->loop)
+		ww_executor_folds(t);
 	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
 }
 
@@ -192,6 +195,13 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	struct ww_thread *t = ww_thread_of(task);
 	if (!t)
 		t = ww_handoff_sender(task);
+	if (!conn && len == 1 && ww_python_loops && !ww_by_hand && sk->__sk_common.skc_family == AF_UNIX) {
+		if (!t)
+			t = ww_executor_met(task);
+		if (t && !t->loop && !t->job)
+			ww_executor_ends(t);
+		return;
+	}
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;
@@ -355,6 +365,10 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		return;
 	}
 	/* A socketpair: another process or thread of its own answers. */
+	if (t->python && t->loop && ww_executor_of()) {
+		ww_executor_folds(t);
+		return;
+	}
 	if (t->ref || !t->home)
 		return;
 	r = ww_request_get(t->home);

@@ -7,6 +7,7 @@
 #include "commands/command.h"
 #include "commands/help.h"
 #include "util/version.h"
+#include "util/nearest.h"
 
 static const struct {
 	const char *name;
@@ -25,7 +26,7 @@ static int unknown(const char *word)
 
 	for (size_t i = 0; i < COMMANDS; i++)
 		names[i] = commands[i].name;
-	const char *near = ww_command__nearest(word, names);
+	const char *near = ww_nearest(word, names);
 	if (word[0] == '-')
 		fprintf(stderr,
 			"whywait: options come after a command: whywait COMMAND [OPTION..]; see `whywait --help`\n");

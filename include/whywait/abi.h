@@ -126,6 +126,7 @@ enum ww_account_flags {
 	WW_FLAG_ARRIVAL_UNKNOWN = 1 << 7,  /* the first byte's arrival was not seen: the account starts at its read */
 	WW_FLAG_FASTCGI = 1 << 8,	   /* it came by FastCGI and not by HTTP */
 	WW_FLAG_RUN = 1 << 9,		   /* no request: a command, from its start to its end */
+	WW_FLAG_CALL = 1 << 11,		   /* no request: a call of a function, `local` says of which */
 	WW_FLAG_PART = 1 << 10,		   /* what there is of it by now: more, and the whole, come under the same id */
 };
 

@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "commands/help.h"
+#include "util/nearest.h"
 
 #define OPTIONS_MAX 64
-#define WORD_MAX    32
+#define WORD_SIZE   32
 #define LONG_BASE   0x10000 /* values of long options, clear of every short one */
 
 /* A command's options as getopt takes them, and as words to suggest. */
@@ -78,10 +79,10 @@ static void check(const struct ww_usage *usage, int argc, char **words)
 			ww_command__wrong(usage->name, "-%c %s", optopt, what);
 		if (optopt)
 			ww_command__wrong(usage->name, "there is no option -%c", optopt);
-		char typed[WORD_MAX];
+		char typed[WORD_SIZE];
 		snprintf(typed, sizeof(typed), "%s", words[optind - 1] + 2);
 		typed[strcspn(typed, "=")] = '\0';
-		const char *near = ww_command__nearest(typed, table.words);
+		const char *near = ww_nearest(typed, table.words);
 		if (near)
 			ww_command__wrong(usage->name, "there is no option --%s, did you mean --%s?", typed, near);
 		ww_command__wrong(usage->name, "there is no option --%s", typed);
@@ -133,46 +134,4 @@ int ww_command__fail(const char *name, enum ww_exit status, const char *format, 
 	say(name, format, args, "");
 	va_end(args);
 	return status;
-}
-
-/* Edits that turn one word into the other: insert, delete, replace, or swap two neighbours. */
-static size_t edits(const char *a, const char *b)
-{
-	size_t rows[3][WORD_MAX + 1];
-	size_t a_len = strlen(a), b_len = strlen(b);
-
-	if (a_len > WORD_MAX || b_len > WORD_MAX)
-		return WORD_MAX;
-	for (size_t j = 0; j <= b_len; j++)
-		rows[0][j] = j;
-	for (size_t i = 1; i <= a_len; i++) {
-		size_t *row = rows[i % 3], *last = rows[(i - 1) % 3], *before = rows[(i + 1) % 3];
-		row[0] = i;
-		for (size_t j = 1; j <= b_len; j++) {
-			size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
-			if (last[j] + 1 < best)
-				best = last[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
-				best = before[j - 2] + 1;
-			row[j] = best;
-		}
-	}
-	return rows[a_len % 3][b_len];
-}
-
-const char *ww_command__nearest(const char *word, const char *const *words)
-{
-	const char *nearest = NULL;
-	size_t best = WORD_MAX;
-
-	for (; *words; words++) {
-		size_t cost = edits(word, *words);
-		if (cost < best && cost <= 1 + strlen(*words) / 4) {
-			best = cost;
-			nearest = *words;
-		}
-	}
-	return nearest;
 }

@@ -55,7 +55,4 @@ void ww_command__wrong(const char *name, const char *format, ...) __attribute__(
 int ww_command__fail(const char *name, enum ww_exit status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The word in `words` (ended by NULL) that a typing error away might have been meant; NULL when none is near. */
-const char *ww_command__nearest(const char *word, const char *const *words);
-
 #endif

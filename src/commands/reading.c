@@ -7,6 +7,7 @@
 
 #include "commands/when.h"
 #include "outputs/text.h"
+#include "util/nearest.h"
 
 enum { KEY_SINCE = 0x200, KEY_UNTIL, KEY_FORMAT };
 
@@ -32,7 +33,8 @@ enum { KEY_SINCE = 0x200, KEY_UNTIL, KEY_FORMAT };
 
 static const struct argp_option choice_options[] = {CHOICE{0}};
 static const struct argp_option options[] = {
-	CHOICE{"format", KEY_FORMAT, "FORMAT", 0, "table (the default), json or csv; of `report` also html", 2},
+	CHOICE{"format", KEY_FORMAT, "FORMAT", 0,
+	       "how it is written: table (the default), or another one of those above", 2},
 	{0},
 };
 
@@ -45,7 +47,7 @@ static void set_format(struct ww_reading_arguments *arguments, const char *name)
 			arguments->format = (enum ww_format)format;
 			return;
 		}
-	const char *near = ww_command__nearest(name, names);
+	const char *near = ww_nearest(name, names);
 	if (near)
 		ww_command__wrong(arguments->command, "there is no format '%s', did you mean %s?", name, near);
 	ww_command__wrong(arguments->command, "there is no format '%s': it can be table, json%s", name,

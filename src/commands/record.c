@@ -13,6 +13,7 @@
 #include "commands/select.h"
 #include "kernel/features.h"
 #include "kernel/session.h"
+#include "kernel/units.h"
 #include "model/names.h"
 #include "store/recorder.h"
 
@@ -29,7 +30,7 @@
 #define SEGMENTS_OVER_NS 5000000
 #define SEGMENTS_ONE_IN	 16
 
-enum { KEY_KEEP = 0x500, KEY_STACKS, KEY_REPLACE };
+enum { KEY_KEEP = 0x500, KEY_STACKS, KEY_REPLACE, KEY_UNIT };
 
 struct arguments {
 	struct ww_select_arguments select;
@@ -38,6 +39,9 @@ struct arguments {
 	bool keep_all;
 	unsigned keep;
 	bool replace;
+	const char *units[WW_UNITS_MAX]; /* as given */
+	char *unit_names[WW_UNITS_MAX];
+	size_t units_len;
 	bool stacks;
 	double stacks_share; /* 0: every request's */
 	char **command;	     /* ended by NULL; NULL: none */
@@ -69,6 +73,22 @@ static void set_stacks(struct arguments *arguments, const char *value)
 	arguments->stacks_share = strtod(value, &end) / 100;
 	if (end == value || strcmp(end, "%") || !(arguments->stacks_share > 0 && arguments->stacks_share <= 1))
 		ww_command__wrong("record", "--stacks=%s: give a share of the host's CPU time as 1%%, or `all`", value);
+}
+
+static void add_unit(struct arguments *arguments, const char *value)
+{
+	size_t len;
+	const char *name = ww_unit__name(value, &len);
+
+	if (!name)
+		ww_command__wrong("record", "--unit %s: give uprobe:FILE:FUNCTION or usdt:FILE:PROVIDER:BEGIN:END",
+				  value);
+	if (arguments->units_len == WW_UNITS_MAX)
+		ww_command__wrong("record", "--unit %s: there may be %d", value, WW_UNITS_MAX);
+	arguments->units[arguments->units_len] = value;
+	arguments->unit_names[arguments->units_len] = strndup(name, len);
+	if (!arguments->unit_names[arguments->units_len++])
+		exit(ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "out of memory"));
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -103,6 +123,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_REPLACE:
 		arguments->replace = true;
 		return 0;
+	case KEY_UNIT:
+		add_unit(arguments, value);
+		return 0;
 	case KEY_STACKS:
 		set_stacks(arguments, value);
 		return 0;
@@ -121,6 +144,12 @@ static const struct argp_option options[] = {
 	 "requests kept whole per endpoint in every 10 s: the N slowest, N errors and N at random (default 10; fewer "
 	 "when there are more than 100 endpoints), or all of them. What is counted and summed is always every request",
 	 1},
+	{"unit", KEY_UNIT, "UNIT", 0,
+	 "also account for each call of a function outside of requests: uprobe:FILE:FUNCTION, from its entry to its "
+	 "return, "
+	 "or usdt:FILE:PROVIDER:BEGIN:END, between two static probes, in whatever process has FILE; may be given "
+	 "several times",
+	 1},
 	{"stacks", KEY_STACKS, "SHARE|all", OPTION_ARG_OPTIONAL,
 	 "record where in the code requests compute and wait, for `whywait stacks`: of a sample of the requests, so "
 	 "large that it costs SHARE of the host's CPU time (default 1%), or of all of them",
@@ -138,7 +167,8 @@ static const struct ww_example examples[] = {
 };
 static const struct ww_usage usage = {
 	.name = "record",
-	.synopsis = "[SELECT] [-d SECONDS] [-o FILE] [--keep N|all] [--stacks[=SHARE|all]] [--route PATTERN].. [-- "
+	.synopsis = "[SELECT] [-d SECONDS] [-o FILE] [--keep N|all] [--stacks[=SHARE|all]] [--route PATTERN].. [--unit "
+		    "UNIT].. [-- "
 		    "COMMAND..]",
 	.description =
 		"Observes the servers on this host, without changing or restarting them, and writes what their "
@@ -336,9 +366,11 @@ static int record_into(struct record *record, struct ww_session_options *session
 		.keep_all = arguments->keep_all,
 		.keep = arguments->keep,
 	};
-	char message[512], settings[64];
+	char message[512], settings[96];
+	char share[32];
 	int status, err;
 
+	snprintf(share, sizeof(share), "%g %%", 100 * arguments->stacks_share);
 	if (arguments->keep_all)
 		snprintf(settings, sizeof(settings), "keep all");
 	else
@@ -346,7 +378,8 @@ static int record_into(struct record *record, struct ww_session_options *session
 	if (arguments->select.no_operations)
 		strcat(settings, "; no operations");
 	if (arguments->stacks)
-		strcat(settings, "; stacks");
+		snprintf(settings + strlen(settings), sizeof(settings) - strlen(settings), "; stacks %s",
+			 arguments->stacks_share > 0 ? share : "all");
 	recorder_options.settings = settings;
 	if (ww_session__open(&record->session, session_options, message, sizeof(message)))
 		return ww_command__fail("record", WW_EXIT_CANT_OBSERVE, "%s", message);
@@ -409,6 +442,10 @@ int ww_command_record(int argc, char **argv)
 		ww_child__name(arguments.command, name);
 		session_options.ingest.command = name;
 	}
+	session_options.observer.units = arguments.units;
+	session_options.observer.units_len = arguments.units_len;
+	session_options.ingest.units.names = (const char *const *)arguments.unit_names;
+	session_options.ingest.units.len = arguments.units_len;
 	session_options.duration_ns = (uint64_t)llround(arguments.seconds * 1e9);
 	session_options.observer.segments_over_ns = arguments.keep_all ? 0 : SEGMENTS_OVER_NS;
 	session_options.observer.segments_one_in = SEGMENTS_ONE_IN;
@@ -420,5 +457,7 @@ int ww_command_record(int argc, char **argv)
 	if (arguments.command)
 		ww_child__end(&child);
 	ww_select_arguments__free(&arguments.select);
+	for (size_t i = 0; i < arguments.units_len; i++)
+		free(arguments.unit_names[i]);
 	return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands/reading.h"
+#include "outputs/baseline.h"
 #include "outputs/csv.h"
 #include "outputs/html.h"
 #include "outputs/json.h"
@@ -15,15 +16,18 @@
 /* Endpoints whose details a table shows; the others are a line each. */
 #define DETAILED 12
 
-enum { KEY_INTERVAL = 0x300 };
+enum { KEY_INTERVAL = 0x300, KEY_BASELINE };
 
 struct arguments {
 	struct ww_reading_arguments reading;
 	int64_t interval_ns; /* 0: the whole window is one */
+	bool baseline;
 };
 
 static const struct argp_option options[] = {
 	{"interval", KEY_INTERVAL, "SECONDS", 0, "with --format csv: a row per endpoint for every so many seconds", 2},
+	{"baseline", KEY_BASELINE, 0, 0,
+	 "one page of Markdown to hold a change against: the figures of each endpoint and service", 2},
 	{0},
 };
 
@@ -43,7 +47,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->interval_ns = (int64_t)llround(seconds * NSEC);
 		return 0;
 	}
+	case KEY_BASELINE:
+		arguments->baseline = true;
+		return 0;
 	case ARGP_KEY_END:
+		if (arguments->baseline && (arguments->interval_ns || arguments->reading.format != WW_FORMAT_TABLE))
+			ww_command__wrong("report", "--baseline goes without --interval and --format");
 		if (arguments->interval_ns && arguments->reading.format != WW_FORMAT_CSV)
 			ww_command__wrong("report", "--interval goes with --format csv only");
 		return 0;
@@ -59,14 +68,15 @@ static const struct ww_example examples[] = {
 	{"whywait report shop.db --endpoint 'GET /orders*' --since -5m", "some endpoints, in the last five minutes"},
 	{"whywait report shop.db --format json | jq '.endpoints[].verdict.text'", "the verdicts alone"},
 	{"whywait report shop.db --format csv --interval 60", "a row per endpoint and minute, for a spreadsheet"},
+	{"whywait report shop.db --baseline >baseline.md", "the figures to hold a change against, for a pull request"},
 	{"whywait report shop.db --format html >shop.html", "one page to mail or print, with the slowest requests"},
 	{0},
 };
 
 static const struct ww_usage usage = {
 	.name = "report",
-	.synopsis =
-		"FILE [--endpoint GLOB] [--since T] [--until T] [--format table|json|csv|html] [--interval SECONDS]",
+	.synopsis = "FILE [--endpoint GLOB] [--since T] [--until T] [--format table|json|csv|html] [--interval "
+		    "SECONDS] [--baseline]",
 	.description =
 		"Reads a recording and tells, for every endpoint, how much of its requests' time was compute, how "
 		"much was wait, and what the wait was for: on the mean, and for the slowest requests, those at "
@@ -114,6 +124,8 @@ static int write_report(const struct arguments *arguments, const struct ww_repor
 {
 	struct ww_style style;
 
+	if (arguments->baseline)
+		return ww_baseline__write(stdout, report);
 	switch (arguments->reading.format) {
 	case WW_FORMAT_JSON:
 		return ww_json__report(stdout, report);
@@ -142,9 +154,10 @@ static int report_one(const struct arguments *arguments, struct ww_recording *re
 	return err ? (int)ww_reading__finish(&arguments->reading, err) : WW_EXIT_DONE;
 }
 
-static int check_interval(const struct arguments *arguments, const struct ww_recording *recording)
+static int check_interval(const struct arguments *arguments, const struct ww_recording *recording,
+			  int64_t since_unix_ns)
 {
-	int64_t own = ww_recording__interval_ns(recording);
+	int64_t own = ww_recording__interval_ns(recording, since_unix_ns);
 
 	if (arguments->interval_ns % own)
 		return ww_command__fail("report", WW_EXIT_USAGE,
@@ -189,7 +202,7 @@ int ww_command_report(int argc, char **argv)
 	int status = (int)ww_reading__open(&arguments.reading, &recording, &selection);
 	if (status)
 		return status;
-	status = check_interval(&arguments, recording);
+	status = check_interval(&arguments, recording, selection.since_unix_ns);
 	if (status) {
 		ww_recording__close(recording);
 		return status;

@@ -10,6 +10,7 @@
 #include "outputs/flame_svg.h"
 #include "outputs/folded.h"
 #include "outputs/speedscope.h"
+#include "util/nearest.h"
 
 enum { KEY_KINDS = 0x600, KEY_SLOWER, KEY_FORMAT, KEY_DIFF };
 
@@ -52,7 +53,7 @@ static uint32_t kinds_of(char *list)
 
 			for (int i = 0; i < WW_KIND_COUNT; i++)
 				names[i] = ww_kind_name((enum ww_kind)i);
-			const char *near = ww_command__nearest(word, names);
+			const char *near = ww_nearest(word, names);
 			ww_command__wrong("stacks", "--kinds: there is no kind '%s'%s%s", word,
 					  near ? ", did you mean " : "", near ? near : "");
 		}
@@ -79,7 +80,7 @@ static enum format format_of(const char *name)
 	for (int format = 0; names[format]; format++)
 		if (!strcmp(name, names[format]))
 			return (enum format)format;
-	const char *near = ww_command__nearest(name, names);
+	const char *near = ww_nearest(name, names);
 	ww_command__wrong("stacks", "there is no format '%s'%s%s: it can be folded, svg or speedscope", name,
 			  near ? ", did you mean " : "", near ? near : "");
 }

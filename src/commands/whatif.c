@@ -8,6 +8,7 @@
 #include "model/names.h"
 #include "outputs/json.h"
 #include "outputs/whatif.h"
+#include "util/nearest.h"
 
 /* clang-format off: a string in the middle of which a file is included */
 #define WW_KIND(id, name, meaning) " " name
@@ -78,7 +79,7 @@ static void set_kind(struct arguments *arguments, const char *text)
 			return;
 		}
 	}
-	const char *near = ww_command__nearest(name, names);
+	const char *near = ww_nearest(name, names);
 	if (near)
 		ww_command__wrong("whatif", "there is no kind '%s', did you mean %s?", name, near);
 	ww_command__wrong("whatif", "there is no kind '%s': the kinds are%s", name, all_kinds);

@@ -3,10 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct process {
@@ -120,4 +122,16 @@ bool ww_descendants__include_self(pid_t pid)
 			return true;
 	}
 	return false;
+}
+
+int ww_descendants__watch(pid_t pid)
+{
+	struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	if (process.fd < 0)
+		return -ESRCH;
+	if (poll(&process, 1, 0) && process.revents) {
+		close(process.fd);
+		return -ESRCH;
+	}
+	return process.fd;
 }

@@ -18,4 +18,7 @@ int ww_descendants__find(const pid_t *roots, size_t roots_len, pid_t **pids, siz
 /* Whether the calling process is `pid` or descends from it. */
 bool ww_descendants__include_self(pid_t pid);
 
+/* A pidfd of a process, or -ESRCH when it has ended, also before its parent has waited for it. */
+int ww_descendants__watch(pid_t pid);
+
 #endif

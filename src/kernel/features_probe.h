@@ -53,6 +53,7 @@ void ww_probe_memlock(const struct ww_probe *probe, struct ww_feature *row, int 
 void ww_probe_libbpf(const struct ww_probe *probe, struct ww_feature *row, int argument);
 
 /* Of user space under observation: features_user.c */
+void ww_probe_cpu_clock(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int argument);
 
 /* Of programs that run: features_programs.c */

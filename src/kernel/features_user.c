@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether programs can be attached to user space: a probe in this very program is switched on for a moment. */
+/*
+ * Whether programs can be attached to user space: a probe in this very program is switched on for a moment; and to the
+ * clock that looks at what runs.
+ */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,6 +15,7 @@
 #include <unistd.h>
 
 #include "kernel/features_probe.h"
+#include "kernel/sampler.h"
 #include "util/mappings.h"
 
 #define UPROBES "/sys/bus/event_source/devices/uprobe/"
@@ -104,4 +109,34 @@ void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int a
 	else
 		ww_feature__bad(row, "attached, a static probe is not switched on");
 	close(fd);
+}
+
+void ww_probe_cpu_clock(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	static const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int clock, program, cpu = sched_getcpu();
+
+	(void)argument;
+	if (!ww_probe__may_load(probe)) {
+		ww_feature__unknown(row, "can't be tried with these privileges");
+		return;
+	}
+	clock = ww_sampler__open_clock(cpu < 0 ? 0 : cpu);
+	if (clock < 0) {
+		ww_feature__bad(row, "perf_event_open: %s", strerror(-clock));
+		return;
+	}
+	program = bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "ww_probe", "GPL", nothing, 2, NULL);
+	if (program < 0)
+		ww_feature__bad(row, "a program for it does not load: %s", strerror(-program));
+	else if (ioctl(clock, PERF_EVENT_IOC_SET_BPF, program))
+		ww_feature__bad(row, "a program for it does not attach: %s", strerror(errno));
+	else
+		ww_feature__good(row, "attached");
+	if (program >= 0)
+		close(program);
+	close(clock);
 }

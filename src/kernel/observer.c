@@ -6,14 +6,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,9 +19,13 @@
 #include "kernel/descendants.h"
 #include "kernel/features.h"
 #include "kernel/hooks.h"
+#include "kernel/iterator.h"
 #include "kernel/listeners.h"
+#include "kernel/object_options.h"
 #include "kernel/programs.h"
+#include "kernel/run_time.h"
 #include "kernel/runtimes.h"
+#include "kernel/units.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
@@ -43,6 +45,7 @@
 struct ww_observer {
 	struct whywait_bpf *bpf;
 	struct ww_runtimes *runtimes;
+	struct ww_units *units;
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
 	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
@@ -275,22 +278,6 @@ static int rings_open(struct ww_observer *observer)
 	return epoll_ctl(observer->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* Has the BPF side look at sockets. */
-static int walk(struct bpf_link *link)
-{
-	char nothing[64];
-	ssize_t n;
-	int fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0)
-		return -errno;
-	do {
-		n = read(fd, nothing, sizeof(nothing));
-	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
-	int err = n < 0 ? -errno : 0;
-	close(fd);
-	return err;
-}
-
 static int before_learn(struct ww_observer *observer, const struct ww_observer_options *options, char *message,
 			size_t size)
 {
@@ -311,7 +298,7 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 		bpf_program__attach_iter(by_hand ? bpf->progs.ww_unix_open_hashed : bpf->progs.ww_unix_open, &opts);
 	observer->before =
 		bpf_program__attach_iter(by_files ? bpf->progs.ww_unix_before_files : bpf->progs.ww_unix_before, NULL);
-	err = observer->open && observer->before ? walk(observer->before) : -errno;
+	err = observer->open && observer->before ? ww_iterator__run(observer->before) : -errno;
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
@@ -335,7 +322,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	new->bpf = whywait_bpf__open();
+	new->bpf = whywait_bpf__open_opts(ww_object_options());
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;
@@ -350,6 +337,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
+	ww_units__prepare(new->bpf, options->units_len);
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)
 		goto out;
@@ -384,7 +372,9 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "attaching the BPF programs");
 		goto out;
 	}
-	err = options->stacks ? ww_sampler__start(&new->sampler, new->bpf, options, message, message_size) : 0;
+	err = ww_units__attach(&new->units, new->bpf, options->units, options->units_len, message, message_size);
+	if (!err && options->stacks)
+		err = ww_sampler__start(&new->sampler, new->bpf, options, message, message_size);
 	if (err)
 		goto out;
 	ww_listeners__scan(new->listening);
@@ -455,7 +445,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 
 	uint64_t now = monotonic_ns();
 	bpf->bss->ww_unix_walk++;
-	int err = walk(observer->open);
+	int err = ww_iterator__run(observer->open);
 	if (!err && ww_observer__follows(observer))
 		err = run(bpf->progs.ww_job_part, NULL, 0);
 	if (err)
@@ -483,19 +473,6 @@ int ww_observer__sweep(struct ww_observer *observer)
 	return 0;
 }
 
-/* A pidfd, or -ESRCH when it has ended, also before its parent has waited for it. */
-static int open_living(pid_t pid)
-{
-	struct pollfd process = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
-	if (process.fd < 0)
-		return -ESRCH;
-	if (poll(&process, 1, 0) && process.revents) {
-		close(process.fd);
-		return -ESRCH;
-	}
-	return process.fd;
-}
-
 int ww_observer__living(struct ww_observer *observer)
 {
 	int map = bpf_map__fd(observer->bpf->maps.ww_selected_pids);
@@ -505,7 +482,7 @@ int ww_observer__living(struct ww_observer *observer)
 	for (int walks = 0; walks < 2; walks++) {
 		const uint32_t *previous = NULL;
 		for (uint32_t i = 0; i < most && !bpf_map_get_next_key(map, previous, &key); i++) {
-			int fd = ww_descendants__include_self((pid_t)key) ? -ESRCH : open_living((pid_t)key);
+			int fd = ww_descendants__include_self((pid_t)key) ? -ESRCH : ww_descendants__watch((pid_t)key);
 			if (fd >= 0)
 				return fd;
 			previous = &key;
@@ -577,6 +554,11 @@ int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww
 	return 0;
 }
 
+int ww_observer__run_time(const struct ww_observer *observer, uint64_t *ns)
+{
+	return ww_run_time__of(observer->bpf->obj, ns);
+}
+
 void ww_observer__close(struct ww_observer *observer)
 {
 	if (!observer)
@@ -592,6 +574,7 @@ void ww_observer__close(struct ww_observer *observer)
 	bpf_link__destroy(observer->before);
 	bpf_link__destroy(observer->open);
 	ww_runtimes__free(observer->runtimes);
+	ww_units__free(observer->units);
 	whywait_bpf__destroy(observer->bpf);
 	free(observer->percpu);
 	free(observer);

@@ -41,6 +41,8 @@ struct ww_observer_options {
 	bool no_operations;	   /* nothing is taken of what requests exchange with upstreams */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
+	const char *const *units;  /* functions that are units of work, as units.h says */
+	size_t units_len;
 	pid_t command; /* the process that is to become a command that is told as a whole, by its next execve(); 0: none
 			*/
 };
@@ -89,6 +91,9 @@ int ww_observer__held_by(struct ww_observer *observer, uint64_t id, struct ww_he
 
 /* What a process's garbage collector did since the observer was opened. -ENOENT: nothing. */
 int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected);
+
+/* How long its programs have run while that was measured (kernel/run_time.h), since it was opened. */
+int ww_observer__run_time(const struct ww_observer *observer, uint64_t *ns);
 
 /* NULL-safe. Detaches everything. */
 void ww_observer__close(struct ww_observer *observer);

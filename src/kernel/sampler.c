@@ -72,7 +72,7 @@ int ww_sampler__drain(struct ww_sampler *sampler, struct ww_ingest *ingest)
 	return ring_buffer__consume(sampler->ring);
 }
 
-static int open_clock(int cpu)
+int ww_sampler__open_clock(int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -105,7 +105,7 @@ int ww_sampler__start(struct ww_sampler **sampler, struct whywait_bpf *bpf, cons
 	new->share = options->stacks_share;
 	new->adapted_ns = now_ns();
 	for (int cpu = 0; cpu < cpus; cpu++) {
-		int fd = open_clock(cpu);
+		int fd = ww_sampler__open_clock(cpu);
 
 		/* Not every possible CPU is there. */
 		if (fd == -ENODEV)

@@ -31,6 +31,9 @@ int ww_sampler__start(struct ww_sampler **sampler, struct whywait_bpf *bpf, cons
 /* Feeds what is in the ring to `ingest`; the number of records, or a negative errno. */
 int ww_sampler__drain(struct ww_sampler *sampler, struct ww_ingest *ingest);
 
+/* Opens the clock of a CPU: what a program for it is attached to. Its descriptor, or a negative errno. */
+int ww_sampler__open_clock(int cpu);
+
 /* Has more or fewer requests' stacks taken, by what those that `ingest` took have cost. */
 void ww_sampler__adapt(struct ww_sampler *sampler, const struct ww_ingest *ingest);
 

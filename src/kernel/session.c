@@ -120,7 +120,7 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	}
 	snprintf(message, message_size, "out of memory");
 	new->options = *options;
-	new->options.observer.command = options->command;
+	new->options.observer.command = options->observer.units_len ? 0 : options->command;
 	new->options.ingest.peer = find_peer;
 	new->options.ingest.peer_ctx = new;
 	new->options.ingest.collected = find_collected;
@@ -184,6 +184,11 @@ struct ww_ingest *ww_session__ingest(struct ww_session *session)
 const uint64_t *ww_session__counters(const struct ww_session *session)
 {
 	return session->counters;
+}
+
+int ww_session__run_time(const struct ww_session *session, uint64_t *ns)
+{
+	return ww_observer__run_time(session->observer, ns);
 }
 
 bool ww_session__follows(const struct ww_session *session)

@@ -72,6 +72,9 @@ struct ww_ingest *ww_session__ingest(struct ww_session *session);
 /* Sums of every counter as of the last second, indexed by enum ww_counter. */
 const uint64_t *ww_session__counters(const struct ww_session *session);
 
+/* As ww_observer__run_time(). */
+int ww_session__run_time(const struct ww_session *session, uint64_t *ns);
+
 /* Whether options.command is one unit of work as a whole: it has answered no requests, and the kernel can do it. */
 bool ww_session__follows(const struct ww_session *session);
 

@@ -135,7 +135,7 @@ static void fill_limits(struct ww_capacity_service *service, double cpus)
 static int fill_service(struct ww_capacity_service *service, const struct ww_report *report,
 			const struct ww_workers *workers, const struct ww_capacity_plan *plan, double cpus)
 {
-	double seconds = (double)(report->end_unix_ns - report->start_unix_ns) / NSEC, cpu_seconds = 0, grown;
+	double seconds = (double)ww_report__observed_ns(report) / NSEC, cpu_seconds = 0, grown;
 	int err = 0;
 
 	service->endpoints = calloc(report->endpoints_len, sizeof(*service->endpoints));
@@ -200,7 +200,7 @@ int ww_capacity__plan(const struct ww_report *report, const struct ww_workers *w
 {
 	struct ww_capacity made = {
 		.cpus = plan->cpus ? plan->cpus : report->cpus,
-		.seconds = (double)(report->end_unix_ns - report->start_unix_ns) / NSEC,
+		.seconds = (double)ww_report__observed_ns(report) / NSEC,
 	};
 	int err = find_services(report, &made);
 

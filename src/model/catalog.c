@@ -269,3 +269,28 @@ struct ww_catalog_operation ww_catalog__operation_name(const struct ww_catalog *
 	name.statement = name.summary + strlen(name.summary) + 1;
 	return name;
 }
+
+int ww_catalog__copy(struct ww_catalog *catalog, const struct ww_catalog *from)
+{
+	for (uint32_t i = 0; i < from->services_len; i++) {
+		if (ww_catalog__add_service(catalog, &from->services[i]) < 0)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < from->endpoints_len; i++) {
+		if (ww_catalog__add_endpoint(catalog, &from->endpoints[i]) < 0)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < ww_intern__len(from->names); i++) {
+		const char *name = ww_intern__get(from->names, i);
+
+		if (ww_intern__add(catalog->names, name, strlen(name)) == WW_INTERN_NONE)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < ww_intern__len(from->operations); i++) {
+		const struct ww_catalog_operation name = ww_catalog__operation_name(from, i);
+
+		if (ww_catalog__add_operation(catalog, &name) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}

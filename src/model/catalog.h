@@ -17,9 +17,13 @@ struct ww_catalog_service {
 	const char *cgroup;
 };
 
-/* Protocols of endpoints that no requests come to: commands as a whole, and the parts of time that these consist of. */
+/*
+ * Protocols of endpoints that no requests come to: commands as a whole, the parts of time that these consist of, and
+ * functions.
+ */
 #define WW_PROTOCOL_RUN	 "batch"
 #define WW_PROTOCOL_PART "batch-part"
+#define WW_PROTOCOL_CALL "function"
 
 struct ww_catalog_endpoint {
 	uint32_t service;
@@ -60,6 +64,9 @@ struct ww_catalog {
 
 /* The content is the caller's, to be freed with ww_catalog__free(). -ENOMEM. */
 int ww_catalog__init(struct ww_catalog *catalog);
+
+/* Adds all of `from`, with the same ids, to one that is as ww_catalog__init() left it. -ENOMEM. */
+int ww_catalog__copy(struct ww_catalog *catalog, const struct ww_catalog *from);
 
 /* NULL-safe. Frees the content, not `catalog` itself. */
 void ww_catalog__free(struct ww_catalog *catalog);

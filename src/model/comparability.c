@@ -48,9 +48,9 @@ static void doubt_recording(const struct ww_report *report, const char *which, s
 	}
 	if (report->unended)
 		ww_sentence__add(add(doubts), "%s has not ended: it is still being recorded, or was cut short", which);
-	if (report->end_unix_ns - report->start_unix_ns < SHORT_NS)
+	if (ww_report__observed_ns(report) < SHORT_NS)
 		ww_sentence__add(add(doubts), "%s is short: %.1f s", which,
-				 (double)(report->end_unix_ns - report->start_unix_ns) / NSEC);
+				 (double)ww_report__observed_ns(report) / NSEC);
 }
 
 static const struct ww_service_report *service_of(const struct ww_report *report, const char *name)

@@ -109,6 +109,7 @@ struct ww_report {
 	const char *settings;  /* what it was recorded with; empty: not known */
 	unsigned cpus;
 	int64_t start_unix_ns, end_unix_ns;
+	int64_t unobserved_ns; /* of that: what a recording that goes on has gaps of */
 	bool complete;
 	bool unended;		/* the recording is still being written, or was cut short */
 	struct ww_loss *losses; /* causes with a count above 0 */
@@ -121,6 +122,12 @@ struct ww_report {
 	size_t services_len;
 	void *arena; /* owns every pointer above */
 };
+
+/* How long was observed: what rates are of. */
+static inline int64_t ww_report__observed_ns(const struct ww_report *report)
+{
+	return report->end_unix_ns - report->start_unix_ns - report->unobserved_ns;
+}
 
 /* Frees all that a report holds; NULL-safe. */
 void ww_report_free(struct ww_report *report);

@@ -183,7 +183,7 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 		.profile = frame->profile,
 	};
 	const struct ww_catalog_endpoint *names = &catalog->endpoints[id];
-	int64_t window_ns = frame->end_unix_ns - frame->start_unix_ns;
+	int64_t window_ns = frame->end_unix_ns - frame->start_unix_ns - frame->unobserved_ns;
 	int err;
 
 	endpoint->service = ww_arena__strdup(arena, catalog->services[names->service].name);
@@ -235,6 +235,7 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	report->cpus = frame->cpus;
 	report->start_unix_ns = frame->start_unix_ns;
 	report->end_unix_ns = frame->end_unix_ns;
+	report->unobserved_ns = frame->unobserved_ns;
 	report->unended = frame->unended;
 	report->complete = true;
 	for (size_t i = 0; i < frame->losses_len; i++) {

@@ -18,6 +18,7 @@ struct ww_report_frame {
 	const char *settings;  /* the same */
 	unsigned cpus;
 	int64_t start_unix_ns, end_unix_ns;
+	int64_t unobserved_ns; /* of that */
 	bool unended;
 	const struct ww_loss *losses; /* rows with a count of 0 are left out */
 	size_t losses_len;

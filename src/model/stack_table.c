@@ -50,7 +50,7 @@ void ww_stack_table__add(struct ww_stack_table *table, const struct ww_stack_key
 			return;
 		}
 	}
-	if (table->rows_len == WW_STACK_ROWS) {
+	if (table->rows_len == WW_STACK_ROWS || table->cleared + table->rows_len >= WW_STACK_ROWS_MOST) {
 		table->over_cap++;
 		return;
 	}
@@ -98,6 +98,7 @@ void ww_stack_table__request(struct ww_stack_table *table, uint32_t endpoint, ui
 
 void ww_stack_table__clear(struct ww_stack_table *table)
 {
+	table->cleared += table->rows_len;
 	table->rows_len = 0;
 	table->requests_len = 0;
 	memset(table->places, 0, PLACES * sizeof(*table->places));

@@ -35,8 +35,7 @@ static void write_side(const struct ww_page_out *page, const struct ww_compared 
 	ww_table__cell(page, side ? "after" : "before", LABEL);
 	ww_text__fit_ends(name, sizeof(name), compared->names[side], page->style.width - LABEL - WINDOW, &page->style);
 	snprintf(line, sizeof(line), "%s%s%.19sZ, %s s%s%s", name, dot, ww_text__rfc3339(start, report->start_unix_ns),
-		 ww_text__number(seconds, (double)(report->end_unix_ns - report->start_unix_ns) / NSEC), dot,
-		 report->host);
+		 ww_text__number(seconds, (double)ww_report__observed_ns(report) / NSEC), dot, report->host);
 	ww_table__rest(page, line, LABEL);
 }
 

@@ -18,7 +18,7 @@ static void put_side(struct ww_builder *b, json_t *object, const char *key, cons
 	put_integer(b, side, "cpus", report->cpus);
 	put_time(b, side, "start", report->start_unix_ns);
 	put_time(b, side, "end", report->end_unix_ns);
-	put_real(b, side, "duration_s", (double)(report->end_unix_ns - report->start_unix_ns) / NSEC);
+	put_real(b, side, "duration_s", (double)ww_report__observed_ns(report) / NSEC);
 	put(b, side, "complete", json_boolean(report->complete));
 	put(b, side, "ended", json_boolean(!report->unended));
 }

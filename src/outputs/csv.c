@@ -114,7 +114,7 @@ static int put_endpoint(FILE *out, const struct ww_report *report, const struct 
 {
 	const struct ww_service_report *service = service_of(report, endpoint->service);
 	const char *const names[] = {endpoint->service, endpoint->method, endpoint->route};
-	double window = (double)(report->end_unix_ns - report->start_unix_ns) / NSEC;
+	double window = (double)ww_report__observed_ns(report) / NSEC;
 	double cpu_seconds = (double)endpoint->cpu_sum_ns / NSEC;
 	char start[WW_TEXT_NUMBER], end[WW_TEXT_NUMBER];
 

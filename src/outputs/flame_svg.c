@@ -34,9 +34,9 @@ struct drawing {
 };
 
 static const char *const colours[] = {
-	[WW_KIND_COMPUTE] = "#e4572e", [WW_KIND_GC] = "#a23b72",     [WW_KIND_RUNQ] = "#f3a712",
-	[WW_KIND_QUEUE] = "#8d6a9f",   [WW_KIND_DB] = "#2e86ab",     [WW_KIND_NET] = "#4fb0c6",
-	[WW_KIND_DISK] = "#7a6c5d",    [WW_KIND_LOCK] = "#6a3d9a",   [WW_KIND_SLEEP] = "#95a5a6",
+	[WW_KIND_COMPUTE] = "#e4572e", [WW_KIND_GC] = "#c4709c",     [WW_KIND_RUNQ] = "#f3a712",
+	[WW_KIND_QUEUE] = "#b39ac2",   [WW_KIND_DB] = "#5aa9cc",     [WW_KIND_NET] = "#4fb0c6",
+	[WW_KIND_DISK] = "#a99b8c",    [WW_KIND_LOCK] = "#a583cc",   [WW_KIND_SLEEP] = "#95a5a6",
 	[WW_KIND_IPC] = "#5b8e7d",     [WW_KIND_CLIENT] = "#bcb382", [WW_KIND_OTHER] = "#bfbfbf",
 };
 
@@ -183,7 +183,7 @@ static void colour_of(const struct drawing *drawing, const struct node *node, ch
 {
 	bool more = node->ns > node->before_ns;
 	uint64_t by = more ? node->ns - node->before_ns : node->before_ns - node->ns;
-	unsigned pale = 230 - (drawing->most_ns ? (unsigned)(190.0 * (double)by / (double)drawing->most_ns) : 0);
+	unsigned pale = 230 - (drawing->most_ns ? (unsigned)(130.0 * (double)by / (double)drawing->most_ns) : 0);
 
 	if (drawing->difference && pale == 230)
 		strcpy(colour, "#e6e6e6");
@@ -287,9 +287,9 @@ int ww_flame_svg__write_difference(FILE *out, const struct ww_profile *before, c
 	if (!err) {
 		write_head(out, &drawing, title);
 		fprintf(out,
-			"<rect x=\"10\" y=\"34\" width=\"10\" height=\"10\" fill=\"#ff2828\"/><text x=\"24\" "
+			"<rect x=\"10\" y=\"34\" width=\"10\" height=\"10\" fill=\"#ff6464\"/><text x=\"24\" "
 			"y=\"43\">more than before</text><rect x=\"160\" y=\"34\" width=\"10\" height=\"10\" "
-			"fill=\"#2828ff\"/><text x=\"174\" y=\"43\">less; widths are %s a request, summed over "
+			"fill=\"#6464ff\"/><text x=\"174\" y=\"43\">less; widths are %s a request, summed over "
 			"endpoints (was %s)</text>\n",
 			ww_text__duration(now, drawing.total_ns), ww_text__duration(was, drawing.before_ns));
 		write_body(out, &drawing, &lines);

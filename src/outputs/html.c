@@ -112,7 +112,7 @@ static void put_head(FILE *out, const struct ww_report *report)
 	ww_text__markup(out, report->host);
 	fprintf(out, ": where requests spent their time</h1>\n<p class=\"dim\">%.19s UTC, %s s; Linux ",
 		ww_text__rfc3339(start, report->start_unix_ns),
-		ww_text__number(number, (double)(report->end_unix_ns - report->start_unix_ns) / NSEC));
+		ww_text__number(number, (double)ww_report__observed_ns(report) / NSEC));
 	ww_text__markup(out, report->kernel);
 	fprintf(out, ", %u CPUs; whywait ", report->cpus);
 	ww_text__markup(out, ww_version);

@@ -239,7 +239,7 @@ int ww_json__report(FILE *out, const struct ww_report *report)
 	json_t *window = put_object(&b, object, "window");
 	put_time(&b, window, "start", report->start_unix_ns);
 	put_time(&b, window, "end", report->end_unix_ns);
-	put_real(&b, window, "duration_s", (double)(report->end_unix_ns - report->start_unix_ns) / NSEC);
+	put_real(&b, window, "duration_s", (double)ww_report__observed_ns(report) / NSEC);
 	put(&b, object, "complete", json_boolean(report->complete));
 	put(&b, object, "ended", json_boolean(!report->unended));
 	json_t *losses = put_object(&b, object, "losses");

@@ -29,7 +29,7 @@ struct ww_totals ww_report_totals(const struct ww_report *report)
 
 const char *ww_report_window(char *text, const struct ww_report *report)
 {
-	double seconds = (double)(report->end_unix_ns - report->start_unix_ns) / 1e9;
+	double seconds = (double)ww_report__observed_ns(report) / 1e9;
 	double rest = seconds - (double)(int64_t)seconds;
 
 	/* Ticks come a little early or late. */

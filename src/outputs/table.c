@@ -67,7 +67,7 @@ static void describe_window(char *text, size_t size, const struct ww_report *rep
 	strftime(first, sizeof(first), "%Y-%m-%d %H:%M:%S", &start_tm);
 	strftime(last, sizeof(last), same_day ? "%H:%M:%S %Z" : "%Y-%m-%d %H:%M:%S %Z", &end_tm);
 	snprintf(text, size, "%s to %s, %s s", first, last,
-		 ww_text__number(seconds, (double)(report->end_unix_ns - report->start_unix_ns) / NSEC));
+		 ww_text__number(seconds, (double)ww_report__observed_ns(report) / NSEC));
 }
 
 static void write_losses(const struct ww_page_out *page, const struct ww_report *report, bool loses)
@@ -127,7 +127,7 @@ void ww_table__head(const struct ww_page_out *page, const struct ww_report *repo
 void ww_table__services(const struct ww_page_out *page, const struct ww_report *report)
 {
 	const struct ww_style *style = &page->style;
-	double window = (double)(report->end_unix_ns - report->start_unix_ns) / NSEC;
+	double window = (double)ww_report__observed_ns(report) / NSEC;
 	bool wide = style->width >= SERVICES_WIDE;
 	int name_width = style->width - (wide ? 50 : 22);
 

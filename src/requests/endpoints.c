@@ -143,7 +143,7 @@ static int rename_endpoint(struct ww_endpoints *endpoints, uint32_t id, const ch
 		return err;
 	endpoints->states[id].same = (uint32_t)other;
 	endpoints->states[other].requests += endpoints->states[id].requests;
-	endpoints->counts[service].now--;
+	endpoints->counts[service].now -= endpoints->states[id].requests > 0;
 	return 0;
 }
 
@@ -379,19 +379,80 @@ int64_t ww_endpoints__find(struct ww_endpoints *endpoints, uint32_t service, con
 			   uint64_t *over_cap)
 {
 	char route[WW_PATH_SIZE];
+	uint32_t known;
 	int64_t id;
 
 	*over_cap = 0;
 	ww_route__template(endpoints->patterns, endpoints->patterns_len, path, route, sizeof(route));
+	known = endpoints->catalog->endpoints_len;
 	id = lookup(endpoints, service, method, route);
 	if (id == -ENOENT)
 		id = find_new(endpoints, service, method, route, *route != '/' || has_pattern(endpoints, path),
 			      over_cap);
 	if (id < 0)
 		return id;
-	endpoints->states[id].requests++;
+	/* One of the past takes room from its first request on. */
+	if (!endpoints->states[id].requests++ && !endpoints->states[id].fixed && id < known) {
+		endpoints->counts[endpoints->catalog->endpoints[id].service].now++;
+		endpoints->counts[endpoints->catalog->endpoints[id].service].ever++;
+	}
 	*over_cap += !strcmp(endpoints->catalog->endpoints[id].route, WW_ROUTE_OTHER);
 	return id;
+}
+
+/* Where a place's values had become "{name}", they stay so. */
+static int adopt_places(struct ww_endpoints *endpoints, uint32_t service, const char *route)
+{
+	struct key key = {.service = service};
+
+	for (size_t len = 0; route[len] == '/';) {
+		size_t segment = segment_len(route + len + 1);
+
+		if (segment == strlen(WW_ROUTE_NAME) && !strncmp(route + len + 1, WW_ROUTE_NAME, segment)) {
+			uint32_t id;
+
+			memcpy(key.text, route, len);
+			if (reserve((void **)&endpoints->by_place, &endpoints->by_place_cap,
+				    ww_intern__len(endpoints->places), sizeof(*endpoints->by_place)))
+				return -ENOMEM;
+			id = ww_intern__add(endpoints->places, &key, offsetof(struct key, text) + len);
+			if (id == WW_INTERN_NONE)
+				return -ENOMEM;
+			endpoints->by_place[id].named = true;
+		}
+		len += 1 + segment;
+	}
+	return 0;
+}
+
+int ww_endpoints__adopt(struct ww_endpoints *endpoints)
+{
+	uint32_t len = endpoints->catalog->endpoints_len;
+
+	for (uint32_t id = 0; id < len; id++) {
+		const struct ww_catalog_endpoint *endpoint = &endpoints->catalog->endpoints[id];
+		bool other = !strcmp(endpoint->route, WW_ROUTE_OTHER);
+		int64_t known;
+
+		if (reserve((void **)&endpoints->flights, &endpoints->flights_cap, id, sizeof(*endpoints->flights)) ||
+		    reserve((void **)&endpoints->states, &endpoints->states_cap, id, sizeof(*endpoints->states)) ||
+		    reserve((void **)&endpoints->counts, &endpoints->counts_cap, endpoint->service,
+			    sizeof(*endpoints->counts)))
+			return -ENOMEM;
+		endpoints->states[id] = (struct ww_endpoint_state){.same = id, .fixed = other};
+		/* Only of a file that someone has changed; requests would never find it. */
+		if (strlen(endpoint->route) >= WW_PATH_SIZE || strlen(endpoint->method) >= WW_METHOD_SIZE)
+			continue;
+		known = lookup(endpoints, endpoint->service, endpoint->method, endpoint->route);
+		if (known >= 0) {
+			endpoints->states[id].same = (uint32_t)known;
+			continue;
+		}
+		if (point(endpoints, endpoint->service, endpoint->method, endpoint->route, id) ||
+		    adopt_places(endpoints, endpoint->service, endpoint->route))
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int64_t ww_endpoints__unit(struct ww_endpoints *endpoints, uint32_t service, const char *protocol, const char *method,

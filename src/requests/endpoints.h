@@ -57,6 +57,9 @@ struct ww_endpoints {
 /* NULL-safe. Frees the content, not `endpoints` itself. */
 void ww_endpoints__free(struct ww_endpoints *endpoints);
 
+/* Takes in the endpoints that are in the catalog already, of a recording that is gone on in. -ENOMEM. */
+int ww_endpoints__adopt(struct ww_endpoints *endpoints);
+
 /*
  * The endpoint of a request by its service, method and path: its id in the catalog, -ENOMEM. Endpoints in the catalog
  * may get the name of another one: they are the same then. *over_cap is how many requests are under "(other)" from now

@@ -18,23 +18,20 @@
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
 #include "requests/holders.h"
+#include "requests/naming.h"
 #include "requests/operations.h"
+#include "requests/service_label.h"
 #include "requests/runs.h"
 #include "requests/services.h"
 #include "requests/sound.h"
 #include "requests/stacks.h"
 #include "requests/timelines.h"
+#include "requests/unreadable.h"
 #include "requests/whole.h"
 #include "store/recorder.h"
 #include "store/schema.h"
 
-#define UNREADABLE_MAX 256 /* ports and protocols */
-#define SECOND_NS      1000000000ull
-
-static const char *const unreadable_names[WW_UNREADABLE_COUNT] = {
-	[WW_UNREADABLE_TLS] = "tls",
-	[WW_UNREADABLE_HTTP2] = "http2",
-};
+#define SECOND_NS 1000000000ull
 
 /* Whether a service is selected. */
 enum choice { UNDECIDED, CHOSEN, LEFT_OUT };
@@ -65,8 +62,7 @@ struct ww_ingest {
 	int64_t start_unix_ns, end_unix_ns;
 
 	struct ww_loss losses[WW_LOSS_COUNT];
-	struct ww_unreadable_port unreadable[UNREADABLE_MAX];
-	size_t unreadable_len;
+	struct ww_unreadable_ports unreadable;
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -81,6 +77,7 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 {
 	struct ww_ingest *new = calloc(1, sizeof(*new));
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	const struct ww_catalog *past;
 
 	if (!new)
 		return -ENOMEM;
@@ -118,11 +115,18 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->names.intern = new->catalog.names;
 	new->names.peer = new->options.peer;
 	new->names.peer_ctx = new->options.peer_ctx;
+	past = options->recorder ? ww_recorder__past(options->recorder) : NULL;
+	if (past && (ww_catalog__copy(&new->catalog, past) || ww_endpoints__adopt(&new->endpoints))) {
+		ww_ingest__destroy(new);
+		return -ENOMEM;
+	}
 	new->services = ww_services__new(&new->catalog, new->options.proc, WW_SERVICES_MAX);
 	if (!new->services) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
+	ww_services__name(new->services,
+			  &(struct ww_service_names){options->service_names, options->service_names_len});
 	ww_services__ask_collections(new->services, new->options.collected, new->options.collected_ctx);
 	*ingest = new;
 	return 0;
@@ -182,7 +186,7 @@ int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segm
 static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *account)
 {
 	struct ww_peer local;
-	bool known = !account->port && ingest->options.peer &&
+	bool known = !account->port && !(account->flags & WW_FLAG_CALL) && ingest->options.peer &&
 		     !ingest->options.peer(ingest->options.peer_ctx, account->local, &local);
 
 	return ww_services__find(ingest->services, account, known ? &local : NULL);
@@ -223,7 +227,7 @@ static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_r
 static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service,
 		 const struct ww_request_operations *done)
 {
-	char method[WW_METHOD_SIZE], path[WW_PATH_SIZE];
+	char path[WW_PATH_SIZE];
 	struct ww_sample_operation operations[WW_OPERATIONS_MAX];
 	struct ww_detail_sum details[WW_DETAIL_SUMS];
 	uint64_t kinds_ns[WW_KIND_COUNT];
@@ -251,11 +255,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 		kinds_ns[kind] = account->kinds_ns[kind];
-	ww_http1__method(account->method, method);
-	ww_http1__path(account->target, account->target_len, account->flags & WW_FLAG_TARGET_TRUNCATED,
-		       !strcmp(method, "CONNECT"), path);
-	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
-	endpoint = ww_endpoints__find(&ingest->endpoints, service, method, path, &over_cap);
+	endpoint = ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path, &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
 	ww_holders__ended(ingest->holders, account->id, (uint32_t)endpoint);
@@ -355,6 +355,7 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 	service = run ? ww_services__command(ingest->services, command_name(ingest)) : find_service(ingest, account);
 	if (service < 0)
 		return (int)service;
+	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	if (is_chosen(ingest, (uint32_t)service))
 		return run ? take_run(ingest, account, (uint32_t)service)
 			   : count(ingest, account, (uint32_t)service, &done);
@@ -402,20 +403,7 @@ uint64_t ww_ingest__stacks_cpu_ns(const struct ww_ingest *ingest)
 
 int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections)
 {
-	struct ww_unreadable_port *row = ingest->unreadable, *end = row + ingest->unreadable_len;
-
-	if (what >= WW_UNREADABLE_COUNT)
-		return -EINVAL;
-	while (row < end && (row->port != port || row->protocol != unreadable_names[what]))
-		row++;
-	if (row == end) {
-		if (ingest->unreadable_len == UNREADABLE_MAX)
-			return -ENOSPC;
-		ingest->unreadable_len++;
-		*row = (struct ww_unreadable_port){.port = port, .protocol = unreadable_names[what]};
-	}
-	row->connections = connections;
-	return 0;
+	return ww_unreadable__set(&ingest->unreadable, port, what, connections);
 }
 
 static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
@@ -442,8 +430,8 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 		.programs_len = programs_len,
 		.losses = ingest->losses,
 		.losses_len = WW_LOSS_COUNT,
-		.unreadable = ingest->unreadable,
-		.unreadable_len = ingest->unreadable_len,
+		.unreadable = ingest->unreadable.ports,
+		.unreadable_len = ingest->unreadable.len,
 		.stacks = ingest->stacks ? ww_stacks__table(ingest->stacks) : NULL,
 		.last = last,
 	};
@@ -514,8 +502,8 @@ const struct ww_loss *ww_ingest__losses(const struct ww_ingest *ingest, size_t *
 
 const struct ww_unreadable_port *ww_ingest__unreadable_ports(const struct ww_ingest *ingest, size_t *len)
 {
-	*len = ingest->unreadable_len;
-	return ingest->unreadable;
+	*len = ingest->unreadable.len;
+	return ingest->unreadable.ports;
 }
 
 static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, int64_t start_unix_ns,
@@ -561,8 +549,8 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 		.unended = true,
 		.losses = ingest->losses,
 		.losses_len = WW_LOSS_COUNT,
-		.unreadable = ingest->unreadable,
-		.unreadable_len = ingest->unreadable_len,
+		.unreadable = ingest->unreadable.ports,
+		.unreadable_len = ingest->unreadable.len,
 		.services = services,
 		.services_len = services_len,
 	};

@@ -12,6 +12,7 @@
 
 #include "model/report.h"
 #include "requests/holders.h"
+#include "requests/naming.h"
 #include "requests/services.h"
 #include "whywait/abi.h"
 
@@ -38,6 +39,9 @@ struct ww_ingest_options {
 	const char *const *services; /* globs; only requests of services that match one count; none: every service */
 	size_t services_len;
 
+	const char *const *service_names; /* as struct ww_service_names has them */
+	size_t service_names_len;
+
 	/* The address with that index, as ww_observer__peer(): 0, or -ENOENT. */
 	int (*peer)(void *ctx, uint32_t index, struct ww_peer *peer);
 	void *peer_ctx;
@@ -52,6 +56,8 @@ struct ww_ingest_options {
 	void *collected_ctx;
 
 	bool no_operations; /* none are taken in: of no request it is known what it did */
+
+	struct ww_unit_names units;
 
 	const char *command; /* what the command is called whose work as a whole is one unit; NULL: there is none */
 

@@ -10,6 +10,7 @@
 #include "requests/oom.h"
 #include "requests/process.h"
 #include "requests/programs.h"
+#include "requests/service_label.h"
 #include "requests/service_map.h"
 #include "util/hash.h"
 #include "util/utf8.h"
@@ -18,10 +19,7 @@
 #define SLOTS	    (2 * WW_PROCESSES_MAX) /* a power of two */
 #define GONE_UNSEEN 10			   /* calls after which one that could not be read is forgotten */
 
-#define KIN_MAX 8192
-
 #define OTHER_SERVICES "(other)"
-#define LABEL_SIZE     (WW_PROGRAM_SIZE + WW_ADDRESS_SIZE + 32)
 
 /* A process on one of the addresses that it serves. */
 struct member {
@@ -41,6 +39,7 @@ struct service {
 	/* Of one that nothing could be read of yet, so that it has its name from a record: else WW_INTERN_NONE, both */
 	uint32_t provisional_key; /* in `keys` */
 	uint32_t provisional_kin; /* in `kin`: those that it consists of, where that is one */
+	bool past;		  /* of a recording that is gone on in: nobody has been found to be it yet */
 	uint64_t rss_sum;	  /* over the samples of the interval */
 	uint64_t samples;
 	char *oom_file;	     /* counts who was killed in its control group; NULL: not known */
@@ -51,6 +50,7 @@ struct ww_services {
 	struct ww_catalog *catalog;
 	const char *proc;
 	uint32_t max;
+	struct ww_service_names names;
 	ww_collected_fn *collected; /* NULL: not known */
 	void *collected_ctx;
 
@@ -71,23 +71,9 @@ struct ww_services {
 	size_t rows_len;
 };
 
-struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *proc, unsigned max)
+void ww_services__name(struct ww_services *services, const struct ww_service_names *names)
 {
-	struct ww_services *services = calloc(1, sizeof(*services));
-
-	if (!services)
-		return NULL;
-	services->catalog = catalog;
-	services->proc = proc;
-	services->max = max;
-	services->members = calloc(SLOTS, sizeof(*services->members));
-	services->keys = ww_intern__new();
-	services->kin = ww_intern__new();
-	if (!services->members || !services->keys || !services->kin) {
-		ww_services__free(services);
-		return NULL;
-	}
-	return services;
+	services->names = *names;
 }
 
 void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx)
@@ -163,31 +149,12 @@ static bool is_over(const struct member *member)
 	return member->unseen == ENDED || (member->gone && member->unseen > GONE_UNSEEN);
 }
 
-/* Whether another service than `id` has that name. */
-static bool is_taken(const struct ww_services *services, const char *name, uint32_t id)
-{
-	for (uint32_t i = 0; i < services->catalog->services_len; i++) {
-		if (i != id && !strcmp(services->catalog->services[i].name, name))
-			return true;
-	}
-	return false;
-}
-
-/* A name for the service `id` that no other one has. */
-static void make_label(const struct ww_services *services, uint32_t id, const char *name, const char *container,
-		       char label[LABEL_SIZE])
-{
-	snprintf(label, LABEL_SIZE, "%s", name);
-	if (*container && is_taken(services, label, id))
-		snprintf(label, LABEL_SIZE, "%s@%.12s", name, container);
-	for (unsigned n = 2; is_taken(services, label, id); n++)
-		snprintf(label, LABEL_SIZE, "%s#%u", name, n);
-}
-
 static int reserve(struct ww_services *services)
 {
 	uint32_t cap = services->services_cap ? services->services_cap * 2 : 16;
 
+	while (cap <= services->catalog->services_len)
+		cap *= 2;
 	if (services->catalog->services_len < services->services_cap)
 		return 0;
 
@@ -209,13 +176,64 @@ static int reserve(struct ww_services *services)
 	return 0;
 }
 
+static void set_up(struct ww_services *services, uint32_t id)
+{
+	services->services[id] = (struct service){
+		.now.service = id,
+		.total.service = id,
+		.provisional_key = WW_INTERN_NONE,
+		.provisional_kin = WW_INTERN_NONE,
+	};
+}
+
+struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *proc, unsigned max)
+{
+	struct ww_services *services = calloc(1, sizeof(*services));
+
+	if (!services)
+		return NULL;
+	services->catalog = catalog;
+	services->proc = proc;
+	services->max = max;
+	services->members = calloc(SLOTS, sizeof(*services->members));
+	services->keys = ww_intern__new();
+	services->kin = ww_intern__new();
+	if (!services->members || !services->keys || !services->kin || reserve(services)) {
+		ww_services__free(services);
+		return NULL;
+	}
+	for (uint32_t id = 0; id < catalog->services_len; id++) {
+		set_up(services, id);
+		services->services[id].past = true;
+	}
+	return services;
+}
+
+/*
+ * A service of the past that this one may be: the first that nobody has been found to be, of those that were named as
+ * this one would be. WW_INTERN_NONE: there is none.
+ */
+static uint32_t find_past(struct ww_services *services, const char *name, const char *container)
+{
+	for (uint32_t id = 0; id < services->catalog->services_len; id++) {
+		const struct ww_catalog_service *service = &services->catalog->services[id];
+		size_t len = strlen(name);
+
+		if (services->services[id].past && !strcmp(service->container, container) &&
+		    !strncmp(service->name, name, len) &&
+		    (!service->name[len] || service->name[len] == '@' || service->name[len] == '#'))
+			return id;
+	}
+	return WW_INTERN_NONE;
+}
+
 /* The service with that key, added when it is new; -ENOMEM. */
 static int64_t service_of(struct ww_services *services, const char *key, size_t key_len, const char *name,
 			  const char *container, const char *cgroup)
 {
 	uint32_t key_id = ww_intern__find(services->keys, key, key_len),
-		 id = ww_service_map__at(&services->key_services, key_id);
-	char label[LABEL_SIZE];
+		 id = ww_service_map__at(&services->key_services, key_id), past;
+	char label[WW_LABEL_SIZE];
 
 	if (id != WW_INTERN_NONE)
 		return id;
@@ -226,48 +244,21 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 	if (key_id == WW_INTERN_NONE || reserve(services) ||
 	    ww_service_map__set(&services->key_services, key_id, WW_INTERN_NONE))
 		return -ENOMEM;
-	make_label(services, id, name, container, label);
+	past = find_past(services, name, container);
+	if (past != WW_INTERN_NONE) {
+		services->services[past].past = false;
+		services->key_services.services[key_id] = past;
+		return past;
+	}
+	ww_service__label(services->catalog, id, name, container, label);
 
 	const struct ww_catalog_service service = {.name = label, .container = container, .cgroup = cgroup};
 
 	if (ww_catalog__add_service(services->catalog, &service) < 0)
 		return -ENOMEM;
-	services->services[id] = (struct service){
-		.now.service = id,
-		.total.service = id,
-		.provisional_key = WW_INTERN_NONE,
-		.provisional_kin = WW_INTERN_NONE,
-	};
+	set_up(services, id);
 	services->key_services.services[key_id] = id;
 	return id;
-}
-
-/* ":8000", or ":/run/app.sock". */
-static void address_of(const struct ww_account *account, const struct ww_peer *local, char address[WW_ADDRESS_SIZE])
-{
-	char path[WW_ADDRESS_SIZE];
-
-	if (account->port) {
-		snprintf(address, WW_ADDRESS_SIZE, ":%u", account->port);
-		return;
-	}
-	strcpy(path, "unix");
-	if (local)
-		ww_detail_names__address(local, path);
-	snprintf(address, WW_ADDRESS_SIZE, ":%.*s", WW_ADDRESS_SIZE - 2, path);
-}
-
-/* What a process that is gone can be told by: its record. */
-static uint32_t kin_of(struct ww_services *services, const struct ww_account *account, const char *address)
-{
-	char key[WW_COMM + 16 + WW_ADDRESS_SIZE];
-	int len = snprintf(key, sizeof(key), "%.*s\n%llx\n%s", WW_COMM, account->comm,
-			   (unsigned long long)account->cgroup_id, address);
-
-	size_t key_len = (size_t)len < sizeof(key) ? (size_t)len : sizeof(key) - 1;
-
-	return ww_intern__len(services->kin) < KIN_MAX ? ww_intern__add(services->kin, key, key_len)
-						       : ww_intern__find(services->kin, key, key_len);
 }
 
 /*
@@ -307,7 +298,7 @@ static int adopt(struct ww_services *services, uint32_t kin, const char *key, si
 {
 	uint32_t id = ww_service_map__at(&services->kin_services, kin), key_id;
 	struct service *service;
-	char label[LABEL_SIZE];
+	char label[WW_LABEL_SIZE];
 
 	if (id == WW_INTERN_NONE || services->services[id].provisional_kin != kin)
 		return 0;
@@ -318,7 +309,7 @@ static int adopt(struct ww_services *services, uint32_t kin, const char *key, si
 	/* One that it was known as before keeps its own. */
 	if (ww_service_map__at(&services->key_services, key_id) != WW_INTERN_NONE)
 		return 0;
-	make_label(services, id, name, process->container, label);
+	ww_service__label(services->catalog, id, name, process->container, label);
 
 	const struct ww_catalog_service named = {
 		.name = label, .container = process->container, .cgroup = process->cgroup};
@@ -345,14 +336,19 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 	int64_t service;
 	int len;
 
-	address_of(account, local, address);
-	kin = kin_of(services, account, address);
+	ww_service__address(account, local, address);
+	kin = ww_service__kin(services->kin, account, address);
 	member->gone = ww_process__read(services->proc, (pid_t)account->tgid, &process) ||
 		       ww_process__usage(services->proc, (pid_t)account->tgid, &member->usage);
 	if (!member->gone) {
 		len = snprintf(key, sizeof(key), "%s\n%s\n%s\n%s", process.program, process.exe, address,
 			       process.container);
 		snprintf(name, sizeof(name), "%s%s", process.program, address);
+		/* All that have one name of the user's are one. */
+		if (ww_service__rename(&services->names, name, sizeof(name))) {
+			len = snprintf(key, sizeof(key), "\n\n%s", name);
+			process.container[0] = '\0';
+		}
 		if (adopt(services, kin, key, (size_t)len, name, &process))
 			return -ENOMEM;
 		service = service_of(services, key, (size_t)len, name, process.container, process.cgroup);
@@ -401,7 +397,8 @@ static void remember(struct ww_services *services, struct member *member)
 
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
 {
-	struct member new = {.pid = account->tgid, .port = account->port, .local = account->port ? 0 : account->local};
+	bool unit = account->port || account->flags & WW_FLAG_CALL;
+	struct member new = {.pid = account->tgid, .port = account->port, .local = unit ? 0 : account->local};
 	uint32_t slot = slot_of(services, new.pid, new.port, new.local);
 	int64_t service;
 
@@ -430,11 +427,8 @@ void ww_services__join(struct ww_services *services, uint32_t service, uint32_t 
 	struct member new = {.pid = pid, .service = service};
 	struct member *known = &services->members[slot_of(services, pid, 0, 0)];
 
-	if (known->pid) {
-		known->unseen = 0;
-		return;
-	}
-	if (ww_process__usage(services->proc, (pid_t)pid, &new.usage))
+	known->unseen = 0;
+	if (known->pid || ww_process__usage(services->proc, (pid_t)pid, &new.usage))
 		return;
 	/* It has started since, so all of it counts. */
 	new.usage.cpu_ns = new.usage.minor_faults = new.usage.major_faults = 0;

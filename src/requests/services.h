@@ -32,6 +32,10 @@ typedef int ww_collected_fn(void *ctx, uint32_t pid, struct ww_collected *collec
  */
 struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *proc, unsigned max);
 
+/* How the user calls services; the strings stay his. */
+struct ww_service_names;
+void ww_services__name(struct ww_services *services, const struct ww_service_names *names);
+
 /* Whom to ask what processes have collected; nobody is before this is called. */
 void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx);
 

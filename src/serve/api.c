@@ -2,16 +2,19 @@
 #include "serve/api.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "outputs/json.h"
 #include "serve/api_json.h"
 #include "store/recording.h"
 
-#define NSEC 1000000000ll
+#define NSEC	     1000000000ll
+#define MOST_SECONDS 10 /* that an answer may take */
 
 struct ww_api {
 	const char *path;
@@ -20,14 +23,40 @@ struct ww_api {
 	struct ww_recording *recording; /* NULL: not open */
 	dev_t device;			/* of the file that is */
 	ino_t inode;
+	atomic_bool interrupted;
+	uint64_t deadline_ns; /* of the answer at hand, on CLOCK_MONOTONIC */
 };
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NSEC + (uint64_t)now.tv_nsec;
+}
+
+static bool gives_up(void *ctx)
+{
+	const struct ww_api *api = ctx;
+
+	return atomic_load(&api->interrupted) || clock_ns() > api->deadline_ns;
+}
+
+void ww_api__interrupt(struct ww_api *api)
+{
+	if (api)
+		atomic_store(&api->interrupted, true);
+}
 
 struct ww_api *ww_api__new(const char *recording, void (*status)(void *ctx, struct ww_daemon_status *status), void *ctx)
 {
 	struct ww_api *api = calloc(1, sizeof(*api));
 
-	if (api)
-		*api = (struct ww_api){.path = recording, .status = status, .ctx = ctx};
+	if (api) {
+		api->path = recording;
+		api->status = status;
+		api->ctx = ctx;
+	}
 	return api;
 }
 
@@ -58,6 +87,7 @@ static int open_recording(struct ww_api *api, char *message, size_t message_size
 		api->recording = NULL;
 		return err;
 	}
+	ww_recording__guard(api->recording, gives_up, api);
 	api->device = now.st_dev;
 	api->inode = now.st_ino;
 	return 0;
@@ -96,7 +126,7 @@ static int write_series(struct ww_api *api, const struct ww_api_query *query, co
 {
 	struct ww_series_step *steps;
 	struct ww_api_window recorded;
-	int64_t unit = ww_recording__interval_ns(api->recording), start, step;
+	int64_t unit = ww_recording__interval_ns(api->recording, selection->since_unix_ns), start, step;
 	size_t len;
 	int err;
 
@@ -195,8 +225,10 @@ void ww_api__answer(struct ww_api *api, const struct ww_api_query *query, struct
 {
 	char message[512] = "";
 	FILE *out;
-	int err = open_recording(api, message, sizeof(message));
+	int err;
 
+	api->deadline_ns = clock_ns() + MOST_SECONDS * NSEC;
+	err = open_recording(api, message, sizeof(message));
 	if (!err)
 		err = ww_recording__renew(api->recording);
 	else if (query->what == WW_API_STATUS)
@@ -213,6 +245,12 @@ void ww_api__answer(struct ww_api *api, const struct ww_api_query *query, struct
 	err = write(api, query, out);
 	if (fclose(out) && !err)
 		err = -ENOMEM;
+	if (err == -EINTR) {
+		ww_reply__error(reply, 503,
+				"that takes longer than %d seconds: ask for a shorter time, or fewer endpoints",
+				MOST_SECONDS);
+		return;
+	}
 	if (err) {
 		*message = '\0';
 		if (api->recording)

@@ -60,6 +60,9 @@ struct ww_api;
 struct ww_api *ww_api__new(const char *recording, void (*status)(void *ctx, struct ww_daemon_status *status),
 			   void *ctx);
 
+/* Any thread: what is being answered is given up, and so is all that comes. NULL-safe. */
+void ww_api__interrupt(struct ww_api *api);
+
 /* NULL-safe. */
 void ww_api__free(struct ww_api *api);
 

@@ -2,15 +2,26 @@
 #include "serve/daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LIVE_SECONDS 60
+#include "kernel/run_time.h"
+#include "serve/log.h"
+#include "serve/privileges.h"
+#include "serve/watchdog.h"
+
+#define NSEC	       1000000000ll
+#define MILLION	       1e6
+#define WAIT_MS	       100
+#define RENEW_SERVICES 250 /* of the 256 that a session may know */
+#define RENEW_NS       (3600 * NSEC)
 
 static const struct ww_daemon_part *const parts[] = {
 #define WW_PART(name) &ww_part_##name,
@@ -21,13 +32,26 @@ static const struct ww_daemon_part *const parts[] = {
 
 #define PARTS (sizeof(parts) / sizeof(*parts) - 1)
 
+/* What is to be done when a session has ended. */
+enum next { NEXT_END, NEXT_OBSERVE, NEXT_PAUSE };
+
 struct ww_daemon {
-	const struct ww_daemon_options *options;
-	void *selves[PARTS + 1]; /* of the parts; NULL: off */
-	size_t opened;		 /* parts whose `open` has run */
+	const struct ww_daemon_options *first;	 /* as it was started: what the parts are told */
+	const struct ww_daemon_options *options; /* as of the last reload */
+	void *selves[PARTS + 1];		 /* of the parts; NULL: off */
+	size_t opened;				 /* parts whose `open` has run */
 
 	struct ww_session *session; /* NULL: paused */
+	struct ww_recorder *recorder;
 	unsigned sessions;
+	uint64_t session_ns; /* when it began */
+	enum next next;
+	char reason[160]; /* of a pause */
+
+	struct ww_watchdog watchdog;
+	uint64_t bpf_before_ns; /* of earlier sessions */
+	uint64_t back_off_ns;	/* of the next pause */
+	uint64_t not_written;	/* pauses in a row for that */
 
 	pthread_mutex_t lock; /* of `status` and `losses_of_parts` */
 	struct ww_daemon_status status;
@@ -35,10 +59,11 @@ struct ww_daemon {
 
 	/* Of earlier sessions, and with this one's. */
 	uint64_t requests_before, errors_before;
-	struct ww_loss losses_before[WW_LOSS_COUNT], losses[WW_LOSS_COUNT];
+	uint64_t losses_before[WW_LOSS_COUNT], losses_now[WW_LOSS_COUNT]; /* of the earlier ones, and of this one */
+	struct ww_loss losses[WW_LOSS_COUNT];
 };
 
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, reload;
 
 static void on_end(int number)
 {
@@ -46,12 +71,18 @@ static void on_end(int number)
 	ended = 1;
 }
 
-static int64_t unix_ns(void)
+static void on_reload(int number)
+{
+	(void)number;
+	reload = 1;
+}
+
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * NSEC + now.tv_nsec;
 }
 
 void ww_daemon__status(struct ww_daemon *daemon, struct ww_daemon_status *status)
@@ -63,7 +94,7 @@ void ww_daemon__status(struct ww_daemon *daemon, struct ww_daemon_status *status
 
 const struct ww_serve_config *ww_daemon__config(const struct ww_daemon *daemon)
 {
-	return daemon->options->config;
+	return daemon->first->config;
 }
 
 void ww_daemon__lose(struct ww_daemon *daemon, enum ww_loss_id cause, uint64_t count)
@@ -81,6 +112,16 @@ static void set_state(struct ww_daemon *daemon, enum ww_daemon_state state, cons
 	pthread_mutex_unlock(&daemon->lock);
 }
 
+static struct ww_retention retention_of(const struct ww_serve_config *config)
+{
+	return (struct ww_retention){
+		.age_ns = config->age_ns,
+		.fine_ns = config->fine_ns,
+		.minutes_ns = config->minutes_ns,
+		.bytes = (uint64_t)config->size_bytes,
+	};
+}
+
 static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit)
 {
 	const struct ww_ingest_totals *totals = ww_ingest__totals(ww_session__ingest(daemon->session));
@@ -89,7 +130,8 @@ static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit
 	pthread_mutex_lock(&daemon->lock);
 	for (size_t i = 0; i < commit->losses_len && i < WW_LOSS_COUNT; i++) {
 		daemon->losses[i] = commit->losses[i];
-		daemon->losses[i].count += daemon->losses_before[i].count + daemon->losses_of_parts[i];
+		daemon->losses_now[i] = commit->losses[i].count;
+		daemon->losses[i].count += daemon->losses_before[i] + daemon->losses_of_parts[i];
 		lost += daemon->losses[i].loses ? daemon->losses[i].count : 0;
 	}
 	daemon->status.last_unix_ns = commit->end_unix_ns;
@@ -127,11 +169,111 @@ static void each_kept(void *ctx, const struct ww_request *request)
 	}
 }
 
+static uint64_t own_memory(void)
+{
+	unsigned long long size, resident = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%llu %llu", &size, &resident) != 2)
+		resident = 0;
+	fclose(file);
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What observing has cost; above the budget it pauses. */
+static void watch(struct ww_daemon *daemon)
+{
+	const struct ww_serve_config *config = daemon->options->config;
+	uint64_t now = (uint64_t)clock_ns(CLOCK_MONOTONIC), bpf = 0;
+	struct ww_daemon_cost cost = {
+		.cpu_ns = (uint64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID),
+		.budget = (double)config->max_overhead / MILLION,
+		.memory_bytes = own_memory(),
+	};
+
+	if (daemon->session)
+		ww_session__run_time(daemon->session, &bpf);
+	cost.bpf_ns = daemon->bpf_before_ns + bpf;
+	cost.share = daemon->session ? ww_watchdog__second(&daemon->watchdog, now, cost.cpu_ns + cost.bpf_ns) : 0;
+	pthread_mutex_lock(&daemon->lock);
+	daemon->status.cost = cost;
+	pthread_mutex_unlock(&daemon->lock);
+	if (cost.share <= cost.budget)
+		return;
+	daemon->next = NEXT_PAUSE;
+	daemon->back_off_ns = ww_watchdog__back_off(&daemon->watchdog, now, (uint64_t)config->backoff_ns);
+	snprintf(daemon->reason, sizeof(daemon->reason),
+		 "observing took %.2f%% of the host's CPU time in the last %d s, more than max_overhead, %.3g%%",
+		 cost.share * 100, WW_WATCHDOG_SECONDS, cost.budget * 100);
+	pthread_mutex_lock(&daemon->lock);
+	daemon->status.pauses++;
+	pthread_mutex_unlock(&daemon->lock);
+}
+
+static void note_change(void *ctx, const char *path, enum ww_config_reload needs)
+{
+	struct ww_daemon *daemon = ctx;
+
+	if (needs == WW_RELOAD_START)
+		ww_log(WW_LOG_WARNING, "reload: %s stays what it was until the daemon is restarted", path);
+	else
+		ww_log(WW_LOG_INFO, "reload: %s has changed%s", path,
+		       needs == WW_RELOAD_SESSION ? ": observing begins anew" : "");
+	if (needs == WW_RELOAD_SESSION && daemon->next == NEXT_END)
+		daemon->next = NEXT_OBSERVE;
+}
+
+static void do_reload(struct ww_daemon *daemon)
+{
+	const struct ww_daemon_options *before = daemon->options, *fresh = NULL;
+	char text[96];
+
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_ns(CLOCK_MONOTONIC) / 1000);
+	ww_log__notify(text);
+	reload = 0;
+	if (before->reload)
+		fresh = before->reload(before->ctx);
+	if (fresh) {
+		const struct ww_retention retention = retention_of(fresh->config);
+
+		daemon->options = fresh;
+		ww_serve_config__compare(before->config, fresh->config, note_change, daemon);
+		ww_log__set_level((enum ww_log_level)fresh->config->log);
+		if (daemon->recorder)
+			ww_recorder__retain(daemon->recorder, &retention);
+	} else {
+		ww_log(WW_LOG_WARNING, "reload: all stays as it was");
+	}
+	ww_log__notify("READY=1");
+}
+
+/* Above 0: the session is to end. */
+static int look(struct ww_daemon *daemon)
+{
+	if (reload && !ended)
+		do_reload(daemon);
+	if (ended)
+		daemon->next = NEXT_END;
+	return ended || daemon->next != NEXT_END;
+}
+
 static int each_drain(void *ctx, struct ww_session *session)
 {
-	(void)ctx;
 	(void)session;
-	return ended;
+	return look(ctx);
+}
+
+static int each_second(void *ctx, struct ww_session *session)
+{
+	struct ww_daemon *daemon = ctx;
+
+	(void)session;
+	ww_log__notify("WATCHDOG=1");
+	daemon->not_written = 0;
+	watch(daemon);
+	return look(daemon);
 }
 
 static void take_signals(void)
@@ -139,9 +281,11 @@ static void take_signals(void)
 	struct sigaction action = {.sa_handler = on_end};
 
 	sigemptyset(&action.sa_mask);
-	ended = 0;
+	ended = reload = 0;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	action.sa_handler = on_reload;
+	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -180,74 +324,183 @@ static void stop_parts(struct ww_daemon *daemon)
 	}
 }
 
-/* One session, into the recording. */
-static int observe(struct ww_daemon *daemon, char *message, size_t message_size)
+static int open_session(struct ww_daemon *daemon, char *message, size_t message_size)
 {
 	const struct ww_daemon_options *options = daemon->options;
 	struct ww_session_options session_options = options->session;
 	struct ww_recorder_options recorder_options = {
-		.path = options->config->data,
-		.keep = options->keep,
+		.path = daemon->first->config->data,
+		.keep = (unsigned)options->config->keep,
+		.goes_on = true,
+		.retention = retention_of(options->config),
 		.settings = options->settings,
 	};
-	struct ww_recorder *recorder;
-	enum ww_session_end end;
-	int err, close_err;
+	int err;
 
 	session_options.keep_signals = true;
 	session_options.each_drain = each_drain;
+	session_options.each_second = each_second;
 	session_options.ctx = daemon;
-	session_options.ingest.live_seconds = LIVE_SECONDS;
+	session_options.ingest.live_seconds = WW_LIVE_SECONDS_MAX;
 	session_options.ingest.each_commit = each_commit;
 	session_options.ingest.each_kept = each_kept;
 	session_options.ingest.each_ctx = daemon;
 	err = ww_session__open(&daemon->session, &session_options, message, message_size);
 	if (err)
 		return err;
-	daemon->sessions++;
 	recorder_options.stand_ins = ww_session__stand_ins(daemon->session);
-	err = ww_recorder__create(&recorder, &recorder_options, message, message_size);
+	err = ww_recorder__create(&daemon->recorder, &recorder_options, message, message_size);
 	if (err) {
 		ww_session__close(daemon->session);
 		daemon->session = NULL;
 		return err;
 	}
-	ww_session__set_recorder(daemon->session, recorder);
-	err = ww_session__start(daemon->session);
-	if (!err) {
-		fprintf(stderr, "whywait: observing, recording into %s\n", options->config->data);
-		set_state(daemon, WW_DAEMON_OBSERVING, "");
-		err = ww_session__run(daemon->session, &end);
+	if (ww_recorder__moved(daemon->recorder))
+		ww_log(WW_LOG_WARNING, "%s could not be gone on in: it is %s.old now", recorder_options.path,
+		       recorder_options.path);
+	ww_session__set_recorder(daemon->session, daemon->recorder);
+	daemon->sessions++;
+	daemon->session_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
+	ww_watchdog__start(&daemon->watchdog, daemon->session_ns);
+	return 0;
+}
+
+static int close_session(struct ww_daemon *daemon)
+{
+	const struct ww_ingest_totals *totals;
+	uint64_t bpf = 0;
+	int err;
+
+	if (ww_session__ingest(daemon->session)) {
+		totals = ww_ingest__totals(ww_session__ingest(daemon->session));
+		daemon->requests_before += totals->requests;
+		daemon->errors_before += totals->errors;
 	}
-	if (err)
-		snprintf(message, message_size, "%s",
-			 *ww_recorder__message(recorder) ? ww_recorder__message(recorder) : strerror(-err));
+	for (size_t i = 0; i < WW_LOSS_COUNT; i++) {
+		daemon->losses_before[i] += daemon->losses_now[i];
+		daemon->losses_now[i] = 0;
+	}
+	ww_session__run_time(daemon->session, &bpf);
+	daemon->bpf_before_ns += bpf;
 	ww_session__close(daemon->session);
 	daemon->session = NULL;
-	close_err = ww_recorder__close(recorder);
+	err = ww_recorder__close(daemon->recorder);
+	daemon->recorder = NULL;
+	return err;
+}
+
+/* One session, into the recording; `daemon->next` says what comes then. */
+static int observe(struct ww_daemon *daemon, char *message, size_t message_size)
+{
+	enum ww_session_end end;
+	int err = open_session(daemon, message, message_size), close_err;
+
+	if (err)
+		return err;
+	daemon->next = NEXT_END;
+	err = ww_session__start(daemon->session);
+	if (!err) {
+		ww_log(WW_LOG_INFO, "observing, recording into %s", daemon->first->config->data);
+		set_state(daemon, WW_DAEMON_OBSERVING, "");
+		ww_log__notify("READY=1\nSTATUS=observing");
+		err = ww_session__run(daemon->session, &end);
+	}
+	if (err) {
+		snprintf(message, message_size, "%s",
+			 *ww_recorder__message(daemon->recorder) ? ww_recorder__message(daemon->recorder)
+								 : strerror(-err));
+	}
+	close_err = close_session(daemon);
 	if (close_err && !err)
-		snprintf(message, message_size, "%s could not be completed: %s", options->config->data,
+		snprintf(message, message_size, "%s could not be completed: %s", daemon->first->config->data,
 			 strerror(-close_err));
 	return err ? err : close_err;
 }
 
+/* Nothing is observed for as long as the back-off lasts, or until it is ended. */
+static void pause_for_now(struct ww_daemon *daemon)
+{
+	int64_t until = clock_ns(CLOCK_MONOTONIC) + (int64_t)daemon->back_off_ns, next = 0;
+	char status[256];
+
+	ww_log(WW_LOG_ERROR, "%s; nothing is observed for %.0f s", daemon->reason, (double)daemon->back_off_ns / NSEC);
+	set_state(daemon, WW_DAEMON_PAUSED, daemon->reason);
+	snprintf(status, sizeof(status), "STATUS=paused: %s", daemon->reason);
+	ww_log__notify(status);
+	daemon->next = NEXT_END;
+	while (!ended && clock_ns(CLOCK_MONOTONIC) < until && daemon->next == NEXT_END) {
+		const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000};
+
+		nanosleep(&wait, NULL);
+		if (reload)
+			do_reload(daemon);
+		if (clock_ns(CLOCK_MONOTONIC) < next)
+			continue;
+		next = clock_ns(CLOCK_MONOTONIC) + NSEC;
+		ww_log__notify("WATCHDOG=1");
+		watch(daemon);
+	}
+}
+
+/* Sessions, one after the other. Only the first may fail for good. */
+static int observe_all(struct ww_daemon *daemon, char *message, size_t message_size)
+{
+	for (;;) {
+		int err = observe(daemon, message, message_size);
+
+		if (err && !daemon->sessions)
+			return err;
+		if (ended)
+			return err;
+		if (err) {
+			daemon->back_off_ns = (uint64_t)daemon->options->config->backoff_ns
+					      << (daemon->not_written < 5 ? daemon->not_written : 5);
+			daemon->not_written++;
+			snprintf(daemon->reason, sizeof(daemon->reason), "%.150s", message);
+			daemon->next = NEXT_PAUSE;
+		}
+		if (daemon->next == NEXT_PAUSE)
+			pause_for_now(daemon);
+		if (ended)
+			return 0;
+		set_state(daemon, WW_DAEMON_STARTING, "it attaches again");
+	}
+}
+
 int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_t message_size)
 {
+	const struct ww_serve_config *config = options->config;
 	struct ww_daemon daemon = {
+		.first = options,
 		.options = options,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.status = {.state = WW_DAEMON_STARTING, .start_unix_ns = unix_ns()},
+		.status = {.state = WW_DAEMON_STARTING, .start_unix_ns = clock_ns(CLOCK_REALTIME)},
+		.watchdog = {.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
 	};
-	int err;
+	int err, measure;
 
 	take_signals();
+	ww_log__set_level((enum ww_log_level)config->log);
+	/* What needs root comes before the drop: all of it is open then. */
+	measure = ww_run_time__measure();
+	if (measure < 0)
+		ww_log(WW_LOG_WARNING,
+		       "the kernel does not measure what its programs cost (%s): max_overhead is of this process alone",
+		       strerror(-measure));
 	err = open_parts(&daemon, message, message_size);
+	if (!err)
+		err = ww_privileges__prepare(config->user, config->data, message, message_size);
+	if (!err)
+		err = ww_privileges__drop(config->user, message, message_size);
 	if (!err)
 		err = start_parts(&daemon, message, message_size);
 	if (!err)
-		err = observe(&daemon, message, message_size);
+		err = observe_all(&daemon, message, message_size);
 	set_state(&daemon, WW_DAEMON_STOPPING, "it is ending");
+	ww_log__notify("STOPPING=1");
 	stop_parts(&daemon);
+	if (measure >= 0)
+		close(measure);
 	pthread_mutex_destroy(&daemon.lock);
 	return err;
 }

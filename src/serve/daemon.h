@@ -106,8 +106,13 @@ struct ww_daemon_part {
 struct ww_daemon_options {
 	const struct ww_serve_config *config;
 	struct ww_session_options session; /* whom to observe, and how; what a daemon sets itself is set by it */
-	unsigned keep;
-	const char *settings; /* of the recorder */
+	const char *settings;		   /* of the recorder */
+	/*
+	 * Reads the configuration again, on SIGHUP; NULL: it can't be. What is wrong with it has been logged then. What
+	 * it returns, and all before it, lives as long as the daemon runs.
+	 */
+	const struct ww_daemon_options *(*reload)(void *ctx);
+	void *ctx;
 };
 
 /*

@@ -505,6 +505,7 @@ void ww_http__stop(struct ww_http *http)
 	if (!http)
 		return;
 	/* All that wait for the worker are resumed by it, as those who stop want it. */
+	ww_api__interrupt(http->api);
 	ww_worker__stop(http->worker);
 	for (size_t i = 0; i < http->listeners_len; i++) {
 		if (http->listeners[i].daemon)

@@ -45,7 +45,7 @@ void ww_http__tick(struct ww_http *http, uint64_t now_ns);
 /* What it listens on, "http://127.0.0.1:9248"; NULL from the end on. Valid until it is stopped. */
 const char *ww_http__url(const struct ww_http *http, size_t i);
 
-/* NULL-safe. Ends requests that are under way; takes as long as the one that reads the recording. */
+/* NULL-safe. Ends requests that are under way. */
 void ww_http__stop(struct ww_http *http);
 
 #endif

@@ -25,8 +25,8 @@ static bool is_fit(const char *text, size_t len)
 
 int ww_token__read(struct ww_token *token, const char *path, char *message, size_t message_size)
 {
-	char text[WW_TOKEN_MOST + 3];
-	struct stat status;
+	char text[WW_TOKEN_MOST + 3] = "";
+	struct stat status = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = fd < 0 ? -errno : 0;
 	ssize_t len = -1;
 

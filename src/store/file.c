@@ -165,6 +165,16 @@ int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, c
 	return 0;
 }
 
+int ww_store_file__go_on(const char *path, int *fd, bool *existing, char *message, size_t message_size)
+{
+	bool empty = true;
+	int err = take(path, O_RDWR | O_CREAT, &empty, fd, message, message_size);
+
+	if (!err)
+		*existing = !empty;
+	return err;
+}
+
 int ww_store_file__check(const char *path, char *message, size_t message_size)
 {
 	uint8_t header[HEADER_SIZE];

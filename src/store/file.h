@@ -17,6 +17,11 @@
 int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, char *message, size_t message_size);
 
 /*
+ * The same, but an existing recording stays: *existing says whether there is one.
+ */
+int ww_store_file__go_on(const char *path, int *fd, bool *existing, char *message, size_t message_size);
+
+/*
  * Checks by its first bytes and its size that a file is a recording of a version that this one can read: 0, or as
  * ww_recording__open() with its message.
  */

@@ -227,7 +227,7 @@ static int create(struct ww_merging *merging, const char *path)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(merging->db, ww_schema_create, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
-		rc = ww_rows__prepare(&merging->rows, merging->db);
+		rc = ww_rows__prepare(&merging->rows, merging->db, false);
 	for (uint32_t kind = 0; rc == SQLITE_OK && kind < WW_KIND_COUNT; kind++)
 		rc = ww_rows__put_kind(&merging->rows, kind);
 	return rc == SQLITE_OK ? ww_rows__run(&merging->rows, WW_STATEMENT_COMMIT) : rc;

@@ -15,15 +15,18 @@
 struct ww_recording {
 	sqlite3 *db;
 	struct ww_log_index log_index;
+	bool (*gives_up)(void *ctx); /* NULL: never */
+	void *gives_up_ctx;
 	char *path;
 	char *host, *kernel;
 	char *stand_ins, *settings; /* NULL: not known */
 	unsigned cpus;
 	int64_t interval_ns;
 	int64_t start_unix_ns, end_unix_ns;
+	int64_t hours_until, minutes_until; /* what begins before is in hours, in minutes */
 	bool unended;
-	bool has_operations, has_seconds, has_collections, has_faults,
-		has_programs; /* not in recordings of earlier versions */
+	bool has_operations, has_seconds, has_collections, has_faults, has_programs,
+		has_gaps; /* not in recordings of earlier versions */
 	char message[512];
 };
 
@@ -34,6 +37,10 @@ int ww_recording__fail(struct ww_recording *recording, int rc);
 /* Reads what changes while the recording is written: its window, and whether it has ended. An SQLite result code. */
 int ww_recording__refresh(struct ww_recording *recording);
 
+/* How long an interval is that begins then, or has that time in it; and the start of it. */
+int64_t ww_recording__unit_at(const struct ww_recording *recording, int64_t time);
+int64_t ww_recording__floor(const struct ww_recording *recording, int64_t time);
+
 /* Reads services, endpoints and names. An SQLite result code; on success the catalog is the caller's. */
 int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *catalog);
 
@@ -42,6 +49,20 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
  * when out of memory.
  */
 bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob, bool over_time);
+
+/* What the rows of a stretch of time sum up to. */
+struct ww_sums {
+	const struct ww_recording *recording;
+	const struct ww_catalog *catalog;
+	const bool *wanted;	  /* by endpoint */
+	int64_t from, to;	  /* intervals that start in [from, to) */
+	bool times_only;	  /* without status, details and operations */
+	struct ww_slice slice;	  /* to be freed by the caller, also on failure */
+	struct ww_blocks *blocks; /* by endpoint; NULL: not asked for */
+};
+
+/* Adds the rows, and those of the journal, too, or not, to the slice and the blocks. An SQLite result code. */
+int ww_sums__read(struct ww_sums *sums, bool journal);
 
 /*
  * Goes through the newest requests that were kept, newest first: at most `each` of an endpoint; of the file's last

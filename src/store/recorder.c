@@ -5,20 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
-#include "model/keep.h"
 #include "model/losses.h"
-#include "store/file.h"
-#include "store/log_index.h"
-#include "store/pending.h"
-#include "store/rows.h"
-#include "store/seconds.h"
+#include "store/recorder_parts.h"
 #include "store/schema.h"
 #include "util/hash.h"
-#include "util/version.h"
 
 /*
  * Requests kept for each reason in an interval, over all endpoints: with many endpoints each keeps fewer, at least
@@ -39,202 +30,7 @@
 #define SECONDS_FOR_NS (60 * NSEC)
 #define NSEC	       1000000000ll
 
-#define BUSY_TIMEOUT_MS 300 /* the rings fill meanwhile */
-
 _Static_assert(WW_KEEP_MOST <= WW_KEEP_MAX, "what is promised can be kept");
-
-/*
- * Small enough to stay within the memory that whywait promises: 2 MiB of pages, and a log that is written back when it
- * is 4 MiB long.
- */
-static const char pragmas[] =
-	"PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoint = 1024; PRAGMA synchronous = NORMAL;"
-	"PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY;";
-
-/* How many rows of the catalog are in the file. */
-struct written {
-	uint32_t services, endpoints, names, operations, frames, stacks;
-	uint32_t renames; /* that they show */
-	size_t programs;
-};
-
-struct ww_recorder {
-	sqlite3 *db;
-	struct ww_log_index log_index;
-	struct ww_rows rows;
-	int fd; /* holds the lock on the file */
-	bool moved;
-	char *path;
-	bool keep_all;
-	uint32_t keep;
-
-	bool committed; /* at least once */
-	bool in_transaction;
-	int failed; /* the first SQLite failure since the last commit */
-	struct written written;
-
-	int64_t interval;	   /* of `current` */
-	struct ww_slice current;   /* all requests of the interval */
-	struct ww_slice unwritten; /* of these, what commits failed to write */
-	struct ww_seconds seconds; /* of `current` */
-	bool journal_only;	   /* memory ran out: `current` is not whole, the journal is */
-	uint64_t lost;
-
-	struct ww_keep *keeps; /* by endpoint */
-	uint32_t keeps_len;
-	uint32_t keeps_used; /* endpoints that had requests in the interval */
-	int64_t next_id;
-	bool sampled; /* the request that is to be kept next is part of the fair sample */
-	struct ww_pending pending;
-	uint64_t written_ahead; /* requests that are in the open transaction already */
-	uint64_t random;
-	uint64_t not_kept; /* requests that should have been kept, but could not be */
-
-	char message[256];
-};
-
-static int errno_of(int rc)
-{
-	switch (rc & 0xff) {
-	case SQLITE_OK:
-		return 0;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-		return -EACCES;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EBADMSG;
-	default:
-		return -EIO;
-	}
-}
-
-static void describe(struct ww_recorder *recorder, int rc)
-{
-	if ((rc & 0xff) == SQLITE_FULL)
-		snprintf(recorder->message, sizeof(recorder->message), "%s: the disk is full", recorder->path);
-	else
-		snprintf(recorder->message, sizeof(recorder->message), "%s: can't be written: %s", recorder->path,
-			 sqlite3_errstr(rc));
-}
-
-static int fill_new_file(struct ww_recorder *recorder, const struct ww_recorder_options *options)
-{
-	struct utsname host;
-	char settings[256];
-	int rc;
-
-	/* The log comes after the tables: so the file says what it is from its first byte on, with or without its log.
-	 */
-	snprintf(settings, sizeof(settings), "PRAGMA application_id = %d; PRAGMA user_version = %d; BEGIN;",
-		 WW_SCHEMA_APPLICATION, WW_SCHEMA_VERSION);
-	rc = sqlite3_exec(recorder->db, settings, NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(recorder->db, ww_schema_create, NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__prepare(&recorder->rows, recorder->db);
-	for (uint32_t kind = 0; rc == SQLITE_OK && kind < WW_KIND_COUNT; kind++)
-		rc = ww_rows__put_kind(&recorder->rows, kind);
-	uname(&host);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta(&recorder->rows, "whywait", ww_version);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta(&recorder->rows, "host", host.nodename);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta(&recorder->rows, "kernel", host.release);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta(&recorder->rows, "stand_ins", options->stand_ins ? options->stand_ins : "");
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta(&recorder->rows, "settings", options->settings ? options->settings : "");
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta_number(&recorder->rows, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta_number(&recorder->rows, "interval_ns", WW_SCHEMA_INTERVAL_NS);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta_number(&recorder->rows, "start_unix_ns", 0);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta_number(&recorder->rows, "end_unix_ns", 0);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__put_meta_number(&recorder->rows, "ended", 0);
-	if (rc == SQLITE_OK)
-		rc = ww_rows__run(&recorder->rows, WW_STATEMENT_COMMIT);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(recorder->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(recorder->db, pragmas, NULL, NULL, NULL);
-	return rc;
-}
-
-static void destroy(struct ww_recorder *recorder)
-{
-	ww_pending__free(&recorder->pending);
-	ww_rows__free(&recorder->rows);
-	sqlite3_close(recorder->db);
-	if (recorder->fd >= 0)
-		close(recorder->fd);
-	for (uint32_t i = 0; i < recorder->keeps_len; i++)
-		ww_keep__free(&recorder->keeps[i]);
-	free(recorder->keeps);
-	ww_slice__free(&recorder->current);
-	ww_slice__free(&recorder->unwritten);
-	ww_seconds__free(&recorder->seconds);
-	free(recorder->path);
-	free(recorder);
-}
-
-int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_options *options, char *message,
-			size_t message_size)
-{
-	struct ww_recorder *new = calloc(1, sizeof(*new));
-	int rc, err;
-
-	snprintf(message, message_size, "%s: out of memory", options->path);
-	if (!new)
-		return -ENOMEM;
-	new->fd = -1;
-	new->keep_all = options->keep_all;
-	new->keep = options->keep < WW_KEEP_MOST ? options->keep : WW_KEEP_MOST;
-	new->next_id = 1;
-	new->path = strdup(options->path);
-	if (!new->path) {
-		destroy(new);
-		return -ENOMEM;
-	}
-	if (getrandom(&new->random, sizeof(new->random), GRND_NONBLOCK) != sizeof(new->random))
-		new->random = (uintptr_t) new;
-	err = ww_store_file__claim(new->path, options->replace, &new->fd, &new->moved, message, message_size);
-	if (err) {
-		destroy(new);
-		return err;
-	}
-	rc = sqlite3_open_v2(new->path, &new->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_busy_timeout(new->db, BUSY_TIMEOUT_MS);
-		ww_log_index__guard(&new->log_index, new->db);
-		rc = fill_new_file(new, options);
-	}
-	if (rc != SQLITE_OK) {
-		describe(new, rc);
-		snprintf(message, message_size, "%s", new->message);
-		unlink(new->path); /* nothing is in it */
-		destroy(new);
-		return errno_of(rc);
-	}
-	*recorder = new;
-	return 0;
-}
-
-bool ww_recorder__moved(const struct ww_recorder *recorder)
-{
-	return recorder->moved;
-}
 
 static uint64_t next_random(struct ww_recorder *recorder)
 {
@@ -350,7 +146,7 @@ void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const st
 	}
 }
 
-static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog *catalog, struct written *written)
+static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog *catalog, struct ww_written *written)
 {
 	bool good = true;
 
@@ -374,7 +170,7 @@ static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog 
 	return good;
 }
 
-static bool write_stacks(struct ww_recorder *recorder, const struct ww_commit *commit, struct written *written)
+static bool write_stacks(struct ww_recorder *recorder, const struct ww_commit *commit, struct ww_written *written)
 {
 	const struct ww_stack_table *table = commit->stacks;
 	struct ww_rows *rows = &recorder->rows;
@@ -413,7 +209,7 @@ static bool write_interval(struct ww_recorder *recorder)
  */
 static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *catalog)
 {
-	struct written written = recorder->written;
+	struct ww_written written = recorder->written;
 	int rc;
 
 	/* Requests that were written ahead are of endpoints that may not be in the file yet. */
@@ -438,10 +234,42 @@ static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *c
 	return rc;
 }
 
+/* What has been lost since the last commit. `counted` becomes what is in the file then. */
+static bool write_losses(struct ww_recorder *recorder, const struct ww_commit *commit, uint64_t counted[WW_LOSS_COUNT])
+{
+	bool good = true;
+
+	memcpy(counted, recorder->counted, sizeof(recorder->counted));
+	for (size_t i = 0; good && i < WW_LOSS_COUNT; i++) {
+		const char *cause = ww_loss_cause((unsigned)i);
+		uint64_t count = i < commit->losses_len ? commit->losses[i].count : 0, more;
+		bool loses = i < commit->losses_len ? commit->losses[i].loses : ww_loss_loses((unsigned)i);
+
+		if (i < commit->losses_len)
+			cause = commit->losses[i].cause;
+		if (!strcmp(cause, ww_loss_cause(WW_LOSS_NOT_WRITTEN)))
+			count = recorder->lost;
+		if (!strcmp(cause, ww_loss_cause(WW_LOSS_NOT_KEPT))) {
+			count = recorder->not_kept;
+			loses = recorder->keep_all;
+		}
+		more = count - counted[i];
+		if (!more)
+			continue;
+		counted[i] = count;
+		good = note(recorder, ww_rows__put_loss(&recorder->rows, cause, more, loses));
+		if (good && recorder->goes_on)
+			good = note(recorder,
+				    ww_rows__put_interval_loss(&recorder->rows, commit->interval, cause, more, loses));
+	}
+	return good;
+}
+
 static int write_commit(struct ww_recorder *recorder, const struct ww_commit *commit, const struct ww_slice *slice)
 {
-	struct written written = recorder->written;
+	struct ww_written written = recorder->written;
 	struct ww_rows *rows = &recorder->rows;
+	uint64_t counted[WW_LOSS_COUNT];
 	bool good = begin(recorder) && write_catalog(recorder, commit->catalog, &written);
 	int rc;
 
@@ -455,27 +283,25 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		good = note(recorder, ww_rows__put_program(rows, &commit->programs[written.programs]));
 	for (size_t i = 0; good && i < commit->usage_len; i++)
 		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &commit->usage[i]));
-	for (size_t i = 0; good && i < commit->losses_len; i++)
-		good = !commit->losses[i].count ||
-		       note(recorder, ww_rows__put_loss(rows, commit->losses[i].cause, commit->losses[i].count,
-							commit->losses[i].loses));
-	if (good && recorder->lost)
-		good = note(recorder,
-			    ww_rows__put_loss(rows, ww_loss_cause(WW_LOSS_NOT_WRITTEN), recorder->lost, true));
-	if (good && recorder->not_kept)
-		good = note(recorder, ww_rows__put_loss(rows, ww_loss_cause(WW_LOSS_NOT_KEPT), recorder->not_kept,
-							recorder->keep_all));
+	good = good && write_losses(recorder, commit, counted);
 	for (size_t i = 0; good && i < commit->unreadable_len; i++)
 		good = note(recorder, ww_rows__put_unreadable(rows, &commit->unreadable[i]));
 	if (good)
-		good = note(recorder, ww_rows__put_meta_number(rows, "start_unix_ns", commit->start_unix_ns));
+		good = note(recorder, ww_rows__put_meta_number(rows, "start_unix_ns",
+							       recorder->start_unix_ns ? recorder->start_unix_ns
+										       : commit->start_unix_ns));
+	if (good && recorder->gap_from && recorder->gap_from < commit->start_unix_ns)
+		good = note(recorder, ww_rows__put_gap(rows, recorder->gap_from, commit->start_unix_ns));
 	if (good)
 		good = note(recorder, ww_rows__put_meta_number(rows, "end_unix_ns", commit->end_unix_ns));
 	if (good && commit->last)
 		note(recorder, ww_rows__put_meta_number(rows, "ended", 1));
 	rc = end(recorder);
-	if (!rc)
+	if (!rc) {
 		recorder->written = written;
+		memcpy(recorder->counted, counted, sizeof(counted));
+		recorder->gap_from = 0;
+	}
 	return rc;
 }
 
@@ -551,10 +377,20 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 	if (rc == SQLITE_OK && (new_interval || !recorder->committed))
 		sqlite3_wal_checkpoint_v2(recorder->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	recorder->committed |= rc == SQLITE_OK;
+	if (rc == SQLITE_OK && recorder->goes_on && !commit->last) {
+		rc = ww_rollup__step(recorder, commit->catalog, commit->end_unix_ns);
+		if (rc == SQLITE_OK)
+			rc = ww_retention__step(recorder, commit->end_unix_ns);
+	}
 	recorder->message[0] = '\0';
 	if (rc != SQLITE_OK)
-		describe(recorder, rc);
-	return errno_of(rc);
+		ww_recorder__describe(recorder, rc);
+	return ww_recorder__errno(rc);
+}
+
+void ww_recorder__retain(struct ww_recorder *recorder, const struct ww_retention *retention)
+{
+	recorder->retention = *retention;
 }
 
 uint64_t ww_recorder__lost(const struct ww_recorder *recorder)
@@ -565,24 +401,4 @@ uint64_t ww_recorder__lost(const struct ww_recorder *recorder)
 const char *ww_recorder__message(const struct ww_recorder *recorder)
 {
 	return recorder->message;
-}
-
-int ww_recorder__close(struct ww_recorder *recorder)
-{
-	int rc, err;
-
-	if (!recorder)
-		return 0;
-	if (recorder->in_transaction)
-		ww_rows__run(&recorder->rows, WW_STATEMENT_ROLLBACK);
-	rc = sqlite3_wal_checkpoint_v2(recorder->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	ww_rows__free(&recorder->rows);
-	/* A reader that is at work keeps the log; the last one to close the file removes it. */
-	if (rc == SQLITE_OK)
-		sqlite3_exec(recorder->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-	if (rc == SQLITE_BUSY)
-		rc = SQLITE_OK;
-	err = rc != SQLITE_OK ? errno_of(rc) : recorder->lost ? -EIO : 0;
-	destroy(recorder);
-	return err;
 }

@@ -19,10 +19,21 @@ struct ww_recorder;
 #define WW_KEEP_MOST	100
 #define WW_KEEP_DEFAULT 10 /* requests kept per endpoint and interval, for each reason */
 
+/*
+ * A recording that goes on for long: in place of intervals that are older than `fine_ns` there are minutes, then, from
+ * `minutes_ns` on, hours, and what is older than `age_ns`, or too much for `bytes`, is deleted, the oldest first.
+ */
+struct ww_retention {
+	int64_t age_ns, fine_ns, minutes_ns;
+	uint64_t bytes; /* of the file with its log */
+};
+
 struct ww_recorder_options {
 	const char *path;
 	bool replace; /* delete an existing recording first, instead of renaming it to PATH.old */
 	bool keep_all;
+	bool goes_on; /* in an existing recording, instead of renaming it; with `retention` */
+	struct ww_retention retention;
 	const char *settings;  /* what it is recorded with, in words; NULL as empty */
 	const char *stand_ins; /* for what the kernel does not give, in words; NULL as empty: it gives all */
 	unsigned keep;	       /* most requests kept whole per endpoint, interval and reason; 0: none */
@@ -32,9 +43,15 @@ struct ww_recorder_options {
  * Makes a new recording. An existing one is renamed to PATH.old, replacing that; where either is no recording, or is
  * being written, both are left alone and it is an error. On failure returns a negative errno and writes one line
  * without a newline to `message`. The recorder is the caller's, to be closed with ww_recorder__close().
+ *
+ * With `goes_on` an existing recording is gone on in; one that can't be, as another version of whywait wrote it, as it
+ * is damaged or has nearly all services that it may have, is renamed all the same.
  */
 int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_options *options, char *message,
 			size_t message_size);
+
+/* What an existing recording has, that is gone on in: new names get their ids behind its; NULL: it is a new one. */
+const struct ww_catalog *ww_recorder__past(const struct ww_recorder *recorder);
 
 /* Whether an existing recording was renamed to PATH.old. */
 bool ww_recorder__moved(const struct ww_recorder *recorder);
@@ -95,6 +112,9 @@ struct ww_commit {
  * what it could not write, and when the interval ends without success counts it as lost: see ww_recorder__lost().
  */
 int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *commit);
+
+/* Changes how long a recording that goes on is kept. */
+void ww_recorder__retain(struct ww_recorder *recorder, const struct ww_retention *retention);
 
 /* Requests that are missing from the recording because it could not be written. */
 uint64_t ww_recorder__lost(const struct ww_recorder *recorder);

@@ -11,6 +11,7 @@
 #include "store/schema.h"
 
 #define BUSY_TIMEOUT_MS 5000
+#define STEPS_UNASKED	1000 /* of SQLite's machine, after which a reader is asked whether it gives up */
 
 int ww_recording__fail(struct ww_recording *recording, int rc)
 {
@@ -32,6 +33,9 @@ int ww_recording__fail(struct ww_recording *recording, int rc)
 			 "can't read %s: its log (%s-wal) needs a directory that can be written; copy both to one",
 			 recording->path, recording->path);
 		return -EACCES;
+	case SQLITE_INTERRUPT:
+		snprintf(recording->message, sizeof(recording->message), "reading %s was given up", recording->path);
+		return -EINTR;
 	default:
 		snprintf(recording->message, sizeof(recording->message), "can't read %s: %s", recording->path,
 			 sqlite3_errstr(rc));
@@ -144,9 +148,27 @@ int ww_recording__refresh(struct ww_recording *recording)
 
 	if (rc == SQLITE_OK)
 		rc = read_meta(recording, "end_unix_ns", NULL, &recording->end_unix_ns);
+	if (rc == SQLITE_OK && recording->has_gaps)
+		rc = read_meta(recording, "minutes_until", NULL, &recording->minutes_until);
+	if (rc == SQLITE_OK && recording->has_gaps)
+		rc = read_meta(recording, "hours_until", NULL, &recording->hours_until);
 	if (rc == SQLITE_OK)
 		rc = read_ended(recording);
 	return rc;
+}
+
+int64_t ww_recording__unit_at(const struct ww_recording *recording, int64_t time)
+{
+	return time < recording->hours_until	 ? WW_SCHEMA_HOUR_NS
+	       : time < recording->minutes_until ? WW_SCHEMA_MINUTE_NS
+						 : recording->interval_ns;
+}
+
+int64_t ww_recording__floor(const struct ww_recording *recording, int64_t time)
+{
+	int64_t unit = ww_recording__unit_at(recording, time);
+
+	return time - (time % unit + unit) % unit;
 }
 
 static int read_facts(struct ww_recording *recording)
@@ -177,6 +199,9 @@ static int read_facts(struct ww_recording *recording)
 	if (rc == SQLITE_OK)
 		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'service_program'",
 			      &recording->has_programs);
+	if (rc == SQLITE_OK)
+		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'loss_interval'",
+			      &recording->has_gaps);
 	if (rc == SQLITE_OK)
 		rc = read_later_meta(recording, "stand_ins", &recording->stand_ins);
 	if (rc == SQLITE_OK)
@@ -271,6 +296,20 @@ int ww_recording__open_own(struct ww_recording **recording, const char *path, ch
 	return 0;
 }
 
+static int ask_whether_to_go_on(void *ctx)
+{
+	const struct ww_recording *recording = ctx;
+
+	return recording->gives_up(recording->gives_up_ctx);
+}
+
+void ww_recording__guard(struct ww_recording *recording, bool (*gives_up)(void *ctx), void *ctx)
+{
+	recording->gives_up = gives_up;
+	recording->gives_up_ctx = ctx;
+	sqlite3_progress_handler(recording->db, gives_up ? STEPS_UNASKED : 0, ask_whether_to_go_on, recording);
+}
+
 int ww_recording__renew(struct ww_recording *recording)
 {
 	int rc = ww_recording__refresh(recording);
@@ -278,9 +317,10 @@ int ww_recording__renew(struct ww_recording *recording)
 	return rc == SQLITE_OK ? 0 : ww_recording__fail(recording, rc);
 }
 
-int64_t ww_recording__interval_ns(const struct ww_recording *recording)
+int64_t ww_recording__interval_ns(const struct ww_recording *recording, int64_t since_unix_ns)
 {
-	return recording->interval_ns;
+	return ww_recording__unit_at(recording, since_unix_ns > recording->start_unix_ns ? since_unix_ns
+											 : recording->start_unix_ns);
 }
 
 void ww_recording__window(const struct ww_recording *recording, int64_t *start_unix_ns, int64_t *end_unix_ns)

@@ -71,9 +71,17 @@ int ww_recording__report(struct ww_recording *recording, const struct ww_selecti
  */
 int ww_recording__check_endpoint(struct ww_recording *recording, const char *glob);
 
-/* Length of the recording's intervals in ns: what since and until are resolved to. Intervals start at multiples of it.
+/*
+ * Length of the recording's intervals in ns from a time on: what since and until are resolved to. Intervals start at
+ * multiples of it. In a recording that goes on the older ones are longer.
  */
-int64_t ww_recording__interval_ns(const struct ww_recording *recording);
+int64_t ww_recording__interval_ns(const struct ww_recording *recording, int64_t since_unix_ns);
+
+/*
+ * From now on reading ends with -EINTR when `gives_up` says so: it is asked all the while, in the thread that reads.
+ * NULL: it never does.
+ */
+void ww_recording__guard(struct ww_recording *recording, bool (*gives_up)(void *ctx), void *ctx);
 
 /* Looks how far it has come since. -EBADMSG and others: see ww_recording__message(). */
 int ww_recording__renew(struct ww_recording *recording);

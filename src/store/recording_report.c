@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/losses.h"
 #include "model/report_build.h"
 #include "store/codec.h"
 #include "store/read.h"
@@ -14,15 +15,17 @@
 /* Intervals of an endpoint from which on they are its blocks, and not their seconds. */
 #define WHOLE_INTERVALS 20
 
+#define NSEC 1000000000
+
 /* What is being read for a report. */
 struct reading {
 	struct ww_recording *recording;
 	struct ww_catalog catalog;
-	bool *wanted;	  /* by endpoint */
-	int64_t from, to; /* intervals that start in [from, to) */
-	struct ww_slice slice;
+	bool *wanted; /* by endpoint */
+	struct ww_sums sums;
 	struct ww_studies studies;
-	struct ww_blocks *blocks; /* by endpoint; NULL: not asked for */
+	int64_t start_unix_ns, end_unix_ns; /* the window */
+	int64_t unobserved_ns;		    /* of it */
 
 	struct ww_service_report *services; /* by id */
 	uint64_t *rss;			    /* of the service that is being read: in each interval, ascending */
@@ -39,12 +42,12 @@ struct reading {
 
 static void free_reading(struct reading *reading)
 {
-	for (uint32_t i = 0; reading->blocks && i < reading->catalog.endpoints_len; i++)
-		ww_blocks__free(&reading->blocks[i]);
-	free(reading->blocks);
+	for (uint32_t i = 0; reading->sums.blocks && i < reading->catalog.endpoints_len; i++)
+		ww_blocks__free(&reading->sums.blocks[i]);
+	free(reading->sums.blocks);
 	ww_catalog__free(&reading->catalog);
 	free(reading->wanted);
-	ww_slice__free(&reading->slice);
+	ww_slice__free(&reading->sums.slice);
 	ww_studies__free(&reading->studies);
 	free(reading->services);
 	free(reading->rss);
@@ -54,11 +57,6 @@ static void free_reading(struct reading *reading)
 	free(reading->unreadable);
 }
 
-static int result_of(int err)
-{
-	return !err ? SQLITE_OK : err == -ENOMEM ? SQLITE_NOMEM : SQLITE_CORRUPT;
-}
-
 /* Goes through the rows of a query, whose placeholders, if any, are `from` and `to`. */
 static int each_row(struct reading *reading, const char *query, int (*add)(struct reading *, sqlite3_stmt *))
 {
@@ -66,9 +64,9 @@ static int each_row(struct reading *reading, const char *query, int (*add)(struc
 	int rc = sqlite3_prepare_v2(reading->recording->db, query, -1, &statement, NULL);
 
 	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(statement) == 2) {
-		rc = sqlite3_bind_int64(statement, 1, reading->from);
+		rc = sqlite3_bind_int64(statement, 1, reading->sums.from);
 		if (rc == SQLITE_OK)
-			rc = sqlite3_bind_int64(statement, 2, reading->to);
+			rc = sqlite3_bind_int64(statement, 2, reading->sums.to);
 	}
 	while (rc == SQLITE_OK) {
 		rc = sqlite3_step(statement);
@@ -77,181 +75,6 @@ static int each_row(struct reading *reading, const char *query, int (*add)(struc
 	}
 	sqlite3_finalize(statement);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* The endpoint of a row: its id, or -1 when there is none with that id. */
-static int64_t endpoint_at(const struct reading *reading, sqlite3_stmt *row, int column)
-{
-	int64_t endpoint = sqlite3_column_int64(row, column);
-
-	return endpoint >= 0 && endpoint < reading->catalog.endpoints_len ? endpoint : -1;
-}
-
-/* What stands for an interval as a whole: no second of it begins then. */
-static int64_t whole_of(const struct reading *reading, int64_t interval)
-{
-	return ww_wrapping_sum(interval, reading->recording->interval_ns - 1);
-}
-
-/* The seconds of an interval, or what there is of it as one. */
-static int add_blocks(struct reading *reading, sqlite3_stmt *row, int column, int64_t endpoint,
-		      const struct ww_aggregate *aggregate)
-{
-	int64_t interval = sqlite3_column_int64(row, 0);
-	uint64_t requests = 0;
-	int err;
-
-	if (!sqlite3_column_bytes(row, column))
-		return ww_blocks__add(&reading->blocks[endpoint], whole_of(reading, interval), aggregate);
-	err = ww_codec__read_blocks(sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column),
-				    interval, &requests, &reading->blocks[endpoint]);
-	return !err && requests != aggregate->requests ? -EBADMSG : err;
-}
-
-static int add_interval(struct reading *reading, sqlite3_stmt *row)
-{
-	struct ww_aggregate aggregate = {0};
-	uint64_t requests, wall, kinds_ns[WW_KIND_COUNT];
-	int64_t endpoint = endpoint_at(reading, row, 1);
-	int column = 2, err;
-
-	if (endpoint < 0)
-		return SQLITE_CORRUPT;
-	if (!reading->wanted[endpoint])
-		return SQLITE_OK;
-	requests = (uint64_t)sqlite3_column_int64(row, column++);
-	aggregate.errors = (uint64_t)sqlite3_column_int64(row, column++);
-	aggregate.aborted = (uint64_t)sqlite3_column_int64(row, column++);
-	for (int i = 0; i < WW_ATTRIBUTION_COUNT; i++)
-		aggregate.attribution[i] = (uint64_t)sqlite3_column_int64(row, column++);
-	aggregate.in_flight_max = (uint64_t)sqlite3_column_int64(row, column++);
-	wall = (uint64_t)sqlite3_column_int64(row, column++);
-	aggregate.wall_max_ns = (uint64_t)sqlite3_column_int64(row, column++);
-	aggregate.cpu_ns = (uint64_t)sqlite3_column_int64(row, column++);
-	aggregate.bytes_in = (uint64_t)sqlite3_column_int64(row, column++);
-	aggregate.bytes_out = (uint64_t)sqlite3_column_int64(row, column++);
-	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
-		kinds_ns[kind] = (uint64_t)sqlite3_column_int64(row, column++);
-	err = ww_codec__read_histogram(sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column),
-				       &aggregate.histogram, aggregate.kinds_ns, &aggregate.requests);
-	aggregate.operations_requests = (uint64_t)sqlite3_column_int64(row, column + 1);
-	/* The same sums are there twice: a file in which they differ is damaged. */
-	if (!err && (aggregate.requests != requests || ww_aggregate__wall_ns(&aggregate) != wall ||
-		     memcmp(aggregate.kinds_ns, kinds_ns, sizeof(kinds_ns)) != 0))
-		err = -EBADMSG;
-	if (!err)
-		err = ww_slice__merge_endpoint(&reading->slice, (uint32_t)endpoint, &aggregate);
-	if (!err && reading->blocks)
-		err = add_blocks(reading, row, column + 2, endpoint, &aggregate);
-	ww_aggregate__free(&aggregate);
-	return result_of(err);
-}
-
-/* The aggregate that a row of status, detail or operation belongs to; NULL when it is not wanted, or damaged: *rc says
- * which. */
-static struct ww_aggregate *aggregate_at(struct reading *reading, sqlite3_stmt *row, int *rc)
-{
-	int64_t endpoint = endpoint_at(reading, row, 0);
-
-	*rc = endpoint < 0 ? SQLITE_CORRUPT : SQLITE_OK;
-	if (endpoint < 0 || !reading->wanted[endpoint])
-		return NULL;
-	if (endpoint >= reading->slice.cap || !reading->slice.by_endpoint[endpoint]) {
-		*rc = SQLITE_CORRUPT;
-		return NULL;
-	}
-	return reading->slice.by_endpoint[endpoint];
-}
-
-static int add_status(struct reading *reading, sqlite3_stmt *row)
-{
-	int rc;
-	struct ww_aggregate *aggregate = aggregate_at(reading, row, &rc);
-
-	if (!aggregate)
-		return rc;
-	return result_of(ww_aggregate__add_status(aggregate, (uint16_t)sqlite3_column_int(row, 1),
-						  (uint64_t)sqlite3_column_int64(row, 2)));
-}
-
-static int add_detail(struct reading *reading, sqlite3_stmt *row)
-{
-	int rc;
-	struct ww_aggregate *aggregate = aggregate_at(reading, row, &rc);
-	int64_t kind = sqlite3_column_int64(row, 1), name = sqlite3_column_int64(row, 2);
-	struct ww_detail_sum detail = {
-		.kind = (uint8_t)kind,
-		.name = (uint32_t)name,
-		.ns = (uint64_t)sqlite3_column_int64(row, 3),
-		.count = (uint64_t)sqlite3_column_int64(row, 4),
-	};
-
-	if (!aggregate)
-		return rc;
-	if (kind < 0 || kind >= WW_KIND_COUNT || name < 0 || name >= ww_intern__len(reading->catalog.names))
-		return SQLITE_CORRUPT;
-	return result_of(ww_aggregate__add_detail(aggregate, &detail));
-}
-
-static int add_operation(struct reading *reading, sqlite3_stmt *row)
-{
-	int rc, err;
-	struct ww_aggregate *aggregate = aggregate_at(reading, row, &rc);
-	int64_t name = sqlite3_column_int64(row, 1), flags = sqlite3_column_int64(row, 9);
-	struct ww_operation_sum sum = {
-		.name = (uint32_t)name,
-		.requests = (uint64_t)sqlite3_column_int64(row, 2),
-		.count = (uint64_t)sqlite3_column_int64(row, 3),
-		.errors = (uint64_t)sqlite3_column_int64(row, 4),
-		.ns = (uint64_t)sqlite3_column_int64(row, 5),
-		.max_ns = (uint64_t)sqlite3_column_int64(row, 6),
-		.bytes_out = (uint64_t)sqlite3_column_int64(row, 7),
-		.bytes_in = (uint64_t)sqlite3_column_int64(row, 8),
-		.flags = (uint16_t)flags,
-	};
-
-	if (!aggregate)
-		return rc;
-	if (name < 0 || name >= ww_intern__len(reading->catalog.operations) || flags < 0 || flags > UINT16_MAX)
-		return SQLITE_CORRUPT;
-	sum.kind = ww_catalog__operation_name(&reading->catalog, sum.name).kind;
-	err = ww_codec__read_durations(sqlite3_column_blob(row, 10), (size_t)sqlite3_column_bytes(row, 10), &sum);
-	if (!err)
-		err = ww_operation_sums__add_row(&aggregate->operations, &sum);
-	/* Where the interval is not told as a whole, its seconds have them. */
-	if (!err && reading->blocks)
-		ww_blocks__add_operations(&reading->blocks[sqlite3_column_int64(row, 0)],
-					  whole_of(reading, sqlite3_column_int64(row, 11)), sum.kind, sum.count);
-	free(sum.durations);
-	return result_of(err);
-}
-
-static bool is_wanted(const void *ctx, uint32_t endpoint)
-{
-	const struct reading *reading = ctx;
-
-	return reading->wanted[endpoint];
-}
-
-/* What came between two commits: a block of its own, whose number stands for its time. */
-static int add_journal(struct reading *reading, sqlite3_stmt *row)
-{
-	uint32_t endpoints = reading->catalog.endpoints_len;
-	struct ww_slice commit = {0};
-	int err = ww_codec__read_slice(sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2), endpoints,
-				       ww_intern__len(reading->catalog.names), is_wanted, reading, &commit);
-
-	if (!err && sqlite3_column_count(row) > 3)
-		err = ww_codec__read_operations(sqlite3_column_blob(row, 3), (size_t)sqlite3_column_bytes(row, 3),
-						endpoints, &reading->catalog, is_wanted, reading, &commit);
-	if (!err)
-		err = ww_slice__merge(&reading->slice, &commit);
-	for (uint32_t i = 0; !err && reading->blocks && i < commit.used_len; i++)
-		err = ww_blocks__add(&reading->blocks[commit.used[i]],
-				     ww_wrapping_sum(sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 0)),
-				     commit.by_endpoint[commit.used[i]]);
-	ww_slice__free(&commit);
-	return result_of(err);
 }
 
 /* Rows come in the order of service and resident size, so the median so far is in the end that of all. */
@@ -345,9 +168,35 @@ static int add_unreadable(struct reading *reading, sqlite3_stmt *row)
 	return larger[reading->unreadable_len++].protocol ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static int64_t floor_to(int64_t time, int64_t unit)
+static int add_gap(struct reading *reading, sqlite3_stmt *row)
 {
-	return time - (time % unit + unit) % unit;
+	int64_t from = sqlite3_column_int64(row, 0), to = sqlite3_column_int64(row, 1);
+
+	from = from > reading->start_unix_ns ? from : reading->start_unix_ns;
+	to = to < reading->end_unix_ns ? to : reading->end_unix_ns;
+	if (from < to)
+		reading->unobserved_ns += to - from;
+	return SQLITE_OK;
+}
+
+/* What was not observed of the window is a loss of so many seconds. */
+static int add_gaps(struct reading *reading)
+{
+	struct ww_loss *larger = reallocarray(reading->losses, reading->losses_len + 1, sizeof(*larger));
+	int rc;
+
+	if (!larger)
+		return SQLITE_NOMEM;
+	reading->losses = larger;
+	rc = each_row(reading, "SELECT start_unix_ns, end_unix_ns FROM gap", add_gap);
+	if (reading->unobserved_ns > reading->end_unix_ns - reading->start_unix_ns)
+		return SQLITE_CORRUPT;
+	larger[reading->losses_len++] = (struct ww_loss){
+		.cause = ww_loss_cause(WW_LOSS_NOT_OBSERVED),
+		.count = ((uint64_t)reading->unobserved_ns + NSEC - 1) / NSEC,
+		.loses = true,
+	};
+	return rc;
 }
 
 static uint32_t intervals_of(const struct ww_blocks *blocks, int64_t unit_ns)
@@ -368,16 +217,16 @@ static int join_blocks(struct reading *reading, const uint32_t *alike)
 	int64_t unit = reading->recording->interval_ns;
 	int err = 0;
 
-	for (uint32_t i = 0; !err && reading->blocks && i < reading->catalog.endpoints_len; i++) {
-		struct ww_blocks *blocks = &reading->blocks[i];
+	for (uint32_t i = 0; !err && reading->sums.blocks && i < reading->catalog.endpoints_len; i++) {
+		struct ww_blocks *blocks = &reading->sums.blocks[i];
 
 		if (alike[i] != i) {
-			err = ww_blocks__merge(&reading->blocks[alike[i]], blocks, 0);
+			err = ww_blocks__merge(&reading->sums.blocks[alike[i]], blocks, 0);
 			ww_blocks__free(blocks);
 		}
 	}
-	for (uint32_t i = 0; !err && reading->blocks && i < reading->catalog.endpoints_len; i++) {
-		struct ww_blocks *blocks = &reading->blocks[i], whole = {0};
+	for (uint32_t i = 0; !err && reading->sums.blocks && i < reading->catalog.endpoints_len; i++) {
+		struct ww_blocks *blocks = &reading->sums.blocks[i], whole = {0};
 
 		if (intervals_of(blocks, unit) < WHOLE_INTERVALS)
 			continue;
@@ -388,11 +237,28 @@ static int join_blocks(struct reading *reading, const uint32_t *alike)
 	return err;
 }
 
+/* The window of a report: of what was observed, the whole intervals that the selection touches. */
+static void set_window(struct reading *reading, const struct ww_selection *selection)
+{
+	reading->start_unix_ns = reading->recording->start_unix_ns;
+	reading->end_unix_ns = reading->recording->end_unix_ns;
+	if (selection->since_unix_ns && reading->start_unix_ns < reading->sums.from)
+		reading->start_unix_ns = reading->sums.from;
+	if (selection->until_unix_ns) {
+		int64_t last = ww_recording__floor(reading->recording, selection->until_unix_ns - 1);
+		int64_t to = last + ww_recording__unit_at(reading->recording, last);
+
+		if (reading->end_unix_ns > to)
+			reading->end_unix_ns = to;
+	}
+	if (reading->end_unix_ns < reading->start_unix_ns)
+		reading->end_unix_ns = reading->start_unix_ns;
+}
+
 /* All that the report is made of, of one state of the file. */
 static int read_all(struct reading *reading, const struct ww_selection *selection)
 {
 	struct ww_recording *recording = reading->recording;
-	int64_t unit = recording->interval_ns;
 	char query[1024];
 	int rc = ww_recording__refresh(recording);
 
@@ -400,16 +266,18 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		rc = ww_recording__catalog(recording, &reading->catalog);
 	if (rc != SQLITE_OK)
 		return rc;
-	reading->from = selection->since_unix_ns ? floor_to(selection->since_unix_ns, unit) : INT64_MIN;
-	reading->to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
+	reading->sums.from =
+		selection->since_unix_ns ? ww_recording__floor(recording, selection->since_unix_ns) : INT64_MIN;
+	reading->sums.to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
+	set_window(reading, selection);
 	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint, selection->over_time);
 	reading->services = calloc(reading->catalog.services_len + 1, sizeof(*reading->services));
 	reading->arena = ww_arena__new();
 	if (!reading->wanted || !reading->services || !reading->arena)
 		return SQLITE_NOMEM;
 	if (selection->sampling) {
-		reading->blocks = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->blocks));
-		if (!reading->blocks)
+		reading->sums.blocks = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->sums.blocks));
+		if (!reading->sums.blocks)
 			return SQLITE_NOMEM;
 	}
 	for (uint32_t i = 0; i < reading->catalog.services_len; i++) {
@@ -417,35 +285,11 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		reading->services[i].container = reading->catalog.services[i].container;
 		reading->services[i].cgroup = reading->catalog.services[i].cgroup;
 	}
-	snprintf(query, sizeof(query),
-		 "SELECT interval, endpoint, %s, %s, %s FROM endpoint_interval WHERE interval >= ? AND interval < ?",
-		 ww_schema_interval_sums, recording->has_operations ? "operations_requests" : "0",
-		 recording->has_seconds ? "seconds" : "x''");
-	rc = each_row(reading, query, add_interval);
-	if (rc == SQLITE_OK && !selection->times_only)
-		rc = each_row(reading,
-			      "SELECT endpoint, status, requests FROM endpoint_status"
-			      " WHERE interval >= ? AND interval < ?",
-			      add_status);
-	if (rc == SQLITE_OK && !selection->times_only)
-		rc = each_row(reading,
-			      "SELECT endpoint, kind, name, sum_ns, waits FROM endpoint_detail"
-			      " WHERE interval >= ? AND interval < ?",
-			      add_detail);
-	if (rc == SQLITE_OK && recording->has_operations && !selection->times_only)
-		rc = each_row(
-			reading,
-			"SELECT endpoint, name, requests, operations, errors, sum_ns, max_ns, bytes_out, bytes_in,"
-			" flags, durations, interval FROM endpoint_operation WHERE interval >= ? AND interval < ?",
-			add_operation);
-	if (rc == SQLITE_OK)
-		rc = each_row(reading,
-			      recording->has_operations ? "SELECT id, interval, changes, operations FROM journal WHERE "
-							  "interval >= ? AND interval < ?"
-							  " ORDER BY id"
-							: "SELECT id, interval, changes FROM journal WHERE interval >= "
-							  "? AND interval < ? ORDER BY id",
-			      add_journal);
+	reading->sums.recording = recording;
+	reading->sums.catalog = &reading->catalog;
+	reading->sums.wanted = reading->wanted;
+	reading->sums.times_only = selection->times_only;
+	rc = ww_sums__read(&reading->sums, true);
 	reading->rss_service = -1;
 	snprintf(query, sizeof(query),
 		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s FROM service_usage"
@@ -455,22 +299,30 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, query, add_usage);
 	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
-		rc = ww_recording__growth(recording, id, reading->from, reading->to,
+		rc = ww_recording__growth(recording, id, reading->sums.from, reading->sums.to,
 					  &reading->services[id].rss_growth_bytes);
 	if (rc == SQLITE_OK && recording->has_programs)
 		rc = each_row(reading,
 			      "SELECT service, executable, bytes, modified_unix_ns, arguments FROM service_program",
 			      add_program);
 	if (rc == SQLITE_OK)
-		rc = each_row(reading, "SELECT cause, count, loses FROM loss ORDER BY cause", add_loss);
+		rc = each_row(reading,
+			      recording->has_gaps
+				      ? "SELECT cause, sum(count), max(loses) FROM loss_interval"
+					" WHERE interval >= ? AND interval < ? GROUP BY cause ORDER BY cause"
+				      : "SELECT cause, count, loses FROM loss ORDER BY cause",
+			      add_loss);
+	if (rc == SQLITE_OK && recording->has_gaps)
+		rc = add_gaps(reading);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT port, protocol, connections FROM unreadable ORDER BY port, protocol",
 			      add_unreadable);
 	if (rc == SQLITE_OK) {
 		uint32_t *alike = ww_catalog__alike(&reading->catalog);
 
-		rc = alike && !ww_slice__join(&reading->slice, alike) && !join_blocks(reading, alike) ? SQLITE_OK
-												      : SQLITE_NOMEM;
+		rc = alike && !ww_slice__join(&reading->sums.slice, alike) && !join_blocks(reading, alike)
+			     ? SQLITE_OK
+			     : SQLITE_NOMEM;
 		free(alike);
 	}
 	return rc;
@@ -484,32 +336,12 @@ static size_t narrow_services(struct reading *reading, bool all)
 	for (uint32_t id = 0; id < reading->catalog.services_len; id++) {
 		bool used = all && reading->services[id].processes;
 
-		for (uint32_t i = 0; i < reading->slice.used_len && !used; i++)
-			used = reading->catalog.endpoints[reading->slice.used[i]].service == id;
+		for (uint32_t i = 0; i < reading->sums.slice.used_len && !used; i++)
+			used = reading->catalog.endpoints[reading->sums.slice.used[i]].service == id;
 		if (used)
 			reading->services[len++] = reading->services[id];
 	}
 	return len;
-}
-
-/* The window of a report: of what was observed, the whole intervals that the selection touches. */
-static void window_of(const struct reading *reading, const struct ww_selection *selection, int64_t *start_unix_ns,
-		      int64_t *end_unix_ns)
-{
-	int64_t unit = reading->recording->interval_ns;
-
-	*start_unix_ns = reading->recording->start_unix_ns;
-	*end_unix_ns = reading->recording->end_unix_ns;
-	if (selection->since_unix_ns && *start_unix_ns < reading->from)
-		*start_unix_ns = reading->from;
-	if (selection->until_unix_ns) {
-		int64_t to = floor_to(selection->until_unix_ns + unit - 1, unit);
-
-		if (*end_unix_ns > to)
-			*end_unix_ns = to;
-	}
-	if (*end_unix_ns < *start_unix_ns)
-		*end_unix_ns = *start_unix_ns;
 }
 
 static int build(struct reading *reading, const struct ww_selection *selection, struct ww_report **report)
@@ -530,25 +362,26 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.services_len = narrow_services(reading, !selection->endpoint),
 		.studies = reading->studies.by_endpoint,
 		.crowd = reading->studies.by_endpoint ? &reading->studies.crowd : NULL,
-		.blocks = reading->blocks,
+		.blocks = reading->sums.blocks,
+		.start_unix_ns = reading->start_unix_ns,
+		.end_unix_ns = reading->end_unix_ns,
+		.unobserved_ns = reading->unobserved_ns,
 		.profile = reading->profile && reading->profile->samples_len ? reading->profile : NULL,
 	};
 
-	window_of(reading, selection, &frame.start_unix_ns, &frame.end_unix_ns);
-	return ww_report__build(&frame, &reading->catalog, &reading->slice, report);
+	return ww_report__build(&frame, &reading->catalog, &reading->sums.slice, report);
 }
 
 /* 0, or a negative errno with the recording's message set. */
 static int read_requests(struct reading *reading, const struct ww_selection *selection)
 {
 	const struct ww_stack_filter computing = {.kinds = 1u << WW_KIND_COMPUTE};
-	int64_t start, end;
-
-	window_of(reading, selection, &start, &end);
 	int err = ww_recording__profile(reading->recording, selection, &computing, &reading->profile);
 	return err
 		       ?: ww_recording__studies(reading->recording, selection, reading->catalog.endpoints_len,
-						&reading->slice, end - start, &reading->studies);
+						&reading->sums.slice,
+						reading->end_unix_ns - reading->start_unix_ns - reading->unobserved_ns,
+						&reading->studies);
 }
 
 int ww_recording__report(struct ww_recording *recording, const struct ww_selection *selection,

@@ -268,12 +268,12 @@ static int note_taken(struct reading *reading, sqlite3_stmt *row)
 
 static int read_all(struct reading *reading, const struct ww_selection *selection)
 {
-	int64_t unit = reading->recording->interval_ns;
 	int rc = ww_recording__catalog(reading->recording, &reading->catalog);
 
 	if (rc != SQLITE_OK)
 		return rc;
-	reading->from = selection->since_unix_ns ? selection->since_unix_ns / unit * unit : INT64_MIN;
+	reading->from = selection->since_unix_ns ? ww_recording__floor(reading->recording, selection->since_unix_ns)
+						 : INT64_MIN;
 	reading->to = selection->until_unix_ns ? selection->until_unix_ns : INT64_MAX;
 	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint, false);
 	reading->at_least = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->at_least));

@@ -33,15 +33,23 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_STACK] = "INSERT INTO stack VALUES (?, ?, ?)",
 	[WW_STATEMENT_STACK_SAMPLE] = "INSERT INTO stack_sample VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_STACK_REQUESTS] = "INSERT INTO stack_requests VALUES (?, ?, ?, ?, ?)",
-	[WW_STATEMENT_LOSS] = "INSERT OR REPLACE INTO loss VALUES (?, ?, ?)",
-	[WW_STATEMENT_UNREADABLE] = "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?)",
+	[WW_STATEMENT_LOSS] =
+		"INSERT INTO loss VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+	[WW_STATEMENT_LOSS_INTERVAL] = "INSERT INTO loss_interval VALUES (?, ?, ?, ?)"
+				       " ON CONFLICT DO UPDATE SET count = count + excluded.count",
+	[WW_STATEMENT_GAP] = "INSERT INTO gap VALUES (?, ?)",
+	/* Sums of one run: of several that went on in the file, those of the one with the most. */
+	[WW_STATEMENT_UNREADABLE] = "INSERT INTO unreadable VALUES (?, ?, ?)"
+				    " ON CONFLICT DO UPDATE SET connections = max(connections, excluded.connections)",
 };
 
-int ww_rows__prepare(struct ww_rows *rows, sqlite3 *db)
+int ww_rows__prepare(struct ww_rows *rows, sqlite3 *db, bool goes_on)
 {
 	struct ww_rows fresh = {.db = db};
 
 	for (int i = 0; i < WW_STATEMENT_COUNT; i++) {
+		if (!goes_on && (i == WW_STATEMENT_LOSS_INTERVAL || i == WW_STATEMENT_GAP))
+			continue;
 		int rc = sqlite3_prepare_v3(db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &fresh.statements[i], NULL);
 
 		if (rc != SQLITE_OK) {
@@ -264,6 +272,26 @@ int ww_rows__put_loss(struct ww_rows *rows, const char *cause, uint64_t count, b
 	return finish(&values);
 }
 
+int ww_rows__put_interval_loss(struct ww_rows *rows, int64_t interval, const char *cause, uint64_t count, bool loses)
+{
+	struct values values = start(rows, WW_STATEMENT_LOSS_INTERVAL);
+
+	number(&values, (uint64_t)interval);
+	text(&values, cause);
+	number(&values, count);
+	number(&values, loses);
+	return finish(&values);
+}
+
+int ww_rows__put_gap(struct ww_rows *rows, int64_t start_unix_ns, int64_t end_unix_ns)
+{
+	struct values values = start(rows, WW_STATEMENT_GAP);
+
+	number(&values, (uint64_t)start_unix_ns);
+	number(&values, (uint64_t)end_unix_ns);
+	return finish(&values);
+}
+
 int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_port *port)
 {
 	struct values values = start(rows, WW_STATEMENT_UNREADABLE);
@@ -375,7 +403,7 @@ int ww_rows__put_stack_frame(struct ww_rows *rows, uint32_t id, const char *name
 {
 	struct values values = start(rows, WW_STATEMENT_STACK_FRAME);
 
-	number(&values, id);
+	number(&values, (uint64_t)rows->first_frame + id);
 	text(&values, name);
 	return finish(&values);
 }
@@ -385,13 +413,14 @@ int ww_rows__put_stack(struct ww_rows *rows, uint32_t id, const struct ww_stack_
 	struct values values = start(rows, WW_STATEMENT_STACK);
 	char frame[16];
 
-	number(&values, id);
+	number(&values, (uint64_t)rows->first_stack + id);
 	number(&values, stack->flags & WW_STACK_WHOLE);
 	rows->scratch.len = 0;
 	ww_bytes__put(&rows->scratch, "[", 1);
 	for (uint32_t i = 0; i < stack->len; i++)
 		ww_bytes__put(&rows->scratch, frame,
-			      (size_t)snprintf(frame, sizeof(frame), "%s%u", i ? "," : "", stack->frames[i]));
+			      (size_t)snprintf(frame, sizeof(frame), "%s%u", i ? "," : "",
+					       rows->first_frame + stack->frames[i]));
 	ww_bytes__put(&rows->scratch, "]", 1);
 	bytes(&values, &rows->scratch, true);
 	return finish(&values);
@@ -410,7 +439,8 @@ int ww_rows__put_stack_sums(struct ww_rows *rows, int64_t interval, const struct
 		number(&values, ww_bucket_low(row->key.bucket));
 		number(&values, row->key.kind);
 		reference(&values, row->key.name);
-		reference(&values, row->key.stack);
+		reference(&values,
+			  row->key.stack == WW_INTERN_NONE ? WW_INTERN_NONE : rows->first_stack + row->key.stack);
 		number(&values, row->ns);
 		number(&values, row->count);
 		rc = finish(&values);

@@ -35,6 +35,8 @@ enum ww_statement {
 	WW_STATEMENT_STACK_SAMPLE,
 	WW_STATEMENT_STACK_REQUESTS,
 	WW_STATEMENT_LOSS,
+	WW_STATEMENT_LOSS_INTERVAL,
+	WW_STATEMENT_GAP,
 	WW_STATEMENT_UNREADABLE,
 	WW_STATEMENT_COUNT
 };
@@ -44,11 +46,13 @@ struct ww_rows {
 	sqlite3 *db;
 	sqlite3_stmt *statements[WW_STATEMENT_COUNT];
 	struct ww_bytes scratch, more_scratch, most_scratch; /* for values that are put together */
+	uint32_t first_frame, first_stack;		     /* ids in the file of a stack table's first ones */
 };
 
 /* All functions return an SQLite result code: SQLITE_OK, or why not. */
 
-int ww_rows__prepare(struct ww_rows *rows, sqlite3 *db);
+/* `goes_on`: with the tables of a recording that goes on. */
+int ww_rows__prepare(struct ww_rows *rows, sqlite3 *db, bool goes_on);
 
 /* NULL-safe. Finalizes the statements; the database stays open. */
 void ww_rows__free(struct ww_rows *rows);
@@ -65,7 +69,13 @@ int ww_rows__put_name(struct ww_rows *rows, uint32_t id, const char *name);
 int ww_rows__put_operation_name(struct ww_rows *rows, uint32_t id, const struct ww_catalog_operation *name);
 int ww_rows__put_program(struct ww_rows *rows, const struct ww_service_program *program);
 int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_service_usage *usage);
+/* Adds to what is lost for that cause. */
 int ww_rows__put_loss(struct ww_rows *rows, const char *cause, uint64_t count, bool loses);
+
+/* The same in an interval, in a recording that goes on (struct ww_recorder_options). */
+int ww_rows__put_interval_loss(struct ww_rows *rows, int64_t interval, const char *cause, uint64_t count, bool loses);
+int ww_rows__put_gap(struct ww_rows *rows, int64_t start_unix_ns, int64_t end_unix_ns);
+
 int ww_rows__put_unreadable(struct ww_rows *rows, const struct ww_unreadable_port *port);
 
 /* Rows for all of an aggregate, and the seconds of it; NULL: none are told. */

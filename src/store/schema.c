@@ -102,6 +102,16 @@ const char ww_schema_create[] =
 	"  JOIN operation_name ON operation_name.id = endpoint_operation.name"
 	"  GROUP BY endpoint, endpoint_operation.name ORDER BY sum(sum_ns) DESC;";
 
+const char ww_schema_goes_on[] =
+	"CREATE TABLE IF NOT EXISTS gap (start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS loss_interval ("
+	"  interval INTEGER NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL, loses INTEGER NOT NULL,"
+	"  PRIMARY KEY (interval, cause)) WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS request_by_time ON request (start_unix_ns);"
+	"CREATE INDEX IF NOT EXISTS stack_sample_by_time ON stack_sample (interval);"
+	"CREATE INDEX IF NOT EXISTS stack_requests_by_time ON stack_requests (interval);"
+	"INSERT OR IGNORE INTO meta VALUES ('minutes_until', 0), ('hours_until', 0);";
+
 #define INTERVAL_COLUMNS_FIRST                                                                                         \
 	"requests, errors, aborted, exact, inferred, ambiguous, in_flight_max, wall_ns, "                              \
 	"wall_max_ns, cpu_ns, bytes_in, bytes_out, "

@@ -11,11 +11,20 @@
 
 #define WW_SCHEMA_INTERVAL_NS 10000000000ll
 
+/* What intervals of a recording that goes on become part of, as they get older. */
+#define WW_SCHEMA_MINUTE_NS 60000000000ll
+#define WW_SCHEMA_HOUR_NS   3600000000000ll
+
 /* As in kinds.def. */
 extern const char *const ww_schema_kind_meanings[WW_KIND_COUNT];
 
 /* The statements that make an empty recording of an empty database. */
 extern const char ww_schema_create[];
+
+/*
+ * What a recording that goes on has beside that: statements that change nothing where it is there already.
+ */
+extern const char ww_schema_goes_on[];
 
 /* Statements with one placeholder for every column in the order of docs/schema.md. */
 extern const char ww_schema_insert_interval[];

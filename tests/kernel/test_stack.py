@@ -43,6 +43,8 @@ class Object:
     def target(self, section, at, immediate, scale):
         """The function that the instruction refers to, which counts in instructions (from -1) or bytes; None: no function."""
         symbol = self.relocations.get((section, at))
+        if symbol is None and scale and (section, at + (immediate + 1) * 8) in self.functions:
+            return section, at + (immediate + 1) * 8  # a static one, of the same section
         if symbol is None or symbol[3] not in self.code:
             return None
         offset = symbol[4] if symbol[1] & 15 == FUNCTION else (immediate + 1) * 8 if scale else immediate
@@ -63,7 +65,7 @@ class Object:
                 continue
             elif code == ADD64 and to in copies:
                 depth = max(depth, -immediate)
-            elif code == CALL or code == LOAD_IMM64:
+            elif (code == CALL and source == 1) or code == LOAD_IMM64:  # 0: a helper of the kernel's
                 target = self.target(section, at, immediate, code == CALL)
                 called |= {target} if target else set()
             if kind in (0, 1, 4, 7):

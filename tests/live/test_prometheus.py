@@ -112,7 +112,7 @@ def check_sums(tap, prometheus, report):
     wrong = []
     for e in report["endpoints"]:
         seconds, told = e["wall_ns"]["p95"] / 1e9, p95[(("route", e["route"]),)]
-        low, high = max(b for b in bounds if b < seconds * 1.01), min(b for b in bounds if b > seconds * 0.99)
+        low, high = max(b for b in bounds if b < seconds * 0.99), min(b for b in bounds if b > seconds * 1.01)
         if not low * 0.99 <= told <= high * 1.01:
             wrong.append((e["route"], seconds, told))
     tap.check("p95 lies in the report's bucket", not wrong, wrong)

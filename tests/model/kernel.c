@@ -8,8 +8,8 @@
 
 #include "maps.h"
 #include "goroutine.bpf.h"
+#include "executor.bpf.h"
 #include "lock.bpf.h"
-#include "handoff.bpf.h"
 #include "registers.bpf.h"
 #include "select.bpf.h"
 #include "syscalls.bpf.h"
@@ -66,6 +66,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_peer_index, HOST_MAX_PEERS);
 	MAP(ww_peer_list, HOST_MAX_PEERS);
 	MAP(ww_pythons, 16);
+	MAP(ww_executors, 16);
 	MAP(ww_libuvs, 16);
 	MAP(ww_interpreters, 16);
 	MAP(ww_held, 16);
@@ -471,6 +472,12 @@ __u64 bpf_get_current_pid_tgid(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	return (u64)task->tgid << 32 | (u32)task->pid;
+}
+
+/* Of the only unit that there is. */
+__u64 bpf_get_attach_cookie(void *ctx)
+{
+	return 0;
 }
 
 __u64 bpf_get_current_cgroup_id(void)

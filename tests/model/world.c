@@ -67,12 +67,16 @@ static void processes_start(void)
 				   .next = 0,
 				   .id = 8,
 				   .context = 16,
-				   .minor = 11};
+				   .cframe = 24};
 	struct ww_libuv uv = {.slot = LIBUV_PHASE};
 	user_word(PYTHON_RUNTIME, PYTHON_RUNTIME + 16);
 	user_word(PYTHON_RUNTIME + 24, python_state(0));
-	for (u32 at = 0; at < THREADS; at++)
+	for (u32 at = 0; at < THREADS; at++) {
 		user_word(python_state(at), at + 1 < THREADS ? python_state(at + 1) : 0);
+		user_word(python_state(at) + 24, python_state(at) + 8);
+	}
+	/* With frames that no interpreter would have. */
+	layout.minor = host_draw(2) ? 11 : 0;
 	if (host_draw(4))
 		bpf_map_update_elem(&ww_pythons, &python, &layout, BPF_ANY);
 	if (host_draw(2))

@@ -14,6 +14,7 @@
 #include "commands/help.c"    // NOLINT(bugprone-suspicious-include)
 #include "golden.h"
 #include "util/version.h"
+#include "util/nearest.h"
 
 static const struct argp_option child_options[] = {
 	{"port", 'p', "PORT,..", 0, "only servers on these ports", 0},
@@ -173,13 +174,13 @@ static void the_nearest_word_is_near(void **state)
 	static const char *const words[] = {"top", "record", "report", "requests", "doctor", NULL};
 
 	(void)state;
-	assert_string_equal(ww_command__nearest("reprot", words), "report");
-	assert_string_equal(ww_command__nearest("recrod", words), "record");
-	assert_string_equal(ww_command__nearest("request", words), "requests");
-	assert_string_equal(ww_command__nearest("tpo", words), "top");
-	assert_null(ww_command__nearest("serve", words));
-	assert_null(ww_command__nearest("", words));
-	assert_null(ww_command__nearest("a-word-that-is-far-too-long-to-be-compared", words));
+	assert_string_equal(ww_nearest("reprot", words), "report");
+	assert_string_equal(ww_nearest("recrod", words), "record");
+	assert_string_equal(ww_nearest("request", words), "requests");
+	assert_string_equal(ww_nearest("tpo", words), "top");
+	assert_null(ww_nearest("serve", words));
+	assert_null(ww_nearest("", words));
+	assert_null(ww_nearest("a-word-that-is-far-too-long-to-be-compared", words));
 }
 
 int main(void)

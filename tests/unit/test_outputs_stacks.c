@@ -99,7 +99,7 @@ static void differences_are_per_request(void **state)
 	assert_int_equal(ww_flame_svg__write_difference(out, &before, &after, "now"), 0);
 	fclose(out);
 	assert_non_null(strstr(text, "<title>f (a/b.py) (0.015 ms a request, +0.005 ms; was 0.010 ms)</title>"));
-	assert_non_null(strstr(text, "fill=\"#ff2828\""));
+	assert_non_null(strstr(text, "fill=\"#ff6464\""));
 	assert_null(strstr(text, "gone"));
 	free(text);
 }
@@ -167,6 +167,18 @@ static void a_table_sums_and_is_bounded(void **state)
 	ww_stack_table__add(&table, &key, 7, 1);
 	assert_int_equal(table.rows_len, 1);
 	assert_int_equal(table.rows[0].ns, 7);
+	/* A recording does not grow without end. */
+	while (table.cleared + table.rows_len < WW_STACK_ROWS_MOST) {
+		if (table.rows_len == WW_STACK_ROWS)
+			ww_stack_table__clear(&table);
+		key.stack++;
+		ww_stack_table__add(&table, &key, 1, 1);
+	}
+	ww_stack_table__clear(&table);
+	table.over_cap = 0;
+	ww_stack_table__add(&table, &key, 1, 1);
+	assert_int_equal(table.rows_len, 0);
+	assert_int_equal(table.over_cap, 1);
 	ww_stack_table__free(&table);
 }
 

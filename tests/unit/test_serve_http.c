@@ -175,6 +175,7 @@ static void test_pages(void **state)
 static void test_what_is_refused(void **state)
 {
 	struct served served;
+	static const char head[] = "GET /";
 	char *large = malloc(70000);
 
 	setup(&served, state);
@@ -193,7 +194,7 @@ static void test_what_is_refused(void **state)
 	assert_string_equal(body(), "{\"error\":\"last: give a whole number from 1 to 34560000\"}");
 	assert_int_equal(get(served.port, "/api/v1/series?a%00b=%00"), 400);
 	memset(large, 'x', 70000);
-	memcpy(large, "GET /", 5);
+	memcpy(large, head, strlen(head));
 	assert_in_range(talk(served.port, large, 70000), 0, 499);
 	assert_int_not_equal(strncmp(answer, "HTTP/1.1 2", 10), 0);
 	/* It still answers. */
@@ -331,7 +332,7 @@ static void test_beyond_loopback(void **state)
 /* Another process sees whether this one has the locks of SQLite on the file. */
 static bool is_locked(const char *path)
 {
-	int status, fd;
+	int status = 0, fd;
 	pid_t child = fork();
 
 	if (!child) {

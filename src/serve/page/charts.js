@@ -122,21 +122,35 @@ function flameTree(stacks) {
   return root;
 }
 
+let chosenFrame = null; // what the graph is zoomed to, through refreshes; null: where ways part
+
 function flameGraph(stacks) {
   const tree = flameTree(stacks), box = h("div", { class: "flame", role: "tree", "aria-label": "Flame graph" }), readout = h("div", { class: "readout", "aria-live": "polite" });
   const say = (node) => readout.replaceChildren(h("b", { class: "mono" }, node.name), ` ${time(node.ns / Math.max(stacks.requests, 1))} of a request on the mean, ${share(node.ns, tree.ns)} of all`);
   const mainKind = (node) => [...node.kinds].sort((a, b) => b[1] - a[1])[0][0];
-  let zoomed = tree;
+  /* What all have in common says nothing: it begins where ways part. */
+  const fork = () => {
+    let node = tree, next;
+    while ((next = [...node.children.values()].find((child) => child.ns > 0.9 * tree.ns))) node = next;
+    return node;
+  };
+  const namesOf = (node) => node.parent ? [...namesOf(node.parent), node.name] : [];
+  const find = (names) => names.reduce((node, name) => node.children.get(name) || node, tree);
+  let zoomed = chosenFrame ? find(chosenFrame.names) : fork(), whole = !!chosenFrame && chosenFrame.whole;
+  const zoom = (node, all) => { zoomed = node; whole = all; chosenFrame = { names: namesOf(node), whole: all }; draw(); };
   const draw = () => {
     const buttons = [], path = [];
     for (let node = zoomed; node; node = node.parent) path.unshift(node);
+    const hidden = whole ? [] : path.splice(0, Math.max(path.length - 3, 0));
+    if (hidden.length > 1) path.unshift({ name: `${hidden.length} functions that lead here, ${share(zoomed.ns, tree.ns)} of all`, ns: zoomed.ns, kinds: zoomed.kinds, hidden: true });
+    else path.unshift(...hidden);
     let deepest = 0;
     const put = (node, left, wide, depth) => {
       if (wide < 0.15 || depth > 120) return;
       deepest = Math.max(deepest, depth);
-      buttons.push(h("button", { type: "button", role: "treeitem", tabindex: buttons.length ? -1 : 0, title: node.name, "aria-label": `${node.name}, ${share(node.ns, tree.ns)}`,
-        style: { left: `${left}%`, width: `${wide}%`, top: `${depth * 20}px`, background: node === tree ? "var(--k-other)" : colour(mainKind(node)) },
-        onclick: () => { zoomed = node; draw(); }, onpointerenter: () => say(node), onfocus: () => say(node) }, wide > 2 ? node.name : ""));
+      buttons.push(h("button", { type: "button", role: "treeitem", tabindex: buttons.length ? -1 : 0, title: node.name, "data-key": `frame ${buttons.length} ${node.name}`, "aria-label": `${node.name}, ${share(node.ns, tree.ns)}`,
+        style: { left: `${left}%`, width: `${wide}%`, top: `${depth * 20}px`, background: node === tree || node.hidden ? "var(--k-other)" : colour(mainKind(node)), color: node === tree || node.hidden ? "" : `var(--t-${kinds[mainKind(node)].name}, #10131a)` },
+        onclick: () => zoom(node.hidden ? tree : node, !!node.hidden || whole), onpointerenter: () => node.hidden || say(node), onfocus: () => node.hidden || say(node) }, wide > 2 ? node.name : ""));
     };
     const below = (node, left, wide, depth) => {
       let at = left;
@@ -154,7 +168,7 @@ function flameGraph(stacks) {
   box.addEventListener("keydown", (event) => {
     const all = [...box.children], at = all.indexOf(document.activeElement);
     const next = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
-    if (event.key === "Escape") { zoomed = tree; draw(); box.firstChild.focus(); event.stopPropagation(); }
+    if (event.key === "Escape") { zoom(fork(), false); chosenFrame = null; box.firstChild.focus(); event.stopPropagation(); }
     if (next === undefined || !all[next]) return;
     event.preventDefault();
     all[at].tabIndex = -1;

@@ -66,8 +66,10 @@ function tellFoot(status, endpoints) {
   $("foot").textContent = [`whywait ${status.version}`, host && `Linux ${host.kernel}, ${host.cpus} CPUs`, lost, status.recorded && `recorded since ${new Date(status.recorded.start).toLocaleString()}`].filter(Boolean).join(" · ");
 }
 
-function tellTrouble(error) {
-  $("banner").hidden = !error;
+function tellTrouble(error, status) {
+  const paused = status && status.recorded && status.state !== "observing";
+  $("banner").hidden = !error && !paused;
+  if (paused) $("banner").textContent = `whywait does not observe at the moment: ${status.reason || status.state}. What is shown is what was recorded before.`;
   if (!error) return;
   const since = lastGood ? `What is shown is of ${clock(lastGood, true)}. ` : "";
   $("banner").textContent = error instanceof Refused ? `whywait says: ${error.message}. ${since}` : `No connection to whywait. ${since}Trying again.`;
@@ -82,7 +84,7 @@ async function refresh() {
     const data = await load(wanted(), mine.signal);
     if (mine.signal.aborted) return;
     lastGood = new Date();
-    tellTrouble(null);
+    tellTrouble(null, data.status);
     tellState(data.status);
     tellFoot(data.status, data.endpoints || data.report);
     draw(data);
@@ -104,6 +106,7 @@ function drawWindows() {
 addEventListener("resize", () => { drawn = ""; });
 addEventListener("hashchange", () => {
   for (const id of Object.keys(selected)) delete selected[id];
+  chosenFrame = null;
   drawWindows();
   refresh();
 });

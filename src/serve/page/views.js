@@ -37,7 +37,7 @@ function sorted(endpoints) {
 }
 
 function endpointRow(endpoint) {
-  const link = h("a", { class: "name", href: linkOf(endpoint), "data-key": `endpoint ${linkOf(endpoint)}` }, h("span", { class: "method" }, endpoint.method), endpoint.route);
+  const link = h("a", { class: "name", title: nameOf(endpoint), href: linkOf(endpoint), "data-key": `endpoint ${linkOf(endpoint)}` }, h("span", { class: "method" }, endpoint.method), endpoint.route);
   const cell = (label, ...content) => h("td", { class: "num", "data-label": label }, content);
   return h("tr", { class: "go", onclick: (event) => event.target.closest("a") || link.click() },
     h("td", {}, link, h("span", { class: "service" }, endpoint.service)), cell("req/s", rate(endpoint.rate_per_s)),

@@ -220,6 +220,35 @@ def tables():
             f"{conns} connections, {threads} threads, {claims} claims after 40 requests")
 
 
+def stacks():
+    """Where in the code: functions of Python and what they wait for; or in one line why not."""
+    work = tempfile.mkdtemp()
+    environment = {"UNIX": f"{work}/http", "SINGLE_UNIX": f"{work}/single", "SINGLE": str(free_port()), "SCRATCH": work}
+    old = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2]) < (5, 15)
+    if old:
+        done = subprocess.run([WHYWAIT, "record", "--stacks", "-d", "1", "-o", f"{work}/none.db"], capture_output=True, text=True, check=False)
+        say("stacks are refused in one line", done.returncode == 3 and "Linux 5.15" in done.stderr and done.stderr.count("\n") == 1, done.stderr)
+        return
+    with Python(HERE / "server.py", env=environment, timeout=120) as server, \
+            Record("--pid", server.pid, "--stacks=all", timeout=180) as record:
+        for number in range(20):
+            for plan in ("compute", "lock", "sleep"):
+                with connect(("127.0.0.1", server.port)) as connection:
+                    get(connection, f"/{plan}/stack/{number}", None, 0)
+        time.sleep(2)
+    lines = [line.rpartition(" ") for line in run("stacks", record.path).stdout.splitlines()]
+    found = [(frames.split(";"), int(us)) for frames, _, us in lines]
+    total = sum(us for _, us in found)
+
+    def under(function, leaf):
+        return sum(us for frames, us in found if any(frame.startswith(f"{function} (") for frame in frames) and frames[-1].startswith(leaf))
+
+    said = f"lock {under('lock', '[lock')}, compute {under('compute', '')}, of {total} us; {record.report['losses']}"
+    say("stacks have functions, and what they wait for", under("lock", "[lock") > 0 and under("compute", "") > 0, said)
+    whole = sum(us for frames, us in found if "[truncated]" not in frames)
+    say("stacks reach their thread's start", whole >= 0.95 * total > 0, f"{whole} of {total} us")
+
+
 def own_test(called, name, again=True):
     """One of the tree's own truth tests: it prints TAP. As `make test` does, a failed one is made once more."""
     began = time.monotonic()
@@ -256,6 +285,11 @@ def main():
         traceback.print_exc(file=sys.stdout)
         say("the truth test came to its end", False, traceback.format_exc().splitlines()[-1])
     tables()
+    try:
+        stacks()
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        say("stacks are taken", False, traceback.format_exc().splitlines()[-1])
     own_test("every way to read and write", "test_counts_syscalls.py")
 
 

@@ -5,7 +5,8 @@ in flight, with work in seeded mixes.
 compare(start, steps, parts) runs the whole test. start(environment) makes the server, an unstarted service of tools/services.py;
 `steps` are those that it is asked to do, of STEPS; `parts` are numbers of PARTS. Of the requests recorded, those of services whose
 names begin with `service` are compared. `select` are the options that say what is recorded; None: the server's port. also(tap, part,
-found, requests) makes checks of its own: of {name: request}, and of all that were recorded.
+found, requests) makes checks of its own: of {name: request}, and of all that were recorded. Of the kinds `opened` the server knows a
+part only.
 
 Beside the kinds a request has time that the server does not know: what it spends between its steps, and waits for a CPU or for a
 thread. How much CPU time the process took in all says how much of that may be computing.
@@ -24,7 +25,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/lib"), str(ROOT / "tests/truth/apps")]
 from loops_run import milliseconds, send  # noqa: E402  (the path comes first)
-from services import Postgres, Redis, Upstream  # noqa: E402
+from services import Postgres, Redis, Server, Upstream, free_port  # noqa: E402, F401
 from tap import Tap  # noqa: E402
 from whywait import KINDS, Record  # noqa: E402
 
@@ -81,9 +82,9 @@ def union(spans):
 class Part:
     """One number of requests in flight."""
 
-    def __init__(self, in_flight, steps, prefix="", select=None, service="", also=None):
+    def __init__(self, in_flight, steps, prefix="", select=None, service="", also=None, opened=()):
         self.in_flight = in_flight
-        self.select, self.service, self.also = select, service, also
+        self.select, self.service, self.also, self.opened = select, service, also, opened
         self.steps = steps
         self.name = f"{prefix}{in_flight} in flight"
         self.requests, self.pause, self.longer, self.share, extra = PARTS[in_flight]
@@ -148,7 +149,7 @@ class Part:
                  f"CPU time of the process {milliseconds(self.cpu_ns / len(self.times))} ms a request")
         waited = is_ns.pop("queue") + is_ns.pop("runq")
         is_ns["compute"] += is_ns.pop("gc")
-        lines = [(kind, ns, mean[kind], computed if kind == "compute" else mean[kind]) for kind, ns in is_ns.items()]
+        lines = [(kind, ns, mean[kind], computed if kind == "compute" else mean[kind] + open_ns * (kind in self.opened)) for kind, ns in is_ns.items()]
         lines.append(("queue and runq", waited, mean["queue"], mean["queue"] + open_ns))
         for kind, ns, low, high in lines:
             line = f"{kind}: {milliseconds(ns)} ms, in truth {milliseconds(low)} to {milliseconds(high)} ms"

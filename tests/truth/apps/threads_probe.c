@@ -369,7 +369,8 @@ ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct soc
 
 ssize_t write(int fd, const void *data, size_t len)
 {
-	return CHARGED(kind_by_type(fd), ssize_t, REAL(write)(fd, data, len));
+	return kind_of(fd) == CLIENT ? SENT(fd, REAL(write)(fd, data, len))
+				     : CHARGED(kind_by_type(fd), ssize_t, REAL(write)(fd, data, len));
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
@@ -427,11 +428,17 @@ int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *time
 int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
 	waits_with(mutex);
-	return CHARGED_LOCK(mutex, int, REAL(pthread_cond_wait)(condition, mutex));
+	/* Ruby's threads without a request wait so. */
+	return is_interpreters(mutex)
+		       ? CHARGED_BY(charge_interpreter, LOCK, int, REAL(pthread_cond_wait)(condition, mutex))
+		       : CHARGED_IDLE(LOCK, int, REAL(pthread_cond_wait)(condition, mutex));
 }
 
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *time)
 {
 	waits_with(mutex);
-	return CHARGED_LOCK(mutex, int, REAL(pthread_cond_timedwait)(condition, mutex, time));
+	/* Ruby's threads without a request wait so. */
+	return is_interpreters(mutex)
+		       ? CHARGED_BY(charge_interpreter, LOCK, int, REAL(pthread_cond_timedwait)(condition, mutex, time))
+		       : CHARGED_IDLE(LOCK, int, REAL(pthread_cond_timedwait)(condition, mutex, time));
 }

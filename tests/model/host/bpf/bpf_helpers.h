@@ -40,6 +40,7 @@ long bpf_get_stack(void *context, void *to, __u32 size, __u64 flags);
 long bpf_get_task_stack(struct task_struct *task, void *to, __u32 size, __u64 flags);
 __u64 bpf_get_current_pid_tgid(void);
 __u64 bpf_get_current_cgroup_id(void);
+__u64 bpf_get_attach_cookie(void *ctx);
 __u64 bpf_get_current_ancestor_cgroup_id(int level);
 long bpf_get_current_comm(void *comm, __u32 size);
 __u32 bpf_get_smp_processor_id(void);

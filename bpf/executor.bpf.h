@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Pools of CPython's threads that work for an event loop: run_in_executor(), to_thread(), and what frameworks build on
+ * them for handlers that are no coroutines (rule 5 of DESIGN.md).
+ *
+ * What such a thread does between two waits for work goes to an account of its own. When its work is done it has the
+ * loop call something with the Future that a Task awaits, and wakes the loop by a byte. That Future tells in which
+ * Context it is awaited: so whose the work was is read, and not guessed. The account is put on the process's list, and
+ * the loop's thread adds it to its Context's, over whose gap it says what was waited for.
+ *
+ * All of it is of CPython 3.11, by frames: what a thread is at tells whether it waits for work, too.
+ */
+#ifndef WHYWAIT_EXECUTOR_H
+#define WHYWAIT_EXECUTOR_H
+
+#include "carrier.bpf.h"
+
+#define WW_EXECUTOR_MINOR 11  /* of CPython 3 */
+#define WW_EXECUTOR_DONE  128 /* pieces of work that end before the loop's thread sees to them */
+#define WW_EXECUTOR_FEW	  16  /* without bpf_loop() */
+
+#define WW_WORD8(a, b, c, d, e, f, g, h) (WW_WORD4(a, b, c, d) | WW_WORD4(e, f, g, h) << 32)
+#define WW_WORD5_MASK			 0xffffffffffull
+#define WW_WORD4_MASK			 0xffffffffull
+
+/* Offsets in CPython 3.11's objects. */
+#define WW_PYTHON_TYPE	    8 /* PyObject.ob_type */
+#define WW_PYTHON_TYPE_NAME 24
+#define WW_PYTHON_CODE_NAME 120 /* PyCodeObject.co_name */
+#define WW_PYTHON_TEXT	    48	/* of a PyUnicodeObject of ASCII characters */
+#define WW_PYTHON_LOCALS    72	/* _PyInterpreterFrame.localsplus */
+#define WW_PYTHON_PREVIOUS  48	/* _PyInterpreterFrame.previous */
+#define WW_PYTHON_CODE	    32	/* _PyInterpreterFrame.f_code */
+#define WW_PYTHON_SIZE	    16	/* PyVarObject.ob_size */
+#define WW_PYTHON_TUPLE	    24	/* PyTupleObject.ob_item */
+#define WW_PYTHON_LIST	    24	/* PyListObject.ob_item, a pointer */
+#define WW_FUTURE_CONTEXT   32	/* FutureObj.fut_context0 */
+#define WW_FUTURE_CALLBACKS 40	/* FutureObj.fut_callbacks: a list of pairs */
+
+struct ww_executor {
+	ww_ref done; /* accounts of work that is done, the newest first, linked by `next` */
+	u64 busy;    /* threads that are not idle, */
+	u64 most;    /* and the most of them that there were when one was given work */
+};
+
+/* Processes whose event loop has threads that work for it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_executor);
+} ww_executors SEC(".maps") __weak;
+
+/* The thread's process's; NULL: its loop has no such threads. */
+static __always_inline struct ww_executor *ww_executor_of(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	return bpf_map_lookup_elem(&ww_executors, &tgid);
+}
+
+static __always_inline struct ww_executor *ww_executor_make(u32 tgid)
+{
+	struct ww_executor none = {}, *e = bpf_map_lookup_elem(&ww_executors, &tgid);
+	if (e)
+		return e;
+	bpf_map_update_elem(&ww_executors, &tgid, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&ww_executors, &tgid);
+}
+
+/* ---- what a thread is at ---- */
+
+/* The frame that the thread, which runs, is in; 0: not known. */
+static __always_inline u64 ww_executor_frame(struct ww_thread *t)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	if (!python || python->minor != WW_EXECUTOR_MINOR)
+		return 0;
+	if (!ww_python_frames_of(t, python))
+		return 0;
+	return ww_python_frame(python, t->frames_of);
+}
+
+/* How the name of the frame's function begins. */
+static __always_inline u64 ww_executor_name(u64 frame)
+{
+	return ww_user_word(ww_user_word(ww_user_word(frame + WW_PYTHON_CODE) + WW_PYTHON_CODE_NAME) + WW_PYTHON_TEXT);
+}
+
+static __always_inline u64 ww_executor_below(u64 frame)
+{
+	return ww_user_word(frame + WW_PYTHON_PREVIOUS);
+}
+
+/*
+ * Whether the thread, which is about to wait for a semaphore, waits for its next piece of work: in the function that it
+ * was started with, or in one that this calls to take from a queue.
+ */
+WW_GLOBAL1(int, ww_executor_idles, T, t)
+{
+	if (!t)
+		return 0;
+	u64 frame = ww_executor_frame(t);
+	if (!frame)
+		return 0;
+	u64 name = ww_executor_name(frame);
+	if ((name & WW_WORD5_MASK) == WW_WORD4('w', 'a', 'i', 't')) {
+		frame = ww_executor_below(frame);
+		name = ww_executor_name(frame);
+		if ((name & WW_WORD4_MASK) != WW_WORD4('g', 'e', 't', 0))
+			return 0;
+	}
+	if ((name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0))
+		frame = ww_executor_below(frame);
+	/* It is Thread.run(), or what that calls. */
+	for (u32 i = 0; i < 2 && frame; i++) {
+		frame = ww_executor_below(frame);
+		if (ww_executor_name(frame) == WW_WORD8('_', 'b', 'o', 'o', 't', 's', 't', 'r'))
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * The thread wakes an event loop, in BaseEventLoop.call_soon_threadsafe(callback, *args): in which Context is what it
+ * calls awaited? 0: this is no end of work. ~0: it can't be read.
+ */
+WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
+{
+	if (!t)
+		return ~0ull;
+	u64 frame = ww_executor_frame(t);
+	if (!frame)
+		return ~0ull;
+	frame = ww_executor_below(frame); /* of _write_to_self() */
+	if (ww_executor_name(frame) != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o'))
+		return 0;
+	/* Its locals: self, callback, context, args. */
+	u64 args = ww_user_word(frame + WW_PYTHON_LOCALS + 24);
+	u64 future = ww_user_word(args + WW_PYTHON_SIZE) ? ww_user_word(args + WW_PYTHON_TUPLE) : 0;
+	u64 type = ww_user_word(ww_user_word(future + WW_PYTHON_TYPE) + WW_PYTHON_TYPE_NAME);
+	if (!future || ww_user_word(type) != WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o'))
+		return 0;
+	/* Where it is told when the Future is cancelled, that came first (futures.wrap_future()). */
+	u64 more = ww_user_word(future + WW_FUTURE_CALLBACKS);
+	u64 pair = more && ww_user_word(more + WW_PYTHON_SIZE) ? ww_user_word(ww_user_word(more + WW_PYTHON_LIST)) : 0;
+	u64 context = pair ? ww_user_word(pair + WW_PYTHON_TUPLE + 8) : ww_user_word(future + WW_FUTURE_CONTEXT);
+	return context ? context : ~0ull;
+}
+
+/* ---- the thread of the pool ---- */
+
+/* It has been woken, or was made: what it does from its interval's beginning on is a piece of work. */
+WW_GLOBAL1(int, ww_executor_begins, T, t)
+{
+	struct ww_executor *e = ww_executor_of();
+	if (!t)
+		return 0;
+	if (!ww_request_get(t->ref))
+		ww_handoff_begin(t);
+	if (!e || t->executor == WW_EXECUTOR_BUSY)
+		return 0;
+	t->executor = WW_EXECUTOR_BUSY;
+	__sync_fetch_and_add(&e->busy, 1);
+	return 0;
+}
+
+/* The thread of a pool has no work any more, or ends. */
+static __always_inline void ww_executor_rests(struct ww_thread *t, u32 tgid)
+{
+	struct ww_executor *e = bpf_map_lookup_elem(&ww_executors, &tgid);
+	if (e && t->executor == WW_EXECUTOR_BUSY)
+		__sync_fetch_and_add(&e->busy, -1);
+	t->executor = WW_EXECUTOR_IDLE;
+}
+
+/* It is about to wait for a semaphore. */
+WW_GLOBAL1(int, ww_executor_waits, T, t)
+{
+	if (!t)
+		return 0;
+	struct ww_request *a = ww_request_get(t->ref);
+	if (a && !a->helper)
+		return 0; /* it serves requests itself */
+	if (!ww_executor_idles(t))
+		return 0;
+	if (a)
+		ww_request_free(a);
+	ww_executor_rests(t, bpf_get_current_pid_tgid() >> 32);
+	t->ref = 0;
+	t->home = 0;
+	t->submitter = 0;
+	t->off = WW_OFF_IDLE;
+	return 0;
+}
+
+static __always_inline void ww_executor_push(struct ww_executor *e, struct ww_request *a)
+{
+	for (u32 i = 0; i < 8; i++) {
+		ww_ref before = *(volatile u64 *)&e->done;
+		a->next = before;
+		if (__sync_val_compare_and_swap(&e->done, before, a->account.id) == before)
+			return;
+	}
+	ww_count(WW_COUNT_CARRIER_FORGOTTEN);
+	ww_request_free(a);
+}
+
+/* A thread of a process with an event loop of CPython's has sent a byte, and was not known; NULL: there is no such. */
+static __always_inline struct ww_thread *ww_executor_met(struct task_struct *task)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!bpf_map_lookup_elem(&ww_pythons, &tgid))
+		return NULL;
+	struct ww_thread *t = ww_thread_create(task);
+	if (!t) {
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
+		return NULL;
+	}
+	t->tid = ww_field(task, pid);
+	t->start = bpf_ktime_get_ns();
+	t->mark = t->start;
+	return t;
+}
+
+/* It has sent a byte to a socket without a name: its work may be done. */
+WW_GLOBAL1(int, ww_executor_ends, T, t)
+{
+	if (!t)
+		return 0;
+	u64 context = ww_executor_awaiter(t), submitter = t->submitter;
+	bool unknown = !t->executor;
+	if (!context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
+		return 0;
+	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
+	if (!e)
+		return 0;
+	if (unknown)
+		ww_executor_begins(t);
+	if (context == ~0ull)
+		context = submitter;
+	u64 now = bpf_ktime_get_ns();
+	struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
+	if (!a)
+		a = ww_handoff_begin(t);
+	if (!a || !a->helper)
+		return 0;
+	struct ww_touch end = {.kind = WW_KIND_OTHER};
+	ww_touched(t, a, &end, now);
+	ww_handoff_leave(t, a);
+	a->early = !submitter;
+	t->submitter = 0;
+	a->context = context;
+	if (unknown) {
+		/* What it did for this one was not seen. */
+		a->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		ww_traffic_note(a, false);
+	}
+	if (context)
+		ww_executor_push(e, a);
+	else
+		ww_request_free(a);
+	ww_handoff_begin(t); /* it may have the next one without a wait */
+	return 0;
+}
+
+/* ---- the thread of the loop ---- */
+
+/* The work of an account is for a Context that has no account, or an old one: it is the Context's account now. */
+static __always_inline void ww_executor_becomes(struct ww_thread *t, struct ww_request *a, struct ww_carrier *known,
+						const struct ww_carrier_key *key)
+{
+	a->helper = 0;
+	a->submitted = 1;
+	a->next = known ? known->ref : 0;
+	a->begun_batch = t->batch;
+	a->begun_slept = t->slept;
+	a->state = WW_STATE_READY;
+	ww_carrier_know(known, key, a->account.id);
+}
+
+/* Adds an account of work that is done to its Context's. */
+WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
+{
+	if (!t || !a)
+		return 0;
+	struct ww_carrier_key key = {.context = a->context, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	u64 now = bpf_ktime_get_ns();
+	if (r && (r->helper || r->mark > a->mark))
+		r = NULL;
+	if (!r) {
+		ww_executor_becomes(t, a, known, &key);
+		r = a;
+	} else {
+		/* Up to then it waited for a thread of the pool. */
+		if (a->account.start_ns > r->mark)
+			ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, a->account.start_ns);
+		ww_carrier_did(r, a);
+	}
+	r->handed = 1;
+	r->batch = t->batch;
+	if (r->anonymous)
+		ww_subtask_answered(t, r, now);
+	return 0;
+}
+
+struct ww_executor_folding {
+	struct ww_thread *thread;
+	ww_ref at;    /* the newest that is not in order yet */
+	ww_ref first; /* the oldest that is not seen to yet */
+};
+
+static __always_inline long ww_executor_turn(u32 i, void *ctx)
+{
+	struct ww_executor_folding *f = ctx;
+	struct ww_request *a = ww_request_get(f->at);
+	if (!a || !a->helper)
+		return 1;
+	f->at = a->next;
+	a->next = f->first;
+	f->first = a->account.id;
+	return 0;
+}
+
+static __always_inline long ww_executor_see(u32 i, void *ctx)
+{
+	struct ww_executor_folding *f = ctx;
+	struct ww_request *a = ww_request_get(f->first);
+	if (!a)
+		return 1;
+	f->first = a->next;
+	ww_executor_fold(f->thread, a);
+	return 0;
+}
+
+static long ww_executor_turn_back(u32 i, void *ctx)
+{
+	return ww_executor_turn(i, ctx);
+}
+
+static long ww_executor_see_back(u32 i, void *ctx)
+{
+	return ww_executor_see(i, ctx);
+}
+
+/* The loop's thread goes on: it sees to what its pools have done. */
+WW_GLOBAL1(int, ww_executor_folds, T, t)
+{
+	struct ww_executor *e = ww_executor_of();
+	if (!t || !e || !e->done)
+		return 0;
+	u64 now = bpf_ktime_get_ns();
+	t->folded = now;
+	struct ww_request *r = ww_request_get(t->ref);
+	if (r && ww_owns(r, t->tid)) {
+		struct ww_touch step = {.kind = WW_KIND_OTHER};
+		struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+		ww_touched(t, r, &step, now);
+		ww_detach(t, r, nothing);
+	}
+	struct ww_executor_folding f = {.thread = t, .at = __sync_lock_test_and_set(&e->done, 0)};
+	if (!ww_without_loop) {
+		bpf_loop(WW_EXECUTOR_DONE, ww_executor_turn_back, &f, 0);
+		bpf_loop(WW_EXECUTOR_DONE, ww_executor_see_back, &f, 0);
+	} else {
+		for (u32 i = 0; i < WW_EXECUTOR_FEW; i++) {
+			if (ww_executor_turn(i, &f))
+				break;
+		}
+		for (u32 i = 0; i < WW_EXECUTOR_FEW; i++) {
+			if (ww_executor_see(i, &f))
+				break;
+		}
+	}
+	if (ww_request_get(f.at))
+		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
+	return 1;
+}
+
+/* A thread is given work by the loop's thread, which runs, for the Task whose step it is in. */
+static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_thread *of)
+{
+	struct ww_carrier_key key;
+	if (!ww_carrier_context(t, &key))
+		return;
+	struct ww_executor *e = ww_executor_make(key.tgid);
+	/* Where all threads were at work until one was done just now, the Task has waited for that. */
+	bool waited = e && t->folded > t->woke && e->busy + 1 >= e->most;
+	if (e && e->busy + 1 > e->most)
+		e->most = e->busy + 1;
+	if (!of->executor)
+		of->executor = WW_EXECUTOR_IDLE;
+	of->submitter = key.context;
+	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
+	struct ww_touch step = {.kind = WW_KIND_OTHER};
+	if (!r)
+		return;
+	r->submitted |= waited && r->anonymous && r->mark == r->account.start_ns;
+	ww_touched(t, r, &step, bpf_ktime_get_ns());
+}
+
+/* The loop's thread wakes another one of its process. */
+static __always_inline void ww_executor_wakes(struct ww_wake *w, struct ww_thread *t)
+{
+	if (!ww_wakes_futex(w) || !w->idle)
+		return;
+	struct ww_thread *of = ww_thread_get(w->woken);
+	if (!of)
+		of = ww_handoff_follow(w);
+	if (of && of->off == WW_OFF_IDLE && !of->loop)
+		ww_executor_submits(t, of);
+}
+
+/* A task makes a thread of its process. */
+static __always_inline void ww_executor_made(struct task_struct *parent, struct task_struct *child)
+{
+	struct ww_thread *t = ww_thread_get(parent);
+	if (!t || !t->python || !t->loop)
+		return;
+	struct ww_thread *of = ww_thread_create(child);
+	if (!of) {
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
+		return;
+	}
+	u64 now = bpf_ktime_get_ns();
+	of->tid = child->pid;
+	of->start = now;
+	of->mark = now;
+	of->waking = now;
+	of->off = WW_OFF_IDLE;
+	ww_executor_submits(t, of);
+}
+
+#endif

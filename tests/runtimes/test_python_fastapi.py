@@ -1,0 +1,10 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""FastAPI's functions in anyio's pool, asyncio.to_thread() and run_in_executor(), under uvicorn."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
+from python_truth import Uvicorn, compare  # noqa: E402  (the path comes first)
+
+compare(lambda environment: Uvicorn("python_fastapi:app", env=environment), ("def", "thread", "executor", "later"))
