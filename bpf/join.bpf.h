@@ -46,10 +46,10 @@ static __noinline u64 ww_handoff_share(struct ww_request *r, const struct ww_req
 }
 
 /*
- * Adds to a request, which is charged up to `since`, what the account says of the time from then on: the request's
- * thread waited meanwhile for this to be done. What the account has before is taken off, as its time line shows it.
+ * Draws what the account says of the time since then, and notes in the cell what it has of each kind before, as its
+ * time line shows it: that is taken off. Whether there is something to be added.
  */
-WW_GLOBAL3(int, ww_handoff_join, R, r, R, a, N, since)
+WW_GLOBAL3(int, ww_handoff_drawn, R, r, R, a, N, since)
 {
 	if (!r || !a)
 		return 0;
@@ -98,11 +98,24 @@ WW_GLOBAL3(int, ww_handoff_join, R, r, R, a, N, since)
 		r->mark = end;
 		return 0;
 	}
-	rest = ww_handoff_share(r, a, front, rest);
+	return 1;
+}
+
+/*
+ * Adds to a request, which is charged up to `since`, what the account says of the time from then on: the request's
+ * thread waited meanwhile for this to be done. In two steps, one after the other: within one another they would take
+ * more of the stack than callers have.
+ */
+static __always_inline void ww_handoff_join(struct ww_request *r, const struct ww_request *a, u64 since)
+{
+	if (!ww_handoff_drawn(r, (struct ww_request *)a, since))
+		return;
+	u64 end = a->mark, from = r->mark;
+	if (end <= from)
+		return;
 	/* Nothing is left, unless another CPU works on the account. */
-	r->account.kinds_ns[WW_KIND_OTHER] += rest;
+	r->account.kinds_ns[WW_KIND_OTHER] += ww_handoff_share(r, a, from - a->account.start_ns, end - from);
 	r->mark = end;
-	return 0;
 }
 
 #endif

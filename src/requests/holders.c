@@ -87,7 +87,7 @@ static uint32_t name_request(struct ww_holders *holders, uint32_t service, uint6
 
 	if (ended->id == id)
 		return name_endpoint(holders, ended->endpoint);
-	if (!holders->held_by || holders->held_by(holders->ctx, id, &held_by))
+	if (!holders->held_by || holders->held_by(holders->ctx, id, &held_by) || !held_by.target_len)
 		return name_add(holders, WW_HELD_BY "another request");
 	ww_http1__method(held_by.method, method);
 	ww_http1__path(held_by.target, held_by.target_len, held_by.target_len == WW_TARGET_MAX,

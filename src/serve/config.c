@@ -54,8 +54,11 @@ int ww_serve_config__init(struct ww_serve_config *config)
 		.operations = 1,
 	};
 
-	if (ww_serve_config__set(&fresh.data, WW_SERVE_DATA) || ww_serve_config__set(&fresh.listen, WW_SERVE_LISTEN)) {
-		ww_serve_config__free(&fresh);
+	fresh.data = strdup(WW_SERVE_DATA);
+	fresh.listen = strdup(WW_SERVE_LISTEN);
+	if (!fresh.data || !fresh.listen) {
+		free(fresh.data);
+		free(fresh.listen);
 		return -ENOMEM;
 	}
 	*config = fresh;

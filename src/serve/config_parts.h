@@ -22,11 +22,11 @@ enum ww_setting_type {
 
 struct ww_setting {
 	const char *path;
-	enum ww_setting_type type;
-	size_t offset; /* in struct ww_serve_config */
-	int64_t least, most;
-	enum ww_config_reload reload;
 	const char *says; /* what it has to be */
+	size_t offset;	  /* in struct ww_serve_config */
+	int64_t least, most;
+	enum ww_setting_type type;
+	enum ww_config_reload reload;
 };
 
 /* Ended by one without a path. */

@@ -21,7 +21,7 @@
 #define MILLION	       1e6
 #define WAIT_MS	       100
 #define RENEW_SERVICES 250 /* of the 256 that a session may know */
-#define RENEW_NS       (3600 * NSEC)
+#define RENEW_NS       (3600ull * NSEC)
 
 static const struct ww_daemon_part *const parts[] = {
 #define WW_PART(name) &ww_part_##name,
@@ -45,6 +45,8 @@ struct ww_daemon {
 	struct ww_recorder *recorder;
 	unsigned sessions;
 	uint64_t session_ns; /* when it began */
+	uint64_t closed_ns;  /* when the one before it ended; 0: there was none */
+	uint32_t services;   /* that it has seen, with those of the recording's past */
 	enum next next;
 	char reason[160]; /* of a pause */
 
@@ -152,6 +154,7 @@ static void each_commit(void *ctx, const struct ww_commit *commit)
 		.ingest = ww_session__ingest(daemon->session),
 	};
 
+	daemon->services = commit->catalog->services_len;
 	note_second(daemon, commit);
 	for (size_t i = 0; parts[i]; i++) {
 		if (daemon->selves[i] && parts[i]->second)
@@ -273,6 +276,12 @@ static int each_second(void *ctx, struct ww_session *session)
 	ww_log__notify("WATCHDOG=1");
 	daemon->not_written = 0;
 	watch(daemon);
+	/* Of services that are no more, as containers are, there is to be room for others. */
+	if (daemon->services > RENEW_SERVICES && daemon->next == NEXT_END &&
+	    (uint64_t)clock_ns(CLOCK_MONOTONIC) - daemon->session_ns > RENEW_NS) {
+		ww_log(WW_LOG_INFO, "%u services have been seen: observing begins anew", daemon->services);
+		daemon->next = NEXT_OBSERVE;
+	}
 	return look(daemon);
 }
 
@@ -341,7 +350,7 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	session_options.each_drain = each_drain;
 	session_options.each_second = each_second;
 	session_options.ctx = daemon;
-	session_options.ingest.live_seconds = WW_LIVE_SECONDS_MAX;
+	session_options.ingest.live_seconds = 0;
 	session_options.ingest.each_commit = each_commit;
 	session_options.ingest.each_kept = each_kept;
 	session_options.ingest.each_ctx = daemon;
@@ -362,6 +371,9 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	daemon->sessions++;
 	daemon->session_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	ww_watchdog__start(&daemon->watchdog, daemon->session_ns);
+	if (daemon->closed_ns)
+		ww_daemon__lose(daemon, WW_LOSS_NOT_OBSERVED,
+				(daemon->session_ns - daemon->closed_ns + NSEC - 1) / NSEC);
 	return 0;
 }
 
@@ -384,6 +396,7 @@ static int close_session(struct ww_daemon *daemon)
 	daemon->bpf_before_ns += bpf;
 	ww_session__close(daemon->session);
 	daemon->session = NULL;
+	daemon->closed_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	err = ww_recorder__close(daemon->recorder);
 	daemon->recorder = NULL;
 	return err;

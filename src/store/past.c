@@ -90,7 +90,7 @@ static int end_journal(struct ww_recorder *recorder)
 
 	for (;;) {
 		struct ww_slice slice = {0};
-		int64_t interval;
+		int64_t interval = -1;
 
 		rc = one_number(recorder->db, "SELECT coalesce(min(interval), -1) FROM journal", &interval);
 		if (rc != SQLITE_OK || interval < 0)

@@ -167,7 +167,7 @@ static int join_rest(struct ww_recorder *recorder, int64_t start, int64_t end)
 static int step(struct ww_recorder *recorder, const struct ww_catalog *catalog, int level)
 {
 	struct ww_rollup *rollup = &recorder->rollup;
-	int64_t unit_ns = levels[level].unit_ns, first, start;
+	int64_t unit_ns = levels[level].unit_ns, first = 0, start;
 	unsigned joined = 0;
 	int rc = find_first(recorder->db, rollup->next[level], rollup->until[level], unit_ns, &first);
 

@@ -11,8 +11,8 @@
 
 /*
  * The name of the function that holds the address, of a table from Go 1.16 on; NULL: none does, or the table is none.
- * `text` is the address of the code where the table does not say it. Valid as long as the table.
+ * `text` is the address of the code where the table does not say it. Valid as long as the bytes.
  */
-const char *ww_go_table__find(const uint8_t *table, size_t len, uint64_t text, uint64_t address);
+const char *ww_go_table__find(const uint8_t *bytes, size_t len, uint64_t text, uint64_t address);
 
 #endif

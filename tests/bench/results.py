@@ -104,6 +104,18 @@ def _operations(result):
     yield ""
 
 
+def _runtimes(result):
+    yield "Programs of each runtime that are observed: CPU time of a request, times what it is unobserved"
+    for name, pages in result["runtimes"].items():
+        for title, page in pages.items():
+            yield f"    {name + ', ' + title:<20}{page['cpu_us']:10,.0f} us  times {_spread(page['ratio'])}, noise {_spread(page['noise'])}"
+            yield f"    {'':<20}probes: {page['probes_per_request']:.2f} a request, {page['probes_share']:.3%}; all programs: " \
+                  f"{page['programs_share']:.2%}"
+    if "runtimes.probes" in result["verdicts"]:
+        yield f"    target {result['verdicts']['runtimes.probes']['text']}"
+    yield ""
+
+
 def _growth(result, name):
     yield f"Growth with {growth.AXES[name][0]}"
     yield f"    {name:<16}{'BPF, us/request':>18}{'own CPU, us/request':>22}{'own RSS':>14}"
@@ -144,6 +156,8 @@ def text(result):
         lines += _pieces(result)
     if "operations" in result:
         lines += _operations(result)
+    if "runtimes" in result:
+        lines += _runtimes(result)
     for name in result.get("growth", {}):
         lines += _growth(result, name)
     for name in result.get("others", {}):

@@ -14,6 +14,8 @@ TARGETS = {
     "programs.ns_per_request": ("BPF time per request on (a)", "<=", 1500, "{:.0f} ns"),
     "operations.short": ("what it adds to tell an operation, BPF and own CPU: a query of some 30 bytes", "<=", 2000, "{:.0f} ns"),
     "operations.long": ("the same, of some 500 bytes", "<=", 2000, "{:.0f} ns"),
+    "runtimes.probes": ("time of the programs on a runtime's probes by the kernel's clock, of the CPU time of its program, the worst",
+                        "<=", 0.01, "{:.2%}"),
     "others.syscalls": ("CPU time of a program of system calls that is not observed", "<=", 1.01, "{:.3f}"),
     "others.switches": ("CPU time of a program of context switches that is not observed", "<=", 1.01, "{:.3f}"),
     "footprint.mib": ("RSS + maps at 10,000 requests/s, 1,000 routes", "<=", 64, "{:.1f} MiB"),
