@@ -16,6 +16,7 @@
 
 #include "outputs/otlp.h"
 #include "serve/daemon.h"
+#include "serve/log.h"
 #include "serve/otlp_post.h"
 
 #define QUEUE_BYTES	(8u << 20)
@@ -157,8 +158,8 @@ static void request(void *self, const struct ww_request *request)
 	}
 	pthread_mutex_unlock(&otlp->lock);
 	if (say)
-		fprintf(stderr, "whywait: %s does not take requests as fast as they come: spans are dropped\n",
-			ww_otlp_post__url(otlp->post));
+		ww_log(WW_LOG_WARNING, "%s does not take requests as fast as they come: spans are dropped",
+		       ww_otlp_post__url(otlp->post));
 	if (!put) {
 		ww_daemon__lose(otlp->daemon, WW_LOSS_OTLP, entry->spans_len);
 		entry_free(entry);
@@ -251,19 +252,19 @@ static uint64_t deliver(struct otlp *otlp, const char *text, uint64_t spans)
 				   &answer);
 		if (answer.taken) {
 			if (*answer.text)
-				fprintf(stderr, "whywait: %s: %s\n", ww_otlp_post__url(otlp->post), answer.text);
+				ww_log(WW_LOG_WARNING, "%s: %s", ww_otlp_post__url(otlp->post), answer.text);
 			else if (said)
-				fprintf(stderr, "whywait: %s takes requests again\n", ww_otlp_post__url(otlp->post));
+				ww_log(WW_LOG_INFO, "%s takes requests again", ww_otlp_post__url(otlp->post));
 			return answer.rejected < spans ? answer.rejected : spans;
 		}
 		if (!answer.again || last || now_seconds() - began >= GIVE_UP_SECONDS) {
-			fprintf(stderr, "whywait: %s: %s: %llu spans are dropped\n", ww_otlp_post__url(otlp->post),
-				answer.text, (unsigned long long)spans);
+			ww_log(WW_LOG_WARNING, "%s: %s: %llu spans are dropped", ww_otlp_post__url(otlp->post),
+			       answer.text, (unsigned long long)spans);
 			return spans;
 		}
 		if (!said && !otlp->stop)
-			fprintf(stderr, "whywait: %s: %s: tried again for %d minutes\n", ww_otlp_post__url(otlp->post),
-				answer.text, GIVE_UP_SECONDS / 60);
+			ww_log(WW_LOG_WARNING, "%s: %s: tried again for %d minutes", ww_otlp_post__url(otlp->post),
+			       answer.text, GIVE_UP_SECONDS / 60);
 		said = true;
 		put_off(otlp, answer.after_seconds ? answer.after_seconds * 1000 : jitter(backoff_ms));
 		backoff_ms = backoff_ms * 2 < RETRY_MOST_MS ? backoff_ms * 2 : RETRY_MOST_MS;
