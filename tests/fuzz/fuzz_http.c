@@ -58,7 +58,7 @@ static void glob(const char *text)
 
 	ww_api_query__init(&query, "series");
 	if (!ww_api_query__set(&query, "endpoint", text, message, sizeof(message)))
-		free(ww_recording__wanted(&catalog, query.endpoint));
+		free(ww_recording__wanted(&catalog, query.endpoint, true));
 }
 
 static void header(const char *text)

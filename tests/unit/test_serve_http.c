@@ -194,7 +194,7 @@ static void test_what_is_refused(void **state)
 	assert_string_equal(body(), "{\"error\":\"last: give a whole number from 1 to 34560000\"}");
 	assert_int_equal(get(served.port, "/api/v1/series?a%00b=%00"), 400);
 	memset(large, 'x', 70000);
-	memcpy(large, head, strlen(head));
+	memcpy(large, head, sizeof(head) - 1);
 	assert_in_range(talk(served.port, large, 70000), 0, 499);
 	assert_int_not_equal(strncmp(answer, "HTTP/1.1 2", 10), 0);
 	/* It still answers. */
