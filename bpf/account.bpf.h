@@ -305,7 +305,10 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 		}
 		ww_let_go(t, before);
 	}
-	if (!ww_hold(t, r) || r->account.id != ref || !r->live) {
+	bool held = ww_hold(t, r);
+	if (!held || r->account.id != ref || !r->live) {
+		if (held)
+			ww_let_go(t, r);
 		ww_interval_reset(t, now);
 		t->ref = 0;
 		return 0;

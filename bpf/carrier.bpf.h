@@ -17,6 +17,7 @@
 
 #define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
 
+__u32 ww_units_any __weak = 0;	  /* functions are units of work */
 __u32 ww_python_loops __weak = 0; /* there are event loops of CPython's */
 
 /* Finds the thread's PyThreadState, once. */
@@ -32,8 +33,6 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	t->python_tries = WW_PYTHON_TRIES;
 	if (python->context)
 		t->python = ww_python_state(python);
-	if (t->python)
-		ww_python_loops = 1;
 	return 0;
 }
 
@@ -50,6 +49,10 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
 	if (!python)
 		return false;
+	if (!python->loops) {
+		python->loops = 1;
+		ww_python_loops = 1;
+	}
 	key->tgid = tgid;
 	key->context = ww_user_word(t->python + python->context);
 	return key->context != 0;

@@ -207,12 +207,17 @@ static __always_inline void ww_executor_push(struct ww_executor *e, struct ww_re
 	ww_request_free(a);
 }
 
-/* A thread of a process with an event loop of CPython's has sent a byte, and was not known; NULL: there is no such. */
-static __always_inline struct ww_thread *ww_executor_met(struct task_struct *task)
+/* Whether the thread's process has an event loop of CPython's that is followed: not each that is known is observed. */
+static __always_inline bool ww_executor_may_be(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	if (!bpf_map_lookup_elem(&ww_pythons, &tgid))
-		return NULL;
+	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	return python && python->loops;
+}
+
+/* A thread of such a process has sent a byte, and was not known. */
+static __always_inline struct ww_thread *ww_executor_met(struct task_struct *task)
+{
 	struct ww_thread *t = ww_thread_create(task);
 	if (!t) {
 		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
@@ -294,6 +299,13 @@ WW_GLOBAL2(u64, ww_executor_fold, T, t, R, a)
 	bool answered = known && known->connection;
 	if (r && (r->helper || r->mark > a->mark || (a->early && ww_carrier_outlived(t, r))))
 		r = NULL;
+	/* A process may have several loops: what another one's thread is at, that alone may charge. */
+	if (r && r->state == WW_STATE_ATTACHED && !ww_owns(r, t->tid)) {
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		ww_traffic_note(r, false);
+		ww_request_free(a);
+		return 0;
+	}
 	if (!r) {
 		ww_executor_becomes(t, a, known, &key);
 		r = a;

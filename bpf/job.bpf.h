@@ -33,12 +33,22 @@ static __always_inline ww_ref ww_job_of(const struct ww_thread *t)
 
 #define WW_JOB_TRIES 200
 
-static __always_inline void ww_job_hold(struct ww_request *r)
+/*
+ * Whether it is the running CPU's alone now, to be let go of again, and still the command's. Nobody waits for long:
+ * what a CPU could not have charged, the next one does.
+ */
+static __always_inline bool ww_job_hold(struct ww_request *r)
 {
 	for (u32 i = 0; i < WW_JOB_TRIES; i++) {
-		if (!__sync_val_compare_and_swap(&r->held, 0, 1))
-			break;
+		if (__sync_val_compare_and_swap(&r->held, 0, 1))
+			continue;
+		if (r->live && r->account.id == ww_job_ref)
+			return true;
+		*(volatile u32 *)&r->held = 0;
+		return false;
 	}
+	ww_count(WW_COUNT_REQUEST_BUSY);
+	return false;
 }
 
 static __always_inline void ww_job_let_go(struct ww_request *r)
@@ -115,13 +125,14 @@ WW_GLOBAL2(int, ww_job_in, T, t, N, now)
 	/* Its interval is nobody's: the command's account has no need of it. */
 	if (!t->ref)
 		ww_interval_reset(t, t->mark);
-	ww_job_hold(r);
+	bool held = ww_job_hold(r);
 	ww_job_waits(t, false);
 	/* Unless it was not seen to let go of the last one. */
-	if (!t->job_since && __sync_fetch_and_add(&ww_job_running, 1) == 0)
+	if (!t->job_since && __sync_fetch_and_add(&ww_job_running, 1) == 0 && held)
 		ww_job_resumed(r, t, now);
 	t->job_since = now;
-	ww_job_let_go(r);
+	if (held)
+		ww_job_let_go(r);
 	return 0;
 }
 
@@ -132,21 +143,20 @@ WW_GLOBAL2(int, ww_job_out, T, t, N, now)
 	if (!r || !t)
 		return 0;
 	u64 ran = now - t->job_since;
-	ww_job_hold(r);
+	bool held = ww_job_hold(r);
 	ww_job_waits(t, t->off == WW_OFF_RUNQ);
-	if (!t->job_since) {
-		/* It was not seen to get the CPU. */
-		ww_job_let_go(r);
-		return 0;
+	/* Else it was not seen to get the CPU. */
+	if (t->job_since) {
+		t->job_since = 0;
+		__sync_fetch_and_add(&r->account.cpu_ns, ran);
+		bool last = __sync_fetch_and_add(&ww_job_running, -1) == 1;
+		if (held && (last || r->owner == t->tid))
+			ww_job_settle(r);
+		if (held && last)
+			ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, now);
 	}
-	t->job_since = 0;
-	__sync_fetch_and_add(&r->account.cpu_ns, ran);
-	bool last = __sync_fetch_and_add(&ww_job_running, -1) == 1;
-	if (last || r->owner == t->tid)
-		ww_job_settle(r);
-	if (last)
-		ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, now);
-	ww_job_let_go(r);
+	if (held)
+		ww_job_let_go(r);
 	return 0;
 }
 
@@ -155,9 +165,8 @@ WW_GLOBAL2(int, ww_job_out, T, t, N, now)
 /* A thread of the command, which runs, touches a socket: that may be what the command waited for. */
 WW_GLOBAL3(int, ww_job_touched, R, r, T, t, W, touch)
 {
-	if (!r || !t || !touch || r->owner != t->tid)
+	if (!r || !t || !touch || r->owner != t->tid || !ww_job_hold(r))
 		return 0;
-	ww_job_hold(r);
 	bool waited = touch->receive ? !touch->ready || (touch->ready + WW_JOB_LATE_NS >= r->mark &&
 							 touch->ready <= r->queued + WW_JOB_LATE_NS)
 				     : touch->blocked;
@@ -250,13 +259,15 @@ static __always_inline void ww_job_ends(struct task_struct *task)
 	u64 now = bpf_ktime_get_ns();
 	if (!r)
 		return;
-	ww_job_hold(r);
-	ww_job_settle(r);
+	bool held = ww_job_hold(r);
+	ww_job_ref = 0; /* from here on nobody else holds it */
+	if (held)
+		ww_job_settle(r);
 	ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, now);
 	if (BPF_CORE_READ(task, exit_code))
 		r->account.flags |= WW_FLAG_ABORTED;
-	ww_job_ref = 0;
-	ww_job_let_go(r);
+	if (held)
+		ww_job_let_go(r);
 	ww_request_close(r);
 }
 
@@ -264,9 +275,8 @@ static __always_inline void ww_job_ends(struct task_struct *task)
 static __always_inline void ww_job_shows(void)
 {
 	struct ww_request *r = ww_job_get();
-	if (!r)
+	if (!r || !ww_job_hold(r))
 		return;
-	ww_job_hold(r);
 	if (ww_job_running && !r->owner)
 		ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, bpf_ktime_get_ns());
 	ww_job_report(r, BPF_RB_NO_WAKEUP);
@@ -277,6 +287,9 @@ static __always_inline void ww_job_shows(void)
 static __always_inline void ww_job_answers(void)
 {
 	struct ww_request *r = ww_job_get();
+	/* Else the next answer tries again. */
+	if (r && !ww_job_hold(r))
+		return;
 	ww_job_serves = 1;
 	ww_job_ref = 0;
 	if (r)

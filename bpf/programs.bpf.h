@@ -18,6 +18,8 @@ struct ww_python {
 	u32 cframe;	   /* PyThreadState.cframe; 0: it has none, and the frame is its own */
 	u32 current_frame; /* _PyCFrame.current_frame; or of PyThreadState: current_frame, before 3.11 frame */
 	u32 minor;	   /* its version is 3.minor */
+	u32 loops;	   /* set by the BPF side: a thread of it that is followed runs an event loop */
+	u32 unused;
 };
 
 struct {

@@ -75,9 +75,9 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 			t->off = WW_OFF_IDLE;
 			if (b.waits)
 				ww_idles(t);
-		} else if (ww_is_futex(b.cause)) {
-			t->stops = ww_stopped_at(prev, now);
 		}
+		if (t->off == WW_OFF_BLOCKED && ww_is_futex(t->off_cause))
+			t->stops = ww_stopped_at(prev, now);
 		return;
 	}
 	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
@@ -275,9 +275,20 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 {
 	u32 tgid = p->tgid;
-	struct ww_thread *t = ww_python_loops ? ww_thread_get(p) : NULL;
-	if (t && t->executor)
+	struct ww_thread *t = ww_python_loops || ww_units_any ? ww_thread_get(p) : NULL;
+	if (t && t->executor) {
+		struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
+		/* What it had begun was no work: it was woken to end. */
+		if (a && a->helper)
+			ww_request_free(a);
 		ww_executor_rests(t, tgid);
+	}
+	struct ww_request *unit = t ? ww_request_get(t->unit) : NULL;
+	if (unit) {
+		/* It ends within a unit: the sweep sees to that, as to what has no connection any more. */
+		unit->account.flags |= WW_FLAG_ABORTED;
+		unit->opened = 0;
+	}
 	if (!ww_by_hand)
 		ww_job_leaves(p);
 	/* While other threads go on, so does the process; a leader also ends in another thread's execve(). */

@@ -75,13 +75,9 @@ __weak __noinline int ww_cgroup_selected(void)
 	return false;
 }
 
-/* Whether the current task's connections on this port are observed: every kind of property given must match. */
-static __always_inline bool ww_selected(u16 port)
+/* Whether the current task is observed, on whatever port: every kind of property given must match. */
+static __always_inline bool ww_selected_process(void)
 {
-	if (ww_select_any)
-		return true;
-	if (ww_select_by_port && !bpf_map_lookup_elem(&ww_selected_ports, &port))
-		return false;
 	if (ww_select_by_pid) {
 		u32 tgid = bpf_get_current_pid_tgid() >> 32;
 		if (!bpf_map_lookup_elem(&ww_selected_pids, &tgid))
@@ -96,6 +92,16 @@ static __always_inline bool ww_selected(u16 port)
 			return false;
 	}
 	return true;
+}
+
+/* Whether the current task's connections on this port are. */
+static __always_inline bool ww_selected(u16 port)
+{
+	if (ww_select_any)
+		return true;
+	if (ww_select_by_port && !bpf_map_lookup_elem(&ww_selected_ports, &port))
+		return false;
+	return ww_selected_process();
 }
 
 static __always_inline void ww_unreadable_count(u16 port, u16 what)

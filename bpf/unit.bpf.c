@@ -39,12 +39,13 @@ static __always_inline void ww_unit_open(struct ww_thread *t, u64 now, u64 sp, u
 	ww_attach(t, r, t->tid, now);
 	t->unit = a->id;
 	t->unit_sp = sp;
+	ww_units_any = 1;
 }
 
 static __always_inline void ww_unit_enters(u64 sp, u32 unit)
 {
 	u64 now = bpf_ktime_get_ns();
-	if (!ww_select_by_port && !ww_selected(0))
+	if (!ww_selected_process())
 		return;
 	struct ww_thread *t = ww_thread_make(ww_current(), now);
 	if (!t)

@@ -195,7 +195,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	struct ww_thread *t = ww_thread_of(task);
 	if (!t)
 		t = ww_handoff_sender(task);
-	if (!conn && len == 1 && ww_python_loops && !ww_by_hand && sk->__sk_common.skc_family == AF_UNIX) {
+	if (!conn && len == 1 && ww_python_loops && !ww_by_hand && sk->__sk_common.skc_family == AF_UNIX &&
+	    ww_executor_may_be()) {
 		if (!t)
 			t = ww_executor_met(task);
 		if (t && !t->loop && !t->job)

@@ -182,7 +182,7 @@ static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout, 
 	size_t names = 0;
 	int err = -ENOENT;
 	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL); /* a file that is cut short under a mapping would be a SIGBUS */
 	if (!elf || elf_getshdrstrndx(elf, &names))
 		goto out;
 	for (Elf_Scn *section = elf_nextscn(elf, NULL); section && !about->minor; section = elf_nextscn(elf, section)) {

@@ -104,13 +104,40 @@ static void unit_read(struct search *search, Dwarf_Die *unit)
 	} while (!dwarf_siblingof(&die, &die));
 }
 
+#define DEBUG_MOST (256u << 20) /* bytes of debug information, unpacked, that are read of a program */
+
+/* Whether it has debug information of a size that may be read: what a section unpacks to, its file says. */
+static bool is_bounded(Elf *elf)
+{
+	uint64_t sum = 0;
+	size_t names;
+	if (elf_getshdrstrndx(elf, &names))
+		return false;
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+		GElf_Shdr header;
+		GElf_Chdr packed;
+		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+		if (!name || !strstr(name, "debug_"))
+			continue;
+		/* The older way to pack, .zdebug, says its size in the section only. */
+		if (!strncmp(name, ".zdebug", strlen(".zdebug")))
+			return false;
+		uint64_t size = header.sh_size;
+		if (header.sh_flags & SHF_COMPRESSED)
+			size = gelf_getchdr(section, &packed) ? packed.ch_size : UINT64_MAX;
+		if (size > DEBUG_MOST || (sum += size) > DEBUG_MOST)
+			return false;
+	}
+	return true;
+}
+
 bool ww_golang_file__debug(Elf *elf, struct ww_golang_layout *layout)
 {
 	const unsigned all = (1u << FIELDS) - 1;
 	struct search search = {0};
 	Dwarf_CU *unit = NULL;
 	Dwarf_Die die;
-	Dwarf *debug = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+	Dwarf *debug = is_bounded(elf) ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
 	if (!debug)
 		return false;
 	while ((search.found != all || !search.sleeps) &&

@@ -20,6 +20,8 @@ struct ww_python_layout {
 	uint32_t cframe;	/* of PyThreadState.cframe; 0: it has none */
 	uint32_t current_frame; /* of _PyCFrame.current_frame, or of PyThreadState without one */
 	uint32_t minor;		/* its version is 3.minor */
+	uint32_t loops;		/* 0: the BPF side sets it */
+	uint32_t unused;
 };
 
 /*

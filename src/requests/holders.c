@@ -152,6 +152,7 @@ static size_t split(struct ww_holders *holders, struct ww_detail_names *names, c
 size_t ww_holders__details(struct ww_holders *holders, struct ww_detail_names *names, const struct ww_account *account,
 			   uint32_t service, struct ww_detail_sum details[WW_DETAIL_SUMS])
 {
+	bool was_split = false;
 	size_t len = 0;
 
 	for (int i = 0; i < account->details_len; i++) {
@@ -165,8 +166,10 @@ size_t ww_holders__details(struct ww_holders *holders, struct ww_detail_names *n
 
 		*sum = (struct ww_detail_sum){
 			.ns = detail->ns, .count = detail->count, .name = name, .kind = detail->kind};
-		if (detail->kind != WW_KIND_LOCK || detail->type != WW_DETAIL_NAME || detail->value != WW_NAME_FUTEX)
+		if (was_split || detail->kind != WW_KIND_LOCK || detail->type != WW_DETAIL_NAME ||
+		    detail->value != WW_NAME_FUTEX)
 			continue;
+		was_split = true; /* a record of two CPUs' at once may have it twice */
 		len += split(holders, names, account, service, sum, &details[len]);
 		if (!sum->ns && !sum->count)
 			*sum = details[--len];

@@ -22,5 +22,13 @@ bool ww_account__is_sound(const struct ww_account *account)
 		if (account->details[i].kind >= WW_KIND_COUNT)
 			return false;
 	}
+	for (int i = 0; i < account->holders_len; i++) {
+		const struct ww_holder *holder = &account->holders[i];
+		bool named =
+			holder->type == WW_HOLDER_THREAD || (holder->type == WW_HOLDER_REQUEST && holder->who.request);
+
+		if (!named)
+			return false;
+	}
 	return sum == account->end_ns - account->start_ns;
 }
