@@ -396,15 +396,20 @@ static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct
 }
 
 /* What the account of a pool's thread says of the time from the mark of `r` on is what that one waited for. */
-WW_GLOBAL2(int, ww_carrier_did, R, r, R, a)
+static __always_inline void ww_carrier_did(struct ww_request *r, struct ww_request *a)
 {
-	if (!r || !a)
-		return 0;
 	u64 waits = r->mark;
 	ww_handoff_join(r, a, waits);
 	ww_handoff_joined(r, a, waits);
 	r->queued = 0;
 	r->state = WW_STATE_READY;
+}
+
+/* The same for a request, with work that a thread of the pool had without a wait. */
+WW_GLOBAL2(int, ww_carrier_early, R, r, R, a)
+{
+	if (r && a)
+		ww_carrier_did(r, a);
 	return 0;
 }
 
@@ -428,7 +433,7 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
 		if (a && a->account.start_ns < r->opened) {
 			if (a->early && a->mark > r->opened)
-				ww_carrier_did(r, a);
+				ww_carrier_early(r, a);
 			a = NULL;
 		}
 		if (!a || !a->anonymous) {

@@ -15,9 +15,8 @@
 
 #include "carrier.bpf.h"
 
-#define WW_EXECUTOR_MINOR 11  /* of CPython 3 */
-#define WW_EXECUTOR_DONE  128 /* pieces of work that end before the loop's thread sees to them */
-#define WW_EXECUTOR_FEW	  16  /* without bpf_loop() */
+#define WW_EXECUTOR_MINOR 11 /* of CPython 3 */
+#define WW_EXECUTOR_DONE  64 /* pieces of work that end before the loop's thread sees to them */
 
 #define WW_EXECUTOR_NOBODY 1 /* in place of a Context */
 
@@ -283,8 +282,8 @@ static __always_inline void ww_executor_becomes(struct ww_thread *t, struct ww_r
 	ww_carrier_know(known, key, a->account.id);
 }
 
-/* Adds an account of work that is done to its Context's. */
-WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
+/* Finds the account to which one of work that is done is to be added, its Context's; 0: it is that now. */
+WW_GLOBAL2(u64, ww_executor_fold, T, t, R, a)
 {
 	if (!t || !a)
 		return 0;
@@ -302,7 +301,6 @@ WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
 		/* Up to then it waited for a thread of the pool. */
 		if (a->account.start_ns > r->mark)
 			ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, a->account.start_ns);
-		ww_carrier_did(r, a);
 	}
 	r->handed = 1;
 	r->folded = now;
@@ -310,11 +308,10 @@ WW_GLOBAL2(int, ww_executor_fold, T, t, R, a)
 	/* What goes on when its Task has answered is not another one's. */
 	if (r->anonymous && (!answered || ww_loop_alone(t, r, r->account.start_ns)))
 		ww_subtask_answered(t, r, now);
-	return 0;
+	return r == a ? 0 : r->account.id;
 }
 
 struct ww_executor_folding {
-	struct ww_thread *thread;
 	ww_ref at;    /* the newest that is not in order yet */
 	ww_ref first; /* the oldest that is not seen to yet */
 };
@@ -331,25 +328,9 @@ static __always_inline long ww_executor_turn(u32 i, void *ctx)
 	return 0;
 }
 
-static __always_inline long ww_executor_see(u32 i, void *ctx)
-{
-	struct ww_executor_folding *f = ctx;
-	struct ww_request *a = ww_request_get(f->first);
-	if (!a)
-		return 1;
-	f->first = a->next;
-	ww_executor_fold(f->thread, a);
-	return 0;
-}
-
 static long ww_executor_turn_back(u32 i, void *ctx)
 {
 	return ww_executor_turn(i, ctx);
-}
-
-static long ww_executor_see_back(u32 i, void *ctx)
-{
-	return ww_executor_see(i, ctx);
 }
 
 /* The loop's thread goes on: it sees to what its pools have done. */
@@ -367,19 +348,24 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 		ww_touched(t, r, &step, now);
 		ww_detach(t, r, nothing);
 	}
-	struct ww_executor_folding f = {.thread = t, .at = __sync_lock_test_and_set(&e->done, 0)};
+	struct ww_executor_folding f = {.at = __sync_lock_test_and_set(&e->done, 0)};
 	if (!ww_without_loop) {
 		bpf_loop(WW_EXECUTOR_DONE, ww_executor_turn_back, &f, 0);
-		bpf_loop(WW_EXECUTOR_DONE, ww_executor_see_back, &f, 0);
 	} else {
-		for (u32 i = 0; i < WW_EXECUTOR_FEW; i++) {
+		for (u32 i = 0; i < WW_EXECUTOR_DONE; i++) {
 			if (ww_executor_turn(i, &f))
 				break;
 		}
-		for (u32 i = 0; i < WW_EXECUTOR_FEW; i++) {
-			if (ww_executor_see(i, &f))
-				break;
-		}
+	}
+	/* No callback: the stack has no room for one more. */
+	for (u32 i = 0; i < WW_EXECUTOR_DONE; i++) {
+		struct ww_request *a = ww_request_get(f.first);
+		if (!a)
+			break;
+		f.first = a->next;
+		struct ww_request *to = ww_request_get(ww_executor_fold(t, a));
+		if (to)
+			ww_carrier_did(to, a);
 	}
 	if (ww_request_get(f.at))
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);

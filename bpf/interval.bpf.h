@@ -74,6 +74,7 @@ static __always_inline void ww_interval_piece(struct ww_thread *t, struct ww_cau
 			return;
 		}
 	}
+	barrier_var(n); /* the same, for kernels that forget a bound when the register is spilled */
 	if (n >= WW_PIECES)
 		return; /* drawn as compute; the account itself has it */
 	t->pieces[n].start = start;

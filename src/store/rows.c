@@ -8,6 +8,12 @@
 #include "store/request_json.h"
 #include "store/schema.h"
 
+#define LOSS_INTERVAL                                                                                                  \
+	"INSERT INTO loss_interval VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
+/* Sums of one run: of several that went on in the file, those of the one with the most. */
+#define UNREADABLE                                                                                                     \
+	"INSERT INTO unreadable VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET connections = max(connections, ?3)"
+
 static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
 	[WW_STATEMENT_COMMIT] = "COMMIT",
@@ -35,12 +41,9 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_STACK_REQUESTS] = "INSERT INTO stack_requests VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_LOSS] =
 		"INSERT INTO loss VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-	[WW_STATEMENT_LOSS_INTERVAL] = "INSERT INTO loss_interval VALUES (?, ?, ?, ?)"
-				       " ON CONFLICT DO UPDATE SET count = count + excluded.count",
+	[WW_STATEMENT_LOSS_INTERVAL] = LOSS_INTERVAL,
 	[WW_STATEMENT_GAP] = "INSERT INTO gap VALUES (?, ?)",
-	/* Sums of one run: of several that went on in the file, those of the one with the most. */
-	[WW_STATEMENT_UNREADABLE] = "INSERT INTO unreadable VALUES (?, ?, ?)"
-				    " ON CONFLICT DO UPDATE SET connections = max(connections, excluded.connections)",
+	[WW_STATEMENT_UNREADABLE] = UNREADABLE,
 };
 
 int ww_rows__prepare(struct ww_rows *rows, sqlite3 *db, bool goes_on)
