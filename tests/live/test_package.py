@@ -17,6 +17,7 @@ from live import ROOT, Serve  # noqa: E402
 from serve_daemon import Page  # noqa: E402
 from services import free_port, wait_until  # noqa: E402
 from tap import Tap  # noqa: E402
+from whywait import WHYWAIT  # noqa: E402
 
 PACKAGE = ROOT / "tools/package"
 KEPT = {"BPF", "PERFMON", "SYS_PTRACE", "DAC_READ_SEARCH", "CHECKPOINT_RESTORE"}
@@ -136,6 +137,15 @@ def observes(tap, name, daemon, headers, page):
         return daemon.log()
 
 
+def doctor(tap):
+    """With what is kept: either it may attach to user space, or it says what that takes."""
+    kept = "-all," + ",".join("+" + name.lower() for name in sorted(KEPT))
+    done = subprocess.run(["setpriv", "--reuid", "nobody", "--regid", str(NOBODY), "--clear-groups", "--inh-caps", kept, "--ambient-caps", kept,
+                           "--bounding-set", kept, WHYWAIT, "doctor"], capture_output=True, text=True, check=False)
+    tap.check("the doctor knows what is missing for user probes", re.search(r"ok +user probes", done.stdout) or "wants CAP_SYS_ADMIN" in done.stdout,
+              done.stdout + done.stderr)
+
+
 def by_the_unit(tap, page):
     settings = f"user: nobody\nselect: {{ports: [{page.port}]}}\n"
     capabilities = [name.removeprefix("CAP_") for name in unit()["CapabilityBoundingSet"][0].split()]
@@ -177,6 +187,7 @@ def main():
         tap.run("installed", installed, tap, pathlib.Path(one))
         tap.run("packaged", packaged, tap, pathlib.Path(other))
     tap.run("hardened", hardened, tap)
+    tap.run("the doctor", doctor, tap)
     with Page(free_port()) as page:
         tap.run("by the unit", by_the_unit, tap, page)
         tap.run("by the manifest", by_the_manifest, tap, page)
