@@ -4,6 +4,7 @@
 # make deps     installs what building needs (Debian, Ubuntu; root)
 # make demo     installs, builds, and shows the main job on real services (root)
 # make man      the manual pages, from the same text as --help
+# make install  below PREFIX (/usr/local) and DESTDIR; make deb: a package of it (docs/serve.md)
 # make test     every test that fits a coffee break (root for the kernel and truth tests)
 # make model    the accounts, on events in any order
 # make test-kernels  the same truths on Debian's kernels from 5.10 to the newest, under QEMU (minutes; needs no KVM)
@@ -141,7 +142,7 @@ bench:
 lint:
 	tests/lint/run
 
-include tests/model/rules.mk tests/fuzz/rules.mk
+include tests/model/rules.mk tests/fuzz/rules.mk tools/package/rules.mk
 
 clean:
 	rm -rf $(B)

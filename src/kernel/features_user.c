@@ -101,6 +101,9 @@ void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int a
 	int fd = attach(type, counter_bit, &what);
 	if (fd < 0) {
 		ww_feature__bad(row, "%s: %s", what, strerror(-fd));
+		/* Since July 2025 (CVE-2025-38466) CAP_PERFMON is not enough. */
+		if (fd == -EACCES || fd == -EPERM)
+			row->mend = "run it as root: this kernel wants CAP_SYS_ADMIN for them";
 		return;
 	}
 	place();
