@@ -10,6 +10,7 @@
 # make test-kernels  the same truths on Debian's kernels from 5.10 to the newest, under QEMU (minutes; needs no KVM)
 # make test-builds  other compilers, another architecture (cross-compiled, under qemu-user), no BTF on the build host
 # make faults   what goes wrong while observing, and the storms that make test leaves out (root)
+# make test-long   those of its suites that it has no time for (root; 5 minutes)
 # make test-runtimes  servers of many languages, at 1, 8 and 64 requests in flight (root)
 # make test-live  what the daemon tells over HTTP, in a real browser and a real Prometheus (root)
 # make soak     five minutes of load: memory flat, nothing lost (SOAK_SECONDS; root)
@@ -39,7 +40,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all always deps demo test test-kernels test-builds test-runtimes test-live faults soak bench lint man unit clean check-tools
+.PHONY: all always deps demo test test-kernels test-builds test-runtimes test-live test-long faults soak bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -126,6 +127,9 @@ test-builds:
 
 test-runtimes:
 	tests/run runtimes
+
+test-long:
+	tests/run long
 
 test-live:
 	tests/run live

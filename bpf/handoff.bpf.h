@@ -121,21 +121,27 @@ static __always_inline void ww_handoff_adopt(struct ww_request *a)
  * What the thread did before is for the request, too, if it began when the request's thread, which waits since
  * `waits`, had handed on its work; else for whom it is taken to be.
  */
+WW_GLOBAL3(u64, ww_handoff_before_one, R, r, N, before, N, waits)
+{
+	struct ww_request *a = ww_request_get(before);
+	if (!a || !a->helper)
+		return 0;
+	before = a->before;
+	if (r && a->opened + WW_SUBMIT_NS >= waits) {
+		ww_traffic_adopted(r, a);
+		ww_infer(r);
+	} else {
+		ww_handoff_adopt(a);
+	}
+	ww_request_free(a);
+	return before;
+}
+
+/* All of it, the newest first. */
 WW_GLOBAL3(int, ww_handoff_before, R, r, N, before, N, waits)
 {
-	for (u32 i = 0; i < WW_TASKS; i++) {
-		struct ww_request *a = ww_request_get(before);
-		if (!a || !a->helper)
-			break;
-		before = a->before;
-		if (r && a->opened + WW_SUBMIT_NS >= waits) {
-			ww_traffic_adopted(r, a);
-			ww_infer(r);
-		} else {
-			ww_handoff_adopt(a);
-		}
-		ww_request_free(a);
-	}
+	for (u32 i = 0; i < WW_TASKS && before; i++)
+		before = ww_handoff_before_one(r, before, waits);
 	return 0;
 }
 

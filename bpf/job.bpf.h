@@ -37,18 +37,18 @@ static __always_inline ww_ref ww_job_of(const struct ww_thread *t)
  * Whether it is the running CPU's alone now, to be let go of again, and still the command's. Nobody waits for long:
  * what a CPU could not have charged, the next one does.
  */
-static __always_inline bool ww_job_hold(struct ww_request *r)
+WW_GLOBAL1(int, ww_job_hold, R, r)
 {
-	for (u32 i = 0; i < WW_JOB_TRIES; i++) {
+	for (u32 i = 0; r && i < WW_JOB_TRIES; i++) {
 		if (__sync_val_compare_and_swap(&r->held, 0, 1))
 			continue;
 		if (r->live && r->account.id == ww_job_ref)
-			return true;
+			return 1;
 		*(volatile u32 *)&r->held = 0;
-		return false;
+		return 0;
 	}
 	ww_count(WW_COUNT_REQUEST_BUSY);
-	return false;
+	return 0;
 }
 
 static __always_inline void ww_job_let_go(struct ww_request *r)
