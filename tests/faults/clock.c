@@ -33,7 +33,8 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 {
 	int err = (int)syscall(SYS_clock_gettime, clock, now);
 
-	if (!err && clock == CLOCK_REALTIME) {
+	/* Constructors of other libraries may look at the clock before this one is told. */
+	if (!err && offset_ns && clock == CLOCK_REALTIME) {
 		int64_t ns = (int64_t)now->tv_sec * NS_S + now->tv_nsec + *offset_ns;
 
 		now->tv_sec = ns / NS_S;
