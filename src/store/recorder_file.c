@@ -119,7 +119,10 @@ static void destroy(struct ww_recorder *recorder)
 	ww_pending__free(&recorder->pending);
 	ww_rows__free(&recorder->rows);
 	sqlite3_close(recorder->db);
-	if (recorder->fd >= 0)
+	/* Of what a daemon goes on in others of this process are readers, whose locks must stay. */
+	if (recorder->fd >= 0 && recorder->goes_on)
+		ww_store_file__keep(recorder->fd);
+	else if (recorder->fd >= 0)
 		close(recorder->fd);
 	for (uint32_t i = 0; i < recorder->keeps_len; i++)
 		ww_keep__free(&recorder->keeps[i]);
