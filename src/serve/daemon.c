@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -268,14 +269,24 @@ static int each_drain(void *ctx, struct ww_session *session)
 	return look(ctx);
 }
 
+/* What comes each second, whether it observes or not. */
+static void tick(struct ww_daemon *daemon)
+{
+	ww_log__notify("WATCHDOG=1");
+	for (size_t i = 0; parts[i]; i++) {
+		if (daemon->selves[i] && parts[i]->tick)
+			parts[i]->tick(daemon->selves[i]);
+	}
+	watch(daemon);
+}
+
 static int each_second(void *ctx, struct ww_session *session)
 {
 	struct ww_daemon *daemon = ctx;
 
 	(void)session;
-	ww_log__notify("WATCHDOG=1");
 	daemon->not_written = 0;
-	watch(daemon);
+	tick(daemon);
 	/* Of services that are no more, as containers are, there is to be room for others. */
 	if (daemon->services > RENEW_SERVICES && daemon->next == NEXT_END &&
 	    (uint64_t)clock_ns(CLOCK_MONOTONIC) - daemon->session_ns > RENEW_NS) {
@@ -450,8 +461,7 @@ static void pause_for_now(struct ww_daemon *daemon)
 		if (clock_ns(CLOCK_MONOTONIC) < next)
 			continue;
 		next = clock_ns(CLOCK_MONOTONIC) + NSEC;
-		ww_log__notify("WATCHDOG=1");
-		watch(daemon);
+		tick(daemon);
 	}
 }
 
@@ -493,6 +503,8 @@ int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_
 	int err, measure;
 
 	take_signals();
+	/* Paths of requests, and statements, are for the user's group at most. */
+	umask(027);
 	ww_log__set_level((enum ww_log_level)config->log);
 	/* What needs root comes before the drop: all of it is open then. */
 	measure = ww_run_time__measure();

@@ -94,6 +94,8 @@ struct ww_daemon_part {
 	int (*start)(void *self);
 	/* Each second of observing. Takes a millisecond or so, does not wait: the rings fill meanwhile. */
 	void (*second)(void *self, const struct ww_daemon_second *second);
+	/* Each second, observing or not. */
+	void (*tick)(void *self);
 	/* Each request that is kept whole, when it is kept; valid during the call. */
 	void (*request)(void *self, const struct ww_request *request);
 	/* Ends threads, closes, frees. NULL is never handed over. */
