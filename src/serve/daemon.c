@@ -51,10 +51,11 @@ struct ww_daemon {
 	enum next next;
 	char reason[160]; /* of a pause */
 
-	struct ww_watchdog watchdog;
-	uint64_t bpf_before_ns; /* of earlier sessions */
-	uint64_t back_off_ns;	/* of the next pause */
-	uint64_t not_written;	/* pauses in a row for that */
+	struct ww_watchdog watchdog; /* of observing */
+	struct ww_watchdog whole;    /* of the process; nothing is done about it */
+	uint64_t bpf_before_ns;	     /* of earlier sessions */
+	uint64_t back_off_ns;	     /* of the next pause */
+	uint64_t not_written;	     /* pauses in a row for that */
 
 	pthread_mutex_t lock; /* of `status` and `losses_of_parts` */
 	struct ww_daemon_status status;
@@ -125,6 +126,13 @@ static struct ww_retention retention_of(const struct ww_serve_config *config)
 	};
 }
 
+/* What only the recorder knows. */
+static void note_unwritten(struct ww_daemon *daemon)
+{
+	daemon->losses_now[WW_LOSS_NOT_WRITTEN] = ww_recorder__lost(daemon->recorder);
+	daemon->losses_now[WW_LOSS_NOT_KEPT] = ww_recorder__not_kept(daemon->recorder);
+}
+
 static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit)
 {
 	const struct ww_ingest_totals *totals = ww_ingest__totals(ww_session__ingest(daemon->session));
@@ -134,8 +142,13 @@ static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit
 	for (size_t i = 0; i < commit->losses_len && i < WW_LOSS_COUNT; i++) {
 		daemon->losses[i] = commit->losses[i];
 		daemon->losses_now[i] = commit->losses[i].count;
-		daemon->losses[i].count += daemon->losses_before[i] + daemon->losses_of_parts[i];
-		lost += daemon->losses[i].loses ? daemon->losses[i].count : 0;
+	}
+	note_unwritten(daemon);
+	for (size_t i = 0; i < commit->losses_len && i < WW_LOSS_COUNT; i++) {
+		daemon->losses[i].count = daemon->losses_now[i] + daemon->losses_before[i] + daemon->losses_of_parts[i];
+		/* That one is of seconds. */
+		if (i != WW_LOSS_NOT_OBSERVED && daemon->losses[i].loses)
+			lost += daemon->losses[i].count;
 	}
 	daemon->status.last_unix_ns = commit->end_unix_ns;
 	daemon->status.requests = daemon->requests_before + totals->requests;
@@ -186,31 +199,36 @@ static uint64_t own_memory(void)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* What observing has cost; above the budget it pauses. */
+/* What it has cost; when observing takes more than the budget it pauses. */
 static void watch(struct ww_daemon *daemon)
 {
 	const struct ww_serve_config *config = daemon->options->config;
 	uint64_t now = (uint64_t)clock_ns(CLOCK_MONOTONIC), bpf = 0;
 	struct ww_daemon_cost cost = {
 		.cpu_ns = (uint64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID),
-		.budget = (double)config->max_overhead / MILLION,
 		.memory_bytes = own_memory(),
 	};
+	double share = 0, budget = (double)config->max_overhead / MILLION;
 
 	if (daemon->session)
 		ww_session__run_time(daemon->session, &bpf);
 	cost.bpf_ns = daemon->bpf_before_ns + bpf;
-	cost.share = daemon->session ? ww_watchdog__second(&daemon->watchdog, now, cost.cpu_ns + cost.bpf_ns) : 0;
+	if (daemon->session) {
+		cost.share = ww_watchdog__second(&daemon->whole, now, cost.cpu_ns + cost.bpf_ns);
+		/* Without the parts' threads: whoever asks HTTP often would end the observing. */
+		share = ww_watchdog__second(&daemon->watchdog, now,
+					    (uint64_t)clock_ns(CLOCK_THREAD_CPUTIME_ID) + cost.bpf_ns);
+	}
 	pthread_mutex_lock(&daemon->lock);
 	daemon->status.cost = cost;
 	pthread_mutex_unlock(&daemon->lock);
-	if (cost.share <= cost.budget)
+	if (share <= budget)
 		return;
 	daemon->next = NEXT_PAUSE;
 	daemon->back_off_ns = ww_watchdog__back_off(&daemon->watchdog, now, (uint64_t)config->backoff_ns);
 	snprintf(daemon->reason, sizeof(daemon->reason),
 		 "observing took %.2f%% of the host's CPU time in the last %d s, more than max_overhead, %.3g%%",
-		 cost.share * 100, WW_WATCHDOG_SECONDS, cost.budget * 100);
+		 share * 100, WW_WATCHDOG_SECONDS, budget * 100);
 	pthread_mutex_lock(&daemon->lock);
 	daemon->status.pauses++;
 	pthread_mutex_unlock(&daemon->lock);
@@ -382,6 +400,7 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	daemon->sessions++;
 	daemon->session_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	ww_watchdog__start(&daemon->watchdog, daemon->session_ns);
+	ww_watchdog__start(&daemon->whole, daemon->session_ns);
 	if (daemon->closed_ns)
 		ww_daemon__lose(daemon, WW_LOSS_NOT_OBSERVED,
 				(daemon->session_ns - daemon->closed_ns + NSEC - 1) / NSEC);
@@ -399,6 +418,7 @@ static int close_session(struct ww_daemon *daemon)
 		daemon->requests_before += totals->requests;
 		daemon->errors_before += totals->errors;
 	}
+	note_unwritten(daemon);
 	for (size_t i = 0; i < WW_LOSS_COUNT; i++) {
 		daemon->losses_before[i] += daemon->losses_now[i];
 		daemon->losses_now[i] = 0;
@@ -499,6 +519,7 @@ int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.status = {.state = WW_DAEMON_STARTING, .start_unix_ns = clock_ns(CLOCK_REALTIME)},
 		.watchdog = {.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
+		.whole = {.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
 	};
 	int err, measure;
 

@@ -34,7 +34,6 @@ struct ww_daemon_cost {
 	uint64_t cpu_ns;       /* of this process since its start */
 	uint64_t bpf_ns;       /* of the programs in the kernel since the start, as far as it is measured */
 	double share;	       /* both, of the host's CPU time, lately */
-	double budget;	       /* of the share: beyond it the watchdog detaches */
 	uint64_t memory_bytes; /* of this process, resident */
 };
 

@@ -398,6 +398,11 @@ uint64_t ww_recorder__lost(const struct ww_recorder *recorder)
 	return recorder->lost;
 }
 
+uint64_t ww_recorder__not_kept(const struct ww_recorder *recorder)
+{
+	return recorder->not_kept;
+}
+
 const char *ww_recorder__message(const struct ww_recorder *recorder)
 {
 	return recorder->message;
