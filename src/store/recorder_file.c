@@ -188,6 +188,7 @@ static void let_go(struct ww_recorder *recorder)
 	memset(&recorder->written, 0, sizeof(recorder->written));
 	memset(&recorder->rollup, 0, sizeof(recorder->rollup));
 	recorder->start_unix_ns = recorder->gap_from = 0;
+	recorder->past_usage_len = 0;
 	recorder->next_id = 1;
 }
 
