@@ -265,6 +265,11 @@ const struct ww_catalog *ww_recorder__past(const struct ww_recorder *recorder)
 	return recorder->past.arena ? &recorder->past : NULL;
 }
 
+bool ww_recorder__goes_on(const struct ww_recorder *recorder)
+{
+	return recorder->goes_on;
+}
+
 bool ww_recorder__moved(const struct ww_recorder *recorder)
 {
 	return recorder->moved;
