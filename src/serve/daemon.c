@@ -23,6 +23,7 @@
 #define WAIT_MS	       100
 #define RENEW_SERVICES 250 /* of the 256 that a session may know */
 #define RENEW_NS       (3600ull * NSEC)
+#define CLOCK_STEP_NS  NSEC /* that the clock may be off by within a session */
 
 static const struct ww_daemon_part *const parts[] = {
 #define WW_PART(name) &ww_part_##name,
@@ -46,6 +47,7 @@ struct ww_daemon {
 	struct ww_recorder *recorder;
 	unsigned sessions;
 	uint64_t session_ns; /* when it began */
+	int64_t offset_ns;   /* of Unix time then, which the session keeps */
 	uint64_t closed_ns;  /* when the one before it ended; 0: there was none */
 	uint32_t services;   /* that it has seen, with those of the recording's past */
 	enum next next;
@@ -87,6 +89,12 @@ static int64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * NSEC + now.tv_nsec;
+}
+
+/* Unix time less CLOCK_MONOTONIC. */
+static int64_t unix_offset(void)
+{
+	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 }
 
 void ww_daemon__status(struct ww_daemon *daemon, struct ww_daemon_status *status)
@@ -151,6 +159,7 @@ static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit
 			lost += daemon->losses[i].count;
 	}
 	daemon->status.last_unix_ns = commit->end_unix_ns;
+	daemon->status.last_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	daemon->status.requests = daemon->requests_before + totals->requests;
 	daemon->status.errors = daemon->errors_before + totals->errors;
 	daemon->status.lost = lost;
@@ -298,6 +307,17 @@ static void tick(struct ww_daemon *daemon)
 	watch(daemon);
 }
 
+/* Within a session times are Unix times by the clock at its start. */
+static void look_at_clock(struct ww_daemon *daemon)
+{
+	int64_t off = unix_offset() - daemon->offset_ns;
+
+	if (daemon->next != NEXT_END || (off < CLOCK_STEP_NS && off > -CLOCK_STEP_NS))
+		return;
+	ww_log(WW_LOG_WARNING, "the host's clock was set by %.3f s: observing begins anew", (double)off / NSEC);
+	daemon->next = NEXT_OBSERVE;
+}
+
 static int each_second(void *ctx, struct ww_session *session)
 {
 	struct ww_daemon *daemon = ctx;
@@ -311,6 +331,7 @@ static int each_second(void *ctx, struct ww_session *session)
 		ww_log(WW_LOG_INFO, "%u services have been seen: observing begins anew", daemon->services);
 		daemon->next = NEXT_OBSERVE;
 	}
+	look_at_clock(daemon);
 	return look(daemon);
 }
 
@@ -375,6 +396,7 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	};
 	int err;
 
+	daemon->offset_ns = unix_offset();
 	session_options.keep_signals = true;
 	session_options.each_drain = each_drain;
 	session_options.each_second = each_second;

@@ -43,6 +43,7 @@ struct ww_daemon_status {
 	char reason[160];		 /* one line on why it is not observing; "" when it does */
 	int64_t start_unix_ns;		 /* of the daemon */
 	int64_t last_unix_ns;		 /* of the last second that was observed and committed; 0: none yet */
+	uint64_t last_ns;		 /* when that was, by CLOCK_MONOTONIC */
 	uint64_t requests, errors, lost; /* since the start of the daemon */
 	uint64_t pauses;		 /* since then: how often the watchdog has detached */
 	uint64_t not_committed;		 /* seconds in a row that could not be written to the recording */
