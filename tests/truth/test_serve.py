@@ -48,7 +48,9 @@ def example(tap):
         whole.write_text("\n".join(line for line in lines if not line.startswith("#") and "cgroups:" not in line))
         for file in (ROOT / "tools/whywait.yaml", whole):
             done = run("serve", "--config", file, "--check", check=False)
-            tap.check(f"{file.name} is right", done.returncode == 0, done.stderr)
+            # The user and the files that it names in comments need not be on this host.
+            wrong = [line for line in done.stderr.splitlines() if "/etc/whywait/" not in line and "user 'whywait'" not in line]
+            tap.check(f"{file.name} is right", not wrong and (done.returncode == 0) == (not done.stderr), done.stderr)
         wrong = pathlib.Path(directory) / "wrong.yaml"
         wrong.write_text("listn: none\nkeep: much\n")
         done = run("serve", "--config", wrong, "--check", check=False)
