@@ -69,6 +69,8 @@ def daemon(tap, directory):
             tap.check(f"{name} is what observing needs", int(serve.status(name), 16) == ALLOWED, serve.status(name))
         tap.check("nor gets it more", serve.status("NoNewPrivs") == "1" and int(serve.status("CapAmb"), 16) == 0)
         tap.check("the recording is the user's", data.stat().st_uid == NOBODY and data.parent.stat().st_uid == NOBODY)
+        modes = [oct(file.stat().st_mode & 0o777) for file in data.parent.iterdir()]
+        tap.check("and not for everyone's eyes", len(modes) == 3 and set(modes) == {"0o640"}, modes)
         page.ask("/before", 5)
         with Page(other) as later:
             later.ask("/later", 5)
