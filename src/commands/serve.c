@@ -162,9 +162,9 @@ static void add_select(struct ww_select_arguments *select, const struct ww_serve
 	select->no_operations |= !config->operations;
 }
 
-static void set(char **string, const char *value)
+static void set(struct ww_serve_config *config, char **string, const char *value)
 {
-	if (value && ww_serve_config__set(string, value))
+	if (value && ww_serve_config__set_option(config, string, value))
 		out_of_memory();
 }
 
@@ -181,11 +181,14 @@ static int read_config(const struct serve *serve, struct ww_serve_config *config
 		err = -ENOMEM;
 	if (err)
 		out_of_memory();
-	set(&config->data, serve->flags.data);
-	set(&config->listen, serve->flags.listen);
-	set(&config->otlp_endpoint, serve->flags.otlp);
-	set(&config->otlp_headers_file, serve->flags.otlp_headers);
+	set(config, &config->data, serve->flags.data);
+	set(config, &config->listen, serve->flags.listen);
+	set(config, &config->otlp_endpoint, serve->flags.otlp);
+	set(config, &config->otlp_headers_file, serve->flags.otlp_headers);
 	ww_serve_config__check(config, &errors);
+	/* Else what comes next meets it: with the rights, and where only what has to work is tried. */
+	if (serve->flags.check)
+		ww_serve_config__check_host(config, &errors);
 	for (size_t i = 0; i < errors.len; i++)
 		status = ww_command__fail("serve", WW_EXIT_USAGE, "%s", errors.lines[i]);
 	if (errors.more)

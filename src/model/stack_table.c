@@ -50,7 +50,8 @@ void ww_stack_table__add(struct ww_stack_table *table, const struct ww_stack_key
 			return;
 		}
 	}
-	if (table->rows_len == WW_STACK_ROWS || table->cleared + table->rows_len >= WW_STACK_ROWS_MOST) {
+	if (table->rows_len == WW_STACK_ROWS ||
+	    (!table->goes_on && table->cleared + table->rows_len >= WW_STACK_ROWS_MOST)) {
 		table->over_cap++;
 		return;
 	}

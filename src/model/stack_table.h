@@ -12,8 +12,9 @@
 
 #include "util/intern.h"
 
-#define WW_STACK_ROWS	   65536      /* most of a table */
-#define WW_STACK_ROWS_MOST (1u << 21) /* of all that it ever held: a recording has some 60 bytes of each */
+#define WW_STACK_ROWS 65536 /* most of a table */
+#define WW_STACK_ROWS_MOST                                                                                             \
+	(1u << 21) /* of all that it ever held, but where it goes on: a recording has some 60 bytes of each */
 
 struct ww_stack_key {
 	uint32_t endpoint;
@@ -43,6 +44,7 @@ struct ww_stack_table {
 	uint32_t *places; /* by hash of the key: row + 1 */
 	struct ww_stack_requests *requests;
 	uint32_t requests_len, requests_cap;
+	bool goes_on;	   /* what is written of it is deleted some day: only a table has a most */
 	uint64_t cleared;  /* rows that were forgotten, since the start */
 	uint64_t over_cap; /* what found no room, since the start */
 };

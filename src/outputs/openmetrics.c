@@ -223,6 +223,7 @@ static void write_losses(struct writer *writer, const struct ww_totals_copy *tot
 	for (size_t i = 0; i < totals->losses_len; i++)
 		write_loss(writer, totals->losses[i].cause, totals->losses[i].count);
 	write_loss(writer, "metric_routes_over_cap", totals->over_cap);
+	write_loss(writer, "metric_services_over_cap", totals->services_over_cap);
 	write_loss(writer, "metric_out_of_memory", totals->uncounted);
 }
 

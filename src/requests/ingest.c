@@ -108,6 +108,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
+	if (new->stacks && options->recorder)
+		ww_stacks__table(new->stacks)->goes_on = ww_recorder__goes_on(options->recorder);
 	new->endpoints.catalog = &new->catalog;
 	new->endpoints.patterns = new->options.routes;
 	new->endpoints.patterns_len = new->options.routes_len;

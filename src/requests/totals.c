@@ -103,6 +103,7 @@ static uint32_t string_id(struct ww_totals *totals, const char *text)
 	return ww_intern__add(totals->strings, text, strlen(text));
 }
 
+/* The row of a service, or of WW_SERVICE_OTHER where there is no room for it. */
 static uint32_t service_row(struct ww_totals *totals, const char *name)
 {
 	struct ww_totals_copy *now = &totals->now;
@@ -110,6 +111,8 @@ static uint32_t service_row(struct ww_totals *totals, const char *name)
 
 	if (row != WW_INTERN_NONE)
 		return row;
+	if (now->services_len >= WW_TOTALS_SERVICES && strcmp(name, WW_SERVICE_OTHER) != 0)
+		return service_row(totals, WW_SERVICE_OTHER);
 	if (!grow((void **)&now->services, now->services_len, &totals->services_cap, sizeof(*now->services)))
 		return NONE;
 	row = ww_intern__add(totals->services, name, strlen(name));
@@ -270,6 +273,9 @@ static void add_endpoint(struct ww_totals *totals, const struct ww_catalog *cata
 		now->uncounted += from->requests;
 		return;
 	}
+	if (strcmp(now->services[now->endpoints[row].service].name,
+		   catalog->services[catalog->endpoints[endpoint].service].name) != 0)
+		now->services_over_cap += from->requests;
 	if (strcmp(now->endpoints[row].route, catalog->endpoints[endpoint].route) != 0)
 		now->over_cap += from->requests;
 	add_times(&now->endpoints[row], from);

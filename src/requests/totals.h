@@ -16,9 +16,11 @@
 #include "store/recorder.h"
 #include "whywait/abi.h"
 
-#define WW_TOTALS_BOUNDS 14
-#define WW_TOTALS_STATUS 64 /* different statuses of an endpoint; the rest is WW_STATUS_OTHER */
-#define WW_TOTALS_RECENT 10 /* whole seconds that requests in flight are told from */
+#define WW_TOTALS_BOUNDS   14
+#define WW_TOTALS_STATUS   64  /* different statuses of an endpoint; the rest is WW_STATUS_OTHER */
+#define WW_TOTALS_SERVICES 256 /* with those that are no more; the rest is WW_SERVICE_OTHER */
+#define WW_SERVICE_OTHER   "(other)"
+#define WW_TOTALS_RECENT   10 /* whole seconds that requests in flight are told from */
 
 /* OpenTelemetry's bounds of http.server.request.duration, in ns. */
 extern const uint64_t ww_totals_bounds_ns[WW_TOTALS_BOUNDS];
@@ -65,9 +67,10 @@ struct ww_totals_copy {
 	struct ww_total_operation *operations;
 	struct ww_loss *losses; /* every cause */
 	size_t services_len, endpoints_len, status_len, operations_len, losses_len;
-	uint32_t recent;    /* seconds that recent_ns are of; 0: none yet */
-	uint64_t over_cap;  /* requests under WW_ROUTE_OTHER, as their service has too many endpoints here */
-	uint64_t uncounted; /* requests that there was no memory for */
+	uint32_t recent;	    /* seconds that recent_ns are of; 0: none yet */
+	uint64_t over_cap;	    /* requests under WW_ROUTE_OTHER, as their service has too many endpoints here */
+	uint64_t services_over_cap; /* requests under WW_SERVICE_OTHER, as there are too many services */
+	uint64_t uncounted;	    /* requests that there was no memory for */
 	int64_t start_unix_ns, end_unix_ns; /* 0: nothing was taken in yet */
 };
 

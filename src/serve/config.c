@@ -28,6 +28,8 @@ const struct ww_setting ww_settings[] = {
 	{0},
 };
 
+_Static_assert(sizeof(ww_settings) / sizeof(*ww_settings) <= WW_SERVE_SETTINGS, "each has a place");
+
 int ww_serve_config__set(char **string, const char *value)
 {
 	char *copy = strdup(value);
@@ -37,6 +39,17 @@ int ww_serve_config__set(char **string, const char *value)
 	free(*string);
 	*string = copy;
 	return 0;
+}
+
+int ww_serve_config__set_option(struct ww_serve_config *config, char **field, const char *value)
+{
+	int err = ww_serve_config__set(field, value);
+
+	for (size_t i = 0; !err && ww_settings[i].path; i++) {
+		if ((char *)config + ww_settings[i].offset == (char *)field)
+			config->places[i] = (struct ww_config_place){0};
+	}
+	return err;
 }
 
 int ww_serve_config__init(struct ww_serve_config *config)
@@ -139,24 +152,4 @@ void ww_config_errors__free(struct ww_config_errors *errors)
 	while (errors->len)
 		free(errors->lines[--errors->len]);
 	errors->more = 0;
-}
-
-int ww_serve_config__check(const struct ww_serve_config *config, struct ww_config_errors *errors)
-{
-	size_t before = errors->len + errors->more;
-
-	if (config->fine_ns > config->minutes_ns)
-		ww_config_errors__add(errors, "retention.fine is longer than retention.minutes: what is told by 10 s "
-					      "becomes minutes first; make one of them shorter");
-	if (config->minutes_ns > config->age_ns && config->fine_ns > config->age_ns)
-		ww_config_errors__add(errors, "retention.fine is longer than retention.age, which ends all; make one "
-					      "of them another");
-	if (!config->tls_certificate != !config->tls_key)
-		ww_config_errors__add(errors, "tls.certificate and tls.key go together; give both or none");
-	if (config->tls_client_ca && !config->tls_certificate)
-		ww_config_errors__add(errors, "tls.client_ca needs tls.certificate and tls.key");
-	if (config->data[0] != '/' && config->user)
-		ww_config_errors__add(errors, "data '%s' has to be an absolute path where `user` is given",
-				      config->data);
-	return errors->len + errors->more > before ? -EINVAL : 0;
 }

@@ -17,6 +17,13 @@ struct ww_config_list {
 	size_t len;
 };
 
+/* Where a setting was said. */
+#define WW_SERVE_SETTINGS 64
+struct ww_config_place {
+	const char *file; /* NULL: it is the default, or was an option; "environment" */
+	size_t line, column;
+};
+
 /* Strings are the configuration's own; NULL: not given. What the settings mean is in settings.def and docs/serve.md. */
 struct ww_serve_config {
 	char *data;	  /* the recording */
@@ -38,7 +45,8 @@ struct ww_serve_config {
 	struct ww_config_list comms, ports, cgroups, containers, services;
 	struct ww_config_list names; /* glob, name, glob, name, .. */
 	struct ww_config_list routes;
-	int64_t routes_max, requests_max, ring_bytes; /* 0: the default */
+	int64_t routes_max, requests_max, ring_bytes;	  /* 0: the default */
+	struct ww_config_place places[WW_SERVE_SETTINGS]; /* in the order of settings.def */
 };
 
 /* With the defaults; the content is the caller's, to be freed with ww_serve_config__free(). -ENOMEM. */
@@ -49,6 +57,9 @@ void ww_serve_config__free(struct ww_serve_config *config);
 
 /* Has a string of the configuration say something else. -ENOMEM changes nothing. */
 int ww_serve_config__set(char **string, const char *value);
+
+/* The same by an option, for a string `field` of `config`. */
+int ww_serve_config__set_option(struct ww_serve_config *config, char **field, const char *value);
 
 /* What is wrong with a configuration: lines, each "FILE:LINE:COLUMN: what, and what to do". */
 #define WW_CONFIG_ERRORS 32
@@ -62,7 +73,7 @@ void ww_config_errors__free(struct ww_config_errors *errors);
 
 /*
  * Reads YAML. All that is wrong with it is told in `errors`, and the rest taken: 0, -EINVAL when something is wrong,
- * -ENOMEM. `file` is what it is called in errors.
+ * -ENOMEM. `file` is what it is called in errors, and lives as long as `config`.
  */
 int ww_serve_config__read(struct ww_serve_config *config, const char *file, const void *yaml, size_t len,
 			  struct ww_config_errors *errors);
@@ -76,6 +87,9 @@ int ww_serve_config__read_environment(struct ww_serve_config *config, char *cons
 
 /* Checks what settings say of each other, when all have been read. */
 int ww_serve_config__check(const struct ww_serve_config *config, struct ww_config_errors *errors);
+
+/* Checks what they say of this host: addresses, the user, files that are to be read. It only looks. */
+int ww_serve_config__check_host(const struct ww_serve_config *config, struct ww_config_errors *errors);
 
 /* What a change of a setting needs. */
 enum ww_config_reload { WW_RELOAD_NOW, WW_RELOAD_SESSION, WW_RELOAD_START };

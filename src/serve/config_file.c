@@ -14,7 +14,7 @@
 #include "util/nearest.h"
 
 #define FILE_MAX     (1 << 20)
-#define SETTINGS_MAX 64
+#define SETTINGS_MAX WW_SERVE_SETTINGS
 #define PATH_CHARS   128
 #define SHOWN	     60 /* characters of a value in an error */
 
@@ -104,6 +104,8 @@ static void read_setting(struct reading *reading, const struct ww_setting *setti
 		COMPLAIN(reading, node, "%s: it is %s: give %s", setting->path, name_of(node), setting->says);
 		return;
 	}
+	reading->config->places[setting - ww_settings] =
+		(struct ww_config_place){reading->file, node->start_mark.line + 1, node->start_mark.column + 1};
 	if (ww_setting__is_list(setting))
 		ww_setting__clear(setting, reading->config);
 	if (setting->type == WW_SETTING_NAMES)
@@ -308,6 +310,7 @@ int ww_serve_config__read_environment(struct ww_serve_config *config, char *cons
 			variable_of(setting, name);
 			if (strncmp(*environment, name, strlen(name)) != 0 || (*environment)[strlen(name)] != '=')
 				continue;
+			config->places[setting - ww_settings] = (struct ww_config_place){.file = "environment"};
 			err = ww_setting__is_list(setting) ? set_list(setting, config, value + 1)
 							   : ww_setting__set(setting, config, value + 1);
 			if (err == -ENOMEM)

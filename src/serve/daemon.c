@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #define WAIT_MS	       100
 #define RENEW_SERVICES 250 /* of the 256 that a session may know */
 #define RENEW_NS       (3600ull * NSEC)
+#define CLOCK_STEP_NS  NSEC /* that the clock may be off by within a session */
 
 static const struct ww_daemon_part *const parts[] = {
 #define WW_PART(name) &ww_part_##name,
@@ -45,15 +47,17 @@ struct ww_daemon {
 	struct ww_recorder *recorder;
 	unsigned sessions;
 	uint64_t session_ns; /* when it began */
+	int64_t offset_ns;   /* of Unix time then, which the session keeps */
 	uint64_t closed_ns;  /* when the one before it ended; 0: there was none */
 	uint32_t services;   /* that it has seen, with those of the recording's past */
 	enum next next;
 	char reason[160]; /* of a pause */
 
-	struct ww_watchdog watchdog;
-	uint64_t bpf_before_ns; /* of earlier sessions */
-	uint64_t back_off_ns;	/* of the next pause */
-	uint64_t not_written;	/* pauses in a row for that */
+	struct ww_watchdog watchdog; /* of observing */
+	struct ww_watchdog whole;    /* of the process; nothing is done about it */
+	uint64_t bpf_before_ns;	     /* of earlier sessions */
+	uint64_t back_off_ns;	     /* of the next pause */
+	uint64_t not_written;	     /* pauses in a row for that */
 
 	pthread_mutex_t lock; /* of `status` and `losses_of_parts` */
 	struct ww_daemon_status status;
@@ -85,6 +89,12 @@ static int64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * NSEC + now.tv_nsec;
+}
+
+/* Unix time less CLOCK_MONOTONIC. */
+static int64_t unix_offset(void)
+{
+	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 }
 
 void ww_daemon__status(struct ww_daemon *daemon, struct ww_daemon_status *status)
@@ -124,6 +134,13 @@ static struct ww_retention retention_of(const struct ww_serve_config *config)
 	};
 }
 
+/* What only the recorder knows. */
+static void note_unwritten(struct ww_daemon *daemon)
+{
+	daemon->losses_now[WW_LOSS_NOT_WRITTEN] = ww_recorder__lost(daemon->recorder);
+	daemon->losses_now[WW_LOSS_NOT_KEPT] = ww_recorder__not_kept(daemon->recorder);
+}
+
 static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit)
 {
 	const struct ww_ingest_totals *totals = ww_ingest__totals(ww_session__ingest(daemon->session));
@@ -133,10 +150,16 @@ static void note_second(struct ww_daemon *daemon, const struct ww_commit *commit
 	for (size_t i = 0; i < commit->losses_len && i < WW_LOSS_COUNT; i++) {
 		daemon->losses[i] = commit->losses[i];
 		daemon->losses_now[i] = commit->losses[i].count;
-		daemon->losses[i].count += daemon->losses_before[i] + daemon->losses_of_parts[i];
-		lost += daemon->losses[i].loses ? daemon->losses[i].count : 0;
+	}
+	note_unwritten(daemon);
+	for (size_t i = 0; i < commit->losses_len && i < WW_LOSS_COUNT; i++) {
+		daemon->losses[i].count = daemon->losses_now[i] + daemon->losses_before[i] + daemon->losses_of_parts[i];
+		/* That one is of seconds. */
+		if (i != WW_LOSS_NOT_OBSERVED && daemon->losses[i].loses)
+			lost += daemon->losses[i].count;
 	}
 	daemon->status.last_unix_ns = commit->end_unix_ns;
+	daemon->status.last_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	daemon->status.requests = daemon->requests_before + totals->requests;
 	daemon->status.errors = daemon->errors_before + totals->errors;
 	daemon->status.lost = lost;
@@ -185,31 +208,36 @@ static uint64_t own_memory(void)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* What observing has cost; above the budget it pauses. */
+/* What it has cost; when observing takes more than the budget it pauses. */
 static void watch(struct ww_daemon *daemon)
 {
 	const struct ww_serve_config *config = daemon->options->config;
 	uint64_t now = (uint64_t)clock_ns(CLOCK_MONOTONIC), bpf = 0;
 	struct ww_daemon_cost cost = {
 		.cpu_ns = (uint64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID),
-		.budget = (double)config->max_overhead / MILLION,
 		.memory_bytes = own_memory(),
 	};
+	double share = 0, budget = (double)config->max_overhead / MILLION;
 
 	if (daemon->session)
 		ww_session__run_time(daemon->session, &bpf);
 	cost.bpf_ns = daemon->bpf_before_ns + bpf;
-	cost.share = daemon->session ? ww_watchdog__second(&daemon->watchdog, now, cost.cpu_ns + cost.bpf_ns) : 0;
+	if (daemon->session) {
+		cost.share = ww_watchdog__second(&daemon->whole, now, cost.cpu_ns + cost.bpf_ns);
+		/* Without the parts' threads: whoever asks HTTP often would end the observing. */
+		share = ww_watchdog__second(&daemon->watchdog, now,
+					    (uint64_t)clock_ns(CLOCK_THREAD_CPUTIME_ID) + cost.bpf_ns);
+	}
 	pthread_mutex_lock(&daemon->lock);
 	daemon->status.cost = cost;
 	pthread_mutex_unlock(&daemon->lock);
-	if (cost.share <= cost.budget)
+	if (share <= budget)
 		return;
 	daemon->next = NEXT_PAUSE;
 	daemon->back_off_ns = ww_watchdog__back_off(&daemon->watchdog, now, (uint64_t)config->backoff_ns);
 	snprintf(daemon->reason, sizeof(daemon->reason),
 		 "observing took %.2f%% of the host's CPU time in the last %d s, more than max_overhead, %.3g%%",
-		 cost.share * 100, WW_WATCHDOG_SECONDS, cost.budget * 100);
+		 share * 100, WW_WATCHDOG_SECONDS, budget * 100);
 	pthread_mutex_lock(&daemon->lock);
 	daemon->status.pauses++;
 	pthread_mutex_unlock(&daemon->lock);
@@ -268,20 +296,42 @@ static int each_drain(void *ctx, struct ww_session *session)
 	return look(ctx);
 }
 
+/* What comes each second, whether it observes or not. */
+static void tick(struct ww_daemon *daemon)
+{
+	ww_log__notify("WATCHDOG=1");
+	for (size_t i = 0; parts[i]; i++) {
+		if (daemon->selves[i] && parts[i]->tick)
+			parts[i]->tick(daemon->selves[i]);
+	}
+	watch(daemon);
+}
+
+/* Within a session times are Unix times by the clock at its start. */
+static void look_at_clock(struct ww_daemon *daemon)
+{
+	int64_t off = unix_offset() - daemon->offset_ns;
+
+	if (daemon->next != NEXT_END || (off < CLOCK_STEP_NS && off > -CLOCK_STEP_NS))
+		return;
+	ww_log(WW_LOG_WARNING, "the host's clock was set by %.3f s: observing begins anew", (double)off / NSEC);
+	daemon->next = NEXT_OBSERVE;
+}
+
 static int each_second(void *ctx, struct ww_session *session)
 {
 	struct ww_daemon *daemon = ctx;
 
 	(void)session;
-	ww_log__notify("WATCHDOG=1");
 	daemon->not_written = 0;
-	watch(daemon);
+	tick(daemon);
 	/* Of services that are no more, as containers are, there is to be room for others. */
 	if (daemon->services > RENEW_SERVICES && daemon->next == NEXT_END &&
 	    (uint64_t)clock_ns(CLOCK_MONOTONIC) - daemon->session_ns > RENEW_NS) {
 		ww_log(WW_LOG_INFO, "%u services have been seen: observing begins anew", daemon->services);
 		daemon->next = NEXT_OBSERVE;
 	}
+	look_at_clock(daemon);
 	return look(daemon);
 }
 
@@ -346,6 +396,7 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	};
 	int err;
 
+	daemon->offset_ns = unix_offset();
 	session_options.keep_signals = true;
 	session_options.each_drain = each_drain;
 	session_options.each_second = each_second;
@@ -371,6 +422,7 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	daemon->sessions++;
 	daemon->session_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	ww_watchdog__start(&daemon->watchdog, daemon->session_ns);
+	ww_watchdog__start(&daemon->whole, daemon->session_ns);
 	if (daemon->closed_ns)
 		ww_daemon__lose(daemon, WW_LOSS_NOT_OBSERVED,
 				(daemon->session_ns - daemon->closed_ns + NSEC - 1) / NSEC);
@@ -388,6 +440,7 @@ static int close_session(struct ww_daemon *daemon)
 		daemon->requests_before += totals->requests;
 		daemon->errors_before += totals->errors;
 	}
+	note_unwritten(daemon);
 	for (size_t i = 0; i < WW_LOSS_COUNT; i++) {
 		daemon->losses_before[i] += daemon->losses_now[i];
 		daemon->losses_now[i] = 0;
@@ -450,8 +503,7 @@ static void pause_for_now(struct ww_daemon *daemon)
 		if (clock_ns(CLOCK_MONOTONIC) < next)
 			continue;
 		next = clock_ns(CLOCK_MONOTONIC) + NSEC;
-		ww_log__notify("WATCHDOG=1");
-		watch(daemon);
+		tick(daemon);
 	}
 }
 
@@ -489,10 +541,13 @@ int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.status = {.state = WW_DAEMON_STARTING, .start_unix_ns = clock_ns(CLOCK_REALTIME)},
 		.watchdog = {.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
+		.whole = {.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
 	};
 	int err, measure;
 
 	take_signals();
+	/* Paths of requests, and statements, are for the user's group at most. */
+	umask(027);
 	ww_log__set_level((enum ww_log_level)config->log);
 	/* What needs root comes before the drop: all of it is open then. */
 	measure = ww_run_time__measure();

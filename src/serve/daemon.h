@@ -34,7 +34,6 @@ struct ww_daemon_cost {
 	uint64_t cpu_ns;       /* of this process since its start */
 	uint64_t bpf_ns;       /* of the programs in the kernel since the start, as far as it is measured */
 	double share;	       /* both, of the host's CPU time, lately */
-	double budget;	       /* of the share: beyond it the watchdog detaches */
 	uint64_t memory_bytes; /* of this process, resident */
 };
 
@@ -44,6 +43,7 @@ struct ww_daemon_status {
 	char reason[160];		 /* one line on why it is not observing; "" when it does */
 	int64_t start_unix_ns;		 /* of the daemon */
 	int64_t last_unix_ns;		 /* of the last second that was observed and committed; 0: none yet */
+	uint64_t last_ns;		 /* when that was, by CLOCK_MONOTONIC */
 	uint64_t requests, errors, lost; /* since the start of the daemon */
 	uint64_t pauses;		 /* since then: how often the watchdog has detached */
 	uint64_t not_committed;		 /* seconds in a row that could not be written to the recording */
@@ -94,6 +94,8 @@ struct ww_daemon_part {
 	int (*start)(void *self);
 	/* Each second of observing. Takes a millisecond or so, does not wait: the rings fill meanwhile. */
 	void (*second)(void *self, const struct ww_daemon_second *second);
+	/* Each second, observing or not. */
+	void (*tick)(void *self);
 	/* Each request that is kept whole, when it is kept; valid during the call. */
 	void (*request)(void *self, const struct ww_request *request);
 	/* Ends threads, closes, frees. NULL is never handed over. */

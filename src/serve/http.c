@@ -20,7 +20,7 @@
 #define IDLE_SECONDS	 15
 #define CONNECTION_BYTES 32768 /* a request's head has to fit in it */
 #define FILE_MOST	 65536 /* of certificates and keys */
-#define STALLED_NS	 60000000000ll
+#define STALLED_NS	 60000000000ull
 #define QUIET_POLICY	 "default-src 'none'; frame-ancestors 'none'"
 
 struct ww_http {
@@ -140,19 +140,18 @@ static enum MHD_Result send_metrics(const struct ww_http *http, struct MHD_Conne
 	return send_reply(connection, &reply, QUIET_POLICY);
 }
 
-static int64_t unix_ns(void)
+static uint64_t monotonic_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* Why the daemon is not well, or not ready; NULL when it is. */
-static const char *complaint(const struct ww_daemon_status *status, bool ready, int64_t now)
+static const char *complaint(const struct ww_daemon_status *status, bool ready, uint64_t now)
 {
-	bool stalled =
-		status->state == WW_DAEMON_OBSERVING && status->last_unix_ns && now - status->last_unix_ns > STALLED_NS;
+	bool stalled = status->state == WW_DAEMON_OBSERVING && status->last_ns && now - status->last_ns > STALLED_NS;
 
 	if (stalled)
 		return "it stands still: nothing was observed for a minute";
@@ -171,7 +170,7 @@ static enum MHD_Result send_health(const struct ww_http *http, struct MHD_Connec
 	int len;
 
 	http->options.status(http->options.ctx, &status);
-	why = complaint(&status, ready, unix_ns());
+	why = complaint(&status, ready, monotonic_ns());
 	if (why)
 		reply.status = 503;
 	len = asprintf(&reply.body, "%s\n", why ? why : "ok");
@@ -244,12 +243,9 @@ static unsigned refuse(struct ww_http *http, const struct listener *listener, st
 	const union MHD_ConnectionInfo *client =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	bool open = !http->token.len && !http->client_ca, allowed;
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&http->mutex);
-	allowed = ww_rate__allows(&http->rate, client ? client->client_addr : NULL,
-				  (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+	allowed = ww_rate__allows(&http->rate, client ? client->client_addr : NULL, monotonic_ns());
 	pthread_mutex_unlock(&http->mutex);
 	if (!allowed) {
 		*text = "too many requests: come again in a second";

@@ -199,8 +199,11 @@ bool ww_rate__allows(struct ww_rate *rate, const struct sockaddr *address, uint6
 
 	if (address && address->sa_family == AF_INET)
 		hash = ww_hash(1, &v4->sin_addr, sizeof(v4->sin_addr));
+	else if (address && address->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		hash = ww_hash(1, &v6->sin6_addr.s6_addr[12], sizeof(v4->sin_addr));
 	else if (address && address->sa_family == AF_INET6)
-		hash = ww_hash(2, &v6->sin6_addr, 8); /* who has one address has the rest of the network, too */
+		/* Who has one address has the rest of the network, too; but none has all that begins with zeros. */
+		hash = ww_hash(2, &v6->sin6_addr, is_loopback(address) ? sizeof(v6->sin6_addr) : 8);
 	__typeof__(&rate->places[0]) place = &rate->places[hash % WW_RATE_PLACES];
 	if (place->address != hash) {
 		place->address = hash;

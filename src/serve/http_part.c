@@ -84,10 +84,16 @@ static int start_part(void *self)
 static void take_second(void *self, const struct ww_daemon_second *second)
 {
 	struct http_part *part = self;
+
+	ww_totals__add(part->totals, second->commit, second->session, second->losses, second->losses_len);
+}
+
+static void tick(void *self)
+{
+	const struct http_part *part = self;
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	ww_totals__add(part->totals, second->commit, second->session, second->losses, second->losses_len);
 	ww_http__tick(part->http, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
 }
 
@@ -96,5 +102,6 @@ const struct ww_daemon_part ww_part_http = {
 	.open = open_part,
 	.start = start_part,
 	.second = take_second,
+	.tick = tick,
 	.stop = stop_part,
 };

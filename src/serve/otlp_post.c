@@ -101,11 +101,21 @@ static int set_url(struct ww_otlp_post *post, const char *endpoint, char *messag
 {
 	const struct ww_curl_library *curl = post->library;
 	CURLU *url = curl->curl_url_();
-	char *scheme = NULL, *path = NULL, *whole = NULL;
+	char *scheme = NULL, *path = NULL, *whole = NULL, *user = NULL, *password = NULL;
 	int err = url ? 0 : -ENOMEM;
+	bool bad;
 
-	if (!err && (curl->curl_url_set_(url, CURLUPART_URL, endpoint, 0) ||
-		     curl->curl_url_get_(url, CURLUPART_SCHEME, &scheme, 0) ||
+	bad = !err && curl->curl_url_set_(url, CURLUPART_URL, endpoint, 0);
+	/* It would be in the log; and it is not told here. */
+	if (!err && (bad ? strchr(endpoint, '@') != NULL
+			 : !curl->curl_url_get_(url, CURLUPART_USER, &user, 0) ||
+				     !curl->curl_url_get_(url, CURLUPART_PASSWORD, &password, 0))) {
+		err = -EINVAL;
+		snprintf(message, size,
+			 "the address of the collector has a user or a password in it: put `Authorization: Basic ..` "
+			 "into the file of headers instead");
+	}
+	if (!err && (bad || curl->curl_url_get_(url, CURLUPART_SCHEME, &scheme, 0) ||
 		     (strcmp(scheme, "http") && strcmp(scheme, "https")))) {
 		err = -EINVAL;
 		snprintf(message, size, "'%.200s' is no address of a collector: write it as http://HOST:4318",
@@ -120,6 +130,8 @@ static int set_url(struct ww_otlp_post *post, const char *endpoint, char *messag
 	if (!err && !(post->url = strdup(whole)))
 		err = -ENOMEM;
 	curl->curl_free_(scheme);
+	curl->curl_free_(user);
+	curl->curl_free_(password);
 	curl->curl_free_(path);
 	curl->curl_free_(whole);
 	curl->curl_url_cleanup_(url);

@@ -131,11 +131,40 @@ static int check_old(const char *path, char *message, size_t message_size)
 	return err;
 }
 
+/* What was written last and may be gone on in, with its lock: of the one thread that writes. -1: nothing. */
+static int kept = -1;
+
+/* Whether it is what is at the path now. */
+static bool is_kept(const char *path)
+{
+	struct stat there, here;
+
+	return kept >= 0 && !stat(path, &there) && !fstat(kept, &here) && there.st_dev == here.st_dev &&
+	       there.st_ino == here.st_ino;
+}
+
+static void forget_kept(void)
+{
+	if (kept >= 0)
+		close(kept);
+	kept = -1;
+}
+
+void ww_store_file__keep(int fd)
+{
+	if (fd != kept)
+		forget_kept();
+	kept = fd;
+}
+
 int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, char *message, size_t message_size)
 {
 	bool empty = true;
-	int file = -1, err = take(path, O_RDWR | O_CREAT, &empty, &file, message, message_size);
+	int file = -1, err;
 
+	if (is_kept(path))
+		forget_kept();
+	err = take(path, O_RDWR | O_CREAT, &empty, &file, message, message_size);
 	if (err)
 		return err;
 	if (empty) {
@@ -168,8 +197,16 @@ int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, c
 int ww_store_file__go_on(const char *path, int *fd, bool *existing, char *message, size_t message_size)
 {
 	bool empty = true;
-	int err = take(path, O_RDWR | O_CREAT, &empty, fd, message, message_size);
+	int err;
 
+	if (is_kept(path)) {
+		*existing = true;
+		*fd = kept;
+		kept = -1;
+		return 0;
+	}
+	forget_kept();
+	err = take(path, O_RDWR | O_CREAT, &empty, fd, message, message_size);
 	if (!err)
 		*existing = !empty;
 	return err;

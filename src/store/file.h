@@ -22,6 +22,12 @@ int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, c
 int ww_store_file__go_on(const char *path, int *fd, bool *existing, char *message, size_t message_size);
 
 /*
+ * In place of close(), for a file that this process will go on in and has readers of: the next ww_store_file__go_on()
+ * finds it, with its lock. One file at a time, and one thread.
+ */
+void ww_store_file__keep(int fd);
+
+/*
  * Checks by its first bytes and its size that a file is a recording of a version that this one can read: 0, or as
  * ww_recording__open() with its message.
  */

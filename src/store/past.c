@@ -11,7 +11,7 @@
 
 /* Endpoints that those which come later have room beside. */
 #define ENDPOINTS_MAX 20000
-#define SERVICES_MAX  128
+#define SERVICES_MAX  WW_PAST_SERVICES
 
 static int one_number(sqlite3 *db, const char *query, int64_t *number)
 {
@@ -113,6 +113,57 @@ static int end_journal(struct ww_recorder *recorder)
 	}
 }
 
+/* Of the last interval. */
+static int read_usage(struct ww_recorder *recorder)
+{
+	static const char query[] =
+		"SELECT interval, service, rss_peak_bytes, cpu_ns, gc_count, gc_ns, minor_faults, major_faults, "
+		"oom_kills FROM service_usage WHERE interval = (SELECT max(interval) FROM service_usage)";
+	sqlite3_stmt *statement = NULL;
+	int rc = sqlite3_prepare_v2(recorder->db, query, -1, &statement, NULL);
+
+	while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		rc = SQLITE_OK;
+		if (recorder->past_usage_len == WW_PAST_SERVICES)
+			continue;
+		recorder->past_interval = sqlite3_column_int64(statement, 0);
+		recorder->past_usage[recorder->past_usage_len++] = (struct ww_service_usage){
+			.service = (uint32_t)sqlite3_column_int64(statement, 1),
+			.rss_peak_bytes = (uint64_t)sqlite3_column_int64(statement, 2),
+			.cpu_ns = (uint64_t)sqlite3_column_int64(statement, 3),
+			.gc_count = (uint64_t)sqlite3_column_int64(statement, 4),
+			.gc_ns = (uint64_t)sqlite3_column_int64(statement, 5),
+			.minor_faults = (uint64_t)sqlite3_column_int64(statement, 6),
+			.major_faults = (uint64_t)sqlite3_column_int64(statement, 7),
+			.oom_kills = (uint64_t)sqlite3_column_int64(statement, 8),
+			.oom_known = sqlite3_column_type(statement, 8) != SQLITE_NULL,
+		};
+	}
+	sqlite3_finalize(statement);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+void ww_past__add_usage(const struct ww_recorder *recorder, int64_t interval, struct ww_service_usage *usage)
+{
+	const struct ww_service_usage *past = recorder->past_usage;
+
+	if (interval != recorder->past_interval)
+		return;
+	while (past < recorder->past_usage + recorder->past_usage_len && past->service != usage->service)
+		past++;
+	if (past == recorder->past_usage + recorder->past_usage_len)
+		return;
+	if (usage->rss_peak_bytes < past->rss_peak_bytes)
+		usage->rss_peak_bytes = past->rss_peak_bytes;
+	usage->cpu_ns += past->cpu_ns;
+	usage->gc_count += past->gc_count;
+	usage->gc_ns += past->gc_ns;
+	usage->minor_faults += past->minor_faults;
+	usage->major_faults += past->major_faults;
+	usage->oom_kills += past->oom_kills;
+	usage->oom_known |= past->oom_known;
+}
+
 int ww_past__read(struct ww_recorder *recorder)
 {
 	struct ww_recording recording = {.db = recorder->db, .has_operations = true};
@@ -130,6 +181,8 @@ int ww_past__read(struct ww_recorder *recorder)
 	recorder->written.names = ww_intern__len(recorder->past.names);
 	recorder->written.operations = ww_intern__len(recorder->past.operations);
 	rc = end_journal(recorder);
+	if (rc == SQLITE_OK)
+		rc = read_usage(recorder);
 	if (rc == SQLITE_OK)
 		rc = one_number(recorder->db, "SELECT coalesce(max(id), 0) FROM request", &id);
 	if (rc == SQLITE_OK)

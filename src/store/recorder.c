@@ -281,8 +281,12 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		good = write_stacks(recorder, commit, &written);
 	for (; good && written.programs < commit->programs_len; written.programs++)
 		good = note(recorder, ww_rows__put_program(rows, &commit->programs[written.programs]));
-	for (size_t i = 0; good && i < commit->usage_len; i++)
-		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &commit->usage[i]));
+	for (size_t i = 0; good && i < commit->usage_len; i++) {
+		struct ww_service_usage usage = commit->usage[i];
+
+		ww_past__add_usage(recorder, commit->interval, &usage);
+		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &usage));
+	}
 	good = good && write_losses(recorder, commit, counted);
 	for (size_t i = 0; good && i < commit->unreadable_len; i++)
 		good = note(recorder, ww_rows__put_unreadable(rows, &commit->unreadable[i]));
@@ -396,6 +400,11 @@ void ww_recorder__retain(struct ww_recorder *recorder, const struct ww_retention
 uint64_t ww_recorder__lost(const struct ww_recorder *recorder)
 {
 	return recorder->lost;
+}
+
+uint64_t ww_recorder__not_kept(const struct ww_recorder *recorder)
+{
+	return recorder->not_kept;
 }
 
 const char *ww_recorder__message(const struct ww_recorder *recorder)

@@ -119,6 +119,12 @@ void ww_recorder__retain(struct ww_recorder *recorder, const struct ww_retention
 /* Requests that are missing from the recording because it could not be written. */
 uint64_t ww_recorder__lost(const struct ww_recorder *recorder);
 
+/* Whether it is one that goes on, of which what is old is deleted. */
+bool ww_recorder__goes_on(const struct ww_recorder *recorder);
+
+/* Requests that were counted, but could not be kept whole, since the start. */
+uint64_t ww_recorder__not_kept(const struct ww_recorder *recorder);
+
 /* One line, without a newline, on why the last commit failed; "" when it did not. */
 const char *ww_recorder__message(const struct ww_recorder *recorder);
 

@@ -119,7 +119,10 @@ static void destroy(struct ww_recorder *recorder)
 	ww_pending__free(&recorder->pending);
 	ww_rows__free(&recorder->rows);
 	sqlite3_close(recorder->db);
-	if (recorder->fd >= 0)
+	/* Of what a daemon goes on in others of this process are readers, whose locks must stay. */
+	if (recorder->fd >= 0 && recorder->goes_on)
+		ww_store_file__keep(recorder->fd);
+	else if (recorder->fd >= 0)
 		close(recorder->fd);
 	for (uint32_t i = 0; i < recorder->keeps_len; i++)
 		ww_keep__free(&recorder->keeps[i]);
@@ -185,6 +188,7 @@ static void let_go(struct ww_recorder *recorder)
 	memset(&recorder->written, 0, sizeof(recorder->written));
 	memset(&recorder->rollup, 0, sizeof(recorder->rollup));
 	recorder->start_unix_ns = recorder->gap_from = 0;
+	recorder->past_usage_len = 0;
 	recorder->next_id = 1;
 }
 
@@ -259,6 +263,11 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 const struct ww_catalog *ww_recorder__past(const struct ww_recorder *recorder)
 {
 	return recorder->past.arena ? &recorder->past : NULL;
+}
+
+bool ww_recorder__goes_on(const struct ww_recorder *recorder)
+{
+	return recorder->goes_on;
 }
 
 bool ww_recorder__moved(const struct ww_recorder *recorder)

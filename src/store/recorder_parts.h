@@ -11,6 +11,9 @@
 #include "store/rows.h"
 #include "store/seconds.h"
 
+/* Services that a recording may have to be gone on in. */
+#define WW_PAST_SERVICES 128
+
 /* How many rows of the catalog are in the file. */
 struct ww_written {
 	uint32_t services, endpoints, names, operations, frames, stacks;
@@ -46,6 +49,10 @@ struct ww_recorder {
 	struct ww_retention retention;
 	struct ww_rollup rollup;
 	struct ww_catalog past; /* without an arena: none */
+	/* What the interval that the file ended in has of services: another run's, which this one's adds to. */
+	int64_t past_interval;
+	struct ww_service_usage past_usage[WW_PAST_SERVICES];
+	uint32_t past_usage_len;
 
 	int64_t interval;	   /* of `current` */
 	struct ww_slice current;   /* all requests of the interval */
@@ -73,6 +80,9 @@ int ww_retention__step(struct ww_recorder *recorder, int64_t now);
 
 /* Goes on in the file: 0, or an SQLite result code; SQLITE_ERROR where it can't. */
 int ww_past__read(struct ww_recorder *recorder);
+
+/* Adds what an earlier run has written of the same interval. */
+void ww_past__add_usage(const struct ww_recorder *recorder, int64_t interval, struct ww_service_usage *usage);
 
 /* An SQLite result code as a negative errno. */
 int ww_recorder__errno(int rc);

@@ -195,6 +195,32 @@ static void test_labels_are_escaped(void **state)
 	teardown(&fixture);
 }
 
+static void test_services_are_capped(void **state)
+{
+	struct ww_totals_copy copy;
+	struct fixture fixture;
+	char *text;
+
+	(void)state;
+	setup(&fixture, 2);
+	for (int i = 0; i < WW_TOTALS_SERVICES + 50; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "s:%d", i);
+		add_request(&fixture, add_endpoint(&fixture, add_service(&fixture, name), "GET", "/"), 200, 1 * MS, 0);
+	}
+	end_second(&fixture);
+	assert_int_equal(ww_totals__copy(fixture.totals, &copy), 0);
+	assert_int_equal(copy.services_len, WW_TOTALS_SERVICES + 1);
+	ww_totals_copy__free(&copy);
+	text = write_all(&fixture, true);
+	has(text, "whywait_requests_total{service=\"s:255\",method=\"GET\",route=\"/\",status=\"200\"} 1\n");
+	has(text, "whywait_requests_total{service=\"(other)\",method=\"GET\",route=\"/\",status=\"200\"} 50\n");
+	has(text, "whywait_lost_total{cause=\"metric_services_over_cap\"} 50\n");
+	free(text);
+	teardown(&fixture);
+}
+
 static void test_routes_are_capped(void **state)
 {
 	struct fixture fixture;
@@ -298,13 +324,10 @@ static void test_negotiation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds_sum_to_the_histogram),
-		cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_labels_are_escaped),
-		cmocka_unit_test(test_routes_are_capped),
-		cmocka_unit_test(test_names_change),
-		cmocka_unit_test(test_cpu_time_goes_on),
-		cmocka_unit_test(test_negotiation),
+		cmocka_unit_test(test_kinds_sum_to_the_histogram), cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_labels_are_escaped),	   cmocka_unit_test(test_routes_are_capped),
+		cmocka_unit_test(test_services_are_capped),	   cmocka_unit_test(test_names_change),
+		cmocka_unit_test(test_cpu_time_goes_on),	   cmocka_unit_test(test_negotiation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

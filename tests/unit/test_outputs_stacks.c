@@ -179,6 +179,11 @@ static void a_table_sums_and_is_bounded(void **state)
 	ww_stack_table__add(&table, &key, 1, 1);
 	assert_int_equal(table.rows_len, 0);
 	assert_int_equal(table.over_cap, 1);
+	/* One that goes on does not: what is old is deleted. */
+	table.goes_on = true;
+	ww_stack_table__add(&table, &key, 1, 1);
+	assert_int_equal(table.rows_len, 1);
+	assert_int_equal(table.over_cap, 1);
 	ww_stack_table__free(&table);
 }
 

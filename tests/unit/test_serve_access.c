@@ -151,6 +151,17 @@ static void test_rate(void **state)
 	/* A clock that stands still gives nothing back, one that jumped gives all of it. */
 	assert_true(ww_rate__allows(rate, client, 1000 * SECOND));
 	assert_true(ww_rate__allows(rate, NULL, SECOND));
+	/* At a socket that takes IPv4 as well each of its clients counts for itself, and so does this host. */
+	for (int i = 0; i < 3; i++) {
+		static const char *const texts[] = {"::ffff:10.0.0.8", "::ffff:10.0.0.9", "::1"};
+		struct sockaddr_in6 mapped = {.sin6_family = AF_INET6};
+
+		assert_int_equal(inet_pton(AF_INET6, texts[i], &mapped.sin6_addr), 1);
+		allowed = 0;
+		for (int j = 0; j < 1000; j++)
+			allowed += ww_rate__allows(rate, (const struct sockaddr *)&mapped, 1001 * SECOND);
+		assert_int_equal(allowed, WW_RATE_BURST);
+	}
 	free(rate);
 }
 

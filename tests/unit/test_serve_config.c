@@ -180,7 +180,48 @@ static void settings_that_contradict_each_other_are_told(void **state)
 	read_yaml(&config, "user: ww\ndata: w.db\ntls: {key: k}\nretention: {fine: 2d}\n", said, sizeof(said));
 	assert_int_equal(ww_serve_config__check(&config, &errors), -EINVAL);
 	assert_int_equal(errors.len, 3);
+	/* With the place of what is to be changed. */
+	assert_string_equal(errors.lines[0], "x.yaml:4:19: retention.fine is longer than retention.minutes: what is "
+					     "told by 10 s becomes minutes first; make one of them shorter");
+	assert_non_null(strstr(errors.lines[1], "x.yaml:3:12: tls.certificate and tls.key"));
+	assert_non_null(strstr(errors.lines[2], "x.yaml:2:7: data 'w.db'"));
 	ww_config_errors__free(&errors);
+	assert_int_equal(ww_serve_config__set_option(&config, &config.data, "v.db"), 0);
+	assert_int_equal(ww_serve_config__check(&config, &errors), -EINVAL);
+	assert_non_null(strstr(errors.lines[2], "data 'v.db'"));
+	assert_null(strstr(errors.lines[2], "x.yaml"));
+	ww_config_errors__free(&errors);
+	ww_serve_config__free(&config);
+}
+
+static void what_the_host_does_not_have_is_told(void **state)
+{
+	struct ww_config_errors errors = {0};
+	struct ww_serve_config config;
+	char said[256];
+
+	(void)state;
+	read_yaml(&config,
+		  "listen: '9248,0.0.0.0:80'\nuser: nobody-here\n"
+		  "tls: {certificate: /nonexistent/c, key: /nonexistent/k}\n",
+		  said, sizeof(said));
+	assert_int_equal(ww_serve_config__check_host(&config, &errors), -EINVAL);
+	assert_int_equal(errors.len, 5);
+	assert_non_null(strstr(errors.lines[0], "x.yaml:1:9: can't listen on '9248'"));
+	assert_non_null(strstr(errors.lines[1], "x.yaml:1:9: 0.0.0.0:80 is beyond loopback"));
+	assert_non_null(strstr(errors.lines[2], "x.yaml:2:7: user 'nobody-here'"));
+	assert_non_null(strstr(errors.lines[3], "x.yaml:3:20: tls.certificate: '/nonexistent/c'"));
+	ww_config_errors__free(&errors);
+	ww_serve_config__free(&config);
+	/* A token makes it right, but there is none. */
+	read_yaml(&config, "listen: 0.0.0.0:80,[::1]:80\ntoken_file: /nonexistent/t\n", said, sizeof(said));
+	assert_int_equal(ww_serve_config__check_host(&config, &errors), -EINVAL);
+	assert_int_equal(errors.len, 1);
+	assert_non_null(strstr(errors.lines[0], "x.yaml:2:13: /nonexistent/t: the token can't be read"));
+	ww_config_errors__free(&errors);
+	ww_serve_config__free(&config);
+	read_yaml(&config, "user: root\n", said, sizeof(said));
+	assert_int_equal(ww_serve_config__check_host(&config, &errors), 0);
 	ww_serve_config__free(&config);
 }
 
@@ -246,6 +287,7 @@ int main(void)
 		cmocka_unit_test(values_that_are_none_are_refused),
 		cmocka_unit_test(the_environment_stands_above_the_file),
 		cmocka_unit_test(settings_that_contradict_each_other_are_told),
+		cmocka_unit_test(what_the_host_does_not_have_is_told),
 		cmocka_unit_test(a_reload_knows_what_has_changed),
 		cmocka_unit_test(the_watchdog_tells_the_share_of_the_last_seconds),
 		cmocka_unit_test(the_watchdog_backs_off_for_longer_each_time),

@@ -27,11 +27,13 @@
 
 static char answer[ANSWER_MOST]; /* the last one, with its head */
 static enum ww_daemon_state state_now;
+static uint64_t last_ns; /* by CLOCK_MONOTONIC */
 
 static void status_of(void *ctx, struct ww_daemon_status *status)
 {
 	(void)ctx;
-	*status = (struct ww_daemon_status){.state = state_now, .start_unix_ns = START};
+	*status = (struct ww_daemon_status){
+		.state = state_now, .start_unix_ns = START, .last_unix_ns = START, .last_ns = last_ns};
 	snprintf(status->reason, sizeof(status->reason), "%s",
 		 state_now == WW_DAEMON_PAUSED ? "it costs too much" : "");
 }
@@ -146,6 +148,7 @@ static void teardown(struct served *served)
 static void test_pages(void **state)
 {
 	struct served served;
+	struct timespec now;
 
 	setup(&served, state);
 	serve(&served, "127.0.0.1:0", NULL);
@@ -165,6 +168,12 @@ static void test_pages(void **state)
 	has("# EOF\n");
 	assert_int_equal(get(served.port, "/healthz"), 200);
 	assert_int_equal(get(served.port, "/readyz"), 200);
+	/* Whatever the host's clock says meanwhile. */
+	last_ns = 1;
+	assert_int_equal(get(served.port, "/healthz"), 503);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	last_ns = (uint64_t)now.tv_sec * 1000000000;
+	assert_int_equal(get(served.port, "/healthz"), 200);
 	state_now = WW_DAEMON_PAUSED;
 	assert_int_equal(get(served.port, "/healthz"), 200);
 	assert_int_equal(get(served.port, "/readyz"), 503);

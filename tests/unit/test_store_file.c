@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -108,11 +109,57 @@ static void what_is_no_recording_is_left_alone(void **state)
 	assert_int_equal(ww_recorder__close(NULL), 0);
 }
 
+/* What another process sees; one's own locks are none to oneself. */
+static bool is_locked(const char *path)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+		int fd = open(path, O_RDWR);
+
+		_exit(fd >= 0 && !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK);
+	}
+	waitpid(child, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static void sessions_leave_a_reader_its_locks(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct ww_recorder_options options = {.path = fixture->path, .goes_on = true};
+	struct ww_recorder *recorder = NULL;
+	struct ww_recording *reader = NULL;
+	uint64_t kept;
+
+	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), 0);
+	assert_int_equal(commit(fixture, recorder, 3, false), 0);
+	assert_int_equal(ww_recording__open_own(&reader, fixture->path, fixture->message, sizeof(fixture->message)), 0);
+	assert_true(is_locked(fixture->path));
+	for (int i = 0; i < 2; i++) {
+		ww_recorder__close(recorder);
+		assert_true(is_locked(fixture->path));
+		assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)),
+				 0);
+		assert_true(is_locked(fixture->path));
+	}
+	ww_recording__close(reader);
+	ww_recorder__close(recorder);
+	/* Where another file lies now, that one is gone on in. */
+	assert_int_equal(rename(fixture->path, fixture->old), 0);
+	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), 0);
+	assert_int_equal(commit(fixture, recorder, 2, true), 0);
+	ww_recorder__close(recorder);
+	assert_int_equal(read_back(fixture, &kept, NULL), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_earlier_recording_is_moved_aside, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(what_is_no_recording_is_left_alone, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(sessions_leave_a_reader_its_locks, make_fixture, drop_fixture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

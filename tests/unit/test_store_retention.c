@@ -373,6 +373,25 @@ static void what_can_not_be_gone_on_in_is_moved_away(void **state)
 	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), -EEXIST);
 }
 
+/* A service's sums of an interval are those of all runs that were in it. */
+static void usage_of_an_interval_is_of_all_runs(void **state)
+{
+	struct fixture *fixture = *state;
+
+	add_endpoints(fixture);
+	for (int i = 0; i < 3; i++) {
+		struct ww_recorder *recorder = go_on(fixture, fixture->path, &lasting);
+
+		/* Each commit has the sum of the interval so far. */
+		put_interval(fixture, &recorder, 1, START, 3, false);
+		put_interval(fixture, &recorder, 1, START, 3, true);
+		assert_int_equal(ww_recorder__close(recorder), 0);
+	}
+	assert_int_equal(number_of(fixture, "SELECT sum(cpu_ns) FROM service_usage"), 3000000);
+	assert_int_equal(number_of(fixture, "SELECT max(rss_peak_bytes) FROM service_usage"), 2 << 20);
+	assert_int_equal(number_of(fixture, "SELECT sum(threads) FROM service_usage"), 3);
+}
+
 /* In memory where there is room for it: hours of checkpoints would wait for the disk. */
 static int make_in_memory(void **state)
 {
@@ -397,6 +416,7 @@ static int make_in_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(usage_of_an_interval_is_of_all_runs),
 		TEST(old_intervals_become_minutes_and_hours_without_loss),
 		TEST(what_is_too_old_goes),
 		TEST(a_file_is_no_larger_than_it_may_be),
