@@ -78,8 +78,8 @@ static const struct member sweep_find[] = {F(older_than), F(anonymous_older_than
 static const struct member sweep_end[] = {E(id), E(slot), E(pad)};
 
 #define Y(member) M(struct ww_python_layout, member)
-static const struct member python[] = {Y(runtime), Y(interpreters), Y(threads),	      Y(next), Y(id),
-				       Y(context), Y(cframe),	    Y(current_frame), Y(minor)};
+static const struct member python[] = {Y(runtime), Y(interpreters),  Y(threads), Y(next),  Y(id),    Y(context),
+				       Y(cframe),  Y(current_frame), Y(minor),	 Y(loops), Y(unused)};
 
 #define V(member) M(struct ww_libuv_layout, member)
 static const struct member libuv[] = {V(slot)};
