@@ -55,10 +55,11 @@
  * layout_of().
  */
 static const struct {
-	unsigned minor;
+	unsigned from, to; /* minor versions */
 	struct ww_golang_layout layout;
 } layouts[] = {
 	{19,
+	 19,
 	 {.status = 144,
 	  .goid = 152,
 	  .waitreason = 176,
@@ -69,16 +70,7 @@ static const struct {
 	  .startpc = 312,
 	  .reasons = REASONS_19}},
 	{21,
-	 {.status = 144,
-	  .goid = 152,
-	  .waitreason = 176,
-	  .timer = 352,
-	  .when = 8,
-	  .recvq = 56,
-	  .channel = 80,
-	  .startpc = 296,
-	  .reasons = REASONS_21}},
-	{22,
+	 22,
 	 {.status = 144,
 	  .goid = 152,
 	  .waitreason = 176,
@@ -89,6 +81,7 @@ static const struct {
 	  .startpc = 296,
 	  .reasons = REASONS_21}},
 	{23,
+	 23,
 	 {.status = 152,
 	  .goid = 160,
 	  .waitreason = 184,
@@ -99,6 +92,7 @@ static const struct {
 	  .startpc = 304,
 	  .reasons = REASONS_21}},
 	{24,
+	 24,
 	 {.status = 152,
 	  .goid = 160,
 	  .waitreason = 184,
@@ -109,16 +103,7 @@ static const struct {
 	  .startpc = 304,
 	  .reasons = REASONS_24}},
 	{26,
-	 {.status = 144,
-	  .goid = 152,
-	  .waitreason = 176,
-	  .timer = 360,
-	  .when = 24,
-	  .recvq = 64,
-	  .channel = 88,
-	  .startpc = 304,
-	  .reasons = REASONS_26}},
-	{27,
+	 27,
 	 {.status = 144,
 	  .goid = 152,
 	  .waitreason = 176,
@@ -134,7 +119,7 @@ static const struct {
 static bool layout_of(unsigned minor, struct ww_golang_layout *layout)
 {
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
-		if (layouts[i].minor != minor)
+		if (minor < layouts[i].from || minor > layouts[i].to)
 			continue;
 		*layout = layouts[i].layout;
 		layout->stack_hi = 8;
