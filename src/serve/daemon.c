@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -325,6 +326,7 @@ static int each_second(void *ctx, struct ww_session *session)
 	(void)session;
 	daemon->not_written = 0;
 	tick(daemon);
+	malloc_trim(0);
 	/* Of services that are no more, as containers are, there is to be room for others. */
 	if (daemon->services > RENEW_SERVICES && daemon->next == NEXT_END &&
 	    (uint64_t)clock_ns(CLOCK_MONOTONIC) - daemon->session_ns > RENEW_NS) {
@@ -333,6 +335,17 @@ static int each_second(void *ctx, struct ww_session *session)
 	}
 	look_at_clock(daemon);
 	return look(daemon);
+}
+
+/*
+ * Texts of some megabytes come and go each time that /metrics is asked for: as it is by default the first of them makes
+ * the library keep as much from then on, in a heap for each thread. What is freed in between goes back every second.
+ */
+static void hold_little(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }
 
 static void take_signals(void)
@@ -545,6 +558,7 @@ int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_
 	};
 	int err, measure;
 
+	hold_little();
 	take_signals();
 	/* Paths of requests, and statements, are for the user's group at most. */
 	umask(027);
