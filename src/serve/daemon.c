@@ -19,12 +19,11 @@
 #include "serve/privileges.h"
 #include "serve/watchdog.h"
 
-#define NSEC	       1000000000ll
-#define MILLION	       1e6
-#define WAIT_MS	       100
-#define RENEW_SERVICES 250 /* of the 256 that a session may know */
-#define RENEW_NS       (3600ull * NSEC)
-#define CLOCK_STEP_NS  NSEC /* that the clock may be off by within a session */
+#define NSEC	      1000000000ll
+#define MILLION	      1e6
+#define WAIT_MS	      100
+#define RENEW_NS      (3600ull * NSEC)
+#define CLOCK_STEP_NS NSEC /* that the clock may be off by within a session */
 
 static const struct ww_daemon_part *const parts[] = {
 #define WW_PART(name) &ww_part_##name,
@@ -50,7 +49,7 @@ struct ww_daemon {
 	uint64_t session_ns; /* when it began */
 	int64_t offset_ns;   /* of Unix time then, which the session keeps */
 	uint64_t closed_ns;  /* when the one before it ended; 0: there was none */
-	uint32_t services;   /* that it has seen, with those of the recording's past */
+	const char *crowded; /* what it has hardly any room left for; NULL: nothing */
 	enum next next;
 	char reason[160]; /* of a pause */
 
@@ -178,7 +177,7 @@ static void each_commit(void *ctx, const struct ww_commit *commit)
 		.ingest = ww_session__ingest(daemon->session),
 	};
 
-	daemon->services = commit->catalog->services_len;
+	daemon->crowded = ww_ingest__crowded(second.ingest);
 	note_second(daemon, commit);
 	for (size_t i = 0; parts[i]; i++) {
 		if (daemon->selves[i] && parts[i]->second)
@@ -327,10 +326,12 @@ static int each_second(void *ctx, struct ww_session *session)
 	daemon->not_written = 0;
 	tick(daemon);
 	malloc_trim(0);
-	/* Of services that are no more, as containers are, there is to be room for others. */
-	if (daemon->services > RENEW_SERVICES && daemon->next == NEXT_END &&
+	/* In place of what is no more, as containers are, there is to be room for others. */
+	if (daemon->crowded && daemon->next == NEXT_END &&
 	    (uint64_t)clock_ns(CLOCK_MONOTONIC) - daemon->session_ns > RENEW_NS) {
-		ww_log(WW_LOG_INFO, "%u services have been seen: observing begins anew", daemon->services);
+		ww_log(WW_LOG_INFO,
+		       "so many %s have been seen that there is hardly room for more: observing begins anew",
+		       daemon->crowded);
 		daemon->next = NEXT_OBSERVE;
 	}
 	look_at_clock(daemon);
