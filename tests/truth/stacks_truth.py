@@ -55,11 +55,10 @@ def python(port):
     return [sys.executable, APPS / "stacks_threads.py", str(port)]
 
 
-def ask(port, path, seconds, truth, counted):
-    """Asks one request after the other; adds what the responses say to `truth`."""
+def ask(port, path, enough, truth, counted):
+    """Asks one request after the other until it is enough; adds what the responses say to `truth`."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not enough():
         connection.request("GET", path)
         for line in connection.getresponse().read().decode().splitlines():
             name, ns = line.split()
@@ -68,10 +67,16 @@ def ask(port, path, seconds, truth, counted):
     connection.close()
 
 
-def load(port, path, seconds, clients=2):
-    """{function: ns}, {"requests": N} of all clients."""
+def load(port, path, seconds, clients=2, computed_s=None):
+    """{function: ns}, {"requests": N} of all clients: for so long, or until so much was computed, but then no longer than that."""
     truths, counted = [collections.Counter() for _ in range(clients)], []
-    threads = [threading.Thread(target=ask, args=(port, path, seconds, truth, counted)) for truth in truths]
+    end = time.monotonic() + seconds
+
+    def enough():
+        computed = sum(truth[function] for truth in truths for function in COMPUTES)
+        return time.monotonic() > end or (computed_s is not None and computed > computed_s * 1e9)
+
+    threads = [threading.Thread(target=ask, args=(port, path, enough, truth, counted)) for truth in truths]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -95,9 +100,9 @@ def account(record, kind, route):
     return sum(endpoint["kinds_ns"][kind]["sum"] for endpoint in record.report["endpoints"] if endpoint["route"] == route)
 
 
-def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", ready=None, also=None):
-    """A server of `argv` for so long: computing within so many points of what it measured, waits where they were. `ready(server)` is
-    called when it has warmed up, `also(port)` while it is observed still."""
+def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", ready=None, also=None, computed_s=None):
+    """A server of `argv` for so long, or until it has computed for computed_s: computing within so many points of what it measured,
+    waits where they were. `ready(server)` is called when it has warmed up, `also(port)` while it is observed still."""
     waiting = WAITS if waiting is None else waiting
     port = free_port()
     with Server(argv(port), port=port) as server:
@@ -105,7 +110,7 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
         if ready:
             ready(server)
         with Record("--port", port, "--stacks=all", keep=1) as record:
-            truth, _ = load(server.port, path, seconds)
+            truth, _ = load(server.port, path, seconds, computed_s=computed_s)
             if also:
                 also(port)
             time.sleep(0.3)
