@@ -177,35 +177,34 @@ static void report(void *ctx, const struct ww_mappings *first)
 {
 	struct reporting *r = ctx;
 	struct ww_modules *modules = r->modules;
-	struct ww_module *module = &modules->modules[modules->len];
-	const struct ww_module *last = modules->len ? module - 1 : NULL;
+	struct ww_module module = {.start = first->start};
+	uint64_t taken = modules->len ? modules->modules[modules->len - 1].end : 0;
 	char name[64];
 
 	/*
 	 * One module may have several mappings of code. And what a program has mapped once more of a file, as Node does
 	 * of itself, is none.
 	 */
-	if (modules->len == WW_MODULES_MOST || (last && first->start < last->end) || first->offset)
+	if (modules->len == WW_MODULES_MOST || first->start < taken || first->offset)
 		return;
 	int fd = open_mapped(modules->pid, first);
 	if (fd < 0)
 		return;
 	name_of_file(first->path, name, sizeof(name));
-	*module = (struct ww_module){.start = first->start};
-	int err = ww_images__get(modules->images, fd, name, &module->image, &module->serial);
+	int err = ww_images__get(modules->images, fd, name, &module.image, &module.serial);
 	modules->crowded |= err == -ENOSPC;
 	if (err)
 		return;
-	bool fixed = ww_image__fixed(module->image);
-	module->end = first->start + (ww_image__end(module->image) - ww_image__start(module->image));
-	module->bias = first->start - ww_image__start(module->image);
+	bool fixed = ww_image__fixed(module.image);
+	module.end = first->start + (ww_image__end(module.image) - ww_image__start(module.image));
+	module.bias = first->start - ww_image__start(module.image);
 	/* Nor is what it has mapped of itself from the first byte on: only one can be where it is linked to. */
-	if ((fixed && r->fixed) || module->end < module->start || !report_to_unwinder(modules->dwfl, module)) {
-		ww_images__put(modules->images, module->image);
+	if ((fixed && r->fixed) || module.end < module.start || !report_to_unwinder(modules->dwfl, &module)) {
+		ww_images__put(modules->images, module.image);
 		return;
 	}
 	r->fixed |= fixed;
-	modules->len++;
+	modules->modules[modules->len++] = module;
 }
 
 int ww_modules__open(struct ww_modules *modules, struct ww_images *images, pid_t pid)

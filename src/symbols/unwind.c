@@ -320,10 +320,12 @@ static uint32_t find_name(struct ww_unwinder *unwinder, uint64_t address)
 	if (module)
 		return find_name_in_file(unwinder, module, original);
 	/* What was made may be thrown away, and other code be made there: its name is not kept. */
-	if (is == WW_CODE_FILE)
-		snprintf(name, sizeof(name), "[%s+0x%llx]", code->name,
-			 (unsigned long long)(address - code->start + code->offset));
-	else
+	if (is == WW_CODE_FILE) {
+		uint64_t offset = address - code->start + code->offset;
+
+		snprintf(name, sizeof(name), "[%s+0x%llx]", code->name, (unsigned long long)offset);
+	}
+	if (is != WW_CODE_FILE)
 		name_of_made(process, address, is == WW_CODE_MADE, name);
 	uint32_t frame = intern(unwinder, name);
 	return frame == WW_INTERN_NONE ? NO_NAME : frame;

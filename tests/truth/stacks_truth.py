@@ -56,7 +56,7 @@ class Built:
 
     def server(self, *flags):
         program = pathlib.Path(self.directory, "server" + "".join(flags).replace("-", "_").replace("=", "_"))
-        subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", *flags, "-D_GNU_SOURCE", "-o", program,
+        subprocess.run([*os.environ.get("CC", "cc").split(), "-std=gnu11", "-O2", *flags, "-D_GNU_SOURCE", "-o", program,
                         APPS / "stacks_server.c", "-lpthread"], check=True)
         return lambda port: [program, str(port)]
 
