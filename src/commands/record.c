@@ -42,6 +42,7 @@ struct arguments {
 	const char *units[WW_UNITS_MAX]; /* as given */
 	char *unit_names[WW_UNITS_MAX];
 	size_t units_len;
+	bool queues;
 	bool stacks;
 	double stacks_share; /* 0: every request's */
 	char **command;	     /* ended by NULL; NULL: none */
@@ -80,9 +81,13 @@ static void add_unit(struct arguments *arguments, const char *value)
 	size_t len;
 	const char *name = ww_unit__name(value, &len);
 
+	if (!strcmp(value, "queue")) {
+		arguments->queues = true;
+		return;
+	}
 	if (!name)
-		ww_command__wrong("record", "--unit %s: give uprobe:FILE:FUNCTION or usdt:FILE:PROVIDER:BEGIN:END",
-				  value);
+		ww_command__wrong("record",
+				  "--unit %s: give queue, uprobe:FILE:FUNCTION or usdt:FILE:PROVIDER:BEGIN:END", value);
 	if (arguments->units_len == WW_UNITS_MAX)
 		ww_command__wrong("record", "--unit %s: there may be %d", value, WW_UNITS_MAX);
 	arguments->units[arguments->units_len] = value;
@@ -444,6 +449,7 @@ int ww_command_record(int argc, char **argv)
 	}
 	session_options.observer.units = arguments.units;
 	session_options.observer.units_len = arguments.units_len;
+	session_options.observer.queues = arguments.queues;
 	session_options.ingest.units.names = (const char *const *)arguments.unit_names;
 	session_options.ingest.units.len = arguments.units_len;
 	session_options.duration_ns = (uint64_t)llround(arguments.seconds * 1e9);
