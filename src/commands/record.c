@@ -150,9 +150,9 @@ static const struct argp_option options[] = {
 	 "when there are more than 100 endpoints), or all of them. What is counted and summed is always every request",
 	 1},
 	{"unit", KEY_UNIT, "UNIT", 0,
-	 "also account for each call of a function outside of requests: uprobe:FILE:FUNCTION, from its entry to its "
-	 "return, "
-	 "or usdt:FILE:PROVIDER:BEGIN:END, between two static probes, in whatever process has FILE; may be given "
+	 "also account for work outside of requests: queue, each message that a worker takes from a queue of Redis, "
+	 "up to its next fetch; uprobe:FILE:FUNCTION, each call of a function, from its entry to its return; or "
+	 "usdt:FILE:PROVIDER:BEGIN:END, between two static probes, in whatever process has FILE; may be given "
 	 "several times",
 	 1},
 	{"stacks", KEY_STACKS, "SHARE|all", OPTION_ARG_OPTIONAL,
@@ -168,6 +168,7 @@ static const struct ww_example examples[] = {
 	{"whywait record --port 8080 -d 60 -o shop.db", "one server, for a minute"},
 	{"whywait record --route '/shop/{name}/items' --keep all", "a route of one's own, and every request whole"},
 	{"whywait record -- gunicorn -w 4 app:app", "a server from its start to its end"},
+	{"whywait record --unit queue -d 60", "what the workers of queues do for each message"},
 	{0},
 };
 static const struct ww_usage usage = {
