@@ -226,6 +226,11 @@ static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_r
 	return done->len;
 }
 
+static uint64_t weigh(const struct ww_ingest *ingest, const struct ww_account *account)
+{
+	return ingest->options.allocations ? ingest->options.allocations(ingest->options.allocations_ctx, account) : 0;
+}
+
 static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service,
 		 const struct ww_request_operations *done)
 {
@@ -246,6 +251,8 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.status = account->status,
 		.attribution = account->attribution,
 		.aborted = account->flags & WW_FLAG_ABORTED,
+		.allocations = account->allocations,
+		.allocations_weight = weigh(ingest, account),
 	};
 	/* Taken out also when the request is not kept: it waits for no other. */
 	const struct ww_segments *line =

@@ -175,7 +175,6 @@ def port_it(shops, ports, said):
     """The hotspot, in C by ctypes, beside the Python that it replaces."""
     old = shops.stack.enter_context(shops.serve(ports[0], "python"))
     said["suggestions_patch"] = shops.patch("suggestions")
-    said["suggest_c"] = (HERE / "suggest.c").read_text().rstrip()
     build = ["gcc", "-O2", "-g", "-fno-omit-frame-pointer", "-shared", "-fPIC", "-o", shops.code / "suggest.so", HERE / "suggest.c"]
     subprocess.run(build, check=True)
     said["suggest_build"] = "$ gcc -O2 -g -fno-omit-frame-pointer -shared -fPIC -o suggest.so suggest.c"
