@@ -26,7 +26,7 @@ struct ww_recording {
 	int64_t hours_until, minutes_until; /* what begins before is in hours, in minutes */
 	bool unended;
 	bool has_operations, has_seconds, has_collections, has_faults, has_programs,
-		has_gaps; /* not in recordings of earlier versions */
+		has_gaps, has_allocations; /* not in recordings of earlier versions */
 	char message[512];
 };
 
