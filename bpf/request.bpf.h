@@ -48,6 +48,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->anonymous = 0;
 	r->helper = 0;
 	r->job = 0;
+	r->message = 0;
 	r->outstanding = 0;
 	r->answered = 0;
 	r->guessed = 0;

@@ -6,6 +6,7 @@
 #include "compat.bpf.h"
 #include "conn.bpf.h"
 #include "exchange.bpf.h"
+#include "queue.bpf.h"
 #include "select.bpf.h"
 #include "stream.bpf.h"
 #include "turn.bpf.h"
@@ -412,7 +413,8 @@ static __always_inline int ww_socket_received(struct sock *sk, int len, int flag
 		ww_turn_end(conn);
 		return 0;
 	}
-	ww_upstream_received(sk, conn, len);
+	if (!ww_queue_receives(sk, conn, len))
+		ww_upstream_received(sk, conn, len);
 	return 0;
 }
 
@@ -451,7 +453,7 @@ static __always_inline int ww_socket_sent(struct sock *sk, int len)
 		}
 		return 0;
 	}
-	if (len > 0)
+	if (len > 0 && !ww_queue_sends(sk, conn, len))
 		ww_upstream_sent(sk, conn, len);
 	return 0;
 }

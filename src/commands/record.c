@@ -42,6 +42,7 @@ struct arguments {
 	const char *units[WW_UNITS_MAX]; /* as given */
 	char *unit_names[WW_UNITS_MAX];
 	size_t units_len;
+	bool queues;
 	bool stacks;
 	double stacks_share; /* 0: every request's */
 	char **command;	     /* ended by NULL; NULL: none */
@@ -80,9 +81,13 @@ static void add_unit(struct arguments *arguments, const char *value)
 	size_t len;
 	const char *name = ww_unit__name(value, &len);
 
+	if (!strcmp(value, "queue")) {
+		arguments->queues = true;
+		return;
+	}
 	if (!name)
-		ww_command__wrong("record", "--unit %s: give uprobe:FILE:FUNCTION or usdt:FILE:PROVIDER:BEGIN:END",
-				  value);
+		ww_command__wrong("record",
+				  "--unit %s: give queue, uprobe:FILE:FUNCTION or usdt:FILE:PROVIDER:BEGIN:END", value);
 	if (arguments->units_len == WW_UNITS_MAX)
 		ww_command__wrong("record", "--unit %s: there may be %d", value, WW_UNITS_MAX);
 	arguments->units[arguments->units_len] = value;
@@ -145,9 +150,9 @@ static const struct argp_option options[] = {
 	 "when there are more than 100 endpoints), or all of them. What is counted and summed is always every request",
 	 1},
 	{"unit", KEY_UNIT, "UNIT", 0,
-	 "also account for each call of a function outside of requests: uprobe:FILE:FUNCTION, from its entry to its "
-	 "return, "
-	 "or usdt:FILE:PROVIDER:BEGIN:END, between two static probes, in whatever process has FILE; may be given "
+	 "also account for work outside of requests: queue, each message that a worker takes from a queue of Redis, "
+	 "up to its next fetch; uprobe:FILE:FUNCTION, each call of a function, from its entry to its return; or "
+	 "usdt:FILE:PROVIDER:BEGIN:END, between two static probes, in whatever process has FILE; may be given "
 	 "several times",
 	 1},
 	{"stacks", KEY_STACKS, "SHARE|all", OPTION_ARG_OPTIONAL,
@@ -163,6 +168,7 @@ static const struct ww_example examples[] = {
 	{"whywait record --port 8080 -d 60 -o shop.db", "one server, for a minute"},
 	{"whywait record --route '/shop/{name}/items' --keep all", "a route of one's own, and every request whole"},
 	{"whywait record -- gunicorn -w 4 app:app", "a server from its start to its end"},
+	{"whywait record --unit queue -d 60", "what the workers of queues do for each message"},
 	{0},
 };
 static const struct ww_usage usage = {
@@ -463,6 +469,7 @@ int ww_command_record(int argc, char **argv)
 	}
 	session_options.observer.units = arguments.units;
 	session_options.observer.units_len = arguments.units_len;
+	session_options.observer.queues = arguments.queues;
 	session_options.ingest.units.names = (const char *const *)arguments.unit_names;
 	session_options.ingest.units.len = arguments.units_len;
 	session_options.duration_ns = (uint64_t)llround(arguments.seconds * 1e9);

@@ -16,6 +16,7 @@
 
 #include "kernel/features_probe.h"
 #include "kernel/sampler.h"
+#include "kernel/user_probes.h"
 #include "util/mappings.h"
 
 #define UPROBES "/sys/bus/event_source/devices/uprobe/"
@@ -53,8 +54,9 @@ static uint64_t offset_of(uint64_t address)
 	return offset;
 }
 
-/* Attaches an empty program. Returns a file descriptor that keeps it there, or a negative errno; *what has failed. */
-static int attach(unsigned type, unsigned counter_bit, const char **what)
+/* Attaches an empty program by an event. Returns a file descriptor that keeps it there, or a negative errno; *what has
+ * failed. */
+static int attach_event(unsigned type, unsigned counter_bit, const char **what)
 {
 	const struct bpf_insn nothing[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
@@ -80,10 +82,43 @@ static int attach(unsigned type, unsigned counter_bit, const char **what)
 	return err ? err : probe;
 }
 
+/* The same by a link for many places. */
+static int attach_link(const char **what)
+{
+	const uint64_t offset = offset_of((uint64_t)(uintptr_t)place),
+		       semaphore = offset_of((uint64_t)(uintptr_t)&counter);
+	const struct ww_user_probe_places places = {.len = 1, .offsets = &offset, .semaphores = &semaphore};
+	int program, link;
+
+	*what = "a program for it does not load";
+	program = ww_user_probes__load_empty();
+	if (program < 0)
+		return program;
+	*what = "a program for it does not attach";
+	link = ww_user_probes__link(program, "/proc/self/exe", &places);
+	close(program);
+	return link;
+}
+
+static void tell(struct ww_feature *row, int fd, const char *what)
+{
+	if (fd < 0) {
+		ww_feature__bad(row, "%s: %s", what, strerror(-fd));
+		return;
+	}
+	place();
+	if (counter)
+		ww_feature__good(row, "attached, a static probe is switched on");
+	else
+		ww_feature__bad(row, "attached, a static probe is not switched on");
+	close(fd);
+}
+
 void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int argument)
 {
 	unsigned type, counter_bit;
-	const char *what;
+	const char *what = "";
+	int fd;
 
 	(void)argument;
 	if (!read_number(UPROBES "type", "%u", &type)) {
@@ -98,20 +133,23 @@ void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int a
 		ww_feature__unknown(row, "there, can't be tried with these privileges");
 		return;
 	}
-	int fd = attach(type, counter_bit, &what);
-	if (fd < 0) {
-		ww_feature__bad(row, "%s: %s", what, strerror(-fd));
-		/* Since July 2025 (CVE-2025-38466) CAP_PERFMON is not enough. */
-		if (fd == -EACCES || fd == -EPERM)
-			row->mend = "run it as root: this kernel wants CAP_SYS_ADMIN for them";
-		return;
-	}
-	place();
-	if (counter)
-		ww_feature__good(row, "attached, a static probe is switched on");
+	fd = ww_user_probes__many() ? attach_link(&what) : attach_event(type, counter_bit, &what);
+	tell(row, fd, what);
+	/* Since July 2025 (CVE-2025-38466) CAP_PERFMON is not enough for events. */
+	if (fd == -EACCES || fd == -EPERM)
+		row->mend = "run it as root: this kernel wants CAP_SYS_ADMIN for them, and has no uprobe_multi (Linux "
+			    "6.6)";
+}
+
+void ww_probe_many(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	(void)argument;
+	if (!ww_probe__may_load(probe))
+		ww_feature__unknown(row, "can't be tried with these privileges");
+	else if (ww_user_probes__many())
+		ww_feature__good(row, "one link for all places in a file");
 	else
-		ww_feature__bad(row, "attached, a static probe is not switched on");
-	close(fd);
+		ww_feature__bad(row, "this kernel has none");
 }
 
 void ww_probe_cpu_clock(const struct ww_probe *probe, struct ww_feature *row, int argument)

@@ -11,6 +11,7 @@
 
 #include "kernel/abilities.h"
 #include "kernel/instructions.h"
+#include "kernel/user_probes.h"
 #include "whywait.skel.h"
 
 int ww_hooks__tracepoint(const struct btf *btf, const char *name, int *arguments)
@@ -154,7 +155,7 @@ static void choose_iterator(struct bpf_program *first, struct bpf_program *other
 /* Programs of user probes are attached where runtimes are found (runtimes.c). */
 static void runtimes_choose(struct whywait_bpf *bpf)
 {
-	bool can = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_KPROBE, NULL) == 1;
+	bool can = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_KPROBE, NULL) == 1, many = ww_user_probes__many();
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, bpf->obj)
@@ -164,6 +165,8 @@ static void runtimes_choose(struct whywait_bpf *bpf)
 			continue;
 		bpf_program__set_autoload(program, can);
 		bpf_program__set_autoattach(program, false);
+		if (many)
+			ww_user_probe__be_many(program);
 	}
 }
 

@@ -338,6 +338,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		goto out;
 	}
 	ww_units__prepare(new->bpf, options->units_len);
+	new->bpf->rodata->ww_queues_on = options->queues;
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)
 		goto out;

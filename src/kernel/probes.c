@@ -5,6 +5,7 @@
 #include <gelf.h>
 #include <string.h>
 
+#include "kernel/static_probes.h"
 #include "symbols/gopclntab.h"
 
 enum runtime { RUNTIME_PYTHON, RUNTIME_RUBY, RUNTIME_HOTSPOT, RUNTIME_V8, RUNTIME_PHP, RUNTIME_GO, RUNTIMES };
@@ -37,90 +38,40 @@ static const struct probe {
 struct search {
 	Elf *elf;
 	uint64_t text; /* where the code begins */
-	uint64_t base; /* address of the section that static probes' addresses were made for; 0: none */
 	struct {
 		size_t probe;
-		uint64_t offset, semaphore;
+		struct ww_static_probe site;
 	} found[WW_PROBE_SITES];
 	size_t found_len;
 	bool too_many;
 };
 
-/* Where in the file the byte is that is at that address in memory; false where none is. */
-static bool offset_of(Elf *elf, uint64_t address, uint64_t *offset)
+static void site_add(struct search *search, size_t probe, struct ww_static_probe site)
 {
-	size_t headers = 0;
-
-	if (elf_getphdrnum(elf, &headers))
-		return false;
-	for (size_t i = 0; i < headers; i++) {
-		GElf_Phdr header;
-
-		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD || address < header.p_vaddr ||
-		    address - header.p_vaddr >= header.p_memsz)
-			continue;
-		*offset = address - header.p_vaddr + header.p_offset;
-		return *offset > 0;
-	}
-	return false;
-}
-
-/* A counter's page may be one that the file has no bytes of: it is still told by its place in the file. */
-static void site_add(struct search *search, size_t probe, uint64_t address, uint64_t semaphore)
-{
-	uint64_t offset = 0, counter = 0;
-
-	if (!offset_of(search->elf, address, &offset) || (semaphore && !offset_of(search->elf, semaphore, &counter)))
-		return;
 	for (size_t i = 0; i < search->found_len; i++)
-		if (search->found[i].probe == probe && search->found[i].offset == offset)
+		if (search->found[i].probe == probe && search->found[i].site.offset == site.offset)
 			return;
 	if (search->found_len == WW_PROBE_SITES) {
 		search->too_many = true;
 		return;
 	}
 	search->found[search->found_len].probe = probe;
-	search->found[search->found_len].offset = offset;
-	search->found[search->found_len++].semaphore = counter;
+	search->found[search->found_len++].site = site;
 }
 
-/* A static probe's note: three addresses, and three strings that end with NUL: provider, name, arguments. */
-static void note_read(struct search *search, const char *bytes, size_t len)
+static void function_add(struct search *search, size_t probe, uint64_t address)
 {
-	uint64_t addresses[3]; /* of the probe, of what `base` was then, of the semaphore */
-	const char *provider = bytes + sizeof(addresses), *end = bytes + len;
+	const struct ww_static_probe site = {.offset = ww_static_probes__offset(search->elf, address)};
 
-	if (len < sizeof(addresses))
-		return;
-	memcpy(addresses, bytes, sizeof(addresses));
-	const char *name = memchr(provider, '\0', (size_t)(end - provider));
-	if (!name)
-		return;
-	name++;
-	if (!memchr(name, '\0', (size_t)(end - name)))
-		return;
-	/* Prelinking moves the file's addresses, but not those in notes. */
-	uint64_t moved = search->base ? search->base - addresses[1] : 0;
-	for (size_t i = 0; i < PROBES; i++) {
+	if (site.offset)
+		site_add(search, probe, site);
+}
+
+static void note_add(void *ctx, const char *provider, const char *name, struct ww_static_probe site)
+{
+	for (size_t i = 0; i < PROBES; i++)
 		if (probes[i].how == NOTE && !strcmp(provider, probes[i].provider) && !strcmp(name, probes[i].name))
-			site_add(search, i, addresses[0] + moved, addresses[2] ? addresses[2] + moved : 0);
-	}
-}
-
-static void notes_read(struct search *search, Elf_Scn *section)
-{
-	Elf_Data *data = elf_getdata(section, NULL);
-	size_t at = 0, next, name, descriptor;
-	GElf_Nhdr note;
-
-	while (data && at < data->d_size && (next = gelf_getnote(data, at, &note, &name, &descriptor)) > at) {
-		const char *bytes = data->d_buf;
-		if (note.n_type == 3 && note.n_namesz == sizeof("stapsdt") && name <= data->d_size &&
-		    data->d_size - name >= sizeof("stapsdt") && !memcmp(bytes + name, "stapsdt", sizeof("stapsdt")) &&
-		    descriptor <= data->d_size && data->d_size - descriptor >= note.n_descsz)
-			note_read(search, bytes + descriptor, note.n_descsz);
-		at = next;
-	}
+			site_add(ctx, i, site);
 }
 
 static bool name_is(const char *name, const char *wanted)
@@ -145,7 +96,7 @@ static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shd
 		const char *name = elf_strptr(search->elf, header->sh_link, symbol.st_name);
 		for (size_t i = 0; name && i < PROBES; i++)
 			if (probes[i].how != NOTE && name_is(name, probes[i].name))
-				site_add(search, i, symbol.st_value, 0);
+				function_add(search, i, symbol.st_value);
 	}
 }
 
@@ -161,13 +112,14 @@ static void gopclntab_read(struct search *search, Elf_Scn *section)
 	while (ww_gopclntab__next(&table, &function))
 		for (size_t i = 0; i < PROBES; i++)
 			if (probes[i].runtime == RUNTIME_GO && !strcmp(function.name, probes[i].name))
-				site_add(search, i, function.start, 0);
+				function_add(search, i, function.start);
 }
 
 static void sections_read(struct search *search)
 {
 	size_t names = 0;
 
+	ww_static_probes__each(search->elf, note_add, search);
 	if (elf_getshdrstrndx(search->elf, &names))
 		return;
 	for (int pass = 0; pass < 2; pass++) {
@@ -178,14 +130,10 @@ static void sections_read(struct search *search)
 				gelf_getshdr(section, &header) ? elf_strptr(search->elf, names, header.sh_name) : NULL;
 			if (!name)
 				continue;
-			if (pass == 0 && !strcmp(name, ".stapsdt.base"))
-				search->base = header.sh_addr;
-			else if (pass == 0 && !strcmp(name, ".text"))
+			if (pass == 0 && !strcmp(name, ".text"))
 				search->text = header.sh_addr;
 			else if (pass == 1 && (!strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab")))
 				gopclntab_read(search, section);
-			else if (pass == 1 && header.sh_type == SHT_NOTE && !strcmp(name, ".note.stapsdt"))
-				notes_read(search, section);
 			else if (pass == 1 && (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
 				symbols_read(search, section, &header);
 		}
@@ -228,8 +176,8 @@ int ww_probes__find(int fd, struct ww_probe_site sites[WW_PROBE_SITES])
 				continue;
 			sites[len++] = (struct ww_probe_site){.program = probes[i].program,
 							      .at_return = probes[i].how == RETURN,
-							      .offset = search.found[k].offset,
-							      .semaphore = search.found[k].semaphore};
+							      .offset = search.found[k].site.offset,
+							      .semaphore = search.found[k].site.semaphore};
 		}
 	}
 	return len;

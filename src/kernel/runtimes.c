@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "kernel/probes.h"
+#include "kernel/user_probes.h"
 #include "util/mappings.h"
 #include "whywait.skel.h"
 
@@ -21,9 +22,9 @@
 struct file {
 	dev_t device;
 	ino_t inode;
-	pid_t pid;		 /* the last process that was seen to have it mapped */
-	struct bpf_link **links; /* NULL: it has no probes */
-	size_t links_len;
+	pid_t pid;			/* the last process that was seen to have it mapped */
+	struct ww_user_probe *attached; /* NULL: it has no probes */
+	size_t attached_len;
 };
 
 struct ww_runtimes {
@@ -66,10 +67,10 @@ struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf)
 /* What was attached last goes first: beginnings before ends. */
 static void file_detach(struct file *file)
 {
-	while (file->links_len)
-		bpf_link__destroy(file->links[--file->links_len]);
-	free(file->links);
-	file->links = NULL;
+	while (file->attached_len)
+		ww_user_probe__detach(&file->attached[--file->attached_len]);
+	free(file->attached);
+	file->attached = NULL;
 }
 
 void ww_runtimes__free(struct ww_runtimes *runtimes)
@@ -97,10 +98,10 @@ static void make_room(struct ww_runtimes *runtimes, bool of_attached)
 
 	for (size_t i = 0; i < runtimes->files_len; i++) {
 		struct file *file = &runtimes->files[i];
-		bool goes = of_attached ? file->links && kill(file->pid, 0) && errno == ESRCH : !file->links;
+		bool goes = of_attached ? file->attached && kill(file->pid, 0) && errno == ESRCH : !file->attached;
 
 		if (goes) {
-			runtimes->attached -= file->links != NULL;
+			runtimes->attached -= file->attached != NULL;
 			file_detach(file);
 		} else {
 			runtimes->files[kept++] = *file;
@@ -109,29 +110,46 @@ static void make_room(struct ww_runtimes *runtimes, bool of_attached)
 	runtimes->files_len = kept;
 }
 
+/* Those places in a row, from `at` on, that one program is attached to in one way. */
+static size_t places_of(const struct ww_probe_site *sites, size_t at, size_t len, struct ww_user_probe_places *places,
+			uint64_t *offsets, uint64_t *semaphores)
+{
+	size_t end = at;
+
+	for (; end < len && sites[end].program == sites[at].program && sites[end].at_return == sites[at].at_return;
+	     end++) {
+		offsets[end - at] = sites[end].offset;
+		semaphores[end - at] = sites[end].semaphore;
+	}
+	*places = (struct ww_user_probe_places){
+		.at_returns = sites[at].at_return, .len = end - at, .offsets = offsets, .semaphores = semaphores};
+	return end;
+}
+
 static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, const struct ww_probe_site *sites,
 		       size_t sites_len)
 {
+	uint64_t offsets[WW_PROBE_SITES], semaphores[WW_PROBE_SITES];
 	char path[32];
 
 	if (!bpf_program__autoload(runtimes->programs[sites[0].program]))
 		return -ENOTSUP;
-	file->links = calloc(sites_len, sizeof(*file->links));
-	if (!file->links)
+	file->attached = calloc(sites_len, sizeof(*file->attached));
+	if (!file->attached)
 		return -ENOMEM;
 	/* By its descriptor: the file may be in another mount namespace, or have no name any more. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	for (size_t i = 0; i < sites_len; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = sites[i].at_return,
-			    .ref_ctr_offset = sites[i].semaphore);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(runtimes->programs[sites[i].program], -1, path,
-									sites[i].offset, &opts);
-		if (!link) {
-			int err = -errno;
+	for (size_t at = 0, next; at < sites_len; at = next) {
+		struct bpf_program *program = runtimes->programs[sites[at].program];
+		struct ww_user_probe_places places;
+
+		next = places_of(sites, at, sites_len, &places, offsets, semaphores);
+		int err = ww_user_probe__attach(&file->attached[file->attached_len], program, path, &places);
+		if (err) {
 			file_detach(file);
 			return err;
 		}
-		file->links[file->links_len++] = link;
+		file->attached_len++;
 	}
 	return 0;
 }
@@ -162,7 +180,7 @@ static void file_look(struct ww_runtimes *runtimes, uint32_t pid, int fd)
 	*file = (struct file){.device = stat.st_dev, .inode = stat.st_ino, .pid = (pid_t)pid};
 	if (len < 0 || (len > 0 && file_attach(runtimes, file, fd, sites, (size_t)len)))
 		runtimes->failed++;
-	runtimes->attached += file->links != NULL;
+	runtimes->attached += file->attached != NULL;
 }
 
 /* Whether a file is named like an interpreter or its library. */

@@ -120,7 +120,7 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	}
 	snprintf(message, message_size, "out of memory");
 	new->options = *options;
-	new->options.observer.command = options->observer.units_len ? 0 : options->command;
+	new->options.observer.command = options->observer.units_len || options->observer.queues ? 0 : options->command;
 	new->options.ingest.peer = find_peer;
 	new->options.ingest.peer_ctx = new;
 	new->options.ingest.collected = find_collected;

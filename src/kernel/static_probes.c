@@ -5,16 +5,17 @@
 #include <gelf.h>
 #include <string.h>
 
-struct search {
+#define NOTE_OWNER "stapsdt"
+#define NOTE_TYPE  3
+
+struct notes {
 	Elf *elf;
-	const char *provider, *name;
 	uint64_t base; /* address of the section that the probes' addresses were made for; 0: none */
-	struct ww_static_probe *sites;
-	int len, most;
+	ww_static_probe_fn *each;
+	void *ctx;
 };
 
-/* Where in the file the byte is that is at that address in memory; 0 where none is. */
-static uint64_t offset_of(Elf *elf, uint64_t address)
+uint64_t ww_static_probes__offset(Elf *elf, uint64_t address)
 {
 	size_t headers = 0;
 
@@ -31,29 +32,31 @@ static uint64_t offset_of(Elf *elf, uint64_t address)
 }
 
 /* Three addresses (of the probe, of what `base` was then, of the semaphore), and strings: provider, name, arguments. */
-static void read_note(struct search *search, const char *bytes, size_t len)
+static void read_note(const struct notes *notes, const char *bytes, size_t len)
 {
 	uint64_t addresses[3];
-	size_t provider_size = strlen(search->provider) + 1, name_size = strlen(search->name) + 1;
+	const char *provider = bytes + sizeof(addresses), *end = bytes + len, *name;
 	struct ww_static_probe site;
 
-	if (len < sizeof(addresses) + provider_size + name_size ||
-	    memcmp(bytes + sizeof(addresses), search->provider, provider_size) != 0 ||
-	    memcmp(bytes + sizeof(addresses) + provider_size, search->name, name_size) != 0)
+	if (len < sizeof(addresses))
 		return;
 	memcpy(addresses, bytes, sizeof(addresses));
-	/* Prelinking moves the file's addresses, but not those in notes. */
-	uint64_t moved = search->base ? search->base - addresses[1] : 0;
-	site.offset = offset_of(search->elf, addresses[0] + moved);
-	site.semaphore = addresses[2] ? offset_of(search->elf, addresses[2] + moved) : 0;
-	if (!site.offset || (addresses[2] && !site.semaphore))
+	name = memchr(provider, '\0', (size_t)(end - provider));
+	if (!name)
 		return;
-	if (search->len < search->most)
-		search->sites[search->len] = site;
-	search->len++;
+	name++;
+	if (!memchr(name, '\0', (size_t)(end - name)))
+		return;
+	/* Prelinking moves the file's addresses, but not those in notes. */
+	uint64_t moved = notes->base ? notes->base - addresses[1] : 0;
+	site.offset = ww_static_probes__offset(notes->elf, addresses[0] + moved);
+	/* A counter's page may be one that the file has no bytes of: it is still told by its place in the file. */
+	site.semaphore = addresses[2] ? ww_static_probes__offset(notes->elf, addresses[2] + moved) : 0;
+	if (site.offset && (!addresses[2] || site.semaphore))
+		notes->each(notes->ctx, provider, name, site);
 }
 
-static void read_notes(struct search *search, Elf_Scn *section)
+static void read_notes(const struct notes *notes, Elf_Scn *section)
 {
 	Elf_Data *data = elf_getdata(section, NULL);
 	size_t at = 0, next, name, descriptor;
@@ -62,10 +65,11 @@ static void read_notes(struct search *search, Elf_Scn *section)
 	while (data && at < data->d_size && (next = gelf_getnote(data, at, &note, &name, &descriptor)) > at) {
 		const char *bytes = data->d_buf;
 
-		if (note.n_type == 3 && note.n_namesz == sizeof("stapsdt") && name <= data->d_size &&
-		    data->d_size - name >= sizeof("stapsdt") && !memcmp(bytes + name, "stapsdt", sizeof("stapsdt")) &&
-		    descriptor <= data->d_size && data->d_size - descriptor >= note.n_descsz)
-			read_note(search, bytes + descriptor, note.n_descsz);
+		if (note.n_type == NOTE_TYPE && note.n_namesz == sizeof(NOTE_OWNER) && name <= data->d_size &&
+		    data->d_size - name >= sizeof(NOTE_OWNER) &&
+		    !memcmp(bytes + name, NOTE_OWNER, sizeof(NOTE_OWNER)) && descriptor <= data->d_size &&
+		    data->d_size - descriptor >= note.n_descsz)
+			read_note(notes, bytes + descriptor, note.n_descsz);
 		at = next;
 	}
 }
@@ -86,6 +90,19 @@ static Elf_Scn *section_of(Elf *elf, const char *wanted, GElf_Shdr *header)
 	return NULL;
 }
 
+void ww_static_probes__each(Elf *elf, ww_static_probe_fn *each, void *ctx)
+{
+	struct notes notes = {.elf = elf, .each = each, .ctx = ctx};
+	GElf_Shdr header;
+	Elf_Scn *section;
+
+	if (section_of(elf, ".stapsdt.base", &header))
+		notes.base = header.sh_addr;
+	section = section_of(elf, ".note.stapsdt", &header);
+	if (section && header.sh_type == SHT_NOTE)
+		read_notes(&notes, section);
+}
+
 /* Not mapped: a file that is cut off meanwhile would end this process. */
 static Elf *open_elf(int fd)
 {
@@ -93,23 +110,33 @@ static Elf *open_elf(int fd)
 	return elf_begin(fd, ELF_C_READ, NULL);
 }
 
+struct wanted {
+	const char *provider, *name;
+	struct ww_static_probe *sites;
+	int len, most;
+};
+
+static void take_wanted(void *ctx, const char *provider, const char *name, struct ww_static_probe site)
+{
+	struct wanted *wanted = ctx;
+
+	if (strcmp(provider, wanted->provider) != 0 || strcmp(name, wanted->name) != 0)
+		return;
+	if (wanted->len < wanted->most)
+		wanted->sites[wanted->len] = site;
+	wanted->len++;
+}
+
 int ww_static_probes__find(int fd, const char *provider, const char *name, struct ww_static_probe *sites, int most)
 {
-	struct search search = {.elf = open_elf(fd), .provider = provider, .name = name, .sites = sites, .most = most};
-	const char *identity = search.elf ? elf_getident(search.elf, NULL) : NULL;
-	GElf_Shdr header;
+	struct wanted wanted = {.provider = provider, .name = name, .sites = sites, .most = most};
+	Elf *elf = open_elf(fd);
+	const char *identity = elf ? elf_getident(elf, NULL) : NULL;
 
-	if (identity && elf_kind(search.elf) == ELF_K_ELF && identity[EI_CLASS] == ELFCLASS64) {
-		Elf_Scn *notes;
-
-		if (section_of(search.elf, ".stapsdt.base", &header))
-			search.base = header.sh_addr;
-		notes = section_of(search.elf, ".note.stapsdt", &header);
-		if (notes && header.sh_type == SHT_NOTE)
-			read_notes(&search, notes);
-	}
-	elf_end(search.elf);
-	return search.len > most ? -E2BIG : search.len;
+	if (identity && elf_kind(elf) == ELF_K_ELF && identity[EI_CLASS] == ELFCLASS64)
+		ww_static_probes__each(elf, take_wanted, &wanted);
+	elf_end(elf);
+	return wanted.len > most ? -E2BIG : wanted.len;
 }
 
 bool ww_static_probes__has_section(int fd, const char *section)

@@ -18,6 +18,7 @@
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
 #include "requests/holders.h"
+#include "requests/messages.h"
 #include "requests/naming.h"
 #include "requests/operations.h"
 #include "requests/service_label.h"
@@ -47,6 +48,7 @@ struct ww_ingest {
 	uint32_t choices_renames;	      /* of services, when they were made */
 
 	struct ww_timelines *timelines;
+	struct ww_messages *messages;
 	struct ww_operations *operations;
 	struct ww_conversations *conversations;
 	struct ww_stacks *stacks; /* NULL: none are taken */
@@ -94,6 +96,7 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->slices_len = new->options.live_seconds + 1;
 	new->slices = calloc(new->slices_len, sizeof(*new->slices));
 	new->timelines = ww_timelines__new();
+	new->messages = ww_messages__new();
 	new->operations = ww_operations__new();
 	new->conversations = ww_conversations__new(&new->catalog, &new->names, new->operations);
 	new->ticks_ns[0] = now;
@@ -101,9 +104,9 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->endpoints.keys = ww_intern__new();
 	new->endpoints.places = ww_intern__new();
 	new->stacks = options->stacks ? ww_stacks__new() : NULL;
-	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->operations ||
-	    !new->conversations || !new->holders || !new->endpoints.keys || !new->endpoints.places ||
-	    ww_catalog__init(&new->catalog)) {
+	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->messages ||
+	    !new->operations || !new->conversations || !new->holders || !new->endpoints.keys ||
+	    !new->endpoints.places || ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
@@ -143,6 +146,7 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_timelines__free(ingest->timelines);
 	ww_conversations__free(ingest->conversations);
 	ww_operations__free(ingest->operations);
+	ww_messages__free(ingest->messages);
 	ww_stacks__free(ingest->stacks);
 	ww_run__free(&ingest->run);
 	ww_services__free(ingest->services);
@@ -187,7 +191,7 @@ int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segm
 static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *account)
 {
 	struct ww_peer local;
-	bool known = !account->port && !(account->flags & WW_FLAG_CALL) && ingest->options.peer &&
+	bool known = !account->port && !(account->flags & (WW_FLAG_CALL | WW_FLAG_MESSAGE)) && ingest->options.peer &&
 		     !ingest->options.peer(ingest->options.peer_ctx, account->local, &local);
 
 	return ww_services__find(ingest->services, account, known ? &local : NULL);
@@ -256,7 +260,10 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 		kinds_ns[kind] = account->kinds_ns[kind];
-	endpoint = ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path, &over_cap);
+	endpoint = account->flags & WW_FLAG_MESSAGE
+			   ? ww_naming__message(&ingest->endpoints, ingest->messages, service, account, path, &over_cap)
+			   : ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path,
+						 &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
 	ww_holders__ended(ingest->holders, account->id, (uint32_t)endpoint);
@@ -384,7 +391,9 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 
 int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffic, size_t size)
 {
-	int err = ww_conversations__traffic(ingest->conversations, traffic, size);
+	int err = size >= sizeof(*traffic) && traffic->type == WW_TRAFFIC_MESSAGE
+			  ? ww_messages__traffic(ingest->messages, traffic, size)
+			  : ww_conversations__traffic(ingest->conversations, traffic, size);
 
 	if (!err && ingest->run.id && traffic->request == ingest->run.id)
 		ww_run__drain(&ingest->run, &ingest->catalog, ingest->operations, ingest->run.id);

@@ -6,6 +6,7 @@
 /* The search in one file is its own part of the whole, which begins with a process. */
 #include "../../src/kernel/dynsym.c"
 #include "../../src/kernel/probes.c"
+#include "../../src/kernel/static_probes.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,0 +1,75 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""The daemon, when it may do no more than observing needs: it sees the collectors of runtimes that are started later."""
+import json
+import os
+import pathlib
+import re
+import sys
+import tempfile
+import time
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[2] / "tools"),
+                str(pathlib.Path(__file__).resolve().parent / "apps")]
+from gc_truth import get, near  # noqa: E402  (the path comes first)
+from serve_daemon import Daemon  # noqa: E402
+from services import Server, free_port  # noqa: E402
+from tap import Tap  # noqa: E402
+from whywait import ROOT, run  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+PYTHON = ["/usr/bin/python3", str(HERE / "apps" / "gc_httpserver.py")]
+NODE = ["/usr/bin/node", "--trace-gc", str(ROOT / "tests/runtimes/apps/gc_http.js")]
+CAP_SYS_ADMIN = 1 << 21
+
+
+def answered(argv, pages):
+    """A server of its own that answers them: (port, what it wrote since the first page, what the last page was)."""
+    port = free_port()
+    with Server(argv, port=port, env={"PORT": str(port)}) as server:
+        get(port, "/wait/1")
+        time.sleep(0.4)  # it is looked at when it has answered
+        mark = len(server.log())
+        for page in pages:
+            last = get(port, page)[0]
+        time.sleep(1.2)
+        return port, server.log()[mark:], last
+
+
+def collectors(tap, directory):
+    ports = []
+    settings = f"data: {directory}/data/w.db\nlisten: none\nuser: nobody\n"
+    with Daemon(directory, settings) as serve:
+        tap.check("it is not root's any more", not int(serve.status("CapEff"), 16) & CAP_SYS_ADMIN, serve.status("CapEff"))
+        python, _, log = answered(PYTHON, [f"/collect/{20 + i}" for i in range(5)] + ["/log"])
+        log = json.loads(log)
+        node, text, _ = answered(NODE, [f"/allocate/{100 + i}" for i in range(30)])
+        scavenged = len(re.findall(r"^\[.*MB, [\d.]+ / [\d.]+ ms", text, re.MULTILINE))
+        tap.check("it ends well", serve.end() == 0, serve.log.read_text())
+    report = json.loads(run("report", f"{directory}/data/w.db", "--format", "json").stdout)
+    least = sum(1 for entry in log if entry[0] and entry[0].startswith("/collect"))
+    # It may be seen from its start on, where its file is known from another process, and its imports, until it has ended.
+    for name, port, least, most in (("CPython", python, least, len(log) + 60), ("Node", node, scavenged - 3, scavenged + 3)):
+        told = sum(one["gc"]["collections"] for one in report["services"] if one["service"].endswith(f":{port}"))
+        tap.check(f"{name}: as many collections as it says", least > 5 and least <= told <= most, f"{told}, not {least} to {most}")
+    charged = sum(one["kinds_ns"]["gc"]["sum"] for one in report["endpoints"] if one["service"].endswith(f":{python}"))
+    took = sum(entry[3] for entry in log if entry[0])
+    tap.check("CPython: requests are charged for it", near(charged, took, 0.3, 0), f"{charged} ns, {took} ns by the thread's clock")
+    charged = sum(one["kinds_ns"]["gc"]["sum"] for one in report["endpoints"] if one["service"].endswith(f":{node}"))
+    tap.check("Node: and so are its", charged > 5_000_000, charged)
+    tap.check("nothing was left out", not report["losses"].get("runtimes_unattached"), report["losses"])
+
+
+def main():
+    tap = Tap()
+    if os.geteuid():
+        tap.skip("the daemon", "needs root")
+    else:
+        with tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o755)
+            tap.run("the collectors", collectors, tap, directory)
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
