@@ -297,7 +297,7 @@ WW_GLOBAL2(u64, ww_executor_fold, T, t, R, a)
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
 	u64 now = bpf_ktime_get_ns();
 	bool answered = known && known->connection;
-	if (r && (r->helper || r->mark > a->mark || (a->early && ww_carrier_outlived(t, r))))
+	if (r && (r->helper || (a->early && ww_carrier_outlived(t, r))))
 		r = NULL;
 	/* A process may have several loops: what another one's thread is at, that alone may charge. */
 	if (r && r->state == WW_STATE_ATTACHED && !ww_owns(r, t->tid)) {

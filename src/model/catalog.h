@@ -19,12 +19,13 @@ struct ww_catalog_service {
 };
 
 /*
- * Protocols of endpoints that no requests come to: commands as a whole, the parts of time that these consist of, and
- * functions.
+ * Protocols of endpoints that no requests come to: commands as a whole, the parts of time that these consist of,
+ * functions, and messages of queues.
  */
-#define WW_PROTOCOL_RUN	 "batch"
-#define WW_PROTOCOL_PART "batch-part"
-#define WW_PROTOCOL_CALL "function"
+#define WW_PROTOCOL_RUN	  "batch"
+#define WW_PROTOCOL_PART  "batch-part"
+#define WW_PROTOCOL_CALL  "function"
+#define WW_PROTOCOL_QUEUE "queue"
 
 struct ww_catalog_endpoint {
 	uint32_t service;

@@ -18,13 +18,13 @@
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
 #include "requests/holders.h"
+#include "requests/messages.h"
 #include "requests/naming.h"
 #include "requests/operations.h"
 #include "requests/service_label.h"
 #include "requests/runs.h"
 #include "requests/services.h"
 #include "requests/sound.h"
-#include "requests/stacks.h"
 #include "requests/timelines.h"
 #include "requests/unreadable.h"
 #include "requests/whole.h"
@@ -49,6 +49,7 @@ struct ww_ingest {
 	struct ww_choices choices;
 
 	struct ww_timelines *timelines;
+	struct ww_messages *messages;
 	struct ww_operations *operations;
 	struct ww_conversations *conversations;
 	struct ww_stacks *stacks; /* NULL: none are taken */
@@ -96,6 +97,7 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->slices_len = new->options.live_seconds + 1;
 	new->slices = calloc(new->slices_len, sizeof(*new->slices));
 	new->timelines = ww_timelines__new();
+	new->messages = ww_messages__new();
 	new->operations = ww_operations__new();
 	new->conversations = ww_conversations__new(&new->catalog, &new->names, new->operations);
 	new->ticks_ns[0] = now;
@@ -103,9 +105,9 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->endpoints.keys = ww_intern__new();
 	new->endpoints.places = ww_intern__new();
 	new->stacks = options->stacks ? ww_stacks__new() : NULL;
-	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->operations ||
-	    !new->conversations || !new->holders || !new->endpoints.keys || !new->endpoints.places ||
-	    ww_catalog__init(&new->catalog)) {
+	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->messages ||
+	    !new->operations || !new->conversations || !new->holders || !new->endpoints.keys ||
+	    !new->endpoints.places || ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
@@ -147,6 +149,7 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_timelines__free(ingest->timelines);
 	ww_conversations__free(ingest->conversations);
 	ww_operations__free(ingest->operations);
+	ww_messages__free(ingest->messages);
 	ww_stacks__free(ingest->stacks);
 	ww_run__free(&ingest->run);
 	ww_services__free(ingest->services);
@@ -172,7 +175,7 @@ int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segm
 static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *account)
 {
 	struct ww_peer local;
-	bool known = !account->port && !(account->flags & WW_FLAG_CALL) && ingest->options.peer &&
+	bool known = !account->port && !(account->flags & (WW_FLAG_CALL | WW_FLAG_MESSAGE)) && ingest->options.peer &&
 		     !ingest->options.peer(ingest->options.peer_ctx, account->local, &local);
 
 	return ww_services__find(ingest->services, account, known ? &local : NULL);
@@ -193,21 +196,9 @@ static void keep(void *ctx, const struct ww_request *request)
 		keeping->ingest->options.each_kept(keeping->ingest->options.each_ctx, request);
 }
 
-static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_request_operations *done,
-			     struct ww_sample_operation operations[WW_OPERATIONS_MAX])
+static uint64_t weigh(const struct ww_ingest *ingest, const struct ww_account *account)
 {
-	for (size_t i = 0; i < done->len; i++) {
-		operations[i] = (struct ww_sample_operation){
-			.name = done->done[i].name,
-			.flags = done->done[i].flags,
-			.kind = ww_catalog__operation_name(catalog, done->done[i].name).kind,
-			.error = done->done[i].error != 0,
-			.duration_ns = done->done[i].end_ns - done->done[i].start_ns,
-			.bytes_out = done->done[i].bytes_out,
-			.bytes_in = done->done[i].bytes_in,
-		};
-	}
-	return done->len;
+	return ingest->options.allocations ? ingest->options.allocations(ingest->options.allocations_ctx, account) : 0;
 }
 
 static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service,
@@ -225,11 +216,13 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.details = details,
 		.details_len = ww_holders__details(ingest->holders, &ingest->names, account, service, details),
 		.operations = operations,
-		.operations_len = sum_operations(&ingest->catalog, done, operations),
+		.operations_len = ww_operations__samples(&ingest->catalog, done, operations),
 		.operations_known = done->known,
 		.status = account->status,
 		.attribution = account->attribution,
 		.aborted = account->flags & WW_FLAG_ABORTED,
+		.allocations = account->allocations,
+		.allocations_weight = weigh(ingest, account),
 	};
 	/* Taken out also when the request is not kept: it waits for no other. */
 	const struct ww_segments *line =
@@ -241,7 +234,10 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 		kinds_ns[kind] = account->kinds_ns[kind];
-	endpoint = ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path, &over_cap);
+	endpoint = account->flags & WW_FLAG_MESSAGE
+			   ? ww_naming__message(&ingest->endpoints, ingest->messages, service, account, path, &over_cap)
+			   : ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path,
+						 &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
 	ww_holders__ended(ingest->holders, account->id, (uint32_t)endpoint);
@@ -369,7 +365,9 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 
 int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffic, size_t size)
 {
-	int err = ww_conversations__traffic(ingest->conversations, traffic, size);
+	int err = size >= sizeof(*traffic) && traffic->type == WW_TRAFFIC_MESSAGE
+			  ? ww_messages__traffic(ingest->messages, traffic, size)
+			  : ww_conversations__traffic(ingest->conversations, traffic, size);
 
 	if (!err && ingest->run.id && traffic->request == ingest->run.id)
 		ww_run__drain(&ingest->run, &ingest->catalog, ingest->operations, ingest->run.id);
@@ -382,9 +380,12 @@ int ww_ingest__stack(struct ww_ingest *ingest, const void *record, size_t size)
 	return ingest->stacks ? ww_stacks__take(ingest->stacks, record, size) : 0;
 }
 
-uint64_t ww_ingest__stacks_cpu_ns(const struct ww_ingest *ingest)
+int ww_ingest__stacks(const struct ww_ingest *ingest, struct ww_stacks_totals *totals)
 {
-	return ingest->stacks ? ww_stacks__totals(ingest->stacks).cpu_ns : 0;
+	if (!ingest->stacks)
+		return -ENOENT;
+	*totals = ww_stacks__totals(ingest->stacks);
+	return 0;
 }
 
 int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections)

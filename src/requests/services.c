@@ -401,7 +401,7 @@ static void remember(struct ww_services *services, struct member *member)
 
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
 {
-	bool unit = account->port || account->flags & WW_FLAG_CALL;
+	bool unit = account->port || account->flags & (WW_FLAG_CALL | WW_FLAG_MESSAGE);
 	struct member new = {.pid = account->tgid, .port = account->port, .local = unit ? 0 : account->local};
 	uint32_t slot = slot_of(services, new.pid, new.port, new.local);
 	int64_t service;

@@ -9,27 +9,38 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/hash.h"
 #include "util/mappings.h"
 
-#define MOST_MODULES 1024
-
-/* Every module is opened by us: there is nothing to find. */
+/* Every file is open already: there is nothing to find. */
 static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file, Elf **elf)
 {
-	(void)module, (void)data, (void)name, (void)base, (void)file, (void)elf;
+	(void)module, (void)name, (void)base, (void)file;
+	*elf = *data ? ww_image__elf(*data) : NULL;
 	return -1;
 }
 
-static char *debuginfo_path;
+/* Names are the image's to find, and what there is no .eh_frame for in the file is not looked for elsewhere. */
+static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
+			  const char *link, GElf_Word sum, char **found)
+{
+	(void)module, (void)data, (void)name, (void)base, (void)file, (void)link, (void)sum, (void)found;
+	return -1;
+}
 
-static const Dwfl_Callbacks callbacks = {
-	.find_elf = find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
-	.debuginfo_path = &debuginfo_path,
-};
+static const Dwfl_Callbacks callbacks = {.find_elf = find_elf, .find_debuginfo = find_debuginfo};
+
+/* The file's name, without what the kernel says of it. */
+static void name_of_file(const char *path, char *name, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	const char *begin = slash ? slash + 1 : path + (*path == '[');
+
+	snprintf(name, size, "%.*s", (int)strcspn(begin, slash ? " " : "]"), begin);
+}
 
 /* Notes a mapping of code; `first` is the first one of its file. */
 static void note(struct ww_modules *modules, const struct ww_mappings *mapping, const struct ww_mappings *first)
@@ -39,13 +50,16 @@ static void note(struct ww_modules *modules, const struct ww_mappings *mapping, 
 
 	if (modules->codes_len == WW_CODES)
 		return;
-	modules->codes[modules->codes_len++] = (struct ww_code){
+	struct ww_code *code = &modules->codes[modules->codes_len++];
+	*code = (struct ww_code){
 		.start = mapping->start,
 		.end = mapping->end,
 		.offset = mapping->offset,
 		.file = is_file ? ww_hash(0, mapping->path, strlen(mapping->path)) : 0,
 		.again = first->offset != 0,
 	};
+	if (is_file)
+		name_of_file(mapping->path, code->name, sizeof(code->name));
 }
 
 /*
@@ -104,6 +118,19 @@ static int open_vdso(void)
 	return fd;
 }
 
+/* The file at that path if it is the one that is mapped, which may have been deleted, or replaced by another. */
+static int open_same(const char *path, uint64_t inode)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat what;
+
+	if (fd >= 0 && (fstat(fd, &what) || !S_ISREG(what.st_mode) || what.st_ino != inode)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 static int open_mapped(pid_t pid, const struct ww_mappings *mapping)
 {
 	char path[4700];
@@ -112,72 +139,94 @@ static int open_mapped(pid_t pid, const struct ww_mappings *mapping)
 		return open_vdso();
 	if (mapping->path[0] != '/')
 		return -1;
+	/* For this one more must be allowed than for those below. */
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid, (unsigned long long)mapping->start,
 		 (unsigned long long)mapping->end);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	fd = open_same(path, mapping->inode);
 	if (fd >= 0)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, mapping->path);
-	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return open_same(path, mapping->inode);
 }
 
 struct reporting {
 	struct ww_modules *modules;
-	unsigned len;
-	uint64_t last; /* where the newest begins */
-	bool fixed;    /* one is linked to its addresses */
+	bool fixed; /* one is linked to its addresses */
 };
+
+/* Whether libdwfl has it. */
+static bool report_to_unwinder(Dwfl *dwfl, const struct ww_module *module)
+{
+	char name[32];
+	void **data;
+
+	/* Its modules are told from each other by their names. */
+	snprintf(name, sizeof(name), "%llx", (unsigned long long)module->start);
+	Dwfl_Module *its = dwfl_report_module(dwfl, name, module->start, module->end);
+	if (!its || !dwfl_module_info(its, &data, NULL, NULL, NULL, NULL, NULL, NULL))
+		return false;
+	*data = module->image;
+	return true;
+}
 
 static void report(void *ctx, const struct ww_mappings *first)
 {
 	struct reporting *r = ctx;
-	const char *slash = strrchr(first->path, '/');
-	Elf64_Ehdr header;
-	char name[256];
-	int fd;
+	struct ww_modules *modules = r->modules;
+	struct ww_module module = {.start = first->start};
+	uint64_t taken = modules->len ? modules->modules[modules->len - 1].end : 0;
+	char name[64];
 
 	/*
 	 * One module may have several mappings of code. And what a program has mapped once more of a file, as Node does
-	 * of itself, is none: libdwfl would drop the first.
+	 * of itself, is none.
 	 */
-	if (r->len == MOST_MODULES || (r->len && r->last == first->start) || first->offset)
+	if (modules->len == WW_MODULES_MOST || first->start < taken || first->offset)
 		return;
-	fd = open_mapped(r->modules->pid, first);
+	int fd = open_mapped(modules->pid, first);
 	if (fd < 0)
 		return;
+	name_of_file(first->path, name, sizeof(name));
+	int err = ww_images__get(modules->images, fd, name, &module.image, &module.serial);
+	modules->crowded |= err == -ENOSPC;
+	if (err)
+		return;
+	bool fixed = ww_image__fixed(module.image);
+	module.end = first->start + (ww_image__end(module.image) - ww_image__start(module.image));
+	module.bias = first->start - ww_image__start(module.image);
 	/* Nor is what it has mapped of itself from the first byte on: only one can be where it is linked to. */
-	bool fixed = pread(fd, &header, sizeof(header), 0) == sizeof(header) && header.e_type == ET_EXEC;
-	if (fixed && r->fixed) {
-		close(fd);
+	if ((fixed && r->fixed) || module.end < module.start || !report_to_unwinder(modules->dwfl, &module)) {
+		ww_images__put(modules->images, module.image);
 		return;
 	}
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(slash ? slash + 1 : first->path, " "),
-		 slash ? slash + 1 : first->path);
-	if (!dwfl_report_elf(r->modules->dwfl, name, name, fd, first->start, false)) {
-		close(fd);
-		return;
-	}
-	r->last = first->start;
 	r->fixed |= fixed;
-	r->len++;
+	modules->modules[modules->len++] = module;
 }
 
-int ww_modules__open(struct ww_modules *modules, pid_t pid)
+int ww_modules__open(struct ww_modules *modules, struct ww_images *images, pid_t pid)
 {
-	struct ww_modules new = {.pid = pid, .dwfl = dwfl_begin(&callbacks)};
+	struct ww_modules new = {.pid = pid, .images = images, .dwfl = dwfl_begin(&callbacks)};
 	struct reporting reporting = {.modules = &new};
 
-	if (!new.dwfl)
+	new.modules = calloc(WW_MODULES_MOST, sizeof(*new.modules));
+	if (!new.dwfl || !new.modules) {
+		ww_modules__close(&new);
 		return -ENOMEM;
+	}
 	dwfl_report_begin(new.dwfl);
 	int err = each_code(&new, &new.maps_hash, report, &reporting);
 	if (dwfl_report_end(new.dwfl, NULL, NULL) && !err)
 		err = -EIO;
 	if (err) {
-		dwfl_end(new.dwfl);
+		ww_modules__close(&new);
 		return err;
 	}
-	new.empty = !reporting.len;
+	struct ww_module *fit = reallocarray(new.modules, new.len ?: 1, sizeof(*fit));
+	new.modules = fit ?: new.modules;
 	*modules = new;
 	return 0;
 }
@@ -198,20 +247,37 @@ static const struct ww_code *find_code(const struct ww_modules *modules, uint64_
 	return NULL;
 }
 
-enum ww_code_is ww_modules__at(const struct ww_modules *modules, uint64_t address, uint64_t *original)
+const struct ww_module *ww_modules__find(const struct ww_modules *modules, uint64_t address)
 {
-	const struct ww_code *code = find_code(modules, address);
+	unsigned low = 0, high = modules->len;
 
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+
+		if (modules->modules[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && address < modules->modules[low - 1].end ? &modules->modules[low - 1] : NULL;
+}
+
+enum ww_code_is ww_modules__at(const struct ww_modules *modules, uint64_t address, uint64_t *original,
+			       const struct ww_code **code)
+{
+	const struct ww_code *found = find_code(modules, address);
+
+	*code = found;
 	*original = address;
-	if (!code)
+	if (!found)
 		return WW_CODE_NONE;
-	if (!code->file)
+	if (!found->file)
 		return WW_CODE_MADE;
-	uint64_t offset = address - code->start + code->offset;
-	for (unsigned i = 0; code->again && i < modules->codes_len; i++) {
+	uint64_t offset = address - found->start + found->offset;
+	for (unsigned i = 0; found->again && i < modules->codes_len; i++) {
 		const struct ww_code *its = &modules->codes[i];
 
-		if (its->file == code->file && !its->again && offset >= its->offset &&
+		if (its->file == found->file && !its->again && offset >= its->offset &&
 		    offset - its->offset < its->end - its->start) {
 			*original = its->start + (offset - its->offset);
 			break;
@@ -226,5 +292,10 @@ void ww_modules__close(struct ww_modules *modules)
 		return;
 	if (modules->dwfl)
 		dwfl_end(modules->dwfl);
+	for (unsigned i = 0; i < modules->len; i++)
+		ww_images__put(modules->images, modules->modules[i].image);
+	free(modules->modules);
 	modules->dwfl = NULL;
+	modules->modules = NULL;
+	modules->len = 0;
 }

@@ -2,31 +2,31 @@
 #include "symbols/unwind.h"
 
 #include <errno.h>
-#include <libiberty/demangle.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "symbols/go_table.h"
+#include "symbols/images.h"
 #include "symbols/kernel_symbols.h"
 #include "symbols/modules.h"
 #include "symbols/perf_map.h"
 #include "symbols/python_code.h"
 #include "util/hash.h"
 
-#define PROCESSES    64	  /* known at a time */
-#define ADDRESSES    8192 /* whose names are known, of each; a power of two */
-#define PYTHON_NAMES 4096 /* the same of CPython frames */
+#define PROCESSES    64	   /* known at a time */
+#define ADDRESSES    32768 /* in files, whose names are known; a power of two */
+#define PYTHON_NAMES 4096  /* the same of CPython frames, of each process */
 #define CHECK_NS     1000000000ull
-#define FRAME_MOST   512 /* bytes of a name */
-#define MANGLED_MOST 2048
+#define FRAME_MOST   WW_IMAGE_NAME
 #define NO_NAME	     UINT32_MAX
 #define NAMES_MOST   (1u << 17)
 
+/* An address in a file, whichever process has it. */
 struct named {
+	uint64_t serial; /* of the file's image; 0: nothing here */
 	uint64_t address;
-	uint32_t frame; /* + 1; 0: nothing here */
+	uint32_t frame;
 };
 
 /* A CPython frame. Code objects come and go, so their names are asked for anew now and then. */
@@ -39,16 +39,19 @@ struct python_named {
 struct process {
 	uint32_t pid; /* 0: none */
 	struct ww_modules modules;
+	bool unwound; /* libdwfl can */
 	uint64_t checked_ns, used_ns;
 	struct ww_perf_map *map; /* of code that it made itself; NULL: there is none */
-	uint64_t map_ns;	 /* when it was looked for; 0: never */
-	struct named names[ADDRESSES];
+	uint64_t map_due_ns;	 /* when it may be read again */
 	struct python_named python[PYTHON_NAMES];
 };
 
 struct ww_unwinder {
 	struct ww_intern *frames;
 	struct process *processes[PROCESSES];
+	struct ww_images *images;
+	uint64_t crowded_ns; /* when a process was last forgotten to make room for another one's files */
+	struct named names[ADDRESSES];
 	struct ww_kernel_symbols *kernel;
 	bool kernel_read;
 
@@ -68,8 +71,14 @@ struct ww_unwinder *ww_unwinder__new(struct ww_intern *frames)
 
 	/* libdwfl would ask servers on the network for what is not installed. */
 	unsetenv("DEBUGINFOD_URLS");
-	if (new)
-		new->frames = frames;
+	if (!new)
+		return NULL;
+	new->frames = frames;
+	new->images = ww_images__new();
+	if (!new->images) {
+		free(new);
+		return NULL;
+	}
 	return new;
 }
 
@@ -88,6 +97,7 @@ void ww_unwinder__free(struct ww_unwinder *unwinder)
 		return;
 	for (size_t i = 0; i < PROCESSES; i++)
 		forget(unwinder->processes[i]);
+	ww_images__free(unwinder->images);
 	ww_kernel_symbols__free(unwinder->kernel);
 	free(unwinder);
 }
@@ -154,11 +164,11 @@ static const Dwfl_Thread_Callbacks thread_callbacks = {
 
 /* ---- processes */
 
-static uint64_t now_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
@@ -166,22 +176,48 @@ static struct process *meet(struct ww_unwinder *unwinder, uint32_t pid, uint64_t
 {
 	struct process *new = calloc(1, sizeof(*new));
 
-	if (!new || ww_modules__open(&new->modules, (pid_t)pid)) {
+	if (!new || ww_modules__open(&new->modules, unwinder->images, (pid_t)pid)) {
 		free(new);
 		return NULL;
 	}
-	if (!new->modules.empty && !dwfl_attach_state(new->modules.dwfl, NULL, (pid_t)pid, &thread_callbacks, unwinder))
-		new->modules.empty = true;
+	new->unwound =
+		new->modules.len &&dwfl_attach_state(new->modules.dwfl, NULL, (pid_t)pid, &thread_callbacks, unwinder);
 	new->pid = pid;
 	new->checked_ns = now;
 	return new;
+}
+
+/*
+ * Of one whose files there was no room for some code has no name. The one that was not seen for longest makes room, but
+ * not again and again: what has more files than there is room for at all stays as it is.
+ */
+static struct process *meet_again(struct ww_unwinder *unwinder, struct process *crowded, uint64_t now)
+{
+	struct process **oldest = NULL;
+
+	for (size_t i = 0; i < PROCESSES; i++) {
+		struct process *process = unwinder->processes[i];
+
+		if (process && (!oldest || process->used_ns < (*oldest)->used_ns))
+			oldest = &unwinder->processes[i];
+	}
+	if (!oldest || now - unwinder->crowded_ns < CHECK_NS)
+		return crowded;
+	unwinder->crowded_ns = now;
+	forget(*oldest);
+	*oldest = NULL;
+	struct process *again = meet(unwinder, crowded->pid, now);
+	if (!again)
+		return crowded;
+	forget(crowded);
+	return again;
 }
 
 /* The process, as it is now: it may have loaded more code, or be another one with the same id. NULL: it is gone. */
 static struct process *find_process(struct ww_unwinder *unwinder, uint32_t pid)
 {
 	struct process **place = &unwinder->processes[0];
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	for (size_t i = 0; i < PROCESSES; i++) {
 		struct process *process = unwinder->processes[i];
@@ -209,7 +245,8 @@ static struct process *find_process(struct ww_unwinder *unwinder, uint32_t pid)
 		if (!new)
 			return NULL;
 		forget(known);
-		*place = known = new;
+		*place = NULL;
+		*place = known = new->modules.crowded ? meet_again(unwinder, new, now) : new;
 	}
 	known->used_ns = now;
 	return known;
@@ -236,93 +273,74 @@ static uint32_t intern(struct ww_unwinder *unwinder, const char *name)
 	return ww_intern__add(unwinder->frames, name, strlen(name));
 }
 
-/* In no file: what a runtime made, if it says what that is. */
-static void name_of_made(struct process *process, uint64_t address, bool made, char name[FRAME_MOST])
+/* It grows, and may be large: reading it takes no more than a hundredth of the time. */
+static void read_map(struct ww_unwinder *unwinder, struct process *process)
 {
+	uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	ww_perf_map__free(process->map);
+	process->map = ww_perf_map__read((pid_t)process->pid);
+	uint64_t took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
+	unwinder->walk->names_ns += took;
+	process->map_due_ns = process->used_ns + (100 * took > CHECK_NS ? 100 * took : CHECK_NS);
+}
+
+/* In no file: what a runtime made, if it says what that is. */
+static void name_of_made(struct ww_unwinder *unwinder, uint64_t address, bool made, char name[FRAME_MOST])
+{
+	struct process *process = unwinder->process;
 	const char *found = process->map ? ww_perf_map__find(process->map, address) : NULL;
 
-	/* It grows. */
-	if (!found && (!process->map_ns || process->used_ns - process->map_ns > CHECK_NS)) {
-		ww_perf_map__free(process->map);
-		process->map = ww_perf_map__read((pid_t)process->pid);
-		process->map_ns = process->used_ns;
+	if (!found && process->used_ns >= process->map_due_ns) {
+		read_map(unwinder, process);
 		found = process->map ? ww_perf_map__find(process->map, address) : NULL;
 	}
 	snprintf(name, FRAME_MOST, "%s", found ? found : made ? "[jit]" : "[unknown]");
 }
 
-/* The function's name by Go's own table; NULL when the file has none, or does not tell. */
-static const char *name_by_go(Dwfl_Module *module, uint64_t address)
+static uint32_t find_name_in_file(struct ww_unwinder *unwinder, const struct ww_module *module, uint64_t address)
 {
-	GElf_Addr bias;
-	Elf *elf = dwfl_module_getelf(module, &bias);
-	Elf_Data *table = NULL;
-	uint64_t text = 0;
-	size_t names;
+	uint64_t own = address - module->bias;
+	struct named *named = &unwinder->names[ww_hash_mix(own ^ module->serial << 48) & (ADDRESSES - 1)];
 
-	if (!elf || elf_getshdrstrndx(elf, &names))
-		return NULL;
-	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
-		GElf_Shdr header;
-		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+	if (named->serial != module->serial || named->address != own) {
+		uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		char name[FRAME_MOST];
 
-		if (name && !strcmp(name, ".text"))
-			text = header.sh_addr;
-		if (name && (!strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab")))
-			table = elf_rawdata(section, NULL);
+		ww_image__name(module->image, own, name);
+		unwinder->walk->names_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
+		uint32_t frame = intern(unwinder, name);
+		if (frame == WW_INTERN_NONE)
+			return NO_NAME;
+		*named = (struct named){module->serial, own, frame};
 	}
-	return table && table->d_buf ? ww_go_table__find(table->d_buf, table->d_size, text, address - bias) : NULL;
-}
-
-static void name_of(Dwfl_Module *module, uint64_t address, char name[FRAME_MOST])
-{
-	GElf_Off offset;
-	GElf_Sym symbol;
-
-	const char *found = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
-	if (!found || !*found)
-		found = name_by_go(module, address);
-	if (!found || !*found) {
-		Dwarf_Addr start;
-		const char *file = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
-
-		snprintf(name, FRAME_MOST, "[%.200s+0x%llx]", file ? file : "?", (unsigned long long)(address - start));
-		return;
-	}
-	bool mangled = (found[0] == '_' && (found[1] == 'Z' || found[1] == 'R')) && strlen(found) < MANGLED_MOST;
-	char *plain = mangled ? cplus_demangle(found, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO) : NULL;
-
-	/* name@@VERSION */
-	snprintf(name, FRAME_MOST, "%.*s", plain ? FRAME_MOST : (int)strcspn(found, "@"), plain ? plain : found);
-	free(plain);
+	return named->frame;
 }
 
 static uint32_t find_name(struct ww_unwinder *unwinder, uint64_t address)
 {
 	struct process *process = unwinder->process;
-	struct named *named = &process->names[ww_hash_mix(address) & (ADDRESSES - 1)];
+	const struct ww_module *module = ww_modules__find(&process->modules, address);
+	uint64_t original = address;
+	const struct ww_code *code;
 	char name[FRAME_MOST];
 
-	if (named->frame && named->address == address)
-		return named->frame - 1;
-	enum ww_code_is is = WW_CODE_FILE;
-	uint64_t original = address;
-	Dwfl_Module *module = dwfl_addrmodule(process->modules.dwfl, address);
-	if (!module) {
-		is = ww_modules__at(&process->modules, address, &original);
-		module = original == address ? NULL : dwfl_addrmodule(process->modules.dwfl, original);
+	if (module)
+		return find_name_in_file(unwinder, module, address);
+	enum ww_code_is is = ww_modules__at(&process->modules, address, &original, &code);
+	module = original == address ? NULL : ww_modules__find(&process->modules, original);
+	if (module)
+		return find_name_in_file(unwinder, module, original);
+	/* What was made may be thrown away, and other code be made there: its name is not kept. */
+	if (is == WW_CODE_FILE) {
+		uint64_t offset = address - code->start + code->offset;
+
+		snprintf(name, sizeof(name), "[%s+0x%llx]", code->name, (unsigned long long)offset);
 	}
-	if (module)
-		name_of(module, original, name);
-	else
-		name_of_made(process, address, is == WW_CODE_MADE, name);
+	if (is != WW_CODE_FILE)
+		name_of_made(unwinder, address, is == WW_CODE_MADE, name);
 	uint32_t frame = intern(unwinder, name);
-	if (frame == WW_INTERN_NONE)
-		return NO_NAME;
-	/* What was made may be thrown away, and other code be made there. */
-	if (module)
-		*named = (struct named){address, frame + 1};
-	return frame;
+	return frame == WW_INTERN_NONE ? NO_NAME : frame;
 }
 
 static uint32_t find_python_name(struct ww_unwinder *unwinder, const struct ww_stack_python *frame)
@@ -333,11 +351,13 @@ static uint32_t find_python_name(struct ww_unwinder *unwinder, const struct ww_s
 
 	if (!named->frame || named->code != frame->code || named->at != at ||
 	    process->used_ns - named->read_ns > CHECK_NS) {
+		uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		char name[FRAME_MOST];
 
 		if (ww_python_code__name((pid_t)process->pid, unwinder->stack->python_minor, frame->code, at, name,
 					 sizeof(name)))
 			snprintf(name, sizeof(name), "[python]");
+		unwinder->walk->names_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
 		uint32_t id = intern(unwinder, name);
 		if (id == WW_INTERN_NONE)
 			return NO_NAME;
@@ -455,14 +475,21 @@ int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack
 	unwinder->python = 0;
 	walk->len = 0;
 	walk->whole = false;
+	walk->names_ns = 0;
 	walk_kernel(unwinder);
 	unwinder->process = find_process(unwinder, stack->tgid);
-	if (unwinder->process && !unwinder->process->modules.empty)
+	if (unwinder->process && unwinder->process->unwound)
 		walk->whole = (!dwfl_getthread_frames(unwinder->process->modules.dwfl, (pid_t)stack->tid, take_frame,
 						      unwinder) &&
 			       !unwinder->ran_out) ||
 			      starts_here(unwinder);
-	if (walk->len < WW_WALK_MOST && (!unwinder->process || unwinder->process->modules.empty))
+	if (walk->len < WW_WALK_MOST && (!unwinder->process || !unwinder->process->unwound))
 		put(unwinder, intern(unwinder, "[unknown]"));
 	return unwinder->failed ? -ENOMEM : 0;
+}
+
+void ww_unwinder__files(const struct ww_unwinder *unwinder, unsigned *files, size_t *bytes)
+{
+	*files = ww_images__len(unwinder->images);
+	*bytes = ww_images__bytes(unwinder->images);
 }

@@ -18,15 +18,17 @@ int ww_mappings__open(struct ww_mappings *mappings, pid_t pid)
 bool ww_mappings__next(struct ww_mappings *mappings)
 {
 	while (fgets(mappings->line, sizeof(mappings->line), mappings->file)) {
-		unsigned long long start, end, offset;
+		unsigned long long start, end, offset, inode;
 		int at = 0;
-		/* Device and inode are of no use here. A path's own line breaks are escaped. */
-		if (sscanf(mappings->line, "%llx-%llx %*s %llx %*s %*s %n", &start, &end, &offset, &at) != 3 || !at)
+		/* The device is of no use here. A path's own line breaks are escaped. */
+		if (sscanf(mappings->line, "%llx-%llx %*s %llx %*s %llu %n", &start, &end, &offset, &inode, &at) != 4 ||
+		    !at)
 			continue;
 		mappings->line[strcspn(mappings->line, "\n")] = '\0';
 		mappings->start = start;
 		mappings->end = end;
 		mappings->offset = offset;
+		mappings->inode = inode;
 		mappings->path = mappings->line + at;
 		return true;
 	}

@@ -10,6 +10,7 @@
 
 struct ww_mappings {
 	uint64_t start, end, offset; /* of the mapping: its addresses, and where in the file it begins */
+	uint64_t inode;		     /* of the file; 0: it is of none */
 	const char *path;	     /* of the file, a name in brackets, or empty; until the next call */
 	FILE *file;
 	char line[4608];

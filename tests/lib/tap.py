@@ -29,10 +29,10 @@ class Tap:
         for line in str(text).splitlines():
             print(f"# {line}", flush=True)
 
-    def run(self, name, test, *args):
-        """Runs test(*args); an exception is a failure with its traceback."""
+    def run(self, name, test, *args, **options):
+        """Runs test(*args, **options); an exception is a failure with its traceback."""
         try:
-            test(*args)
+            test(*args, **options)
         except Exception:
             self.check(name, False, traceback.format_exc())
 

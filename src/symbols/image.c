@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "symbols/image.h"
+
+#include <elfutils/libdwelf.h>
+#include <errno.h>
+#include <gelf.h>
+#include <libiberty/demangle.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "symbols/go_table.h"
+
+#define SYMBOLS_MOST  (1u << 20)
+#define TABLE_MOST    (128u << 20) /* bytes of a table of the file that are read */
+#define SECTIONS_MOST 65536
+#define NESTED_MOST   32 /* functions in another one's range that are looked past */
+#define MANGLED_MOST  2048
+
+/* Symbols are numbered as libdwfl has them, which keeps their names. */
+struct symbol {
+	uint64_t start;
+	uint32_t size, number;
+	uint8_t rank; /* of several at one address the lowest names it */
+	bool guessed; /* its size is: it has none of its own */
+};
+
+struct ww_image {
+	int fd;
+	Elf *elf;
+	Dwfl *dwfl;
+	Dwfl_Module *module;
+	uint64_t start, end;
+	bool fixed, read;
+	struct symbol *symbols; /* by their addresses, each of them once */
+	size_t symbols_len;
+	const Elf_Data *go; /* Go's table of functions; NULL: none */
+	uint64_t go_text;
+	size_t tables; /* bytes that libelf reads of it */
+	char name[64];
+};
+
+static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, char **file, Elf **elf)
+{
+	(void)module, (void)name, (void)base, (void)file;
+	*elf = ww_image__elf(*data);
+	return -1;
+}
+
+static char *debuginfo_path;
+
+static const Dwfl_Callbacks callbacks = {
+	.find_elf = find_elf,
+	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.debuginfo_path = &debuginfo_path,
+};
+
+/* Which addresses it asks for; false when it has no code to load. */
+static bool read_range(struct ww_image *image)
+{
+	size_t count;
+	bool any = false;
+
+	if (elf_getphdrnum(image->elf, &count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		GElf_Phdr header;
+
+		if (!gelf_getphdr(image->elf, (int)i, &header) || header.p_type != PT_LOAD)
+			continue;
+		uint64_t end = header.p_vaddr + header.p_memsz;
+		if (end < header.p_vaddr)
+			return false;
+		if (!any)
+			image->start = header.p_align > 1 ? header.p_vaddr & -header.p_align : header.p_vaddr;
+		if (!any || end > image->end)
+			image->end = end;
+		any = true;
+	}
+	return any && image->end > image->start;
+}
+
+/* Notes Go's table and how much is to be read; false when that is too much. */
+static bool look_at_sections(struct ww_image *image)
+{
+	size_t names, count;
+
+	if (elf_getshdrnum(image->elf, &count) || count > SECTIONS_MOST || elf_getshdrstrndx(image->elf, &names))
+		return true; /* it has none */
+	for (Elf_Scn *section = elf_nextscn(image->elf, NULL); section; section = elf_nextscn(image->elf, section)) {
+		GElf_Shdr header;
+		const char *name =
+			gelf_getshdr(section, &header) ? elf_strptr(image->elf, names, header.sh_name) : NULL;
+		if (!name)
+			continue;
+		bool go = !strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab");
+		bool table = go || header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM ||
+			     header.sh_type == SHT_STRTAB || !strncmp(name, ".eh_frame", 9) ||
+			     !strcmp(name, ".debug_frame") || !strcmp(name, ".gnu_debugdata");
+
+		if (table && header.sh_type != SHT_NOBITS && header.sh_size > TABLE_MOST)
+			return false;
+		image->tables += table && header.sh_type != SHT_NOBITS ? header.sh_size : 0;
+		if (!strcmp(name, ".text"))
+			image->go_text = header.sh_addr;
+		if (go)
+			image->go = elf_rawdata(section, NULL);
+	}
+	return true;
+}
+
+int ww_image__open(struct ww_image **image, int fd, const char *name)
+{
+	struct ww_image *new = calloc(1, sizeof(*new));
+	GElf_Ehdr header;
+
+	if (!new) {
+		close(fd);
+		return -ENOMEM;
+	}
+	elf_version(EV_CURRENT);
+	new->fd = fd;
+	new->elf = elf_begin(fd, ELF_C_READ, NULL);
+	snprintf(new->name, sizeof(new->name), "%s", name);
+	if (!new->elf || elf_kind(new->elf) != ELF_K_ELF || !gelf_getehdr(new->elf, &header) || !read_range(new) ||
+	    !look_at_sections(new)) {
+		ww_image__free(new);
+		return -ENOEXEC;
+	}
+	new->fixed = header.e_type == ET_EXEC;
+	*image = new;
+	return 0;
+}
+
+void ww_image__free(struct ww_image *image)
+{
+	if (!image)
+		return;
+	if (image->dwfl)
+		dwfl_end(image->dwfl);
+	elf_end(image->elf);
+	close(image->fd);
+	free(image->symbols);
+	free(image);
+}
+
+Elf *ww_image__elf(struct ww_image *image)
+{
+	return elf_begin(-1, ELF_C_READ, image->elf);
+}
+
+uint64_t ww_image__start(const struct ww_image *image)
+{
+	return image->start;
+}
+
+uint64_t ww_image__end(const struct ww_image *image)
+{
+	return image->end;
+}
+
+bool ww_image__fixed(const struct ww_image *image)
+{
+	return image->fixed;
+}
+
+size_t ww_image__build_id(const struct ww_image *image, const void **id)
+{
+	ssize_t len = dwelf_elf_gnu_build_id(image->elf, id);
+
+	return len > 0 ? (size_t)len : 0;
+}
+
+size_t ww_image__bytes(const struct ww_image *image)
+{
+	return sizeof(*image) + image->tables + image->symbols_len * sizeof(*image->symbols);
+}
+
+/* ---- names */
+
+static int by_address(const void *a, const void *b)
+{
+	const struct symbol *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	if (x->guessed != y->guessed)
+		return x->guessed ? 1 : -1;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Where the section ends that the symbol is in; 0: that is none of code. */
+static uint64_t end_of_code(Elf *elf, GElf_Word index)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = elf ? elf_getscn(elf, index) : NULL;
+
+	if (!section || !gelf_getshdr(section, &header) || !(header.sh_flags & SHF_EXECINSTR))
+		return 0;
+	return header.sh_addr + header.sh_size;
+}
+
+static bool read_symbol(struct ww_image *image, int number, struct symbol *symbol)
+{
+	static const uint8_t ranks[] = {[STB_LOCAL] = 2, [STB_GLOBAL] = 0, [STB_WEAK] = 1};
+	GElf_Sym sym;
+	GElf_Addr address, bias;
+	GElf_Word section;
+	Elf *elf;
+	const char *name = dwfl_module_getsym_info(image->module, number, &sym, &address, &section, &elf, &bias);
+
+	/* Those with a dollar say what follows, code or data. */
+	if (!name || !*name || *name == '$' || section == SHN_UNDEF || section >= SHN_LORESERVE)
+		return false;
+	unsigned type = GELF_ST_TYPE(sym.st_info), binding = GELF_ST_BIND(sym.st_info);
+	if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE)
+		return false;
+	uint64_t end = end_of_code(elf, section) + bias;
+	if (end <= address)
+		return false;
+	uint64_t size = sym.st_size ?: end - address;
+	*symbol = (struct symbol){
+		.start = address,
+		.size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
+		.number = (uint32_t)number,
+		.rank = binding < sizeof(ranks) ? ranks[binding] : 2,
+		.guessed = !sym.st_size,
+	};
+	return true;
+}
+
+/* Of those at one address the first, as long as the longest; of those without a size no more than is nobody else's. */
+static size_t tidy(struct symbol *symbols, size_t len)
+{
+	size_t kept = 0;
+	uint64_t reached = 0; /* by those with a size */
+
+	for (size_t i = 0; i < len; i++) {
+		struct symbol *last = kept ? &symbols[kept - 1] : NULL;
+
+		if (last && last->start == symbols[i].start) {
+			if (!symbols[i].guessed && symbols[i].size > last->size)
+				last->size = symbols[i].size;
+		} else if (!symbols[i].guessed || symbols[i].start >= reached) {
+			if (last && last->guessed && symbols[i].start - last->start < last->size)
+				last->size = (uint32_t)(symbols[i].start - last->start);
+			symbols[kept++] = symbols[i];
+		}
+		last = &symbols[kept ? kept - 1 : 0];
+		if (kept && !last->guessed && last->start + last->size > reached)
+			reached = last->start + last->size;
+	}
+	return kept;
+}
+
+static void read_symbols(struct ww_image *image)
+{
+	size_t len = 0;
+
+	image->read = true;
+	image->dwfl = dwfl_begin(&callbacks);
+	if (!image->dwfl)
+		return;
+	dwfl_report_begin(image->dwfl);
+	image->module = dwfl_report_module(image->dwfl, image->name, image->start, image->end);
+	void **data;
+	if (image->module && dwfl_module_info(image->module, &data, NULL, NULL, NULL, NULL, NULL, NULL))
+		*data = image;
+	if (dwfl_report_end(image->dwfl, NULL, NULL) || !image->module)
+		return;
+	int count = dwfl_module_getsymtab(image->module);
+	if (count <= 0)
+		return;
+	size_t most = count < (int)SYMBOLS_MOST ? (size_t)count : SYMBOLS_MOST;
+	struct symbol *symbols = reallocarray(NULL, most, sizeof(*symbols));
+	for (int i = 0; symbols && i < count && len < most; i++)
+		len += read_symbol(image, i, &symbols[len]);
+	if (!len) {
+		free(symbols);
+		return;
+	}
+	qsort(symbols, len, sizeof(*symbols), by_address);
+	len = tidy(symbols, len);
+	struct symbol *fit = reallocarray(symbols, len, sizeof(*symbols));
+	image->symbols = fit ?: symbols;
+	image->symbols_len = len;
+}
+
+static const struct symbol *find_symbol(const struct ww_image *image, uint64_t address)
+{
+	size_t low = 0, high = image->symbols_len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->symbols[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t i = low, looked = 0; i > 0 && looked < NESTED_MOST; i--, looked++)
+		if (address - image->symbols[i - 1].start < image->symbols[i - 1].size)
+			return &image->symbols[i - 1];
+	return NULL;
+}
+
+void ww_image__name(struct ww_image *image, uint64_t address, char name[WW_IMAGE_NAME])
+{
+	const char *found = NULL;
+	GElf_Sym unused;
+
+	if (!image->read)
+		read_symbols(image);
+	const struct symbol *symbol = find_symbol(image, address);
+	if (symbol)
+		found = dwfl_module_getsym(image->module, (int)symbol->number, &unused, NULL);
+	if (!found && image->go && image->go->d_buf)
+		found = ww_go_table__find(image->go->d_buf, image->go->d_size, image->go_text, address);
+	if (!found) {
+		snprintf(name, WW_IMAGE_NAME, "[%s+0x%llx]", image->name, (unsigned long long)address);
+		return;
+	}
+	bool mangled = (found[0] == '_' && (found[1] == 'Z' || found[1] == 'R')) && strlen(found) < MANGLED_MOST;
+	char *plain = mangled ? cplus_demangle(found, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO) : NULL;
+
+	/* name@@VERSION */
+	snprintf(name, WW_IMAGE_NAME, "%.*s", plain ? WW_IMAGE_NAME : (int)strcspn(found, "@"), plain ? plain : found);
+	free(plain);
+}
