@@ -19,6 +19,7 @@ from whywait import Record, run  # noqa: E402
 
 APPS = HERE / "apps"
 COMPUTES = ("burn_a", "burn_b")
+HOT = ("hot_a", "hot_b")
 WAITS = {"nap": "sleep", "take_lock": "lock"}
 
 
@@ -83,7 +84,7 @@ def load(port, path, seconds, clients=2, computed_s=None):
     end = time.monotonic() + seconds
 
     def enough():
-        computed = sum(truth[function] for truth in truths for function in COMPUTES)
+        computed = sum(truth[function] for truth in truths for function in COMPUTES + HOT)
         return time.monotonic() > end or (computed_s is not None and computed > computed_s * 1e9)
 
     threads = [threading.Thread(target=ask, args=(port, path, enough, truth, counted)) for truth in truths]
@@ -154,3 +155,27 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
     tap.note(f"{name}: {100 * share:.2f} % of the time is in stacks that reach their thread's start")
     tap.check(f"{name}: stacks reach their thread's start", share >= 0.98, f"{100 * share:.1f} % do")
     return record
+
+
+def judge_hotspots(tap, name, argv, computed_s, ready=None):
+    """The finding names the two functions that compute, with the shares that they have."""
+    port = free_port()
+    with Server(argv(port), port=port) as server:
+        load(port, "/hot", 0.5, clients=1)
+        if ready:
+            ready(server)
+        with Record("--port", port, "--stacks=all", keep=100) as record:
+            truth, _ = load(port, "/hot", 10 * computed_s, clients=1, computed_s=computed_s)
+            time.sleep(0.3)
+    findings = [finding for endpoint in record.report["endpoints"] if endpoint["route"] == "/hot" for finding in endpoint["findings"]
+                if finding["id"] == "compute-hotspot"]
+    tap.check(f"{name}: computing is found", len(findings) == 1, record.report["endpoints"])
+    said = findings[0]["evidence"]
+    tap.note(f"{name}: {truth}: {findings[0]['text']}: {said}")
+    told = {said.get(key): said.get(f"{key}_share") for key in ("function", "function_2", "function_3")}
+    spent = account(record, "compute", "/hot")
+    for function in HOT:
+        named = [key for key in told if key and re.search(rf"\b{function}\b", key)]
+        true = truth[function] / spent
+        tap.check(f"{name}: {function} is named, with its share", len(named) == 1 and abs(told[named[0]] - true) < 0.05,
+                  f"{told}, {true:.3f} measured")
