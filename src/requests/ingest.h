@@ -56,6 +56,10 @@ struct ww_ingest_options {
 	ww_collected_fn *collected;
 	void *collected_ctx;
 
+	/* For how many requests one stands whose allocations were counted, in WW_ALLOCATIONS_ONE; NULL: none were. */
+	uint64_t (*allocations)(void *ctx, const struct ww_account *account);
+	void *allocations_ctx;
+
 	bool no_operations; /* none are taken in: of no request it is known what it did */
 
 	struct ww_unit_names units;
