@@ -103,7 +103,7 @@ def folded(path, *arguments):
 
 def within(stacks, function):
     """The time in all stacks that the function is in, in ns."""
-    named = re.compile(rf"(JS:[*^~+]?|main\.|long StacksJava\.|shop::(Pages::)?|stacks_rust::)?{function}(\(.*\))?( .*)?$")
+    named = re.compile(rf"(JS:[*^~+]?|main\.|long StacksJava\.|shop::(Pages::|Candle<.*>::)?|stacks_rust::|<stacks_rust::.*>::)?{function}(\(.*\))?( .*)?$")
     return sum(us * 1000 for frames, us in stacks if any(named.match(frame) for frame in frames))
 
 
