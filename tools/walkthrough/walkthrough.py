@@ -201,7 +201,8 @@ def about_here(said):
     report = json.loads(whywait("report", "before.db", "--format", "json"))
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     busy = float(pathlib.Path("/proc/loadavg").read_text().split()[2])
-    said.update(date=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC", kernel=report["host"]["kernel"],
+    virtual = "hypervisor" in pathlib.Path("/proc/cpuinfo").read_text()
+    said.update(virtual="a virtual machine" if virtual else "no virtual machine", date=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC", kernel=report["host"]["kernel"],
                 cpus=report["host"]["cpus"], cpu_model=model.group(1) if model else os.uname().machine, version=report["version"],
                 seconds=SECONDS, busy=f"{busy:.1f}", python=subprocess.run(
                     ["/usr/bin/python3", "-c", "import platform; print(platform.python_version())"], capture_output=True,
