@@ -20,6 +20,7 @@ from whywait import Record, run  # noqa: E402
 APPS = HERE / "apps"
 COMPUTES = ("burn_a", "burn_b")
 HOT = ("hot_a", "hot_b")
+PERIOD_NS = 1e9 / 99  # between samples of what computes
 WAITS = {"nap": "sleep", "take_lock": "lock"}
 
 
@@ -130,14 +131,17 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
     waits = folded(record.path, "--endpoint", path, "--kinds", "db,sleep,lock,runq")
     total = sum(us for _, us in computes) * 1000
     spent = account(record, "compute", path)
+    # Of few samples a share, and their number, are a matter of luck: three quarters of n have this standard error.
+    error = (0.75 * 0.25 / (spent / PERIOD_NS)) ** 0.5
+    few = spent < 2000 * PERIOD_NS
     tap.note(f"{name}: {truth}, computing {total / 1e6:.0f} ms in stacks, {spent / 1e6:.0f} ms in the account")
     tap.note(record.report["losses"])
-    tap.check(f"{name}: as much computing as in the account", abs(total - spent) < (0.05 if computed_s else 0.2) * spent, f"{total} ns, {spent} ns")
+    tap.check(f"{name}: as much computing as in the account", abs(total - spent) < (10 * error if few else 0.05) * spent, f"{total} ns, {spent} ns")
     measured = sum(truth[function] for function in COMPUTES)
     for function in COMPUTES:
         share, true = 100 * within(computes, function) / total, 100 * truth[function] / spent
-        tap.check(f"{name}: {function} has its share", abs(share - true) <= points, f"{share:.1f} %, {true:.1f} % measured")
-    tap.check(f"{name}: nearly all of it is under them", within(computes, "burn") >= 0.9 * total * measured / spent,
+        tap.check(f"{name}: {function} has its share", abs(share - true) <= (max(points, 400 * error) if few else points), f"{share:.1f} %, {true:.1f} % measured")
+    tap.check(f"{name}: nearly all of it is under them", within(computes, "burn") >= (0.9 - 4 * error if few else 0.9) * total * measured / spent,
               f"{within(computes, 'burn')} of {total}")
     for function, kind in waiting.items():
         told = within(waits, function)  # its own kind, and what it then waited for a CPU

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """stacks_threads.py PORT: as stacks_server.c, in Python: answers how long it was in which function."""
 import http.server
+import select
 import sys
 import threading
 import time
@@ -46,6 +47,13 @@ def nap():
     return time.monotonic_ns() - begun
 
 
+def select_nap():
+    """In a function that has more on its stack than is looked at."""
+    begun = time.monotonic_ns()
+    select.select([], [], [], 0.003)
+    return time.monotonic_ns() - begun
+
+
 def take_lock():
     begun = time.monotonic_ns()
     with LOCK:
@@ -59,7 +67,7 @@ def hold():
         time.sleep(0.001)
 
 
-PAGES = {"/mix": (burn_a, burn_b, nap, take_lock), "/hot": (hot_a, hot_b)}
+PAGES = {"/mix": (burn_a, burn_b, nap, take_lock), "/hot": (hot_a, hot_b), "/select": (select_nap,)}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
