@@ -14,6 +14,7 @@
 #define WHYWAIT_CARRIER_H
 
 #include "subtask.bpf.h"
+#include "worker.bpf.h"
 
 #define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
 
@@ -275,6 +276,8 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	if (t->executor) {
+		if (t->worker || t->loop_slot)
+			return ww_worker_turn(t);
 		r = r ? r : ww_request_get(t->home);
 		return ww_carrier_ref(r ? r : ww_handoff_begin(t));
 	}
