@@ -3,10 +3,11 @@
 #ifndef WHYWAIT_PYTHON_H
 #define WHYWAIT_PYTHON_H
 
-#include "global.bpf.h"
+#include "loop.bpf.h"
 #include "programs.bpf.h"
 
-#define WW_PYTHON_THREADS 256 /* thread states looked at to find the own one */
+#define WW_PYTHON_THREADS	256 /* thread states looked at to find one, */
+#define WW_PYTHON_THREADS_PLAIN 64  /* and without bpf_loop() */
 
 /* The thread's id in its own pid namespace, which is what CPython knows. */
 static __always_inline u32 ww_own_tid(struct task_struct *task)
@@ -45,20 +46,49 @@ static __always_inline struct ww_python *ww_python_of(void)
 	return bpf_map_lookup_elem(&ww_pythons, &tgid);
 }
 
+struct ww_python_search {
+	const struct ww_python *python;
+	u64 tid;
+	u64 state; /* the one that is looked at next */
+	u64 found;
+};
+
+static __always_inline long ww_python_look(u32 i, void *ctx)
+{
+	struct ww_python_search *s = ctx;
+	if (!s->state)
+		return 1;
+	/* One of a thread that has not begun to run has its maker's id. */
+	if (ww_user_word(s->state + s->python->id) == s->tid && ww_python_frame(s->python, s->state)) {
+		s->found = s->state;
+		return 1;
+	}
+	s->state = ww_user_word(s->state + s->python->next);
+	return 0;
+}
+
+static long ww_python_look_back(u32 i, void *ctx)
+{
+	return ww_python_look(i, ctx);
+}
+
 /* The PyThreadState of a thread of the running process; 0 when none is found. */
 WW_GLOBAL1(u64, ww_python_state_of, N, tid)
 {
 	struct ww_python *python = ww_python_of();
 	if (!python)
 		return 0;
-	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
-	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
-		/* One of a thread that has not begun to run has its maker's id. */
-		if (ww_user_word(state + python->id) == tid && ww_python_frame(python, state))
-			return state;
-		state = ww_user_word(state + python->next);
+	struct ww_python_search s = {.python = python, .tid = tid};
+	s.state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
+	if (!ww_without_loop) {
+		bpf_loop(WW_PYTHON_THREADS, ww_python_look_back, &s, 0);
+		return s.found;
 	}
-	return 0;
+	for (u32 i = 0; i < WW_PYTHON_THREADS_PLAIN; i++) {
+		if (ww_python_look(i, &s))
+			break;
+	}
+	return s.found;
 }
 
 /* The running thread's. */
