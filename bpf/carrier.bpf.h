@@ -85,6 +85,22 @@ static __always_inline bool ww_phase_left(const struct ww_thread *t)
 	return phase && phase != t->phase_read;
 }
 
+/* Background work never meets a request: the oldest account of the loop is given up for the newest. */
+static __always_inline void ww_carrier_keep(struct ww_loop *loop, ww_ref ref)
+{
+	u32 at = loop->carriers_next;
+	barrier_var(at);
+	if (at >= WW_CARRIERS)
+		at = 0;
+	loop->carriers_next = at + 1;
+	struct ww_request *oldest = ww_request_get(loop->carriers[at]);
+	if (oldest && oldest->anonymous) {
+		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
+		ww_request_free(oldest);
+	}
+	loop->carriers[at] = ref;
+}
+
 /* Begins an anonymous account at the start of the thread's interval, in which its work began. */
 static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 {
@@ -103,18 +119,7 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->background = 0;
 	a->unsure = 0;
 	a->heir_of = 0;
-	/* Background work never meets a request: the oldest is given up for the newest. */
-	u32 at = loop->carriers_next;
-	barrier_var(at);
-	if (at >= WW_CARRIERS)
-		at = 0;
-	loop->carriers_next = at + 1;
-	struct ww_request *oldest = ww_request_get(loop->carriers[at]);
-	if (oldest && oldest->anonymous) {
-		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
-		ww_request_free(oldest);
-	}
-	loop->carriers[at] = a->account.id;
+	ww_carrier_keep(loop, a->account.id);
 	return a;
 }
 

@@ -15,7 +15,8 @@
 
 #include "carrier.bpf.h"
 
-#define WW_EXECUTOR_DONE 64 /* pieces of work that end before the loop's thread sees to them */
+#define WW_EXECUTOR_DONE 64   /* pieces of work that the loop's thread sees to at once */
+#define WW_EXECUTOR_MOST 4096 /* and that may end before it does */
 
 #define WW_EXECUTOR_NOBODY 1 /* in place of a Context */
 
@@ -24,6 +25,7 @@
 
 struct ww_executor {
 	ww_ref done; /* accounts of work that is done, the newest first, linked by `next` */
+	ww_ref left; /* those that the loop's thread had no time for, the oldest first */
 	u64 busy;    /* threads that are not idle, */
 	u64 most;    /* and the most of them that there were when one was given work */
 };
@@ -259,6 +261,11 @@ static __always_inline void ww_executor_becomes(struct ww_thread *t, struct ww_r
 	a->begun_slept = t->slept;
 	a->state = WW_STATE_READY;
 	ww_carrier_know(known, key, a->account.id);
+	struct ww_loop *loop = ww_loop_get(true);
+	if (loop)
+		ww_carrier_keep(loop, a->account.id);
+	else
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
 }
 
 /* Finds the account to which one of work that is done is to be added, its Context's; 0: it is that now. */
@@ -331,7 +338,7 @@ static long ww_executor_turn_back(u32 i, void *ctx)
 WW_GLOBAL1(int, ww_executor_folds, T, t)
 {
 	struct ww_executor *e = ww_executor_of();
-	if (!t || !e || !e->done)
+	if (!t || !e || !(e->done | e->left))
 		return 0;
 	u64 now = bpf_ktime_get_ns();
 	t->folded = now;
@@ -342,9 +349,11 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 		ww_touched(t, r, &step, now);
 		ww_detach(t, r, nothing);
 	}
-	struct ww_executor_folding f = {.at = __sync_lock_test_and_set(&e->done, 0)};
+	struct ww_executor_folding f = {.first = __sync_lock_test_and_set(&e->left, 0)};
+	if (!f.first)
+		f.at = __sync_lock_test_and_set(&e->done, 0);
 	if (!ww_without_loop) {
-		bpf_loop(WW_EXECUTOR_DONE, ww_executor_turn_back, &f, 0);
+		bpf_loop(WW_EXECUTOR_MOST, ww_executor_turn_back, &f, 0);
 	} else {
 		for (u32 i = 0; i < WW_EXECUTOR_DONE; i++) {
 			if (ww_executor_turn(i, &f))
@@ -359,7 +368,10 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 		f.first = a->next;
 		ww_executor_did(ww_request_get(ww_executor_fold(t, a)), a);
 	}
-	if (ww_request_get(f.at))
+	/* The rest waits for its next touch; unless another loop's thread has left some just now. */
+	if (ww_request_get(f.first) && __sync_val_compare_and_swap(&e->left, 0, f.first))
+		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
+	if (ww_request_get(f.at) && __sync_val_compare_and_swap(&e->done, 0, f.at))
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
 	return 1;
 }

@@ -37,6 +37,7 @@ const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
+const volatile bool ww_queues_on __weak = false; /* messages of queues are units of work */
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
@@ -127,15 +128,16 @@ struct ww_thread {
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;    /* what the interval has besides nothing: enum ww_dirty */
-	u8 fresh;    /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
-	u8 loop;     /* it waits in epoll, or works for several at a time: its steps may be of any request */
-	u8 named;    /* counts the answers since comm and cgroup were read */
-	u8 sent;     /* its last touch was a send */
-	u64 gc_mark; /* what the clock `gc` showed at `mark` */
-	u64 stops;   /* how long its process had been stopped by its collector when it began to wait .. */
-	u64 stopped; /* .. and how long it was so in that wait */
-	u64 cpu_ns;  /* of the interval */
+	u8 dirty;	 /* what the interval has besides nothing: enum ww_dirty */
+	u8 fresh;	 /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
+	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
+	u8 named;	 /* counts the answers since comm and cgroup were read */
+	u8 sent;	 /* its last touch was a send */
+	u64 gc_mark;	 /* what the clock `gc` showed at `mark` */
+	u64 stops;	 /* how long its process had been stopped by its collector when it began to wait .. */
+	u64 stopped;	 /* .. and how long it was so in that wait */
+	u64 cpu_ns;	 /* of the interval */
+	u64 allocations; /* the same: allocation.bpf.h */
 	u64 kinds_ns[WW_KIND_COUNT];
 	ww_ref home;	 /* the request that it was attached to when it last began to wait for sockets */
 	u64 deadline;	 /* when the timeout of its last wait for sockets ends; 0: none was given */
@@ -183,8 +185,8 @@ struct ww_thread {
 	u64 futex_sp;		       /* and in its last wait for a futex */
 	u64 woken_at[2];	       /* those at which others have ended a wait with a timeout */
 	u64 job_since;		       /* and since when it has the CPU that it is on; 0: it is on none */
-	ww_ref unit;		       /* its call of a function that is a unit of work: unit.bpf.c */
-	u64 unit_sp;		       /* and where its stack was at the entry */
+	ww_ref unit;		       /* its unit of work that is no request: unit.bpf.h */
+	u64 unit_sp;		       /* of a function's call: where its stack was at the entry */
 	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
@@ -238,6 +240,7 @@ struct ww_snapshot {
 	u8 holders_len;
 	u8 pad[3];
 	u64 line_newest_ns;
+	u64 allocations;
 };
 
 #define WW_SIGHTS 6
@@ -256,21 +259,21 @@ enum ww_client {
 
 /* What every touch looks at comes first, in one cache line; the account behind it begins with what is charged. */
 struct ww_request {
-	u64 mark;	 /* accounted up to here */
-	ww_ref next;	 /* pipelined behind it on the same connection; anonymous: before it in the same Context */
-	u64 queued;	 /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
-	u64 opened;	 /* when its first byte was read */
-	u64 drawn;	 /* the time line is drawn up to here, from the start */
-	u32 live;	 /* 1 until one CPU takes it upon itself to end it */
-	u32 owner;	 /* tid of the attached thread */
-	u8 state;	 /* enum ww_state */
-	u8 head_request; /* HEAD: the response has no body */
-	u8 unread;	 /* a thread read for it, and nothing was sent for it since */
-	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
-	u8 guessed;	 /* it got work of a timer that may have been another one's */
-	u8 client;	 /* it waits for its client, and for no timer: enum ww_client */
-	u8 job;		 /* a command's: job.bpf.h */
-	u8 pad0[1];
+	u64 mark;	      /* accounted up to here */
+	ww_ref next;	      /* pipelined behind it on the same connection; anonymous: before it in the same Context */
+	u64 queued;	      /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
+	u64 opened;	      /* when its first byte was read */
+	u64 drawn;	      /* the time line is drawn up to here, from the start */
+	u32 live;	      /* 1 until one CPU takes it upon itself to end it */
+	u32 owner;	      /* tid of the attached thread */
+	u8 state;	      /* enum ww_state */
+	u8 head_request;      /* HEAD: the response has no body */
+	u8 unread;	      /* a thread read for it, and nothing was sent for it since */
+	u8 anonymous;	      /* work of an event loop for a request that is not known yet: carrier.bpf.h */
+	u8 guessed;	      /* it got work of a timer that may have been another one's */
+	u8 client;	      /* it waits for its client, and for no timer: enum ww_client */
+	u8 job;		      /* a command's: job.bpf.h */
+	u8 message;	      /* a message's of a queue: queue.bpf.h */
 	u32 outstanding;      /* upstream connections that were sent to and have not answered */
 	u32 arrived;	      /* of the requests of goroutines: those that have, and nobody has read it */
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */
@@ -308,6 +311,7 @@ struct ww_request {
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */
+	u64 window;	 /* in which it began: allocation.bpf.h; 0: in none */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u32 held;	 /* 1 while a CPU charges it: several threads may work for it (goroutines) */
 	u32 sights_len;
@@ -369,7 +373,8 @@ struct ww_conn {
 	u8 stream;     /* TCP server: enum ww_stream_kind */
 	u8 counted;    /* upstream: that its answer arrived is counted */
 	u8 lost;       /* server: the last read showed that what was taken before it is not known */
-	u8 pad[2];
+	u8 queue;      /* upstream, a queue's broker: enum ww_queue */
+	u8 pad[1];
 	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
 	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */

@@ -3,11 +3,12 @@
 #ifndef WHYWAIT_PYTHON_H
 #define WHYWAIT_PYTHON_H
 
-#include "loop.bpf.h"
+#include "global.bpf.h"
 #include "programs.bpf.h"
 
-#define WW_PYTHON_THREADS	256 /* thread states looked at to find one, */
-#define WW_PYTHON_THREADS_PLAIN 64  /* and without bpf_loop() */
+#define WW_PYTHON_THREADS 256 /* thread states looked at to find one */
+#define WW_PYTHON_SOME	  8
+#define WW_PYTHON_FOUND	  1ull /* a bit that no address of one has */
 
 /* The thread's id in its own pid namespace, which is what CPython knows. */
 static __always_inline u32 ww_own_tid(struct task_struct *task)
@@ -46,30 +47,22 @@ static __always_inline struct ww_python *ww_python_of(void)
 	return bpf_map_lookup_elem(&ww_pythons, &tgid);
 }
 
-struct ww_python_search {
-	const struct ww_python *python;
-	u64 tid;
-	u64 state; /* the one that is looked at next */
-	u64 found;
-};
-
-static __always_inline long ww_python_look(u32 i, void *ctx)
+/*
+ * Looks for a thread's PyThreadState from `state` on, at some of them: apart from the others for the verifier, which
+ * looks at each turn of a loop. Returns it with WW_PYTHON_FOUND, or the one to go on with, or 0.
+ */
+__weak u64 ww_python_state_some(u64 state, u64 tid, u32 tgid)
 {
-	struct ww_python_search *s = ctx;
-	if (!s->state)
-		return 1;
-	/* One of a thread that has not begun to run has its maker's id. */
-	if (ww_user_word(s->state + s->python->id) == s->tid && ww_python_frame(s->python, s->state)) {
-		s->found = s->state;
-		return 1;
+	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	if (!python)
+		return 0;
+	for (u32 i = 0; i < WW_PYTHON_SOME && state; i++) {
+		/* One of a thread that has not begun to run has its maker's id. */
+		if (ww_user_word(state + python->id) == tid && ww_python_frame(python, state))
+			return state | WW_PYTHON_FOUND;
+		state = ww_user_word(state + python->next) & ~WW_PYTHON_FOUND;
 	}
-	s->state = ww_user_word(s->state + s->python->next);
-	return 0;
-}
-
-static long ww_python_look_back(u32 i, void *ctx)
-{
-	return ww_python_look(i, ctx);
+	return state;
 }
 
 /* The PyThreadState of a thread of the running process; 0 when none is found. */
@@ -78,17 +71,14 @@ WW_GLOBAL1(u64, ww_python_state_of, N, tid)
 	struct ww_python *python = ww_python_of();
 	if (!python)
 		return 0;
-	struct ww_python_search s = {.python = python, .tid = tid};
-	s.state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
-	if (!ww_without_loop) {
-		bpf_loop(WW_PYTHON_THREADS, ww_python_look_back, &s, 0);
-		return s.found;
+	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	for (u32 i = 0; i < WW_PYTHON_THREADS / WW_PYTHON_SOME && state; i++) {
+		state = ww_python_state_some(state & ~WW_PYTHON_FOUND, tid, tgid);
+		if (state & WW_PYTHON_FOUND)
+			return state & ~WW_PYTHON_FOUND;
 	}
-	for (u32 i = 0; i < WW_PYTHON_THREADS_PLAIN; i++) {
-		if (ww_python_look(i, &s))
-			break;
-	}
-	return s.found;
+	return 0;
 }
 
 /* The running thread's. */

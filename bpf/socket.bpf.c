@@ -6,6 +6,7 @@
 #include "compat.bpf.h"
 #include "conn.bpf.h"
 #include "exchange.bpf.h"
+#include "queue.bpf.h"
 #include "select.bpf.h"
 #include "stream.bpf.h"
 #include "turn.bpf.h"
@@ -376,8 +377,8 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!ww_turn_begin(conn))
 		return;
-	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
-		if (!ww_exchange_abort(conn, t, now))
+	for (u32 i = 0; i < WW_PIPELINED_MAX / WW_PIPELINED_SOME; i++) {
+		if (!ww_exchange_abort_some(conn, t, now))
 			break;
 	}
 	conn->protocol = WW_PROTOCOL_OTHER;
@@ -412,7 +413,8 @@ static __always_inline int ww_socket_received(struct sock *sk, int len, int flag
 		ww_turn_end(conn);
 		return 0;
 	}
-	ww_upstream_received(sk, conn, len);
+	if (!ww_queue_receives(sk, conn, len))
+		ww_upstream_received(sk, conn, len);
 	return 0;
 }
 
@@ -451,7 +453,7 @@ static __always_inline int ww_socket_sent(struct sock *sk, int len)
 		}
 		return 0;
 	}
-	if (len > 0)
+	if (len > 0 && !ww_queue_sends(sk, conn, len))
 		ww_upstream_sent(sk, conn, len);
 	return 0;
 }

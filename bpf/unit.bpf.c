@@ -6,40 +6,17 @@
  * Loaded only when they are asked for. A program of a user probe may be preempted, which is a matter of a microsecond:
  * a switch in the middle of one may charge a time twice. Such an account does not add up, and is counted as malformed.
  */
-#include "account.bpf.h"
-#include "goroutine.bpf.h"
-#include "select.bpf.h"
-
-static __always_inline void ww_unit_close(struct ww_thread *t, struct ww_request *r, u64 now)
-{
-	struct ww_touch touch = {.kind = WW_KIND_OTHER};
-	ww_touched(t, r, &touch, now);
-	t->ref = 0;
-	t->home = 0;
-	ww_request_close(r);
-}
+#include "unit.bpf.h"
 
 static __always_inline void ww_unit_open(struct ww_thread *t, u64 now, u64 sp, u32 unit)
 {
-	struct ww_request *r = ww_request_open(now);
-	if (!r) {
-		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
+	struct ww_request *r = ww_unit_new(now, WW_FLAG_CALL, unit);
+	if (!r)
 		return;
-	}
-	struct ww_account *a = &r->account;
-	u64 id = bpf_get_current_pid_tgid();
-	a->tgid = id >> 32;
-	a->tid = id;
-	a->cgroup_id = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(a->comm, sizeof(a->comm));
-	a->method[0] = 'c';
-	a->flags = WW_FLAG_CALL;
-	a->local = unit;
 	ww_interval_ran(t, now);
 	ww_attach(t, r, t->tid, now);
-	t->unit = a->id;
+	t->unit = r->account.id;
 	t->unit_sp = sp;
-	ww_units_any = 1;
 }
 
 static __always_inline void ww_unit_enters(u64 sp, u32 unit)

@@ -2,7 +2,6 @@
 #include "requests/ingest.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,17 +13,18 @@
 #include "model/losses.h"
 #include "model/report_build.h"
 #include "protocols/http1.h"
+#include "requests/choices.h"
 #include "requests/conversations.h"
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
 #include "requests/holders.h"
+#include "requests/messages.h"
 #include "requests/naming.h"
 #include "requests/operations.h"
 #include "requests/service_label.h"
 #include "requests/runs.h"
 #include "requests/services.h"
 #include "requests/sound.h"
-#include "requests/stacks.h"
 #include "requests/timelines.h"
 #include "requests/unreadable.h"
 #include "requests/whole.h"
@@ -33,8 +33,10 @@
 
 #define SECOND_NS 1000000000ull
 
-/* Whether a service is selected. */
-enum choice { UNDECIDED, CHOSEN, LEFT_OUT };
+/* From where on there is hardly any room left. */
+#define CROWDED_SERVICES (WW_SERVICES_MAX - 6)
+#define CROWDED_NAMES	 50000
+#define CROWDED_STACKS	 50000 /* some 100 bytes each */
 
 struct ww_ingest {
 	struct ww_ingest_options options;
@@ -44,10 +46,10 @@ struct ww_ingest {
 	struct ww_endpoints endpoints;
 	struct ww_detail_names names;
 	struct ww_holders *holders;
-	uint8_t choices[WW_SERVICES_MAX + 1]; /* enum choice, by service */
-	uint32_t choices_renames;	      /* of services, when they were made */
+	struct ww_choices choices;
 
 	struct ww_timelines *timelines;
+	struct ww_messages *messages;
 	struct ww_operations *operations;
 	struct ww_conversations *conversations;
 	struct ww_stacks *stacks; /* NULL: none are taken */
@@ -95,6 +97,7 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->slices_len = new->options.live_seconds + 1;
 	new->slices = calloc(new->slices_len, sizeof(*new->slices));
 	new->timelines = ww_timelines__new();
+	new->messages = ww_messages__new();
 	new->operations = ww_operations__new();
 	new->conversations = ww_conversations__new(&new->catalog, &new->names, new->operations);
 	new->ticks_ns[0] = now;
@@ -102,15 +105,17 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->endpoints.keys = ww_intern__new();
 	new->endpoints.places = ww_intern__new();
 	new->stacks = options->stacks ? ww_stacks__new() : NULL;
-	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->operations ||
-	    !new->conversations || !new->holders || !new->endpoints.keys || !new->endpoints.places ||
-	    ww_catalog__init(&new->catalog)) {
+	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->messages ||
+	    !new->operations || !new->conversations || !new->holders || !new->endpoints.keys ||
+	    !new->endpoints.places || ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}
 	if (new->stacks && options->recorder)
 		ww_stacks__table(new->stacks)->goes_on = ww_recorder__goes_on(options->recorder);
 	new->endpoints.catalog = &new->catalog;
+	new->choices = (struct ww_choices){
+		.catalog = &new->catalog, .globs = new->options.services, .globs_len = new->options.services_len};
 	new->endpoints.patterns = new->options.routes;
 	new->endpoints.patterns_len = new->options.routes_len;
 	new->endpoints.max = new->options.routes_max;
@@ -144,6 +149,7 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_timelines__free(ingest->timelines);
 	ww_conversations__free(ingest->conversations);
 	ww_operations__free(ingest->operations);
+	ww_messages__free(ingest->messages);
 	ww_stacks__free(ingest->stacks);
 	ww_run__free(&ingest->run);
 	ww_services__free(ingest->services);
@@ -151,27 +157,8 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_endpoints__free(&ingest->endpoints);
 	ww_detail_names__free(&ingest->names);
 	ww_catalog__free(&ingest->catalog);
+	ww_choices__free(&ingest->choices);
 	free(ingest);
-}
-
-static bool is_chosen(struct ww_ingest *ingest, uint32_t service)
-{
-	const char *name = ingest->catalog.services[service].name;
-
-	if (!ingest->options.services_len)
-		return true;
-	if (ingest->choices_renames != ingest->catalog.renames) {
-		memset(ingest->choices, UNDECIDED, sizeof(ingest->choices));
-		ingest->choices_renames = ingest->catalog.renames;
-	}
-	if (ingest->choices[service] == UNDECIDED) {
-		ingest->choices[service] = LEFT_OUT;
-		for (size_t i = 0; i < ingest->options.services_len; i++) {
-			if (!fnmatch(ingest->options.services[i], name, 0))
-				ingest->choices[service] = CHOSEN;
-		}
-	}
-	return ingest->choices[service] == CHOSEN;
 }
 
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments)
@@ -188,7 +175,7 @@ int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segm
 static int64_t find_service(struct ww_ingest *ingest, const struct ww_account *account)
 {
 	struct ww_peer local;
-	bool known = !account->port && !(account->flags & WW_FLAG_CALL) && ingest->options.peer &&
+	bool known = !account->port && !(account->flags & (WW_FLAG_CALL | WW_FLAG_MESSAGE)) && ingest->options.peer &&
 		     !ingest->options.peer(ingest->options.peer_ctx, account->local, &local);
 
 	return ww_services__find(ingest->services, account, known ? &local : NULL);
@@ -209,21 +196,9 @@ static void keep(void *ctx, const struct ww_request *request)
 		keeping->ingest->options.each_kept(keeping->ingest->options.each_ctx, request);
 }
 
-static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_request_operations *done,
-			     struct ww_sample_operation operations[WW_OPERATIONS_MAX])
+static uint64_t weigh(const struct ww_ingest *ingest, const struct ww_account *account)
 {
-	for (size_t i = 0; i < done->len; i++) {
-		operations[i] = (struct ww_sample_operation){
-			.name = done->done[i].name,
-			.flags = done->done[i].flags,
-			.kind = ww_catalog__operation_name(catalog, done->done[i].name).kind,
-			.error = done->done[i].error != 0,
-			.duration_ns = done->done[i].end_ns - done->done[i].start_ns,
-			.bytes_out = done->done[i].bytes_out,
-			.bytes_in = done->done[i].bytes_in,
-		};
-	}
-	return done->len;
+	return ingest->options.allocations ? ingest->options.allocations(ingest->options.allocations_ctx, account) : 0;
 }
 
 static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service,
@@ -241,11 +216,13 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.details = details,
 		.details_len = ww_holders__details(ingest->holders, &ingest->names, account, service, details),
 		.operations = operations,
-		.operations_len = sum_operations(&ingest->catalog, done, operations),
+		.operations_len = ww_operations__samples(&ingest->catalog, done, operations),
 		.operations_known = done->known,
 		.status = account->status,
 		.attribution = account->attribution,
 		.aborted = account->flags & WW_FLAG_ABORTED,
+		.allocations = account->allocations,
+		.allocations_weight = weigh(ingest, account),
 	};
 	/* Taken out also when the request is not kept: it waits for no other. */
 	const struct ww_segments *line =
@@ -257,9 +234,13 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 		kinds_ns[kind] = account->kinds_ns[kind];
-	endpoint = ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path, &over_cap);
+	endpoint = account->flags & WW_FLAG_MESSAGE
+			   ? ww_naming__message(&ingest->endpoints, ingest->messages, service, account, path, &over_cap)
+			   : ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path,
+						 &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
+	over_cap += ww_holders__moved(ingest->holders);
 	ww_holders__ended(ingest->holders, account->id, (uint32_t)endpoint);
 	sample.in_flight = ww_flight__add(&ingest->endpoints.flights[endpoint], account->start_ns, account->end_ns);
 	if (!sample.in_flight) {
@@ -358,7 +339,7 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 	if (service < 0)
 		return (int)service;
 	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
-	if (is_chosen(ingest, (uint32_t)service))
+	if (ww_choices__has(&ingest->choices, (uint32_t)service))
 		return run ? take_run(ingest, account, (uint32_t)service)
 			   : count(ingest, account, (uint32_t)service, &done);
 	ingest->totals.filtered++;
@@ -385,7 +366,9 @@ int ww_ingest__account(struct ww_ingest *ingest, const struct ww_account *accoun
 
 int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffic, size_t size)
 {
-	int err = ww_conversations__traffic(ingest->conversations, traffic, size);
+	int err = size >= sizeof(*traffic) && traffic->type == WW_TRAFFIC_MESSAGE
+			  ? ww_messages__traffic(ingest->messages, traffic, size)
+			  : ww_conversations__traffic(ingest->conversations, traffic, size);
 
 	if (!err && ingest->run.id && traffic->request == ingest->run.id)
 		ww_run__drain(&ingest->run, &ingest->catalog, ingest->operations, ingest->run.id);
@@ -398,9 +381,12 @@ int ww_ingest__stack(struct ww_ingest *ingest, const void *record, size_t size)
 	return ingest->stacks ? ww_stacks__take(ingest->stacks, record, size) : 0;
 }
 
-uint64_t ww_ingest__stacks_cpu_ns(const struct ww_ingest *ingest)
+int ww_ingest__stacks(const struct ww_ingest *ingest, struct ww_stacks_totals *totals)
 {
-	return ingest->stacks ? ww_stacks__totals(ingest->stacks).cpu_ns : 0;
+	if (!ingest->stacks)
+		return -ENOENT;
+	*totals = ww_stacks__totals(ingest->stacks);
+	return 0;
 }
 
 int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections)
@@ -414,7 +400,7 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 	size_t usage_len, chosen_len = 0;
 	const struct ww_service_usage *usage = ww_services__usage(ingest->services, &usage_len);
 	for (size_t i = 0; i < usage_len; i++) {
-		if (is_chosen(ingest, usage[i].service))
+		if (ww_choices__has(&ingest->choices, usage[i].service))
 			chosen[chosen_len++] = usage[i];
 	}
 
@@ -502,6 +488,19 @@ const struct ww_loss *ww_ingest__losses(const struct ww_ingest *ingest, size_t *
 	return ingest->losses;
 }
 
+const char *ww_ingest__crowded(const struct ww_ingest *ingest)
+{
+	if (ww_services__found(ingest->services) > CROWDED_SERVICES)
+		return "services";
+	if (ingest->catalog.operations_over_cap)
+		return "names of operations";
+	if (ww_intern__len(ingest->catalog.names) > CROWDED_NAMES)
+		return "names of waits";
+	if (ingest->stacks && ww_intern__len(ww_stacks__table(ingest->stacks)->stacks) > CROWDED_STACKS)
+		return "stacks";
+	return NULL;
+}
+
 const struct ww_unreadable_port *ww_ingest__unreadable_ports(const struct ww_ingest *ingest, size_t *len)
 {
 	*len = ingest->unreadable.len;
@@ -520,7 +519,7 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 	for (uint32_t i = 0; i < usage_len; i++) {
 		const struct ww_catalog_service *names = &ingest->catalog.services[i];
 
-		if (!is_chosen(ingest, i))
+		if (!ww_choices__has(&ingest->choices, i))
 			continue;
 		services[services_len++] = (struct ww_service_report){
 			.service = names->name,

@@ -7,6 +7,7 @@
 
 #include "protocols/http1.h"
 #include "requests/endpoints.h"
+#include "requests/messages.h"
 #include "whywait/abi.h"
 
 /* What functions are called that are units of work, by number. */
@@ -20,5 +21,9 @@ struct ww_unit_names {
  */
 int64_t ww_naming__endpoint(struct ww_endpoints *endpoints, const struct ww_unit_names *units, uint32_t service,
 			    const struct ww_account *account, char path[WW_PATH_SIZE], uint64_t *over_cap);
+
+/* The same of a message of a queue, which `messages` knows the name of. */
+int64_t ww_naming__message(struct ww_endpoints *endpoints, struct ww_messages *messages, uint32_t service,
+			   const struct ww_account *account, char path[WW_PATH_SIZE], uint64_t *over_cap);
 
 #endif

@@ -35,7 +35,7 @@ void ww_service__address(const struct ww_account *account, const struct ww_peer 
 	char path[WW_ADDRESS_SIZE];
 
 	*address = '\0';
-	if (account->flags & WW_FLAG_CALL)
+	if (account->flags & (WW_FLAG_CALL | WW_FLAG_MESSAGE))
 		return;
 	if (account->port) {
 		snprintf(address, WW_ADDRESS_SIZE, ":%u", account->port);

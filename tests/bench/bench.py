@@ -25,21 +25,23 @@ import plot  # noqa: E402
 import procfs  # noqa: E402
 import results  # noqa: E402
 import runtimes  # noqa: E402
+import stacks  # noqa: E402
 import workloads  # noqa: E402
-from observers import ObserverError, Whywait  # noqa: E402
+from observers import Hooks, ObserverError, Whywait  # noqa: E402
 from services import ServiceError  # noqa: E402
 from targets import MIB, judge  # noqa: E402
 from workloads import WorkloadError  # noqa: E402
 
 BUILD = ROOT / "build"
 COMPARED = {load.key: load for load in (workloads.Static, workloads.PgBench, workloads.Paced)}
-PARTS = [*COMPARED, "programs", "footprint", "pieces", "operations", "runtimes", *growth.AXES, *growth.OTHERS]
+PARTS = [*COMPARED, "programs", "footprint", "pieces", "operations", "runtimes", "stacks", *growth.AXES, *growth.OTHERS]
 TRACEFS = pathlib.Path("/sys/kernel/tracing")
 DOUBTFUL = {"idle": 0.05, "stolen": 0.02, "foreign": 0.05}  # shares of a run's CPU time
 FOOTPRINT_S = 10
 # Built for the bench: a client, a server of several modes, and a server with a thread for each connection.
 PROGRAMS = {"paced": observers.HERE / "paced.c", "work": observers.HERE / "work.c",
-            "threads": observers.HERE.parent / "faults/server.c"}
+            "threads": observers.HERE.parent / "faults/server.c", "hooks": observers.HERE / "hooks.c"}
+LIBRARIES = {"hooks": ["-lbpf"]}
 
 
 def progress(text):
@@ -50,7 +52,7 @@ def options():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__, epilog=(
         "Parts: " + "; ".join(f"{key}: {load.title}" for key, load in COMPARED.items()) +
         "; programs: what each BPF program takes; footprint: memory and CPU of whywait itself; pieces: what a request, "
-        "an upstream operation, a connection and a context switch cost; operations: what it adds to tell them; runtimes: what programs of each language pay; " +
+        "an upstream operation, a connection and a context switch cost; operations: what it adds to tell them; runtimes: what programs of each language pay; stacks: what taking them costs; " +
         "; ".join(f"{name}: how that grows with {title}" for name, (title, _) in growth.AXES.items()) + "; " +
         "; ".join(f"{name}: {title}, which is not observed" for name, title in growth.OTHERS.items()) + ". "
         "The result is printed and kept in build/bench.json. Exit status: 0 measured, whatever the figures; 1 whywait "
@@ -64,7 +66,7 @@ def options():
                         help="where the result is kept (default build/bench.json)")
     parser.add_argument("--markdown", action="store_true", help="measure nothing: print the kept result as Markdown")
     parser.add_argument("--docs", action="store_true",
-                        help="measure nothing: write docs/cost.svg and docs/cost.md from the kept result")
+                        help="measure nothing: write docs/cost.svg, docs/cost.md and the table in docs/stacks.md from the kept result")
     chosen = parser.parse_args()
     if chosen.seconds < 1 or chosen.pairs < 1:
         parser.error("--seconds and --pairs take a number from 1 up")
@@ -100,7 +102,10 @@ class Bench:
         BUILD.mkdir(exist_ok=True)
         for name, source in PROGRAMS.items():
             subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra",
-                            "-Werror", "-pthread", "-o", BUILD / name, source], check=True)
+                            "-Werror", "-pthread", "-o", BUILD / name, source, *LIBRARIES.get(name, [])], check=True)
+        subprocess.run([os.environ.get("CLANG", "clang"), "-O2", "-g", "-target", "bpf", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter",
+                        f"-I/usr/include/{os.uname().machine}-linux-gnu", "-c", observers.HERE / "hooks.bpf.c",
+                        "-o", BUILD / "hooks.bpf.o"], check=True)
         if self.chosen.whywait:
             return
         done = subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-C", ROOT, "all"], capture_output=True, text=True,
@@ -117,7 +122,7 @@ class Bench:
 
     def tools(self):
         """{name: a function that makes the observer} of those that have not failed so far."""
-        every = {Whywait.name: lambda: Whywait(self.whywait)}
+        every = {Whywait.name: lambda: Whywait(self.whywait), Hooks.name: Hooks}
         if not self.chosen.without_peers:
             every.update({peer.name: peer for peer in observers.PEERS})
         return {name: make for name, make in every.items() if name not in self.result["left_out"]}
@@ -266,6 +271,19 @@ class Bench:
         if found:
             self.judge("runtimes.probes", max(page["probes_share"] for pages in found.values() for page in pages.values()))
 
+    def stacks(self):
+        """What a stack costs of programs of several runtimes, and what stacks cost by default."""
+        found = {}
+        for name in stacks.PROGRAMS:
+            progress(f"stacks: {name}")
+            try:
+                found[name] = stacks.measure(self.make_whywait, name, self.chosen.pairs, self.chosen.seconds)
+            except (WorkloadError, ServiceError) as error:
+                self.leave_out(name, error)
+        self.result["stacks"] = found
+        if found:
+            self.judge("stacks.share", max(program["share"] for program in found.values()))
+
     def axis(self, name):
         """How the cost of a request grows."""
         progress(f"growth with {growth.AXES[name][0]}")
@@ -287,6 +305,8 @@ class Bench:
             self.without_fail(self.operations)
         if "runtimes" in parts:
             self.without_fail(self.runtimes)
+        if "stacks" in parts:
+            self.without_fail(self.stacks)
         for names, measure in ((growth.AXES, self.axis), (growth.OTHERS, self.others)):
             for name in names:
                 if name not in parts:
@@ -356,8 +376,12 @@ def main():
         try:
             result = json.loads(chosen.json.read_text())
             if chosen.docs:
-                (ROOT / "docs/cost.svg").write_text(plot.svg(result))
-                (ROOT / "docs/cost.md").write_text(results.docs(result))
+                # After --only stacks there is no more to say.
+                if "growth" in result or "stacks" not in result:
+                    (ROOT / "docs/cost.svg").write_text(plot.svg(result))
+                    (ROOT / "docs/cost.md").write_text(results.docs(result))
+                page = ROOT / "docs/stacks.md"
+                page.write_text(results.stacks_docs(result, page.read_text()))
             else:
                 print(results.markdown(result))
         except (OSError, ValueError, KeyError) as error:

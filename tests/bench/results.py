@@ -116,6 +116,37 @@ def _runtimes(result):
     yield ""
 
 
+def _stacks(result):
+    yield "What a stack costs, with those of every request taken, beside whywait without stacks"
+    yield f"    {'':<16}{'a request has':>14}{'taking':>10}{'unwind':>10}{'names':>10}{'all BPF':>10}{'own CPU':>10}{'once':>10}{'files':>7}{'kept':>11}{'of CPU: all':>14}{'by default':>12}"
+    for name, program in result["stacks"].items():
+        yield f"    {name:<16}{program['stacks']:>14.1f}" + "".join(
+            f"{program[key] / 1000:7.1f} us" for key in ("take_ns", "unwind_ns", "names_ns", "bpf_ns", "user_ns")) + \
+            f"{program['once_ms']:7.0f} ms{program['files']:7.0f}{program['mib']:7.1f} MiB{program['share_all']:14.2%}{program['share']:12.2%}"
+    if "stacks.share" in result["verdicts"]:
+        yield f"    target {result['verdicts']['stacks.share']['text']}"
+    yield ""
+
+
+def stacks_docs(result, text):
+    """docs/stacks.md with the table anew, if that was measured."""
+    if not result.get("stacks"):
+        return text
+    begin, end = "<!-- stacks: tests/bench/run --docs writes it -->\n", "<!-- end of stacks -->"
+    before, _, rest = text.partition(begin)
+    return before + begin + "\n".join(_stacks_table(result)) + "\n" + end + rest.partition(end)[2]
+
+
+def _stacks_table(result):
+    busy = f", beside other work (load {result['host']['load']:.0f})" if result["host"]["load"] > 0.5 else ""
+    lines = [f"{_host(result)}{busy}; with the stacks of every request.", "",
+             "| program | stacks a request | taking one | unwinding | names | all of BPF, of own CPU | once, for files | kept of them | of the host's CPU: all | by default |",
+             "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    return lines + [f"| {name} | {program['stacks']:.1f} | {program['take_ns'] / 1000:.1f} us | {program['unwind_ns'] / 1000:.1f} us | "
+                    f"{program['names_ns'] / 1000:.1f} us | {program['bpf_ns'] / 1000:.1f}, {program['user_ns'] / 1000:.1f} us | {program['once_ms']:.0f} ms, {program['files']:.0f} files | "
+                    f"{program['mib']:.1f} MiB | {program['share_all']:.1%} | {program['share']:.2%} |" for name, program in result["stacks"].items()]
+
+
 def _growth(result, name):
     yield f"Growth with {growth.AXES[name][0]}"
     yield f"    {name:<16}{'BPF, us/request':>18}{'own CPU, us/request':>22}{'own RSS':>14}"
@@ -128,7 +159,7 @@ def _growth(result, name):
 def _others(result, name):
     found = result["others"][name]
     yield f"Not observed: {found['title']}, {found['unobserved_ns']:,.0f} ns each: CPU time times " \
-          f"{_spread(found['ratio'])}, noise {_spread(found['noise'])}"
+          f"{_spread(found['ratio'])}, with empty programs on its hooks {_spread(found['hooks'])}, noise {_spread(found['noise'])}"
     yield f"    target {result['verdicts'][f'others.{name}']['text']}"
     yield ""
 
@@ -158,6 +189,8 @@ def text(result):
         lines += _operations(result)
     if "runtimes" in result:
         lines += _runtimes(result)
+    if "stacks" in result:
+        lines += _stacks(result)
     for name in result.get("growth", {}):
         lines += _growth(result, name)
     for name in result.get("others", {}):
@@ -221,11 +254,13 @@ def docs(result):
               f"{result['verdicts'][f'operations.{text}']['text']} |" for text, added in result["operations"].items()]
     lines += ["", "## What programs pay that are not observed", "",
               "Their CPU time for the same work, while whywait observes another port, of what it is without whywait; each "
-              "of the bursts that a tenth of all in a run were quicker than.", "",
-              "| program | without whywait, ns | times with it | times by noise | target |", "|---|---:|---:|---:|---|"]
+              "of the bursts that a tenth of all in a run were quicker than. Programs that do nothing on the same hooks are the "
+              "least that any observer on them costs.", "",
+              "| program | without whywait, ns | times with it | times with empty programs on its hooks | times by noise | target |",
+              "|---|---:|---:|---:|---:|---|"]
     for name, found in result["others"].items():
         lines.append(f"| {found['title']} | {found['unobserved_ns']:,.0f} | {_spread(found['ratio'])} | "
-                     f"{_spread(found['noise'])} | {result['verdicts'][f'others.{name}']['text']} |")
+                     f"{_spread(found['hooks'])} | {_spread(found['noise'])} | {result['verdicts'][f'others.{name}']['text']} |")
     return "\n".join(lines) + "\n"
 
 

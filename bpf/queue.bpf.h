@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Messages of queues as units of work (`--unit queue`): an account from the delivery of a message to a worker's thread
+ * to that thread's next fetch. What a worker waits for while it has none is nobody's.
+ *
+ * Redis: a command that takes messages from a list or a stream is a fetch, its answer a delivery, unless that says that
+ * there was none.
+ */
+#ifndef WHYWAIT_QUEUE_H
+#define WHYWAIT_QUEUE_H
+
+#include "unit.bpf.h"
+#include "upstream.bpf.h"
+
+enum ww_queue {
+	WW_QUEUE_NONE,
+	WW_QUEUE_FETCHES, /* Redis: a fetch was sent, and not answered yet */
+	WW_QUEUE_READS,	  /* Redis: nothing was sent since a delivery; more of it may come */
+};
+
+#define WW_LOWER5(a, b, c, d, e) ((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32)
+
+/* Whether it begins like a Redis command that takes messages: an array of bulk strings, in whatever case. */
+WW_GLOBAL2(int, ww_queue_redis_fetches, F, first, N, n)
+{
+	if (!first || n < 15 || first->b[0] != '*')
+		return false;
+	/* "*3\r\n$5\r\n": of either number one digit or two */
+	u32 at = 8;
+	at += first->b[2] != '\r';
+	at += first->b[at - 2] != '\r';
+	if (first->b[(at - 1) & 15] != '\n')
+		return false;
+	u64 word = first->words[1] >> 8 * (at - 8) | 0x2020202020ull;
+	switch (word & 0xffffffffffull) {
+	case WW_LOWER5('b', 'r', 'p', 'o', 'p'): /* and BRPOPLPUSH */
+	case WW_LOWER5('b', 'l', 'p', 'o', 'p'):
+	case WW_LOWER5('b', 'l', 'm', 'o', 'v'):
+	case WW_LOWER5('b', 'l', 'm', 'p', 'o'):
+	case WW_LOWER5('b', 'z', 'p', 'o', 'p'):
+	case WW_LOWER5('b', 'z', 'm', 'p', 'o'):
+		return true;
+	case WW_LOWER5('x', 'r', 'e', 'a', 'd'): /* XREADGROUP, and not XREAD */
+		return ((word >> 40 & 0xff) | 0x20) == 'g';
+	}
+	return false;
+}
+
+/* The thread's unit ends, or it has none; false when it works for something else. */
+static __always_inline bool ww_queue_ends(struct ww_thread *t, u64 now)
+{
+	struct ww_request *r = ww_request_get(t->unit);
+	if (r && !r->message)
+		return false;
+	if (r)
+		ww_unit_close(t, r, now);
+	return !ww_request_get(t->ref) && !ww_request_get(t->home);
+}
+
+/* The running thread sends something: whether that was a fetch. */
+static __always_inline bool ww_queue_sends(struct sock *sk, struct ww_conn *conn, int len)
+{
+	if (!ww_queues_on || (conn && conn->classified && conn->system != WW_SYSTEM_REDIS))
+		return false;
+	struct task_struct *task = ww_current();
+	struct ww_message *m = ww_message_spare();
+	struct ww_first first;
+	if (!m)
+		return false;
+	ww_message_find(m, task, WW_MESSAGE_SPARE);
+	u32 n = ww_message_peek(m, len, &first);
+	if (conn)
+		conn->queue = WW_QUEUE_NONE;
+	if (!ww_queue_redis_fetches(&first, n) || !ww_selected_process())
+		return false;
+	if (!conn && (ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
+		return false;
+	u64 now = bpf_ktime_get_ns();
+	struct ww_thread *t = ww_thread_make(task, now);
+	if (!t || !ww_queue_ends(t, now))
+		return false;
+	if (!conn)
+		conn = ww_conn_create(sk, WW_ROLE_CLIENT);
+	if (!conn || (!conn->classified && !ww_upstream_classify_sent(conn, sk, task, len)))
+		return false;
+	ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
+	ww_upstream_unawaited(conn);
+	conn->connecting = 0;
+	conn->first = 0;
+	conn->queue = WW_QUEUE_FETCHES;
+	conn->sent = now;
+	t->fresh = 1; /* what comes next is what it has waited for, also when it was there at once */
+	/* The answer may be there before this hook is. */
+	conn->ready = ww_waiting(sk) ? bpf_ktime_get_ns() : 0;
+	return true;
+}
+
+/* Tells user space what came with the message, which is the unit's: its name is in there. */
+WW_GLOBAL3(int, ww_queue_tells, C, conn, N, request, N, total)
+{
+	struct ww_traffic_room *room = ww_traffic_room();
+	if (!conn || !room)
+		return 0;
+	struct ww_traffic_part part = {.total = total};
+	u64 now = bpf_ktime_get_ns();
+	bool cut = total > 2 * WW_TRAFFIC_MESSAGE_PART;
+	part.head = cut ? WW_TRAFFIC_MESSAGE_PART : total;
+	part.tail = cut ? WW_TRAFFIC_MESSAGE_PART : 0;
+	ww_traffic_fill(&room->record, WW_TRAFFIC_MESSAGE, conn, request, 0, now);
+	room->record.total = total;
+	ww_traffic_pieces(&room->record, &part);
+	return 0;
+}
+
+/* Whether an answer to a fetch begins like one with a message. */
+static __always_inline bool ww_queue_redis_delivers(const struct ww_first *first)
+{
+	u8 type = first->b[0], digit = first->b[1];
+	return (type == '*' || type == '$' || type == '%') && digit >= '1' && digit <= '9';
+}
+
+/* A message has come to the running thread. */
+static __always_inline void ww_queue_delivered(struct ww_conn *conn, struct ww_thread *t, u64 now)
+{
+	u64 arrival = conn->ready && conn->ready < now ? conn->ready : now;
+	struct ww_request *r = ww_unit_new(arrival, WW_FLAG_MESSAGE, conn->system);
+	struct ww_touch touch = {.kind = WW_KIND_OTHER, .receive = true, .ready = arrival};
+	if (!r)
+		return;
+	r->message = 1;
+	ww_touched(t, r, &touch, now);
+	t->unit = r->account.id;
+	conn->first = r->account.id;
+	conn->queue = WW_QUEUE_READS;
+}
+
+/* The running thread has received something: whether that was the answer to a fetch. */
+static __always_inline bool ww_queue_receives(struct sock *sk, struct ww_conn *conn, int len)
+{
+	if (!ww_queues_on || !conn || conn->queue == WW_QUEUE_NONE)
+		return false;
+	struct ww_message *m = ww_message_spare();
+	struct ww_first first;
+	if (!m)
+		return false;
+	u64 now = bpf_ktime_get_ns();
+	ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
+	ww_message_find(m, ww_current(), WW_MESSAGE_SPARE);
+	ww_message_peek(m, len, &first);
+	/* Answers to what was sent before the fetch. */
+	if (conn->queue == WW_QUEUE_FETCHES && first.b[0] != '+' && first.b[0] != ':') {
+		struct ww_thread *t = ww_thread_make(ww_current(), now);
+		conn->queue = WW_QUEUE_NONE;
+		if (t && ww_queue_redis_delivers(&first) && ww_queue_ends(t, now))
+			ww_queue_delivered(conn, t, now);
+	}
+	if (conn->queue == WW_QUEUE_READS && ww_request_get(conn->first))
+		ww_queue_tells(conn, conn->first, len);
+	conn->ready = ww_waiting(sk) ? now : 0;
+	return true;
+}
+
+#endif

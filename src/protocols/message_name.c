@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "protocols/message_name.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* Bytes that are read from front to back. */
+struct reader {
+	const uint8_t *at, *end;
+};
+
+static size_t left(const struct reader *reader)
+{
+	return (size_t)(reader->end - reader->at);
+}
+
+/* What can't be printed is '?'; a name that is longer than there is room for is cut. */
+static bool set_name(char name[WW_MESSAGE_NAME_SIZE], const uint8_t *text, size_t len)
+{
+	if (!len)
+		return false;
+	if (len >= WW_MESSAGE_NAME_SIZE)
+		len = WW_MESSAGE_NAME_SIZE - 1;
+	for (size_t i = 0; i < len; i++)
+		name[i] = text[i] > ' ' && text[i] < 0x7f && text[i] != '"' && text[i] != '\\' ? (char)text[i] : '?';
+	name[len] = '\0';
+	return true;
+}
+
+/* ---- Redis ---- */
+
+/* "*12\r\n": a type's letter, a number, a line's end. */
+static bool read_count(struct reader *reader, char *type, size_t *count)
+{
+	size_t number = 0, digits = 0;
+
+	if (!left(reader))
+		return false;
+	*type = (char)*reader->at++;
+	while (left(reader) && *reader->at >= '0' && *reader->at <= '9' && digits++ < 9)
+		number = number * 10 + (size_t)(*reader->at++ - '0');
+	if (!digits || left(reader) < 2 || reader->at[0] != '\r' || reader->at[1] != '\n')
+		return false;
+	reader->at += 2;
+	*count = number;
+	return true;
+}
+
+#define NESTED_MAX 4
+
+/* Up to the first text, which is the queue of what follows. kombu puts the priority behind it: "celery\x06\x163". */
+static bool read_queue(struct reader *reader, char name[WW_MESSAGE_NAME_SIZE])
+{
+	size_t count = 0, len = 0;
+	char type = '\0';
+
+	for (int i = 0; i < NESTED_MAX && read_count(reader, &type, &count); i++) {
+		if (type != '*' && type != '%')
+			break;
+		type = '\0';
+	}
+	if (type != '$' || count > left(reader))
+		return false;
+	while (len < count && reader->at[len] != '\x06')
+		len++;
+	if (!set_name(name, reader->at, len))
+		return false;
+	reader->at += count;
+	return true;
+}
+
+/* ---- JSON ---- */
+
+/* Text in quotes, behind the first of them: up to the last; false when that is not there. */
+static bool read_text(struct reader *reader, const uint8_t **text, size_t *len)
+{
+	*text = reader->at;
+	for (; left(reader); reader->at++) {
+		if (*reader->at == '\\') {
+			if (left(reader) < 2)
+				return false;
+			reader->at++;
+		} else if (*reader->at == '"') {
+			*len = (size_t)(reader->at++ - *text);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void skip_blanks(struct reader *reader)
+{
+	while (left(reader) &&
+	       (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t'))
+		reader->at++;
+}
+
+static bool is(const uint8_t *text, size_t len, const char *word)
+{
+	return len == strlen(word) && !memcmp(text, word, len);
+}
+
+/* The text that a key has in the object that begins behind its brace, not in one within it. */
+static bool find_text(struct reader reader, const char *key, const uint8_t **text, size_t *len)
+{
+	unsigned depth = 0;
+
+	while (left(&reader)) {
+		uint8_t byte = *reader.at++;
+
+		if (byte == '{' || byte == '[')
+			depth++;
+		if ((byte == '}' || byte == ']') && !depth--)
+			return false;
+		if (byte != '"')
+			continue;
+		if (!read_text(&reader, text, len))
+			return false;
+		skip_blanks(&reader);
+		if (depth || !left(&reader) || *reader.at != ':' || !is(*text, *len, key))
+			continue;
+		reader.at++;
+		skip_blanks(&reader);
+		if (!left(&reader) || *reader.at++ != '"')
+			return false;
+		return read_text(&reader, text, len);
+	}
+	return false;
+}
+
+/*
+ * kombu's "headers": {..}. In front of it is the body, which is base64, so no text in quotes has been missed where the
+ * middle of a message is not there; and within texts, quotes are escaped.
+ */
+static bool find_headers(struct reader *reader)
+{
+	static const char key[] = "\"headers\":";
+
+	while (left(reader) > sizeof(key)) {
+		const uint8_t *found = memmem(reader->at, left(reader), key, sizeof(key) - 1);
+
+		if (!found)
+			return false;
+		reader->at = found + sizeof(key) - 1;
+		skip_blanks(reader);
+		if (left(reader) && *reader->at++ == '{')
+			return true;
+	}
+	return false;
+}
+
+static bool celery_json(struct reader reader, char name[WW_MESSAGE_NAME_SIZE])
+{
+	const uint8_t *text;
+	size_t len;
+
+	return find_headers(&reader) && find_text(reader, "task", &text, &len) && set_name(name, text, len);
+}
+
+/* {"class":"Sidekiq's and Resque's"} */
+static bool class_json(struct reader reader, char name[WW_MESSAGE_NAME_SIZE])
+{
+	const uint8_t *text, *brace = memchr(reader.at, '{', left(&reader));
+	size_t len;
+
+	if (!brace)
+		return false;
+	reader.at = brace + 1;
+	return find_text(reader, "class", &text, &len) && set_name(name, text, len);
+}
+
+enum ww_message_named ww_message_name__redis(const struct ww_message_bytes *bytes, char name[WW_MESSAGE_NAME_SIZE])
+{
+	struct reader head = {bytes->head, bytes->head + bytes->head_len};
+	const struct reader tail = {bytes->tail, bytes->tail + bytes->tail_len};
+	bool queue = read_queue(&head, name);
+
+	if (celery_json(head, name) || celery_json(tail, name))
+		return WW_MESSAGE_TASK;
+	if (class_json(head, name))
+		return WW_MESSAGE_CLASS;
+	return queue ? WW_MESSAGE_QUEUE : WW_MESSAGE_UNNAMED;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "protocols/message_name.h"
+
+#define CELERY                                                                                                         \
+	"\"content-encoding\": \"utf-8\", \"headers\": {\"lang\": \"py\", \"shadow\": null, \"stamps\": {\"task\": "   \
+	"\"no\"}, \"argsrepr\": \"('\\\"task\\\": \\\"no\\\"',)\", \"task\": \"shop.tasks.mail\", \"id\": \"1\"}}"
+
+static enum ww_message_named redis(const char *head, size_t head_len, const char *tail, char name[WW_MESSAGE_NAME_SIZE])
+{
+	const struct ww_message_bytes bytes = {(const uint8_t *)head, head_len, (const uint8_t *)tail, strlen(tail)};
+
+	strcpy(name, "before");
+	return ww_message_name__redis(&bytes, name);
+}
+
+static void test_redis(void **state)
+{
+	static const struct {
+		const char *text, *name;
+		enum ww_message_named named;
+	} cases[] = {
+		{"*2\r\n$4\r\njobs\r\n$2\r\n{}\r\n", "jobs", WW_MESSAGE_QUEUE},
+		{"*2\r\n$9\r\ncelery\x06\x16"
+		 "3\r\n$2\r\n{}\r\n",
+		 "celery", WW_MESSAGE_QUEUE},
+		{"*1\r\n*2\r\n$6\r\norders\r\n*1\r\n*2\r\n$3\r\n1-0\r\n", "orders", WW_MESSAGE_QUEUE},
+		{"%1\r\n$6\r\norders\r\n", "orders", WW_MESSAGE_QUEUE},
+		{"*2\r\n$6\r\na \"\x80\n\\\r\n", "a?????", WW_MESSAGE_QUEUE},
+		{"*2\r\n$6\r\ncelery\r\n$300\r\n{\"body\": \"W10=\", " CELERY, "shop.tasks.mail", WW_MESSAGE_TASK},
+		{"*2\r\n$6\r\ncelery\r\n$300\r\n{" CELERY, "shop.tasks.mail", WW_MESSAGE_TASK},
+		{"*2\r\n$13\r\nqueue:default\r\n$9\r\n{\"args\":[{\"class\":\"No\"}],\"class\":\"HardJob\"}", "HardJob",
+		 WW_MESSAGE_CLASS},
+		/* What is not there as a whole. */
+		{"*2\r\n$9\r\njobs", "before", WW_MESSAGE_UNNAMED},
+		{"*2\r\n$99999999999999999999\r\njobs", "before", WW_MESSAGE_UNNAMED},
+		{"*2\r\n", "before", WW_MESSAGE_UNNAMED},
+		{"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n$1\r\nx\r\n", "before", WW_MESSAGE_UNNAMED},
+		{"", "before", WW_MESSAGE_UNNAMED},
+		{"*2\r\n$1\r\nq\r\n$9\r\n{\"headers\": {\"task\": \"a\\", "q", WW_MESSAGE_QUEUE},
+		{"*2\r\n$1\r\nq\r\n$9\r\n{\"headers\": {\"task\": 7, \"x\": \"task\"}", "q", WW_MESSAGE_QUEUE},
+		{"*2\r\n$1\r\nq\r\n$9\r\n{\"headers\": ", "q", WW_MESSAGE_QUEUE},
+		{"*2\r\n$1\r\nq\r\n$9\r\n{\"headers\":", "q", WW_MESSAGE_QUEUE},
+		{"*2\r\n$1\r\nq\r\n$9\r\n{\"class\"", "q", WW_MESSAGE_QUEUE},
+	};
+	char name[WW_MESSAGE_NAME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t len = strlen(cases[i].text);
+
+		if (cases[i].named)
+			assert_int_equal(redis(cases[i].text, len, "", name), cases[i].named);
+		if (cases[i].named)
+			assert_string_equal(name, cases[i].name);
+		/* Cut anywhere, in memory of its own. */
+		for (size_t cut = 0; cut <= len; cut++) {
+			char *copy = test_malloc(cut + 1);
+
+			memcpy(copy, cases[i].text, cut);
+			redis(copy, cut, "", name);
+			test_free(copy);
+		}
+	}
+}
+
+/* The body is so long that its middle is not there. */
+static void test_cut(void **state)
+{
+	static const char head[] = "*2\r\n$6\r\ncelery\r\n$9999\r\n{\"body\": \"QUJD";
+	char name[WW_MESSAGE_NAME_SIZE];
+
+	(void)state;
+	assert_int_equal(redis(head, sizeof(head) - 1, "REVG\", " CELERY, name), WW_MESSAGE_TASK);
+	assert_string_equal(name, "shop.tasks.mail");
+	assert_int_equal(redis(head, sizeof(head) - 1, "REVG\"}", name), WW_MESSAGE_QUEUE);
+	assert_string_equal(name, "celery");
+}
+
+static void test_long(void **state)
+{
+	char text[300], name[WW_MESSAGE_NAME_SIZE];
+
+	(void)state;
+	snprintf(text, sizeof(text), "*2\r\n$200\r\n%0200d\r\n", 7);
+	assert_int_equal(redis(text, strlen(text), "", name), WW_MESSAGE_QUEUE);
+	assert_int_equal(strlen(name), WW_MESSAGE_NAME_SIZE - 1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_redis),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
