@@ -192,15 +192,18 @@ class Part:
         share = 1 - (len(wrong) + unsure) / len(found)
         tap.note(f"own operations, all and no other: {share:.2%}; {len(foreign)} of others; {unsure} are said not to be all known")
         tap.check(f"{self.name}: 99 % of the requests have their own operations, all of them and no one else's", share >= 0.99,
-                  f"{share:.2%}\n" + "\n".join(wrong[:8]))
+                  f"{share:.2%}\n" + "\n".join(wrong[:int(os.environ.get("TRUTH_WRONG", "8"))]))
         tap.check(f"{self.name}: where it is not said to be unsure, no operation is another one's", len(foreign) <= 0.001 * len(found),
-                  "\n".join(foreign[:8]))
+                  "\n".join(foreign[:int(os.environ.get("TRUTH_WRONG", "8"))]))
 
     @staticmethod
     def own(operation, start, should):
         """Whether it is one of those that the handler has made: the same statement, within its call."""
         at = start + operation["start_ns"]
         end = at + operation["duration_ns"]
+        if operation["summary"] == "connect" and not operation["system"]:
+            # One that nothing was sent on yet: the call may have got another connection meanwhile.
+            return any(began - SLACK <= at <= ended + SLACK for _, _, began, ended in should)
         for system, statement, began, ended in should:
             named = system != "postgresql" or statement.rpartition(" AS ")[2] in operation["statement"]
             named |= operation["summary"] == "connect"
