@@ -225,14 +225,20 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
 	bool seldom = slot && slot->misses > WW_TOKIO_MISSES && (slot->asked++ & WW_TOKIO_SELDOM);
-	bool known = first && slot && slot->votes, all = first && !believed && !seldom;
+	bool known = first && slot && slot->votes, all = first && !seldom;
 	switch (ww_tokio_waiter(task, known ? slot->at : 0, all)) {
 	case WW_TOKIO_JOINED:
 		return WW_GO_FOUND;
 	case WW_TOKIO_AWAITED: {
+		/* Another way, where the known one leads to nobody: it may have been one that is left over itself. */
+		if (slot && slot->at != room->at)
+			slot->votes /= 2;
 		int found = ww_go_slot_vote(slot, &key, room->at);
 		bool left = slot && slot->misses * 2 > slot->votes;
-		return found == WW_GO_FOUND_PERHAPS && left ? WW_GO_FOUND_OTHER : found;
+		/* What was so once or twice may be left over. */
+		if (!slot || slot->votes < WW_TOKIO_VOTES || left)
+			return left ? WW_GO_FOUND_OTHER : WW_GO_FOUND_PERHAPS;
+		return found;
 	}
 	case WW_TOKIO_SEVERAL:
 		return believed || !slot ? WW_GO_FOUND_PERHAPS : WW_GO_FOUND_OTHER;
@@ -289,6 +295,11 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	}
 	r->goroutine = at.g ? at.g : at.id;
 	r->goid = at.id;
+	if (go->is_tokio && !go->tokio.current) {
+		/* Which task that is was found on a stack, where others may be left over. */
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		ww_traffic_note(r, false);
+	}
 	return 0;
 }
 
@@ -420,7 +431,9 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 		return !looks;
 	if (go->is_tokio)
 		ww_tokio_expired(&go->tokio, t);
-	if (!ww_goroutine_now(go, &at)) {
+	/* Until it is known where that stands, what looks for one is not told by its stack: there is a thread's own. */
+	bool none = go->is_tokio && looks && !go->tokio.current;
+	if (none || !ww_goroutine_now(go, &at)) {
 		if (looks) {
 			if (!go->is_tokio)
 				ww_goroutine_left(t, go, at.g, now);

@@ -15,7 +15,8 @@
 #define WW_TOKIO_CELL	128 /* words of a task that are looked at */
 #define WW_TOKIO_BLOCK	64  /* and of what they lead to */
 #define WW_TOKIO_COUNTS 64  /* no more than so many share what is awaited */
-#define WW_TOKIO_MISSES 16  /* so often nobody waited: it is looked for now and then only */
+#define WW_TOKIO_VOTES	3
+#define WW_TOKIO_MISSES 16 /* so often nobody waited: it is looked for now and then only */
 #define WW_TOKIO_SELDOM 63
 
 /* A way from a task to who waits, as a number. */
@@ -42,6 +43,8 @@ struct ww_tokio_found {
 	u64 awaited;
 	u32 at; /* the way */
 	u32 several;
+	u32 surely; /* it is the way of a queue, or leads there at once */
+	u32 pad;
 };
 
 /* A queue of Rust's: std::collections::VecDeque. */
@@ -99,13 +102,17 @@ static __always_inline void ww_tokio_met(struct ww_tokio_walk *w, u64 waiter, u6
 	if (outstanding && sent->by != w->own)
 		return;
 	struct ww_tokio_found *found = outstanding ? &w->sent : &w->fresh;
-	if (found->waiter) {
+	bool surely = w->queue.room || !(path >> 8 & 0xff);
+	if (found->waiter && found->surely == surely)
 		found->several |= found->waiter != waiter;
+	if (found->waiter && (found->surely || !surely))
 		return;
-	}
+	if (found->waiter)
+		found->several = 0;
 	found->waiter = waiter;
 	found->awaited = awaited;
 	found->at = path;
+	found->surely = surely;
 }
 
 #define WW_TOKIO_MANY 1000000 /* users of what tasks share */
@@ -186,6 +193,9 @@ static __always_inline void ww_tokio_queue_read(struct ww_tokio_walk *w, u32 wor
 		q->room = at[1];
 	}
 	q->stride = q->room ? words / q->room : 0;
+	/* What is allocated is rounded up to 16 bytes. */
+	if (words < WW_TOKIO_BLOCK && words - q->room * q->stride > 1)
+		q->room = 0;
 }
 
 /* Whether a word behind that is of an element that is in the queue. */

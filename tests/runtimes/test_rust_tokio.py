@@ -21,7 +21,7 @@ def way(tap, name, parts):
     steps = [step for step in STEPS if step not in ("lock", "chan")]
     tap.note(f"==== {name}")
     check(tap, lambda environment: Rust(APPS / "tokio_server", strip=strip, env={**environment, "WORKERS": str(workers)}),
-          steps, parts or usual, f"{name}: ")
+          steps, parts or usual, f"{name}: ", lead=30)
 
 
 def main():
