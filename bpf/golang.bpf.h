@@ -47,10 +47,10 @@ static __always_inline bool ww_goroutine_now(const struct ww_go *go, struct ww_g
 
 struct ww_go_room {
 	u64 words[WW_GO_WORDS];
-	ww_ref ref;  /* the request that waits */
-	u64 next;    /* or the first goroutine found that waits and serves none: who waits for that one? */
-	u32 at;	     /* which word that was */
-	u32 surely;  /* of tokio: on a way that few words look like that are left over */
+	ww_ref ref; /* the request that waits */
+	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
+	u32 at;	    /* which word that was */
+	u32 pad;
 	u64 awaited; /* of tokio: by what the first one waits */
 	u64 waiter;  /* which that is */
 	u64 by;	     /* and for what it waits */

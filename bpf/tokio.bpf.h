@@ -161,7 +161,7 @@ WW_GLOBAL1(int, ww_tokio_learn, N, id)
 		return 0;
 	u32 at = tokio->at;
 	barrier_var(at);
-	if (at < 1 || at >= WW_TOKIO_TLS || s.room->tls[at] != id) {
+	if (at < 1 || at >= WW_TOKIO_TLS || s.room->tls[at & (WW_TOKIO_TLS - 1)] != id) {
 		if (tokio->votes) {
 			tokio->votes--;
 			return 0;
@@ -176,7 +176,7 @@ WW_GLOBAL1(int, ww_tokio_learn, N, id)
 	if (at < 1 || at >= WW_TOKIO_TLS)
 		return 0;
 	tokio->voted = id;
-	tokio->untagged |= s.room->tls[at - 1] != 1;
+	tokio->untagged |= s.room->tls[(at - 1) & (WW_TOKIO_TLS - 1)] != 1;
 	if (++tokio->votes >= WW_TOKIO_SURE)
 		tokio->current = size - 8 * at;
 	return 0;
