@@ -44,6 +44,25 @@ static __always_inline void ww_charge_goroutine(struct ww_request *r, struct ww_
 	ww_charge(r, cause.kind, cause.type, cause.value, to);
 }
 
+/*
+ * A task of tokio's has waited for nothing that a socket told, up to `to`: where a thread's timeout ended in between,
+ * it was for that, and then for a thread.
+ */
+static __always_inline void ww_tokio_slept(struct ww_request *r, struct ww_thread *t, u64 to)
+{
+	struct ww_go *go = ww_go_get();
+	if (!go || r->hint.kind != WW_KIND_OTHER || r->outstanding)
+		return;
+	u64 end = ww_tokio_expired(&go->tokio, t);
+	if (r->sights_len && end > r->sights[0].at)
+		end = r->sights[0].at;
+	if (end <= r->mark || end > to)
+		return;
+	ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, end);
+	r->hint.kind = WW_KIND_QUEUE;
+	ww_infer(r);
+}
+
 /* Charges the gap of a request whose goroutine went on without a word, as it was seen meanwhile. */
 static __always_inline void ww_charge_sights(struct ww_request *r, u64 to)
 {
@@ -100,6 +119,8 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 		return 0;
 	}
 	if (t->go) {
+		if (t->go == WW_GO_TOKIO)
+			ww_tokio_slept(r, t, to);
 		ww_charge_sights(r, to);
 		return 0;
 	}

@@ -2,6 +2,7 @@
 /*
  * Goroutines, as far as Go's runtime lets them be read: which one a thread runs (a register has it all the time), and
  * what one that does not run waits for. Nothing is hooked: it is read when the thread touches a socket or blocks.
+ * Tasks of Rust's tokio are taken for goroutines, too: tokio.bpf.h.
  */
 #ifndef WHYWAIT_GOLANG_H
 #define WHYWAIT_GOLANG_H
@@ -9,6 +10,7 @@
 #include "cause.bpf.h"
 #include "global.bpf.h"
 #include "programs.bpf.h"
+#include "tokio.bpf.h"
 
 #define WW_GO_TRIES    100    /* what is no Go program by then is none */
 #define WW_GO_SCAN     0x1000 /* bit of g.atomicstatus: the collector looks at its stack */
@@ -16,13 +18,8 @@
 #define WW_GO_RUNNING  2
 #define WW_GO_WAITING  4
 
-__u32 ww_go_any __weak = 0; /* there are Go programs */
-
-static __always_inline struct ww_go *ww_go_get(void)
-{
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	return bpf_map_lookup_elem(&ww_gos, &tgid);
-}
+__u32 ww_go_any __weak = 0;    /* there are Go programs, or some with tokio */
+__u32 ww_tokio_any __weak = 0; /* there are some with tokio */
 
 /* Whether the thread is a Go program's. User space learns of a process a little late, so it is asked more than once. */
 static __always_inline bool ww_go_is(struct ww_thread *t)
@@ -30,22 +27,46 @@ static __always_inline bool ww_go_is(struct ww_thread *t)
 	if (t->go || t->go_tries >= WW_GO_TRIES || !ww_go_any)
 		return t->go;
 	t->go_tries++;
-	t->go = ww_go_get() != NULL;
+	struct ww_go *go = ww_go_get();
+	t->go = !go ? WW_GO_NOT : go->is_tokio ? WW_GO_TOKIO : WW_GO;
 	return t->go;
 }
-
-struct ww_goroutine {
-	u64 g; /* address of its struct g */
-	u64 id;
-};
 
 /* The goroutine that the running thread of a Go program runs; false: none, it looks for one. */
 static __always_inline bool ww_goroutine_now(const struct ww_go *go, struct ww_goroutine *at)
 {
+	if (go->is_tokio)
+		return ww_tokio_now(go, at);
 	struct pt_regs *regs = ww_task_regs(ww_current());
 	at->g = WW_REGS_GO(regs);
 	at->id = at->g ? ww_user_word(at->g + go->goid) : 0;
 	return at->id != 0;
+}
+
+#define WW_GO_WORDS 64 /* of a goroutine's first frames: those of what `go` has called */
+
+struct ww_go_room {
+	u64 words[WW_GO_WORDS];
+	ww_ref ref; /* the request that waits */
+	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
+	u32 at;	    /* which word that was */
+	u32 pad;
+	u64 awaited; /* of tokio: by what the first one waits */
+	u64 waiter;  /* which that is */
+	u64 by;	     /* and for what it waits */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ww_go_room);
+} ww_go_rooms SEC(".maps") __weak;
+
+static __always_inline struct ww_go_room *ww_go_room(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&ww_go_rooms, &zero);
 }
 
 /* What a goroutine waits for, or is at. */
@@ -61,6 +82,10 @@ static __always_inline void ww_goroutine_state(const struct ww_go *go, const str
 	u32 status = 0;
 	state->cause = (struct ww_cause){.kind = WW_KIND_OTHER};
 	state->due = 0;
+	if (go->is_tokio) {
+		state->cause.kind = ww_tokio_kind(go, g, r->goid);
+		return;
+	}
 	if (g && ww_user_word(g + go->goid) == r->goid)
 		status = ww_user_word(g + go->status);
 	status &= ~WW_GO_SCAN;

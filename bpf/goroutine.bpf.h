@@ -12,8 +12,8 @@
 #include "carrier.bpf.h"
 #include "conn.bpf.h"
 #include "message.bpf.h"
+#include "waker.bpf.h"
 
-#define WW_GO_WORDS 64	       /* of a goroutine's first frames: those of what `go` has called */
 #define WW_GO_CHAIN 3	       /* who waits for whom */
 #define WW_GO_TREE  12	       /* steps down the tree of those that wait for a semaphore */
 #define WW_GO_ROOT  64	       /* bytes of an entry of semtable */
@@ -24,21 +24,6 @@
 #define WW_GO_SURE	4 /* so often it was the same word: no other one is believed */
 #define WW_GO_LEFT	4 /* one in so many that nobody waited for: none is believed to have a word */
 #define WW_GO_SLOTS_MAX 64
-
-struct ww_go_room {
-	u64 words[WW_GO_WORDS];
-	ww_ref ref; /* the request that waits */
-	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
-	u32 at;	    /* which word that was */
-	u32 pad;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct ww_go_room);
-} ww_go_rooms SEC(".maps") __weak;
 
 struct ww_go_slot_key {
 	u64 function; /* that `go` has called */
@@ -53,7 +38,7 @@ struct ww_go_slot {
 	u32 at;
 	u32 votes;
 	u32 misses; /* work of such goroutines that nobody waited for */
-	u32 pad;
+	u32 asked;  /* tokio: while it was not known whether somebody does */
 };
 
 struct {
@@ -123,12 +108,6 @@ WW_GLOBAL2(u64, ww_goroutine_of_word, N, g, N, word)
 	if (!working || working > WW_GO_MOST || waiting != 1)
 		return 0;
 	return ww_goroutine_of_semaphore(go, word + 8);
-}
-
-static __always_inline struct ww_go_room *ww_go_room(void)
-{
-	u32 zero = 0;
-	return bpf_map_lookup_elem(&ww_go_rooms, &zero);
 }
 
 /* Looks at one of the words in the room, of goroutine `g`; true when it leads to a request. */
@@ -230,13 +209,54 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 	return ww_go_slot_vote(slot, &key, room->at);
 }
 
+/*
+ * The same for a task of tokio's. Of those that touch no socket themselves, and are not the `first` of a chain so, only
+ * who joins them counts: other ways may lead to a connection's task that has waited for what they send, and now works
+ * for others.
+ */
+WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_go_room *room = ww_go_room();
+	if (!go || !room)
+		return 0;
+	struct ww_go_slot_key key = {.function = ww_user_word(task + go->startpc),
+				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key);
+	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
+	bool seldom = slot && slot->misses > WW_TOKIO_MISSES && (slot->asked++ & WW_TOKIO_SELDOM);
+	bool known = first && slot && slot->votes, all = first && !seldom;
+	switch (ww_tokio_waiter(task, known ? slot->at : 0, all)) {
+	case WW_TOKIO_JOINED:
+		return WW_GO_FOUND;
+	case WW_TOKIO_AWAITED: {
+		/* Another way, where the known one leads to nobody: it may have been one that is left over itself. */
+		if (slot && slot->at != room->at)
+			slot->votes /= 2;
+		int found = ww_go_slot_vote(slot, &key, room->at);
+		bool left = slot && slot->misses * 2 > slot->votes;
+		/* What was so once or twice may be left over. */
+		if (!slot || slot->votes < WW_TOKIO_VOTES || left)
+			return left ? WW_GO_FOUND_OTHER : WW_GO_FOUND_PERHAPS;
+		return found;
+	}
+	case WW_TOKIO_SEVERAL:
+		return believed || !slot ? WW_GO_FOUND_PERHAPS : WW_GO_FOUND_OTHER;
+	}
+	return WW_GO_FOUND_NOBODY;
+}
+
 /* The request that waits for what the goroutine does, or, when that is `done`, did; 0: none is known. */
 WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 {
+	struct ww_go *go = ww_go_get();
 	struct ww_go_room *room = ww_go_room();
-	for (u32 i = 0; i < WW_GO_CHAIN && room && g; i++) {
-		int found = ww_goroutine_waiter(g);
-		if (found == WW_GO_FOUND_NOBODY && done)
+	if (!go || !room)
+		return 0;
+	room->awaited = 0;
+	for (u32 i = 0; i < WW_GO_CHAIN && g; i++) {
+		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i) : ww_goroutine_waiter(g);
+		if (found == WW_GO_FOUND_NOBODY && (go->is_tokio ? !i : done))
 			ww_goroutine_left_alone(g);
 		struct ww_request *perhaps = found == WW_GO_FOUND_PERHAPS ? ww_request_get(room->ref) : NULL;
 		if (perhaps && done)
@@ -265,22 +285,41 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 		return 0;
 	if (r->goroutine && r->goid == at.id)
 		return 0;
-	r->goroutine = at.g;
-	r->goid = at.id;
 	struct ww_carrier_key key = {.context = at.id, .tgid = bpf_get_current_pid_tgid() >> 32};
 	ww_carrier_know(bpf_map_lookup_elem(&ww_carriers, &key), &key, r->account.id);
+	if (go->is_tokio && !at.g) {
+		/* Who waits is known by where it is. */
+		at.g = ww_tokio_address(at.id);
+		key.context = at.g ? at.g : at.id;
+		ww_carrier_know(bpf_map_lookup_elem(&ww_carriers, &key), &key, r->account.id);
+	}
+	r->goroutine = at.g ? at.g : at.id;
+	r->goid = at.id;
+	if (go->is_tokio && !go->tokio.current) {
+		/* Which task that is was found on a stack, where others may be left over. */
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		ww_traffic_note(r, false);
+	}
 	return 0;
 }
 
 /* The request that a goroutine works for; 0: none that is known. */
-static __always_inline ww_ref ww_goroutine_request(const struct ww_goroutine *at, struct ww_carrier_key *key,
-						   struct ww_carrier **known)
+static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struct ww_goroutine *at,
+						   struct ww_carrier_key *key, struct ww_carrier **known)
 {
 	key->context = at->id;
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
 	*known = bpf_map_lookup_elem(&ww_carriers, key);
 	struct ww_request *r = *known ? ww_request_get((*known)->ref) : NULL;
-	return r && !r->anonymous ? r->account.id : ww_goroutine_for(at->g, false);
+	if (r && !r->anonymous)
+		return r->account.id;
+	if (go->is_tokio && !at->g)
+		at->g = ww_tokio_address(at->id);
+	ww_ref ref = ww_goroutine_for(at->g, false);
+	r = go->is_tokio ? ww_request_get(ref) : NULL;
+	if (r)
+		ww_infer(r); /* one task has handed it to another */
+	return ref;
 }
 
 /* Whose work is it that the running goroutine sends something upstream? Nobody's has an anonymous account. */
@@ -293,12 +332,17 @@ WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 	if (!t || !go || !ww_goroutine_now(go, &at))
 		return 0;
 	ww_goroutine_review(bpf_ktime_get_ns());
-	ww_ref ref = ww_goroutine_request(&at, &key, &known);
-	if (ref)
-		return ref;
-	struct ww_request *a = known ? ww_request_get(known->ref) : NULL;
+	struct ww_go_room *room = ww_go_room();
+	if (room)
+		room->awaited = 0;
+	ww_ref ref = ww_goroutine_request(go, &at, &key, &known);
+	struct ww_request *a = ref || !known ? NULL : ww_request_get(known->ref);
 	if (a && a->outstanding)
-		return a->account.id;
+		ref = a->account.id;
+	if (ref) {
+		ww_tokio_sends(ref);
+		return ref;
+	}
 	if (a)
 		ww_request_free(a);
 	a = ww_carrier_begin(t);
@@ -311,7 +355,17 @@ WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 	a->goroutine = at.g;
 	a->goid = at.id;
 	ww_carrier_know(known, &key, a->account.id);
+	ww_tokio_sends(a->account.id);
 	return a->account.id;
+}
+
+/* Whether the goroutine that the account is of is there still. */
+static __always_inline bool ww_goroutine_is(const struct ww_go *go, const struct ww_request *a)
+{
+	struct ww_tokio_header header;
+	if (!go->is_tokio)
+		return ww_user_word(a->goroutine + go->goid) == a->goid;
+	return ww_tokio_task(&go->tokio, a->goroutine, &header) && ww_tokio_number(a->goroutine, &header) == a->goid;
 }
 
 /*
@@ -323,11 +377,13 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
 	struct ww_go *go = ww_go_get();
 	struct ww_request *a = conn ? ww_request_get(conn->first) : NULL;
 	ww_goroutine_review(bpf_ktime_get_ns());
-	if (!go || !a || !a->anonymous || ww_user_word(a->goroutine + go->goid) != a->goid)
+	if (!go || !a || !a->anonymous || !ww_goroutine_is(go, a))
 		return 0;
 	struct ww_request *r = ww_request_get(ww_goroutine_for(a->goroutine, true));
 	if (!r)
 		return 0;
+	if (go->is_tokio)
+		ww_infer(r);
 	ww_traffic_adopted(r, a);
 	ww_request_free(a);
 	if (conn->awaited)
@@ -373,9 +429,14 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	bool looks = nr == WW_SYS_FUTEX + 1 || ww_is_epoll(nr);
 	if (!t || !go)
 		return !looks;
-	if (!ww_goroutine_now(go, &at)) {
+	if (go->is_tokio)
+		ww_tokio_expired(&go->tokio, t);
+	/* Until it is known where that stands, what looks for one is not told by its stack: there is a thread's own. */
+	bool none = go->is_tokio && looks && !go->tokio.current;
+	if (none || !ww_goroutine_now(go, &at)) {
 		if (looks) {
-			ww_goroutine_left(t, go, at.g, now);
+			if (!go->is_tokio)
+				ww_goroutine_left(t, go, at.g, now);
 			ww_goroutine_review(now);
 		}
 		return !looks;
@@ -383,7 +444,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	struct ww_request *before = ww_request_get(t->ref);
 	if (looks || (before && before->goid == at.id))
 		return 1;
-	struct ww_request *r = ww_request_get(ww_goroutine_request(&at, &key, &known));
+	struct ww_request *r = ww_request_get(ww_goroutine_request(go, &at, &key, &known));
 	struct ww_touch touch = {.kind = WW_KIND_OTHER};
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (r && r != before) {

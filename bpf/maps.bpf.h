@@ -97,6 +97,13 @@ enum ww_executing {
 	WW_EXECUTOR_BUSY,
 };
 
+/* Whether a thread's process goes on with its work on any thread, as Go does with goroutines. */
+enum ww_go_is {
+	WW_GO_NOT,
+	WW_GO,
+	WW_GO_TOKIO, /* Rust's tokio, with tasks */
+};
+
 /* Whether a thread is one of a Java process. */
 enum ww_java {
 	WW_JAVA_UNKNOWN,
@@ -170,7 +177,7 @@ struct ww_thread {
 	u8 pool;       /* it has done work for other threads' requests: handoff.bpf.h */
 	u8 place_seen; /* how often it has waited at `place`, less how often elsewhere */
 	u8 parked;     /* with an account of such work, it waits where it waits for work */
-	u8 go;	       /* its process is a Go program's */
+	u8 go;	       /* enum ww_go_is */
 	u8 go_tries;   /* how often that was looked for */
 	u8 job;	       /* it is a thread of the command that is observed: job.bpf.h */
 	u8 job_waits;  /* and is one of those that want a CPU */
@@ -378,6 +385,7 @@ struct ww_conn {
 	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
 	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
+	u64 awaited_by;	     /* upstream of tokio: something by which its answer is awaited; 0: not known */
 	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
 };
 

@@ -50,22 +50,41 @@ enum ww_go_wait {
 
 #define WW_GO_REASONS 64
 
+/* Where a program with Rust's tokio keeps what its tasks are at (src/kernel/tokio.h). */
+struct ww_tokio {
+	u64 vtables; /* address of the first of the tables that tasks name their functions by */
+	u64 vtables_len;
+	u64 waker; /* and of the table that wakers of tasks do */
+	u64 image; /* where the program is mapped: no task is */
+	u64 image_len;
+	u32 tls;	/* size of the program's thread-local storage, which is in front of the thread's pointer */
+	u32 data_first; /* a waker's task comes before its table */
+	/* The BPF side's: */
+	u64 expired;  /* when a thread was last woken by the timeout that it had given */
+	u64 voted;    /* the task that was found in thread-local storage last */
+	u32 current;  /* where in front of the thread's pointer the number of the task is that it runs; 0: not known */
+	u32 at;	      /* where that was found, */
+	u32 votes;    /* for so many tasks more than not */
+	u32 untagged; /* no word in front of it tells whether there is one */
+};
+
 /* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */
 struct ww_go {
+	u32 is_tokio; /* it is no Go program, but one with tokio: its tasks are taken for goroutines */
+	u32 startpc;  /* g.startpc; of a task: the table of its functions */
+	struct ww_tokio tokio;
 	u64 semtable; /* address of runtime.semtable; 0: not known */
 	u64 semtable_len;
 	u32 stack_hi; /* offsets: g.stack.hi */
 	u32 status;   /* g.atomicstatus */
 	u32 goid;     /* g.goid */
 	u32 waitreason;
-	u32 timer;   /* g.timer */
-	u32 when;    /* timer.when */
-	u32 recvq;   /* hchan.recvq.first; last comes behind it */
-	u32 elem;    /* sudog.elem */
-	u32 channel; /* sudog.c */
-	u32 sched;   /* g.sched.sp */
-	u32 startpc; /* g.startpc */
-	u32 pad;
+	u32 timer;		   /* g.timer */
+	u32 when;		   /* timer.when */
+	u32 recvq;		   /* hchan.recvq.first; last comes behind it */
+	u32 elem;		   /* sudog.elem */
+	u32 channel;		   /* sudog.c */
+	u32 sched;		   /* g.sched.sp */
 	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
 };
 

@@ -142,6 +142,29 @@ static __always_inline void ww_switch_in(struct ww_thread *t, struct task_struct
 		ww_executor_begins(t);
 }
 
+/* A thread of a program with tokio: those that wake others, or make them, do so for blocking work, too. */
+static __always_inline bool ww_tokio_runs(struct task_struct *task)
+{
+	struct ww_thread *t = ww_by_hand ? NULL : ww_thread_get(task);
+	return t && t->go == WW_GO_TOKIO;
+}
+
+/* Another thread of that process, which waits and is to be followed. */
+static __noinline void ww_tokio_met_thread(struct task_struct *task)
+{
+	struct ww_thread *t = ww_thread_create(task);
+	if (!t) {
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
+		return;
+	}
+	t->tid = task->pid;
+	t->start = bpf_ktime_get_ns();
+	t->mark = t->start;
+	t->waking = t->start;
+	t->off = WW_OFF_SOCKET;
+	t->go = WW_GO_TOKIO;
+}
+
 static __always_inline int ww_switched(bool preempt, struct task_struct *prev, struct task_struct *next, u32 prev_state)
 {
 	u64 now = 0;
@@ -183,12 +206,14 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t) {
 		now = bpf_ktime_get_ns();
 		t->waking = now;
-	} else if (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_handoff_may_be(p))) {
+	} else if (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_tokio_any || ww_handoff_may_be(p))) {
 		return 0;
 	}
 	struct task_struct *by = ww_current();
 	if (ww_field(by, tgid) != p->tgid || by == p)
 		return 0;
+	if (!t && ww_tokio_any && ww_tokio_runs(by))
+		ww_tokio_met_thread(p);
 	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
 		t->expired = 0;
 	if (t && ww_lock_waits(t))
@@ -217,6 +242,8 @@ int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_stru
 		ww_count(WW_COUNT_SELECTED_FULL);
 	if (from == to && (ww_python_loops || ww_workers_known) && !ww_by_hand)
 		ww_executor_made(parent, child);
+	if (from == to && ww_tokio_any && ww_tokio_runs(parent))
+		ww_tokio_met_thread(child);
 	if (!ww_by_hand)
 		ww_job_forks(parent, child);
 	return 0;

@@ -244,6 +244,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (r->anonymous && !r->heir_of && conn->first != r->account.id)
 		r->heir_of = conn->first;
 	conn->sent = now;
+	if (t->go == WW_GO_TOKIO)
+		conn->awaited_by = ww_tokio_awaited();
 	if (t->shared)
 		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	/* Datagrams may go unanswered. */
@@ -351,6 +353,10 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				r = whole;
 			if (conn->awaited && r->outstanding)
 				ww_outstanding(r, -1);
+			if (conn->awaited_by) {
+				ww_tokio_answered(conn->awaited_by);
+				conn->awaited_by = 0;
+			}
 			if (conn->counted && r->arrived)
 				__sync_fetch_and_add(&r->arrived, -1);
 			conn->counted = 0;

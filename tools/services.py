@@ -400,6 +400,35 @@ class Go(Server):
         self.argv = [program]
 
 
+class Rust(Server):
+    """A Rust program whose directory has a Cargo.toml, built by Debian's compiler with the crates that Debian has packages of."""
+
+    name = "rust"
+
+    def __init__(self, source, strip=False, **options):
+        super().__init__(**options)
+        self.source = pathlib.Path(source).resolve()
+        self.strip = strip
+
+    def prepare(self):
+        self.port = self.port or free_port()
+        target = TOOLS.parent / "build/rust" / self.source.name
+        target.mkdir(parents=True, exist_ok=True)
+        (self.directory / "config.toml").write_text('[source.crates-io]\nreplace-with = "debian"\n'
+                                                    '[source.debian]\ndirectory = "/usr/share/cargo/registry"\n')
+        env = {**os.environ, "PATH": "/usr/bin:/bin", "CARGO_HOME": str(self.directory), "CARGO_TARGET_DIR": str(target)}
+        built = subprocess.run(["/usr/bin/cargo", "build", "--release", "--offline", "--quiet", "--manifest-path", self.source / "Cargo.toml"],
+                               cwd=self.directory, env=env, capture_output=True, text=True, check=False)
+        if built.returncode:
+            raise ServiceError(f"cargo build: {built.stderr.strip()}")
+        program = self.directory / "program"
+        shutil.copy(target / "release" / self.source.name, program)
+        if self.strip:
+            subprocess.run(["strip", "--strip-all", program], check=True)
+        self.env["PORT"] = str(self.port)
+        self.argv = [program]
+
+
 class Upstream(Python):
     """An HTTP/1.1 server that answers after a known delay (see upstream.py)."""
 

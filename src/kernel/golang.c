@@ -193,24 +193,6 @@ out:
 	return err;
 }
 
-/* Where the process has the beginning of its program's file; 0: that can't be told. */
-static uint64_t program_start(pid_t pid)
-{
-	struct ww_mappings mappings;
-	char link[32], path[sizeof(mappings.line)];
-	uint64_t start = 0;
-	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
-	ssize_t len = readlink(link, path, sizeof(path) - 1);
-	if (len < 0 || ww_mappings__open(&mappings, pid))
-		return 0;
-	path[len] = '\0';
-	while (!start && ww_mappings__next(&mappings))
-		if (!mappings.offset && !strcmp(mappings.path, path))
-			start = mappings.start;
-	ww_mappings__close(&mappings);
-	return start;
-}
-
 static int program_search(pid_t pid, struct ww_golang_layout *layout, struct ww_golang_about *about)
 {
 	char path[32];
@@ -218,7 +200,7 @@ static int program_search(pid_t pid, struct ww_golang_layout *layout, struct ww_
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	uint64_t start = program_start(pid);
+	uint64_t start = ww_mappings__program(pid);
 	int err = start ? file_search(fd, start, layout, about) : -ENOENT;
 	close(fd);
 	return err;

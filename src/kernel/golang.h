@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "kernel/tokio.h"
+
 enum ww_golang_wait {
 	WW_GOLANG_WAIT_OTHER,
 	WW_GOLANG_WAIT_SLEEP,
@@ -21,20 +23,21 @@ enum ww_golang_wait {
 
 /* Addresses and offsets within the runtime's structures; the same layout as the BPF map's value. */
 struct ww_golang_layout {
+	uint32_t is_tokio; /* 0: it is a Go program */
+	uint32_t startpc;  /* g.startpc */
+	struct ww_tokio_layout tokio;
 	uint64_t semtable; /* address of runtime.semtable; 0: not known */
 	uint64_t semtable_len;
-	uint32_t stack_hi;   /* offsets: g.stack.hi */
-	uint32_t status;     /* g.atomicstatus */
-	uint32_t goid;	     /* g.goid */
-	uint32_t waitreason; /* g.waitreason */
-	uint32_t timer;	     /* g.timer */
-	uint32_t when;	     /* timer.when */
-	uint32_t recvq;	     /* hchan.recvq.first */
-	uint32_t elem;	     /* sudog.elem; sudog.g, next and prev are its first words */
-	uint32_t channel;    /* sudog.c */
-	uint32_t sched;	     /* g.sched.sp */
-	uint32_t startpc;    /* g.startpc */
-	uint32_t pad;
+	uint32_t stack_hi;		    /* offsets: g.stack.hi */
+	uint32_t status;		    /* g.atomicstatus */
+	uint32_t goid;			    /* g.goid */
+	uint32_t waitreason;		    /* g.waitreason */
+	uint32_t timer;			    /* g.timer */
+	uint32_t when;			    /* timer.when */
+	uint32_t recvq;			    /* hchan.recvq.first */
+	uint32_t elem;			    /* sudog.elem; sudog.g, next and prev are its first words */
+	uint32_t channel;		    /* sudog.c */
+	uint32_t sched;			    /* g.sched.sp */
 	uint8_t reasons[WW_GOLANG_REASONS]; /* enum ww_golang_wait, by g.waitreason */
 };
 

@@ -7,6 +7,7 @@
 #include "kernel/interpreter.h"
 #include "kernel/libuv.h"
 #include "kernel/python.h"
+#include "kernel/tokio.h"
 #include "whywait.skel.h"
 
 /* True when the process is an interpreter with a lock. */
@@ -29,6 +30,7 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 	struct ww_python_layout python;
 	struct ww_libuv_layout libuv;
 	struct ww_golang_layout golang;
+	struct ww_tokio_layout tokio;
 	int pythons = bpf_map__fd(bpf->maps.ww_pythons);
 	int libuvs = bpf_map__fd(bpf->maps.ww_libuvs);
 	int gos = bpf_map__fd(bpf->maps.ww_gos);
@@ -39,6 +41,12 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 	if (!ww_golang__find((pid_t)pid, &golang)) {
 		bpf->bss->ww_go_any = 1;
 		return !bpf_map_update_elem(gos, &pid, &golang, BPF_ANY);
+	}
+	if (!ww_tokio__find((pid_t)pid, &tokio)) {
+		struct ww_golang_layout tasks = {.is_tokio = 1, .startpc = WW_TOKIO_VTABLE, .tokio = tokio};
+		bpf->bss->ww_tokio_any = 1;
+		bpf->bss->ww_go_any = 1;
+		return !bpf_map_update_elem(gos, &pid, &tasks, BPF_ANY);
 	}
 	/* A look may end when the process is another program already. */
 	bpf_map_delete_elem(pythons, &pid);

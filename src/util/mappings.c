@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 int ww_mappings__open(struct ww_mappings *mappings, pid_t pid)
 {
@@ -38,4 +39,21 @@ bool ww_mappings__next(struct ww_mappings *mappings)
 void ww_mappings__close(struct ww_mappings *mappings)
 {
 	fclose(mappings->file);
+}
+
+uint64_t ww_mappings__program(pid_t pid)
+{
+	struct ww_mappings mappings;
+	char link[32], path[sizeof(mappings.line)];
+	uint64_t start = 0;
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	ssize_t len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0 || ww_mappings__open(&mappings, pid))
+		return 0;
+	path[len] = '\0';
+	while (!start && ww_mappings__next(&mappings))
+		if (!mappings.offset && !strcmp(mappings.path, path))
+			start = mappings.start;
+	ww_mappings__close(&mappings);
+	return start;
 }

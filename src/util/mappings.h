@@ -24,4 +24,7 @@ bool ww_mappings__next(struct ww_mappings *mappings);
 
 void ww_mappings__close(struct ww_mappings *mappings);
 
+/* Where the process has the beginning of its program's file; 0: that can't be told. */
+uint64_t ww_mappings__program(pid_t pid);
+
 #endif

@@ -77,6 +77,10 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_go_rooms, 1);
 	MAP(ww_go_slots, 16);
 	MAP(ww_go_crowds, 64);
+	MAP(ww_tokio_rooms, 1);
+	MAP(ww_tokio_tasks, 16);
+	MAP(ww_tokio_walks, 1);
+	MAP(ww_tokio_sents, 16);
 	MAP(ww_carriers, 8);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);

@@ -14,6 +14,7 @@
 
 #include "kernel/libuv.h"
 #include "kernel/python.h"
+#include "kernel/tokio.h"
 #include "whywait/abi.h"
 #include "whywait/sweep.h"
 
@@ -84,6 +85,11 @@ static const struct member python[] = {Y(runtime), Y(interpreters),  Y(threads),
 #define V(member) M(struct ww_libuv_layout, member)
 static const struct member libuv[] = {V(slot)};
 
+#define R(member) M(struct ww_tokio_layout, member)
+static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),   R(image), R(image_len),
+				      R(tls),	  R(data_first),  R(expired), R(voted), R(current),
+				      R(at),	  R(votes),	  R(untagged)};
+
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \
 	{                                                                                                              \
@@ -109,6 +115,7 @@ static const struct {
 	SHARED("ww_sweep_end", struct ww_sweep_end, sweep_end),
 	SHARED("ww_python", struct ww_python_layout, python),
 	SHARED("ww_libuv", struct ww_libuv_layout, libuv),
+	SHARED("ww_tokio", struct ww_tokio_layout, tokio),
 };
 
 static void compare(const struct btf *btf, const char *name, size_t size, const struct member *members, size_t len)

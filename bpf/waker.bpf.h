@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whose work a task's is, of Rust's tokio. A connection to a database or to another service is mostly a task of its own
+ * (hyper's client, tokio-postgres), which others send what they want by a channel, and the waker of the one that awaits
+ * the answer is in that channel's other end: in something that both share (Arc), to which the connection's task has a
+ * pointer, or to which an element of a queue in it has. So the way leads from the task that sends to the one that
+ * serves: a word of the task, or one behind that, and a word of what it points to. Where that is, is the same for all
+ * tasks of one type, and found once. A task that was spawned has the waker of who joins it at its own end.
+ */
+#ifndef WHYWAIT_WAKER_H
+#define WHYWAIT_WAKER_H
+
+#include "golang.bpf.h"
+
+#define WW_TOKIO_CELL	128 /* words of a task that are looked at */
+#define WW_TOKIO_BLOCK	64  /* and of what they lead to */
+#define WW_TOKIO_COUNTS 64  /* no more than so many share what is awaited */
+#define WW_TOKIO_VOTES	3
+#define WW_TOKIO_MISSES 16 /* so often nobody waited: it is looked for now and then only */
+#define WW_TOKIO_SELDOM 63
+
+/* A way from a task to who waits, as a number. */
+#define WW_TOKIO_PATH(word, behind, waker) ((word) << 16 | (behind) << 8 | (waker))
+
+/* Something by which a task awaits an answer, and was sent for. */
+struct ww_tokio_sent {
+	u64 waiter; /* the task */
+	u64 by;	    /* the one that has sent */
+	ww_ref ref; /* the account that has it outstanding */
+};
+
+/* By its address and process: queues have such addresses left over, which may be others' by now. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct ww_carrier_key);
+	__type(value, struct ww_tokio_sent);
+} ww_tokio_sents SEC(".maps") __weak;
+
+/* Of those that wait, found on the ways that there are. */
+struct ww_tokio_found {
+	u64 waiter;
+	u64 awaited;
+	u32 at; /* the way */
+	u32 several;
+	u32 surely; /* it is the way of a queue, or leads there at once */
+	u32 pad;
+};
+
+/* A queue of Rust's: std::collections::VecDeque. */
+struct ww_tokio_queue {
+	u32 first; /* element */
+	u32 len;
+	u32 room;   /* elements that it has room for; 0: it is no queue */
+	u32 stride; /* words of an element */
+};
+
+/* The walk is kept in memory of its own, whose words the verifier does not follow. */
+struct ww_tokio_walk {
+	struct ww_tokio tokio;
+	u64 own; /* the task whose waiter is looked for */
+	struct ww_tokio_found fresh;
+	struct ww_tokio_found sent;  /* that are known to wait for what was sent before */
+	struct ww_tokio_queue queue; /* what is behind a word of the task, if it is one */
+	u64 block;		     /* the address of what `inner` has */
+	u32 path;		     /* and the way to it */
+	u32 word;		     /* of the task, which is looked at */
+	u32 looks;		     /* what it leads to was not looked at yet */
+	u32 at_word, words_len;
+	u32 at_behind, behind_len;
+	u32 at_inner, inner_len;
+	u32 pad;
+	u64 words[WW_TOKIO_CELL]; /* of the task */
+	u64 behind[WW_TOKIO_BLOCK];
+	u64 inner[WW_TOKIO_BLOCK];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ww_tokio_walk);
+} ww_tokio_walks SEC(".maps") __weak;
+
+static __always_inline struct ww_tokio_walk *ww_tokio_walk(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&ww_tokio_walks, &zero);
+}
+
+/* A waker of task `waiter` was found in what is at `awaited`. */
+static __always_inline void ww_tokio_met(struct ww_tokio_walk *w, u64 waiter, u64 awaited, u32 path)
+{
+	struct ww_carrier_key what = {.context = awaited, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_tokio_header header;
+	if (waiter == w->own || !ww_tokio_task(&w->tokio, waiter, &header) || header.state & WW_TOKIO_COMPLETE)
+		return;
+	struct ww_tokio_sent *sent = bpf_map_lookup_elem(&ww_tokio_sents, &what);
+	struct ww_request *r = sent && sent->waiter == waiter ? ww_request_get(sent->ref) : NULL;
+	bool outstanding = r && r->outstanding;
+	/* Another task answers: the address is left over here. */
+	if (outstanding && sent->by != w->own)
+		return;
+	struct ww_tokio_found *found = outstanding ? &w->sent : &w->fresh;
+	bool surely = w->queue.room || !(path >> 8 & 0xff);
+	if (found->waiter && found->surely == surely)
+		found->several |= found->waiter != waiter;
+	if (found->waiter && (found->surely || !surely))
+		return;
+	if (found->waiter)
+		found->several = 0;
+	found->waiter = waiter;
+	found->awaited = awaited;
+	found->at = path;
+	found->surely = surely;
+}
+
+#define WW_TOKIO_MANY 1000000 /* users of what tasks share */
+
+/* What is allocated at an address, as far as that can be told. */
+struct ww_tokio_chunk {
+	u64 size;   /* glibc's malloc() keeps it in front */
+	u64 strong; /* counts of those who use it, where it is counted */
+	u64 weak;
+};
+
+/* How many words are there, WW_TOKIO_BLOCK at most; 0: that can't be read. */
+static __always_inline u32 ww_tokio_chunk_read(const struct ww_tokio *tokio, u64 address, struct ww_tokio_chunk *chunk)
+{
+	if (!ww_tokio_heap(tokio, address) || bpf_probe_read_user(chunk, sizeof(*chunk), (void *)(address - 8)))
+		return 0;
+	u64 words = (chunk->size & ~7ull) / 8 - 1;
+	/* Another allocator. */
+	if (chunk->size & 8 || chunk->size < 32 || words > WW_TOKIO_BLOCK)
+		return WW_TOKIO_BLOCK;
+	return words;
+}
+
+/* Whether two at least share it, as the ends of a channel do. What was given back has other words there. */
+static __always_inline bool ww_tokio_is_shared(const struct ww_tokio_chunk *chunk)
+{
+	return chunk->strong - 2 < WW_TOKIO_COUNTS && chunk->weak - 1 < WW_TOKIO_COUNTS;
+}
+
+/* Looks at all that is at `address`, if that is shared, where the way to it is `path`. */
+static __always_inline void ww_tokio_inner(struct ww_tokio_walk *w, u64 address, u32 path)
+{
+	struct ww_tokio_chunk chunk;
+	u32 words = ww_tokio_chunk_read(&w->tokio, address, &chunk);
+	w->at_inner = 0;
+	w->inner_len = 0;
+	if (!words || !ww_tokio_is_shared(&chunk) || bpf_probe_read_user(w->inner, sizeof(w->inner), (void *)address))
+		return;
+	w->block = address;
+	w->path = path;
+	w->inner_len = words;
+}
+
+/* What the way leads to from `address`, where something is that is shared. */
+static __always_inline void ww_tokio_end(struct ww_tokio_walk *w, u64 address, u32 path)
+{
+	struct ww_tokio_chunk chunk;
+	u64 pair[2] = {};
+	if ((path & 0xff) >= ww_tokio_chunk_read(&w->tokio, address, &chunk) || !ww_tokio_is_shared(&chunk))
+		return;
+	bool data_first = w->tokio.data_first;
+	u64 at = address + 8 * ((path & 0xff) - data_first);
+	if (bpf_probe_read_user(pair, sizeof(pair), (void *)at))
+		return;
+	if ((data_first ? pair[1] : pair[0]) == w->tokio.waker)
+		ww_tokio_met(w, data_first ? pair[0] : pair[1], address, path);
+}
+
+/*
+ * Whether the word of the task is where a queue of its has its elements, `words` in all. What is left over in the
+ * others may be alive by now, and another one's.
+ */
+static __always_inline void ww_tokio_queue_read(struct ww_tokio_walk *w, u32 word, u32 words)
+{
+	struct ww_tokio_queue *q = &w->queue;
+	u64 at[5] = {};
+	q->room = 0;
+	bpf_probe_read_user(at, sizeof(at), (void *)(w->own + 8 * (u64)(word - 2)));
+	if (at[3] <= words && !(at[3] & (at[3] - 1)) && at[0] < at[3] && at[1] < at[3]) {
+		/* Until Rust 1.66: first, end, address, room. */
+		q->first = at[0];
+		q->len = (at[1] - at[0]) & (at[3] - 1);
+		q->room = at[3];
+	} else if (at[1] <= words && at[3] < at[1] && at[4] <= at[1]) {
+		/* Room, address, first, length. */
+		q->first = at[3];
+		q->len = at[4];
+		q->room = at[1];
+	}
+	q->stride = q->room ? words / q->room : 0;
+	/* What is allocated is rounded up to 16 bytes. */
+	if (words < WW_TOKIO_BLOCK && words - q->room * q->stride > 1)
+		q->room = 0;
+}
+
+/* Whether a word behind that is of an element that is in the queue. */
+static __always_inline bool ww_tokio_queued(const struct ww_tokio_queue *q, u32 word)
+{
+	if (!q->room || !q->stride)
+		return true;
+	u32 element = word / q->stride;
+	element += element < q->first ? q->room : 0;
+	return element - q->first < q->len;
+}
+
+/* Looks at what is at `address`, said by the task's `word`, if that is the task's alone. */
+static __always_inline void ww_tokio_behind(struct ww_tokio_walk *w, u64 address, u32 word)
+{
+	struct ww_tokio_chunk chunk;
+	u32 words = ww_tokio_chunk_read(&w->tokio, address, &chunk);
+	w->at_behind = 0;
+	w->behind_len = 0;
+	if (!words || (chunk.strong - 1 < WW_TOKIO_MANY && chunk.weak - 1 < WW_TOKIO_MANY) ||
+	    bpf_probe_read_user(w->behind, sizeof(w->behind), (void *)address))
+		return;
+	ww_tokio_queue_read(w, word, words);
+	w->behind_len = words;
+}
+
+struct ww_tokio_step {
+	struct ww_tokio_walk *walk;
+};
+
+#define WW_TOKIO_STEPS (1u << 15)
+
+/* One step in a task: on in what is looked at, else to the next that its word leads to, else to the next word. */
+static long ww_tokio_look_step(u32 n, void *ctx)
+{
+	struct ww_tokio_walk *w = ((struct ww_tokio_step *)ctx)->walk;
+	(void)n;
+	if (w->at_inner < w->inner_len) {
+		u32 at = w->at_inner++;
+		if (!at || at >= WW_TOKIO_BLOCK - 1 || w->inner[at & (WW_TOKIO_BLOCK - 1)] != w->tokio.waker)
+			return 0;
+		u32 task = w->tokio.data_first ? at - 1 : at + 1;
+		ww_tokio_met(w, w->inner[task & (WW_TOKIO_BLOCK - 1)], w->block, w->path | at);
+		return 0;
+	}
+	if (w->at_behind < w->behind_len) {
+		u32 at = w->at_behind++;
+		if (ww_tokio_queued(&w->queue, at))
+			ww_tokio_inner(w, w->behind[at & (WW_TOKIO_BLOCK - 1)], WW_TOKIO_PATH(w->word, 1, 0));
+		return 0;
+	}
+	if (w->looks) {
+		w->looks = 0;
+		ww_tokio_behind(w, w->words[w->word & (WW_TOKIO_CELL - 1)], w->word);
+		return 0;
+	}
+	if (w->at_word >= w->words_len)
+		return 1;
+	w->word = w->at_word++;
+	w->looks = 1;
+	ww_tokio_inner(w, w->words[w->word & (WW_TOKIO_CELL - 1)], WW_TOKIO_PATH(w->word, 0, 0));
+	return 0;
+}
+
+/* One step on the way that is known. */
+static long ww_tokio_known_step(u32 i, void *ctx)
+{
+	struct ww_tokio_walk *w = ((struct ww_tokio_step *)ctx)->walk;
+	if (i >= w->behind_len)
+		return 1;
+	if (ww_tokio_queued(&w->queue, i))
+		ww_tokio_end(w, w->behind[i & (WW_TOKIO_BLOCK - 1)], w->path);
+	return 0;
+}
+
+/* Goes the way that is known. */
+WW_GLOBAL1(int, ww_tokio_go, N, path)
+{
+	struct ww_tokio_walk *w = ww_tokio_walk();
+	struct ww_tokio_step step = {.walk = w};
+	if (!w || ww_without_loop)
+		return 0;
+	u32 at = path >> 16;
+	u64 word = ww_user_word(w->own + 8 * (u64)at);
+	if (!(path >> 8 & 0xff)) {
+		ww_tokio_end(w, word, path);
+		return 0;
+	}
+	w->path = path;
+	ww_tokio_behind(w, word, at);
+	bpf_loop(WW_TOKIO_BLOCK, ww_tokio_known_step, &step, 0);
+	return 0;
+}
+
+/* Looks through the task, which has so many words. */
+WW_GLOBAL1(int, ww_tokio_look, N, words)
+{
+	struct ww_tokio_walk *w = ww_tokio_walk();
+	struct ww_tokio_step step = {.walk = w};
+	if (!w || ww_without_loop || bpf_probe_read_user(w->words, sizeof(w->words), (void *)w->own))
+		return 0;
+	w->looks = 0;
+	w->at_word = 0;
+	w->words_len = words < WW_TOKIO_CELL ? words : WW_TOKIO_CELL;
+	w->at_behind = 0;
+	w->behind_len = 0;
+	w->at_inner = 0;
+	w->inner_len = 0;
+	bpf_loop(WW_TOKIO_STEPS, ww_tokio_look_step, &step, 0);
+	return 0;
+}
+
+#define WW_TOKIO_END 6 /* words at the end of a task: links to others, who joins it */
+
+/* Who joins the task. */
+WW_GLOBAL1(int, ww_tokio_joins, N, trailer)
+{
+	struct ww_tokio_walk *w = ww_tokio_walk();
+	u64 words[WW_TOKIO_END] = {};
+	if (!w || bpf_probe_read_user(words, sizeof(words), (void *)trailer))
+		return 0;
+#pragma unroll
+	for (u32 i = 1; i < WW_TOKIO_END - 1; i++) {
+		if (words[i] == w->tokio.waker)
+			ww_tokio_met(w, w->tokio.data_first ? words[i - 1] : words[i + 1], trailer, 0);
+	}
+	return 0;
+}
+
+enum ww_tokio_way {
+	WW_TOKIO_NOBODY,
+	WW_TOKIO_JOINED,  /* by who waits for the task itself */
+	WW_TOKIO_AWAITED, /* what it does, on a way that is `at` in the room */
+	WW_TOKIO_SEVERAL, /* one of several does */
+};
+
+/* Begins the walk from the task; returns where its end is; 0: it is none. */
+static __always_inline u64 ww_tokio_begin(struct ww_tokio_walk *w, const struct ww_go *go, u64 task)
+{
+	struct ww_tokio_header header;
+	w->tokio = go->tokio;
+	w->own = task;
+	w->fresh = (struct ww_tokio_found){};
+	w->sent = (struct ww_tokio_found){};
+	if (!ww_tokio_task(&w->tokio, task, &header))
+		return 0;
+	u64 trailer = ww_user_word(header.vtable + WW_TOKIO_TRAILER);
+	return trailer < WW_TOKIO_MOST ? task + trailer : 0;
+}
+
+/*
+ * Who waits for the task, or for what it does: a request, or another task, in the room `ref`, `next`. The way `known`
+ * (0: none is) is gone first; all of the task is looked through if it is to be (`all`).
+ */
+WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_tokio_walk *w = ww_tokio_walk();
+	struct ww_go_room *room = ww_go_room();
+	if (!go || !room || !w || ww_without_loop)
+		return WW_TOKIO_NOBODY;
+	room->ref = 0;
+	room->next = 0;
+	u64 end = ww_tokio_begin(w, go, task);
+	if (!end)
+		return WW_TOKIO_NOBODY;
+	ww_tokio_joins(end);
+	bool joined = w->fresh.waiter || w->sent.waiter;
+	if (!joined && known)
+		ww_tokio_go(known);
+	if (all && !w->fresh.waiter && !w->sent.waiter)
+		ww_tokio_look((end - task) / 8);
+	struct ww_tokio_found *found = w->fresh.waiter ? &w->fresh : &w->sent;
+	if (!found->waiter)
+		return WW_TOKIO_NOBODY;
+	struct ww_carrier_key key = {.context = found->waiter, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier *carrier = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *r = carrier ? ww_request_get(carrier->ref) : NULL;
+	bool serves = r && !r->anonymous;
+	room->ref = serves ? r->account.id : 0;
+	room->next = serves ? 0 : found->waiter;
+	room->at = found->at;
+	if (!joined && !room->awaited) {
+		room->awaited = found->awaited;
+		room->waiter = found->waiter;
+		room->by = task;
+	}
+	return found->several ? WW_TOKIO_SEVERAL : joined ? WW_TOKIO_JOINED : WW_TOKIO_AWAITED;
+}
+
+/* What was found to be awaited last is sent for: the account has it outstanding. */
+static __always_inline void ww_tokio_sends(ww_ref ref)
+{
+	struct ww_go_room *room = ww_go_room();
+	if (!room || !room->awaited)
+		return;
+	struct ww_carrier_key what = {.context = room->awaited, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_tokio_sent sent = {.waiter = room->waiter, .by = room->by, .ref = ref};
+	bpf_map_update_elem(&ww_tokio_sents, &what, &sent, BPF_ANY);
+}
+
+/* By what is awaited what was sent last. */
+static __always_inline u64 ww_tokio_awaited(void)
+{
+	struct ww_go_room *room = ww_go_room();
+	return room ? room->awaited : 0;
+}
+
+/* What is awaited by that is answered. */
+static __always_inline void ww_tokio_answered(u64 awaited)
+{
+	struct ww_carrier_key what = {.context = awaited, .tgid = bpf_get_current_pid_tgid() >> 32};
+	bpf_map_delete_elem(&ww_tokio_sents, &what);
+}
+
+#endif
