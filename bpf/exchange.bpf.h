@@ -96,6 +96,7 @@ static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
 	c->thread->opened_batch = c->thread->batch;
 	c->thread->opened_at = c->now;
 	c->thread->executor = WW_EXECUTOR_NOT;
+	c->thread->worker = 0;
 	if (c->arrival_unknown)
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);

@@ -46,15 +46,26 @@ WW_GLOBAL2(int, ww_queue_redis_fetches, F, first, N, n)
 	return false;
 }
 
-/* The thread's unit ends, or it has none; false when it works for something else. */
+static __always_inline bool ww_queue_requests(ww_ref ref)
+{
+	struct ww_request *r = ww_request_get(ref);
+	return r && !r->anonymous;
+}
+
+/* The thread's unit ends, or it has none; false when it works for something else, or answers requests. */
 static __always_inline bool ww_queue_ends(struct ww_thread *t, u64 now)
 {
 	struct ww_request *r = ww_request_get(t->unit);
-	if (r && !r->message)
+	if ((r && !r->message) || t->opened_at)
 		return false;
 	if (r)
 		ww_unit_close(t, r, now);
-	return !ww_request_get(t->ref) && !ww_request_get(t->home);
+	if (!t->worker && (ww_queue_requests(t->ref) || ww_queue_requests(t->home)))
+		return false;
+	t->worker = 1;
+	t->ref = 0;
+	t->home = 0;
+	return true;
 }
 
 /* The running thread sends something: whether that was a fetch. */
