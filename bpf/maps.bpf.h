@@ -251,21 +251,21 @@ enum ww_client {
 
 /* What every touch looks at comes first, in one cache line; the account behind it begins with what is charged. */
 struct ww_request {
-	u64 mark;	 /* accounted up to here */
-	ww_ref next;	 /* pipelined behind it on the same connection; anonymous: before it in the same Context */
-	u64 queued;	 /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
-	u64 opened;	 /* when its first byte was read */
-	u64 drawn;	 /* the time line is drawn up to here, from the start */
-	u32 live;	 /* 1 until one CPU takes it upon itself to end it */
-	u32 owner;	 /* tid of the attached thread */
-	u8 state;	 /* enum ww_state */
-	u8 head_request; /* HEAD: the response has no body */
-	u8 unread;	 /* a thread read for it, and nothing was sent for it since */
-	u8 anonymous;	 /* work of an event loop for a request that is not known yet: carrier.bpf.h */
-	u8 guessed;	 /* it got work of a timer that may have been another one's */
-	u8 client;	 /* it waits for its client, and for no timer: enum ww_client */
-	u8 job;		 /* a command's: job.bpf.h */
-	u8 message;	 /* a message's of a queue: queue.bpf.h */
+	u64 mark;	      /* accounted up to here */
+	ww_ref next;	      /* pipelined behind it on the same connection; anonymous: before it in the same Context */
+	u64 queued;	      /* it was in the queue up to here, in front of the wait that it is in; 0: was not */
+	u64 opened;	      /* when its first byte was read */
+	u64 drawn;	      /* the time line is drawn up to here, from the start */
+	u32 live;	      /* 1 until one CPU takes it upon itself to end it */
+	u32 owner;	      /* tid of the attached thread */
+	u8 state;	      /* enum ww_state */
+	u8 head_request;      /* HEAD: the response has no body */
+	u8 unread;	      /* a thread read for it, and nothing was sent for it since */
+	u8 anonymous;	      /* work of an event loop for a request that is not known yet: carrier.bpf.h */
+	u8 guessed;	      /* it got work of a timer that may have been another one's */
+	u8 client;	      /* it waits for its client, and for no timer: enum ww_client */
+	u8 job;		      /* a command's: job.bpf.h */
+	u8 message;	      /* a message's of a queue: queue.bpf.h */
 	u32 outstanding;      /* upstream connections that were sent to and have not answered */
 	u32 arrived;	      /* of the requests of goroutines: those that have, and nobody has read it */
 	struct ww_cause hint; /* what the thread waited for when it let go of the request */

@@ -128,7 +128,7 @@ enum ww_account_flags {
 	WW_FLAG_RUN = 1 << 9,		   /* no request: a command, from its start to its end */
 	WW_FLAG_CALL = 1 << 11,		   /* no request: a call of a function, `local` says of which */
 	WW_FLAG_MESSAGE = 1 << 12, /* no request: a message of a queue, `local` is the broker's enum ww_system */
-	WW_FLAG_PART = 1 << 10,		   /* what there is of it by now: more, and the whole, come under the same id */
+	WW_FLAG_PART = 1 << 10,	   /* what there is of it by now: more, and the whole, come under the same id */
 };
 
 /* One finished request. Only `size` bytes are sent: `target` is cut after `target_len`. */
@@ -236,8 +236,8 @@ enum ww_traffic_type {
 
 #define WW_TRAFFIC_SENT_HEAD	 2048 /* bytes kept of the beginning of what was sent */
 #define WW_TRAFFIC_RECEIVED_HEAD 256
-#define WW_TRAFFIC_HTTP_HEAD	 512 /* the same, from HTTP servers: most heads are whole then */
-#define WW_TRAFFIC_TAIL		 64  /* and of its end, where it is longer */
+#define WW_TRAFFIC_HTTP_HEAD	 512  /* the same, from HTTP servers: most heads are whole then */
+#define WW_TRAFFIC_TAIL		 64   /* and of its end, where it is longer */
 #define WW_TRAFFIC_MESSAGE_PART	 2048 /* the same, of either end of a message */
 
 struct ww_traffic {

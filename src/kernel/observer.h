@@ -43,7 +43,7 @@ struct ww_observer_options {
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
 	const char *const *units;  /* functions that are units of work, as units.h says */
 	size_t units_len;
-	bool queues; /* messages of queues are units of work */
+	bool queues;   /* messages of queues are units of work */
 	pid_t command; /* the process that is to become a command that is told as a whole, by its next execve(); 0: none
 			*/
 };

@@ -90,7 +90,8 @@ static bool read_text(struct reader *reader, const uint8_t **text, size_t *len)
 
 static void skip_blanks(struct reader *reader)
 {
-	while (left(reader) && (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t'))
+	while (left(reader) &&
+	       (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t'))
 		reader->at++;
 }
 

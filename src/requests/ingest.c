@@ -106,8 +106,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	new->endpoints.places = ww_intern__new();
 	new->stacks = options->stacks ? ww_stacks__new() : NULL;
 	if ((options->stacks && !new->stacks) || !new->slices || !new->timelines || !new->messages ||
-	    !new->operations || !new->conversations || !new->holders || !new->endpoints.keys || !new->endpoints.places ||
-	    ww_catalog__init(&new->catalog)) {
+	    !new->operations || !new->conversations || !new->holders || !new->endpoints.keys ||
+	    !new->endpoints.places || ww_catalog__init(&new->catalog)) {
 		ww_ingest__destroy(new);
 		return -ENOMEM;
 	}

@@ -31,7 +31,8 @@ static const char *const systems[WW_SYSTEM_COUNT] = {
 int64_t ww_naming__message(struct ww_endpoints *endpoints, struct ww_messages *messages, uint32_t service,
 			   const struct ww_account *account, char path[WW_PATH_SIZE], uint64_t *over_cap)
 {
-	const char *before = endpoints->protocol, *system = account->local < WW_SYSTEM_COUNT ? systems[account->local] : "";
+	const char *before = endpoints->protocol,
+		   *system = account->local < WW_SYSTEM_COUNT ? systems[account->local] : "";
 	int64_t id;
 
 	ww_messages__take(messages, account->id, path);

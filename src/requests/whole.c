@@ -87,9 +87,9 @@ void ww_whole__of(const struct ww_parts *parts, void (*take)(void *ctx, const st
 		.start_unix_ns = (int64_t)account->start_ns + parts->unix_offset_ns,
 		.service = parts->catalog->services[names->service].name,
 		.protocol = account->flags & (WW_FLAG_RUN | WW_FLAG_CALL | WW_FLAG_MESSAGE) ? names->protocol
-			    : account->flags & WW_FLAG_FASTCGI		  ? "fastcgi"
-			    : account->minor				  ? "http/1.1"
-									  : "http/1.0",
+			    : account->flags & WW_FLAG_FASTCGI				    ? "fastcgi"
+			    : account->minor						    ? "http/1.1"
+											    : "http/1.0",
 		.method = names->method,
 		.route = names->route,
 		.path = parts->path,

@@ -26,7 +26,7 @@ import procfs  # noqa: E402
 import results  # noqa: E402
 import runtimes  # noqa: E402
 import workloads  # noqa: E402
-from observers import ObserverError, Whywait  # noqa: E402
+from observers import Hooks, ObserverError, Whywait  # noqa: E402
 from services import ServiceError  # noqa: E402
 from targets import MIB, judge  # noqa: E402
 from workloads import WorkloadError  # noqa: E402
@@ -39,7 +39,8 @@ DOUBTFUL = {"idle": 0.05, "stolen": 0.02, "foreign": 0.05}  # shares of a run's 
 FOOTPRINT_S = 10
 # Built for the bench: a client, a server of several modes, and a server with a thread for each connection.
 PROGRAMS = {"paced": observers.HERE / "paced.c", "work": observers.HERE / "work.c",
-            "threads": observers.HERE.parent / "faults/server.c"}
+            "threads": observers.HERE.parent / "faults/server.c", "hooks": observers.HERE / "hooks.c"}
+LIBRARIES = {"hooks": ["-lbpf"]}
 
 
 def progress(text):
@@ -100,7 +101,10 @@ class Bench:
         BUILD.mkdir(exist_ok=True)
         for name, source in PROGRAMS.items():
             subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra",
-                            "-Werror", "-pthread", "-o", BUILD / name, source], check=True)
+                            "-Werror", "-pthread", "-o", BUILD / name, source, *LIBRARIES.get(name, [])], check=True)
+        subprocess.run([os.environ.get("CLANG", "clang"), "-O2", "-g", "-target", "bpf", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter",
+                        f"-I/usr/include/{os.uname().machine}-linux-gnu", "-c", observers.HERE / "hooks.bpf.c",
+                        "-o", BUILD / "hooks.bpf.o"], check=True)
         if self.chosen.whywait:
             return
         done = subprocess.run(["make", "-s", f"-j{os.cpu_count()}", "-C", ROOT, "all"], capture_output=True, text=True,
@@ -117,7 +121,7 @@ class Bench:
 
     def tools(self):
         """{name: a function that makes the observer} of those that have not failed so far."""
-        every = {Whywait.name: lambda: Whywait(self.whywait)}
+        every = {Whywait.name: lambda: Whywait(self.whywait), Hooks.name: Hooks}
         if not self.chosen.without_peers:
             every.update({peer.name: peer for peer in observers.PEERS})
         return {name: make for name, make in every.items() if name not in self.result["left_out"]}

@@ -8,6 +8,7 @@ import observers
 import pairs
 import procfs
 import workloads
+from observers import Hooks
 from services import Server, free_port
 from workloads import BUILD, WorkloadError
 
@@ -125,17 +126,20 @@ def _piece_ns(what, seconds):
 
 
 def others(make_whywait, what, count, seconds):
-    """CPU time of a piece of work of a program that is not observed, with whywait on the host and without."""
+    """CPU time of a piece of work of a program that is not observed, with whywait on the host, with its hooks alone, and
+    without."""
+    # It observes a port on which nobody listens.
+    tools = {"whywait": lambda: make_whywait("--port", str(free_port())), Hooks.name: Hooks}
     runs = []
-    for name in pairs.order(["whywait"], count):
+    for name in pairs.order(tools, count):
         if not name:
             runs.append((name, {"ns": _piece_ns(what, seconds)}))
             continue
-        # It observes a port on which nobody listens.
-        with make_whywait("--port", str(free_port())) as observer:
+        with tools[name]() as observer:
             runs.append((name, {"ns": _piece_ns(what, seconds)}))
             observer.end()
     noise = pairs.noise(runs, "ns")
     return {"title": OTHERS[what], "unobserved_ns": statistics.median(r["ns"] for name, r in runs if not name),
             "ratio": pairs.summary(pairs.ratios(runs, "whywait", "ns")),
+            "hooks": pairs.summary(pairs.ratios(runs, Hooks.name, "ns")),
             "noise": {**pairs.summary(noise), "bound": pairs.noise_bound(noise)}}

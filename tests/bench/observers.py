@@ -13,6 +13,7 @@ import procfs
 from services import Server, ServiceError
 
 HERE = pathlib.Path(__file__).resolve().parent
+BUILD = HERE.parents[1] / "build"
 SETTLE_S = 0.3
 END_S = 60  # for writing and symbolizing what was collected
 
@@ -107,6 +108,20 @@ class Whywait(Observer):
         report = json.loads(done.stdout)
         return {"requests": sum(endpoint["requests"] for endpoint in report["endpoints"]),
                 "routes": len(report["endpoints"]), "complete": report["complete"], "losses": report["losses"]}
+
+
+class Hooks(Observer):
+    """No observer: the hooks of whywait with empty programs, the least that any observer on them costs."""
+
+    name = "its hooks, empty"
+    program = str(BUILD / "hooks")
+    leaves = "attached"
+
+    def command(self):
+        return [self.program, BUILD / "hooks.bpf.o"]
+
+    def observes(self):
+        return self.leaves in self.log()
 
 
 class OffCpuTime(Observer):
