@@ -130,11 +130,52 @@ static __always_inline bool ww_queue_redis_delivers(const struct ww_first *first
 	return (type == '*' || type == '$' || type == '%') && digit >= '1' && digit <= '9';
 }
 
+/* Processes that take messages and may hand them on to others, by pipes (queue.bpf.c): the brokers' enum ww_system. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, u8);
+} ww_queue_parents SEC(".maps") __weak;
+
+__u32 ww_queue_parents_known __weak = 0; /* there is one */
+
+#define WW_PF_FORKNOEXEC 0x40 /* it goes on with the program of who made it */
+#define WW_CHILDREN	 4    /* that are looked at */
+
+/* Whether the task has made processes that go on with its program. */
+static __noinline bool ww_queue_has_children(struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct list_head *child = BPF_CORE_READ(leader, children.next);
+	for (u32 i = 0; i < WW_CHILDREN; i++) {
+		if (!child || (u64)child == (u64)leader + bpf_core_field_offset(struct task_struct, children))
+			return false;
+		struct task_struct *made = (void *)child - bpf_core_field_offset(struct task_struct, sibling);
+		if (BPF_CORE_READ(made, flags) & WW_PF_FORKNOEXEC)
+			return true;
+		child = BPF_CORE_READ(child, next);
+	}
+	return false;
+}
+
+/* Whether the running process's messages may be for others; it is remembered then. */
+static __noinline bool ww_queue_hands_on(u8 system)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!ww_queue_has_children(ww_current()))
+		return false;
+	bpf_map_update_elem(&ww_queue_parents, &tgid, &system, BPF_ANY);
+	ww_queue_parents_known = 1;
+	return true;
+}
+
 /* A message has come to the running thread. */
 static __always_inline void ww_queue_delivered(struct ww_conn *conn, struct ww_thread *t, u64 now)
 {
 	u64 arrival = conn->ready && conn->ready < now ? conn->ready : now;
-	struct ww_request *r = ww_unit_new(arrival, WW_FLAG_MESSAGE, conn->system);
+	u16 flags = ww_queue_hands_on(conn->system) ? WW_FLAG_MESSAGE | WW_FLAG_HANDS_ON : WW_FLAG_MESSAGE;
+	struct ww_request *r = ww_unit_new(arrival, flags, conn->system);
 	struct ww_touch touch = {.kind = WW_KIND_OTHER, .receive = true, .ready = arrival};
 	if (!r)
 		return;

@@ -66,6 +66,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		/* Without a request, a futex is where a pool's thread waits for one. */
 		t->futex = b.futex;
 		t->futex_sp = b.sp;
+		b.may_idle |= ww_queues_on && t->pipe && b.cause.value == WW_NAME_PIPE;
 		if (t->executor) {
 			if (b.may_idle && b.waits)
 				ww_executor_waits(t);

@@ -181,3 +181,55 @@ enum ww_message_named ww_message_name__redis(const struct ww_message_bytes *byte
 		return WW_MESSAGE_CLASS;
 	return queue ? WW_MESSAGE_QUEUE : WW_MESSAGE_UNNAMED;
 }
+
+/* ---- pickle ---- */
+
+enum {
+	PICKLE_STACK_GLOBAL = 0x93,
+	PICKLE_MEMOIZE = 0x94,
+	PICKLE_TEXT = 0x8c,
+	PICKLE_LONG_TEXT = 'X',
+	PICKLE_MARK = '('
+};
+
+/* A text; in front of it there may be marks, and what is done with the text before. */
+static bool read_pickled(struct reader *reader, const uint8_t **text, size_t *len)
+{
+	while (left(reader) &&
+	       (*reader->at == PICKLE_STACK_GLOBAL || *reader->at == PICKLE_MEMOIZE || *reader->at == PICKLE_MARK))
+		reader->at++;
+	if (left(reader) >= 2 && reader->at[0] == PICKLE_TEXT) {
+		*len = reader->at[1];
+		reader->at += 2;
+	} else if (left(reader) >= 5 && reader->at[0] == PICKLE_LONG_TEXT) {
+		*len = (size_t)reader->at[1] | (size_t)reader->at[2] << 8 | (size_t)reader->at[3] << 16 |
+		       (size_t)reader->at[4] << 24;
+		reader->at += 5;
+	} else {
+		return false;
+	}
+	if (*len > left(reader))
+		return false;
+	*text = reader->at;
+	reader->at += *len;
+	return true;
+}
+
+/* (2, (job, None, celery.app.trace.fast_trace_task, ("shop.tasks.mail", ..)), ..): the first text behind the function.
+ */
+enum ww_message_named ww_message_name__pickle(const struct ww_message_bytes *bytes, char name[WW_MESSAGE_NAME_SIZE])
+{
+	static const char module[] = "\x8c\x10"
+				     "celery.app.trace";
+	struct reader reader = {bytes->head, bytes->head + bytes->head_len};
+	const uint8_t *text;
+	size_t len;
+
+	reader.at = memmem(reader.at, left(&reader), module, sizeof(module) - 1);
+	if (!reader.at)
+		return WW_MESSAGE_UNNAMED;
+	reader.at += sizeof(module) - 1;
+	if (!read_pickled(&reader, &text, &len) || !read_pickled(&reader, &text, &len) || !set_name(name, text, len))
+		return WW_MESSAGE_UNNAMED;
+	return WW_MESSAGE_TASK;
+}
