@@ -3,6 +3,7 @@
 # make          build/whywait, without root
 # make deps     installs what building needs (Debian, Ubuntu; root)
 # make demo     installs, builds, and shows the main job on real services (root)
+# make walkthrough  measures, mends, ports and proves on the demo, and writes that down (docs/walkthrough.md; root)
 # make man      the manual pages, from the same text as --help
 # make install  below PREFIX (/usr/local) and DESTDIR; make deb: a package of it (docs/serve.md)
 # make test     every test that fits a coffee break (root for the kernel and truth tests)
@@ -40,7 +41,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all always deps demo test test-kernels test-builds test-runtimes test-live test-long faults soak bench lint man unit clean check-tools
+.PHONY: all always deps demo walkthrough test test-kernels test-builds test-runtimes test-live test-long faults soak bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -136,6 +137,9 @@ test-live:
 
 faults:
 	tests/run faults storms
+
+walkthrough:
+	tools/walkthrough/run
 
 soak: all
 	tests/storms/soak

@@ -103,6 +103,8 @@ WW_GLOBAL2(int, ww_give, R, r, T, t)
 	if (!r || !t)
 		return 0;
 	r->account.cpu_ns += t->cpu_ns;
+	if (ww_allocations_on)
+		r->account.allocations += t->allocations;
 	if (ww_stacks_on && r->account.stacks_one_in)
 		ww_weigh_given(r, t);
 	if (!(t->dirty & WW_DIRTY_WAITED)) {

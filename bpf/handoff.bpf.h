@@ -182,6 +182,8 @@ static __noinline struct ww_request *ww_handoff_turn(struct ww_thread *t, struct
 	next->led = a->led;
 	ww_handoff_inherit(next, a);
 	next->account.cpu_ns = a->account.cpu_ns;
+	if (ww_allocations_on)
+		next->account.allocations = a->account.allocations;
 	ww_handoff_leave(t, a);
 	next->mark = now;
 	next->owner = t->tid;
@@ -204,6 +206,8 @@ static __always_inline void ww_handoff_joined(struct ww_request *r, struct ww_re
 			ww_traffic_note(r, false);
 	}
 	r->account.cpu_ns += a->account.cpu_ns;
+	if (ww_allocations_on)
+		r->account.allocations += a->account.allocations;
 	if (r->account.attribution < a->account.attribution)
 		r->account.attribution = a->account.attribution;
 	ww_infer(r);

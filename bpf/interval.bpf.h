@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_INTERVAL_H
 #define WHYWAIT_INTERVAL_H
 
+#include "allocation.bpf.h"
 #include "clock.bpf.h"
 #include "holder.bpf.h"
 #include "weigh.bpf.h"
@@ -20,6 +21,8 @@ static __always_inline void ww_interval_reset(struct ww_thread *t, u64 now)
 	t->fresh = 0;
 	if (ww_stacks_on && t->weighed)
 		ww_weigh_reset(t);
+	if (ww_allocations_on)
+		t->allocations = 0;
 	u8 dirty = t->dirty;
 	if (!dirty)
 		return;

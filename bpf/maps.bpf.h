@@ -128,15 +128,16 @@ struct ww_thread {
 	u8 off; /* enum ww_off */
 	u8 details_len;
 	u8 pieces_len;
-	u8 dirty;    /* what the interval has besides nothing: enum ww_dirty */
-	u8 fresh;    /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
-	u8 loop;     /* it waits in epoll, or works for several at a time: its steps may be of any request */
-	u8 named;    /* counts the answers since comm and cgroup were read */
-	u8 sent;     /* its last touch was a send */
-	u64 gc_mark; /* what the clock `gc` showed at `mark` */
-	u64 stops;   /* how long its process had been stopped by its collector when it began to wait .. */
-	u64 stopped; /* .. and how long it was so in that wait */
-	u64 cpu_ns;  /* of the interval */
+	u8 dirty;	 /* what the interval has besides nothing: enum ww_dirty */
+	u8 fresh;	 /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
+	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
+	u8 named;	 /* counts the answers since comm and cgroup were read */
+	u8 sent;	 /* its last touch was a send */
+	u64 gc_mark;	 /* what the clock `gc` showed at `mark` */
+	u64 stops;	 /* how long its process had been stopped by its collector when it began to wait .. */
+	u64 stopped;	 /* .. and how long it was so in that wait */
+	u64 cpu_ns;	 /* of the interval */
+	u64 allocations; /* the same: allocation.bpf.h */
 	u64 kinds_ns[WW_KIND_COUNT];
 	ww_ref home;	 /* the request that it was attached to when it last began to wait for sockets */
 	u64 deadline;	 /* when the timeout of its last wait for sockets ends; 0: none was given */
@@ -235,6 +236,7 @@ struct ww_snapshot {
 	u8 holders_len;
 	u8 pad[3];
 	u64 line_newest_ns;
+	u64 allocations;
 };
 
 #define WW_SIGHTS 6
@@ -305,6 +307,7 @@ struct ww_request {
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */
+	u64 window;	 /* in which it began: allocation.bpf.h; 0: in none */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u32 held;	 /* 1 while a CPU charges it: several threads may work for it (goroutines) */
 	u32 sights_len;

@@ -5,6 +5,7 @@
 #ifndef WHYWAIT_REQUEST_H
 #define WHYWAIT_REQUEST_H
 
+#include "allocation.bpf.h"
 #include "claim.bpf.h"
 #include "weigh.bpf.h"
 
@@ -38,6 +39,8 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	a->stacks_one_in = 0;
 	if (ww_stacks_on)
 		ww_stack_choose(r);
+	if (ww_allocations_on)
+		ww_allocations_begin(r);
 	a->local = 0;
 	a->port = 0;
 	r->mark = arrival;
@@ -135,6 +138,8 @@ WW_GLOBAL1(int, ww_request_close, R, r)
 		return 0;
 	struct ww_account *a = &r->account;
 	a->end_ns = r->mark;
+	if (ww_allocations_on)
+		ww_allocations_end(r);
 	if (ww_wants_line(r, a->end_ns - a->start_ns)) {
 		r->line.id = a->id;
 		u64 size = offsetof(struct ww_segments, segments) + r->line.len * sizeof(struct ww_segment);
@@ -168,6 +173,8 @@ WW_GLOBAL1(int, ww_snapshot_take, R, r)
 	struct ww_snapshot *s = &r->sent;
 	s->end_ns = r->mark;
 	s->cpu_ns = r->account.cpu_ns;
+	if (ww_allocations_on)
+		s->allocations = r->account.allocations;
 	__builtin_memcpy(s->kinds_ns, r->account.kinds_ns, sizeof(s->kinds_ns));
 	__builtin_memcpy(s->details, r->account.details, sizeof(s->details));
 	s->details_len = r->account.details_len;
@@ -190,6 +197,8 @@ WW_GLOBAL1(int, ww_snapshot_restore, R, r)
 	struct ww_snapshot *s = &r->sent;
 	r->mark = s->end_ns;
 	r->account.cpu_ns = s->cpu_ns;
+	if (ww_allocations_on)
+		r->account.allocations = s->allocations;
 	__builtin_memcpy(r->account.kinds_ns, s->kinds_ns, sizeof(s->kinds_ns));
 	__builtin_memcpy(r->account.details, s->details, sizeof(s->details));
 	r->account.details_len = s->details_len;

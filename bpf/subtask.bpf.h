@@ -50,6 +50,8 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 		ww_draw(r, ww_kind_type(s->kind, s->type), s->value, from, from + s->duration_ns);
 	}
 	r->account.cpu_ns += a->account.cpu_ns;
+	if (ww_allocations_on)
+		r->account.allocations += a->account.allocations;
 	if (ww_stacks_on && r->account.stacks_one_in)
 		ww_weigh_adopted(r, a);
 	r->mark = a->mark;

@@ -127,9 +127,15 @@ enum ww_account_flags {
 	WW_FLAG_FASTCGI = 1 << 8,	   /* it came by FastCGI and not by HTTP */
 	WW_FLAG_RUN = 1 << 9,		   /* no request: a command, from its start to its end */
 	WW_FLAG_CALL = 1 << 11,		   /* no request: a call of a function, `local` says of which */
+<<<<<<< HEAD
 	WW_FLAG_MESSAGE = 1 << 12,  /* no request: a message of a queue, `local` is the broker's enum ww_system */
 	WW_FLAG_HANDS_ON = 1 << 13, /* a message's, of a process that has made others, which may be to work on it */
 	WW_FLAG_PART = 1 << 10,	    /* what there is of it by now: more, and the whole, come under the same id */
+=======
+	WW_FLAG_MESSAGE = 1 << 12,     /* no request: a message of a queue, `local` is the broker's enum ww_system */
+	WW_FLAG_ALLOCATIONS = 1 << 13, /* `allocations` has all that it did */
+	WW_FLAG_PART = 1 << 10,	       /* what there is of it by now: more, and the whole, come under the same id */
+>>>>>>> main
 };
 
 /* One finished request. Only `size` bytes are sent: `target` is cut after `target_len`. */
@@ -164,7 +170,8 @@ struct ww_account {
 	__u16 traffic_lost;  /* and that could not be sent */
 	__u16 stacks_one_in; /* its stacks were sent, and stand for those of so many requests; 0: they were not */
 	__u8 holders_len;
-	__u8 pad[7];
+	__u8 pad[3];
+	__u32 allocations;	    /* calls of allocators that its threads made, where WW_FLAG_ALLOCATIONS is set */
 	char target[WW_TARGET_MAX]; /* not NUL-terminated */
 };
 _Static_assert(sizeof(struct ww_account) ==
@@ -292,6 +299,7 @@ struct ww_stack {
 	__u16 kernel_len; /* addresses */
 	__u64 id;	  /* never used again */
 	__u64 at_ns;
+	__u64 took_ns; /* the one before it at this place, until it was in the ring */
 	__u32 tgid;
 	__u32 tid;
 	__u64 sp;
@@ -303,7 +311,7 @@ struct ww_stack {
 	__u16 python_len;
 	struct ww_stack_python python[WW_STACK_PYTHON]; /* innermost first */
 };
-_Static_assert(sizeof(struct ww_stack) == 56 + 8 * (WW_STACK_REGISTERS + WW_STACK_KERNEL) +
+_Static_assert(sizeof(struct ww_stack) == 64 + 8 * (WW_STACK_REGISTERS + WW_STACK_KERNEL) +
 						  sizeof(struct ww_stack_python) * WW_STACK_PYTHON,
 	       "ABI");
 

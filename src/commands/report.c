@@ -98,6 +98,51 @@ static int fail(const struct ww_recording *recording)
 /* The page has the time lines of the slowest requests; of so many the slowest of each endpoint are looked for. */
 #define SLOWEST 1000
 
+/* Of so many endpoints, those with most time, the page has where in the code that went, where stacks were recorded. */
+#define FLAMES 10
+
+/* A glob that means this endpoint only; the caller frees it. NULL: out of memory. */
+static char *glob_of(const struct ww_endpoint_report *endpoint)
+{
+	const char *const names[] = {endpoint->service, endpoint->method, endpoint->route};
+	size_t len = 0;
+	char *glob = malloc(2 * (strlen(names[0]) + strlen(names[1]) + strlen(names[2])) + 3);
+
+	for (size_t i = 0; glob && i < sizeof(names) / sizeof(names[0]); i++) {
+		for (const char *c = names[i]; *c; c++) {
+			if (strchr("*?[\\", *c))
+				glob[len++] = '\\';
+			glob[len++] = *c;
+		}
+		glob[len++] = i < 2 ? ' ' : '\0';
+	}
+	return glob;
+}
+
+/* -EIO: the recording's message says more. */
+static int add_stacks(struct ww_recording *recording, const struct ww_selection *selection,
+		      const struct ww_report *report, struct ww_html *html)
+{
+	const struct ww_stack_filter all = {.kinds = (1u << WW_KIND_COUNT) - 1};
+	bool taken = true;
+	int err = 0;
+
+	for (size_t i = 0; !err && taken && i < report->endpoints_len && i < FLAMES; i++) {
+		struct ww_selection one = *selection;
+		struct ww_profile *profile = NULL;
+		char *glob = glob_of(&report->endpoints[i]);
+
+		one.endpoint = glob;
+		err = !glob ? -ENOMEM : ww_recording__profile(recording, &one, &all, &profile) ? -EIO : 0;
+		taken = !err && profile->taken;
+		if (!err && profile->samples_len)
+			err = ww_html__add_stacks(html, i, profile);
+		ww_profile_free(profile);
+		free(glob);
+	}
+	return err;
+}
+
 static int write_page(struct ww_recording *recording, const struct ww_selection *selection,
 		      const struct ww_report *report)
 {
@@ -113,6 +158,10 @@ static int write_page(struct ww_recording *recording, const struct ww_selection 
 		more = 0;
 	}
 	ww_request_cursor__close(cursor);
+	if (!err && more == 0)
+		err = add_stacks(recording, selection, report, html);
+	if (err == -EIO)
+		more = err;
 	if (!err && more == 0)
 		err = ww_html__write(html, stdout);
 	ww_html__free(html);

@@ -161,7 +161,8 @@ static void runtimes_choose(struct whywait_bpf *bpf)
 	bpf_object__for_each_program(program, bpf->obj)
 	{
 		if (bpf_program__type(program) != BPF_PROG_TYPE_KPROBE ||
-		    !strncmp(bpf_program__name(program), "ww_unit_", 8))
+		    !strncmp(bpf_program__name(program), "ww_unit_", 8) ||
+		    strstr(bpf_program__name(program), "allocate"))
 			continue;
 		bpf_program__set_autoload(program, can);
 		bpf_program__set_autoattach(program, false);

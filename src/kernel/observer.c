@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/allocations.h"
 #include "kernel/sampler.h"
 #include "kernel/descendants.h"
 #include "kernel/features.h"
@@ -46,6 +47,7 @@ struct ww_observer {
 	struct whywait_bpf *bpf;
 	struct ww_runtimes *runtimes;
 	struct ww_units *units;
+	struct ww_allocations *allocations; /* NULL: they are not counted */
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
 	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
@@ -120,6 +122,7 @@ static int take_account(void *ctx, void *data, size_t size)
 	if (size < offsetof(struct ww_account, target) || account->version != WW_ABI_VERSION)
 		return 0;
 	process_look(observer, account->tgid, true);
+	ww_allocations__serves(observer->allocations, account->tgid);
 	/* What it exchanged was sent before it, too. */
 	if (account->traffic)
 		ring_buffer__consume(observer->traffic);
@@ -338,6 +341,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		goto out;
 	}
 	ww_units__prepare(new->bpf, options->units_len);
+	ww_allocations__prepare(new->bpf, options->allocations > 0);
 	new->bpf->rodata->ww_queues_on = options->queues;
 	bpf_program__set_autoload(new->bpf->progs.ww_queue_call, options->queues);
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
@@ -375,6 +379,10 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		goto out;
 	}
 	err = ww_units__attach(&new->units, new->bpf, options->units, options->units_len, message, message_size);
+	if (!err && options->allocations > 0 && new->host_pids) {
+		new->allocations = ww_allocations__new(new->bpf, options->allocations);
+		err = new->allocations ? 0 : fail(-ENOMEM, message, message_size, "counting allocations");
+	}
 	if (!err && options->stacks)
 		err = ww_sampler__start(&new->sampler, new->bpf, options, message, message_size);
 	if (err)
@@ -408,9 +416,17 @@ const char *ww_observer__stand_ins(const struct ww_observer *observer)
 	return observer->stand_ins;
 }
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, int timeout_ms)
 {
 	struct epoll_event event;
+	timeout_ms = ww_allocations__due_ms(observer->allocations, monotonic_ns(), timeout_ms);
 	if (epoll_wait(observer->epoll_fd, &event, 1, timeout_ms) < 0)
 		return -errno;
 	observer->ingest = ingest;
@@ -421,16 +437,10 @@ int ww_observer__drain(struct ww_observer *observer, struct ww_ingest *ingest, i
 	if (n >= 0)
 		n = ring_buffer__consume(observer->accounts);
 	observer->ingest = NULL;
+	ww_allocations__tick(observer->allocations, monotonic_ns());
 	if (observer->sampler)
 		ww_sampler__adapt(observer->sampler, ingest);
 	return n < 0 ? n : observer->ingest_error ? observer->ingest_error : n;
-}
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static int run(struct bpf_program *program, void *args, size_t size)
@@ -504,6 +514,7 @@ int ww_observer__counters(struct ww_observer *observer, uint64_t counts[WW_COUNT
 			sums[i] += observer->percpu[cpu];
 	}
 	sums[WW_COUNT_RUNTIMES_UNATTACHED] = ww_runtimes__failed(observer->runtimes);
+	sums[WW_COUNT_ALLOCATIONS_UNATTACHED] = ww_allocations__failed(observer->allocations);
 	int err = ww_hooks__skipped(observer->bpf, &sums[WW_COUNT_HOOK_SKIPPED]);
 	if (err)
 		return err;
@@ -556,6 +567,11 @@ int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww
 	return 0;
 }
 
+uint64_t ww_observer__allocations(struct ww_observer *observer, const struct ww_account *account)
+{
+	return ww_allocations__weight(observer->allocations, account);
+}
+
 int ww_observer__run_time(const struct ww_observer *observer, uint64_t *ns)
 {
 	return ww_run_time__of(observer->bpf->obj, ns);
@@ -577,6 +593,7 @@ void ww_observer__close(struct ww_observer *observer)
 	bpf_link__destroy(observer->open);
 	ww_runtimes__free(observer->runtimes);
 	ww_units__free(observer->units);
+	ww_allocations__free(observer->allocations);
 	whywait_bpf__destroy(observer->bpf);
 	free(observer->percpu);
 	free(observer);

@@ -38,6 +38,7 @@ struct ww_observer_options {
 	uint32_t traffic_ring;	   /* the same */
 	bool stacks;		   /* of a sample of requests are taken */
 	double stacks_share;	   /* of the host's CPU time that they may cost; 0: every request's are taken */
+	double allocations;	   /* share of the time in which allocations are counted; 0: they are not */
 	bool no_operations;	   /* nothing is taken of what requests exchange with upstreams */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
@@ -92,6 +93,9 @@ int ww_observer__held_by(struct ww_observer *observer, uint64_t id, struct ww_he
 
 /* What a process's garbage collector did since the observer was opened. -ENOENT: nothing. */
 int ww_observer__collected(struct ww_observer *observer, uint32_t pid, struct ww_collected *collected);
+
+/* For how many requests one stands whose allocations were counted, as ww_allocations__weight(); 0: they were not. */
+uint64_t ww_observer__allocations(struct ww_observer *observer, const struct ww_account *account);
 
 /* How long its programs have run while that was measured (kernel/run_time.h), since it was opened. */
 int ww_observer__run_time(const struct ww_observer *observer, uint64_t *ns);

@@ -52,6 +52,13 @@ static int find_peer(void *ctx, uint32_t index, struct ww_peer *peer)
 	return ww_observer__peer(session->observer, index, peer);
 }
 
+static uint64_t weigh_allocations(void *ctx, const struct ww_account *account)
+{
+	struct ww_session *session = ctx;
+
+	return ww_observer__allocations(session->observer, account);
+}
+
 static int find_collected(void *ctx, uint32_t pid, struct ww_collected *collected)
 {
 	const struct ww_session *session = ctx;
@@ -125,6 +132,8 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	new->options.ingest.peer_ctx = new;
 	new->options.ingest.collected = find_collected;
 	new->options.ingest.collected_ctx = new;
+	new->options.ingest.allocations = options->observer.allocations > 0 ? weigh_allocations : NULL;
+	new->options.ingest.allocations_ctx = new;
 	new->options.ingest.held_by = find_held_by;
 	new->options.ingest.held_by_ctx = new;
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */

@@ -164,6 +164,10 @@ int ww_aggregate__add(struct ww_aggregate *aggregate, const struct ww_sample *sa
 	aggregate->cpu_ns += sample->cpu_ns;
 	aggregate->bytes_in += sample->bytes_in;
 	aggregate->bytes_out += sample->bytes_out;
+	if (sample->allocations_weight)
+		ww_allocated__add(&aggregate->allocated,
+				  &(struct ww_allocated){1, sample->allocations_weight,
+							 sample->allocations_weight * sample->allocations});
 	if (aggregate->wall_max_ns < wall)
 		aggregate->wall_max_ns = wall;
 	if (aggregate->in_flight_max < sample->in_flight)
@@ -196,11 +200,19 @@ int ww_aggregate__merge(struct ww_aggregate *aggregate, const struct ww_aggregat
 	aggregate->cpu_ns += from->cpu_ns;
 	aggregate->bytes_in += from->bytes_in;
 	aggregate->bytes_out += from->bytes_out;
+	ww_allocated__add(&aggregate->allocated, &from->allocated);
 	if (aggregate->wall_max_ns < from->wall_max_ns)
 		aggregate->wall_max_ns = from->wall_max_ns;
 	if (aggregate->in_flight_max < from->in_flight_max)
 		aggregate->in_flight_max = from->in_flight_max;
 	return 0;
+}
+
+void ww_allocated__add(struct ww_allocated *allocated, const struct ww_allocated *more)
+{
+	allocated->requests += more->requests;
+	allocated->weight += more->weight;
+	allocated->allocations += more->allocations;
 }
 
 uint64_t ww_aggregate__wall_ns(const struct ww_aggregate *aggregate)

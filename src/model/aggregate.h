@@ -33,6 +33,17 @@ struct ww_status_sum {
 	uint16_t status;
 };
 
+/* A request whose allocations were counted weighs so much when it stands for itself only. */
+#define WW_ALLOCATIONS_ONE 1024
+
+/* How often requests called malloc() and its kin, of those of which it was counted: how many, and both with the weight
+ * that each has. */
+struct ww_allocated {
+	uint64_t requests;
+	uint64_t weight;
+	uint64_t allocations; /* on the mean of all requests it is this divided by `weight` */
+};
+
 /* One request, as it is added. */
 struct ww_sample {
 	const uint64_t *kinds_ns; /* WW_KIND_COUNT of them; their sum is the wall time */
@@ -43,7 +54,9 @@ struct ww_sample {
 	size_t details_len;
 	const struct ww_sample_operation *operations;
 	size_t operations_len;
-	bool operations_known; /* to the last one; else they are left out of the sums */
+	uint64_t allocations;
+	uint64_t allocations_weight; /* 0: they were not counted */
+	bool operations_known;	     /* to the last one; else they are left out of the sums */
 	uint16_t status;
 	uint8_t attribution;
 	bool aborted;
@@ -67,6 +80,7 @@ struct ww_aggregate {
 	uint32_t status_len, status_cap;
 	uint64_t operations_requests; /* whose operations are known to the last one: `operations` are theirs */
 	struct ww_operation_sums operations;
+	struct ww_allocated allocated;
 };
 
 /* NULL-safe. Frees the content, not `aggregate` itself, which is empty then. */
@@ -80,6 +94,8 @@ int ww_aggregate__add(struct ww_aggregate *aggregate, const struct ww_sample *sa
 
 /* Adds all of `from`. -ENOMEM leaves the aggregate as it was. */
 int ww_aggregate__merge(struct ww_aggregate *aggregate, const struct ww_aggregate *from);
+
+void ww_allocated__add(struct ww_allocated *allocated, const struct ww_allocated *more);
 
 /* The sum over the kinds. */
 uint64_t ww_aggregate__wall_ns(const struct ww_aggregate *aggregate);

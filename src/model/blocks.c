@@ -88,6 +88,7 @@ int ww_blocks__add_block(struct ww_blocks *blocks, int64_t at, const struct ww_b
 	block->operations_requests += from->operations_requests;
 	block->db_operations += from->db_operations;
 	block->net_operations += from->net_operations;
+	ww_allocated__add(&block->allocated, &from->allocated);
 	return 0;
 }
 
@@ -130,6 +131,17 @@ int ww_blocks__add_operations(struct ww_blocks *blocks, int64_t at, uint8_t kind
 	else
 		blocks->blocks[position].net_operations += operations;
 	return 0;
+}
+
+bool ww_blocks__add_allocated(struct ww_blocks *blocks, int64_t second, const struct ww_allocated *allocated)
+{
+	uint32_t position = position_of(blocks, second);
+
+	/* A block that stands for an interval is behind all seconds of it. */
+	if (position == blocks->len)
+		return false;
+	ww_allocated__add(&blocks->blocks[position].allocated, allocated);
+	return true;
 }
 
 int ww_blocks__merge(struct ww_blocks *blocks, const struct ww_blocks *from, int64_t unit_ns)

@@ -23,6 +23,7 @@ struct ww_block {
 	uint64_t requests, errors, cpu_ns;
 	uint64_t kinds_ns[WW_KIND_COUNT];
 	uint64_t operations_requests, db_operations, net_operations;
+	struct ww_allocated allocated;
 	struct ww_block_count *counts; /* by index */
 	uint32_t counts_len;
 };
@@ -42,6 +43,9 @@ int ww_blocks__add_block(struct ww_blocks *blocks, int64_t at, const struct ww_b
 
 /* Adds operations that were read apart from their requests; -ENOENT when no block begins then. */
 int ww_blocks__add_operations(struct ww_blocks *blocks, int64_t at, uint8_t kind, uint64_t operations);
+
+/* Adds allocations that were read apart from their requests to the block that has that second; false: there is none. */
+bool ww_blocks__add_allocated(struct ww_blocks *blocks, int64_t second, const struct ww_allocated *allocated);
 
 /* Adds all blocks, each begun at a multiple of `unit_ns`: 0 as they are. -ENOMEM may leave a part added. */
 int ww_blocks__merge(struct ww_blocks *blocks, const struct ww_blocks *from, int64_t unit_ns);

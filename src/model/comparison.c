@@ -64,6 +64,11 @@ static double operations_requests_of(const struct ww_block *block)
 	return (double)block->operations_requests;
 }
 
+static double allocations_weight_of(const struct ww_block *block)
+{
+	return (double)block->allocated.weight;
+}
+
 static double sum_of(const struct ww_block *block, int metric)
 {
 	double wall = 0;
@@ -75,6 +80,8 @@ static double sum_of(const struct ww_block *block, int metric)
 		return (double)block->cpu_ns;
 	case WW_METRIC_OPERATIONS:
 		return (double)block->db_operations + (double)block->net_operations;
+	case WW_METRIC_ALLOCATIONS:
+		return (double)block->allocated.allocations;
 	case WW_METRIC_MEAN:
 		for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 			wall += (double)block->kinds_ns[kind];
@@ -115,6 +122,8 @@ static struct ww_estimate estimate(const struct ww_report *report, const struct 
 		return ww_estimate__share(sampling, sum_of, requests_of, metric);
 	case WW_METRIC_OPERATIONS:
 		return ww_estimate__ratio(sampling, sum_of, operations_requests_of, metric);
+	case WW_METRIC_ALLOCATIONS:
+		return ww_estimate__ratio(sampling, sum_of, allocations_weight_of, metric);
 	default:
 		return ww_estimate__ratio(sampling, sum_of, requests_of, metric);
 	}

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/aggregate.h"
 #include "model/finding.h"
 #include "model/operation.h"
 #include "model/outlook.h"
@@ -49,6 +50,8 @@ struct ww_endpoint_report {
 	uint64_t kinds_sum_ns[WW_KIND_COUNT]; /* sums to wall.sum */
 	uint64_t bytes_in, bytes_out;
 	uint64_t attribution[WW_ATTRIBUTION_COUNT]; /* requests */
+
+	struct ww_allocated allocated; /* no requests: it was not recorded */
 
 	/* The requests at p95 and above. */
 	uint64_t tail_requests;

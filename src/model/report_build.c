@@ -207,6 +207,7 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 	}
 	endpoint->in_flight_max = aggregate->in_flight_max;
 	endpoint->cpu_sum_ns = aggregate->cpu_ns;
+	endpoint->allocated = aggregate->allocated;
 	endpoint->bytes_in = aggregate->bytes_in;
 	endpoint->bytes_out = aggregate->bytes_out;
 	memcpy(endpoint->kinds_sum_ns, aggregate->kinds_ns, sizeof(endpoint->kinds_sum_ns));

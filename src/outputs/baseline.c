@@ -26,7 +26,7 @@ static int put_text(FILE *out, const char *text)
 	return 0;
 }
 
-static int put_endpoint(FILE *out, const struct ww_endpoint_report *endpoint)
+static int put_endpoint(FILE *out, const struct ww_endpoint_report *endpoint, bool allocations)
 {
 	const uint64_t times[] = {endpoint->wall.mean, endpoint->wall.p50, endpoint->wall.p95, endpoint->wall.p99,
 				  endpoint->cpu_sum_ns / endpoint->requests};
@@ -45,6 +45,12 @@ static int put_endpoint(FILE *out, const struct ww_endpoint_report *endpoint)
 		fprintf(out, " | %s", ww_text__ms(number, times[i]));
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		fprintf(out, " | %s", ww_text__share(number, endpoint->kinds_sum_ns[kinds[i]], endpoint->wall.sum));
+	if (allocations && endpoint->allocated.weight)
+		fprintf(out, " | %s",
+			ww_text__number(number,
+					(double)endpoint->allocated.allocations / (double)endpoint->allocated.weight));
+	else if (allocations)
+		fputs(" | not known", out);
 	fputs(" |\n", out);
 	return err;
 }
@@ -81,6 +87,7 @@ static int put_service(FILE *out, const struct ww_report *report, const struct w
 int ww_baseline__write(FILE *out, const struct ww_report *report)
 {
 	char start[WW_TEXT_NUMBER], end[WW_TEXT_NUMBER];
+	bool allocations = false; /* were recorded */
 	int err;
 
 	fputs("# Baseline\n\n", out);
@@ -91,13 +98,16 @@ int ww_baseline__write(FILE *out, const struct ww_report *report)
 		ww_text__rfc3339(start, report->start_unix_ns), SECOND_DIGITS,
 		ww_text__rfc3339(end, report->end_unix_ns),
 		report->complete ? "complete" : "NOT COMPLETE: hold nothing against it");
-	fputs("| endpoint | requests | req/s | errors | mean ms | p50 ms | p95 ms | p99 ms | CPU ms | compute | db | "
-	      "net |\n"
-	      "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
-	      out);
+	for (size_t i = 0; i < report->endpoints_len; i++)
+		allocations |= report->endpoints[i].allocated.requests > 0;
+	fprintf(out,
+		"| endpoint | requests | req/s | errors | mean ms | p50 ms | p95 ms | p99 ms | CPU ms | compute | db | "
+		"net |%s\n"
+		"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|%s\n",
+		allocations ? " allocations |" : "", allocations ? "--:|" : "");
 	for (size_t i = 0; i < report->endpoints_len && !err; i++)
 		if (report->endpoints[i].requests)
-			err = put_endpoint(out, &report->endpoints[i]);
+			err = put_endpoint(out, &report->endpoints[i], allocations);
 	fputs("\n| service | processes | memory | at its peak | CPU s | page faults a request | collections in 1000 "
 	      "requests |\n"
 	      "|---|--:|--:|--:|--:|--:|--:|\n",

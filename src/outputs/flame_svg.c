@@ -8,6 +8,7 @@
 
 #include "model/names.h"
 #include "outputs/frames.h"
+#include "outputs/style.h"
 #include "outputs/text.h"
 
 #define WIDTH	  1200
@@ -16,6 +17,10 @@
 #define FOOT	  30
 #define NODES_MAX 100000
 #define NARROWEST 0.00005 /* of the whole: narrower frames can't be seen, nor zoomed to with profit */
+
+#define STILL_HEAD	2
+#define STILL_NARROWEST 0.002 /* nothing zooms there */
+#define LETTER		7     /* wide */
 
 /* A frame, as wide as all lines that share it and what stands below. */
 struct node {
@@ -268,6 +273,59 @@ int ww_flame_svg__write(FILE *out, const struct ww_profile *profile, const char 
 		write_legend(out, kinds_ns);
 		write_body(out, &drawing, &lines);
 	}
+	free(drawing.nodes);
+	ww_frame_lines__free(&lines);
+	return err;
+}
+
+static void write_still_node(FILE *out, const struct drawing *drawing, const struct node *node, const char *name)
+{
+	const struct ww_style style = {.utf8 = true};
+	double total = (double)drawing->total_ns, width = (double)node->ns / total * WIDTH;
+	unsigned y = STILL_HEAD + (drawing->deepest - node->depth) * ROW;
+	double x = (double)node->start_ns / total * WIDTH;
+	char shown[WIDTH / LETTER * 4 + 1];
+	int letters = (int)((width - 6) / LETTER);
+
+	fputs("<g><title>", out);
+	ww_text__markup(out, name);
+	write_share(out, drawing, node);
+	fprintf(out, "</title><rect x=\"%.1f\" y=\"%u\" width=\"%.1f\" height=\"%d\" class=\"k%d\"/>", x, y,
+		width > 1 ? width - 0.3 : width, ROW - 1, most_of(node));
+	if (letters >= 3) {
+		ww_text__fit(shown, sizeof(shown), name, letters, &style);
+		fprintf(out, "<text x=\"%.1f\" y=\"%u\">", x + 3, y + 12);
+		ww_text__markup(out, shown);
+		fputs("</text>", out);
+	}
+	fputs("</g>\n", out);
+}
+
+int ww_flame_svg__write_still(FILE *out, const struct ww_profile *profile)
+{
+	struct drawing drawing = {0};
+	struct ww_frame_lines lines;
+	uint32_t deepest = 0;
+	int err = ww_frame_lines__of(&lines, profile);
+
+	if (err)
+		return err;
+	err = build(&drawing, &lines);
+	/* What is too narrow to be seen needs no room above the rest. */
+	for (size_t i = 0; i < drawing.len; i++)
+		if ((double)drawing.nodes[i].ns >= STILL_NARROWEST * (double)drawing.total_ns &&
+		    drawing.nodes[i].depth > deepest)
+			deepest = drawing.nodes[i].depth;
+	drawing.deepest = deepest;
+	if (!err)
+		fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %u\" role=\"img\">\n", WIDTH,
+			STILL_HEAD + (deepest + 1) * ROW);
+	for (size_t i = 0; !err && i < drawing.len; i++)
+		if (drawing.nodes[i].ns && (double)drawing.nodes[i].ns >= STILL_NARROWEST * (double)drawing.total_ns)
+			write_still_node(out, &drawing, &drawing.nodes[i],
+					 ww_intern__get(lines.words, drawing.nodes[i].word));
+	if (!err)
+		fputs("</svg>\n", out);
 	free(drawing.nodes);
 	ww_frame_lines__free(&lines);
 	return err;

@@ -14,6 +14,12 @@
 int ww_flame_svg__write(FILE *out, const struct ww_profile *profile, const char *title);
 
 /*
+ * The same as a part of a page, without script: nothing zooms, names are as long as their frames are wide. The page
+ * has the colours of kinds, as classes k0, k1, .. -ENOMEM.
+ */
+int ww_flame_svg__write_still(FILE *out, const struct ww_profile *profile);
+
+/*
  * The same of two: widths are what a request takes now on average; what takes more of it than before is red, what takes
  * less is blue.
  */

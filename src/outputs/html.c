@@ -9,6 +9,7 @@
 
 #include "model/losses.h"
 #include "model/names.h"
+#include "outputs/flame_svg.h"
 #include "outputs/html_parts.h"
 #include "outputs/text.h"
 #include "outputs/verdict.h"
@@ -22,12 +23,14 @@ static const char head[] =
 	"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width\">\n"
 	"<title>whywait</title>\n<style>\n"
-	"body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1c1e21}\n"
+	"body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1c1e21;"
+	"overflow-wrap:anywhere}\n"
 	"h1{font-size:1.4em;margin:0}h2{font-size:1.15em;margin:2.2em 0 .2em;border-top:1px solid #ccd;padding-top:1em;"
 	"overflow-wrap:anywhere}h3{font-size:1em;margin:1.2em 0 .3em}p{margin:.3em 0}\n"
 	".dim{color:#5a6270}.bad{color:#b00020;font-weight:600}.good{color:#0b6b2d}\n"
 	"table{border-collapse:collapse;width:100%;margin:.4em 0}th{font-weight:normal;color:#5a6270;text-align:left}\n"
-	"td,th{padding:.15em .7em .15em 0;vertical-align:top;overflow-wrap:anywhere}td.n,th.n{text-align:right;"
+	"td,th{padding:.15em .7em .15em 0;vertical-align:top;overflow-wrap:break-word}.w "
+	"td{overflow-wrap:anywhere}td.n,th.n{text-align:right;"
 	"white-space:nowrap}tr{border-bottom:1px solid #eef}\n"
 	".bar{display:flex;height:1.3em;width:100%;background:#eef;border-radius:3px;overflow:hidden}\n"
 	".bar span{display:block;height:100%;overflow:hidden;font-size:.75em;line-height:1.75em;text-align:center;"
@@ -35,13 +38,24 @@ static const char head[] =
 	".line{position:relative;height:.8em;background:#f4f5f9;margin:1px 0}.line span{position:absolute;top:0;"
 	"height:100%;min-width:1px}\n"
 	".key{display:inline-block;width:.9em;height:.9em;border-radius:2px;margin:0 .3em -.1em .8em}\n"
-	"code{font-size:.9em;overflow-wrap:anywhere}\n"
-	"@media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}table,.bar,.line{break-inside:"
+	".kind{white-space:nowrap}code{font-size:.9em;overflow-wrap:anywhere}\n"
+	".s{table-layout:fixed}.s th:first-child{width:38%}.s th.n{width:8%}\n"
+	".flame{overflow-x:auto;margin:.4em 0}.flame svg{display:block;width:100%;min-width:46em;height:auto}\n"
+	".flame text{font:12px monospace;fill:#222}\n"
+	/* A phone: a row's cells stand below its name, each with its own. */
+	"@media screen and (max-width:44em){.w,.w tbody,.w tr,.w td{display:block;width:auto}.w tr:first-child{display:"
+	"none}.w td.n{display:inline-block;margin-right:1em}.w td.n::before{content:attr(data-l)\" \";color:#5a6270}"
+	"td,th{padding-right:.4em}th.n{white-space:normal}}\n"
+	"@media print{.flame "
+	"svg{min-width:0}body{margin:0;max-width:none;font-size:11px}h2,h3{break-after:avoid}.flame{break-inside:avoid}"
+	"table,.bar,.line{break-"
+	"inside:"
 	"avoid}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
 
 struct ww_html {
 	const struct ww_report *report;
 	struct ww_html_lines *lines; /* by endpoint of the report */
+	char **flames;		     /* the same; NULL: of it no stacks were recorded */
 };
 
 int ww_html__new(struct ww_html **html, const struct ww_report *report)
@@ -51,8 +65,13 @@ int ww_html__new(struct ww_html **html, const struct ww_report *report)
 	if (new) {
 		new->report = report;
 		new->lines = calloc(report->endpoints_len + 1, sizeof(*new->lines));
+		new->flames = calloc(report->endpoints_len + 1, sizeof(*new->flames));
 	}
-	if (!new || !new->lines) {
+	if (!new || !new->lines || !new->flames) {
+		if (new) {
+			free(new->lines);
+			free(new->flames);
+		}
 		free(new);
 		return -ENOMEM;
 	}
@@ -66,6 +85,9 @@ void ww_html__free(struct ww_html *html)
 		return;
 	for (size_t i = 0; i < html->report->endpoints_len; i++)
 		free(html->lines[i].text);
+	for (size_t i = 0; i < html->report->endpoints_len; i++)
+		free(html->flames[i]);
+	free(html->flames);
 	free(html->lines);
 	free(html);
 }
@@ -82,6 +104,24 @@ int ww_html__add(struct ww_html *html, const struct ww_request *request)
 			return ww_html_lines__add(&html->lines[i], request);
 	}
 	return 0;
+}
+
+int ww_html__add_stacks(struct ww_html *html, size_t endpoint, const struct ww_profile *profile)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int err = out ? ww_flame_svg__write_still(out, profile) : -ENOMEM;
+
+	if (out && (fclose(out) || err)) {
+		free(text);
+		return err ?: -ENOMEM;
+	}
+	if (!err) {
+		free(html->flames[endpoint]);
+		html->flames[endpoint] = text;
+	}
+	return err;
 }
 
 static void put_bar(FILE *out, const uint64_t kinds_ns[WW_KIND_COUNT], uint64_t sum)
@@ -139,7 +179,8 @@ static void put_summary(FILE *out, const struct ww_report *report)
 {
 	char text[2][WW_TEXT_NUMBER];
 
-	fputs("<table><tr><th>endpoint</th><th class=\"n\">req/s</th><th class=\"n\">errors</th><th class=\"n\">p50 "
+	fputs("<table class=\"w s\"><tr><th>endpoint</th><th class=\"n\">req/s</th><th class=\"n\">errors</th><th "
+	      "class=\"n\">p50 "
 	      "ms</th>"
 	      "<th class=\"n\">p95 ms</th><th>verdict, and what to mend first</th></tr>\n",
 	      out);
@@ -151,11 +192,12 @@ static void put_summary(FILE *out, const struct ww_report *report)
 		ww_text__markup(out, endpoint->method);
 		fputc(' ', out);
 		ww_text__markup(out, endpoint->route);
-		fprintf(out, "</a></td><td class=\"n\">%s</td><td class=\"n%s\">%s</td>",
+		fprintf(out,
+			"</a></td><td class=\"n\" data-l=\"req/s\">%s</td><td class=\"n%s\" data-l=\"errors\">%s</td>",
 			ww_text__number(text[0], endpoint->rate_per_s), endpoint->errors ? " bad" : "",
 			ww_text__count(text[1], endpoint->errors));
-		fprintf(out, "<td class=\"n\">%s</td>", ww_text__ms(text[0], endpoint->wall.p50));
-		fprintf(out, "<td class=\"n\">%s</td><td>", ww_text__ms(text[1], endpoint->wall.p95));
+		fprintf(out, "<td class=\"n\" data-l=\"p50 ms\">%s</td>", ww_text__ms(text[0], endpoint->wall.p50));
+		fprintf(out, "<td class=\"n\" data-l=\"p95 ms\">%s</td><td>", ww_text__ms(text[1], endpoint->wall.p95));
 		ww_text__markup(out, verdict.text);
 		if (endpoint->findings_len) {
 			fputs("<br><b>", out);
@@ -166,7 +208,8 @@ static void put_summary(FILE *out, const struct ww_report *report)
 	}
 	fputs("</table>\n<p class=\"dim\">", out);
 	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)
-		fprintf(out, "<span class=\"key k%d\"></span>%s", (int)kind, ww_kind_name(kind));
+		fprintf(out, "<span class=\"kind\"><span class=\"key k%d\"></span>%s</span> ", (int)kind,
+			ww_kind_name(kind));
 	fputs("</p>\n", out);
 }
 
@@ -223,7 +266,8 @@ static void put_operations(FILE *out, const struct ww_endpoint_report *endpoint)
 
 	if (!endpoint->operations_len)
 		return;
-	fputs("<h3>What it asked of others</h3>\n<table><tr><th>operation</th><th>peer</th><th class=\"n\">per "
+	fputs("<h3>What it asked of others</h3>\n<table class=\"w\"><tr><th>operation</th><th>peer</th><th "
+	      "class=\"n\">per "
 	      "request</th>"
 	      "<th class=\"n\">mean ms</th><th class=\"n\">p95 ms</th><th class=\"n\">errors</th></tr>\n",
 	      out);
@@ -241,10 +285,12 @@ static void put_operations(FILE *out, const struct ww_endpoint_report *endpoint)
 		ww_text__markup(out, row->system);
 		fputc(' ', out);
 		ww_text__markup(out, row->peer);
-		fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>",
+		fprintf(out,
+			"</td><td class=\"n\" data-l=\"per request\">%s</td><td class=\"n\" data-l=\"mean ms\">%s</td>"
+			"<td class=\"n\" data-l=\"p95 ms\">%s</td>",
 			ww_text__number(text[0], (double)row->count / (double)endpoint->operations_requests),
 			ww_text__ms(text[1], row->sum_ns / row->count), ww_text__ms(text[2], row->p95_ns));
-		fprintf(out, "<td class=\"n%s\">%s</td></tr>\n", row->errors ? " bad" : "",
+		fprintf(out, "<td class=\"n%s\" data-l=\"errors\">%s</td></tr>\n", row->errors ? " bad" : "",
 			ww_text__count(text[0], row->errors));
 	}
 	fputs("</table>\n", out);
@@ -271,9 +317,14 @@ static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 	ww_text__markup(out, endpoint->service);
 	fprintf(out, ", %s requests, mean %s ms, p99 ", ww_text__count(text[0], endpoint->requests),
 		ww_text__ms(text[1], endpoint->wall.mean));
-	fprintf(out, "%s ms, longest %s ms, CPU %s ms a request</p>\n", ww_text__ms(text[0], endpoint->wall.p99),
+	fprintf(out, "%s ms, longest %s ms, CPU %s ms a request", ww_text__ms(text[0], endpoint->wall.p99),
 		ww_text__ms(text[1], endpoint->wall.max),
 		ww_text__ms(text[2], endpoint->cpu_sum_ns / endpoint->requests));
+	if (endpoint->allocated.weight)
+		fprintf(out, ", %s allocations",
+			ww_text__number(text[0],
+					(double)endpoint->allocated.allocations / (double)endpoint->allocated.weight));
+	fputs("</p>\n", out);
 	put_bar(out, endpoint->kinds_sum_ns, endpoint->wall.sum);
 	fprintf(out, "<p class=\"dim\">the %s slowest, at p95 and above:</p>\n",
 		ww_text__count(text[0], endpoint->tail_requests));
@@ -281,6 +332,13 @@ static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 	put_findings(out, endpoint);
 	put_kinds(out, endpoint);
 	put_operations(out, endpoint);
+	if (html->flames[at]) {
+		fputs("<h3>Where in the code</h3>\n<div class=\"flame\"><p class=\"dim\">as wide as the time, callers "
+		      "below; of a sample of the requests</p>\n",
+		      out);
+		fputs(html->flames[at], out);
+		fputs("</div>\n", out);
+	}
 	if (html->lines[at].requests) {
 		fputs("<h3>Its slowest requests that were kept</h3>\n", out);
 		fwrite(html->lines[at].text, 1, html->lines[at].len, out);
@@ -293,7 +351,8 @@ static void put_services(FILE *out, const struct ww_report *report)
 
 	if (!report->services_len)
 		return;
-	fputs("<h2>Services</h2>\n<table><tr><th>service</th><th class=\"n\">processes</th><th class=\"n\">threads</th>"
+	fputs("<h2>Services</h2>\n<table class=\"w\"><tr><th>service</th><th class=\"n\">processes</th><th "
+	      "class=\"n\">threads</th>"
 	      "<th class=\"n\">memory</th><th class=\"n\">peak</th><th class=\"n\">CPU s</th></tr>\n",
 	      out);
 	for (size_t i = 0; i < report->services_len; i++) {
@@ -301,9 +360,12 @@ static void put_services(FILE *out, const struct ww_report *report)
 
 		fputs("<tr><td>", out);
 		ww_text__markup(out, service->service);
-		fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s</td>",
+		fprintf(out,
+			"</td><td class=\"n\" data-l=\"processes\">%s</td><td class=\"n\" data-l=\"threads\">%s</td>",
 			ww_text__count(text[0], service->processes), ww_text__count(text[1], service->threads));
-		fprintf(out, "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
+		fprintf(out,
+			"<td class=\"n\" data-l=\"memory\">%s</td><td class=\"n\" data-l=\"peak\">%s</td>"
+			"<td class=\"n\" data-l=\"CPU s\">%s</td></tr>\n",
 			ww_text__bytes(text[0], service->rss_steady_bytes),
 			ww_text__bytes(text[1], service->rss_peak_bytes),
 			ww_text__number(text[2], service->cpu_seconds));

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "model/profile.h"
 #include "model/report.h"
 #include "model/request.h"
 
@@ -23,6 +24,9 @@ void ww_html__free(struct ww_html *html);
  * slowest should come first. -ENOMEM.
  */
 int ww_html__add(struct ww_html *html, const struct ww_request *request);
+
+/* Draws where in the code an endpoint's requests spent their time, by its place in the report. -ENOMEM. */
+int ww_html__add_stacks(struct ww_html *html, size_t endpoint, const struct ww_profile *profile);
 
 /* Errors of `out` are left to ferror(). -ENOMEM. */
 int ww_html__write(const struct ww_html *html, FILE *out);

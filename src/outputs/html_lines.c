@@ -17,12 +17,12 @@ void ww_html__kind_style(FILE *out, enum ww_kind kind)
 {
 	static const int steps[] = {0, 95, 135, 175, 215, 255};
 	int colour = ww_kind_colour(kind), cube = colour - 16, grey = 8 + 10 * (colour - 232);
+	int red = steps[cube / 36 % 6], green = steps[cube / 6 % 6], blue = steps[cube % 6];
 
 	if (colour >= 232)
-		fprintf(out, ".k%d{background:#%02x%02x%02x}\n", (int)kind, grey, grey, grey);
-	else
-		fprintf(out, ".k%d{background:#%02x%02x%02x}\n", (int)kind, steps[cube / 36 % 6], steps[cube / 6 % 6],
-			steps[cube % 6]);
+		red = green = blue = grey;
+	fprintf(out, ".k%d{background:#%02x%02x%02x;fill:#%02x%02x%02x}\n", (int)kind, red, green, blue, red, green,
+		blue);
 }
 
 static void put_stretch(FILE *out, uint8_t kind, uint64_t start_ns, uint64_t duration_ns, uint64_t wall_ns)

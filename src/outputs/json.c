@@ -54,6 +54,13 @@ static void put_times(struct ww_builder *b, json_t *object, const struct ww_endp
 	put_integer(b, wall, "max", endpoint->wall.max);
 	put_integer(b, cpu, "sum", endpoint->cpu_sum_ns);
 	put_integer(b, cpu, "mean", mean(endpoint->cpu_sum_ns, endpoint->requests));
+	if (endpoint->allocated.requests) {
+		json_t *allocations = put_object(b, object, "allocations");
+
+		put_integer(b, allocations, "requests", endpoint->allocated.requests);
+		put_real(b, allocations, "per_request",
+			 (double)endpoint->allocated.allocations / (double)endpoint->allocated.weight);
+	}
 	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++) {
 		json_t *of_kind = put_object(b, kinds, ww_kind_name(kind));
 		put_integer(b, of_kind, "sum", endpoint->kinds_sum_ns[kind]);

@@ -47,8 +47,9 @@ static int sort_kinds(const struct ww_endpoint_report *endpoint, enum ww_kind or
 static void write_title(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
 	const struct ww_style *style = &page->style;
-	char name[NAME_BYTES], right[192], service[80] = "", count[WW_TEXT_NUMBER], mean[WW_TEXT_NUMBER],
-					   cpu[WW_TEXT_NUMBER];
+	const struct ww_allocated *allocated = &endpoint->allocated;
+	char name[NAME_BYTES], right[256], service[80] = "", count[WW_TEXT_NUMBER], mean[WW_TEXT_NUMBER],
+					   cpu[WW_TEXT_NUMBER], allocations[WW_TEXT_NUMBER];
 
 	snprintf(name, sizeof(name), "%s %s", endpoint->method, endpoint->route);
 	if (page->many_services) {
@@ -58,6 +59,9 @@ static void write_title(const struct ww_page_out *page, const struct ww_endpoint
 	snprintf(right, sizeof(right), "%s%s, mean %s, cpu %s", service,
 		 ww_text__plural(count, endpoint->requests, "request"), ww_text__duration(mean, endpoint->wall.mean),
 		 ww_text__duration(cpu, endpoint->requests ? endpoint->cpu_sum_ns / endpoint->requests : 0));
+	if (allocated->weight)
+		snprintf(right + strlen(right), sizeof(right) - strlen(right), ", %s allocations",
+			 ww_text__number(allocations, (double)allocated->allocations / (double)allocated->weight));
 	int right_width = ww_text__columns(right, style), room = style->width - right_width - 2;
 	fprintf(page->out, "\n%s", ww_style__bold(style));
 	if (room < ww_text__columns(name, style)) {

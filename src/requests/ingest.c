@@ -25,7 +25,6 @@
 #include "requests/runs.h"
 #include "requests/services.h"
 #include "requests/sound.h"
-#include "requests/stacks.h"
 #include "requests/timelines.h"
 #include "requests/unreadable.h"
 #include "requests/whole.h"
@@ -213,21 +212,9 @@ static void keep(void *ctx, const struct ww_request *request)
 		keeping->ingest->options.each_kept(keeping->ingest->options.each_ctx, request);
 }
 
-static size_t sum_operations(const struct ww_catalog *catalog, const struct ww_request_operations *done,
-			     struct ww_sample_operation operations[WW_OPERATIONS_MAX])
+static uint64_t weigh(const struct ww_ingest *ingest, const struct ww_account *account)
 {
-	for (size_t i = 0; i < done->len; i++) {
-		operations[i] = (struct ww_sample_operation){
-			.name = done->done[i].name,
-			.flags = done->done[i].flags,
-			.kind = ww_catalog__operation_name(catalog, done->done[i].name).kind,
-			.error = done->done[i].error != 0,
-			.duration_ns = done->done[i].end_ns - done->done[i].start_ns,
-			.bytes_out = done->done[i].bytes_out,
-			.bytes_in = done->done[i].bytes_in,
-		};
-	}
-	return done->len;
+	return ingest->options.allocations ? ingest->options.allocations(ingest->options.allocations_ctx, account) : 0;
 }
 
 static int count(struct ww_ingest *ingest, const struct ww_account *account, uint32_t service,
@@ -245,11 +232,13 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 		.details = details,
 		.details_len = ww_holders__details(ingest->holders, &ingest->names, account, service, details),
 		.operations = operations,
-		.operations_len = sum_operations(&ingest->catalog, done, operations),
+		.operations_len = ww_operations__samples(&ingest->catalog, done, operations),
 		.operations_known = done->known,
 		.status = account->status,
 		.attribution = account->attribution,
 		.aborted = account->flags & WW_FLAG_ABORTED,
+		.allocations = account->allocations,
+		.allocations_weight = weigh(ingest, account),
 	};
 	/* Taken out also when the request is not kept: it waits for no other. */
 	const struct ww_segments *line =
@@ -407,9 +396,12 @@ int ww_ingest__stack(struct ww_ingest *ingest, const void *record, size_t size)
 	return ingest->stacks ? ww_stacks__take(ingest->stacks, record, size) : 0;
 }
 
-uint64_t ww_ingest__stacks_cpu_ns(const struct ww_ingest *ingest)
+int ww_ingest__stacks(const struct ww_ingest *ingest, struct ww_stacks_totals *totals)
 {
-	return ingest->stacks ? ww_stacks__totals(ingest->stacks).cpu_ns : 0;
+	if (!ingest->stacks)
+		return -ENOENT;
+	*totals = ww_stacks__totals(ingest->stacks);
+	return 0;
 }
 
 int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections)

@@ -287,3 +287,20 @@ struct ww_operations_lost ww_operations__lost(const struct ww_operations *operat
 {
 	return operations->lost;
 }
+
+size_t ww_operations__samples(const struct ww_catalog *catalog, const struct ww_request_operations *done,
+			      struct ww_sample_operation operations[WW_OPERATIONS_MAX])
+{
+	for (size_t i = 0; i < done->len; i++) {
+		operations[i] = (struct ww_sample_operation){
+			.name = done->done[i].name,
+			.flags = done->done[i].flags,
+			.kind = ww_catalog__operation_name(catalog, done->done[i].name).kind,
+			.error = done->done[i].error != 0,
+			.duration_ns = done->done[i].end_ns - done->done[i].start_ns,
+			.bytes_out = done->done[i].bytes_out,
+			.bytes_in = done->done[i].bytes_in,
+		};
+	}
+	return done->len;
+}

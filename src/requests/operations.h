@@ -75,6 +75,10 @@ const struct ww_done *ww_operations__done(struct ww_operations *operations, uint
 /* Forgets a unit of work that has ended and whose operations were handed out; whether these are all. */
 bool ww_operations__end(struct ww_operations *operations, const struct ww_account *account);
 
+/* What a request did, as sums of an endpoint take it in; how many. */
+size_t ww_operations__samples(const struct ww_catalog *catalog, const struct ww_request_operations *done,
+			      struct ww_sample_operation operations[WW_OPERATIONS_MAX]);
+
 /* The text of an error's id. */
 const char *ww_operations__error(const struct ww_operations *operations, uint32_t id);
 

@@ -110,6 +110,12 @@ int ww_merge__tables(struct ww_merging *merging, const struct ww_recording *sour
 				  "  SELECT new, executable, bytes, modified_unix_ns, arguments"
 				  "  FROM source.service_program LEFT JOIN map_service ON old = service",
 				  NULL, NULL, NULL);
+	if (rc == SQLITE_OK && source->has_allocations)
+		rc = sqlite3_exec(merging->db,
+				  "INSERT INTO main.endpoint_allocation SELECT interval, second_unix_ns, new, requests,"
+				  "  weight, allocations FROM source.endpoint_allocation"
+				  "  LEFT JOIN map_endpoint ON old = endpoint",
+				  NULL, NULL, NULL);
 	if (rc == SQLITE_OK && source->has_operations)
 		rc = sqlite3_exec(merging->db, operations, NULL, NULL, NULL);
 	snprintf(query, sizeof(query),

@@ -265,6 +265,15 @@ static bool write_losses(struct ww_recorder *recorder, const struct ww_commit *c
 	return good;
 }
 
+/* When the second began that has just ended; an interval has ten of them. */
+static int64_t second_of(const struct ww_commit *commit)
+{
+	int64_t since = (commit->end_unix_ns - 1 - commit->interval) / NSEC;
+
+	since = since < 0 ? 0 : since < WW_SCHEMA_INTERVAL_NS / NSEC ? since : WW_SCHEMA_INTERVAL_NS / NSEC - 1;
+	return commit->interval + since * NSEC;
+}
+
 static int write_commit(struct ww_recorder *recorder, const struct ww_commit *commit, const struct ww_slice *slice)
 {
 	struct ww_written written = recorder->written;
@@ -277,6 +286,8 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		good = note(recorder, ww_pending__write(&recorder->pending, rows));
 	if (good && slice->used_len)
 		good = note(recorder, ww_rows__put_journal(rows, commit->interval, slice));
+	if (good && !recorder->goes_on)
+		good = note(recorder, ww_rows__put_allocations(rows, commit->interval, second_of(commit), slice));
 	if (good && commit->stacks)
 		good = write_stacks(recorder, commit, &written);
 	for (; good && written.programs < commit->programs_len; written.programs++)
@@ -325,15 +336,6 @@ static int put_off(struct ww_recorder *recorder, const struct ww_slice *slice)
 
 	recorder->lost += slice->requests - (recorder->unwritten.requests - before);
 	return err;
-}
-
-/* When the second began that has just ended; an interval has ten of them. */
-static int64_t second_of(const struct ww_commit *commit)
-{
-	int64_t since = (commit->end_unix_ns - 1 - commit->interval) / NSEC;
-
-	since = since < 0 ? 0 : since < WW_SCHEMA_INTERVAL_NS / NSEC ? since : WW_SCHEMA_INTERVAL_NS / NSEC - 1;
-	return commit->interval + since * NSEC;
 }
 
 int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *commit)

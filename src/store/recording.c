@@ -203,6 +203,9 @@ static int read_facts(struct ww_recording *recording)
 		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'loss_interval'",
 			      &recording->has_gaps);
 	if (rc == SQLITE_OK)
+		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'endpoint_allocation'",
+			      &recording->has_allocations);
+	if (rc == SQLITE_OK)
 		rc = read_later_meta(recording, "stand_ins", &recording->stand_ins);
 	if (rc == SQLITE_OK)
 		rc = read_later_meta(recording, "settings", &recording->settings);

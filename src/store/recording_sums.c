@@ -209,6 +209,25 @@ static int add_journal(struct ww_sums *sums, sqlite3_stmt *row)
 	return result_of(err);
 }
 
+static int add_allocation(struct ww_sums *sums, sqlite3_stmt *row)
+{
+	int rc;
+	struct ww_aggregate *aggregate = aggregate_at(sums, row, &rc);
+	const struct ww_allocated allocated = {
+		.requests = (uint64_t)sqlite3_column_int64(row, 2),
+		.weight = (uint64_t)sqlite3_column_int64(row, 3),
+		.allocations = (uint64_t)sqlite3_column_int64(row, 4),
+	};
+
+	if (!aggregate)
+		return rc;
+	ww_allocated__add(&aggregate->allocated, &allocated);
+	if (sums->blocks)
+		ww_blocks__add_allocated(&sums->blocks[endpoint_at(sums, row, 0)], sqlite3_column_int64(row, 1),
+					 &allocated);
+	return SQLITE_OK;
+}
+
 int ww_sums__read(struct ww_sums *sums, bool journal)
 {
 	const struct ww_recording *recording = sums->recording;
@@ -244,5 +263,11 @@ int ww_sums__read(struct ww_sums *sums, bool journal)
 							: "SELECT id, interval, changes FROM journal WHERE interval >= "
 							  "? AND interval < ? ORDER BY id",
 			      add_journal);
+	/* In the file they are ahead of their requests, where those are in the journal. */
+	if (rc == SQLITE_OK && journal && recording->has_allocations && !sums->times_only)
+		rc = each_row(sums,
+			      "SELECT endpoint, second_unix_ns, requests, weight, allocations FROM endpoint_allocation"
+			      " WHERE interval >= ? AND interval < ?",
+			      add_allocation);
 	return rc;
 }

@@ -34,6 +34,7 @@ enum ww_statement {
 	WW_STATEMENT_STACK,
 	WW_STATEMENT_STACK_SAMPLE,
 	WW_STATEMENT_STACK_REQUESTS,
+	WW_STATEMENT_ALLOCATION,
 	WW_STATEMENT_LOSS,
 	WW_STATEMENT_LOSS_INTERVAL,
 	WW_STATEMENT_GAP,
@@ -91,6 +92,9 @@ int ww_rows__put_stack(struct ww_rows *rows, uint32_t id, const struct ww_stack_
 
 /* All sums of a table. */
 int ww_rows__put_stack_sums(struct ww_rows *rows, int64_t interval, const struct ww_stack_table *table);
+
+/* What requests of a second allocated, of those that were counted. */
+int ww_rows__put_allocations(struct ww_rows *rows, int64_t interval, int64_t second, const struct ww_slice *slice);
 
 /* Deletes the journal of an interval. */
 int ww_rows__end_journal(struct ww_rows *rows, int64_t interval);

@@ -20,5 +20,6 @@ volatile __u64 ww_segments_over_ns = 0;
 volatile __u32 ww_segments_one_in = 0;
 volatile __u64 ww_traffic_thin = 1 << 20;
 volatile _Bool ww_stacks_on = 0;
+volatile _Bool ww_allocations_on = 0;
 volatile _Bool ww_queues_on = 0;
 volatile __u32 ww_stack_period_ns = 0;

@@ -29,12 +29,12 @@ struct member {
 
 #define A(member) M(struct ww_account, member)
 static const struct member account[] = {
-	A(size),	A(version),    A(attribution),	 A(flags),	  A(status),	    A(id),
-	A(start_ns),	A(end_ns),     A(first_byte_ns), A(cpu_ns),	  A(bytes_in),	    A(bytes_out),
-	A(cgroup_id),	A(kinds_ns),   A(details),	 A(holders),	  A(tgid),	    A(tid),
-	A(local),	A(port),       A(details_len),	 A(minor),	  A(comm),	    A(method),
-	A(traceparent), A(target_len), A(traffic),	 A(traffic_lost), A(stacks_one_in), A(holders_len),
-	A(pad),		A(target),
+	A(size),	A(version),	A(attribution),	  A(flags),	   A(status),	     A(id),
+	A(start_ns),	A(end_ns),	A(first_byte_ns), A(cpu_ns),	   A(bytes_in),	     A(bytes_out),
+	A(cgroup_id),	A(kinds_ns),	A(details),	  A(holders),	   A(tgid),	     A(tid),
+	A(local),	A(port),	A(details_len),	  A(minor),	   A(comm),	     A(method),
+	A(traceparent), A(target_len),	A(traffic),	  A(traffic_lost), A(stacks_one_in), A(holders_len),
+	A(pad),		A(allocations), A(target),
 };
 
 #define D(member) M(struct ww_detail, member)
@@ -61,7 +61,7 @@ static const struct member sweep_list[] = {W(len), W(next), W(found)};
 
 #define K(member) M(struct ww_stack, member)
 static const struct member stack[] = {
-	K(size), K(type), K(on_cpu),	K(kernel_len), K(id),	    K(at_ns),	     K(tgid),	    K(tid),
+	K(size), K(type), K(on_cpu),	K(kernel_len), K(id),	    K(at_ns),	     K(took_ns),    K(tgid),   K(tid),
 	K(sp),	 K(pc),	  K(registers), K(kernel),     K(user_len), K(python_minor), K(python_len), K(python),
 };
 

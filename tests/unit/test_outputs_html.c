@@ -70,6 +70,40 @@ static void a_page_has_all_of_the_report(void **state)
 	assert_true(count("\\x1b[31m") >= 2);
 }
 
+static void stacks_are_drawn_without_script(void **state)
+{
+	const char *frames[] = {"main", "work<int>(char&)", "\x1b]0;<script>"};
+	const uint32_t whole[] = {0, 1, 2};
+	const struct ww_profile_stack stack = {whole, 3, true};
+	struct ww_profile_sample samples[] = {
+		{"shop", "GET", "/a", "", &stack, WW_KIND_COMPUTE, 3000000, 3, 2},
+		/* Too narrow to be drawn. */
+		{"shop", "GET", "/a", "", NULL, WW_KIND_QUEUE, 3000, 1, 2},
+	};
+	const struct ww_profile profile = {
+		.frames = frames, .frames_len = 3, .samples = samples, .samples_len = 2, .requests = 2, .sampled = 2};
+	struct ww_html *html = NULL;
+	FILE *out;
+
+	(void)state;
+	free(page);
+	page = NULL;
+	assert_int_equal(ww_html__new(&html, &sample_report), 0);
+	assert_int_equal(ww_html__add_stacks(html, 1, &profile), 0);
+	assert_int_equal(ww_html__add_stacks(html, 1, &profile), 0);
+	out = open_memstream(&page, &page_len);
+	assert_int_equal(ww_html__write(html, out), 0);
+	assert_int_equal(fclose(out), 0);
+	ww_html__free(html);
+	parse();
+	assert_int_equal(count("<h3>Where in the code"), 1);
+	/* Service, endpoint and three functions. */
+	assert_int_equal(count("<rect"), 5);
+	assert_int_equal(count("class=\"k0\""), 5 + count("<span class=\"k0\""));
+	assert_true(count("work&lt;int&gt;(char&amp;)") == 2);
+	assert_int_equal(count("<script>"), 0);
+}
+
 static void requests_are_drawn_below_their_endpoint(void **state)
 {
 	struct ww_request request = sample_request, other = sample_request, empty = sample_request;
@@ -108,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_page_has_all_of_the_report),
+		cmocka_unit_test(stacks_are_drawn_without_script),
 		cmocka_unit_test(requests_are_drawn_below_their_endpoint),
 		cmocka_unit_test(an_empty_report_is_a_page),
 	};

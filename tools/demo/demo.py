@@ -2,18 +2,16 @@
 """Steps 3 to 6 of the demo: starts the applications and what they need, loads them, observes, reports, ends everything."""
 import contextlib
 import pathlib
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 
-DEMO = pathlib.Path(__file__).resolve().parent
-ROOT = DEMO.parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-from services import Gunicorn, Postgres, Python, Redis, ServiceError, Upstream, wait_until  # noqa: E402
+from stage import DEMO, ROOT, WHYWAIT, StageError, observe
 
-WHYWAIT = ROOT / "build/whywait"
+sys.path.insert(0, str(ROOT / "tools"))
+from services import Gunicorn, Postgres, Python, Redis, ServiceError, Upstream  # noqa: E402
+
 RECORDING = ROOT / "build/demo.db"
 SECONDS = 20
 
@@ -60,69 +58,6 @@ def start_applications(stack, pids):
     return shop.port, feed.port
 
 
-def start_visitors(stack, port, groups):
-    """A wrk for each group; returns the processes."""
-    started = []
-    for count, pause, requests in groups:
-        visitors = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "wrk", f"-t{count}", f"-c{count}", f"-d{SECONDS}s", "-s", DEMO / "load.lua",
-             f"http://127.0.0.1:{port}", "--", str(pause), *requests], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, start_new_session=True)
-        stack.callback(end, visitors, signal.SIGKILL)
-        started.append(visitors)
-    return started
-
-
-def end(process, how):
-    """Ends a process of ours and waits until it has."""
-    if process.poll() is None:
-        process.send_signal(how)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def requests_answered(visitors):
-    """What wrk counted, once the visitors are through."""
-    total = 0
-    for process in visitors:
-        text = process.communicate(timeout=SECONDS + 30)[0]
-        found = re.search(r"(\d+) requests in", text)
-        if process.returncode or not found:
-            fail(f"wrk did not end well:\n{text}")
-        failed = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-        if failed:
-            fail(f"{failed.group(1)} requests were answered by an error:\n{text}")
-        total += int(found.group(1))
-    return total
-
-
-def start_recorder(stack, ports):
-    """whywait record, ready to see everything that happens from now on."""
-    command = ["setpriv", "--pdeathsig", "INT", WHYWAIT, "record", "--port", ",".join(map(str, ports)), "--replace",
-               "-o", RECORDING]
-    said = RECORDING.with_suffix(".log")
-    with open(said, "w", encoding="utf-8") as log:
-        recorder = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    stack.callback(end, recorder, signal.SIGINT)
-    wait_until(lambda: "observing" in said.read_text() or recorder.poll() is not None, 30, "whywait record")
-    if recorder.poll() is not None:
-        fail(said.read_text().strip(), recorder.returncode)
-    return recorder
-
-
-def observe(stack, ports):
-    """Records the visitors' requests; returns how many were answered."""
-    recorder = start_recorder(stack, ports)
-    answered = requests_answered(start_visitors(stack, ports[0], SHOP_VISITORS) + start_visitors(stack, ports[1], FEED_VISITORS))
-    end(recorder, signal.SIGINT)
-    if recorder.returncode:
-        fail(f"whywait record: {RECORDING.with_suffix('.log').read_text().strip()}", recorder.returncode)
-    return answered
-
-
 def alive(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -135,7 +70,7 @@ def play(stack, pids):
     step(3, "start PostgreSQL, Redis, three upstream services, shop (Flask, gunicorn) and feed (aiohttp)")
     shop, feed = start_applications(stack, pids)
     step(4, f"observe shop (port {shop}) and feed (port {feed}) under load for {SECONDS} s")
-    return observe(stack, (shop, feed))
+    return observe(stack, RECORDING, SECONDS, {shop: SHOP_VISITORS, feed: FEED_VISITORS})
 
 
 def main():
@@ -150,6 +85,8 @@ def main():
             step(5, "end everything that was started")
     except KeyboardInterrupt:
         fail("interrupted; everything that was started has ended", 130)
+    except StageError as error:
+        fail(error, error.status)
     except ServiceError as error:
         fail(error)
     finally:
