@@ -140,7 +140,8 @@ static __always_inline void ww_queue_called(struct pt_regs *regs, long nr)
 	struct ww_thread *t = ww_thread_get(task);
 	u32 tgid = ww_field(task, tgid);
 	if (nr == WW_SYS_READ) {
-		u32 by = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+		struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+		u32 by = BPF_CORE_READ(leader, real_parent, tgid);
 		if ((t && t->pipe) || bpf_map_lookup_elem(&ww_queue_parents, &by))
 			ww_queue_read(task, t, regs);
 		return;
