@@ -187,6 +187,7 @@ struct ww_thread {
 	u64 job_since;		       /* and since when it has the CPU that it is on; 0: it is on none */
 	ww_ref unit;		       /* its unit of work that is no request: unit.bpf.h */
 	u64 unit_sp;		       /* of a function's call: where its stack was at the entry */
+	u64 idle_wait;		       /* where it waited for messages last: syscall and descriptor; queue.bpf.h */
 	u64 pipe;		       /* by which it is handed messages: the inode's address; 0: by none */
 	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */

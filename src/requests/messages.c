@@ -65,6 +65,8 @@ int ww_messages__traffic(struct ww_messages *messages, const struct ww_traffic *
 	/* Neither broker's words begin so. */
 	if (traffic->head && data[0] == WW_MESSAGE_PICKLE)
 		named = ww_message_name__pickle(&bytes, name);
+	else if (traffic->system == WW_SYSTEM_AMQP)
+		named = ww_message_name__amqp(&bytes, name);
 	else if (traffic->system == WW_SYSTEM_REDIS)
 		named = ww_message_name__redis(&bytes, name);
 	set = set_of(messages, traffic->request);
