@@ -96,8 +96,10 @@ static __always_inline bool ww_queue_sends(struct sock *sk, struct ww_conn *conn
 			ww_upstream_classify(conn, sk, NULL, 0);
 		conn->system = WW_SYSTEM_AMQP;
 		conn->classified = 1;
-		/* Nobody answers an acknowledgement or a heartbeat. */
-		return first.b[0] == WW_AMQP_HEARTBEAT || (first.b[10] >= 80 && first.b[10] != 100);
+		/* Nobody answers an acknowledgement or a heartbeat, nor what else is sent to where messages come from.
+		 */
+		return conn->queue == WW_QUEUE_FRAMES || first.b[0] == WW_AMQP_HEARTBEAT ||
+		       (first.b[10] >= 80 && first.b[10] != 100);
 	}
 	if (conn)
 		conn->queue = WW_QUEUE_NONE;

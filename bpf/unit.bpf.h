@@ -61,7 +61,11 @@ WW_GLOBAL2(int, ww_unit_waits, T, t, N, where)
 	/* Before the first message it was not followed: that it waits in epoll has to be enough. */
 	if (t->idle_wait ? t->idle_wait != where : !ww_is_epoll(where >> 32))
 		return 0;
+	/* Up to here it ran. */
+	u8 off = t->off;
+	t->off = WW_OFF_NOT;
 	ww_unit_close(t, r, t->mark);
+	t->off = off;
 	return 1;
 }
 
