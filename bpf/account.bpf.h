@@ -198,7 +198,7 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	}
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.
 	 */
-	if (t->loop && !t->python && !r->outstanding && !r->client && !r->helper)
+	if (t->loop && !t->python && !r->outstanding && !r->client && !r->helper && !r->message)
 		ww_pend(t, r);
 	/* What its loop has read for it a thread of the pool will go on with. */
 	if (t->loop && r->helper && !r->outstanding)

@@ -38,17 +38,24 @@ static __always_inline struct ww_cause ww_named(u8 kind, u32 name)
 	return cause;
 }
 
-/* The type bits of what a file descriptor of the task is; 0 for anonymous inodes (eventfd, epoll) and failures. */
-static __always_inline u32 ww_fd_type(struct task_struct *p, u64 fd)
+/* What a file descriptor of the task is open on; NULL: nothing. */
+static __always_inline struct inode *ww_fd_inode(struct task_struct *p, u64 fd)
 {
 	struct fdtable *fdt = BPF_CORE_READ(p, files, fdt);
 	if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
+		return NULL;
 	struct file **fds = BPF_CORE_READ(fdt, fd);
 	struct file *file = NULL;
 	if (bpf_probe_read_kernel(&file, sizeof(file), &fds[fd]) || !file)
-		return 0;
-	return BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+		return NULL;
+	return BPF_CORE_READ(file, f_inode);
+}
+
+/* The type bits of what a file descriptor of the task is; 0 for anonymous inodes (eventfd, epoll) and failures. */
+static __always_inline u32 ww_fd_type(struct task_struct *p, u64 fd)
+{
+	struct inode *inode = ww_fd_inode(p, fd);
+	return inode ? BPF_CORE_READ(inode, i_mode) & S_IFMT : 0;
 }
 
 /* What waiting for a file descriptor is, when it is read from or written to. */

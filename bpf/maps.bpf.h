@@ -194,12 +194,16 @@ struct ww_thread {
 	u64 job_since;		       /* and since when it has the CPU that it is on; 0: it is on none */
 	ww_ref unit;		       /* its unit of work that is no request: unit.bpf.h */
 	u64 unit_sp;		       /* of a function's call: where its stack was at the entry */
+	u64 idle_wait;		       /* where it waited for messages last: syscall and descriptor; queue.bpf.h */
+	u64 pipe;		       /* by which it is handed messages: the inode's address; 0: by none */
 	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
 	u8 frames_tries;	       /* how often `frames_of` was looked for */
 	u8 executor;		       /* enum ww_executing */
+	u8 worker;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
+	u8 taking;		       /* it reads the message from `pipe` */
 	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
 	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
 	u64 opened_at;		       /* when it read a new request last */

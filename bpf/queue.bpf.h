@@ -5,10 +5,14 @@
  *
  * Redis: a command that takes messages from a list or a stream is a fetch, its answer a delivery, unless that says that
  * there was none.
+ *
+ * AMQP 0-9-1: basic.deliver is a delivery. The broker sends messages ahead, so the next fetch is when the thread reads
+ * on, behind the message; or when it waits where it waits without one (unit.bpf.h).
  */
 #ifndef WHYWAIT_QUEUE_H
 #define WHYWAIT_QUEUE_H
 
+#include "amqp.bpf.h"
 #include "unit.bpf.h"
 #include "upstream.bpf.h"
 
@@ -16,6 +20,7 @@ enum ww_queue {
 	WW_QUEUE_NONE,
 	WW_QUEUE_FETCHES, /* Redis: a fetch was sent, and not answered yet */
 	WW_QUEUE_READS,	  /* Redis: nothing was sent since a delivery; more of it may come */
+	WW_QUEUE_FRAMES,  /* AMQP: between frames, or within one, of which `left` bytes are to come */
 };
 
 #define WW_LOWER5(a, b, c, d, e) ((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32)
@@ -52,21 +57,33 @@ WW_GLOBAL2(int, ww_queue_redis_fetches, F, first, N, n)
 	return false;
 }
 
-/* The thread's unit ends, or it has none; false when it works for something else. */
+static __always_inline bool ww_queue_requests(ww_ref ref)
+{
+	struct ww_request *r = ww_request_get(ref);
+	return r && !r->anonymous;
+}
+
+/* The thread's unit ends, or it has none; false when it works for something else, or answers requests. */
 static __always_inline bool ww_queue_ends(struct ww_thread *t, u64 now)
 {
 	struct ww_request *r = ww_request_get(t->unit);
-	if (r && !r->message)
+	if ((r && !r->message) || t->opened_at)
 		return false;
 	if (r)
 		ww_unit_close(t, r, now);
-	return !ww_request_get(t->ref) && !ww_request_get(t->home);
+	if (!t->worker && (ww_queue_requests(t->ref) || ww_queue_requests(t->home)))
+		return false;
+	t->worker = 1;
+	t->ref = 0;
+	t->home = 0;
+	return true;
 }
 
 /* The running thread sends something: whether that was a fetch. */
 static __always_inline bool ww_queue_sends(struct sock *sk, struct ww_conn *conn, int len)
 {
-	if (!ww_queues_on || (conn && conn->classified && conn->system != WW_SYSTEM_REDIS))
+	if (!ww_queues_on ||
+	    (conn && conn->classified && conn->system != WW_SYSTEM_REDIS && conn->system != WW_SYSTEM_AMQP))
 		return false;
 	struct task_struct *task = ww_current();
 	struct ww_message *m = ww_message_spare();
@@ -75,6 +92,21 @@ static __always_inline bool ww_queue_sends(struct sock *sk, struct ww_conn *conn
 		return false;
 	ww_message_find(m, task, WW_MESSAGE_SPARE);
 	u32 n = ww_message_peek(m, len, &first);
+	if (ww_amqp_sends(&first, n) && (!conn || conn->role == WW_ROLE_CLIENT)) {
+		if (!conn && (ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
+			return false;
+		conn = conn ?: ww_conn_create(sk, WW_ROLE_CLIENT);
+		if (!conn)
+			return false;
+		if (!conn->peer)
+			ww_upstream_classify(conn, sk, NULL, 0);
+		conn->system = WW_SYSTEM_AMQP;
+		conn->classified = 1;
+		/* Nobody answers an acknowledgement or a heartbeat, nor what else is sent to where messages come from.
+		 */
+		return conn->queue == WW_QUEUE_FRAMES || first.b[0] == WW_AMQP_HEARTBEAT ||
+		       (first.b[10] >= 80 && first.b[10] != 100);
+	}
 	if (conn)
 		conn->queue = WW_QUEUE_NONE;
 	if (!ww_queue_redis_fetches(&first, n) || !ww_selected_process())
@@ -125,11 +157,52 @@ static __always_inline bool ww_queue_redis_delivers(const struct ww_first *first
 	return (type == '*' || type == '$' || type == '%') && digit >= '1' && digit <= '9';
 }
 
+/* Processes that take messages and may hand them on to others, by pipes (queue.bpf.c): the brokers' enum ww_system. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, u8);
+} ww_queue_parents SEC(".maps") __weak;
+
+__u32 ww_queue_parents_known __weak = 0; /* there is one */
+
+#define WW_PF_FORKNOEXEC 0x40 /* it goes on with the program of who made it */
+#define WW_CHILDREN	 4    /* that are looked at */
+
+/* Whether the task has made processes that go on with its program. */
+static __noinline bool ww_queue_has_children(struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct list_head *child = BPF_CORE_READ(leader, children.next);
+	for (u32 i = 0; i < WW_CHILDREN; i++) {
+		if (!child || (u64)child == (u64)leader + bpf_core_field_offset(struct task_struct, children))
+			return false;
+		struct task_struct *made = (void *)child - bpf_core_field_offset(struct task_struct, sibling);
+		if (BPF_CORE_READ(made, flags) & WW_PF_FORKNOEXEC)
+			return true;
+		child = BPF_CORE_READ(child, next);
+	}
+	return false;
+}
+
+/* Whether the running process's messages may be for others; it is remembered then. */
+static __noinline bool ww_queue_hands_on(u8 system)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!ww_queue_has_children(ww_current()))
+		return false;
+	bpf_map_update_elem(&ww_queue_parents, &tgid, &system, BPF_ANY);
+	ww_queue_parents_known = 1;
+	return true;
+}
+
 /* A message has come to the running thread. */
 static __always_inline void ww_queue_delivered(struct ww_conn *conn, struct ww_thread *t, u64 now)
 {
 	u64 arrival = conn->ready && conn->ready < now ? conn->ready : now;
-	struct ww_request *r = ww_unit_new(arrival, WW_FLAG_MESSAGE, conn->system);
+	u16 flags = ww_queue_hands_on(conn->system) ? WW_FLAG_MESSAGE | WW_FLAG_HANDS_ON : WW_FLAG_MESSAGE;
+	struct ww_request *r = ww_unit_new(arrival, flags, conn->system);
 	struct ww_touch touch = {.kind = WW_KIND_OTHER, .receive = true, .ready = arrival};
 	if (!r)
 		return;
@@ -140,14 +213,97 @@ static __always_inline void ww_queue_delivered(struct ww_conn *conn, struct ww_t
 	conn->queue = WW_QUEUE_READS;
 }
 
+/* ---- AMQP ---- */
+
+/* It ends as it stood when its thread began to wait for more, or now. */
+static __always_inline void ww_amqp_ends(struct ww_thread *t, u64 now)
+{
+	struct ww_request *r = ww_request_get(t->unit);
+	if (!r || !r->message)
+		return;
+	if (r->state == WW_STATE_WAIT && r->mark > r->account.start_ns) {
+		t->unit = 0;
+		t->home = 0;
+		ww_request_close(r);
+		return;
+	}
+	ww_unit_close(t, r, now);
+}
+
+static __always_inline void ww_amqp_received(struct sock *sk, struct ww_conn *conn, struct ww_message *m, int len)
+{
+	u64 now = bpf_ktime_get_ns();
+	m->total = len;
+	m->next = 0;
+	u32 met = ww_amqp_read(conn, m);
+	if (met & WW_AMQP_MET_LOST) {
+		/* In the middle of something, or it is none after all: the next read may be a frame's beginning. */
+		struct ww_stream *s = &conn->http.streams[WW_RX];
+		__builtin_memset(s, 0, sizeof(*s));
+		if (!conn->classified)
+			conn->system = WW_SYSTEM_UNKNOWN;
+	}
+	struct ww_thread *t = ww_thread_get(ww_current());
+	if (t && t->worker && met & (WW_AMQP_MET_NEXT | WW_AMQP_MET_MESSAGE))
+		ww_amqp_ends(t, now);
+	if (met & WW_AMQP_MET_MESSAGE && ww_selected_process()) {
+		conn->classified = 1;
+		t = t ?: ww_thread_make(ww_current(), now);
+		if (t && ww_queue_ends(t, now)) {
+			ww_queue_delivered(conn, t, now);
+			conn->queue = WW_QUEUE_FRAMES;
+		}
+		for (u32 i = 1; i < WW_AMQP_FRAMES && i < met >> 8; i++)
+			ww_count(WW_COUNT_MESSAGE_TOGETHER);
+	}
+	if (t && met & (WW_AMQP_MET_MESSAGE | WW_AMQP_MET_PART) && t->unit == conn->first &&
+	    ww_request_get(conn->first))
+		ww_queue_tells(conn, conn->first, len);
+}
+
+/*
+ * Whether AMQP is spoken on the connection. One that was there before observation shows it by a delivery, or by the
+ * beginning of a frame that is read by itself.
+ */
+static __always_inline bool ww_amqp_may_be(struct sock *sk, const struct ww_conn *conn, struct ww_message *m, int len)
+{
+	struct ww_first first;
+	u64 left;
+	if (conn)
+		return conn->system == WW_SYSTEM_AMQP;
+	u16 family = sk->__sk_common.skc_family;
+	if ((family != AF_INET && family != AF_INET6) || len < 7 || ww_port_listens(sk->__sk_common.skc_num))
+		return false;
+	ww_message_find(m, ww_current(), WW_MESSAGE_SPARE);
+	u32 n = ww_message_peek(m, len, &first);
+	return n >= 7 && first.b[0] == WW_AMQP_METHOD && ww_amqp_frame(first.b, &left) &&
+	       (n >= 11 ? ww_be32(first.b + 7) == WW_AMQP_DELIVER : n == 7 && left < WW_AMQP_DELIVER_MAX);
+}
+
 /* The running thread has received something: whether that was the answer to a fetch. */
 static __always_inline bool ww_queue_receives(struct sock *sk, struct ww_conn *conn, int len)
 {
-	if (!ww_queues_on || !conn || conn->queue == WW_QUEUE_NONE)
+	if (!ww_queues_on)
 		return false;
 	struct ww_message *m = ww_message_spare();
 	struct ww_first first;
-	if (!m)
+	if (m && ww_amqp_may_be(sk, conn, m, len)) {
+		if (!conn)
+			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
+		if (!conn)
+			return false;
+		if (!conn->peer)
+			ww_upstream_classify(conn, sk, NULL, 0);
+		conn->system = WW_SYSTEM_AMQP;
+		ww_message_find(m, ww_current(), WW_MESSAGE_SPARE);
+		ww_amqp_received(sk, conn, m, len);
+		/* What else it says is an answer to what was asked there. */
+		if (conn->awaited)
+			return false;
+		conn->ready = ww_waiting(sk) ? bpf_ktime_get_ns() : 0;
+		return true;
+	}
+	if (!m || !conn || conn->queue == WW_QUEUE_NONE)
 		return false;
 	u64 now = bpf_ktime_get_ns();
 	ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));

@@ -12,6 +12,7 @@
 #include "lock.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
+#include "unit.bpf.h"
 
 #define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
 
@@ -69,6 +70,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		/* Without a request, a futex is where a pool's thread waits for one. */
 		t->futex = b.futex;
 		t->futex_sp = b.sp;
+		b.may_idle |= ww_queues_on && t->pipe && b.cause.value == WW_NAME_PIPE;
 		if (t->executor) {
 			if (b.may_idle && b.waits)
 				ww_executor_waits(t);
@@ -88,6 +90,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	}
 	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
 		ww_loop_worked(t, &b.cause, now);
+	if (ww_queues_on && t->worker)
+		ww_unit_waits(t, (u64)b.cause.nr << 32 | (u32)WW_REGS_ARG1(ww_task_regs(prev)));
 	t->off_nr = b.cause.nr;
 	t->slept = now;
 	t->worked_ns = now - t->woke;

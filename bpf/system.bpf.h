@@ -108,6 +108,9 @@ WW_GLOBAL2(int, ww_system_of_bytes, F, first, N, len)
 	}
 	if (ww_begins_fastcgi(first, len))
 		return WW_SYSTEM_FASTCGI;
+	/* AMQP's protocol header, with which a client begins */
+	if (len >= 8 && WW_FOUR(b[0], b[1], b[2], b[3]) == WW_FOUR('A', 'M', 'Q', 'P'))
+		return WW_SYSTEM_AMQP;
 	/* Redis: an array of bulk strings */
 	if (len >= 4 && b[0] == '*' && b[1] >= '1' && b[1] <= '9' && (b[2] == '\r' || (b[2] >= '0' && b[2] <= '9')))
 		return WW_SYSTEM_REDIS;

@@ -7,6 +7,7 @@
 #define WHYWAIT_UNIT_H
 
 #include "account.bpf.h"
+#include "cause.bpf.h"
 #include "goroutine.bpf.h"
 #include "select.bpf.h"
 
@@ -40,6 +41,32 @@ static __always_inline void ww_unit_close(struct ww_thread *t, struct ww_request
 	t->ref = 0;
 	t->home = 0;
 	ww_request_close(r);
+}
+
+/*
+ * A thread that takes messages by AMQP begins to wait for sockets. Nothing is sent for the next message there, so where
+ * it waits when it has none tells that it has done with the last one.
+ */
+WW_GLOBAL2(int, ww_unit_waits, T, t, N, where)
+{
+	if (!t)
+		return 0;
+	struct ww_request *r = ww_request_get(t->unit);
+	if (!r) {
+		t->idle_wait = where;
+		return 0;
+	}
+	if (!r->message || r->account.local != WW_SYSTEM_AMQP || r->outstanding)
+		return 0;
+	/* Before the first message it was not followed: that it waits in epoll has to be enough. */
+	if (t->idle_wait ? t->idle_wait != where : !ww_is_epoll(where >> 32))
+		return 0;
+	/* Up to here it ran. */
+	u8 off = t->off;
+	t->off = WW_OFF_NOT;
+	ww_unit_close(t, r, t->mark);
+	t->off = off;
+	return 1;
 }
 
 #endif

@@ -89,8 +89,8 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 	ww_ref job = ww_job_of(t);
 	if (job)
 		return job;
-	if (ww_queues_on && ww_request_get(t->unit))
-		return t->unit;
+	if (ww_queues_on && t->worker)
+		return ww_request_get(t->unit) ? t->unit : 0;
 	if (t->python && t->loop)
 		ww_executor_folds(t);
 	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);

@@ -113,8 +113,16 @@ struct thread_struct {
 	unsigned long fsbase; /* x86-64 */
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct task_struct {
 	unsigned int __state;
+	unsigned int flags;
+	struct task_struct *real_parent;
+	struct list_head children;
+	struct list_head sibling;
 	int pid;
 	int tgid;
 	int exit_code;

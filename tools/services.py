@@ -12,6 +12,7 @@
 What each one offers once started (all numbers and paths are chosen anew each time):
 
     Postgres   port, directory (of its unix socket), dsn (TCP), unix_dsn, sql(TEXT) -> str; a database "test", no password
+    RabbitMQ   port, url
     Redis      port, socket (path)
     MariaDB    port; any user without a password, no tables but those that are made
     Memcached  port
@@ -281,6 +282,33 @@ class Redis(Server):
 
     def is_ready(self):
         return accepts(("127.0.0.1", self.port)) and accepts(self.socket)
+
+
+class RabbitMQ(Server):
+    """A RabbitMQ of its own, with a port mapper of its own; `url` has the account that it makes."""
+
+    name = "rabbitmq"
+
+    def __init__(self, **options):
+        super().__init__(timeout=60, **options)
+
+    @property
+    def url(self):
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    def prepare(self):
+        self.port = self.port or free_port()
+        (self.directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n", encoding="ascii")
+        (self.directory / "plugins").write_text("[].\n", encoding="ascii")
+        self.argv = ["/usr/lib/rabbitmq/bin/rabbitmq-server"]
+        self.env.update(HOME=str(self.directory), RABBITMQ_NODENAME=f"whywait{self.port}@localhost",
+                        RABBITMQ_DIST_PORT=str(free_port()), RABBITMQ_MNESIA_BASE=str(self.directory / "mnesia"),
+                        RABBITMQ_LOG_BASE=str(self.directory), RABBITMQ_ENABLED_PLUGINS_FILE=str(self.directory / "plugins"),
+                        RABBITMQ_CONFIG_FILE=str(self.directory / "rabbitmq"), ERL_EPMD_PORT=str(free_port()),
+                        ERL_EPMD_ADDRESS="127.0.0.1")
+
+    def is_ready(self):
+        return "Starting broker... completed" in self.log() and accepts(("127.0.0.1", self.port))
 
 
 class MariaDB(Server):

@@ -129,6 +129,7 @@ enum ww_account_flags {
 	WW_FLAG_CALL = 1 << 11,		   /* no request: a call of a function, `local` says of which */
 	WW_FLAG_MESSAGE = 1 << 12,     /* no request: a message of a queue, `local` is the broker's enum ww_system */
 	WW_FLAG_ALLOCATIONS = 1 << 13, /* `allocations` has all that it did */
+	WW_FLAG_HANDS_ON = 1 << 14,    /* a message's, of a process that has made others, which may be to work on it */
 	WW_FLAG_PART = 1 << 10,	       /* what there is of it by now: more, and the whole, come under the same id */
 };
 

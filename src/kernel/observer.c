@@ -343,6 +343,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	ww_units__prepare(new->bpf, options->units_len);
 	ww_allocations__prepare(new->bpf, options->allocations > 0);
 	new->bpf->rodata->ww_queues_on = options->queues;
+	bpf_program__set_autoload(new->bpf->progs.ww_queue_call, options->queues);
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)
 		goto out;

@@ -181,3 +181,115 @@ enum ww_message_named ww_message_name__redis(const struct ww_message_bytes *byte
 		return WW_MESSAGE_CLASS;
 	return queue ? WW_MESSAGE_QUEUE : WW_MESSAGE_UNNAMED;
 }
+
+/* ---- AMQP ---- */
+
+/* A text of up to 255 bytes behind its length. */
+static bool read_short(struct reader *reader, const uint8_t **text, size_t *len)
+{
+	if (!left(reader) || reader->at[0] >= left(reader))
+		return false;
+	*len = *reader->at++;
+	*text = reader->at;
+	reader->at += *len;
+	return true;
+}
+
+/* The routing key of basic.deliver, which the default exchange takes for the queue's name. */
+static bool routing_key(struct reader reader, char name[WW_MESSAGE_NAME_SIZE])
+{
+	static const uint8_t deliver[] = {0, 60, 0, 60};
+	const uint8_t *text;
+	size_t len;
+
+	/* A frame's type, channel and size, where they come with it. */
+	if (left(&reader) > 7 && reader.at[0] == 1)
+		reader.at += 7;
+	if (left(&reader) < sizeof(deliver) || memcmp(reader.at, deliver, sizeof(deliver)) != 0)
+		return false;
+	reader.at += sizeof(deliver);
+	if (!read_short(&reader, &text, &len) || left(&reader) < 9)
+		return false;
+	reader.at += 9; /* the delivery's number, and whether it is one again */
+	return read_short(&reader, &text, &len) && read_short(&reader, &text, &len) && set_name(name, text, len);
+}
+
+/* Celery's header "task", a long text in the table of headers. */
+static bool task_header(const uint8_t *at, size_t size, char name[WW_MESSAGE_NAME_SIZE])
+{
+	static const char key[] = "\x04"
+				  "taskS";
+	struct reader reader = {at, at + size};
+	size_t len;
+
+	reader.at = size ? memmem(at, size, key, sizeof(key) - 1) : NULL;
+	if (!reader.at)
+		return false;
+	reader.at += sizeof(key) - 1;
+	if (left(&reader) < 4)
+		return false;
+	len = (size_t)reader.at[0] << 24 | (size_t)reader.at[1] << 16 | (size_t)reader.at[2] << 8 | reader.at[3];
+	reader.at += 4;
+	return len <= left(&reader) && set_name(name, reader.at, len);
+}
+
+enum ww_message_named ww_message_name__amqp(const struct ww_message_bytes *bytes, char name[WW_MESSAGE_NAME_SIZE])
+{
+	const struct reader head = {bytes->head, bytes->head + bytes->head_len};
+
+	if (task_header(bytes->head, bytes->head_len, name))
+		return WW_MESSAGE_TASK;
+	return routing_key(head, name) ? WW_MESSAGE_QUEUE : WW_MESSAGE_UNNAMED;
+}
+
+/* ---- pickle ---- */
+
+enum {
+	PICKLE_STACK_GLOBAL = 0x93,
+	PICKLE_MEMOIZE = 0x94,
+	PICKLE_TEXT = 0x8c,
+	PICKLE_LONG_TEXT = 'X',
+	PICKLE_MARK = '('
+};
+
+/* A text; in front of it there may be marks, and what is done with the text before. */
+static bool read_pickled(struct reader *reader, const uint8_t **text, size_t *len)
+{
+	while (left(reader) &&
+	       (*reader->at == PICKLE_STACK_GLOBAL || *reader->at == PICKLE_MEMOIZE || *reader->at == PICKLE_MARK))
+		reader->at++;
+	if (left(reader) >= 2 && reader->at[0] == PICKLE_TEXT) {
+		*len = reader->at[1];
+		reader->at += 2;
+	} else if (left(reader) >= 5 && reader->at[0] == PICKLE_LONG_TEXT) {
+		*len = (size_t)reader->at[1] | (size_t)reader->at[2] << 8 | (size_t)reader->at[3] << 16 |
+		       (size_t)reader->at[4] << 24;
+		reader->at += 5;
+	} else {
+		return false;
+	}
+	if (*len > left(reader))
+		return false;
+	*text = reader->at;
+	reader->at += *len;
+	return true;
+}
+
+/* (2, (job, None, celery.app.trace.fast_trace_task, ("shop.tasks.mail", ..)), ..): the first text behind the function.
+ */
+enum ww_message_named ww_message_name__pickle(const struct ww_message_bytes *bytes, char name[WW_MESSAGE_NAME_SIZE])
+{
+	static const char module[] = "\x8c\x10"
+				     "celery.app.trace";
+	struct reader reader = {bytes->head, bytes->head + bytes->head_len};
+	const uint8_t *text;
+	size_t len;
+
+	reader.at = memmem(reader.at, left(&reader), module, sizeof(module) - 1);
+	if (!reader.at)
+		return WW_MESSAGE_UNNAMED;
+	reader.at += sizeof(module) - 1;
+	if (!read_pickled(&reader, &text, &len) || !read_pickled(&reader, &text, &len) || !set_name(name, text, len))
+		return WW_MESSAGE_UNNAMED;
+	return WW_MESSAGE_TASK;
+}

@@ -31,4 +31,12 @@ struct ww_message_bytes {
 /* An answer of Redis to a command that takes messages. `name` is printable ASCII without blanks or quotes. */
 enum ww_message_named ww_message_name__redis(const struct ww_message_bytes *bytes, char name[WW_MESSAGE_NAME_SIZE]);
 
+/* Frames of AMQP 0-9-1, or the payload of one. */
+enum ww_message_named ww_message_name__amqp(const struct ww_message_bytes *bytes, char name[WW_MESSAGE_NAME_SIZE]);
+
+#define WW_MESSAGE_PICKLE 0x80 /* how it begins */
+
+/* What Celery's main process writes to one of its pool: a pickle of what is to be done. */
+enum ww_message_named ww_message_name__pickle(const struct ww_message_bytes *bytes, char name[WW_MESSAGE_NAME_SIZE]);
+
 #endif

@@ -234,10 +234,8 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 
 	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
 		kinds_ns[kind] = account->kinds_ns[kind];
-	endpoint = account->flags & WW_FLAG_MESSAGE
-			   ? ww_naming__message(&ingest->endpoints, ingest->messages, service, account, path, &over_cap)
-			   : ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, service, account, path,
-						 &over_cap);
+	endpoint = ww_naming__endpoint(&ingest->endpoints, &ingest->options.units, ingest->messages, service, account,
+				       path, &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
 	over_cap += ww_holders__moved(ingest->holders);
@@ -339,10 +337,12 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 	if (service < 0)
 		return (int)service;
 	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
-	if (ww_choices__has(&ingest->choices, (uint32_t)service))
+	/* Celery's main process hands it on: it counts where it is worked on. */
+	bool elsewhere = account->flags & WW_FLAG_HANDS_ON && ww_messages__is_task(ingest->messages, account->id);
+	if (ww_choices__has(&ingest->choices, (uint32_t)service) && !elsewhere)
 		return run ? take_run(ingest, account, (uint32_t)service)
 			   : count(ingest, account, (uint32_t)service, &done);
-	ingest->totals.filtered++;
+	ingest->totals.filtered += !elsewhere;
 	if (ingest->stacks)
 		ww_stacks__drop(ingest->stacks, account);
 	return 0;

@@ -62,7 +62,12 @@ int ww_messages__traffic(struct ww_messages *messages, const struct ww_traffic *
 		return -EPROTO;
 	const struct ww_message_bytes bytes = {data, traffic->head, data + traffic->head, traffic->tail};
 
-	if (traffic->system == WW_SYSTEM_REDIS)
+	/* Neither broker's words begin so. */
+	if (traffic->head && data[0] == WW_MESSAGE_PICKLE)
+		named = ww_message_name__pickle(&bytes, name);
+	else if (traffic->system == WW_SYSTEM_AMQP)
+		named = ww_message_name__amqp(&bytes, name);
+	else if (traffic->system == WW_SYSTEM_REDIS)
 		named = ww_message_name__redis(&bytes, name);
 	set = set_of(messages, traffic->request);
 	message = find(set, traffic->request);
@@ -88,4 +93,11 @@ enum ww_message_named ww_messages__take(struct ww_messages *messages, uint64_t i
 		return WW_MESSAGE_UNNAMED;
 	message->id = 0;
 	return message->named;
+}
+
+bool ww_messages__is_task(struct ww_messages *messages, uint64_t id)
+{
+	const struct message *message = find(set_of(messages, id), id);
+
+	return message && message->named == WW_MESSAGE_TASK;
 }

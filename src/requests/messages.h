@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_MESSAGES_H
 #define WHYWAIT_MESSAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,8 @@ int ww_messages__traffic(struct ww_messages *messages, const struct ww_traffic *
 
 /* Takes out what the message of an account is called: "(unnamed)" where nothing has told. */
 enum ww_message_named ww_messages__take(struct ww_messages *messages, uint64_t id, char name[WW_MESSAGE_NAME_SIZE]);
+
+/* Whether it is known to be a task of Celery's. */
+bool ww_messages__is_task(struct ww_messages *messages, uint64_t id);
 
 #endif

@@ -4,8 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-int64_t ww_naming__endpoint(struct ww_endpoints *endpoints, const struct ww_unit_names *units, uint32_t service,
-			    const struct ww_account *account, char path[WW_PATH_SIZE], uint64_t *over_cap)
+static const char *const systems[WW_SYSTEM_COUNT] = {
+#define WW_SYSTEM(id, detail, otel, kind, port) detail,
+#include "whywait/systems.def"
+#undef WW_SYSTEM
+};
+
+int64_t ww_naming__endpoint(struct ww_endpoints *endpoints, const struct ww_unit_names *units,
+			    struct ww_messages *messages, uint32_t service, const struct ww_account *account,
+			    char path[WW_PATH_SIZE], uint64_t *over_cap)
 {
 	char method[WW_METHOD_SIZE];
 
@@ -15,29 +22,16 @@ int64_t ww_naming__endpoint(struct ww_endpoints *endpoints, const struct ww_unit
 			 account->local < units->len ? units->names[account->local] : WW_ROUTE_OTHER);
 		return ww_endpoints__unit(endpoints, service, WW_PROTOCOL_CALL, "call", path);
 	}
+	if (account->flags & WW_FLAG_MESSAGE) {
+		ww_messages__take(messages, account->id, path);
+		endpoints->protocol = WW_PROTOCOL_QUEUE;
+		return ww_endpoints__find(endpoints, service,
+					  account->local < WW_SYSTEM_COUNT ? systems[account->local] : "", path,
+					  over_cap);
+	}
 	ww_http1__method(account->method, method);
 	ww_http1__path(account->target, account->target_len, account->flags & WW_FLAG_TARGET_TRUNCATED,
 		       !strcmp(method, "CONNECT"), path);
 	endpoints->protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	return ww_endpoints__find(endpoints, service, method, path, over_cap);
-}
-
-static const char *const systems[WW_SYSTEM_COUNT] = {
-#define WW_SYSTEM(id, detail, otel, kind, port) detail,
-#include "whywait/systems.def"
-#undef WW_SYSTEM
-};
-
-int64_t ww_naming__message(struct ww_endpoints *endpoints, struct ww_messages *messages, uint32_t service,
-			   const struct ww_account *account, char path[WW_PATH_SIZE], uint64_t *over_cap)
-{
-	const char *before = endpoints->protocol,
-		   *system = account->local < WW_SYSTEM_COUNT ? systems[account->local] : "";
-	int64_t id;
-
-	ww_messages__take(messages, account->id, path);
-	endpoints->protocol = WW_PROTOCOL_QUEUE;
-	id = ww_endpoints__find(endpoints, service, *system ? system : "message", path, over_cap);
-	endpoints->protocol = before;
-	return id;
 }

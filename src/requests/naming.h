@@ -17,13 +17,11 @@ struct ww_unit_names {
 };
 
 /*
- * The endpoint of a request, or of a function's call (`units`: their names), as ww_endpoints__find(); writes its path.
+ * The endpoint of a request, of a function's call (`units`: their names) or of a message of a queue (`messages`:
+ * theirs), as ww_endpoints__find(); writes its path.
  */
-int64_t ww_naming__endpoint(struct ww_endpoints *endpoints, const struct ww_unit_names *units, uint32_t service,
-			    const struct ww_account *account, char path[WW_PATH_SIZE], uint64_t *over_cap);
-
-/* The same of a message of a queue, which `messages` knows the name of. */
-int64_t ww_naming__message(struct ww_endpoints *endpoints, struct ww_messages *messages, uint32_t service,
-			   const struct ww_account *account, char path[WW_PATH_SIZE], uint64_t *over_cap);
+int64_t ww_naming__endpoint(struct ww_endpoints *endpoints, const struct ww_unit_names *units,
+			    struct ww_messages *messages, uint32_t service, const struct ww_account *account,
+			    char path[WW_PATH_SIZE], uint64_t *over_cap);
 
 #endif

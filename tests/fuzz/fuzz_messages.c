@@ -30,7 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(head, data, head_len);
 	memcpy(tail, data + head_len, tail_len);
-	named = ww_message_name__redis(&bytes, name);
+	named = data[-2] & 1   ? ww_message_name__pickle(&bytes, name)
+		: data[-2] & 2 ? ww_message_name__amqp(&bytes, name)
+			       : ww_message_name__redis(&bytes, name);
 	if (named) {
 		size_t len = strnlen(name, sizeof(name));
 

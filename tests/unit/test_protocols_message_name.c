@@ -72,6 +72,29 @@ static void test_redis(void **state)
 	}
 }
 
+static void test_pickle(void **state)
+{
+	/* As billiard 4.1 wrote it, on Python 3.11. */
+	static const char task[] = "\x80\x05\x95\xc8\x03\0\0\0\0\0\0K\x02(K\0N\x8c\x10"
+				   "celery.app.trace\x94\x8c\x0f"
+				   "fast_trace_task\x94\x93\x94(\x8c\x09shop.mail\x94\x8c$ce2d5077";
+	char name[WW_MESSAGE_NAME_SIZE];
+
+	(void)state;
+	for (size_t cut = 0; cut < sizeof(task); cut++) {
+		uint8_t *copy = test_malloc(cut + 1);
+		const struct ww_message_bytes bytes = {.head = copy, .head_len = cut};
+		const char *end = (const char *)memmem(task, sizeof(task), "shop.mail", 9) + 9;
+
+		memcpy(copy, task, cut);
+		strcpy(name, "before");
+		assert_int_equal(ww_message_name__pickle(&bytes, name),
+				 cut >= (size_t)(end - task) ? WW_MESSAGE_TASK : WW_MESSAGE_UNNAMED);
+		assert_string_equal(name, cut >= (size_t)(end - task) ? "shop.mail" : "before");
+		test_free(copy);
+	}
+}
+
 /* The body is so long that its middle is not there. */
 static void test_cut(void **state)
 {
@@ -99,6 +122,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_redis),
+		cmocka_unit_test(test_pickle),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_long),
 	};

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * AMQP 0-9-1 as its clients hear it: where frames begin and end, in whatever pieces they are read, and which of them
+ * are deliveries. Nothing else of a frame is looked at.
+ */
+#ifndef WHYWAIT_AMQP_H
+#define WHYWAIT_AMQP_H
+
+#include "message.bpf.h"
+#include "system.bpf.h"
+
+enum ww_amqp {
+	WW_AMQP_METHOD = 1,
+	WW_AMQP_HEADER,
+	WW_AMQP_BODY,
+	WW_AMQP_HEARTBEAT = 8,
+
+	WW_AMQP_FRAME_MAX = 1 << 20, /* bytes: brokers agree to 128 KiB by default */
+	WW_AMQP_DELIVER_MAX = 1024,  /* bytes of a delivery's frame: four names and a number */
+	WW_AMQP_FRAMES = 64,	     /* of one read that are looked at */
+	WW_AMQP_BASIC = 60 << 16,
+	WW_AMQP_DELIVER = WW_AMQP_BASIC | 60,
+};
+
+/* A frame's beginning: type, channel, size; false when it can't be one. `*left`: bytes behind it, with its end's. */
+static __always_inline bool ww_amqp_frame(const u8 *b, u64 *left)
+{
+	u32 size = ww_be32(b + 3);
+	*left = (u64)size + 1;
+	return ((b[0] >= WW_AMQP_METHOD && b[0] <= WW_AMQP_BODY) || b[0] == WW_AMQP_HEARTBEAT) &&
+	       size <= WW_AMQP_FRAME_MAX && (b[0] != WW_AMQP_HEARTBEAT || !size);
+}
+
+/* Whether what is sent begins with a frame that consumers send: of the class basic (an acknowledgement), a heartbeat.
+ */
+WW_GLOBAL2(int, ww_amqp_sends, F, first, N, n)
+{
+	u64 left;
+	if (!first || n < 8 || !ww_amqp_frame(first->b, &left))
+		return false;
+	if (first->b[0] == WW_AMQP_HEARTBEAT)
+		return first->b[7] == 0xce;
+	return n >= 11 && first->b[0] == WW_AMQP_METHOD && left <= WW_AMQP_FRAME_MAX &&
+	       (ww_be32(first->b + 7) & 0xffff0000) == WW_AMQP_BASIC;
+}
+
+/* What a read has of frames. */
+enum ww_amqp_met {
+	WW_AMQP_MET_NEXT = 1 << 0,    /* the thread reads on, behind what it had */
+	WW_AMQP_MET_MESSAGE = 1 << 1, /* a delivery */
+	WW_AMQP_MET_PART = 1 << 2,    /* more of a message */
+	WW_AMQP_MET_LOST = 1 << 3,    /* no frames */
+};
+
+/*
+ * One step over what was read, from byte `at` on, where the connection's stream has `left` bytes of a frame to come;
+ * returns what it met.
+ */
+WW_GLOBAL3(int, ww_amqp_step, C, conn, M, m, N, at)
+{
+	u8 b[12] = {};
+	if (!conn || !m)
+		return WW_AMQP_MET_LOST;
+	struct ww_stream *s = &conn->http.streams[WW_RX];
+	u64 len = m->total - at, left;
+	if (ww_message_look(m, at) != WW_FOUND)
+		return WW_AMQP_MET_LOST;
+	if (len > m->contiguous)
+		len = m->contiguous;
+	if (len > sizeof(b))
+		len = sizeof(b);
+	barrier_var(len);
+	if (len > sizeof(b) || bpf_probe_read_user(b, len, (void *)m->at))
+		return WW_AMQP_MET_LOST;
+	u64 rest = m->total - at;
+	/* The payload of a frame whose beginning was a read of its own. */
+	if (s->left && s->state == WW_STREAM_HEAD) {
+		s->state = WW_STREAM_BODY;
+		bool deliver = s->status == WW_AMQP_METHOD && len >= 4 && ww_be32(b) == WW_AMQP_DELIVER;
+		m->next = at + (s->left < rest ? s->left : rest);
+		s->left -= s->left < rest ? s->left : rest;
+		if (deliver)
+			return WW_AMQP_MET_MESSAGE;
+		return s->status == WW_AMQP_METHOD ? WW_AMQP_MET_NEXT : WW_AMQP_MET_PART;
+	}
+	if (s->left) {
+		m->next = at + (s->left < rest ? s->left : rest);
+		s->left -= s->left < rest ? s->left : rest;
+		return WW_AMQP_MET_PART;
+	}
+	if (len < 7 || !ww_amqp_frame(b, &left))
+		return WW_AMQP_MET_LOST;
+	rest -= 7;
+	s->status = b[0];
+	s->state = rest ? WW_STREAM_BODY : WW_STREAM_HEAD;
+	m->next = at + 7 + (left < rest ? left : rest);
+	s->left = left - (left < rest ? left : rest);
+	if (b[0] == WW_AMQP_METHOD && len >= 11 && ww_be32(b + 7) == WW_AMQP_DELIVER)
+		return WW_AMQP_MET_MESSAGE;
+	if (b[0] == WW_AMQP_HEADER || b[0] == WW_AMQP_BODY)
+		return WW_AMQP_MET_PART;
+	return WW_AMQP_MET_NEXT;
+}
+
+/* All of a read; what it met, and in the higher bits how many deliveries. */
+WW_GLOBAL2(int, ww_amqp_read, C, conn, M, m)
+{
+	u32 met = 0, deliveries = 0;
+	u64 at = 0;
+	if (!conn || !m)
+		return WW_AMQP_MET_LOST;
+	for (u32 i = 0; i < WW_AMQP_FRAMES; i++) {
+		at = m->next;
+		if (at >= m->total)
+			break;
+		u32 step = ww_amqp_step(conn, m, at);
+		met |= step;
+		deliveries += step == WW_AMQP_MET_MESSAGE;
+		if (step == WW_AMQP_MET_LOST || m->next <= at)
+			break;
+	}
+	if (m->next < m->total)
+		met |= WW_AMQP_MET_LOST;
+	return met | deliveries << 8;
+}
+
+#endif
