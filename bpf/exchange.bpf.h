@@ -14,7 +14,12 @@
 /* Messages and parts of messages that one call may move; more is counted and gives the connection up. */
 #define WW_STEPS 4096
 
-#define WW_PIPELINED_MAX 512 /* requests of one connection that are ended in one go */
+/*
+ * Requests of one connection that are ended in one go: some at a time, each time by a global function, so that the
+ * verifier does not look at a turn of the loop once for each of them.
+ */
+#define WW_PIPELINED_SOME 16
+#define WW_PIPELINED_MAX  (WW_PIPELINED_SOME * 32)
 
 #define WW_METHOD_HEAD 0x44414548ull /* the letters, little-endian */
 
@@ -64,58 +69,62 @@ static __always_inline void ww_request_worker(struct ww_request *r, struct ww_ca
 }
 
 /* A request that there is no room for is counted, and its messages are followed all the same. */
-static __always_inline void ww_exchange_unaccounted(struct ww_call *c)
+static __always_inline int ww_exchange_unaccounted(struct ww_conn *conn)
 {
-	c->conn->http.unaccounted++;
-	c->conn->http.reading = 0;
+	ww_count(WW_COUNT_REQUEST_TABLE_FULL);
+	conn->http.unaccounted++;
+	conn->http.reading = 0;
+	return 0;
 }
 
-static __noinline struct ww_request *ww_exchange_begin(struct ww_call *c)
+/* `who` is the process's id, and in the lowest bit whether the arrival is known. */
+WW_GLOBAL5(int, ww_exchange_open, C, conn, T, t, N, arrival, N, now, N, who)
 {
-	struct ww_conn *conn = c->conn;
-	if (c->conn->http.unaccounted || c->conn->http.open >= WW_PIPELINED_MAX) {
-		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
-		ww_exchange_unaccounted(c);
-		return NULL;
-	}
-	struct ww_request *r = ww_request_open(c->arrival);
-	if (!r) {
-		ww_count(WW_COUNT_REQUEST_TABLE_FULL);
-		ww_exchange_unaccounted(c);
-		return NULL;
-	}
-	if (c->thread->job)
+	if (!conn || !t)
+		return 0;
+	if (conn->http.unaccounted || conn->http.open >= WW_PIPELINED_MAX)
+		return ww_exchange_unaccounted(conn);
+	struct ww_request *r = ww_request_open(arrival);
+	if (!r)
+		return ww_exchange_unaccounted(conn);
+	if (t->job)
 		ww_job_answers();
 	ww_ref ref = r->account.id;
-	r->account.tgid = c->tgid; /* or the sweep could not tell that its process is gone */
+	r->account.tgid = who >> 1; /* or the sweep could not tell that its process is gone */
 	r->account.local = conn->peer;
 	r->account.port = conn->port;
-	r->opened = c->now;
+	r->opened = now;
 	r->client = WW_CLIENT_SENDS;
 	r->connection = (u64)conn;
-	c->thread->opened_batch = c->thread->batch;
-	c->thread->opened_at = c->now;
-	c->thread->executor = WW_EXECUTOR_NOT;
-	if (c->arrival_unknown)
+	t->opened_batch = t->batch;
+	t->opened_at = now;
+	t->executor = WW_EXECUTOR_NOT;
+	if (!(who & 1))
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);
 	if (last && ww_request_get(conn->first)) {
-		c->conn->http.open++;
+		conn->http.open++;
 		last->next = ref;
 		r->account.flags |= WW_FLAG_PIPELINED;
 	} else {
 		/* Also when the sweep has ended what was open on it. */
-		c->conn->http.open = 1;
+		conn->http.open = 1;
 		conn->first = ref;
 	}
 	conn->last = ref;
-	c->conn->http.reading = ref;
-	ww_loop_serves(c->thread, ref);
-	return r;
+	conn->http.reading = ref;
+	ww_loop_serves(t, ref);
+	return 1;
+}
+
+/* It is conn->http.reading then, if there is room for it. */
+static __always_inline void ww_exchange_begin(struct ww_call *c)
+{
+	ww_exchange_open(c->conn, c->thread, c->arrival, c->now, (u64)c->tgid << 1 | !c->arrival_unknown);
 }
 
 /* Copies the target that is in the window. */
-static __noinline void ww_exchange_target(struct ww_request *r, struct ww_window *w)
+static __always_inline void ww_exchange_target(struct ww_request *r, struct ww_window *w)
 {
 	struct ww_account *a = &r->account;
 	u32 at = w->target_at, len = w->target_len;
@@ -132,7 +141,7 @@ static __noinline void ww_exchange_target(struct ww_request *r, struct ww_window
 }
 
 /* And the method. */
-static __noinline void ww_exchange_method(struct ww_request *r, struct ww_window *w)
+static __always_inline void ww_exchange_method(struct ww_request *r, struct ww_window *w)
 {
 	u64 *method = (u64 *)r->account.method;
 	u32 at = w->method_at, left = w->method_len;
@@ -303,6 +312,19 @@ static __always_inline void ww_head_begins(struct ww_window *w)
 	w->traceparent_at = 0;
 }
 
+/* What the request line in the window says. */
+WW_GLOBAL1(int, ww_exchange_line, R, r)
+{
+	u32 direction = WW_RX;
+	struct ww_window *w = ww_window_of(direction);
+	if (!w || !r)
+		return 0;
+	ww_exchange_target(r, w);
+	ww_exchange_method(r, w);
+	r->account.minor = w->minor;
+	return 0;
+}
+
 /* ---- one step in either direction: 1 ends the walk (walk.bpf.h) ---- */
 
 static __always_inline long ww_receive_more(struct ww_call *c)
@@ -344,9 +366,7 @@ static __always_inline long ww_receive_more(struct ww_call *c)
 		if (met & WW_SCAN_BEGUN) {
 			u32 n = c->conn->http.unaccounted - 1;
 			if (r) {
-				ww_exchange_target(r, w);
-				ww_exchange_method(r, w);
-				r->account.minor = w->minor;
+				ww_exchange_line(r);
 			} else if (n < 32 && w->method_len == 4 &&
 				   (u32)ww_word(w, w->method_at) == (u32)WW_METHOD_HEAD) {
 				c->conn->http.unaccounted_heads |= 1u << n;
@@ -492,6 +512,15 @@ WW_GLOBAL2(int, ww_exchange_forget, C, conn, N, counter)
 	return 1;
 }
 
+WW_GLOBAL2(int, ww_exchange_forget_some, C, conn, N, counter)
+{
+	for (u32 i = 0; i < WW_PIPELINED_SOME; i++) {
+		if (!ww_exchange_forget(conn, counter))
+			return 0;
+	}
+	return 1;
+}
+
 /*
  * Gives the connection's requests up without records: their framing is lost, or they were no HTTP after all. Each is
  * counted, unless `counter` is WW_COUNTER_COUNT.
@@ -503,8 +532,8 @@ WW_GLOBAL2(int, ww_exchange_drop, C, conn, N, counter)
 	/* With no request open, what it will carry is lost all the same. */
 	if (counter < WW_COUNTER_COUNT && !ww_request_get(conn->first))
 		ww_count(counter);
-	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
-		if (!ww_exchange_forget(conn, counter))
+	for (u32 i = 0; i < WW_PIPELINED_MAX / WW_PIPELINED_SOME; i++) {
+		if (!ww_exchange_forget_some(conn, counter))
 			break;
 	}
 	conn->first = 0;
@@ -554,6 +583,15 @@ WW_GLOBAL3(int, ww_exchange_abort, C, conn, T, t, N, now)
 	else
 		r->account.flags |= WW_FLAG_ABORTED;
 	ww_request_close(r);
+	return 1;
+}
+
+WW_GLOBAL3(int, ww_exchange_abort_some, C, conn, T, t, N, now)
+{
+	for (u32 i = 0; i < WW_PIPELINED_SOME; i++) {
+		if (!ww_exchange_abort(conn, t, now))
+			return 0;
+	}
 	return 1;
 }
 

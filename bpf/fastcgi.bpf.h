@@ -319,7 +319,8 @@ static __always_inline long ww_fastcgi_receive_more(struct ww_call *c)
 		struct ww_stream *tx = &conn->http.streams[WW_TX];
 		__builtin_memset(tx, 0, sizeof(*tx));
 		conn->http.carried[WW_TX] = 0;
-		r = ww_exchange_begin(c);
+		ww_exchange_begin(c);
+		r = ww_request_get(conn->http.reading);
 		if (r)
 			r->account.flags |= WW_FLAG_FASTCGI;
 	}

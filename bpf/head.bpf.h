@@ -10,7 +10,9 @@
 #include "message.bpf.h"
 
 #define WW_WINDOW      1024 /* bytes read at once */
-#define WW_SCAN_STEPS  48   /* steps of 16 bytes, or to a line's end, of one call of ww_head_scan */
+/* Steps of 16 bytes, or to a line's end, of one call of ww_head_scan, and of one of ww_head_steps. */
+#define WW_SCAN_TURNS  8
+#define WW_SCAN_STEPS  6
 #define WW_LINE_WORDS  34   /* a line is searched for its end in so many words of 8 bytes: more than WW_CARRY */
 #define WW_WINDOW_SIZE 2048 /* a power of two beyond WW_CARRY + WW_WINDOW: an index is masked, not compared */
 
@@ -194,9 +196,12 @@ __weak int ww_decimal(u32 direction, u32 at, u32 end)
 	if (!w)
 		return false;
 	u64 value = 0;
-	bool any = false, over = false;
+	u32 any = false, over = false;
 	for (u32 i = 0; i < 24 && at < end; i++, at++) {
 		u8 c = ww_byte(w, at);
+		/* To the verifier, each digit's turn is the same whatever came before it. */
+		barrier_var(any);
+		barrier_var(over);
 		if (c == ' ' || c == '\t') {
 			over = any;
 			continue;
@@ -401,6 +406,30 @@ static __always_inline bool ww_head_step(struct ww_window *w, u32 direction)
 }
 
 /*
+ * Some steps of ww_head_scan(), apart from the others for the verifier, which looks at each step of a loop. 0: there is
+ * more to do. In the last ones, at last a line is looked at, or a long one would be begun again in each call.
+ */
+__weak int ww_head_steps(u32 direction, u32 last)
+{
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return WW_SCAN_BAD;
+	for (u32 i = 0; i < WW_SCAN_STEPS; i++) {
+		if (!(last && i == WW_SCAN_STEPS - 1) && ww_head_step(w, direction))
+			continue;
+		if (w->found & WW_SCAN_END)
+			return w->found;
+		int scanned = ww_line_scan(direction);
+		w->found |= scanned;
+		if (scanned & ~WW_SCAN_BEGUN)
+			return w->found;
+		w->from = w->pos;
+		w->plain = w->state == WW_STREAM_HEAD && !w->skip_line;
+	}
+	return 0;
+}
+
+/*
  * Reads lines from the window until a head is whole, or as far as they go. Most of a head are header lines that decide
  * nothing; those, and the usual ones of a response that do, are dealt with here.
  */
@@ -414,18 +443,10 @@ __weak int ww_head_scan(u32 direction)
 	w->line = WW_LINE_OTHER;
 	w->found = 0;
 	w->plain = w->state == WW_STREAM_HEAD && !w->skip_line;
-	for (u32 i = 0; i < WW_SCAN_STEPS; i++) {
-		/* At last a line is looked at, or a long one would be begun again in each call. */
-		if (i < WW_SCAN_STEPS - 1 && ww_head_step(w, direction))
-			continue;
-		if (w->found & WW_SCAN_END)
-			return w->found;
-		int scanned = ww_line_scan(direction);
-		w->found |= scanned;
-		if (scanned & ~WW_SCAN_BEGUN)
-			return w->found;
-		w->from = w->pos;
-		w->plain = w->state == WW_STREAM_HEAD && !w->skip_line;
+	for (u32 i = 0; i < WW_SCAN_TURNS; i++) {
+		int met = ww_head_steps(direction, i == WW_SCAN_TURNS - 1);
+		if (met)
+			return met;
 	}
 	return w->found;
 }

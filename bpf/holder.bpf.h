@@ -46,8 +46,13 @@ static __always_inline void ww_holders_add(struct ww_holder *holders, u8 *len, u
  */
 static __noinline void ww_interval_held(struct ww_thread *t, u64 to)
 {
-	u64 ns[WW_TENURES] = {}, end = to;
+	u64 ns[WW_TENURES], end = to, longest = 0;
 	u32 most = 0;
+#pragma unroll
+	for (u32 i = 0; i < WW_TENURES; i++) {
+		ns[i] = 0;
+		barrier_var(ns[i]); /* or each way through would be another for the verifier */
+	}
 #pragma unroll
 	for (u32 i = 0; i < WW_TENURES; i++) {
 		u64 from = t->tenures[i].from;
@@ -59,7 +64,9 @@ static __noinline void ww_interval_held(struct ww_thread *t, u64 to)
 			continue;
 		ns[i] = end - from;
 		end = from;
-		most = ns[i] > ns[most] ? i : most;
+		most = ns[i] > longest ? i : most;
+		longest = ns[i] > longest ? ns[i] : longest;
+		barrier_var(most);
 	}
 #pragma unroll
 	for (u32 i = 0; i < WW_TENURES; i++) {

@@ -7,6 +7,8 @@
 #include "programs.bpf.h"
 
 #define WW_PYTHON_THREADS 64 /* thread states looked at to find the own one */
+#define WW_PYTHON_SOME	  8
+#define WW_PYTHON_FOUND	  1ull /* a bit that no address of one has */
 
 /* The thread's id in its own pid namespace, which is what CPython knows. */
 static __always_inline u32 ww_own_tid(struct task_struct *task)
@@ -39,16 +41,34 @@ static __always_inline u64 ww_python_frame(const struct ww_python *python, u64 s
 	return ww_user_word(at + python->current_frame);
 }
 
+/*
+ * Looks for a thread's PyThreadState from `state` on, at some of them: apart from the others for the verifier, which
+ * looks at each turn of a loop. Returns it with WW_PYTHON_FOUND, or the one to go on with, or 0.
+ */
+__weak u64 ww_python_state_some(u64 state, u64 tid, u32 tgid)
+{
+	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	if (!python)
+		return 0;
+	for (u32 i = 0; i < WW_PYTHON_SOME && state; i++) {
+		/* One of a thread that has not begun to run has its maker's id. */
+		if (ww_user_word(state + python->id) == tid && ww_python_frame(python, state))
+			return state | WW_PYTHON_FOUND;
+		state = ww_user_word(state + python->next) & ~WW_PYTHON_FOUND;
+	}
+	return state;
+}
+
 /* The running thread's PyThreadState; 0 when none is found. */
 static __always_inline u64 ww_python_state(const struct ww_python *python)
 {
 	u64 tid = python->minor < WW_PYTHON_NATIVE ? ww_pthread_self(ww_current()) : ww_own_tid(ww_current());
 	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
-	for (u32 i = 0; i < WW_PYTHON_THREADS && state; i++) {
-		/* One of a thread that has not begun to run has its maker's id. */
-		if (ww_user_word(state + python->id) == tid && ww_python_frame(python, state))
-			return state;
-		state = ww_user_word(state + python->next);
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	for (u32 i = 0; i < WW_PYTHON_THREADS / WW_PYTHON_SOME && state; i++) {
+		state = ww_python_state_some(state & ~WW_PYTHON_FOUND, tid, tgid);
+		if (state & WW_PYTHON_FOUND)
+			return state & ~WW_PYTHON_FOUND;
 	}
 	return 0;
 }

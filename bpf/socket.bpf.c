@@ -377,8 +377,8 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!ww_turn_begin(conn))
 		return;
-	for (u32 i = 0; i < WW_PIPELINED_MAX; i++) {
-		if (!ww_exchange_abort(conn, t, now))
+	for (u32 i = 0; i < WW_PIPELINED_MAX / WW_PIPELINED_SOME; i++) {
+		if (!ww_exchange_abort_some(conn, t, now))
 			break;
 	}
 	conn->protocol = WW_PROTOCOL_OTHER;

@@ -16,6 +16,7 @@
 
 struct ww_stack_room {
 	u64 taken;
+	u64 took_ns;		    /* the last one */
 	u64 at;			    /* the next frame of CPython's */
 	u64 words[WW_PYTHON_WORDS]; /* of one */
 	struct ww_stack record;
@@ -166,6 +167,7 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, st
 	s->on_cpu = of == WW_STACK_RUNNING;
 	s->id = room->taken << 24 | slot;
 	s->at_ns = bpf_ktime_get_ns();
+	s->took_ns = room->took_ns;
 	s->tgid = id >> 32;
 	s->tid = id;
 	ww_stack_registers(s, ww_task_regs(task));
@@ -185,7 +187,9 @@ static __always_inline u64 ww_stack_take(void *ctx, struct task_struct *task, st
 	if (size > sizeof(*s) + WW_STACK_BYTES)
 		return 0;
 	s->size = size;
-	if (bpf_ringbuf_output(&ww_stacks, s, size, BPF_RB_NO_WAKEUP)) {
+	long full = bpf_ringbuf_output(&ww_stacks, s, size, BPF_RB_NO_WAKEUP);
+	room->took_ns = bpf_ktime_get_ns() - s->at_ns;
+	if (full) {
 		ww_count(WW_COUNT_STACK_RING_FULL);
 		return 0;
 	}

@@ -10,7 +10,8 @@
 /* Number of the walk. */
 __u32 ww_unix_walk __weak = 0;
 
-#define WW_WALK_PIPELINED 512 /* requests of one connection marked in a walk */
+#define WW_WALK_PIPELINED 512 /* requests of one connection marked in a walk, some at a time: see WW_PIPELINED_SOME */
+#define WW_WALK_SOME	  16
 
 SEC("iter/unix")
 int ww_unix_before(struct bpf_iter__unix *ctx)
@@ -51,10 +52,12 @@ int ww_unix_before_files(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-static __always_inline void ww_requests_swept(const struct ww_conn *conn)
+/* Marks some, from `ref` on: returns where it stands then, or 0. */
+WW_GLOBAL2(ww_ref, ww_requests_swept_some, C, conn, N, ref)
 {
-	ww_ref ref = conn->first;
-	for (u32 i = 0; i < WW_WALK_PIPELINED; i++) {
+	if (!conn)
+		return 0;
+	for (u32 i = 0; i < WW_WALK_SOME; i++) {
 		struct ww_request *r = ww_request_get(ref);
 		if (r) {
 			r->swept = ww_unix_walk;
@@ -64,9 +67,17 @@ static __always_inline void ww_requests_swept(const struct ww_conn *conn)
 		/* It may have been answered just now: those behind it are not closed for that. */
 		ww_ref first = conn->first;
 		if (!ref || ref == first)
-			break;
+			return 0;
 		ref = first;
 	}
+	return ref;
+}
+
+static __always_inline void ww_requests_swept(struct ww_conn *conn)
+{
+	ww_ref ref = conn->first;
+	for (u32 i = 0; i < WW_WALK_PIPELINED / WW_WALK_SOME && ref; i++)
+		ref = ww_requests_swept_some(conn, ref);
 }
 
 SEC("iter/bpf_sk_storage_map")

@@ -293,6 +293,7 @@ struct ww_stack {
 	__u16 kernel_len; /* addresses */
 	__u64 id;	  /* never used again */
 	__u64 at_ns;
+	__u64 took_ns; /* the one before it at this place, until it was in the ring */
 	__u32 tgid;
 	__u32 tid;
 	__u64 sp;
@@ -304,7 +305,7 @@ struct ww_stack {
 	__u16 python_len;
 	struct ww_stack_python python[WW_STACK_PYTHON]; /* innermost first */
 };
-_Static_assert(sizeof(struct ww_stack) == 56 + 8 * (WW_STACK_REGISTERS + WW_STACK_KERNEL) +
+_Static_assert(sizeof(struct ww_stack) == 64 + 8 * (WW_STACK_REGISTERS + WW_STACK_KERNEL) +
 						  sizeof(struct ww_stack_python) * WW_STACK_PYTHON,
 	       "ABI");
 

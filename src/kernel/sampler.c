@@ -137,15 +137,15 @@ void ww_sampler__adapt(struct ww_sampler *sampler, const struct ww_ingest *inges
 {
 	uint64_t now = now_ns(), passed = now - sampler->adapted_ns;
 	uint32_t one_in = sampler->bpf->bss->ww_stacks_one_in;
+	struct ww_stacks_totals totals;
 
-	if (!(sampler->share > 0) || passed < ADAPT_NS)
+	if (!(sampler->share > 0) || passed < ADAPT_NS || ww_ingest__stacks(ingest, &totals))
 		return;
-	uint64_t cpu_ns = ww_ingest__stacks_cpu_ns(ingest);
 	double may = sampler->share * (double)passed * (double)sysconf(_SC_NPROCESSORS_ONLN);
-	double did = (double)(cpu_ns - sampler->cpu_ns);
+	double did = (double)(totals.cpu_ns - sampler->cpu_ns);
 
 	sampler->adapted_ns = now;
-	sampler->cpu_ns = cpu_ns;
+	sampler->cpu_ns = totals.cpu_ns;
 	/* By little at a time: what stands for very many by accident would weigh too much. */
 	for (int i = 0; i < 2 && did > may && one_in < ONE_IN_MOST; i++) {
 		one_in *= 2;

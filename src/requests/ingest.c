@@ -25,7 +25,6 @@
 #include "requests/runs.h"
 #include "requests/services.h"
 #include "requests/sound.h"
-#include "requests/stacks.h"
 #include "requests/timelines.h"
 #include "requests/unreadable.h"
 #include "requests/whole.h"
@@ -397,9 +396,12 @@ int ww_ingest__stack(struct ww_ingest *ingest, const void *record, size_t size)
 	return ingest->stacks ? ww_stacks__take(ingest->stacks, record, size) : 0;
 }
 
-uint64_t ww_ingest__stacks_cpu_ns(const struct ww_ingest *ingest)
+int ww_ingest__stacks(const struct ww_ingest *ingest, struct ww_stacks_totals *totals)
 {
-	return ingest->stacks ? ww_stacks__totals(ingest->stacks).cpu_ns : 0;
+	if (!ingest->stacks)
+		return -ENOENT;
+	*totals = ww_stacks__totals(ingest->stacks);
+	return 0;
 }
 
 int ww_ingest__unreadable(struct ww_ingest *ingest, uint16_t port, enum ww_unreadable what, uint64_t connections)

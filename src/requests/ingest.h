@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/report.h"
+#include "requests/stacks.h"
 #include "requests/holders.h"
 #include "requests/naming.h"
 #include "requests/services.h"
@@ -112,8 +113,8 @@ int ww_ingest__traffic(struct ww_ingest *ingest, const struct ww_traffic *traffi
 /* Takes a record of the stack ring, before the account that it is for. -EPROTO, -ENOMEM (both counted). */
 int ww_ingest__stack(struct ww_ingest *ingest, const void *record, size_t size);
 
-/* CPU time that went into stacks since the start. */
-uint64_t ww_ingest__stacks_cpu_ns(const struct ww_ingest *ingest);
+/* What became of stacks since the start; -ENOENT when none are taken. */
+int ww_ingest__stacks(const struct ww_ingest *ingest, struct ww_stacks_totals *totals);
 
 /*
  * To be called about once a second: samples services from /proc,

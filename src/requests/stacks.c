@@ -16,7 +16,6 @@
 #define RECENT	     (1u << 14) /* whose weights may still come; a power of two */
 #define WEIGHTS_MOST (1u << 17)
 #define OWNERS_MOST  16384
-#define TAKE_NS	     6000 /* what taking one costs the kernel, about: measured on 6.18 with 32 KiB each */
 
 /*
  * What costs so much has read the tables of a file. That is no measure of what the next stack will cost, and if it were
@@ -184,7 +183,10 @@ static int take_stack(struct ww_stacks *stacks, const struct ww_stack *stack, si
 	uint64_t spent = cpu_ns() - begun;
 	bool once = spent > ONCE_NS;
 
-	stacks->totals.cpu_ns += (once ? 0 : spent) + TAKE_NS;
+	stacks->totals.cpu_ns += (once ? 0 : spent) + stack->took_ns;
+	stacks->totals.take_ns += stack->took_ns;
+	stacks->totals.unwind_ns += once ? 0 : spent - walk.names_ns;
+	stacks->totals.names_ns += once ? 0 : walk.names_ns;
 	stacks->totals.once_ns += once ? spent : 0;
 	stacks->totals.stacks++;
 	stacks->totals.whole += walk.whole;
@@ -357,5 +359,8 @@ struct ww_stacks_lost ww_stacks__lost(const struct ww_stacks *stacks)
 
 struct ww_stacks_totals ww_stacks__totals(const struct ww_stacks *stacks)
 {
-	return stacks->totals;
+	struct ww_stacks_totals totals = stacks->totals;
+
+	ww_unwinder__files(stacks->unwinder, &totals.files, &totals.bytes);
+	return totals;
 }

@@ -23,12 +23,17 @@ struct ww_stacks_lost {
 	uint64_t over_cap;  /* sums that there was no room for */
 };
 
-/* What was taken in, since the start. */
+/* What was taken in, since the start, and what is kept for it. */
 struct ww_stacks_totals {
 	uint64_t stacks;
-	uint64_t whole;	  /* of these: they reach their thread's start */
-	uint64_t cpu_ns;  /* that went into taking and unwinding them, */
-	uint64_t once_ns; /* and into reading the tables of files, once each */
+	uint64_t whole;	    /* of these: they reach their thread's start */
+	uint64_t cpu_ns;    /* that went into them: */
+	uint64_t take_ns;   /* in the kernel, into taking them, */
+	uint64_t unwind_ns; /* and into unwinding, */
+	uint64_t names_ns;  /* and into finding names; */
+	uint64_t once_ns;   /* besides, into what was so slow that it has read the tables of files, once each */
+	unsigned files;	    /* whose tables are kept, */
+	size_t bytes;	    /* in so many bytes, about */
 };
 
 /* NULL when out of memory. */

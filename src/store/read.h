@@ -25,8 +25,8 @@ struct ww_recording {
 	int64_t start_unix_ns, end_unix_ns;
 	int64_t hours_until, minutes_until; /* what begins before is in hours, in minutes */
 	bool unended;
-	bool has_operations, has_seconds, has_collections, has_faults, has_programs,
-		has_gaps, has_allocations; /* not in recordings of earlier versions */
+	bool has_operations, has_seconds, has_collections, has_faults, has_programs, has_gaps,
+		has_allocations; /* not in recordings of earlier versions */
 	char message[512];
 };
 

@@ -42,7 +42,7 @@ struct process {
 	bool unwound; /* libdwfl can */
 	uint64_t checked_ns, used_ns;
 	struct ww_perf_map *map; /* of code that it made itself; NULL: there is none */
-	uint64_t map_ns;	 /* when it was looked for; 0: never */
+	uint64_t map_due_ns;	 /* when it may be read again */
 	struct python_named python[PYTHON_NAMES];
 };
 
@@ -164,11 +164,11 @@ static const Dwfl_Thread_Callbacks thread_callbacks = {
 
 /* ---- processes */
 
-static uint64_t now_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
@@ -217,7 +217,7 @@ static struct process *meet_again(struct ww_unwinder *unwinder, struct process *
 static struct process *find_process(struct ww_unwinder *unwinder, uint32_t pid)
 {
 	struct process **place = &unwinder->processes[0];
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	for (size_t i = 0; i < PROCESSES; i++) {
 		struct process *process = unwinder->processes[i];
@@ -273,16 +273,26 @@ static uint32_t intern(struct ww_unwinder *unwinder, const char *name)
 	return ww_intern__add(unwinder->frames, name, strlen(name));
 }
 
-/* In no file: what a runtime made, if it says what that is. */
-static void name_of_made(struct process *process, uint64_t address, bool made, char name[FRAME_MOST])
+/* It grows, and may be large: reading it takes no more than a hundredth of the time. */
+static void read_map(struct ww_unwinder *unwinder, struct process *process)
 {
+	uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	ww_perf_map__free(process->map);
+	process->map = ww_perf_map__read((pid_t)process->pid);
+	uint64_t took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
+	unwinder->walk->names_ns += took;
+	process->map_due_ns = process->used_ns + (100 * took > CHECK_NS ? 100 * took : CHECK_NS);
+}
+
+/* In no file: what a runtime made, if it says what that is. */
+static void name_of_made(struct ww_unwinder *unwinder, uint64_t address, bool made, char name[FRAME_MOST])
+{
+	struct process *process = unwinder->process;
 	const char *found = process->map ? ww_perf_map__find(process->map, address) : NULL;
 
-	/* It grows. */
-	if (!found && (!process->map_ns || process->used_ns - process->map_ns > CHECK_NS)) {
-		ww_perf_map__free(process->map);
-		process->map = ww_perf_map__read((pid_t)process->pid);
-		process->map_ns = process->used_ns;
+	if (!found && process->used_ns >= process->map_due_ns) {
+		read_map(unwinder, process);
 		found = process->map ? ww_perf_map__find(process->map, address) : NULL;
 	}
 	snprintf(name, FRAME_MOST, "%s", found ? found : made ? "[jit]" : "[unknown]");
@@ -294,9 +304,11 @@ static uint32_t find_name_in_file(struct ww_unwinder *unwinder, const struct ww_
 	struct named *named = &unwinder->names[ww_hash_mix(own ^ module->serial << 48) & (ADDRESSES - 1)];
 
 	if (named->serial != module->serial || named->address != own) {
+		uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		char name[FRAME_MOST];
 
 		ww_image__name(module->image, own, name);
+		unwinder->walk->names_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
 		uint32_t frame = intern(unwinder, name);
 		if (frame == WW_INTERN_NONE)
 			return NO_NAME;
@@ -326,7 +338,7 @@ static uint32_t find_name(struct ww_unwinder *unwinder, uint64_t address)
 		snprintf(name, sizeof(name), "[%s+0x%llx]", code->name, (unsigned long long)offset);
 	}
 	if (is != WW_CODE_FILE)
-		name_of_made(process, address, is == WW_CODE_MADE, name);
+		name_of_made(unwinder, address, is == WW_CODE_MADE, name);
 	uint32_t frame = intern(unwinder, name);
 	return frame == WW_INTERN_NONE ? NO_NAME : frame;
 }
@@ -339,11 +351,13 @@ static uint32_t find_python_name(struct ww_unwinder *unwinder, const struct ww_s
 
 	if (!named->frame || named->code != frame->code || named->at != at ||
 	    process->used_ns - named->read_ns > CHECK_NS) {
+		uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		char name[FRAME_MOST];
 
 		if (ww_python_code__name((pid_t)process->pid, unwinder->stack->python_minor, frame->code, at, name,
 					 sizeof(name)))
 			snprintf(name, sizeof(name), "[python]");
+		unwinder->walk->names_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
 		uint32_t id = intern(unwinder, name);
 		if (id == WW_INTERN_NONE)
 			return NO_NAME;
@@ -461,6 +475,7 @@ int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack
 	unwinder->python = 0;
 	walk->len = 0;
 	walk->whole = false;
+	walk->names_ns = 0;
 	walk_kernel(unwinder);
 	unwinder->process = find_process(unwinder, stack->tgid);
 	if (unwinder->process && unwinder->process->unwound)
@@ -471,4 +486,10 @@ int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack
 	if (walk->len < WW_WALK_MOST && (!unwinder->process || !unwinder->process->unwound))
 		put(unwinder, intern(unwinder, "[unknown]"));
 	return unwinder->failed ? -ENOMEM : 0;
+}
+
+void ww_unwinder__files(const struct ww_unwinder *unwinder, unsigned *files, size_t *bytes)
+{
+	*files = ww_images__len(unwinder->images);
+	*bytes = ww_images__bytes(unwinder->images);
 }

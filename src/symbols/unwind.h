@@ -20,6 +20,7 @@ struct ww_unwinder;
 struct ww_walk {
 	uint32_t len;
 	bool whole;		       /* it reaches the thread's start */
+	uint64_t names_ns;	       /* CPU time that finding those names took that were not known yet */
 	uint32_t frames[WW_WALK_MOST]; /* in `frames`, innermost first */
 };
 
@@ -37,5 +38,8 @@ void ww_unwinder__free(struct ww_unwinder *unwinder);
  * there is of it, and not `whole`. -EPROTO when it contradicts itself, -ENOMEM; *walk is undefined then.
  */
 int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack, size_t size, struct ww_walk *walk);
+
+/* How many files' tables are kept, and in how many bytes, about. */
+void ww_unwinder__files(const struct ww_unwinder *unwinder, unsigned *files, size_t *bytes);
 
 #endif

@@ -25,6 +25,7 @@ import plot  # noqa: E402
 import procfs  # noqa: E402
 import results  # noqa: E402
 import runtimes  # noqa: E402
+import stacks  # noqa: E402
 import workloads  # noqa: E402
 from observers import Hooks, ObserverError, Whywait  # noqa: E402
 from services import ServiceError  # noqa: E402
@@ -33,7 +34,7 @@ from workloads import WorkloadError  # noqa: E402
 
 BUILD = ROOT / "build"
 COMPARED = {load.key: load for load in (workloads.Static, workloads.PgBench, workloads.Paced)}
-PARTS = [*COMPARED, "programs", "footprint", "pieces", "operations", "runtimes", *growth.AXES, *growth.OTHERS]
+PARTS = [*COMPARED, "programs", "footprint", "pieces", "operations", "runtimes", "stacks", *growth.AXES, *growth.OTHERS]
 TRACEFS = pathlib.Path("/sys/kernel/tracing")
 DOUBTFUL = {"idle": 0.05, "stolen": 0.02, "foreign": 0.05}  # shares of a run's CPU time
 FOOTPRINT_S = 10
@@ -51,7 +52,7 @@ def options():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__, epilog=(
         "Parts: " + "; ".join(f"{key}: {load.title}" for key, load in COMPARED.items()) +
         "; programs: what each BPF program takes; footprint: memory and CPU of whywait itself; pieces: what a request, "
-        "an upstream operation, a connection and a context switch cost; operations: what it adds to tell them; runtimes: what programs of each language pay; " +
+        "an upstream operation, a connection and a context switch cost; operations: what it adds to tell them; runtimes: what programs of each language pay; stacks: what taking them costs; " +
         "; ".join(f"{name}: how that grows with {title}" for name, (title, _) in growth.AXES.items()) + "; " +
         "; ".join(f"{name}: {title}, which is not observed" for name, title in growth.OTHERS.items()) + ". "
         "The result is printed and kept in build/bench.json. Exit status: 0 measured, whatever the figures; 1 whywait "
@@ -270,6 +271,19 @@ class Bench:
         if found:
             self.judge("runtimes.probes", max(page["probes_share"] for pages in found.values() for page in pages.values()))
 
+    def stacks(self):
+        """What a stack costs of programs of several runtimes, and what stacks cost by default."""
+        found = {}
+        for name in stacks.PROGRAMS:
+            progress(f"stacks: {name}")
+            try:
+                found[name] = stacks.measure(self.make_whywait, name, self.chosen.pairs, self.chosen.seconds)
+            except (WorkloadError, ServiceError) as error:
+                self.leave_out(name, error)
+        self.result["stacks"] = found
+        if found:
+            self.judge("stacks.share", max(program["share"] for program in found.values()))
+
     def axis(self, name):
         """How the cost of a request grows."""
         progress(f"growth with {growth.AXES[name][0]}")
@@ -291,6 +305,8 @@ class Bench:
             self.without_fail(self.operations)
         if "runtimes" in parts:
             self.without_fail(self.runtimes)
+        if "stacks" in parts:
+            self.without_fail(self.stacks)
         for names, measure in ((growth.AXES, self.axis), (growth.OTHERS, self.others)):
             for name in names:
                 if name not in parts:

@@ -116,6 +116,27 @@ def _runtimes(result):
     yield ""
 
 
+def _stacks(result):
+    yield "What a stack costs, with those of every request taken, beside whywait without stacks"
+    yield f"    {'':<16}{'a request has':>14}{'taking':>10}{'unwind':>10}{'names':>10}{'all BPF':>10}{'own CPU':>10}{'once':>10}{'files':>7}{'kept':>11}{'of CPU: all':>14}{'by default':>12}"
+    for name, program in result["stacks"].items():
+        yield f"    {name:<16}{program['stacks']:>14.1f}" + "".join(
+            f"{program[key] / 1000:7.1f} us" for key in ("take_ns", "unwind_ns", "names_ns", "bpf_ns", "user_ns")) + \
+            f"{program['once_ms']:7.0f} ms{program['files']:7.0f}{program['mib']:7.1f} MiB{program['share_all']:14.2%}{program['share']:12.2%}"
+    if "stacks.share" in result["verdicts"]:
+        yield f"    target {result['verdicts']['stacks.share']['text']}"
+    yield ""
+
+
+def stacks_table(result):
+    """For docs/stacks.md."""
+    lines = ["| program | stacks a request | taking one | unwinding | names | all of BPF, of own CPU | once, for files | kept of them | of the host's CPU: all | by default |",
+             "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    return lines + [f"| {name} | {program['stacks']:.1f} | {program['take_ns'] / 1000:.1f} us | {program['unwind_ns'] / 1000:.1f} us | "
+                    f"{program['names_ns'] / 1000:.1f} us | {program['bpf_ns'] / 1000:.1f}, {program['user_ns'] / 1000:.1f} us | {program['once_ms']:.0f} ms, {program['files']:.0f} files | "
+                    f"{program['mib']:.1f} MiB | {program['share_all']:.1%} | {program['share']:.2%} |" for name, program in result["stacks"].items()]
+
+
 def _growth(result, name):
     yield f"Growth with {growth.AXES[name][0]}"
     yield f"    {name:<16}{'BPF, us/request':>18}{'own CPU, us/request':>22}{'own RSS':>14}"
@@ -158,6 +179,8 @@ def text(result):
         lines += _operations(result)
     if "runtimes" in result:
         lines += _runtimes(result)
+    if "stacks" in result:
+        lines += _stacks(result)
     for name in result.get("growth", {}):
         lines += _growth(result, name)
     for name in result.get("others", {}):

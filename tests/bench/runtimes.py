@@ -42,13 +42,14 @@ RUNTIMES = {
 }
 
 
-class _Load:
+class Load:
     """Clients that ask for one page again and again, each on a connection that is kept."""
 
     def __init__(self, port, page):
         self.port, self.page = port, page
         self.ends, self.open = 0, []
         self.requests = [0] * CLIENTS
+        self.all_requests = 0  # of every run
         self.failure = None
 
     def _client(self, at):
@@ -81,6 +82,7 @@ class _Load:
         if self.failure:
             raise WorkloadError(f"{self.page}: {self.failure}")
         requests = sum(self.requests)
+        self.all_requests += requests
         return {"cpu_ns": spent, "requests": requests, "cpu_us": spent / requests / 1000}
 
 
@@ -90,7 +92,7 @@ def _probes(programs):
 
 
 def _page(make_whywait, server, page, pairs, seconds):
-    load, runs = _Load(server.port, page), []
+    load, runs = Load(server.port, page), []
     load.run(server, 1)
     for name in paired.order(["whywait"], pairs):
         if name == paired.UNOBSERVED:

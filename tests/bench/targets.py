@@ -16,6 +16,7 @@ TARGETS = {
     "operations.long": ("the same, of some 500 bytes", "<=", 2000, "{:.0f} ns"),
     "runtimes.probes": ("time of the programs on a runtime's probes by the kernel's clock, of the CPU time of its program, the worst",
                         "<=", 0.01, "{:.2%}"),
+    "stacks.share": ("CPU time that stacks add by default, BPF and own CPU, of the host's, the worst", "<=", 0.01, "{:.2%}"),
     "others.syscalls": ("CPU time of a program of system calls that is not observed", "<=", 1.01, "{:.3f}"),
     "others.switches": ("CPU time of a program of context switches that is not observed", "<=", 1.01, "{:.3f}"),
     "footprint.mib": ("RSS + maps at 10,000 requests/s, 1,000 routes", "<=", 64, "{:.1f} MiB"),

@@ -61,7 +61,7 @@ static const struct member sweep_list[] = {W(len), W(next), W(found)};
 
 #define K(member) M(struct ww_stack, member)
 static const struct member stack[] = {
-	K(size), K(type), K(on_cpu),	K(kernel_len), K(id),	    K(at_ns),	     K(tgid),	    K(tid),
+	K(size), K(type), K(on_cpu),	K(kernel_len), K(id),	    K(at_ns),	     K(took_ns),    K(tgid),   K(tid),
 	K(sp),	 K(pc),	  K(registers), K(kernel),     K(user_len), K(python_minor), K(python_len), K(python),
 };
 
