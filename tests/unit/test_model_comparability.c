@@ -116,6 +116,15 @@ static void each_difference_is_told(void **state)
 	assert_doubt("another load: 10 requests/s, then 13");
 	reports[1].host_busy_ns = 90000000000;
 	assert_doubt("what else ran on the host took 0.300 CPUs, then 1.30");
+	/* All of 4 CPUs; its own 12 s among them. */
+	reports[0].host_busy_ns = reports[1].host_busy_ns = 232000000000;
+	reports[1].cpus = 4;
+	doubt();
+	assert_int_equal(doubts.len, 2);
+	assert_non_null(strstr(doubts.texts[1].text,
+			       "the second recording was made on a host without an idle CPU: what else "
+			       "ran took 3.67 of 4"));
+	begin();
 	reports[0].complete = false;
 	reports[0].losses = lost;
 	reports[0].losses_len = 1;
