@@ -108,7 +108,8 @@ int ww_descendants__find(const pid_t *roots, size_t roots_len, pid_t **pids, siz
 
 	if (err)
 		return err;
-	qsort(list, len, sizeof(*list), by_pid);
+	if (len)
+		qsort(list, len, sizeof(*list), by_pid);
 	for (size_t k = 0; k < roots_len; k++) {
 		struct process key = {.pid = roots[k]}, *root = bsearch(&key, list, len, sizeof(*list), by_pid);
 
