@@ -68,9 +68,9 @@ static int parse_metric(struct parser *parser, enum ww_metric *metric)
 			return 0;
 		}
 	}
-	return fail(parser,
-		    "here has to be p50, p95, p99, mean, cpu, errors, operations, requests, memory or a kind of "
-		    "time");
+	return fail(parser, "here has to be p50, p95, p99, mean, cpu, errors, operations, allocations, requests, "
+			    "memory or a kind of "
+			    "time");
 }
 
 /* Digits and a point, and an exponent; no sign, no hexadecimal digits, no nan. */
