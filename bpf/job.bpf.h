@@ -17,6 +17,8 @@ __u32 ww_job_leader __weak = 0;
 __u64 ww_job_ref __weak = 0;
 __u32 ww_job_running __weak = 0;   /* threads of it that are on a CPU */
 __u32 ww_job_preempted __weak = 0; /* that want one, and did not wait for anything else */
+__u32 ww_job_alone __weak = 0;	   /* the thread that has been the only one on a CPU since one is; 0: there is none */
+__u64 ww_job_gc __weak = 0;	   /* what its clock of collecting garbage showed at the beginning of that */
 __u8 ww_job_serves __weak = 0;	   /* it has answered a request, and has no account any more */
 
 static __always_inline struct ww_request *ww_job_get(void)
@@ -128,12 +130,28 @@ WW_GLOBAL2(int, ww_job_in, T, t, N, now)
 	bool held = ww_job_hold(r);
 	ww_job_waits(t, false);
 	/* Unless it was not seen to let go of the last one. */
-	if (!t->job_since && __sync_fetch_and_add(&ww_job_running, 1) == 0 && held)
-		ww_job_resumed(r, t, now);
+	if (!t->job_since) {
+		bool first = __sync_fetch_and_add(&ww_job_running, 1) == 0;
+		ww_job_alone = first ? t->tid : 0;
+		ww_job_gc = ww_clock_at(t->gc, now);
+		if (first && held)
+			ww_job_resumed(r, t, now);
+	}
 	t->job_since = now;
 	if (held)
 		ww_job_let_go(r);
 	return 0;
+}
+
+/*
+ * For how long the only thread on a CPU has collected garbage, of what is not charged yet: what was told to be
+ * computing already (ww_job_shows()) stays so. Beside another thread that computes nothing is.
+ */
+static __always_inline u64 ww_job_collected(const struct ww_request *r, const struct ww_thread *t, u64 now)
+{
+	u64 gc = ww_job_alone == t->tid ? ww_clock_since(ww_job_gc, ww_clock_at(t->gc, now)) : 0;
+	u64 left = now > r->mark ? now - r->mark : 0;
+	return gc < left ? gc : left;
 }
 
 /* It lets go of the CPU. */
@@ -152,8 +170,10 @@ WW_GLOBAL2(int, ww_job_out, T, t, N, now)
 		bool last = __sync_fetch_and_add(&ww_job_running, -1) == 1;
 		if (held && (last || r->owner == t->tid))
 			ww_job_settle(r);
-		if (held && last)
-			ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, now);
+		if (held && last) {
+			ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, now - ww_job_collected(r, t, now));
+			ww_charge(r, WW_KIND_GC, WW_DETAIL_NONE, 0, now);
+		}
 	}
 	if (held)
 		ww_job_let_go(r);
@@ -214,6 +234,8 @@ static __always_inline void ww_job_begins(struct task_struct *task)
 	t->job = 1;
 	t->job_since = now;
 	ww_job_running = 1;
+	ww_job_alone = task->pid;
+	ww_job_gc = 0;
 	ww_job_preempted = 0;
 	ww_job_ref = a->id;
 	/* User space then knows whose what it asks for is. */

@@ -15,6 +15,8 @@ struct process {
 	pid_t pid;
 	pid_t parent;
 	bool found;
+	bool known;	       /* whether it is `found` */
+	struct process *below; /* while a line is walked: where that came from */
 };
 
 /* The parent's id, from /proc/PID/stat; 0 when the process is gone. The name in it may hold spaces and parentheses. */
@@ -67,38 +69,55 @@ static int processes_read(struct process **out, size_t *out_len)
 	return 0;
 }
 
-static bool is_found(const struct process *list, size_t len, pid_t pid)
+static int by_pid(const void *left, const void *right)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (list[i].pid == pid)
-			return list[i].found;
+	const struct process *a = left, *b = right;
+
+	return (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+/*
+ * Whether the process is one of those looked for, or descends from one: up the line until that is known, then down
+ * again to note it, so that no part of a line is walked twice.
+ */
+static bool is_found(struct process *list, size_t len, struct process *process)
+{
+	struct process *line = NULL;
+	bool found = false;
+
+	while (process && !process->known) {
+		struct process key = {.pid = process->parent};
+
+		process->known = true;
+		process->below = line;
+		line = process;
+		process = bsearch(&key, list, len, sizeof(*list), by_pid);
 	}
-	return false;
+	if (process)
+		found = process->found;
+	for (; line; line = line->below)
+		found = line->found = found || line->found;
+	return found;
 }
 
 int ww_descendants__find(const pid_t *roots, size_t roots_len, pid_t **pids, size_t *pids_len)
 {
 	struct process *list = NULL;
-	size_t len = 0;
+	size_t len = 0, found = 0;
 	int err = processes_read(&list, &len);
+
 	if (err)
 		return err;
-	size_t found = 0;
-	for (size_t i = 0; i < len; i++) {
-		for (size_t k = 0; k < roots_len && !list[i].found; k++)
-			list[i].found = list[i].pid == roots[k];
-		found += list[i].found;
+	if (len)
+		qsort(list, len, sizeof(*list), by_pid);
+	for (size_t k = 0; k < roots_len; k++) {
+		struct process key = {.pid = roots[k]}, *root = bsearch(&key, list, len, sizeof(*list), by_pid);
+
+		if (root)
+			root->found = root->known = true;
 	}
-	/* A child may stand in front of its parent: until a pass finds no more. */
-	for (bool more = true; more;) {
-		more = false;
-		for (size_t i = 0; i < len; i++) {
-			if (list[i].found || !is_found(list, len, list[i].parent))
-				continue;
-			list[i].found = more = true;
-			found++;
-		}
-	}
+	for (size_t i = 0; i < len; i++)
+		found += is_found(list, len, &list[i]);
 	pid_t *out = calloc(found + 1, sizeof(*out));
 	if (!out) {
 		free(list);

@@ -56,6 +56,7 @@ void ww_probe_libbpf(const struct ww_probe *probe, struct ww_feature *row, int a
 void ww_probe_cpu_clock(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_many(const struct ww_probe *probe, struct ww_feature *row, int argument);
+void ww_probe_cookie(const struct ww_probe *probe, struct ww_feature *row, int argument);
 
 /* Of programs that run: features_programs.c */
 void ww_probe_golang(const struct ww_probe *probe, struct ww_feature *row, int argument);

@@ -4,6 +4,7 @@
  * clock that looks at what runs.
  */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
@@ -139,6 +140,22 @@ void ww_probe_uprobe(const struct ww_probe *probe, struct ww_feature *row, int a
 	if (fd == -EACCES || fd == -EPERM)
 		row->mend = "run it as root: this kernel wants CAP_SYS_ADMIN for them, and has no uprobe_multi (Linux "
 			    "6.6)";
+}
+
+void ww_probe_cookie(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	int known;
+
+	(void)argument;
+	if (!ww_probe__may_load(probe)) {
+		ww_feature__unknown(row, "can't be tried with these privileges");
+		return;
+	}
+	known = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL);
+	if (known == 1)
+		ww_feature__good(row, "the verifier knows it");
+	else
+		ww_feature__bad(row, "this kernel does not let user probes call it");
 }
 
 void ww_probe_many(const struct ww_probe *probe, struct ww_feature *row, int argument)

@@ -168,7 +168,7 @@ static void fill_change(struct ww_endpoint_comparison *endpoint, enum ww_metric 
 	bool apart = fabs(change->after.value - change->before.value) > least_of(endpoint, metric);
 	if (!apart && is_narrow(endpoint, metric))
 		change->certainty = WW_CERTAINTY_SAME;
-	else if (isinf(change->low) || isinf(change->high))
+	else if ((isinf(change->low) && change->high >= 0) || (isinf(change->high) && change->low <= 0))
 		change->certainty = WW_CERTAINTY_SHORT;
 	else
 		change->certainty = WW_CERTAINTY_NOISE;

@@ -23,28 +23,65 @@ struct ww_estimate ww_estimate__exact(double value)
  */
 struct ratio {
 	double sum, number, variance;
-	unsigned blocks;
+	unsigned blocks; /* that the variance is of */
 };
 
+/* The variance, from how groups of `size` consecutive blocks differ; how many groups there are. */
+static double variance_of(const struct ww_sampling *sampling, double (*sum)(const struct ww_block *block, int which),
+			  double (*number)(const struct ww_block *block), int which, const struct ratio *ratio,
+			  unsigned size, unsigned *groups)
+{
+	double squares = 0, off = 0;
+	unsigned in_group = 0;
+
+	*groups = 0;
+	for (uint32_t i = 0; i < sampling->blocks_len; i++) {
+		const struct ww_block *block = &sampling->blocks[i];
+
+		off += sum(block, which) - ratio->sum / ratio->number * number(block);
+		in_group += number(block) > 0;
+		/* What is left over at the end belongs to the last one. */
+		if (in_group < size && i + 1 < sampling->blocks_len)
+			continue;
+		squares += off * off;
+		*groups += in_group > 0;
+		off = 0;
+		in_group = 0;
+	}
+	return *groups > 1 ? squares / (ratio->number * ratio->number) * *groups / (*groups - 1) : 0;
+}
+
+/*
+ * Blocks that follow each other are alike where the machine's moods last for longer than one: then longer ones differ
+ * by more than chance leaves of the short ones' differences (H. Flyvbjerg, H. G. Petersen, Journal of Chemical Physics
+ * 91, 1989), and those tell. By twice the standard deviation that chance gives to the estimate: less is chance.
+ */
 static struct ratio ratio_of(const struct ww_sampling *sampling, double (*sum)(const struct ww_block *block, int which),
 			     double (*number)(const struct ww_block *block), int which)
 {
 	struct ratio ratio = {0};
-	double squares = 0;
+	unsigned groups;
 
 	for (uint32_t i = 0; i < sampling->blocks_len; i++) {
 		ratio.sum += sum(&sampling->blocks[i], which);
 		ratio.number += number(&sampling->blocks[i]);
-		ratio.blocks += number(&sampling->blocks[i]) > 0;
 	}
-	for (uint32_t i = 0; i < sampling->blocks_len && ratio.number > 0; i++) {
-		const struct ww_block *block = &sampling->blocks[i];
-		double off = sum(block, which) - ratio.sum / ratio.number * number(block);
+	if (!(ratio.number > 0))
+		return ratio;
+	ratio.variance = variance_of(sampling, sum, number, which, &ratio, 1, &ratio.blocks);
 
-		squares += off * off;
+	double least = ratio.variance;
+
+	for (unsigned size = 2; ratio.blocks && size <= sampling->blocks_len; size *= 2) {
+		double variance = variance_of(sampling, sum, number, which, &ratio, size, &groups);
+
+		if (groups < WW_BLOCKS_LEAST)
+			break;
+		if (variance > ratio.variance && variance > least * (1 + 2 * sqrt(2 / (groups - 1.0)))) {
+			ratio.variance = variance;
+			ratio.blocks = groups;
+		}
 	}
-	if (ratio.blocks > 1)
-		ratio.variance = squares / (ratio.number * ratio.number) * ratio.blocks / (ratio.blocks - 1);
 	return ratio;
 }
 

@@ -111,6 +111,7 @@ struct ww_report {
 	const char *stand_ins; /* what stood in for something that the kernel did not give; empty: nothing had to */
 	const char *settings;  /* what it was recorded with; empty: not known */
 	unsigned cpus;
+	uint64_t host_busy_ns; /* CPU time of all that ran on the host; 0: not known */
 	int64_t start_unix_ns, end_unix_ns;
 	int64_t unobserved_ns; /* of that: what a recording that goes on has gaps of */
 	bool complete;

@@ -234,6 +234,7 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	    !report->unreadable || !report->services)
 		return -ENOMEM;
 	report->cpus = frame->cpus;
+	report->host_busy_ns = frame->host_busy_ns;
 	report->start_unix_ns = frame->start_unix_ns;
 	report->end_unix_ns = frame->end_unix_ns;
 	report->unobserved_ns = frame->unobserved_ns;

@@ -17,6 +17,7 @@ struct ww_report_frame {
 	const char *stand_ins; /* as in struct ww_report; NULL: as empty */
 	const char *settings;  /* the same */
 	unsigned cpus;
+	uint64_t host_busy_ns;
 	int64_t start_unix_ns, end_unix_ns;
 	int64_t unobserved_ns; /* of that */
 	bool unended;

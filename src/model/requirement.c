@@ -68,9 +68,9 @@ static int parse_metric(struct parser *parser, enum ww_metric *metric)
 			return 0;
 		}
 	}
-	return fail(parser,
-		    "here has to be p50, p95, p99, mean, cpu, errors, operations, requests, memory or a kind of "
-		    "time");
+	return fail(parser, "here has to be p50, p95, p99, mean, cpu, errors, operations, allocations, requests, "
+			    "memory or a kind of "
+			    "time");
 }
 
 /* Digits and a point, and an exponent; no sign, no hexadecimal digits, no nan. */
@@ -242,8 +242,12 @@ static void explain_undecided(const struct ww_endpoint_comparison *endpoint, con
 	if (both && endpoint->before->requests < requests)
 		requests = endpoint->before->requests;
 	ww_sentence__add(why, "; %llu requests are too few to tell", (unsigned long long)requests);
-	if (isfinite(times) && times * times * (double)requests < 1e12)
-		ww_sentence__add(why, ": record about %.2g", ceil(times * times * (double)requests));
+	if (isfinite(times) && times * times * (double)requests < 1e12) {
+		double needed = ceil(times * times * (double)requests), unit = pow(10, floor(log10(needed)) - 1);
+
+		/* Two digits of it are known. */
+		ww_sentence__add(why, ": record about %.0f", unit > 1 ? round(needed / unit) * unit : needed);
+	}
 }
 
 enum ww_verdict_of_requirement ww_requirement__judge(const struct ww_requirement *requirement,

@@ -12,6 +12,9 @@
 
 #define FIGURE	   10
 #define NAME_BYTES 1024
+#define NARROW	   64 /* below, a name has a line of its own */
+#define USED	   11
+#define FULL	   17
 #define FAR	   3 /* times the rate that was recorded */
 
 void ww_capacity__sentence(const struct ww_capacity_service *service, struct ww_sentence *sentence)
@@ -51,6 +54,7 @@ static void write_number(const struct ww_page_out *page, double number)
 
 static void write_limits(const struct ww_page_out *page, const struct ww_capacity_service *service, uint64_t cpus)
 {
+	bool narrow = page->style.width < NARROW;
 	char line[NAME_BYTES], text[WW_TEXT_NUMBER];
 
 	if (service->unlimited)
@@ -63,23 +67,25 @@ static void write_limits(const struct ww_page_out *page, const struct ww_capacit
 		snprintf(line, sizeof(line), "%s: %.0f", ww_bottleneck_name(what),
 			 what == WW_BOTTLENECK_CPU ? (double)cpus : service->threads);
 		fputs("  ", page->out);
-		ww_table__cell(page, line, page->style.width / 2 - 2);
+		ww_table__cell(page, line, narrow ? page->style.width - 2 - USED - FULL : page->style.width / 2 - 2);
 		fprintf(page->out, "%s", used >= 1 ? ww_style__bad(&page->style) : "");
 		snprintf(line, sizeof(line), "%.0f %% used", used * 100);
-		ww_table__cell(page, line, -2 * FIGURE);
+		ww_table__cell(page, line, narrow ? -USED : -2 * FIGURE);
 		snprintf(line, sizeof(line), "full at %s/s", ww_text__number(text, service->most_per_s[what]));
-		ww_table__cell(page, line, -2 * FIGURE);
+		ww_table__cell(page, line, narrow ? -FULL : -2 * FIGURE);
 		fprintf(page->out, "%s\n", ww_style__plain(&page->style));
 	}
 }
 
 static void write_endpoints(const struct ww_page_out *page, const struct ww_capacity_service *service)
 {
+	bool narrow = page->style.width < NARROW;
 	int name = page->style.width - 4 * FIGURE;
 	char text[NAME_BYTES];
 
 	fputs(ww_style__dim(&page->style), page->out);
-	ww_table__cell(page, "  endpoint", name);
+	if (!narrow)
+		ww_table__cell(page, "  endpoint", name);
 	ww_table__cell(page, "req/s", -FIGURE);
 	ww_table__cell(page, "cores", -FIGURE);
 	ww_table__cell(page, "held", -FIGURE);
@@ -90,7 +96,8 @@ static void write_endpoints(const struct ww_page_out *page, const struct ww_capa
 
 		snprintf(text, sizeof(text), "%s %s", endpoint->report->method, endpoint->report->route);
 		fputs("  ", page->out);
-		ww_table__cell(page, text, name - 2);
+		ww_table__cell(page, text, narrow ? page->style.width - 2 : name - 2);
+		fputs(narrow ? "\n" : "", page->out);
 		write_number(page, endpoint->rate_per_s);
 		write_number(page, endpoint->cores);
 		write_number(page, endpoint->held);

@@ -11,9 +11,10 @@
 
 #define LABEL	   8  /* "before" */
 #define WINDOW	   48 /* what is said of a recording beside its name */
-#define NAME	   12
+#define NAME	   13
 #define FIGURE	   11
 #define CHANGE	   9
+#define CERTAINTY  11 /* with the gap before it */
 #define BETWEEN	   24
 #define NAME_BYTES 1024
 #define NSEC	   1e9
@@ -103,6 +104,22 @@ static void add_between(struct ww_sentence *sentence, enum ww_metric metric, con
 	}
 }
 
+/* What there is room for: on a narrow screen what was before, and between what a difference lies, are left out. */
+static bool has_between(const struct ww_page_out *page)
+{
+	return page->style.width >= NAME + 2 * FIGURE + CHANGE + BETWEEN + CERTAINTY - 1;
+}
+
+static bool has_before(const struct ww_page_out *page)
+{
+	return page->style.width >= NAME + 2 * FIGURE + CHANGE + CERTAINTY;
+}
+
+static int figure_width(const struct ww_page_out *page)
+{
+	return has_before(page) ? FIGURE : FIGURE - 3;
+}
+
 static void write_row(const struct ww_page_out *page, enum ww_metric metric, const struct ww_change *change)
 {
 	struct ww_sentence before = {0}, after = {0}, between = {0};
@@ -118,8 +135,9 @@ static void write_row(const struct ww_page_out *page, enum ww_metric metric, con
 		snprintf(text, sizeof(text), "%+.*f %%", fabs(part) < 0.0995 ? 1 : 0, part * 100);
 	fputs("  ", page->out);
 	ww_table__cell(page, ww_metric_name(metric), NAME - 2);
-	ww_table__cell(page, before.text, -FIGURE);
-	ww_table__cell(page, after.text, -FIGURE);
+	if (has_before(page))
+		ww_table__cell(page, before.text, -FIGURE);
+	ww_table__cell(page, after.text, -figure_width(page));
 	fputs(!sure					   ? ""
 	      : change->after.value < change->before.value ? ww_style__good(style)
 							   : ww_style__bad(style),
@@ -130,9 +148,11 @@ static void write_row(const struct ww_page_out *page, enum ww_metric metric, con
 		fputc('\n', page->out);
 		return;
 	}
-	ww_table__cell(page, between.text, -BETWEEN);
-	fprintf(page->out, "  %s%s%s\n", sure ? ww_style__bold(style) : ww_style__dim(style),
-		ww_certainty_name(change->certainty), ww_style__plain(style));
+	if (has_between(page))
+		ww_table__cell(page, between.text, -BETWEEN);
+	fprintf(page->out, "%s%s%s%s\n", has_before(page) ? "  " : " ",
+		sure ? ww_style__bold(style) : ww_style__dim(style), ww_certainty_name(change->certainty),
+		ww_style__plain(style));
 }
 
 static void write_rows(const struct ww_page_out *page, const struct ww_endpoint_comparison *endpoint, bool services)
@@ -142,10 +162,12 @@ static void write_rows(const struct ww_page_out *page, const struct ww_endpoint_
 
 	fprintf(page->out, "  %s", ww_style__dim(&page->style));
 	ww_table__cell(page, "", NAME - 2);
-	ww_table__cell(page, "before", -FIGURE);
-	ww_table__cell(page, "after", -FIGURE);
+	if (has_before(page))
+		ww_table__cell(page, "before", -FIGURE);
+	ww_table__cell(page, "after", -figure_width(page));
 	ww_table__cell(page, "change", -CHANGE);
-	ww_table__cell(page, "95 % between", -BETWEEN);
+	if (has_between(page))
+		ww_table__cell(page, "95 % between", -BETWEEN);
 	fprintf(page->out, "%s\n", ww_style__plain(&page->style));
 	for (enum ww_metric metric = 0; metric < WW_METRIC_COUNT; metric++)
 		if (ww_comparison__counts(endpoint, metric))

@@ -243,6 +243,8 @@ int ww_json__report(FILE *out, const struct ww_report *report)
 	put_text(&b, host, "kernel", report->kernel);
 	put_text(&b, host, "stand_ins", report->stand_ins ? report->stand_ins : "");
 	put_integer(&b, host, "cpus", report->cpus);
+	if (report->host_busy_ns)
+		put_integer(&b, host, "busy_ns", report->host_busy_ns);
 	json_t *window = put_object(&b, object, "window");
 	put_time(&b, window, "start", report->start_unix_ns);
 	put_time(&b, window, "end", report->end_unix_ns);

@@ -18,6 +18,7 @@
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
 #include "requests/holders.h"
+#include "requests/host.h"
 #include "requests/messages.h"
 #include "requests/naming.h"
 #include "requests/operations.h"
@@ -60,6 +61,7 @@ struct ww_ingest {
 	uint32_t slices_len, head;
 	uint64_t ticks_ns[WW_LIVE_SECONDS_MAX + 1]; /* when each slice was begun */
 
+	uint64_t host_busy_ns;	/* what the host had done at the start; 0: not known */
 	int64_t unix_offset_ns; /* Unix time less CLOCK_MONOTONIC */
 	int64_t start_unix_ns, end_unix_ns;
 
@@ -88,6 +90,7 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 		new->options.routes_max = WW_ROUTES_MAX;
 	if (!new->options.proc)
 		new->options.proc = "/proc";
+	new->host_busy_ns = ww_host__busy_ns(new->options.proc);
 	if (new->options.live_seconds > WW_LIVE_SECONDS_MAX)
 		new->options.live_seconds = WW_LIVE_SECONDS_MAX;
 	for (int i = 0; i < WW_LOSS_COUNT; i++)
@@ -416,6 +419,8 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 		.usage_len = chosen_len,
 		.programs = programs,
 		.programs_len = programs_len,
+		.host_busy_ns =
+			ingest->host_busy_ns ? ww_host__busy_ns(ingest->options.proc) - ingest->host_busy_ns : 0,
 		.losses = ingest->losses,
 		.losses_len = WW_LOSS_COUNT,
 		.unreadable = ingest->unreadable.ports,

@@ -24,6 +24,7 @@ struct ww_recording {
 	char *host, *kernel;
 	char *stand_ins, *settings; /* NULL: not known */
 	unsigned cpus;
+	uint64_t host_busy_ns; /* 0: not known */
 	int64_t interval_ns;
 	int64_t start_unix_ns, end_unix_ns;
 	int64_t hours_until, minutes_until; /* what begins before is in hours, in minutes */

@@ -319,6 +319,9 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		good = note(recorder, ww_rows__put_gap(rows, recorder->gap_from, commit->start_unix_ns));
 	if (good)
 		good = note(recorder, ww_rows__put_meta_number(rows, "end_unix_ns", commit->end_unix_ns));
+	/* One that goes on has gaps. */
+	if (good && commit->host_busy_ns && !recorder->goes_on)
+		good = note(recorder, ww_rows__put_meta_number(rows, "host_busy_ns", (int64_t)commit->host_busy_ns));
 	if (good && commit->last)
 		note(recorder, ww_rows__put_meta_number(rows, "ended", 1));
 	rc = end(recorder);

@@ -99,6 +99,7 @@ struct ww_commit {
 	size_t usage_len;
 	const struct ww_service_program *programs; /* all so far: what was added is written */
 	size_t programs_len;
+	uint64_t host_busy_ns;	      /* CPU time of the whole host since the start; 0: not known */
 	const struct ww_loss *losses; /* sums since the start */
 	size_t losses_len;
 	const struct ww_unreadable_port *unreadable; /* the same */

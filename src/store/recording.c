@@ -173,6 +173,7 @@ int64_t ww_recording__floor(const struct ww_recording *recording, int64_t time)
 
 static int read_facts(struct ww_recording *recording)
 {
+	char *busy = NULL;
 	int64_t cpus = 0;
 	int rc = read_meta(recording, "host", &recording->host, NULL);
 
@@ -209,6 +210,10 @@ static int read_facts(struct ww_recording *recording)
 		rc = read_later_meta(recording, "stand_ins", &recording->stand_ins);
 	if (rc == SQLITE_OK)
 		rc = read_later_meta(recording, "settings", &recording->settings);
+	if (rc == SQLITE_OK)
+		rc = read_later_meta(recording, "host_busy_ns", &busy);
+	recording->host_busy_ns = busy ? strtoull(busy, NULL, 10) : 0;
+	free(busy);
 	if (rc == SQLITE_OK)
 		rc = ww_recording__refresh(recording);
 	if (rc == SQLITE_OK && recording->interval_ns <= 0)

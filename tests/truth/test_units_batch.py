@@ -60,6 +60,24 @@ def batch(path, dsn):
     tap.check("its memory is known", service["rss_bytes"]["peak"] > 8 << 20, str(service))
 
 
+def collecting(path):
+    """CPU time of the collections, as the program's own callbacks measure it: for what they wait for a CPU is `runq`."""
+    code = ("import gc, time\nkeep, spent, begun = [[i] for i in range(100000)], 0, 0\n"
+            "def told(phase, info):\n"
+            "    global spent, begun\n"
+            "    now = time.thread_time_ns()\n"
+            "    if phase == 'start': begun = now\n"
+            "    else: spent += now - begun\n"
+            "time.sleep(0.3)\ngc.callbacks.append(told)\n"
+            "for _ in range(20): gc.collect(); sum(range(100000))\n"
+            "print(spent)\n")
+    done, report = record(path, PYTHON, "-c", code)
+    job = report["endpoints"][0]
+    kinds = {kind: job["kinds_ns"][kind]["sum"] for kind in KINDS}
+    tap.check("the kinds add up", sum_error(kinds, job["wall_ns"]["sum"]) is None, sum_error(kinds, job["wall_ns"]["sum"]))
+    near("garbage collection", kinds["gc"], int(done.stdout), least=0.9, slack=10 * MS)
+
+
 def failing(path):
     done, report = record(path, "sh", "-c", "exit 3")
     tap.check("it is an error", done.returncode == 0 and report["endpoints"][0]["errors"] == 1, str(report["endpoints"])[:400])
@@ -82,6 +100,7 @@ with tempfile.TemporaryDirectory() as directory, Postgres() as server:
     database = str(pathlib.Path(directory) / "units.db")
     server.sql("CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items SELECT n, n FROM generate_series(0, 4999) n")
     tap.run("a batch job", batch, database, server.dsn)
+    tap.run("one that collects garbage", collecting, database)
     tap.run("one that fails", failing, database)
     tap.run("a server", serving, database)
 tap.done()

@@ -41,13 +41,38 @@ static int remove_recordings(void **state)
 	return unlink(before) | unlink(after) | unlink(other) | unlink(two);
 }
 
+/* On a narrow screen columns are left out, not cut; and no line is longer. */
+static void it_fits_a_narrow_screen(void **state)
+{
+	(void)state;
+	for (int width = 40; width <= 80; width += 8) {
+		char columns[8];
+		int longest = 0;
+
+		snprintf(columns, sizeof(columns), "%d", width);
+		setenv("COLUMNS", columns, 1);
+		assert_int_equal(RUN("compare", before, after), 0);
+		for (const char *line = text; *line; line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
+			int len = (int)strcspn(line, "\n");
+
+			longest = len > longest ? len : longest;
+		}
+		/* In ASCII, as here the locale is. */
+		assert_in_range(longest, 1, width);
+		assert_int_equal(count("95 % between"), width == 80);
+		assert_int_equal(count(" before "), width >= 56);
+		assert_true(count("sure\n") >= 5);
+	}
+	unsetenv("COLUMNS");
+}
+
 static void what_changed_is_said_first(void **state)
 {
 	(void)state;
 	assert_int_equal(RUN("compare", before, after), 0);
 	assert_int_equal(count("GET /orders/{id}: p95 "), 1);
 	assert_int_equal(count("(-59 %, sure), by db -110 ms; compute\n  unchanged\n"), 1);
-	assert_int_equal(count("\n  operations          1          1 "), 1);
+	assert_int_equal(count("\n  operations           1          1 "), 1);
 	assert_int_equal(count("\n  db "), 1);
 	assert_int_equal(count("\nwarning: recorded in another way: keep 5, then keep 5; stacks\n"), 1);
 	assert_int_equal(count("\nnote: shop:80 runs another version of /usr/bin/shop\n"), 1);
@@ -111,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_changed_is_said_first),
+		cmocka_unit_test(it_fits_a_narrow_screen),
 		cmocka_unit_test(pass_lines_make_the_status),
 		cmocka_unit_test(services_of_one_recording_are_compared),
 		cmocka_unit_test(failures_are_one_line_and_two),

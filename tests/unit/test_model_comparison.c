@@ -44,6 +44,7 @@ struct world {
 	double errors;		  /* share */
 	double operations;	  /* per request */
 	double luck;		  /* how far whole seconds differ, of the logarithm */
+	double lasting;		  /* part of that which a second has of the one before: as of neighbours that stay */
 };
 
 static void draw_request(const struct world *world, double luck, struct ww_aggregate *aggregate)
@@ -88,15 +89,16 @@ static struct ww_report *draw(const struct world *world)
 	assert_int_equal(ww_catalog__init(&catalog), 0);
 	ww_catalog__add_service(&catalog, &(struct ww_catalog_service){"shop:80", "", "/"});
 	ww_catalog__add_endpoint(&catalog, &(struct ww_catalog_endpoint){0, "http", "GET", "/orders/{id}"});
+	double luck = world->luck * normal();
 	for (unsigned s = 0; s < world->seconds; s++) {
 		struct ww_aggregate aggregate = {0};
-		double luck = world->luck * normal();
 
 		for (unsigned i = 0; i < world->per_second; i++)
 			draw_request(world, luck, &aggregate);
 		assert_int_equal(ww_slice__merge_endpoint(&slice, 0, &aggregate), 0);
 		assert_int_equal(ww_blocks__add(&blocks, s, &aggregate), 0);
 		ww_aggregate__free(&aggregate);
+		luck = world->lasting * luck + sqrt(1 - world->lasting * world->lasting) * world->luck * normal();
 	}
 	assert_int_equal(ww_report__build(&frame, &catalog, &slice, &report), 0);
 	ww_slice__free(&slice);
@@ -183,6 +185,20 @@ static void what_is_the_same_is_noise(void **state)
 	world = shop;
 	world.luck = 0.2;
 	assert_in_range(alarms(&world), 0, TRIALS / 20);
+}
+
+/* Moods that last for some seconds: of a minute's recording how long blocks differ tells of them. */
+static void what_lasts_for_seconds_is_noise(void **state)
+{
+	struct world world = shop;
+
+	(void)state;
+	seed = 7;
+	world.seconds = 60;
+	world.per_second = 8;
+	world.luck = 0.15;
+	world.lasting = 0.7;
+	assert_in_range(alarms(&world), 0, TRIALS / 10);
 }
 
 /* That requests of a second are as lucky is what makes the difference: were it left out, noise would be called sure. */
@@ -330,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_the_same_is_noise),
+		cmocka_unit_test(what_lasts_for_seconds_is_noise),
 		cmocka_unit_test(luck_of_seconds_widens_the_intervals),
 		cmocka_unit_test(what_may_be_anything_is_not_called_the_same),
 		cmocka_unit_test(what_differs_by_a_twentieth_is_found),
