@@ -309,8 +309,9 @@ static int64_t find_other(struct ww_endpoints *endpoints, uint32_t service, cons
 static int64_t make_room(struct ww_endpoints *endpoints, uint32_t service)
 {
 	int64_t moved = 0;
+	uint32_t room = 0;
 
-	for (uint32_t id = 0; id < endpoints->catalog->endpoints_len && moved <= endpoints->max / 2; id++) {
+	for (uint32_t id = 0; id < endpoints->catalog->endpoints_len && room <= endpoints->max / 2; id++) {
 		const struct ww_catalog_endpoint *endpoint = &endpoints->catalog->endpoints[id];
 		const struct ww_endpoint_state *state = &endpoints->states[id];
 
@@ -322,7 +323,8 @@ static int64_t make_room(struct ww_endpoints *endpoints, uint32_t service)
 
 		if (other < 0 || rename_endpoint(endpoints, id, known_method(method), WW_ROUTE_OTHER))
 			return -ENOMEM;
-		moved++;
+		room++;
+		moved += !endpoints->states[id].asked;
 		/* If it comes again, it may have a row. */
 		if (point(endpoints, service, method, route, WW_INTERN_NONE))
 			return -ENOMEM;

@@ -34,9 +34,10 @@ struct ww_endpoints {
 	uint32_t flights_cap;
 	struct ww_endpoint_state {
 		uint64_t requests;
-		uint32_t same; /* that it has become; itself: none */
-		bool fixed;    /* by a pattern, or "(other)" */
-	} * states;	       /* by endpoint */
+		uint64_t asked; /* of these, for the name of a lock's holder: they count when they end */
+		uint32_t same;	/* that it has become; itself: none */
+		bool fixed;	/* by a pattern, or "(other)" */
+	} * states;		/* by endpoint */
 	uint32_t states_cap;
 	uint32_t added; /* the last one that was; WW_INTERN_NONE: none since that was set */
 	struct ww_endpoint_count {

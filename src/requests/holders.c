@@ -107,6 +107,7 @@ static uint32_t name_request(struct ww_holders *holders, uint32_t service, uint6
 	int64_t endpoint = ww_endpoints__find(holders->endpoints, service, method, path, &over_cap);
 	if (endpoint < 0)
 		return WW_INTERN_NONE;
+	holders->endpoints->states[endpoint].asked++;
 	holders->moved += over_cap - !strcmp(holders->catalog->endpoints[endpoint].route, WW_ROUTE_OTHER);
 	return name_endpoint(holders, (uint32_t)endpoint);
 }

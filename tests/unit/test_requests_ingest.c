@@ -326,6 +326,41 @@ static void who_held_a_lock_has_a_name(void **state)
 	ww_report_free(report);
 }
 
+/* Each holder has a route that no request has been seen with. */
+static int find_held_by_any(void *ctx, uint64_t id, struct ww_held_by *held_by)
+{
+	(void)ctx;
+	*held_by = (struct ww_held_by){.method = "PUT", .target_len = 6};
+	memcpy(held_by->target, (char[]){'/', 'a' + id / 16 % 4, '/', 'a' + id / 4 % 4, '/', 'a' + id % 4}, 6);
+	return 0;
+}
+
+static void what_a_holder_moves_to_other_is_counted(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ww_holder holder = {.ns = 60, .count = 1, .type = WW_HOLDER_REQUEST};
+	uint64_t other = 0, lost = 0;
+	char path[8];
+
+	start(fixture, (struct ww_ingest_options){.held_by = find_held_by_any, .routes_max = 8}, 5, false);
+	for (int i = 0; i < 64; i++) {
+		snprintf(path, sizeof(path), "/%c/%c/%c", 'a' + i / 16, 'a' + i / 4 % 4, 'a' + i % 4);
+		holder.who.request = 1000 + 7 * (uint64_t)i;
+		take(fixture, path, &holder, 1);
+	}
+	stop(fixture);
+
+	struct ww_report *report = read_report(fixture->path, &(struct ww_selection){0});
+
+	for (size_t i = 0; i < report->endpoints_len; i++)
+		other += strcmp(report->endpoints[i].route, "(other)") ? 0 : report->endpoints[i].requests;
+	for (size_t i = 0; i < report->losses_len; i++)
+		lost += strcmp(report->losses[i].cause, "routes_over_cap") ? 0 : report->losses[i].count;
+	assert_true(other > 0);
+	assert_int_equal(lost, other);
+	ww_report_free(report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +368,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(intervals_add_up, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(endpoints_are_chosen_by_globs, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(who_held_a_lock_has_a_name, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(what_a_holder_moves_to_other_is_counted, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(live_windows_are_the_last_seconds, make_fixture, drop_fixture),
 	};
 
