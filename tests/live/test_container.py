@@ -32,7 +32,10 @@ MODULES = ROOT / "build/tests/manifest"  # of npm
 
 
 def output(*argv, **options):
-    return subprocess.run(list(map(str, argv)), capture_output=True, text=True, check=True, **options).stdout.strip()
+    done = subprocess.run(list(map(str, argv)), capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, argv))}: {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout.strip()
 
 
 def documents():
@@ -54,7 +57,7 @@ def schema(tap):
         if not (MODULES / "node_modules/typescript/bin/tsc").exists():
             (MODULES / "package.json").write_text("{}")
             output("npm", "install", "--no-audit", "--no-fund", "kubernetes-models@4", "@kubernetes-models/apimachinery", "typescript@5", cwd=MODULES, timeout=180)
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         tap.skip("the manifest against Kubernetes' schema", f"npm: {error}")
         return
     text = MANIFEST.read_text()
@@ -107,11 +110,27 @@ def arguments(directory, port):
     return said, container["args"]
 
 
+def profile(directory):
+    """The runtime's default of system calls. What containerd's, and newer ones, have of these capabilities is added where it is missing."""
+    told = json.loads(pathlib.Path("/usr/share/containers/seccomp.json").read_text())
+    for call, capability in (("bpf", "CAP_BPF"), ("perf_event_open", "CAP_PERFMON")):
+        told["syscalls"].insert(0, {"names": [call], "action": "SCMP_ACT_ALLOW", "args": [], "includes": {"caps": [capability]}, "excludes": {}})
+        for rule in told["syscalls"][1:]:
+            # By number: it says no where another one says yes.
+            if rule["action"] == "SCMP_ACT_ERRNO" and call in rule["names"]:
+                rule["names"].remove(call)
+    told["syscalls"] = [rule for rule in told["syscalls"] if rule["names"]]
+    (directory / "seccomp.json").write_text(json.dumps(told))
+    return ["--security-opt", f"seccomp={directory / 'seccomp.json'}"]
+
+
 def image(tap, directory):
     name = os.environ.get("WHYWAIT_IMAGE") or build(directory)
     with Page(free_port()) as page:
         said, args = arguments(directory, page.port)
-        identity = output(*PODMAN, "run", "-d", "--cgroups=disabled", *said, name, *args)
+        said += profile(directory)
+        # Podman's own limits may be more than it may give here.
+        identity = output(*PODMAN, "run", "-d", "--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096", *said, name, *args)
         try:
             observes(tap, directory, identity, page)
         except Exception:
