@@ -25,6 +25,12 @@ enum ww_queue {
 
 #define WW_LOWER5(a, b, c, d, e) ((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32)
 
+/* By shifts: an index that clang knows two values of becomes arithmetic on pointers that 5.10 refuses. */
+static __always_inline u8 ww_queue_byte(const struct ww_first *first, u32 at)
+{
+	return (at < 8 ? first->words[0] : first->words[1]) >> 8 * (at & 7);
+}
+
 /* Whether it begins like a Redis command that takes messages: an array of bulk strings, in whatever case. */
 WW_GLOBAL2(int, ww_queue_redis_fetches, F, first, N, n)
 {
@@ -33,8 +39,8 @@ WW_GLOBAL2(int, ww_queue_redis_fetches, F, first, N, n)
 	/* "*3\r\n$5\r\n": of either number one digit or two */
 	u32 at = 8;
 	at += first->b[2] != '\r';
-	at += first->b[at - 2] != '\r';
-	if (first->b[(at - 1) & 15] != '\n')
+	at += ww_queue_byte(first, at - 2) != '\r';
+	if (ww_queue_byte(first, at - 1) != '\n')
 		return false;
 	u64 word = first->words[1] >> 8 * (at - 8) | 0x2020202020ull;
 	switch (word & 0xffffffffffull) {

@@ -112,20 +112,97 @@ static int copy_service(struct ww_catalog *catalog, struct ww_catalog_service *c
 	return 0;
 }
 
+/* Of what is vacant; never of a service or an endpoint. */
+static const char nothing[] = "";
+
+bool ww_catalog__is_vacant_service(const struct ww_catalog *catalog, uint32_t id)
+{
+	return catalog->services[id].name == nothing;
+}
+
+bool ww_catalog__is_vacant_endpoint(const struct ww_catalog *catalog, uint32_t id)
+{
+	return catalog->endpoints[id].route == nothing;
+}
+
+uint32_t ww_catalog__next_service(struct ww_catalog *catalog)
+{
+	uint32_t *next = &catalog->reused_services;
+
+	if (!catalog->reuses)
+		return catalog->services_len;
+	while (*next < catalog->services_len && !ww_catalog__is_vacant_service(catalog, *next))
+		++*next;
+	return *next;
+}
+
+uint32_t ww_catalog__next_endpoint(struct ww_catalog *catalog)
+{
+	uint32_t *next = &catalog->reused_endpoints;
+
+	if (!catalog->reuses)
+		return catalog->endpoints_len;
+	while (*next < catalog->endpoints_len && !ww_catalog__is_vacant_endpoint(catalog, *next))
+		++*next;
+	return *next;
+}
+
+static int reserve_service(struct ww_catalog *catalog)
+{
+	uint32_t cap = catalog->services_cap ? catalog->services_cap * 2 : 8;
+	struct ww_catalog_service *services;
+
+	if (catalog->services_len < catalog->services_cap)
+		return 0;
+	services = reallocarray(catalog->services, cap, sizeof(*services));
+	if (!services)
+		return -ENOMEM;
+	catalog->services = services;
+	catalog->services_cap = cap;
+	return 0;
+}
+
+static int reserve_endpoint(struct ww_catalog *catalog)
+{
+	uint32_t cap = catalog->endpoints_cap ? catalog->endpoints_cap * 2 : 64;
+	struct ww_catalog_endpoint *endpoints;
+
+	if (catalog->endpoints_len < catalog->endpoints_cap)
+		return 0;
+	endpoints = reallocarray(catalog->endpoints, cap, sizeof(*endpoints));
+	if (!endpoints)
+		return -ENOMEM;
+	catalog->endpoints = endpoints;
+	catalog->endpoints_cap = cap;
+	return 0;
+}
+
 int64_t ww_catalog__add_service(struct ww_catalog *catalog, const struct ww_catalog_service *service)
 {
-	if (catalog->services_len == catalog->services_cap) {
-		uint32_t cap = catalog->services_cap ? catalog->services_cap * 2 : 8;
-		struct ww_catalog_service *services = reallocarray(catalog->services, cap, sizeof(*services));
+	uint32_t id = ww_catalog__next_service(catalog);
 
-		if (!services)
-			return -ENOMEM;
-		catalog->services = services;
-		catalog->services_cap = cap;
-	}
-	if (copy_service(catalog, &catalog->services[catalog->services_len], service))
+	if (reserve_service(catalog) || copy_service(catalog, &catalog->services[id], service))
 		return -ENOMEM;
-	return catalog->services_len++;
+	catalog->services_len += id == catalog->services_len;
+	return id;
+}
+
+int ww_catalog__add_vacant_service(struct ww_catalog *catalog)
+{
+	if (reserve_service(catalog))
+		return -ENOMEM;
+	catalog->services[catalog->services_len++] =
+		(struct ww_catalog_service){.name = nothing, .container = nothing, .cgroup = nothing};
+	return 0;
+}
+
+int ww_catalog__add_vacant_endpoint(struct ww_catalog *catalog)
+{
+	if (reserve_endpoint(catalog))
+		return -ENOMEM;
+	catalog->endpoints[catalog->endpoints_len++] =
+		(struct ww_catalog_endpoint){.protocol = nothing, .method = nothing, .route = nothing};
+	return 0;
 }
 
 int ww_catalog__rename_service(struct ww_catalog *catalog, uint32_t id, const struct ww_catalog_service *service)
@@ -138,15 +215,10 @@ int ww_catalog__rename_service(struct ww_catalog *catalog, uint32_t id, const st
 
 int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint)
 {
-	if (catalog->endpoints_len == catalog->endpoints_cap) {
-		uint32_t cap = catalog->endpoints_cap ? catalog->endpoints_cap * 2 : 64;
-		struct ww_catalog_endpoint *endpoints = reallocarray(catalog->endpoints, cap, sizeof(*endpoints));
+	uint32_t id = ww_catalog__next_endpoint(catalog);
 
-		if (!endpoints)
-			return -ENOMEM;
-		catalog->endpoints = endpoints;
-		catalog->endpoints_cap = cap;
-	}
+	if (reserve_endpoint(catalog))
+		return -ENOMEM;
 
 	struct ww_catalog_endpoint copy = {
 		.service = endpoint->service,
@@ -157,8 +229,9 @@ int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_cat
 
 	if (!copy.protocol || !copy.method || !copy.route)
 		return -ENOMEM;
-	catalog->endpoints[catalog->endpoints_len] = copy;
-	return catalog->endpoints_len++;
+	catalog->endpoints[id] = copy;
+	catalog->endpoints_len += id == catalog->endpoints_len;
+	return id;
 }
 
 int ww_catalog__rename_endpoint(struct ww_catalog *catalog, uint32_t id, const char *method, const char *route)
@@ -222,8 +295,9 @@ static int64_t id_of(struct ww_catalog *catalog, const struct ww_catalog_operati
 		return err;
 	id = ww_intern__find(catalog->operations, bytes_of(&key), key.len);
 	if (id == WW_INTERN_NONE) {
-		if (ww_intern__len(catalog->operations) >= names_max || bytes_max < key.len ||
-		    catalog->operation_bytes > bytes_max - key.len)
+		if (ww_intern__len(catalog->operations) - catalog->past_operations >= names_max ||
+		    bytes_max < key.len ||
+		    catalog->operation_bytes - catalog->past_operation_bytes > bytes_max - key.len)
 			err = -ENOSPC;
 		else
 			id = ww_intern__add(catalog->operations, bytes_of(&key), key.len);
@@ -270,27 +344,51 @@ struct ww_catalog_operation ww_catalog__operation_name(const struct ww_catalog *
 	return name;
 }
 
+/* Adds all names of `from`; false when out of memory. */
+static bool copy_names(struct ww_intern *names, const struct ww_intern *from)
+{
+	uint32_t added = 0;
+
+	for (uint32_t i = 0; added != WW_INTERN_NONE && i < ww_intern__len(from); i++) {
+		const char *name = ww_intern__get(from, i);
+
+		added = ww_intern__is_vacant(from, i) ? ww_intern__add_vacant(names)
+						      : ww_intern__add(names, name, strlen(name));
+	}
+	return added != WW_INTERN_NONE;
+}
+
+static bool copy_operations(struct ww_catalog *catalog, const struct ww_intern *from, const struct ww_catalog *whole)
+{
+	for (uint32_t i = 0; i < ww_intern__len(from); i++) {
+		const struct ww_catalog_operation name = ww_catalog__operation_name(whole, i);
+
+		if (ww_intern__is_vacant(from, i) ? ww_intern__add_vacant(catalog->operations) == WW_INTERN_NONE
+						  : ww_catalog__add_operation(catalog, &name) < 0)
+			return false;
+	}
+	return true;
+}
+
 int ww_catalog__copy(struct ww_catalog *catalog, const struct ww_catalog *from)
 {
 	for (uint32_t i = 0; i < from->services_len; i++) {
-		if (ww_catalog__add_service(catalog, &from->services[i]) < 0)
+		if (ww_catalog__is_vacant_service(from, i) ? ww_catalog__add_vacant_service(catalog)
+							   : ww_catalog__add_service(catalog, &from->services[i]) < 0)
 			return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < from->endpoints_len; i++) {
-		if (ww_catalog__add_endpoint(catalog, &from->endpoints[i]) < 0)
+		if (ww_catalog__is_vacant_endpoint(from, i)
+			    ? ww_catalog__add_vacant_endpoint(catalog)
+			    : ww_catalog__add_endpoint(catalog, &from->endpoints[i]) < 0)
 			return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < ww_intern__len(from->names); i++) {
-		const char *name = ww_intern__get(from->names, i);
-
-		if (ww_intern__add(catalog->names, name, strlen(name)) == WW_INTERN_NONE)
-			return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < ww_intern__len(from->operations); i++) {
-		const struct ww_catalog_operation name = ww_catalog__operation_name(from, i);
-
-		if (ww_catalog__add_operation(catalog, &name) < 0)
-			return -ENOMEM;
-	}
+	if (!copy_names(catalog->names, from->names) || !copy_operations(catalog, from->operations, from))
+		return -ENOMEM;
+	catalog->past_operations = ww_intern__len(catalog->operations);
+	catalog->past_operation_bytes = catalog->operation_bytes;
+	catalog->reuses = true;
+	ww_intern__reuse(catalog->names);
+	ww_intern__reuse(catalog->operations);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_CATALOG_H
 #define WHYWAIT_CATALOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "model/operation.h"
@@ -54,19 +55,27 @@ struct ww_catalog {
 	struct ww_arena *arena; /* owns the strings of services and endpoints */
 	struct ww_catalog_service *services;
 	uint32_t services_len, services_cap;
-	uint32_t renames; /* of services and endpoints, so far */
+	uint32_t renames;			    /* of services and endpoints, so far */
+	bool reuses;				    /* vacant ids, before there are new ones */
+	uint32_t reused_services, reused_endpoints; /* below these there are none */
 	struct ww_catalog_endpoint *endpoints;
 	uint32_t endpoints_len, endpoints_cap;
 	struct ww_intern *names; /* of details; 0 is WW_NAME_OTHER */
 	struct ww_intern *operations;
 	size_t operation_bytes;
+	/* What it was begun with, which does not count to what it may have. */
+	uint32_t past_operations;
+	size_t past_operation_bytes;
 	uint64_t operations_over_cap; /* operations, not names, that became WW_NAME_OTHER so far */
 };
 
 /* The content is the caller's, to be freed with ww_catalog__free(). -ENOMEM. */
 int ww_catalog__init(struct ww_catalog *catalog);
 
-/* Adds all of `from`, with the same ids, to one that is as ww_catalog__init() left it. -ENOMEM. */
+/*
+ * Adds all of `from`, with the same ids, to one that is as ww_catalog__init() left it. What is new from then on gets
+ * ids that are vacant in it first. -ENOMEM.
+ */
 int ww_catalog__copy(struct ww_catalog *catalog, const struct ww_catalog *from);
 
 /* NULL-safe. Frees the content, not `catalog` itself. */
@@ -75,6 +84,16 @@ void ww_catalog__free(struct ww_catalog *catalog);
 /* Adds one, copying the strings, and returns its id; -ENOMEM. */
 int64_t ww_catalog__add_service(struct ww_catalog *catalog, const struct ww_catalog_service *service);
 int64_t ww_catalog__add_endpoint(struct ww_catalog *catalog, const struct ww_catalog_endpoint *endpoint);
+
+/* The id that the next one will get. */
+uint32_t ww_catalog__next_service(struct ww_catalog *catalog);
+uint32_t ww_catalog__next_endpoint(struct ww_catalog *catalog);
+
+/* Ids of what is no more, that nothing refers to: they have empty names. -ENOMEM. */
+int ww_catalog__add_vacant_service(struct ww_catalog *catalog);
+int ww_catalog__add_vacant_endpoint(struct ww_catalog *catalog);
+bool ww_catalog__is_vacant_service(const struct ww_catalog *catalog, uint32_t id);
+bool ww_catalog__is_vacant_endpoint(const struct ww_catalog *catalog, uint32_t id);
 
 /*
  * Names a service or an endpoint anew, copying the strings; the old ones stay until the catalog is freed. -ENOMEM

@@ -28,6 +28,17 @@ static size_t interpreted(const char *name)
 		       : 0;
 }
 
+/*
+ * "JS:*burn app.js:12:3": V8 says with a sign how it has compiled the function, and compiles those that burn most anew:
+ * they are one function all the same.
+ */
+static void name_compiled(const char *frame, char name[WW_HOTSPOT_NAME])
+{
+	bool signed_one = !strncmp(frame, "JS:", 3) && frame[3] && strchr("*^+~", frame[3]);
+
+	snprintf(name, WW_HOTSPOT_NAME, "%s%s", signed_one ? "JS:" : "", frame + (signed_one ? 4 : 0));
+}
+
 static void name_of(const struct ww_profile *profile, const struct ww_profile_stack *stack, char name[WW_HOTSPOT_NAME])
 {
 	name[0] = '\0';
@@ -40,7 +51,7 @@ static void name_of(const struct ww_profile *profile, const struct ww_profile_st
 			return;
 		}
 		if (!*name && frame[0] != '[' && !ends_with(frame, "_[k]"))
-			snprintf(name, WW_HOTSPOT_NAME, "%s", frame);
+			name_compiled(frame, name);
 	}
 }
 

@@ -108,7 +108,8 @@ static int64_t add(struct ww_endpoints *endpoints, uint32_t service, const char 
 		.method = method,
 		.route = route,
 	};
-	uint32_t len = endpoints->catalog->endpoints_len;
+	uint32_t len = ww_catalog__next_endpoint(endpoints->catalog);
+	bool reuses = len < endpoints->catalog->endpoints_len;
 	int64_t id;
 
 	if (reserve((void **)&endpoints->flights, &endpoints->flights_cap, len, sizeof(*endpoints->flights)) ||
@@ -118,10 +119,11 @@ static int64_t add(struct ww_endpoints *endpoints, uint32_t service, const char 
 	if (id < 0)
 		return id;
 	if (point(endpoints, service, method, route, (uint32_t)id)) {
-		endpoints->catalog->endpoints_len--;
+		endpoints->catalog->endpoints_len -= !reuses;
 		return -ENOMEM;
 	}
 	endpoints->states[id] = (struct ww_endpoint_state){.same = (uint32_t)id, .fixed = fixed};
+	endpoints->added = (uint32_t)id;
 	return id;
 }
 
@@ -379,12 +381,11 @@ int64_t ww_endpoints__find(struct ww_endpoints *endpoints, uint32_t service, con
 			   uint64_t *over_cap)
 {
 	char route[WW_PATH_SIZE];
-	uint32_t known;
 	int64_t id;
 
 	*over_cap = 0;
 	ww_route__template(endpoints->patterns, endpoints->patterns_len, path, route, sizeof(route));
-	known = endpoints->catalog->endpoints_len;
+	endpoints->added = WW_INTERN_NONE;
 	id = lookup(endpoints, service, method, route);
 	if (id == -ENOENT)
 		id = find_new(endpoints, service, method, route, *route != '/' || has_pattern(endpoints, path),
@@ -392,7 +393,7 @@ int64_t ww_endpoints__find(struct ww_endpoints *endpoints, uint32_t service, con
 	if (id < 0)
 		return id;
 	/* One of the past takes room from its first request on. */
-	if (!endpoints->states[id].requests++ && !endpoints->states[id].fixed && id < known) {
+	if (!endpoints->states[id].requests++ && !endpoints->states[id].fixed && endpoints->added != id) {
 		endpoints->counts[endpoints->catalog->endpoints[id].service].now++;
 		endpoints->counts[endpoints->catalog->endpoints[id].service].ever++;
 	}
@@ -440,6 +441,8 @@ int ww_endpoints__adopt(struct ww_endpoints *endpoints)
 			    sizeof(*endpoints->counts)))
 			return -ENOMEM;
 		endpoints->states[id] = (struct ww_endpoint_state){.same = id, .fixed = other};
+		if (ww_catalog__is_vacant_endpoint(endpoints->catalog, id))
+			continue;
 		/* Only of a file that someone has changed; requests would never find it. */
 		if (strlen(endpoint->route) >= WW_PATH_SIZE || strlen(endpoint->method) >= WW_METHOD_SIZE)
 			continue;

@@ -38,6 +38,7 @@ struct ww_endpoints {
 		bool fixed;    /* by a pattern, or "(other)" */
 	} * states;	       /* by endpoint */
 	uint32_t states_cap;
+	uint32_t added; /* the last one that was; WW_INTERN_NONE: none since that was set */
 	struct ww_endpoint_count {
 		uint32_t now; /* beside "(other)" */
 		uint32_t ever;

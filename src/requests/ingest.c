@@ -2,7 +2,6 @@
 #include "requests/ingest.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "model/losses.h"
 #include "model/report_build.h"
 #include "protocols/http1.h"
+#include "requests/choices.h"
 #include "requests/conversations.h"
 #include "requests/detail_names.h"
 #include "requests/endpoints.h"
@@ -33,8 +33,10 @@
 
 #define SECOND_NS 1000000000ull
 
-/* Whether a service is selected. */
-enum choice { UNDECIDED, CHOSEN, LEFT_OUT };
+/* From where on there is hardly any room left. */
+#define CROWDED_SERVICES (WW_SERVICES_MAX - 6)
+#define CROWDED_NAMES	 50000
+#define CROWDED_STACKS	 50000 /* some 100 bytes each */
 
 struct ww_ingest {
 	struct ww_ingest_options options;
@@ -44,8 +46,7 @@ struct ww_ingest {
 	struct ww_endpoints endpoints;
 	struct ww_detail_names names;
 	struct ww_holders *holders;
-	uint8_t choices[WW_SERVICES_MAX + 1]; /* enum choice, by service */
-	uint32_t choices_renames;	      /* of services, when they were made */
+	struct ww_choices choices;
 
 	struct ww_timelines *timelines;
 	struct ww_messages *messages;
@@ -113,6 +114,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	if (new->stacks && options->recorder)
 		ww_stacks__table(new->stacks)->goes_on = ww_recorder__goes_on(options->recorder);
 	new->endpoints.catalog = &new->catalog;
+	new->choices = (struct ww_choices){
+		.catalog = &new->catalog, .globs = new->options.services, .globs_len = new->options.services_len};
 	new->endpoints.patterns = new->options.routes;
 	new->endpoints.patterns_len = new->options.routes_len;
 	new->endpoints.max = new->options.routes_max;
@@ -154,27 +157,8 @@ void ww_ingest__destroy(struct ww_ingest *ingest)
 	ww_endpoints__free(&ingest->endpoints);
 	ww_detail_names__free(&ingest->names);
 	ww_catalog__free(&ingest->catalog);
+	ww_choices__free(&ingest->choices);
 	free(ingest);
-}
-
-static bool is_chosen(struct ww_ingest *ingest, uint32_t service)
-{
-	const char *name = ingest->catalog.services[service].name;
-
-	if (!ingest->options.services_len)
-		return true;
-	if (ingest->choices_renames != ingest->catalog.renames) {
-		memset(ingest->choices, UNDECIDED, sizeof(ingest->choices));
-		ingest->choices_renames = ingest->catalog.renames;
-	}
-	if (ingest->choices[service] == UNDECIDED) {
-		ingest->choices[service] = LEFT_OUT;
-		for (size_t i = 0; i < ingest->options.services_len; i++) {
-			if (!fnmatch(ingest->options.services[i], name, 0))
-				ingest->choices[service] = CHOSEN;
-		}
-	}
-	return ingest->choices[service] == CHOSEN;
 }
 
 int ww_ingest__segments(struct ww_ingest *ingest, const struct ww_segments *segments)
@@ -354,7 +338,7 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	/* Celery's main process hands it on: it counts where it is worked on. */
 	bool elsewhere = account->flags & WW_FLAG_HANDS_ON && ww_messages__is_task(ingest->messages, account->id);
-	if (is_chosen(ingest, (uint32_t)service) && !elsewhere)
+	if (ww_choices__has(&ingest->choices, (uint32_t)service) && !elsewhere)
 		return run ? take_run(ingest, account, (uint32_t)service)
 			   : count(ingest, account, (uint32_t)service, &done);
 	ingest->totals.filtered += !elsewhere;
@@ -415,7 +399,7 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 	size_t usage_len, chosen_len = 0;
 	const struct ww_service_usage *usage = ww_services__usage(ingest->services, &usage_len);
 	for (size_t i = 0; i < usage_len; i++) {
-		if (is_chosen(ingest, usage[i].service))
+		if (ww_choices__has(&ingest->choices, usage[i].service))
 			chosen[chosen_len++] = usage[i];
 	}
 
@@ -503,6 +487,19 @@ const struct ww_loss *ww_ingest__losses(const struct ww_ingest *ingest, size_t *
 	return ingest->losses;
 }
 
+const char *ww_ingest__crowded(const struct ww_ingest *ingest)
+{
+	if (ww_services__found(ingest->services) > CROWDED_SERVICES)
+		return "services";
+	if (ingest->catalog.operations_over_cap)
+		return "names of operations";
+	if (ww_intern__len(ingest->catalog.names) > CROWDED_NAMES)
+		return "names of waits";
+	if (ingest->stacks && ww_intern__len(ww_stacks__table(ingest->stacks)->stacks) > CROWDED_STACKS)
+		return "stacks";
+	return NULL;
+}
+
 const struct ww_unreadable_port *ww_ingest__unreadable_ports(const struct ww_ingest *ingest, size_t *len)
 {
 	*len = ingest->unreadable.len;
@@ -521,7 +518,7 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 	for (uint32_t i = 0; i < usage_len; i++) {
 		const struct ww_catalog_service *names = &ingest->catalog.services[i];
 
-		if (!is_chosen(ingest, i))
+		if (!ww_choices__has(&ingest->choices, i))
 			continue;
 		services[services_len++] = (struct ww_service_report){
 			.service = names->name,

@@ -23,8 +23,8 @@ struct ww_request;
 
 /* What the options default to where they are 0. */
 #define WW_ROUTES_MAX	    200 /* endpoints a service may have beside "(other)" */
-#define WW_SERVICES_MAX	    256
-#define WW_LIVE_SECONDS_MAX 60 /* longest live window */
+#define WW_SERVICES_MAX	    256 /* that are found, beside those of a past that is gone on in */
+#define WW_LIVE_SECONDS_MAX 60	/* longest live window */
 
 struct ww_ingest_options {
 	/* Where requests are recorded; NULL: nowhere. It stays the caller's and is closed after the ingest is
@@ -135,6 +135,12 @@ const struct ww_ingest_totals *ww_ingest__totals(const struct ww_ingest *ingest)
 
 /* Every cause of loss with its count as of the last tick, also those that never happened. */
 const struct ww_loss *ww_ingest__losses(const struct ww_ingest *ingest, size_t *len);
+
+/*
+ * What there is hardly any room left for, of what is never forgotten: services that have been, names of operations and
+ * waits, stacks. NULL: there is room.
+ */
+const char *ww_ingest__crowded(const struct ww_ingest *ingest);
 
 /* What ww_ingest__unreadable() was told. */
 const struct ww_unreadable_port *ww_ingest__unreadable_ports(const struct ww_ingest *ingest, size_t *len);

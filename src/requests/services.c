@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "requests/detail_names.h"
 #include "requests/oom.h"
@@ -50,6 +51,8 @@ struct ww_services {
 	struct ww_catalog *catalog;
 	const char *proc;
 	uint32_t max;
+	uint32_t found; /* of the catalog's: the others are of the past, and nobody has been found to be them */
+	bool added;	/* whether the last one that was looked for was new */
 	struct ww_service_names names;
 	ww_collected_fn *collected; /* NULL: not known */
 	void *collected_ctx;
@@ -157,7 +160,6 @@ static int reserve(struct ww_services *services)
 		cap *= 2;
 	if (services->catalog->services_len < services->services_cap)
 		return 0;
-
 	struct service *larger = reallocarray(services->services, cap, sizeof(*larger));
 	struct ww_service_usage *rows = reallocarray(services->rows, cap, sizeof(*rows));
 
@@ -170,10 +172,9 @@ static int reserve(struct ww_services *services)
 
 	if (totals)
 		services->totals = totals;
-	if (!larger || !rows || !totals)
-		return -ENOMEM;
-	services->services_cap = cap;
-	return 0;
+	if (larger && rows && totals)
+		services->services_cap = cap;
+	return larger && rows && totals ? 0 : -ENOMEM;
 }
 
 static void set_up(struct ww_services *services, uint32_t id)
@@ -235,11 +236,12 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 		 id = ww_service_map__at(&services->key_services, key_id), past;
 	char label[WW_LABEL_SIZE];
 
+	services->added = false;
 	if (id != WW_INTERN_NONE)
 		return id;
-	if (services->catalog->services_len >= services->max && strcmp(name, OTHER_SERVICES) != 0)
+	if (services->found >= services->max && strcmp(name, OTHER_SERVICES) != 0)
 		return service_of(services, "", 0, OTHER_SERVICES, "", "");
-	id = services->catalog->services_len;
+	id = ww_catalog__next_service(services->catalog);
 	key_id = ww_intern__add(services->keys, key, key_len);
 	if (key_id == WW_INTERN_NONE || reserve(services) ||
 	    ww_service_map__set(&services->key_services, key_id, WW_INTERN_NONE))
@@ -248,6 +250,7 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 	if (past != WW_INTERN_NONE) {
 		services->services[past].past = false;
 		services->key_services.services[key_id] = past;
+		services->found++;
 		return past;
 	}
 	ww_service__label(services->catalog, id, name, container, label);
@@ -258,6 +261,8 @@ static int64_t service_of(struct ww_services *services, const char *key, size_t 
 		return -ENOMEM;
 	set_up(services, id);
 	services->key_services.services[key_id] = id;
+	services->found++;
+	services->added = true;
 	return id;
 }
 
@@ -269,7 +274,6 @@ static int64_t provisional_service(struct ww_services *services, const char *add
 {
 	char key[WW_COMM + WW_ADDRESS_SIZE + 4], name[WW_COMM + WW_ADDRESS_SIZE + 1];
 	int len = snprintf(key, sizeof(key), "\n%s\n%s", comm, address);
-	uint32_t services_len = services->catalog->services_len;
 	int64_t id;
 
 	snprintf(name, sizeof(name), "%s%s", comm, address);
@@ -283,7 +287,7 @@ static int64_t provisional_service(struct ww_services *services, const char *add
 	/* Not where there are too many services. */
 	if (ww_service_map__at(&services->key_services, key_id) != id)
 		return id;
-	if (services->catalog->services_len > services_len) {
+	if (services->added) {
 		service->provisional_key = key_id;
 		service->provisional_kin = kin;
 	} else if (service->provisional_kin != kin) {
@@ -550,14 +554,10 @@ static void sum_up(struct ww_services *services)
 			service->now.rss_bytes = service->rss_sum / service->samples;
 			service->total.rss_bytes = row.rss_bytes;
 		}
-		if (service->now.processes < row.processes)
-			service->now.processes = row.processes;
-		if (service->now.threads < row.threads)
-			service->now.threads = row.threads;
-		if (service->now.rss_peak_bytes < row.rss_bytes)
-			service->now.rss_peak_bytes = row.rss_bytes;
-		if (service->total.rss_peak_bytes < row.rss_bytes)
-			service->total.rss_peak_bytes = row.rss_bytes;
+		service->now.processes = MAX(service->now.processes, row.processes);
+		service->now.threads = MAX(service->now.threads, row.threads);
+		service->now.rss_peak_bytes = MAX(service->now.rss_peak_bytes, row.rss_bytes);
+		service->total.rss_peak_bytes = MAX(service->total.rss_peak_bytes, row.rss_bytes);
 		count_kills(service);
 		service->total.processes = row.processes;
 		service->total.threads = row.threads;
@@ -591,4 +591,9 @@ const struct ww_service_usage *ww_services__total(const struct ww_services *serv
 	for (uint32_t id = 0; id < services->catalog->services_len; id++)
 		services->totals[id] = services->services[id].total;
 	return services->totals;
+}
+
+uint32_t ww_services__found(const struct ww_services *services)
+{
+	return services->found;
 }

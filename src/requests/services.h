@@ -62,6 +62,9 @@ void ww_services__join(struct ww_services *services, uint32_t service, uint32_t 
  */
 void ww_services__sample(struct ww_services *services, int64_t interval);
 
+/* Services that were found, of the `max` that may be. */
+uint32_t ww_services__found(const struct ww_services *services);
+
 /* What each service used in the interval of the last sample; *len rows, valid until the next sample. */
 const struct ww_service_usage *ww_services__usage(const struct ww_services *services, size_t *len);
 

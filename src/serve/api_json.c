@@ -57,6 +57,8 @@ int ww_api_json__status(FILE *out, const struct ww_daemon_status *status, const 
 	put_integer(&b, object, "errors", status->errors);
 	put_integer(&b, object, "lost", status->lost);
 	put_real(&b, object, "cost_share", status->cost.share);
+	put_real(&b, object, "cpu_seconds", (double)status->cost.cpu_ns / 1e9);
+	put_real(&b, object, "bpf_seconds", (double)status->cost.bpf_ns / 1e9);
 	put_integer(&b, object, "memory_bytes", status->cost.memory_bytes);
 	if (recorded->end_unix_ns) {
 		json_t *window = put_object(&b, object, "recorded");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,12 +19,11 @@
 #include "serve/privileges.h"
 #include "serve/watchdog.h"
 
-#define NSEC	       1000000000ll
-#define MILLION	       1e6
-#define WAIT_MS	       100
-#define RENEW_SERVICES 250 /* of the 256 that a session may know */
-#define RENEW_NS       (3600ull * NSEC)
-#define CLOCK_STEP_NS  NSEC /* that the clock may be off by within a session */
+#define NSEC	      1000000000ll
+#define MILLION	      1e6
+#define WAIT_MS	      100
+#define RENEW_NS      (3600ull * NSEC)
+#define CLOCK_STEP_NS NSEC /* that the clock may be off by within a session */
 
 static const struct ww_daemon_part *const parts[] = {
 #define WW_PART(name) &ww_part_##name,
@@ -49,7 +49,7 @@ struct ww_daemon {
 	uint64_t session_ns; /* when it began */
 	int64_t offset_ns;   /* of Unix time then, which the session keeps */
 	uint64_t closed_ns;  /* when the one before it ended; 0: there was none */
-	uint32_t services;   /* that it has seen, with those of the recording's past */
+	const char *crowded; /* what it has hardly any room left for; NULL: nothing */
 	enum next next;
 	char reason[160]; /* of a pause */
 
@@ -177,7 +177,7 @@ static void each_commit(void *ctx, const struct ww_commit *commit)
 		.ingest = ww_session__ingest(daemon->session),
 	};
 
-	daemon->services = commit->catalog->services_len;
+	daemon->crowded = ww_ingest__crowded(second.ingest);
 	note_second(daemon, commit);
 	for (size_t i = 0; parts[i]; i++) {
 		if (daemon->selves[i] && parts[i]->second)
@@ -325,14 +325,28 @@ static int each_second(void *ctx, struct ww_session *session)
 	(void)session;
 	daemon->not_written = 0;
 	tick(daemon);
-	/* Of services that are no more, as containers are, there is to be room for others. */
-	if (daemon->services > RENEW_SERVICES && daemon->next == NEXT_END &&
+	malloc_trim(0);
+	/* In place of what is no more, as containers are, there is to be room for others. */
+	if (daemon->crowded && daemon->next == NEXT_END &&
 	    (uint64_t)clock_ns(CLOCK_MONOTONIC) - daemon->session_ns > RENEW_NS) {
-		ww_log(WW_LOG_INFO, "%u services have been seen: observing begins anew", daemon->services);
+		ww_log(WW_LOG_INFO,
+		       "so many %s have been seen that there is hardly room for more: observing begins anew",
+		       daemon->crowded);
 		daemon->next = NEXT_OBSERVE;
 	}
 	look_at_clock(daemon);
 	return look(daemon);
+}
+
+/*
+ * Texts of some megabytes come and go each time that /metrics is asked for: as it is by default the first of them makes
+ * the library keep as much from then on, in a heap for each thread. What is freed in between goes back every second.
+ */
+static void hold_little(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }
 
 static void take_signals(void)
@@ -545,6 +559,7 @@ int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_
 	};
 	int err, measure;
 
+	hold_little();
 	take_signals();
 	/* Paths of requests, and statements, are for the user's group at most. */
 	umask(027);

@@ -244,10 +244,10 @@ int ww_store_file__check(const char *path, char *message, size_t message_size)
 	/* 1 stands for 65536, which has no room in two bytes. */
 	unsigned long long size = ww_be32(header + HEADER_PAGES) * (page_size == 1 ? 65536 : page_size);
 
-	if (version > WW_SCHEMA_VERSION)
+	if (version > WW_SCHEMA_VERSION_MOST)
 		return fail(-EPROTONOSUPPORT, message, message_size,
 			    "%s was written by a newer whywait (schema %u, this one reads up to %u); use that version",
-			    path, version, WW_SCHEMA_VERSION);
+			    path, version, WW_SCHEMA_VERSION_MOST);
 	/* With a write-ahead log the file may be shorter than its header says until the log is written back. */
 	if ((unsigned long long)status.st_size < size && (join(log, path, "-wal") || access(log, F_OK)))
 		return fail(-EBADMSG, message, message_size,

@@ -9,9 +9,13 @@
 #include "store/recorder_parts.h"
 #include "store/schema.h"
 
-/* Endpoints that those which come later have room beside. */
-#define ENDPOINTS_MAX 20000
-#define SERVICES_MAX  WW_PAST_SERVICES
+/*
+ * What a file may have to be gone on in: all of it is in memory, for as long as it is within what is retained. Those
+ * which come later have room beside.
+ */
+#define SERVICES_MAX   8192
+#define ENDPOINTS_MAX  50000
+#define OPERATIONS_MAX (4 * WW_CATALOG_OPERATIONS)
 
 static int one_number(sqlite3 *db, const char *query, int64_t *number)
 {
@@ -164,31 +168,52 @@ void ww_past__add_usage(const struct ww_recorder *recorder, int64_t interval, st
 	usage->oom_known |= past->oom_known;
 }
 
-int ww_past__read(struct ww_recorder *recorder)
+/* All that it has names of, and nothing refers to any more, is deleted before it is read. */
+static int read_catalog(struct ww_recorder *recorder)
 {
 	struct ww_recording recording = {.db = recorder->db, .has_operations = true};
+	const struct ww_catalog *past = &recorder->past;
+	int64_t journals = 0;
+	int rc = one_number(recorder->db, "SELECT count(*) FROM journal", &journals);
+
+	/* What a journal refers to is told by it when it has become rows. */
+	if (rc == SQLITE_OK && journals)
+		rc = ww_recording__catalog(&recording, &recorder->past);
+	if (rc == SQLITE_OK && journals)
+		rc = end_journal(recorder);
+	ww_catalog__free(&recorder->past);
+	if (rc == SQLITE_OK)
+		rc = ww_unused__delete(recorder);
+	if (rc == SQLITE_OK)
+		rc = ww_recording__catalog(&recording, &recorder->past);
+	if (rc == SQLITE_OK && (past->services_len > SERVICES_MAX || past->endpoints_len > ENDPOINTS_MAX ||
+				ww_intern__len(past->operations) > OPERATIONS_MAX))
+		rc = SQLITE_ERROR;
+	return rc;
+}
+
+int ww_past__read(struct ww_recorder *recorder)
+{
 	int64_t id = 0, frames = 0, stacks = 0;
 	int rc = check_kinds(recorder->db);
 
 	if (rc == SQLITE_OK)
-		rc = ww_recording__catalog(&recording, &recorder->past);
+		rc = read_catalog(recorder);
 	if (rc != SQLITE_OK)
 		return rc;
-	if (recorder->past.services_len > SERVICES_MAX || recorder->past.endpoints_len > ENDPOINTS_MAX)
-		return SQLITE_ERROR;
 	recorder->written.services = recorder->past.services_len;
 	recorder->written.endpoints = recorder->past.endpoints_len;
 	recorder->written.names = ww_intern__len(recorder->past.names);
 	recorder->written.operations = ww_intern__len(recorder->past.operations);
-	rc = end_journal(recorder);
+	rc = ww_vacant__find(recorder);
 	if (rc == SQLITE_OK)
 		rc = read_usage(recorder);
 	if (rc == SQLITE_OK)
 		rc = one_number(recorder->db, "SELECT coalesce(max(id), 0) FROM request", &id);
 	if (rc == SQLITE_OK)
-		rc = one_number(recorder->db, "SELECT count(*) FROM stack_frame", &frames);
+		rc = one_number(recorder->db, "SELECT coalesce(max(id) + 1, 0) FROM stack_frame", &frames);
 	if (rc == SQLITE_OK)
-		rc = one_number(recorder->db, "SELECT count(*) FROM stack", &stacks);
+		rc = one_number(recorder->db, "SELECT coalesce(max(id) + 1, 0) FROM stack", &stacks);
 	if (rc == SQLITE_OK)
 		rc = one_number(recorder->db, "SELECT value FROM meta WHERE key = 'start_unix_ns'",
 				&recorder->start_unix_ns);

@@ -12,6 +12,9 @@
 #include "model/study.h"
 #include "store/recording.h"
 
+/* So many ids in a row that nothing has are a damaged file's. */
+#define VACANT_MAX (1 << 18)
+
 struct ww_recording {
 	sqlite3 *db;
 	struct ww_log_index log_index;

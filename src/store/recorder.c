@@ -148,16 +148,19 @@ void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const st
 
 static bool write_catalog(struct ww_recorder *recorder, const struct ww_catalog *catalog, struct ww_written *written)
 {
-	bool good = true;
+	bool good;
 
 	if (written->renames != catalog->renames)
 		written->services = written->endpoints = 0;
 	written->renames = catalog->renames;
+	good = note(recorder, ww_vacant__write(recorder, catalog));
 	for (; good && written->services < catalog->services_len; written->services++)
-		good = note(recorder, ww_rows__put_service(&recorder->rows, written->services,
+		good = ww_catalog__is_vacant_service(catalog, written->services) ||
+		       note(recorder, ww_rows__put_service(&recorder->rows, written->services,
 							   &catalog->services[written->services]));
 	for (; good && written->endpoints < catalog->endpoints_len; written->endpoints++)
-		good = note(recorder, ww_rows__put_endpoint(&recorder->rows, written->endpoints,
+		good = ww_catalog__is_vacant_endpoint(catalog, written->endpoints) ||
+		       note(recorder, ww_rows__put_endpoint(&recorder->rows, written->endpoints,
 							    &catalog->endpoints[written->endpoints]));
 	for (; good && written->names < ww_intern__len(catalog->names); written->names++)
 		good = note(recorder, ww_rows__put_name(&recorder->rows, written->names,
@@ -185,6 +188,13 @@ static bool write_stacks(struct ww_recorder *recorder, const struct ww_commit *c
 		good = note(recorder, ww_rows__put_stack(rows, written->stacks, stack));
 	}
 	return good && note(recorder, ww_rows__put_stack_sums(rows, commit->interval, table));
+}
+
+static void note_written(struct ww_recorder *recorder, const struct ww_catalog *catalog,
+			 const struct ww_written *written)
+{
+	recorder->written = *written;
+	ww_vacant__forget(recorder, catalog);
 }
 
 /* The rows of the interval in place of its journal. */
@@ -223,7 +233,7 @@ static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *c
 	if (rc)
 		recorder->lost += recorder->unwritten.requests;
 	else
-		recorder->written = written;
+		note_written(recorder, catalog, &written);
 	/* Other endpoints may have as much the next time: then this is not to be held beside it. */
 	if (recorder->current.operation_bytes > OPERATION_BYTES_MAX)
 		ww_slice__free(&recorder->current);
@@ -313,7 +323,7 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		note(recorder, ww_rows__put_meta_number(rows, "ended", 1));
 	rc = end(recorder);
 	if (!rc) {
-		recorder->written = written;
+		note_written(recorder, commit->catalog, &written);
 		memcpy(recorder->counted, counted, sizeof(counted));
 		recorder->gap_from = 0;
 	}

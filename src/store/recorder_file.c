@@ -131,6 +131,7 @@ static void destroy(struct ww_recorder *recorder)
 	ww_slice__free(&recorder->unwritten);
 	ww_seconds__free(&recorder->seconds);
 	ww_catalog__free(&recorder->past);
+	ww_vacant__free(&recorder->vacant);
 	free(recorder->path);
 	free(recorder);
 }
@@ -185,6 +186,7 @@ static void let_go(struct ww_recorder *recorder)
 	close(recorder->fd);
 	recorder->fd = -1;
 	ww_catalog__free(&recorder->past);
+	ww_vacant__free(&recorder->vacant);
 	memset(&recorder->written, 0, sizeof(recorder->written));
 	memset(&recorder->rollup, 0, sizeof(recorder->rollup));
 	recorder->start_unix_ns = recorder->gap_from = 0;

@@ -11,8 +11,14 @@
 #include "store/rows.h"
 #include "store/seconds.h"
 
-/* Services that a recording may have to be gone on in. */
-#define WW_PAST_SERVICES 128
+/* Services that an interval may have of an earlier run. */
+#define WW_PAST_SERVICES 320
+
+/* Ids of the catalog that no row has, in a recording that is gone on in. */
+struct ww_vacant {
+	uint32_t *services, *endpoints, *names, *operations;
+	uint32_t services_len, endpoints_len, names_len, operations_len;
+};
 
 /* How many rows of the catalog are in the file. */
 struct ww_written {
@@ -39,16 +45,19 @@ struct ww_recorder {
 
 	bool committed; /* at least once */
 	bool in_transaction;
-	int failed; /* the first SQLite failure since the last commit */
+	bool goes_on;
+	bool journal_only; /* memory ran out: `current` is not whole, the journal is */
+	bool sampled;	   /* the request that is to be kept next is part of the fair sample */
+	int failed;	   /* the first SQLite failure since the last commit */
 	struct ww_written written;
 	uint64_t counted[WW_LOSS_COUNT]; /* of the losses, as they are in the file */
 	int64_t start_unix_ns;		 /* of what is in the file; 0: as the commits say */
 	int64_t gap_from;		 /* nothing was observed from then until now; 0: there is no gap */
 
-	bool goes_on;
 	struct ww_retention retention;
 	struct ww_rollup rollup;
 	struct ww_catalog past; /* without an arena: none */
+	struct ww_vacant vacant;
 	/* What the interval that the file ended in has of services: another run's, which this one's adds to. */
 	int64_t past_interval;
 	struct ww_service_usage past_usage[WW_PAST_SERVICES];
@@ -58,14 +67,12 @@ struct ww_recorder {
 	struct ww_slice current;   /* all requests of the interval */
 	struct ww_slice unwritten; /* of these, what commits failed to write */
 	struct ww_seconds seconds; /* of `current` */
-	bool journal_only;	   /* memory ran out: `current` is not whole, the journal is */
 	uint64_t lost;
 
 	struct ww_keep *keeps; /* by endpoint */
 	uint32_t keeps_len;
 	uint32_t keeps_used; /* endpoints that had requests in the interval */
 	int64_t next_id;
-	bool sampled; /* the request that is to be kept next is part of the fair sample */
 	struct ww_pending pending;
 	uint64_t written_ahead; /* requests that are in the open transaction already */
 	uint64_t random;
@@ -80,6 +87,17 @@ int ww_retention__step(struct ww_recorder *recorder, int64_t now);
 
 /* Goes on in the file: 0, or an SQLite result code; SQLITE_ERROR where it can't. */
 int ww_past__read(struct ww_recorder *recorder);
+
+/* Deletes what nothing refers to any more: services, endpoints, names, stacks. Not while their ids are in use. */
+int ww_unused__delete(struct ww_recorder *recorder);
+
+/* Finds the ids that are vacant in the past .. */
+int ww_vacant__find(struct ww_recorder *recorder);
+/* .. writes what has them by now .. */
+int ww_vacant__write(struct ww_recorder *recorder, const struct ww_catalog *catalog);
+/* .. and, when that is in the file, forgets those. */
+void ww_vacant__forget(struct ww_recorder *recorder, const struct ww_catalog *catalog);
+void ww_vacant__free(struct ww_vacant *vacant);
 
 /* Adds what an earlier run has written of the same interval. */
 void ww_past__add_usage(const struct ww_recorder *recorder, int64_t interval, struct ww_service_usage *usage);

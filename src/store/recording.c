@@ -356,6 +356,38 @@ static int each_row(struct ww_recording *recording, const char *query, int (*add
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Ids that are not there are of what was deleted, as nothing referred to it any more: vacant up to `id`. */
+
+static int fill_services(struct ww_catalog *catalog, int64_t id)
+{
+	if (id < catalog->services_len || id - catalog->services_len > VACANT_MAX)
+		return SQLITE_CORRUPT;
+	while (catalog->services_len < id)
+		if (ww_catalog__add_vacant_service(catalog))
+			return SQLITE_NOMEM;
+	return SQLITE_OK;
+}
+
+static int fill_endpoints(struct ww_catalog *catalog, int64_t id)
+{
+	if (id < catalog->endpoints_len || id - catalog->endpoints_len > VACANT_MAX)
+		return SQLITE_CORRUPT;
+	while (catalog->endpoints_len < id)
+		if (ww_catalog__add_vacant_endpoint(catalog))
+			return SQLITE_NOMEM;
+	return SQLITE_OK;
+}
+
+static int fill_names(struct ww_intern *names, int64_t id)
+{
+	if (id - ww_intern__len(names) > VACANT_MAX)
+		return SQLITE_CORRUPT;
+	while (ww_intern__len(names) < id)
+		if (ww_intern__add_vacant(names) == WW_INTERN_NONE)
+			return SQLITE_NOMEM;
+	return SQLITE_OK;
+}
+
 static int add_service(struct ww_catalog *catalog, sqlite3_stmt *row)
 {
 	const struct ww_catalog_service service = {
@@ -363,9 +395,10 @@ static int add_service(struct ww_catalog *catalog, sqlite3_stmt *row)
 		.container = text_at(row, 2),
 		.cgroup = text_at(row, 3),
 	};
+	int rc = fill_services(catalog, sqlite3_column_int64(row, 0));
 
-	if (sqlite3_column_int64(row, 0) != catalog->services_len)
-		return SQLITE_CORRUPT;
+	if (rc != SQLITE_OK)
+		return rc;
 	return ww_catalog__add_service(catalog, &service) < 0 ? SQLITE_NOMEM : SQLITE_OK;
 }
 
@@ -378,8 +411,12 @@ static int add_endpoint(struct ww_catalog *catalog, sqlite3_stmt *row)
 		.method = text_at(row, 3),
 		.route = text_at(row, 4),
 	};
+	int rc = fill_endpoints(catalog, sqlite3_column_int64(row, 0));
 
-	if (sqlite3_column_int64(row, 0) != catalog->endpoints_len || service < 0 || service >= catalog->services_len)
+	if (rc != SQLITE_OK)
+		return rc;
+	if (service < 0 || service >= catalog->services_len ||
+	    ww_catalog__is_vacant_service(catalog, (uint32_t)service))
 		return SQLITE_CORRUPT;
 	return ww_catalog__add_endpoint(catalog, &endpoint) < 0 ? SQLITE_NOMEM : SQLITE_OK;
 }
@@ -388,8 +425,12 @@ static int add_name(struct ww_catalog *catalog, sqlite3_stmt *row)
 {
 	int64_t id = sqlite3_column_int64(row, 0);
 	const char *name = text_at(row, 1);
-	uint32_t added = ww_intern__add(catalog->names, name, strlen(name));
+	int rc = fill_names(catalog->names, id);
+	uint32_t added;
 
+	if (rc != SQLITE_OK)
+		return rc;
+	added = ww_intern__add(catalog->names, name, strlen(name));
 	if (added == WW_INTERN_NONE)
 		return SQLITE_NOMEM;
 	return added == id ? SQLITE_OK : SQLITE_CORRUPT;
@@ -405,7 +446,10 @@ static int add_operation_name(struct ww_catalog *catalog, sqlite3_stmt *row)
 		.summary = text_at(row, 4),
 		.statement = text_at(row, 5),
 	};
+	int rc = fill_names(catalog->operations, sqlite3_column_int64(row, 0));
 
+	if (rc != SQLITE_OK)
+		return rc;
 	if (kind != WW_KIND_DB && kind != WW_KIND_NET)
 		return SQLITE_CORRUPT;
 	added = ww_catalog__add_operation(catalog, &name);
@@ -425,6 +469,9 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
 	if (rc == SQLITE_OK)
 		rc = each_row(recording, "SELECT id, service, protocol, method, route FROM endpoint ORDER BY id",
 			      add_endpoint, &read);
+	/* Whatever a damaged file has rows of, its endpoint has a service. */
+	if (rc == SQLITE_OK && !read.services_len && ww_catalog__add_vacant_service(&read))
+		rc = SQLITE_NOMEM;
 	if (rc == SQLITE_OK)
 		rc = each_row(recording, "SELECT id, name FROM detail_name ORDER BY id", add_name, &read);
 	if (rc == SQLITE_OK && recording->has_operations)

@@ -299,8 +299,10 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, query, add_usage);
 	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
-		rc = ww_recording__growth(recording, id, reading->sums.from, reading->sums.to,
-					  &reading->services[id].rss_growth_bytes);
+		/* Hosts of containers have had many services: most of them at another time. */
+		if (reading->services[id].processes)
+			rc = ww_recording__growth(recording, id, reading->sums.from, reading->sums.to,
+						  &reading->services[id].rss_growth_bytes);
 	if (rc == SQLITE_OK && recording->has_programs)
 		rc = each_row(reading,
 			      "SELECT service, executable, bytes, modified_unix_ns, arguments FROM service_program",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/codec.h"
 #include "store/read.h"
 #include "util/arena.h"
 
@@ -23,6 +24,7 @@ struct reading {
 	struct ww_profile *profile;
 	struct ww_profile_stack *stacks;
 	uint32_t stacks_len, stacks_cap, frames_cap;
+	int64_t first_stack, first_frame; /* ids: those before were deleted */
 	size_t samples_cap;
 };
 
@@ -62,21 +64,36 @@ static void *grow(struct reading *reading, void *array, size_t len, size_t *cap,
 	return bigger;
 }
 
-static int add_frame(struct reading *reading, sqlite3_stmt *row)
+static int push_frame(struct reading *reading, const char *name)
 {
 	struct ww_profile *profile = reading->profile;
-	const char *name = (const char *)sqlite3_column_text(row, 1);
 	size_t cap = reading->frames_cap;
 	const char **frames = grow(reading, profile->frames, profile->frames_len, &cap, sizeof(*frames));
 
-	if (sqlite3_column_int64(row, 0) != profile->frames_len)
-		return SQLITE_CORRUPT;
 	if (!frames)
-		return SQLITE_NOMEM;
+		return -ENOMEM;
 	profile->frames = frames;
 	reading->frames_cap = (uint32_t)cap;
-	frames[profile->frames_len] = ww_arena__strdup(reading->arena, name ? name : "");
-	return frames[profile->frames_len++] ? SQLITE_OK : SQLITE_NOMEM;
+	frames[profile->frames_len] = ww_arena__strdup(reading->arena, name);
+	return frames[profile->frames_len++] ? 0 : -ENOMEM;
+}
+
+static int add_frame(struct reading *reading, sqlite3_stmt *row)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 1);
+	int64_t id = sqlite3_column_int64(row, 0), gap;
+
+	if (id < 0)
+		return SQLITE_CORRUPT;
+	if (!reading->profile->frames_len)
+		reading->first_frame = id;
+	gap = id - reading->first_frame - reading->profile->frames_len;
+	if (gap < 0 || gap > VACANT_MAX)
+		return SQLITE_CORRUPT;
+	for (; gap; gap--)
+		if (push_frame(reading, ""))
+			return SQLITE_NOMEM;
+	return push_frame(reading, name ? name : "") ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 /* "[1,2,3]"; how many, or -1 when it is no such list of frames. */
@@ -88,7 +105,7 @@ static int parse_frames(const struct reading *reading, const char *text, uint32_
 		return -1;
 	while (*text != ']') {
 		char *end;
-		unsigned long frame = strtoul(text, &end, 10);
+		unsigned long frame = strtoul(text, &end, 10) - (unsigned long)reading->first_frame;
 
 		if (end == text || (*end != ',' && *end != ']') || frame >= reading->profile->frames_len ||
 		    len == FRAMES_MOST)
@@ -99,29 +116,41 @@ static int parse_frames(const struct reading *reading, const char *text, uint32_
 	return len;
 }
 
-static int add_stack(struct reading *reading, sqlite3_stmt *row)
+static int push_stack(struct reading *reading, const uint32_t *frames, int len, bool whole)
 {
-	uint32_t frames[FRAMES_MOST];
-	int len = parse_frames(reading, (const char *)sqlite3_column_text(row, 2), frames);
 	size_t cap = reading->stacks_cap;
 	struct ww_profile_stack *stacks = grow(reading, reading->stacks, reading->stacks_len, &cap, sizeof(*stacks));
 
-	if (sqlite3_column_int64(row, 0) != reading->stacks_len || len < 0)
-		return SQLITE_CORRUPT;
 	if (!stacks)
-		return SQLITE_NOMEM;
+		return -ENOMEM;
 	reading->stacks = stacks;
 	reading->stacks_cap = (uint32_t)cap;
 	uint32_t *kept = ww_arena__array(reading->arena, (size_t)len, sizeof(*kept));
 	if (!kept)
-		return SQLITE_NOMEM;
-	memcpy(kept, frames, (size_t)len * sizeof(*kept));
-	stacks[reading->stacks_len++] = (struct ww_profile_stack){
-		.frames = kept,
-		.len = (uint32_t)len,
-		.whole = sqlite3_column_int(row, 1),
-	};
-	return SQLITE_OK;
+		return -ENOMEM;
+	if (len)
+		memcpy(kept, frames, (size_t)len * sizeof(*kept));
+	stacks[reading->stacks_len++] = (struct ww_profile_stack){.frames = kept, .len = (uint32_t)len, .whole = whole};
+	return 0;
+}
+
+static int add_stack(struct reading *reading, sqlite3_stmt *row)
+{
+	uint32_t frames[FRAMES_MOST];
+	int len = parse_frames(reading, (const char *)sqlite3_column_text(row, 2), frames);
+	int64_t id = sqlite3_column_int64(row, 0), gap;
+
+	if (id < 0 || len < 0)
+		return SQLITE_CORRUPT;
+	if (!reading->stacks_len)
+		reading->first_stack = id;
+	gap = id - reading->first_stack - reading->stacks_len;
+	if (gap < 0 || gap > VACANT_MAX)
+		return SQLITE_CORRUPT;
+	for (; gap; gap--)
+		if (push_stack(reading, NULL, 0, false))
+			return SQLITE_NOMEM;
+	return push_stack(reading, frames, len, sqlite3_column_int(row, 1)) ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 static int64_t endpoint_of(const struct reading *reading, sqlite3_stmt *row)
@@ -195,7 +224,8 @@ static int add_sample(struct reading *reading, sqlite3_stmt *row)
 	int64_t endpoint = endpoint_of(reading, row), kind = sqlite3_column_int64(row, 2);
 	bool has_name = sqlite3_column_type(row, 3) != SQLITE_NULL,
 	     has_stack = sqlite3_column_type(row, 4) != SQLITE_NULL;
-	int64_t name = sqlite3_column_int64(row, 3), stack = sqlite3_column_int64(row, 4);
+	int64_t name = sqlite3_column_int64(row, 3),
+		stack = ww_wrapping_sum(sqlite3_column_int64(row, 4), -reading->first_stack);
 
 	if (endpoint < 0 || kind < 0 || kind >= WW_KIND_COUNT ||
 	    (has_name && (name < 0 || name >= ww_intern__len(reading->catalog.names))) ||

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What is too old, or too much, goes: a little after each commit, and its room is given back to the disk. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/recorder_parts.h"
 #include "store/schema.h"
@@ -45,6 +48,29 @@ static int64_t unit_at(const struct ww_recorder *recorder, int64_t time)
 						  : WW_SCHEMA_INTERVAL_NS;
 }
 
+/*
+ * What could not be gone on in, and was moved to PATH.old, is older than all of this: it goes first, when it is too old
+ * or there is too much with it.
+ */
+static void look_at_old(const struct ww_recorder *recorder, int64_t now, uint64_t bytes)
+{
+	static const char *const parts[] = {".old-wal", ".old-shm", ".old"};
+	const struct ww_retention *retention = &recorder->retention;
+	char path[PATH_MAX];
+	struct stat status;
+
+	if (snprintf(path, sizeof(path), "%s.old", recorder->path) >= (int)sizeof(path) || lstat(path, &status) ||
+	    !S_ISREG(status.st_mode))
+		return;
+	if (!(retention->bytes && bytes + (uint64_t)status.st_size > retention->bytes) &&
+	    !(retention->age_ns && status.st_mtim.tv_sec < (now - retention->age_ns) / 1000000000))
+		return;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (snprintf(path, sizeof(path), "%s%s", recorder->path, parts[i]) < (int)sizeof(path))
+			unlink(path);
+	}
+}
+
 /* Up to when the next of it is deleted; INT64_MIN: nothing is to be. */
 static int find_cut(struct ww_recorder *recorder, int64_t now, int64_t *cut)
 {
@@ -66,6 +92,7 @@ static int find_cut(struct ww_recorder *recorder, int64_t now, int64_t *cut)
 	if (rc != SQLITE_OK)
 		return rc;
 	unit = unit_at(recorder, oldest);
+	look_at_old(recorder, now, (uint64_t)((pages - unused) * page_size) + LOG_BYTES);
 	if (retention->bytes && (uint64_t)((pages - unused) * page_size) + LOG_BYTES > retention->bytes)
 		aged = now - WW_SCHEMA_INTERVAL_NS;
 	if (oldest + unit <= aged)

@@ -9,6 +9,10 @@
 #define WW_SCHEMA_APPLICATION 0x77687977 /* "whyw" */
 #define WW_SCHEMA_VERSION     1		 /* user_version; raised when a reader of the old one would be misled */
 
+/* Of a recording some of whose ids were deleted: readers of the first version want all that are below the last one. */
+#define WW_SCHEMA_VERSION_VACANT 2
+#define WW_SCHEMA_VERSION_MOST	 WW_SCHEMA_VERSION_VACANT
+
 #define WW_SCHEMA_INTERVAL_NS 10000000000ll
 
 /* What intervals of a recording that goes on become part of, as they get older. */

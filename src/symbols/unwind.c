@@ -366,6 +366,18 @@ static uint32_t find_python_name(struct ww_unwinder *unwinder, const struct ww_s
 	return named->frame - 1;
 }
 
+/* The next frames of CPython's: those of a call of its interpreter. */
+static void put_python(struct ww_unwinder *unwinder)
+{
+	while (unwinder->python < unwinder->stack->python_len) {
+		const struct ww_stack_python *python = &unwinder->stack->python[unwinder->python++];
+
+		put(unwinder, find_python_name(unwinder, python));
+		if (python->at & WW_STACK_ENTRY)
+			break;
+	}
+}
+
 /* In place of a call of CPython's interpreter: what that interpreted. False when it is none, or nothing is known. */
 static bool take_python(struct ww_unwinder *unwinder, uint32_t frame)
 {
@@ -375,13 +387,7 @@ static bool take_python(struct ww_unwinder *unwinder, uint32_t frame)
 	if (unwinder->python == stack->python_len || frame == NO_NAME ||
 	    strncmp(ww_intern__get(unwinder->frames, frame), loop, sizeof(loop) - 1) != 0)
 		return false;
-	while (unwinder->python < stack->python_len) {
-		const struct ww_stack_python *python = &stack->python[unwinder->python++];
-
-		put(unwinder, find_python_name(unwinder, python));
-		if (python->at & WW_STACK_ENTRY)
-			break;
-	}
+	put_python(unwinder);
 	return true;
 }
 
@@ -483,6 +489,10 @@ int ww_unwinder__walk(struct ww_unwinder *unwinder, const struct ww_stack *stack
 						      unwinder) &&
 			       !unwinder->ran_out) ||
 			      starts_here(unwinder);
+	/* Who called is known of CPython's functions, also where the stack can't be followed: select() has 48 KiB of
+	 * it. */
+	while (unwinder->process && !walk->whole && !unwinder->failed && unwinder->python < stack->python_len)
+		put_python(unwinder);
 	if (walk->len < WW_WALK_MOST && (!unwinder->process || !unwinder->process->unwound))
 		put(unwinder, intern(unwinder, "[unknown]"));
 	return unwinder->failed ? -ENOMEM : 0;

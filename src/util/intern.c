@@ -21,7 +21,12 @@ struct ww_intern {
 	uint32_t len, cap;
 	uint32_t *slots; /* entry + 1; 0: free */
 	uint32_t mask;
+	bool reuses;
+	uint32_t reused; /* below it no number is vacant, when it reuses */
 };
+
+/* As good as any name that is read of it: a few empty strings. */
+static char vacant[8];
 
 #define FIRST_SLOTS 64
 
@@ -75,6 +80,8 @@ static int grow_slots(struct ww_intern *table)
 	if (!slots)
 		return -1;
 	for (uint32_t i = 0; i < table->len; i++) {
+		if (table->entries[i].bytes == vacant)
+			continue;
 		uint32_t slot = (uint32_t)table->entries[i].hash & mask;
 
 		while (slots[slot])
@@ -94,6 +101,31 @@ uint32_t ww_intern__find(const struct ww_intern *table, const void *bytes, size_
 	return table->slots[slot] ? table->slots[slot] - 1 : WW_INTERN_NONE;
 }
 
+static int reserve(struct ww_intern *table)
+{
+	uint32_t cap = table->cap ? table->cap * 2 : FIRST_SLOTS / 2;
+	struct entry *entries;
+
+	if (table->len < table->cap)
+		return 0;
+	entries = reallocarray(table->entries, cap, sizeof(*entries));
+	if (!entries)
+		return -1;
+	table->entries = entries;
+	table->cap = cap;
+	return 0;
+}
+
+/* The number of the next new string. */
+static uint32_t next_of(struct ww_intern *table)
+{
+	if (!table->reuses)
+		return table->len;
+	while (table->reused < table->len && table->entries[table->reused].bytes != vacant)
+		table->reused++;
+	return table->reused;
+}
+
 uint32_t ww_intern__add(struct ww_intern *table, const void *bytes, size_t len)
 {
 	uint64_t hash = ww_hash(table->seed, bytes, len);
@@ -106,24 +138,34 @@ uint32_t ww_intern__add(struct ww_intern *table, const void *bytes, size_t len)
 			return WW_INTERN_NONE;
 		slot = slot_of(table, hash, bytes, len);
 	}
-	if (table->len == table->cap) {
-		uint32_t cap = table->cap ? table->cap * 2 : FIRST_SLOTS / 2;
-		struct entry *entries = reallocarray(table->entries, cap, sizeof(*entries));
-
-		if (!entries)
-			return WW_INTERN_NONE;
-		table->entries = entries;
-		table->cap = cap;
-	}
-
-	char *copy = ww_arena__alloc(table->arena, len + 1);
+	uint32_t id = next_of(table);
+	char *copy = reserve(table) ? NULL : ww_arena__alloc(table->arena, len + 1);
 
 	if (!copy)
 		return WW_INTERN_NONE;
 	memcpy(copy, bytes, len);
-	table->entries[table->len] = (struct entry){.hash = hash, .len = len, .bytes = copy};
-	table->slots[slot] = ++table->len;
-	return table->len - 1;
+	table->entries[id] = (struct entry){.hash = hash, .len = len, .bytes = copy};
+	table->slots[slot] = id + 1;
+	table->len += id == table->len;
+	return id;
+}
+
+uint32_t ww_intern__add_vacant(struct ww_intern *table)
+{
+	if (reserve(table))
+		return WW_INTERN_NONE;
+	table->entries[table->len] = (struct entry){.bytes = vacant};
+	return table->len++;
+}
+
+void ww_intern__reuse(struct ww_intern *table)
+{
+	table->reuses = true;
+}
+
+bool ww_intern__is_vacant(const struct ww_intern *table, uint32_t id)
+{
+	return table->entries[id].bytes == vacant;
 }
 
 uint32_t ww_intern__len(const struct ww_intern *table)

@@ -3,6 +3,7 @@
 #ifndef WHYWAIT_INTERN_H
 #define WHYWAIT_INTERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +23,15 @@ uint32_t ww_intern__find(const struct ww_intern *table, const void *bytes, size_
 /* The same, adding the string when it is new; WW_INTERN_NONE when out of memory. */
 uint32_t ww_intern__add(struct ww_intern *table, const void *bytes, size_t len);
 
-/* How many strings there are. */
+/*
+ * Adds a number that no string has: 0 bytes stand in its place. Once ww_intern__reuse() was called, strings that are
+ * new get such numbers first. WW_INTERN_NONE when out of memory.
+ */
+uint32_t ww_intern__add_vacant(struct ww_intern *table);
+void ww_intern__reuse(struct ww_intern *table);
+bool ww_intern__is_vacant(const struct ww_intern *table, uint32_t id);
+
+/* How many numbers there are. */
 uint32_t ww_intern__len(const struct ww_intern *table);
 
 /* The string, with a NUL behind it; valid until the table is freed. */

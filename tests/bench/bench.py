@@ -66,7 +66,7 @@ def options():
                         help="where the result is kept (default build/bench.json)")
     parser.add_argument("--markdown", action="store_true", help="measure nothing: print the kept result as Markdown")
     parser.add_argument("--docs", action="store_true",
-                        help="measure nothing: write docs/cost.svg and docs/cost.md from the kept result")
+                        help="measure nothing: write docs/cost.svg, docs/cost.md and the table in docs/stacks.md from the kept result")
     chosen = parser.parse_args()
     if chosen.seconds < 1 or chosen.pairs < 1:
         parser.error("--seconds and --pairs take a number from 1 up")
@@ -376,8 +376,12 @@ def main():
         try:
             result = json.loads(chosen.json.read_text())
             if chosen.docs:
-                (ROOT / "docs/cost.svg").write_text(plot.svg(result))
-                (ROOT / "docs/cost.md").write_text(results.docs(result))
+                # After --only stacks there is no more to say.
+                if "growth" in result or "stacks" not in result:
+                    (ROOT / "docs/cost.svg").write_text(plot.svg(result))
+                    (ROOT / "docs/cost.md").write_text(results.docs(result))
+                page = ROOT / "docs/stacks.md"
+                page.write_text(results.stacks_docs(result, page.read_text()))
             else:
                 print(results.markdown(result))
         except (OSError, ValueError, KeyError) as error:

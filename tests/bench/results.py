@@ -128,9 +128,19 @@ def _stacks(result):
     yield ""
 
 
-def stacks_table(result):
-    """For docs/stacks.md."""
-    lines = ["| program | stacks a request | taking one | unwinding | names | all of BPF, of own CPU | once, for files | kept of them | of the host's CPU: all | by default |",
+def stacks_docs(result, text):
+    """docs/stacks.md with the table anew, if that was measured."""
+    if not result.get("stacks"):
+        return text
+    begin, end = "<!-- stacks: tests/bench/run --docs writes it -->\n", "<!-- end of stacks -->"
+    before, _, rest = text.partition(begin)
+    return before + begin + "\n".join(_stacks_table(result)) + "\n" + end + rest.partition(end)[2]
+
+
+def _stacks_table(result):
+    busy = f", beside other work (load {result['host']['load']:.0f})" if result["host"]["load"] > 0.5 else ""
+    lines = [f"{_host(result)}{busy}; with the stacks of every request.", "",
+             "| program | stacks a request | taking one | unwinding | names | all of BPF, of own CPU | once, for files | kept of them | of the host's CPU: all | by default |",
              "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     return lines + [f"| {name} | {program['stacks']:.1f} | {program['take_ns'] / 1000:.1f} us | {program['unwind_ns'] / 1000:.1f} us | "
                     f"{program['names_ns'] / 1000:.1f} us | {program['bpf_ns'] / 1000:.1f}, {program['user_ns'] / 1000:.1f} us | {program['once_ms']:.0f} ms, {program['files']:.0f} files | "

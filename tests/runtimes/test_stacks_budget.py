@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth")]
-from stacks_truth import Built, load  # noqa: E402  (the path comes first)
+from stacks_truth import Built, account, folded, load, within  # noqa: E402  (the path comes first)
 from services import Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import Record  # noqa: E402
@@ -36,15 +36,16 @@ def measure(argv, *arguments):
             time.sleep(0.3)
     with sqlite3.connect(record.path) as database:
         taken = database.execute("SELECT sum(sampled), sum(requests) FROM stack_requests").fetchone() if arguments else (0, 0)
-    return share, requests, taken, sum(endpoint["requests"] for endpoint in record.report["endpoints"])
+    slept = (within(folded(record.path, "--kinds", "sleep"), "nap"), account(record, "sleep", "/nap"))
+    return share, requests, taken, slept, sum(endpoint["requests"] for endpoint in record.report["endpoints"])
 
 
 def judge():
     with Built() as built:
         argv = built.server("-fomit-frame-pointer")
-        without, requests, _, _ = measure(argv)
-        share, requests, (sampled, stand_for), recorded = measure(argv, f"--stacks={100 * SHARE:g}%")
-        everything, _, _, _ = measure(argv, "--stacks=all")
+        without, requests, *_ = measure(argv)
+        share, requests, (sampled, stand_for), (slept, true), recorded = measure(argv, f"--stacks={100 * SHARE:g}%")
+        everything, *_ = measure(argv, "--stacks=all")
     budget = SHARE * os.sysconf("SC_NPROCESSORS_ONLN")
     tap.note(f"{requests} requests, {sampled} of them with stacks: {1000 * without:.0f} ms of CPU time a second without, "
              f"{1000 * share:.0f} with {100 * SHARE:g} % ({1000 * budget:.0f} ms), {1000 * everything:.0f} with all")
@@ -53,6 +54,7 @@ def judge():
     tap.check("some are taken", sampled >= 30, sampled)
     # Sampled by chance: what they stand for is near what there were, by twice the error that so many have.
     tap.check("what they stand for is near what there were", abs(stand_for - recorded) < 4 * recorded / sampled ** 0.5, f"{stand_for} of {recorded}")
+    tap.check("and so is the time that they slept", abs(slept - true) < 4 * true / sampled ** 0.5, f"{slept} of {true} ns in the accounts")
 
 
 tap = Tap()

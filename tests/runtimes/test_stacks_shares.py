@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth")]
-from stacks_truth import APPS, Built, account, folded, judge_shares, load, python, within  # noqa: E402  (the path comes first)
+from stacks_truth import APPS, Built, account, folded, judge_hotspots, judge_shares, load, python, within  # noqa: E402  (the path comes first)
 from services import Postgres, Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import Record  # noqa: E402
@@ -85,6 +85,9 @@ with Built() as built:
     for title, flags in (("Go", []), ("Go, stripped, PIE", ["-ldflags=-s -w", "-buildmode=pie"])):
         run(title, judge_shares, tap, title, built.go(*flags), SECONDS, POINTS, {}, computed_s=COMPUTED_S)
     run("Java", judge_shares, tap, "Java", built.java(), SECONDS, POINTS, {"nap": "sleep"}, "/mix", map_java, computed_s=COMPUTED_S)
+    for title, argv in (("C", built.server("-fomit-frame-pointer")), ("Python", python), ("Go", built.go()),
+                        ("Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)])):
+        run(f"hotspots of {title}", judge_hotspots, tap, title, argv, COMPUTED_S / 2)
 run("Python", judge_shares, tap, "Python", python, SECONDS, POINTS, computed_s=COMPUTED_S)
 with Postgres() as database:
     run("psycopg2", judge_queries, database)

@@ -19,6 +19,8 @@ from whywait import Record, run  # noqa: E402
 
 APPS = HERE / "apps"
 COMPUTES = ("burn_a", "burn_b")
+HOT = ("hot_a", "hot_b")
+PERIOD_NS = 1e9 / 99  # between samples of what computes
 WAITS = {"nap": "sleep", "take_lock": "lock"}
 
 
@@ -83,7 +85,7 @@ def load(port, path, seconds, clients=2, computed_s=None):
     end = time.monotonic() + seconds
 
     def enough():
-        computed = sum(truth[function] for truth in truths for function in COMPUTES)
+        computed = sum(truth[function] for truth in truths for function in COMPUTES + HOT)
         return time.monotonic() > end or (computed_s is not None and computed > computed_s * 1e9)
 
     threads = [threading.Thread(target=ask, args=(port, path, enough, truth, counted)) for truth in truths]
@@ -102,7 +104,7 @@ def folded(path, *arguments):
 
 def within(stacks, function):
     """The time in all stacks that the function is in, in ns."""
-    named = re.compile(rf"(JS:[*^~+]?|main\.|long StacksJava\.|shop::(Pages::)?|stacks_rust::)?{function}(\(.*\))?( .*)?$")
+    named = re.compile(rf"(JS:[*^~+]?|main\.|long StacksJava\.|shop::(Pages::|Candle<.*>::)?|stacks_rust::|<stacks_rust::.*>::)?{function}(\(.*\))?( .*)?$")
     return sum(us * 1000 for frames, us in stacks if any(named.match(frame) for frame in frames))
 
 
@@ -129,14 +131,17 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
     waits = folded(record.path, "--endpoint", path, "--kinds", "db,sleep,lock,runq")
     total = sum(us for _, us in computes) * 1000
     spent = account(record, "compute", path)
+    # Of few samples a share, and their number, are a matter of luck: three quarters of n have this standard error.
+    error = (0.75 * 0.25 / (spent / PERIOD_NS)) ** 0.5
+    few = spent < 2000 * PERIOD_NS
     tap.note(f"{name}: {truth}, computing {total / 1e6:.0f} ms in stacks, {spent / 1e6:.0f} ms in the account")
     tap.note(record.report["losses"])
-    tap.check(f"{name}: as much computing as in the account", abs(total - spent) < (0.05 if computed_s else 0.2) * spent, f"{total} ns, {spent} ns")
+    tap.check(f"{name}: as much computing as in the account", abs(total - spent) < (10 * error if few else 0.05) * spent, f"{total} ns, {spent} ns")
     measured = sum(truth[function] for function in COMPUTES)
     for function in COMPUTES:
         share, true = 100 * within(computes, function) / total, 100 * truth[function] / spent
-        tap.check(f"{name}: {function} has its share", abs(share - true) <= points, f"{share:.1f} %, {true:.1f} % measured")
-    tap.check(f"{name}: nearly all of it is under them", within(computes, "burn") >= 0.9 * total * measured / spent,
+        tap.check(f"{name}: {function} has its share", abs(share - true) <= (max(points, 400 * error) if few else points), f"{share:.1f} %, {true:.1f} % measured")
+    tap.check(f"{name}: nearly all of it is under them", within(computes, "burn") >= (0.9 - 4 * error if few else 0.9) * total * measured / spent,
               f"{within(computes, 'burn')} of {total}")
     for function, kind in waiting.items():
         told = within(waits, function)  # its own kind, and what it then waited for a CPU
@@ -154,3 +159,27 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
     tap.note(f"{name}: {100 * share:.2f} % of the time is in stacks that reach their thread's start")
     tap.check(f"{name}: stacks reach their thread's start", share >= 0.98, f"{100 * share:.1f} % do")
     return record
+
+
+def judge_hotspots(tap, name, argv, computed_s, ready=None):
+    """The finding names the two functions that compute, with the shares that they have."""
+    port = free_port()
+    with Server(argv(port), port=port) as server:
+        load(port, "/hot", 0.5, clients=1)
+        if ready:
+            ready(server)
+        with Record("--port", port, "--stacks=all", keep=100) as record:
+            truth, _ = load(port, "/hot", 10 * computed_s, clients=1, computed_s=computed_s)
+            time.sleep(0.3)
+    findings = [finding for endpoint in record.report["endpoints"] if endpoint["route"] == "/hot" for finding in endpoint["findings"]
+                if finding["id"] == "compute-hotspot"]
+    tap.check(f"{name}: computing is found", len(findings) == 1, record.report["endpoints"])
+    said = findings[0]["evidence"]
+    tap.note(f"{name}: {truth}: {findings[0]['text']}: {said}")
+    told = {said.get(key): said.get(f"{key}_share") for key in ("function", "function_2", "function_3")}
+    spent = account(record, "compute", "/hot")
+    for function in HOT:
+        named = [key for key in told if key and re.search(rf"\b{function}\b", key)]
+        true = truth[function] / spent
+        tap.check(f"{name}: {function} is named, with its share", len(named) == 1 and abs(told[named[0]] - true) < 0.05,
+                  f"{told}, {true:.3f} measured")

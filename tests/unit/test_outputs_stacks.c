@@ -212,6 +212,16 @@ static void functions_that_burn(void **state)
 	assert_string_equal(hot.functions[1].name, "sum_of");
 	assert_int_equal(ww_hotspots__of(&computing, "s", "GET", "/none", &hot), 0);
 	assert_int_equal(hot.len, 0);
+	/* What V8 has compiled twice is one function. */
+	const char *compiled[] = {"JS:~burn app.js:1:2", "JS:*burn app.js:1:2"};
+	const struct ww_profile_stack first = {(const uint32_t[]){0}, 1, true},
+				      second = {(const uint32_t[]){1}, 1, true};
+	struct ww_profile_sample both[] = {{"s", "GET", "/", "", &first, WW_KIND_COMPUTE, 40, 1, 1},
+					   {"s", "GET", "/", "", &second, WW_KIND_COMPUTE, 60, 1, 1}};
+	const struct ww_profile js = {.frames = compiled, .frames_len = 2, .samples = both, .samples_len = 2};
+	assert_int_equal(ww_hotspots__of(&js, "s", "GET", "/", &hot), 0);
+	assert_int_equal(hot.len, 1);
+	assert_string_equal(hot.functions[0].name, "JS:burn app.js:1:2");
 }
 
 /* That of `def f(a,b):\n return a+b` in CPython 3.11, at line 2, and all kinds of damage. */

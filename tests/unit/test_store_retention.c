@@ -302,6 +302,146 @@ static void it_goes_on_in_the_same_file(void **state)
 	ww_report_free(report);
 }
 
+#define CONTAINERS 100 /* services of a round */
+
+/* A round of a host whose containers are others each time: it ends with the file closed. */
+static void run_containers(struct fixture *fixture, int round, const struct ww_retention *retention)
+{
+	const int64_t at = START + round * HOUR;
+	struct ww_recorder *recorder = go_on(fixture, fixture->path, retention);
+	struct ww_service_usage usage[CONTAINERS];
+	struct ww_catalog catalog;
+
+	assert_false(ww_recorder__moved(recorder));
+	assert_int_equal(ww_catalog__init(&catalog), 0);
+	if (ww_recorder__past(recorder))
+		assert_int_equal(ww_catalog__copy(&catalog, ww_recorder__past(recorder)), 0);
+	for (unsigned i = 0; i < CONTAINERS; i++) {
+		char name[32], statement[32];
+		snprintf(name, sizeof(name), "pod-%d-%u:80", round, i);
+		snprintf(statement, sizeof(statement), "SELECT %d, %u", round, i);
+
+		const struct ww_catalog_service service = {.name = name, .container = name, .cgroup = ""};
+		const int64_t id = ww_catalog__add_service(&catalog, &service);
+		const struct ww_catalog_endpoint endpoint = {
+			.service = (uint32_t)id, .protocol = "http", .method = "GET", .route = "/"};
+		const int64_t at_endpoint = ww_catalog__add_endpoint(&catalog, &endpoint);
+		const struct ww_operation operation = {.kind = WW_KIND_DB,
+						       .system = "postgres",
+						       .peer = "db",
+						       .summary = statement,
+						       .statement = statement};
+		const struct ww_sample_operation asked = {
+			.name = ww_catalog__operation(&catalog, &operation), .kind = WW_KIND_DB, .duration_ns = 5};
+		const struct ww_detail_sum detail = {.kind = WW_KIND_DB,
+						     .name = ww_intern__add(catalog.names, name, strlen(name)),
+						     .ns = 5,
+						     .count = 1};
+		const uint64_t kinds_ns[WW_KIND_COUNT] = {1000, [WW_KIND_DB] = 5};
+		const struct ww_sample sample = {.kinds_ns = kinds_ns,
+						 .status = 200,
+						 .details = &detail,
+						 .details_len = 1,
+						 .operations = &asked,
+						 .operations_len = 1,
+						 .operations_known = true};
+
+		assert_true(id >= 0 && at_endpoint >= 0);
+		assert_int_equal(ww_slice__add(&fixture->slice, (uint32_t)at_endpoint, &sample), 0);
+		usage[i] = (struct ww_service_usage){.service = (uint32_t)id, .processes = 1, .rss_bytes = 1 << 20};
+	}
+	for (int i = 0; i < 3; i++) {
+		const struct ww_commit commit = {
+			.catalog = &catalog,
+			.slice = &fixture->slice,
+			.interval = at + i * INTERVAL,
+			.start_unix_ns = at,
+			.end_unix_ns = at + (i + 1) * INTERVAL,
+			.usage = usage,
+			.usage_len = i ? 0 : CONTAINERS,
+			.last = i == 2,
+		};
+
+		assert_int_equal(ww_recorder__commit(recorder, &commit), 0);
+		ww_slice__clear(&fixture->slice);
+	}
+	ww_catalog__free(&catalog);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+}
+
+static void what_nothing_refers_to_goes_too(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ww_report *report;
+	int services[7] = {0};
+
+	for (int round = 0; round < 20; round++)
+		run_containers(fixture, round, &short_lived);
+	/* What is 4 hours old, and what was there when the last round began. */
+	assert_true(number_of(fixture, "SELECT count(*) FROM service") <= 6 * CONTAINERS);
+	assert_true(number_of(fixture, "SELECT count(*) FROM endpoint") <= 6 * CONTAINERS);
+	assert_true(number_of(fixture, "SELECT count(*) FROM detail_name") <= 6 * CONTAINERS + 1);
+	assert_true(number_of(fixture, "SELECT count(*) FROM operation_name") <= 6 * CONTAINERS + 8);
+	/* Ids are used again. */
+	assert_true(number_of(fixture, "SELECT max(id) FROM service") < 8 * CONTAINERS);
+	assert_true(number_of(fixture, "SELECT max(id) FROM endpoint") < 8 * CONTAINERS);
+	assert_true(number_of(fixture, "SELECT max(id) FROM operation_name") < 8 * CONTAINERS + 8);
+	report = report_of(fixture, fixture->path, 0, 0);
+	assert_in_range(report->endpoints_len, 4 * CONTAINERS, 5 * CONTAINERS);
+	assert_in_range(report->services_len, 4 * CONTAINERS, 5 * CONTAINERS);
+	for (size_t i = 0; i < report->endpoints_len; i++) {
+		const struct ww_endpoint_report *endpoint = &report->endpoints[i];
+		int round = -1;
+		unsigned pod = 0;
+		char statement[32];
+
+		assert_int_equal(sscanf(endpoint->service, "pod-%d-%u:80", &round, &pod), 2);
+		assert_in_range(round, 15, 19);
+		services[round - 15]++;
+		snprintf(statement, sizeof(statement), "SELECT %d, %u", round, pod);
+		assert_int_equal(endpoint->requests, 1);
+		assert_int_equal(endpoint->details_len, 1);
+		assert_string_equal(endpoint->details[0].name, endpoint->service);
+		assert_int_equal(endpoint->operations_len, 1);
+		assert_string_equal(endpoint->operations[0].summary, statement);
+	}
+	for (int i = 1; i < 5; i++)
+		assert_int_equal(services[i], CONTAINERS);
+	ww_report_free(report);
+}
+
+static void many_services_are_gone_on_with(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (int round = 0; round < 5; round++)
+		run_containers(fixture, round, &lasting);
+	assert_int_equal(number_of(fixture, "SELECT count(*) FROM service"), 5 * CONTAINERS);
+	assert_int_equal(access(fixture->old, F_OK), -1);
+	/* All versions of whywait can read it: nothing is missing of it. */
+	assert_int_equal(number_of(fixture, "PRAGMA user_version"), 1);
+}
+
+static void what_was_moved_away_counts(void **state)
+{
+	static const struct ww_retention small = {.fine_ns = HOUR, .minutes_ns = 2 * HOUR, .bytes = 20 << 20};
+	struct fixture *fixture = *state;
+	struct ww_recorder *recorder;
+
+	for (int i = 0; i < 2; i++) {
+		FILE *old = fopen(fixture->old, "w");
+
+		assert_non_null(old);
+		assert_int_equal(ftruncate(fileno(old), i ? 30 << 20 : 1 << 20), 0);
+		fclose(old);
+		recorder = go_on(fixture, fixture->path, &small);
+		add_endpoints(fixture);
+		put_interval(fixture, &recorder, 1, START + i * INTERVAL, 3, false);
+		assert_int_equal(access(fixture->old, F_OK), i ? -1 : 0);
+		assert_int_equal(ww_recorder__close(recorder), 0);
+	}
+}
+
 static void one_that_is_killed_goes_on(void **state)
 {
 	struct fixture *fixture = *state;
@@ -421,6 +561,9 @@ int main(void)
 		TEST(what_is_too_old_goes),
 		TEST(a_file_is_no_larger_than_it_may_be),
 		TEST(it_goes_on_in_the_same_file),
+		TEST(what_nothing_refers_to_goes_too),
+		TEST(many_services_are_gone_on_with),
+		TEST(what_was_moved_away_counts),
 		TEST(one_that_is_killed_goes_on),
 		TEST(what_can_not_be_gone_on_in_is_moved_away),
 	};

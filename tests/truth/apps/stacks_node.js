@@ -20,6 +20,22 @@ function burn_b() {
   return burn(5) + 0;
 }
 
+// This and hot_b are where the time itself is spent.
+function hot_a() {
+  const begun = process.cpuUsage().user;
+  let sum = 0;
+  for (let i = 0; i < 15000000; i++) sum = (sum * i + 1) | 0;
+  return (process.cpuUsage().user - begun) * 1000 + (sum & 1);
+}
+
+function hot_b() {
+  const begun = process.cpuUsage().user;
+  let sum = 0;
+  for (let i = 0; i < 5000000; i++) sum = (sum * i + 2) | 0;
+  return (process.cpuUsage().user - begun) * 1000 + (sum & 1);
+}
+
 http.createServer((request, response) => {
-  response.end(`burn_a ${burn_a()}\nburn_b ${burn_b()}\n`);
+  if (request.url === '/hot') response.end(`hot_a ${hot_a()}\nhot_b ${hot_b()}\n`);
+  else response.end(`burn_a ${burn_a()}\nburn_b ${burn_b()}\n`);
 }).listen(Number(process.argv[2]), '127.0.0.1');

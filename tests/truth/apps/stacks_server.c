@@ -59,6 +59,31 @@ static NOINLINE uint64_t burn_b(void)
 	return ns;
 }
 
+/* These two are where the time itself is spent. */
+static NOINLINE uint64_t hot_a(void)
+{
+	uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID), now;
+
+	do {
+		for (unsigned i = 0; i < 100000; i++)
+			sink += i * sink + 1;
+		now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	} while (now - begun < 15000000);
+	return now - begun;
+}
+
+static NOINLINE uint64_t hot_b(void)
+{
+	uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID), now;
+
+	do {
+		for (unsigned i = 0; i < 100000; i++)
+			sink += i * sink + 2;
+		now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	} while (now - begun < 5000000);
+	return now - begun;
+}
+
 static NOINLINE uint64_t nap(unsigned us)
 {
 	uint64_t begun = clock_ns(CLOCK_MONOTONIC);
@@ -107,6 +132,9 @@ static NOINLINE int handle(const char *request, char *body, size_t size)
 		return snprintf(body, size, "nap %llu\n", (unsigned long long)nap(1000));
 	if (!strncmp(request, "GET /hang", 9))
 		return snprintf(body, size, "nap %llu\n", (unsigned long long)nap(900000));
+	if (!strncmp(request, "GET /hot", 8))
+		return snprintf(body, size, "hot_a %llu\nhot_b %llu\n", (unsigned long long)hot_a(),
+				(unsigned long long)hot_b());
 	uint64_t a = burn_a(), b = burn_b(), napped = nap(3000), locked = take_lock();
 	return snprintf(body, size, "burn_a %llu\nburn_b %llu\nnap %llu\ntake_lock %llu\n", (unsigned long long)a,
 			(unsigned long long)b, (unsigned long long)napped, (unsigned long long)locked);
