@@ -169,8 +169,9 @@ static const struct argp_option options[] = {
 	 "when there are more than 100 endpoints), or all of them. What is counted and summed is always every request",
 	 1},
 	{"unit", KEY_UNIT, "UNIT", 0,
-	 "also account for work outside of requests: queue, each message that a worker takes from a queue of Redis, "
-	 "up to its next fetch; uprobe:FILE:FUNCTION, each call of a function, from its entry to its return; or "
+	 "also account for work outside of requests: queue, each message that a worker takes from a queue of Redis or "
+	 "RabbitMQ, up to its next fetch; uprobe:FILE:FUNCTION, each call of a function, from its entry to its return; "
+	 "or "
 	 "usdt:FILE:PROVIDER:BEGIN:END, between two static probes, in whatever process has FILE; may be given "
 	 "several times",
 	 1},

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""`record --unit queue`: each message that a worker takes from Redis is a unit of work, from its delivery to the next fetch. Real
+"""`record --unit queue`: each message that a worker takes from Redis or RabbitMQ is a unit of work, from its delivery to the next fetch. Real
 workers measure themselves what they do for each; units are held against that, one by one and in the mean. What the program around a
 task computes and asks for shows by the messages that only ask for sleep."""
 import collections

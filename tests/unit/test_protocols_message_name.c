@@ -72,6 +72,36 @@ static void test_redis(void **state)
 	}
 }
 
+static void test_amqp(void **state)
+{
+	/* As RabbitMQ 3.10 sends it: a delivery in one frame, the head of what it carries in the next. */
+	static const char deliver[] = "\x01\0\x01\0\0\0\x1b\0\x3c\0\x3c\x04None\0\0\0\0\0\0\0\x07\0\0\x06orders\xce";
+	static const char headers[] = "\0\x3c\0\0\0\0\0\0\0\0\0\x2a\xf8\0\x10"
+				      "application/json\x05utf-8\0\0\0\x20\x04langS\0\0\0\x02py\x04"
+				      "taskS\0\0\0\x09shop.mail";
+	struct ww_message_bytes bytes = {.head = (const uint8_t *)deliver, .head_len = sizeof(deliver) - 1};
+	char name[WW_MESSAGE_NAME_SIZE];
+
+	(void)state;
+	assert_int_equal(ww_message_name__amqp(&bytes, name), WW_MESSAGE_QUEUE);
+	assert_string_equal(name, "orders");
+	bytes.head += 7;
+	bytes.head_len -= 7;
+	assert_int_equal(ww_message_name__amqp(&bytes, name), WW_MESSAGE_QUEUE);
+	assert_string_equal(name, "orders");
+	bytes = (struct ww_message_bytes){.head = (const uint8_t *)headers, .head_len = sizeof(headers) - 1};
+	assert_int_equal(ww_message_name__amqp(&bytes, name), WW_MESSAGE_TASK);
+	assert_string_equal(name, "shop.mail");
+	for (size_t cut = 0; cut < sizeof(headers) - 1; cut++) {
+		uint8_t *copy = test_malloc(cut + 1);
+
+		memcpy(copy, headers, cut);
+		bytes = (struct ww_message_bytes){.head = copy, .head_len = cut};
+		assert_int_equal(ww_message_name__amqp(&bytes, name), WW_MESSAGE_UNNAMED);
+		test_free(copy);
+	}
+}
+
 static void test_pickle(void **state)
 {
 	/* As billiard 4.1 wrote it, on Python 3.11. */
@@ -121,10 +151,8 @@ static void test_long(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_redis),
-		cmocka_unit_test(test_pickle),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_redis), cmocka_unit_test(test_amqp), cmocka_unit_test(test_pickle),
+		cmocka_unit_test(test_cut),   cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
