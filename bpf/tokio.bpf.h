@@ -200,8 +200,6 @@ WW_GLOBAL1(u64, ww_tokio_find, N, wanted)
 		return 0;
 	struct ww_carrier_key key = {.context = s.id, .tgid = bpf_get_current_pid_tgid() >> 32};
 	bpf_map_update_elem(&ww_tokio_tasks, &key, &s.address, BPF_ANY);
-	if (!wanted && !go->tokio.current)
-		ww_tokio_learn(s.id);
 	return s.address;
 }
 
@@ -233,6 +231,7 @@ static __always_inline bool ww_tokio_now(const struct ww_go *go, struct ww_gorou
 		at->g = ww_tokio_find(0);
 		if (at->g && ww_tokio_task(tokio, at->g, &header))
 			at->id = ww_tokio_number(at->g, &header);
+		ww_tokio_learn(at->id);
 		return at->id != 0;
 	}
 	bpf_probe_read_user(words, sizeof(words), (void *)(self - tokio->current - 8));

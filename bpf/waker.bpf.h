@@ -55,7 +55,15 @@ struct ww_tokio_queue {
 	u32 stride; /* words of an element */
 };
 
-/* The walk is kept in memory of its own, whose words the verifier does not follow. */
+/* What is allocated at an address, as far as that can be told. */
+struct ww_tokio_chunk {
+	u64 size;   /* glibc's malloc() keeps it in front */
+	u64 strong; /* counts of those who use it, where it is counted */
+	u64 weak;
+};
+
+/* The walk is kept in memory of its own, whose words the verifier does not follow, and which takes no room on the
+ * stack. */
 struct ww_tokio_walk {
 	struct ww_tokio tokio;
 	u64 own; /* the task whose waiter is looked for */
@@ -70,6 +78,10 @@ struct ww_tokio_walk {
 	u32 at_behind, behind_len;
 	u32 at_inner, inner_len;
 	u32 pad;
+	struct ww_tokio_chunk chunk;
+	struct ww_tokio_header header;
+	struct ww_carrier_key key;
+	u64 around[5];		  /* words around the one that may be a queue's */
 	u64 words[WW_TOKIO_CELL]; /* of the task */
 	u64 behind[WW_TOKIO_BLOCK];
 	u64 inner[WW_TOKIO_BLOCK];
@@ -91,11 +103,11 @@ static __always_inline struct ww_tokio_walk *ww_tokio_walk(void)
 /* A waker of task `waiter` was found in what is at `awaited`. */
 static __always_inline void ww_tokio_met(struct ww_tokio_walk *w, u64 waiter, u64 awaited, u32 path)
 {
-	struct ww_carrier_key what = {.context = awaited, .tgid = bpf_get_current_pid_tgid() >> 32};
-	struct ww_tokio_header header;
-	if (waiter == w->own || !ww_tokio_task(&w->tokio, waiter, &header) || header.state & WW_TOKIO_COMPLETE)
+	if (waiter == w->own || !ww_tokio_task(&w->tokio, waiter, &w->header) || w->header.state & WW_TOKIO_COMPLETE)
 		return;
-	struct ww_tokio_sent *sent = bpf_map_lookup_elem(&ww_tokio_sents, &what);
+	w->key.context = awaited;
+	w->key.tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ww_tokio_sent *sent = bpf_map_lookup_elem(&ww_tokio_sents, &w->key);
 	struct ww_request *r = sent && sent->waiter == waiter ? ww_request_get(sent->ref) : NULL;
 	bool outstanding = r && r->outstanding;
 	/* Another task answers: the address is left over here. */
@@ -117,17 +129,11 @@ static __always_inline void ww_tokio_met(struct ww_tokio_walk *w, u64 waiter, u6
 
 #define WW_TOKIO_MANY 1000000 /* users of what tasks share */
 
-/* What is allocated at an address, as far as that can be told. */
-struct ww_tokio_chunk {
-	u64 size;   /* glibc's malloc() keeps it in front */
-	u64 strong; /* counts of those who use it, where it is counted */
-	u64 weak;
-};
-
 /* How many words are there, WW_TOKIO_BLOCK at most; 0: that can't be read. */
-static __always_inline u32 ww_tokio_chunk_read(const struct ww_tokio *tokio, u64 address, struct ww_tokio_chunk *chunk)
+static __always_inline u32 ww_tokio_chunk_read(struct ww_tokio_walk *w, u64 address)
 {
-	if (!ww_tokio_heap(tokio, address) || bpf_probe_read_user(chunk, sizeof(*chunk), (void *)(address - 8)))
+	struct ww_tokio_chunk *chunk = &w->chunk;
+	if (!ww_tokio_heap(&w->tokio, address) || bpf_probe_read_user(chunk, sizeof(*chunk), (void *)(address - 8)))
 		return 0;
 	u64 words = (chunk->size & ~7ull) / 8 - 1;
 	/* Another allocator. */
@@ -145,11 +151,11 @@ static __always_inline bool ww_tokio_is_shared(const struct ww_tokio_chunk *chun
 /* Looks at all that is at `address`, if that is shared, where the way to it is `path`. */
 static __always_inline void ww_tokio_inner(struct ww_tokio_walk *w, u64 address, u32 path)
 {
-	struct ww_tokio_chunk chunk;
-	u32 words = ww_tokio_chunk_read(&w->tokio, address, &chunk);
+	u32 words = ww_tokio_chunk_read(w, address);
 	w->at_inner = 0;
 	w->inner_len = 0;
-	if (!words || !ww_tokio_is_shared(&chunk) || bpf_probe_read_user(w->inner, sizeof(w->inner), (void *)address))
+	if (!words || !ww_tokio_is_shared(&w->chunk) ||
+	    bpf_probe_read_user(w->inner, sizeof(w->inner), (void *)address))
 		return;
 	w->block = address;
 	w->path = path;
@@ -159,9 +165,8 @@ static __always_inline void ww_tokio_inner(struct ww_tokio_walk *w, u64 address,
 /* What the way leads to from `address`, where something is that is shared. */
 static __always_inline void ww_tokio_end(struct ww_tokio_walk *w, u64 address, u32 path)
 {
-	struct ww_tokio_chunk chunk;
 	u64 pair[2] = {};
-	if ((path & 0xff) >= ww_tokio_chunk_read(&w->tokio, address, &chunk) || !ww_tokio_is_shared(&chunk))
+	if ((path & 0xff) >= ww_tokio_chunk_read(w, address) || !ww_tokio_is_shared(&w->chunk))
 		return;
 	bool data_first = w->tokio.data_first;
 	u64 at = address + 8 * ((path & 0xff) - data_first);
@@ -178,9 +183,10 @@ static __always_inline void ww_tokio_end(struct ww_tokio_walk *w, u64 address, u
 static __always_inline void ww_tokio_queue_read(struct ww_tokio_walk *w, u32 word, u32 words)
 {
 	struct ww_tokio_queue *q = &w->queue;
-	u64 at[5] = {};
+	u64 *at = w->around;
 	q->room = 0;
-	bpf_probe_read_user(at, sizeof(at), (void *)(w->own + 8 * (u64)(word - 2)));
+	if (bpf_probe_read_user(w->around, sizeof(w->around), (void *)(w->own + 8 * (u64)(word - 2))))
+		return;
 	if (at[3] <= words && !(at[3] & (at[3] - 1)) && at[0] < at[3] && at[1] < at[3]) {
 		/* Until Rust 1.66: first, end, address, room. */
 		q->first = at[0];
@@ -211,11 +217,10 @@ static __always_inline bool ww_tokio_queued(const struct ww_tokio_queue *q, u32 
 /* Looks at what is at `address`, said by the task's `word`, if that is the task's alone. */
 static __always_inline void ww_tokio_behind(struct ww_tokio_walk *w, u64 address, u32 word)
 {
-	struct ww_tokio_chunk chunk;
-	u32 words = ww_tokio_chunk_read(&w->tokio, address, &chunk);
+	u32 words = ww_tokio_chunk_read(w, address);
 	w->at_behind = 0;
 	w->behind_len = 0;
-	if (!words || (chunk.strong - 1 < WW_TOKIO_MANY && chunk.weak - 1 < WW_TOKIO_MANY) ||
+	if (!words || (w->chunk.strong - 1 < WW_TOKIO_MANY && w->chunk.weak - 1 < WW_TOKIO_MANY) ||
 	    bpf_probe_read_user(w->behind, sizeof(w->behind), (void *)address))
 		return;
 	ww_tokio_queue_read(w, word, words);
@@ -291,12 +296,11 @@ WW_GLOBAL1(int, ww_tokio_go, N, path)
 }
 
 /* Looks through the task, which has so many words. */
-WW_GLOBAL1(int, ww_tokio_look, N, words)
+static __always_inline void ww_tokio_look(struct ww_tokio_walk *w, u64 words)
 {
-	struct ww_tokio_walk *w = ww_tokio_walk();
 	struct ww_tokio_step step = {.walk = w};
-	if (!w || ww_without_loop || bpf_probe_read_user(w->words, sizeof(w->words), (void *)w->own))
-		return 0;
+	if (bpf_probe_read_user(w->words, sizeof(w->words), (void *)w->own))
+		return;
 	w->looks = 0;
 	w->at_word = 0;
 	w->words_len = words < WW_TOKIO_CELL ? words : WW_TOKIO_CELL;
@@ -305,7 +309,6 @@ WW_GLOBAL1(int, ww_tokio_look, N, words)
 	w->at_inner = 0;
 	w->inner_len = 0;
 	bpf_loop(WW_TOKIO_STEPS, ww_tokio_look_step, &step, 0);
-	return 0;
 }
 
 #define WW_TOKIO_END 6 /* words at the end of a task: links to others, who joins it */
@@ -335,14 +338,13 @@ enum ww_tokio_way {
 /* Begins the walk from the task; returns where its end is; 0: it is none. */
 static __always_inline u64 ww_tokio_begin(struct ww_tokio_walk *w, const struct ww_go *go, u64 task)
 {
-	struct ww_tokio_header header;
 	w->tokio = go->tokio;
 	w->own = task;
 	w->fresh = (struct ww_tokio_found){};
 	w->sent = (struct ww_tokio_found){};
-	if (!ww_tokio_task(&w->tokio, task, &header))
+	if (!ww_tokio_task(&w->tokio, task, &w->header))
 		return 0;
-	u64 trailer = ww_user_word(header.vtable + WW_TOKIO_TRAILER);
+	u64 trailer = ww_user_word(w->header.vtable + WW_TOKIO_TRAILER);
 	return trailer < WW_TOKIO_MOST ? task + trailer : 0;
 }
 
@@ -367,12 +369,13 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 	if (!joined && known)
 		ww_tokio_go(known);
 	if (all && !w->fresh.waiter && !w->sent.waiter)
-		ww_tokio_look((end - task) / 8);
+		ww_tokio_look(w, (end - task) / 8);
 	struct ww_tokio_found *found = w->fresh.waiter ? &w->fresh : &w->sent;
 	if (!found->waiter)
 		return WW_TOKIO_NOBODY;
-	struct ww_carrier_key key = {.context = found->waiter, .tgid = bpf_get_current_pid_tgid() >> 32};
-	struct ww_carrier *carrier = bpf_map_lookup_elem(&ww_carriers, &key);
+	w->key.context = found->waiter;
+	w->key.tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ww_carrier *carrier = bpf_map_lookup_elem(&ww_carriers, &w->key);
 	struct ww_request *r = carrier ? ww_request_get(carrier->ref) : NULL;
 	bool serves = r && !r->anonymous;
 	room->ref = serves ? r->account.id : 0;
