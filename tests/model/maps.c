@@ -24,7 +24,7 @@ struct map {
 	u32 clock;
 };
 
-#define MAPS 48
+#define MAPS 64
 static struct map maps[MAPS];
 static u32 maps_len;
 
