@@ -45,15 +45,21 @@ static __always_inline bool ww_goroutine_now(const struct ww_go *go, struct ww_g
 
 #define WW_GO_WORDS 64 /* of a goroutine's first frames: those of what `go` has called */
 
+struct ww_go_slot_key {
+	u64 function; /* that `go` has called */
+	u64 tgid;
+};
+
 struct ww_go_room {
 	u64 words[WW_GO_WORDS];
 	ww_ref ref; /* the request that waits */
 	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
 	u32 at;	    /* which word that was */
 	u32 pad;
-	u64 awaited; /* of tokio: by what the first one waits */
-	u64 waiter;  /* which that is */
-	u64 by;	     /* and for what it waits */
+	u64 awaited;		   /* of tokio: by what the first one waits */
+	u64 waiter;		   /* which that is */
+	u64 by;			   /* and for what it waits */
+	struct ww_go_slot_key key; /* of tokio: what is looked for */
 };
 
 struct {

@@ -25,11 +25,6 @@
 #define WW_GO_LEFT	4 /* one in so many that nobody waited for: none is believed to have a word */
 #define WW_GO_SLOTS_MAX 64
 
-struct ww_go_slot_key {
-	u64 function; /* that `go` has called */
-	u64 tgid;
-};
-
 /*
  * Which word of such a function's frame leads to who waits. A frame has others, too, that are left over; what they
  * pointed to may be another one's since. The word that is right is so most of the time.
@@ -220,9 +215,9 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	struct ww_go_room *room = ww_go_room();
 	if (!go || !room)
 		return 0;
-	struct ww_go_slot_key key = {.function = ww_user_word(task + go->startpc),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
-	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key);
+	room->key.function = ww_user_word(task + go->startpc);
+	room->key.tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &room->key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
 	bool seldom = slot && slot->misses > WW_TOKIO_MISSES && (slot->asked++ & WW_TOKIO_SELDOM);
 	bool known = first && slot && slot->votes, all = first && !seldom;
@@ -233,7 +228,7 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 		/* Another way, where the known one leads to nobody: it may have been one that is left over itself. */
 		if (slot && slot->at != room->at)
 			slot->votes /= 2;
-		int found = ww_go_slot_vote(slot, &key, room->at);
+		int found = ww_go_slot_vote(slot, &room->key, room->at);
 		bool left = slot && slot->misses * 2 > slot->votes;
 		/* What was so once or twice may be left over. */
 		if (!slot || slot->votes < WW_TOKIO_VOTES || left)
