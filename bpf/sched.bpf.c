@@ -90,7 +90,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	}
 	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
 		ww_loop_worked(t, &b.cause, now);
-	if (ww_queues_on && t->worker)
+	if (ww_queues_on && t->takes)
 		ww_unit_waits(t, (u64)b.cause.nr << 32 | (u32)WW_REGS_ARG1(ww_task_regs(prev)));
 	t->off_nr = b.cause.nr;
 	t->slept = now;
