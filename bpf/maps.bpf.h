@@ -202,7 +202,7 @@ struct ww_thread {
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
 	u8 frames_tries;	       /* how often `frames_of` was looked for */
 	u8 executor;		       /* enum ww_executing */
-	u8 consumer;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
+	u8 takes;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
 	u8 taking;		       /* it reads the message from `pipe` */
 	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
 	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */

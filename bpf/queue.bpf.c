@@ -118,7 +118,7 @@ static __always_inline void ww_queue_takes(struct ww_thread *t, struct ww_reques
 static __always_inline void ww_queue_read(struct task_struct *task, struct ww_thread *t, struct pt_regs *regs)
 {
 	u64 pipe = ww_queue_pipe(task, WW_REGS_ARG1(regs)), now = bpf_ktime_get_ns();
-	if (!pipe || (t && t->consumer && t->pipe != pipe) || (!t && !ww_selected_process()))
+	if (!pipe || (t && t->takes && t->pipe != pipe) || (!t && !ww_selected_process()))
 		return;
 	t = t ?: ww_thread_make(task, now);
 	if (!t)
@@ -128,7 +128,7 @@ static __always_inline void ww_queue_read(struct task_struct *task, struct ww_th
 	struct ww_request *r = ww_queue_handed(pipe);
 	if (r) {
 		ww_queue_takes(t, r, pipe);
-	} else if (t->consumer && !t->taking) {
+	} else if (t->takes && !t->taking) {
 		ww_queue_ends(t, now);
 		t->fresh = 1;
 	}

@@ -71,9 +71,9 @@ static __always_inline bool ww_queue_ends(struct ww_thread *t, u64 now)
 		return false;
 	if (r)
 		ww_unit_close(t, r, now);
-	if (!t->consumer && (ww_queue_requests(t->ref) || ww_queue_requests(t->home)))
+	if (!t->takes && (ww_queue_requests(t->ref) || ww_queue_requests(t->home)))
 		return false;
-	t->consumer = 1;
+	t->takes = 1;
 	t->ref = 0;
 	t->home = 0;
 	return true;
@@ -244,7 +244,7 @@ static __always_inline void ww_amqp_received(struct sock *sk, struct ww_conn *co
 			conn->system = WW_SYSTEM_UNKNOWN;
 	}
 	struct ww_thread *t = ww_thread_get(ww_current());
-	if (t && t->consumer && met & (WW_AMQP_MET_NEXT | WW_AMQP_MET_MESSAGE))
+	if (t && t->takes && met & (WW_AMQP_MET_NEXT | WW_AMQP_MET_MESSAGE))
 		ww_amqp_ends(t, now);
 	if (met & WW_AMQP_MET_MESSAGE && ww_selected_process()) {
 		conn->classified = 1;

@@ -90,7 +90,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	}
 	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
 		ww_loop_worked(t, &b.cause, now);
-	if (ww_queues_on && t->consumer)
+	if (ww_queues_on && t->takes)
 		ww_unit_waits(t, (u64)b.cause.nr << 32 | (u32)WW_REGS_ARG1(ww_task_regs(prev)));
 	t->off_nr = b.cause.nr;
 	t->slept = now;
@@ -301,7 +301,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->executor = WW_EXECUTOR_NOT;
 	t->submitter = 0;
 	t->worker = 0;
-	t->consumer = 0;
+	t->takes = 0;
 	t->taking = 0;
 	t->loop_slot = 0;
 	t->item = 0;

@@ -89,7 +89,7 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 	ww_ref job = ww_job_of(t);
 	if (job)
 		return job;
-	if (ww_queues_on && t->consumer)
+	if (ww_queues_on && t->takes)
 		return ww_request_get(t->unit) ? t->unit : 0;
 	if (t->python && t->loop)
 		ww_executor_folds(t);

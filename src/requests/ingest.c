@@ -341,7 +341,7 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 		return (int)service;
 	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	/* Celery's main process hands it on: it counts where it is worked on. */
-	bool elsewhere = account->flags & WW_FLAG_HANDS_ON && ww_messages__is_task(ingest->messages, account->id);
+	bool elsewhere = account->flags & WW_FLAG_HANDS_ON && ww_messages__may_be_task(ingest->messages, account->id);
 	if (ww_choices__has(&ingest->choices, (uint32_t)service) && !elsewhere)
 		return run ? take_run(ingest, account, (uint32_t)service)
 			   : count(ingest, account, (uint32_t)service, &done);
