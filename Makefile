@@ -15,6 +15,7 @@
 # make test-runtimes  servers of many languages, at 1, 8 and 64 requests in flight (root)
 # make test-live  what the daemon tells over HTTP, in a real browser and a real Prometheus (root)
 # make soak     five minutes of load: memory flat, nothing lost (SOAK_SECONDS; root)
+# make soak-serve  an hour of the daemon with retention cut short (SOAK_SECONDS, SOAK_RATE; root)
 # make bench    what observing costs, beside other tools (root)
 
 MAKEFLAGS += --no-builtin-rules
@@ -41,7 +42,7 @@ BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all always deps demo walkthrough test test-kernels test-builds test-runtimes test-live test-long faults soak bench lint man unit clean check-tools
+.PHONY: all always deps demo walkthrough test test-kernels test-builds test-runtimes test-live test-long faults soak soak-serve bench lint man unit clean check-tools
 all: $(B)/whywait
 
 $(B)/whywait: $(OBJ)
@@ -143,6 +144,9 @@ walkthrough:
 
 soak: all
 	tests/storms/soak
+
+soak-serve: all
+	tests/storms/soak_serve
 
 bench:
 	tests/bench/run

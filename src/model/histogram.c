@@ -18,6 +18,9 @@ void ww_histogram__free(struct ww_histogram *histogram)
 
 void ww_histogram__clear(struct ww_histogram *histogram)
 {
+	/* Nor is one of an interval with an outage kept as large for ever. */
+	if (histogram->cap > 2 * FIRST_CAP && histogram->len < histogram->cap / 2)
+		ww_histogram__free(histogram);
 	histogram->len = 0;
 }
 
@@ -27,8 +30,9 @@ int ww_histogram__reserve(struct ww_histogram *histogram, uint32_t more)
 
 	if (need <= histogram->cap)
 		return 0;
+	/* There is one for each endpoint: what is kept free in all of them is much. */
 	while (cap < need)
-		cap *= 2;
+		cap += cap / 2;
 
 	struct ww_bucket *buckets = reallocarray(histogram->buckets, cap, sizeof(*buckets));
 

@@ -26,7 +26,10 @@
 /* What requests that are kept may take in memory before they are written, ahead of the next commit. */
 #define PENDING_BYTES_MAX (6 << 20)
 
-/* Of the intervals that begin so soon the seconds are told, too: few intervals do not tell how much is chance. */
+/*
+ * Of the intervals that begin so soon the seconds are told, too: few intervals do not tell how much is chance. One that
+ * goes on has many, and they become minutes.
+ */
 #define SECONDS_FOR_NS (60 * NSEC)
 #define NSEC	       1000000000ll
 
@@ -368,7 +371,7 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 		recorder->journal_only = true;
 		rc = SQLITE_NOMEM;
 	}
-	if (commit->interval < commit->start_unix_ns + SECONDS_FOR_NS)
+	if (!recorder->goes_on && commit->interval < commit->start_unix_ns + SECONDS_FOR_NS)
 		ww_seconds__add(&recorder->seconds, second_of(commit), slice);
 	/* What an earlier commit could not write goes with this one. */
 	if (rc != SQLITE_OK || recorder->unwritten.used_len) {
