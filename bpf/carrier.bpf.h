@@ -14,6 +14,7 @@
 #define WHYWAIT_CARRIER_H
 
 #include "subtask.bpf.h"
+#include "worker.bpf.h"
 
 #define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
 
@@ -84,6 +85,22 @@ static __always_inline bool ww_phase_left(const struct ww_thread *t)
 	return phase && phase != t->phase_read;
 }
 
+/* Background work never meets a request: the oldest account of the loop is given up for the newest. */
+static __always_inline void ww_carrier_keep(struct ww_loop *loop, ww_ref ref)
+{
+	u32 at = loop->carriers_next;
+	barrier_var(at);
+	if (at >= WW_CARRIERS)
+		at = 0;
+	loop->carriers_next = at + 1;
+	struct ww_request *oldest = ww_request_get(loop->carriers[at]);
+	if (oldest && oldest->anonymous) {
+		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
+		ww_request_free(oldest);
+	}
+	loop->carriers[at] = ref;
+}
+
 /* Begins an anonymous account at the start of the thread's interval, in which its work began. */
 static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 {
@@ -102,18 +119,7 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->background = 0;
 	a->unsure = 0;
 	a->heir_of = 0;
-	/* Background work never meets a request: the oldest is given up for the newest. */
-	u32 at = loop->carriers_next;
-	barrier_var(at);
-	if (at >= WW_CARRIERS)
-		at = 0;
-	loop->carriers_next = at + 1;
-	struct ww_request *oldest = ww_request_get(loop->carriers[at]);
-	if (oldest && oldest->anonymous) {
-		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
-		ww_request_free(oldest);
-	}
-	loop->carriers[at] = a->account.id;
+	ww_carrier_keep(loop, a->account.id);
 	return a;
 }
 
@@ -275,6 +281,8 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	if (t->executor) {
+		if (t->worker || t->loop_slot)
+			return ww_worker_turn(t);
 		r = r ? r : ww_request_get(t->home);
 		return ww_carrier_ref(r ? r : ww_handoff_begin(t));
 	}

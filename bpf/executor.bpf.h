@@ -15,31 +15,17 @@
 
 #include "carrier.bpf.h"
 
-#define WW_EXECUTOR_MINOR 11 /* of CPython 3 */
-#define WW_EXECUTOR_DONE  64 /* pieces of work that end before the loop's thread sees to them */
+#define WW_EXECUTOR_DONE 64   /* pieces of work that the loop's thread sees to at once */
+#define WW_EXECUTOR_MOST 4096 /* and that may end before it does */
 
 #define WW_EXECUTOR_NOBODY 1 /* in place of a Context */
 
-#define WW_WORD8(a, b, c, d, e, f, g, h) (WW_WORD4(a, b, c, d) | WW_WORD4(e, f, g, h) << 32)
-#define WW_WORD5_MASK			 0xffffffffffull
-#define WW_WORD4_MASK			 0xffffffffull
-
-/* Offsets in CPython 3.11's objects. */
-#define WW_PYTHON_TYPE	    8 /* PyObject.ob_type */
-#define WW_PYTHON_TYPE_NAME 24
-#define WW_PYTHON_CODE_NAME 120 /* PyCodeObject.co_name */
-#define WW_PYTHON_TEXT	    48	/* of a PyUnicodeObject of ASCII characters */
-#define WW_PYTHON_LOCALS    72	/* _PyInterpreterFrame.localsplus */
-#define WW_PYTHON_PREVIOUS  48	/* _PyInterpreterFrame.previous */
-#define WW_PYTHON_CODE	    32	/* _PyInterpreterFrame.f_code */
-#define WW_PYTHON_SIZE	    16	/* PyVarObject.ob_size */
-#define WW_PYTHON_TUPLE	    24	/* PyTupleObject.ob_item */
-#define WW_PYTHON_LIST	    24	/* PyListObject.ob_item, a pointer */
-#define WW_FUTURE_CONTEXT   32	/* FutureObj.fut_context0 */
-#define WW_FUTURE_CALLBACKS 40	/* FutureObj.fut_callbacks: a list of pairs */
+#define WW_FUTURE_CONTEXT   32 /* FutureObj.fut_context0 */
+#define WW_FUTURE_CALLBACKS 40 /* FutureObj.fut_callbacks: a list of pairs */
 
 struct ww_executor {
 	ww_ref done; /* accounts of work that is done, the newest first, linked by `next` */
+	ww_ref left; /* those that the loop's thread had no time for, the oldest first */
 	u64 busy;    /* threads that are not idle, */
 	u64 most;    /* and the most of them that there were when one was given work */
 };
@@ -70,29 +56,6 @@ static __always_inline struct ww_executor *ww_executor_make(u32 tgid)
 
 /* ---- what a thread is at ---- */
 
-/* The frame that the thread, which runs, is in; 0: not known. */
-static __always_inline u64 ww_executor_frame(struct ww_thread *t)
-{
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
-	if (!python || python->minor != WW_EXECUTOR_MINOR)
-		return 0;
-	if (!ww_python_frames_of(t, python))
-		return 0;
-	return ww_python_frame(python, t->frames_of);
-}
-
-/* How the name of the frame's function begins. */
-static __always_inline u64 ww_executor_name(u64 frame)
-{
-	return ww_user_word(ww_user_word(ww_user_word(frame + WW_PYTHON_CODE) + WW_PYTHON_CODE_NAME) + WW_PYTHON_TEXT);
-}
-
-static __always_inline u64 ww_executor_below(u64 frame)
-{
-	return ww_user_word(frame + WW_PYTHON_PREVIOUS);
-}
-
 /*
  * Whether the thread, which is about to wait for a semaphore, waits for its next piece of work: in the function that it
  * was started with, or in one that this calls to take from a queue.
@@ -101,22 +64,28 @@ WW_GLOBAL1(int, ww_executor_idles, T, t)
 {
 	if (!t)
 		return 0;
-	u64 frame = ww_executor_frame(t);
+	u64 frame = ww_frame_of(t);
 	if (!frame)
 		return 0;
-	u64 name = ww_executor_name(frame);
+	u64 name = ww_frame_name(frame);
+	if ((name & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
+		ww_worker_learns(t, frame);
 	if ((name & WW_WORD5_MASK) == WW_WORD4('w', 'a', 'i', 't')) {
-		frame = ww_executor_below(frame);
-		name = ww_executor_name(frame);
+		if (ww_frame_notified(frame))
+			return 0;
+		frame = ww_frame_below(frame);
+		name = ww_frame_name(frame);
 		if ((name & WW_WORD4_MASK) != WW_WORD4('g', 'e', 't', 0))
 			return 0;
 	}
-	if ((name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0))
-		frame = ww_executor_below(frame);
+	if ((name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0)) {
+		t->loop_slot = frame; /* there the frame of what it calls next will be */
+		frame = ww_frame_below(frame);
+	}
 	/* It is Thread.run(), or what that calls. */
 	for (u32 i = 0; i < 2 && frame; i++) {
-		frame = ww_executor_below(frame);
-		if (ww_executor_name(frame) == WW_WORD8('_', 'b', 'o', 'o', 't', 's', 't', 'r'))
+		frame = ww_frame_below(frame);
+		if (ww_frame_name(frame) == WW_WORD8('_', 'b', 'o', 'o', 't', 's', 't', 'r'))
 			return 1;
 	}
 	return 0;
@@ -130,11 +99,11 @@ WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 {
 	if (!t)
 		return ~0ull;
-	u64 frame = ww_executor_frame(t);
+	u64 frame = ww_frame_of(t);
 	if (!frame)
 		return ~0ull;
-	frame = ww_executor_below(frame); /* of _write_to_self() */
-	if (ww_executor_name(frame) != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o'))
+	frame = ww_frame_below(frame); /* of _write_to_self() */
+	if (ww_frame_name(frame) != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o'))
 		return 0;
 	/* Its locals: self, callback, context, args. */
 	u64 args = ww_user_word(frame + WW_PYTHON_LOCALS + 24);
@@ -157,8 +126,14 @@ WW_GLOBAL1(int, ww_executor_begins, T, t)
 	struct ww_executor *e = ww_executor_of();
 	if (!t)
 		return 0;
-	if (!ww_request_get(t->ref))
-		ww_handoff_begin(t);
+	struct ww_request *a = ww_request_get(t->ref);
+	if (!a)
+		a = ww_handoff_begin(t);
+	if (a && a->helper && t->given) {
+		a->root = t->given;
+		a->direct = 1;
+	}
+	t->given = 0;
 	if (!e || t->executor == WW_EXECUTOR_BUSY)
 		return 0;
 	t->executor = WW_EXECUTOR_BUSY;
@@ -186,7 +161,8 @@ WW_GLOBAL1(int, ww_executor_waits, T, t)
 	if (!ww_executor_idles(t))
 		return 0;
 	if (a)
-		ww_request_free(a);
+		ww_handoff_end(a);
+	t->item = 0;
 	ww_executor_rests(t, bpf_get_current_pid_tgid() >> 32);
 	t->ref = 0;
 	t->home = 0;
@@ -215,7 +191,7 @@ static __always_inline bool ww_executor_may_be(void)
 	return python && python->loops;
 }
 
-/* A thread of such a process has sent a byte, and was not known. */
+/* The running thread, of such a process, was not known. */
 static __always_inline struct ww_thread *ww_executor_met(struct task_struct *task)
 {
 	struct ww_thread *t = ww_thread_create(task);
@@ -285,6 +261,11 @@ static __always_inline void ww_executor_becomes(struct ww_thread *t, struct ww_r
 	a->begun_slept = t->slept;
 	a->state = WW_STATE_READY;
 	ww_carrier_know(known, key, a->account.id);
+	struct ww_loop *loop = ww_loop_get(true);
+	if (loop)
+		ww_carrier_keep(loop, a->account.id);
+	else
+		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
 }
 
 /* Finds the account to which one of work that is done is to be added, its Context's; 0: it is that now. */
@@ -357,7 +338,7 @@ static long ww_executor_turn_back(u32 i, void *ctx)
 WW_GLOBAL1(int, ww_executor_folds, T, t)
 {
 	struct ww_executor *e = ww_executor_of();
-	if (!t || !e || !e->done)
+	if (!t || !e || !(e->done | e->left))
 		return 0;
 	u64 now = bpf_ktime_get_ns();
 	t->folded = now;
@@ -368,9 +349,11 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 		ww_touched(t, r, &step, now);
 		ww_detach(t, r, nothing);
 	}
-	struct ww_executor_folding f = {.at = __sync_lock_test_and_set(&e->done, 0)};
+	struct ww_executor_folding f = {.first = __sync_lock_test_and_set(&e->left, 0)};
+	if (!f.first)
+		f.at = __sync_lock_test_and_set(&e->done, 0);
 	if (!ww_without_loop) {
-		bpf_loop(WW_EXECUTOR_DONE, ww_executor_turn_back, &f, 0);
+		bpf_loop(WW_EXECUTOR_MOST, ww_executor_turn_back, &f, 0);
 	} else {
 		for (u32 i = 0; i < WW_EXECUTOR_DONE; i++) {
 			if (ww_executor_turn(i, &f))
@@ -385,7 +368,10 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 		f.first = a->next;
 		ww_executor_did(ww_request_get(ww_executor_fold(t, a)), a);
 	}
-	if (ww_request_get(f.at))
+	/* The rest waits for its next touch; unless another loop's thread has left some just now. */
+	if (ww_request_get(f.first) && __sync_val_compare_and_swap(&e->left, 0, f.first))
+		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
+	if (ww_request_get(f.at) && __sync_val_compare_and_swap(&e->done, 0, f.at))
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
 	return 1;
 }
@@ -429,11 +415,49 @@ static __always_inline void ww_executor_wakes(struct ww_wake *w, struct ww_threa
 		ww_executor_submits(t, of);
 }
 
+/* The running thread, of a process that has such, wakes another one of it. `t`: NULL when it is not followed. */
+static __noinline bool ww_worker_wakes(struct ww_wake *w, struct ww_thread *t)
+{
+	if (!ww_workers_of())
+		return false;
+	ww_worker_claims(t);
+	if (!ww_wakes_futex(w))
+		return true;
+	struct ww_thread *of = ww_thread_get(w->woken);
+	if (t && w->idle && (!of || (of->submits && !of->executor))) {
+		if (!of)
+			of = ww_handoff_follow(w);
+		if (!of)
+			return true;
+		if (!of->frames_of)
+			of->frames_of = ww_python_state_of(ww_own_tid(w->woken));
+		if (of->frames_of && ww_executor_idles(of))
+			of->executor = WW_EXECUTOR_IDLE;
+	}
+	if (!of)
+		return true;
+	if (of->executor && of->off == WW_OFF_IDLE && !t) {
+		/* What it puts into queues beside that is nobody's, too. */
+		t = ww_executor_met(w->waker);
+		if (t)
+			t->submits = 1;
+	}
+	if (!t)
+		return true;
+	if (of->awaits && of->off == WW_OFF_BLOCKED && t->executor)
+		ww_worker_ends(t, of, w->now);
+	return true;
+}
+
 /* A task makes a thread of its process. */
 static __always_inline void ww_executor_made(struct task_struct *parent, struct task_struct *child)
 {
 	struct ww_thread *t = ww_thread_get(parent);
-	if (!t || !t->python || !t->loop)
+	if (!t)
+		return;
+	bool loop = t->python && t->loop;
+	ww_ref root = loop || !ww_workers_of() ? 0 : ww_worker_root(t);
+	if (!loop && !root)
 		return;
 	struct ww_thread *of = ww_thread_create(child);
 	if (!of) {
@@ -446,7 +470,12 @@ static __always_inline void ww_executor_made(struct task_struct *parent, struct 
 	of->mark = now;
 	of->waking = now;
 	of->off = WW_OFF_IDLE;
-	ww_executor_submits(t, of);
+	if (loop) {
+		ww_executor_submits(t, of);
+		return;
+	}
+	of->executor = WW_EXECUTOR_IDLE;
+	of->given = root;
 }
 
 #endif

@@ -205,6 +205,13 @@ struct ww_thread {
 	u64 opened_at;		       /* when it read a new request last */
 	u64 responded;		       /* a loop of CPython's: the Context that answered last */
 	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
+	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
+	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
+	u64 item;		       /* what it works at, */
+	ww_ref item_for;	       /* and for which request; 0: not known */
+	ww_ref given;		       /* the request whose thread has made it */
+	u8 submits;		       /* without a request, it has woken such a thread */
+	u8 awaits;		       /* it waits for the end of what another thread does: worker.bpf.h */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	u8 holders_len;
 	u8 tenures_len; /* of the lock that it waits for, or waited for last: who had it meanwhile, the last one first

@@ -6,7 +6,7 @@
 #include "global.bpf.h"
 #include "programs.bpf.h"
 
-#define WW_PYTHON_THREADS 64 /* thread states looked at to find the own one */
+#define WW_PYTHON_THREADS 256 /* thread states looked at to find one */
 #define WW_PYTHON_SOME	  8
 #define WW_PYTHON_FOUND	  1ull /* a bit that no address of one has */
 
@@ -41,6 +41,12 @@ static __always_inline u64 ww_python_frame(const struct ww_python *python, u64 s
 	return ww_user_word(at + python->current_frame);
 }
 
+static __always_inline struct ww_python *ww_python_of(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	return bpf_map_lookup_elem(&ww_pythons, &tgid);
+}
+
 /*
  * Looks for a thread's PyThreadState from `state` on, at some of them: apart from the others for the verifier, which
  * looks at each turn of a loop. Returns it with WW_PYTHON_FOUND, or the one to go on with, or 0.
@@ -59,10 +65,12 @@ __weak u64 ww_python_state_some(u64 state, u64 tid, u32 tgid)
 	return state;
 }
 
-/* The running thread's PyThreadState; 0 when none is found. */
-static __always_inline u64 ww_python_state(const struct ww_python *python)
+/* The PyThreadState of a thread of the running process; 0 when none is found. */
+WW_GLOBAL1(u64, ww_python_state_of, N, tid)
 {
-	u64 tid = python->minor < WW_PYTHON_NATIVE ? ww_pthread_self(ww_current()) : ww_own_tid(ww_current());
+	struct ww_python *python = ww_python_of();
+	if (!python)
+		return 0;
 	u64 state = ww_user_word(ww_user_word(python->runtime + python->interpreters) + python->threads);
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	for (u32 i = 0; i < WW_PYTHON_THREADS / WW_PYTHON_SOME && state; i++) {
@@ -71,6 +79,13 @@ static __always_inline u64 ww_python_state(const struct ww_python *python)
 			return state & ~WW_PYTHON_FOUND;
 	}
 	return 0;
+}
+
+/* The running thread's. */
+static __always_inline u64 ww_python_state(const struct ww_python *python)
+{
+	return ww_python_state_of(python->minor < WW_PYTHON_NATIVE ? ww_pthread_self(ww_current())
+								   : ww_own_tid(ww_current()));
 }
 
 #define WW_FRAMES_TRIES 16 /* user space may learn of a process a little late */
@@ -83,6 +98,56 @@ static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struc
 		t->frames_of = ww_python_state(python);
 	}
 	return t->frames_of != 0;
+}
+
+/* ---- frames, of CPython 3.11 ---- */
+
+#define WW_FRAMES_MINOR 11 /* of CPython 3 */
+
+#define WW_WORD8(a, b, c, d, e, f, g, h) (WW_WORD4(a, b, c, d) | WW_WORD4(e, f, g, h) << 32)
+#define WW_WORD5_MASK			 0xffffffffffull
+#define WW_WORD4_MASK			 0xffffffffull
+
+/* Offsets in CPython 3.11's objects. */
+#define WW_PYTHON_TYPE	    8 /* PyObject.ob_type */
+#define WW_PYTHON_TYPE_NAME 24
+#define WW_PYTHON_CODE_NAME 120 /* PyCodeObject.co_name */
+#define WW_PYTHON_TEXT	    48	/* of a PyUnicodeObject of ASCII characters */
+#define WW_PYTHON_LOCALS    72	/* _PyInterpreterFrame.localsplus */
+#define WW_PYTHON_PREVIOUS  48	/* _PyInterpreterFrame.previous */
+#define WW_PYTHON_CODE	    32	/* _PyInterpreterFrame.f_code */
+#define WW_PYTHON_SIZE	    16	/* PyVarObject.ob_size */
+#define WW_PYTHON_TUPLE	    24	/* PyTupleObject.ob_item */
+#define WW_PYTHON_LIST	    24	/* PyListObject.ob_item, a pointer */
+
+/* The frame that a thread of the running process is in; 0: not known. The first time the thread is the running one. */
+static __always_inline u64 ww_frame_of(struct ww_thread *t)
+{
+	struct ww_python *python = ww_python_of();
+	if (!python || python->minor != WW_FRAMES_MINOR || !ww_python_frames_of(t, python))
+		return 0;
+	return ww_python_frame(python, t->frames_of);
+}
+
+/* How the name of the frame's function begins. */
+static __always_inline u64 ww_frame_name(u64 frame)
+{
+	return ww_user_word(ww_user_word(ww_user_word(frame + WW_PYTHON_CODE) + WW_PYTHON_CODE_NAME) + WW_PYTHON_TEXT);
+}
+
+static __always_inline u64 ww_frame_below(u64 frame)
+{
+	return ww_user_word(frame + WW_PYTHON_PREVIOUS);
+}
+
+#define WW_FRAME_LOCAL(frame, n) ((frame) + WW_PYTHON_LOCALS + 8 * (n))
+#define WW_WAIT_GOT_IT		 4 /* a variable of threading.Condition.wait() */
+
+/* Whether a frame in Condition.wait() has been notified, and waits for the condition's lock only. */
+static __always_inline bool ww_frame_notified(u64 frame)
+{
+	u64 got_it = ww_user_word(WW_FRAME_LOCAL(frame, WW_WAIT_GOT_IT));
+	return got_it && ww_user_word(got_it + WW_PYTHON_SIZE) == 1;
 }
 
 #endif

@@ -57,6 +57,9 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	/* A thread of Go's without a goroutine waits for any. */
 	if (t->go && !ww_goroutine_blocks(t, now))
 		b.off = WW_OFF_SOCKET;
+	t->awaits = 0;
+	if (ww_workers_known && (t->ref || t->submits) && !t->go)
+		ww_worker_claims(t);
 	t->off = b.off;
 	t->off_cause = b.cause;
 	t->timed = b.timed + (b.timed && b.told);
@@ -76,8 +79,11 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 			if (b.waits)
 				ww_idles(t);
 		}
-		if (t->off == WW_OFF_BLOCKED && ww_is_futex(t->off_cause))
+		if (t->off == WW_OFF_BLOCKED && ww_is_futex(t->off_cause)) {
 			t->stops = ww_stopped_at(prev, now);
+			if (b.waits && t->ref && !t->go && !t->loop && !ww_is_interpreters(b.cause))
+				ww_worker_blocks(t);
+		}
 		return;
 	}
 	if (!t->ref && t->loop && !t->python && t->pending_len && t->cpu_ns > WW_STEP_NS)
@@ -200,7 +206,7 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t) {
 		now = bpf_ktime_get_ns();
 		t->waking = now;
-	} else if (ww_by_hand || !(ww_python_loops || ww_tokio_any || ww_handoff_may_be(p))) {
+	} else if (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_tokio_any || ww_handoff_may_be(p))) {
 		return 0;
 	}
 	struct task_struct *by = ww_current();
@@ -216,9 +222,11 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (waker && waker->python && waker->loop) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_executor_wakes(&w, waker);
-	} else if (waker && !waker->go && (waker->ref || waker->pool)) {
+	} else if (waker ? !waker->go && (waker->ref || waker->pool || waker->executor || waker->submits)
+			 : t && t->executor) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
-		ww_handoff_wakes(&w, waker);
+		if (!ww_worker_wakes(&w, waker) && waker)
+			ww_handoff_wakes(&w, waker);
 	}
 	return 0;
 }
@@ -232,7 +240,7 @@ int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_stru
 	if (from != to && bpf_map_lookup_elem(&ww_selected_pids, &from) &&
 	    bpf_map_update_elem(&ww_selected_pids, &to, &one, BPF_ANY))
 		ww_count(WW_COUNT_SELECTED_FULL);
-	if (from == to && ww_python_loops && !ww_by_hand)
+	if (from == to && (ww_python_loops || ww_workers_known) && !ww_by_hand)
 		ww_executor_made(parent, child);
 	if (from == to && ww_tokio_any && ww_tokio_runs(parent))
 		ww_tokio_met_thread(child);
@@ -254,6 +262,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
 	bpf_map_delete_elem(&ww_executors, &tgid);
+	bpf_map_delete_elem(&ww_workers, &tgid);
 	bpf_map_delete_elem(&ww_interpreters, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
@@ -287,6 +296,12 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->python_tries = 0;
 	t->executor = WW_EXECUTOR_NOT;
 	t->submitter = 0;
+	t->worker = 0;
+	t->loop_slot = 0;
+	t->item = 0;
+	t->given = 0;
+	t->awaits = 0;
+	t->submits = 0;
 	t->frames_of = 0;
 	t->frames_tries = 0;
 	t->go = 0;
@@ -302,12 +317,12 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 {
 	u32 tgid = p->tgid;
-	struct ww_thread *t = ww_python_loops || ww_units_any ? ww_thread_get(p) : NULL;
+	struct ww_thread *t = ww_python_loops || ww_workers_known || ww_units_any ? ww_thread_get(p) : NULL;
 	if (t && t->executor) {
 		struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
-		/* What it had begun was no work: it was woken to end. */
+		/* What it has begun since its last work was none: it was woken to end. */
 		if (a && a->helper)
-			ww_request_free(a);
+			ww_handoff_end(a);
 		ww_executor_rests(t, tgid);
 	}
 	struct ww_request *unit = t ? ww_request_get(t->unit) : NULL;

@@ -361,6 +361,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				__sync_fetch_and_add(&r->arrived, -1);
 			conn->counted = 0;
 			ww_upstream_recorded(conn, r, conn->ready, now, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
+			if (t->executor && r->helper)
+				ww_worker_answered(r);
 			if (t->python && r->anonymous && !r->helper)
 				ww_subtask_answered(t, r, now);
 		} else {

@@ -186,9 +186,7 @@ static int read_config(const struct serve *serve, struct ww_serve_config *config
 	set(config, &config->otlp_endpoint, serve->flags.otlp);
 	set(config, &config->otlp_headers_file, serve->flags.otlp_headers);
 	ww_serve_config__check(config, &errors);
-	/* Else what comes next meets it: with the rights, and where only what has to work is tried. */
-	if (serve->flags.check)
-		ww_serve_config__check_host(config, &errors);
+	ww_serve_config__check_host(config, &errors);
 	for (size_t i = 0; i < errors.len; i++)
 		status = ww_command__fail("serve", WW_EXIT_USAGE, "%s", errors.lines[i]);
 	if (errors.more)

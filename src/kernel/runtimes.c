@@ -2,6 +2,7 @@
 #include "kernel/runtimes.h"
 
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "kernel/probes.h"
+#include "kernel/user_events.h"
 #include "kernel/user_probes.h"
 #include "util/mappings.h"
 #include "whywait.skel.h"
@@ -155,8 +157,9 @@ static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, 
 }
 
 /* Remembers a file, and attaches to it where it has probes. */
-static void file_look(struct ww_runtimes *runtimes, uint32_t pid, int fd)
+static void file_look(void *ctx, uint32_t pid, int fd)
 {
+	struct ww_runtimes *runtimes = ctx;
 	struct ww_probe_site sites[WW_PROBE_SITES];
 	struct stat stat;
 
@@ -209,7 +212,8 @@ static int mapped_open(uint32_t pid, const struct ww_mappings *mapping)
 	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves)
+/* Calls `each` for the files that the process has mapped: all, or those that are named like interpreters. */
+static void each_file(uint32_t pid, bool all, void (*each)(void *ctx, uint32_t pid, int fd), void *ctx)
 {
 	struct ww_mappings mappings;
 	char last[sizeof(mappings.line)] = "";
@@ -219,16 +223,49 @@ void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves)
 	while (ww_mappings__next(&mappings)) {
 		/* The first mapping of a file is its lowest. */
 		if (mappings.offset || mappings.path[0] != '/' || !strcmp(mappings.path, last) ||
-		    (!serves && !is_interpreter(mappings.path)))
+		    (!all && !is_interpreter(mappings.path)))
 			continue;
 		snprintf(last, sizeof(last), "%s", mappings.path);
 		int fd = mapped_open(pid, &mappings);
 		if (fd < 0)
 			continue;
-		file_look(runtimes, pid, fd);
+		each(ctx, pid, fd);
 		close(fd);
 	}
 	ww_mappings__close(&mappings);
+}
+
+void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves)
+{
+	each_file(pid, serves, file_look, runtimes);
+}
+
+static void file_prepare(void *ctx, uint32_t pid, int fd)
+{
+	struct ww_probe_site sites[WW_PROBE_SITES];
+	int len = ww_probes__find(fd, sites);
+
+	(void)ctx;
+	(void)pid;
+	/* What can't be opened now is counted when programs are to be attached. */
+	for (int i = 0; i < len; i++)
+		if (ww_user_events__open(fd, sites[i].offset, sites[i].semaphore, sites[i].at_return))
+			return;
+}
+
+void ww_runtimes__prepare(void)
+{
+	DIR *proc = ww_user_probes__many() ? NULL : opendir("/proc");
+
+	for (struct dirent *entry = proc ? readdir(proc) : NULL; entry; entry = readdir(proc)) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+
+		if (!*end && pid > 0)
+			each_file((uint32_t)pid, false, file_prepare, NULL);
+	}
+	if (proc)
+		closedir(proc);
 }
 
 uint64_t ww_runtimes__failed(const struct ww_runtimes *runtimes)

@@ -25,6 +25,12 @@ void ww_runtimes__free(struct ww_runtimes *runtimes);
  */
 void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves);
 
+/*
+ * Before privileges are dropped: on kernels that want more than is kept for user probes, those of the runtimes that run
+ * now are opened, for all observers that come.
+ */
+void ww_runtimes__prepare(void);
+
 /* Files that have probes, or may have, and that nothing could be attached to. */
 uint64_t ww_runtimes__failed(const struct ww_runtimes *runtimes);
 

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/user_events.h"
+
 /* Of include/uapi/linux/bpf.h since 6.6: the headers and the library that this is built with may be older. */
 #define TRACE_UPROBE_MULTI ((enum bpf_attach_type)48)
 #define AT_RETURN	   1u
@@ -75,6 +77,26 @@ void ww_user_probe__be_many(struct bpf_program *program)
 	bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
 }
 
+/* By an event that was opened before, or a new one; NULL and errno. */
+static struct bpf_link *attach_event(struct bpf_program *program, const char *path,
+				     const struct ww_user_probe_places *places, size_t at)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = places->at_returns, .ref_ctr_offset = places->semaphores[at]);
+	int fd = ww_user_events__find(path, places->offsets[at], places->at_returns);
+	struct bpf_link *link;
+
+	if (fd < 0)
+		return bpf_program__attach_uprobe_opts(program, -1, path, places->offsets[at], &options);
+	link = bpf_program__attach_perf_event(program, fd);
+	if (!link) {
+		int err = errno;
+
+		close(fd);
+		errno = err;
+	}
+	return link;
+}
+
 static int attach_events(struct ww_user_probe *probe, struct bpf_program *program, const char *path,
 			 const struct ww_user_probe_places *places)
 {
@@ -82,10 +104,7 @@ static int attach_events(struct ww_user_probe *probe, struct bpf_program *progra
 	if (!probe->events)
 		return -ENOMEM;
 	for (size_t i = 0; i < places->len; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = places->at_returns,
-			    .ref_ctr_offset = places->semaphores[i]);
-		struct bpf_link *link =
-			bpf_program__attach_uprobe_opts(program, -1, path, places->offsets[i], &options);
+		struct bpf_link *link = attach_event(program, path, places, i);
 
 		if (!link)
 			return -errno;

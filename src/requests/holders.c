@@ -25,6 +25,7 @@ struct ww_holders {
 	} * ended; /* by a hash of the id */
 	uint32_t threads[THREADS_MAX];
 	uint32_t threads_len;
+	uint64_t moved; /* requests that were counted, and are under WW_ROUTE_OTHER since */
 };
 
 struct ww_holders *ww_holders__new(struct ww_catalog *catalog, struct ww_endpoints *endpoints, ww_held_by_fn *held_by,
@@ -64,6 +65,14 @@ void ww_holders__ended(struct ww_holders *holders, uint64_t id, uint32_t endpoin
 	*place_of(holders, id) = (struct ended){id, endpoint};
 }
 
+uint64_t ww_holders__moved(struct ww_holders *holders)
+{
+	uint64_t moved = holders->moved;
+
+	holders->moved = 0;
+	return moved;
+}
+
 static uint32_t name_add(struct ww_holders *holders, const char *text)
 {
 	return ww_intern__add(holders->catalog->names, text, strlen(text));
@@ -96,7 +105,10 @@ static uint32_t name_request(struct ww_holders *holders, uint32_t service, uint6
 	 */
 	holders->endpoints->protocol = "http";
 	int64_t endpoint = ww_endpoints__find(holders->endpoints, service, method, path, &over_cap);
-	return endpoint < 0 ? WW_INTERN_NONE : name_endpoint(holders, (uint32_t)endpoint);
+	if (endpoint < 0)
+		return WW_INTERN_NONE;
+	holders->moved += over_cap - !strcmp(holders->catalog->endpoints[endpoint].route, WW_ROUTE_OTHER);
+	return name_endpoint(holders, (uint32_t)endpoint);
 }
 
 /* Threads of a pool are numbered: what counts is the pool. */

@@ -28,6 +28,10 @@ void ww_holders__free(struct ww_holders *holders);
 /* A request has ended that was of that endpoint. */
 void ww_holders__ended(struct ww_holders *holders, uint64_t id, uint32_t endpoint);
 
+/* How many requests that were counted before are under "(other)" since it was asked last: a holder's route needed room.
+ */
+uint64_t ww_holders__moved(struct ww_holders *holders);
+
 /*
  * What an account's details are called, and the program's locks by who held them. A detail without a name is left out:
  * its time is in its kind all the same. Returns how many there are.

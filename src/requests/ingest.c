@@ -240,6 +240,7 @@ static int count(struct ww_ingest *ingest, const struct ww_account *account, uin
 						 &over_cap);
 	if (endpoint < 0)
 		return (int)endpoint;
+	over_cap += ww_holders__moved(ingest->holders);
 	ww_holders__ended(ingest->holders, account->id, (uint32_t)endpoint);
 	sample.in_flight = ww_flight__add(&ingest->endpoints.flights[endpoint], account->start_ns, account->end_ns);
 	if (!sample.in_flight) {

@@ -118,7 +118,8 @@ static uint32_t service_row(struct ww_totals *totals, const char *name)
 	row = ww_intern__add(totals->services, name, strlen(name));
 	if (row == WW_INTERN_NONE)
 		return NONE;
-	now->services[row] = (struct ww_total_service){.name = ww_intern__get(totals->services, row)};
+	now->services[row] =
+		(struct ww_total_service){.name = ww_intern__get(totals->services, row), .seen = now->recent};
 	now->services_len = row + 1;
 	return row;
 }
@@ -181,12 +182,11 @@ static void add_status(struct ww_totals *totals, uint32_t endpoint, uint16_t sta
 	now->status[row].requests += requests;
 }
 
-static void add_operation(struct ww_totals *totals, uint32_t endpoint, const char *system,
-			  const struct ww_operation_sum *sum)
+/* Adds to the row that is of the same as `more`, whose strings may be others'; false: there is no memory. */
+static bool add_operation(struct ww_totals *totals, const struct ww_total_operation *more)
 {
 	struct ww_totals_copy *now = &totals->now;
-	const struct ww_total_endpoint *of = &now->endpoints[endpoint];
-	uint32_t key[4] = {of->service, sum->kind, string_id(totals, of->route), string_id(totals, system)};
+	uint32_t key[4] = {more->service, more->kind, string_id(totals, more->route), string_id(totals, more->system)};
 	uint32_t row = ww_intern__find(totals->operations, key, sizeof(key));
 
 	if (row == WW_INTERN_NONE) {
@@ -195,17 +195,18 @@ static void add_operation(struct ww_totals *totals, uint32_t endpoint, const cha
 			 sizeof(*now->operations)))
 			row = ww_intern__add(totals->operations, key, sizeof(key));
 		if (row == WW_INTERN_NONE)
-			return;
+			return false;
 		now->operations[row] = (struct ww_total_operation){
-			.service = of->service,
-			.kind = sum->kind,
-			.route = of->route,
+			.service = more->service,
+			.kind = more->kind,
+			.route = ww_intern__get(totals->strings, key[2]),
 			.system = ww_intern__get(totals->strings, key[3]),
 		};
 		now->operations_len = row + 1;
 	}
-	now->operations[row].ns += sum->ns;
-	now->operations[row].count += sum->count;
+	now->operations[row].ns += more->ns;
+	now->operations[row].count += more->count;
+	return true;
 }
 
 static void add_times(struct ww_total_endpoint *to, const struct ww_aggregate *from)
@@ -280,13 +281,22 @@ static void add_endpoint(struct ww_totals *totals, const struct ww_catalog *cata
 		now->over_cap += from->requests;
 	add_times(&now->endpoints[row], from);
 	now->services[now->endpoints[row].service].recent_ns[second] += ww_aggregate__wall_ns(from);
+	now->services[now->endpoints[row].service].seen = now->recent;
 	for (uint32_t i = 0; i < from->status_len; i++)
 		add_status(totals, row, from->status[i].status, from->status[i].requests);
 	for (uint32_t i = 0; i < from->operations.len; i++) {
 		const struct ww_operation_sum *sum = &from->operations.sums[i];
+		const struct ww_total_operation more = {
+			.service = now->endpoints[row].service,
+			.kind = sum->kind,
+			.route = now->endpoints[row].route,
+			.system = ww_catalog__operation_name(catalog, sum->name).system,
+			.ns = sum->ns,
+			.count = sum->count,
+		};
 
 		if (sum->count)
-			add_operation(totals, row, ww_catalog__operation_name(catalog, sum->name).system, sum);
+			add_operation(totals, &more);
 	}
 }
 
@@ -310,6 +320,8 @@ static void add_usage(struct ww_totals *totals, const struct ww_commit *second, 
 			continue;
 		now->services[row].memory_bytes += usage->rss_bytes;
 		now->services[row].processes += usage->processes;
+		if (usage->processes)
+			now->services[row].seen = now->recent;
 		now->services[row].interval_cpu_ns += usage->cpu_ns;
 	}
 	for (size_t i = 0; i < now->services_len; i++) {
@@ -335,6 +347,104 @@ static void set_losses(struct ww_totals_copy *now, const struct ww_loss *losses,
 	memcpy(now->losses, losses, len * sizeof(*losses));
 }
 
+static bool is_gone(const struct ww_totals_copy *now, uint32_t service)
+{
+	return now->recent - now->services[service].seen > WW_TOTALS_GONE &&
+	       strcmp(now->services[service].name, WW_SERVICE_OTHER) != 0;
+}
+
+/* Copies what is of services that are not gone; `moved` has room for as many numbers as there are services and
+ * endpoints. */
+static bool copy_living(struct ww_totals *to, const struct ww_totals_copy *from, uint32_t *moved)
+{
+	uint32_t *endpoints = moved + from->services_len;
+
+	for (uint32_t i = 0; i < from->services_len; i++) {
+		moved[i] = is_gone(from, i) ? NONE : service_row(to, from->services[i].name);
+		if (moved[i] == NONE) {
+			if (!is_gone(from, i))
+				return false;
+			continue;
+		}
+		const char *name = to->now.services[moved[i]].name;
+
+		to->now.services[moved[i]] = from->services[i];
+		to->now.services[moved[i]].name = name;
+		to->now.services[moved[i]].routes = 0;
+	}
+	for (uint32_t i = 0; i < from->endpoints_len; i++) {
+		const struct ww_total_endpoint *endpoint = &from->endpoints[i];
+		uint32_t row;
+
+		endpoints[i] = NONE;
+		if (moved[endpoint->service] == NONE)
+			continue;
+		row = endpoints[i] = endpoint_row(to, moved[endpoint->service], endpoint->method, endpoint->route);
+		if (row == NONE)
+			return false;
+		to->now.endpoints[row].requests = endpoint->requests;
+		memcpy(to->now.endpoints[row].kinds_ns, endpoint->kinds_ns, sizeof(endpoint->kinds_ns));
+		memcpy(to->now.endpoints[row].buckets, endpoint->buckets, sizeof(endpoint->buckets));
+	}
+	for (uint32_t i = 0; i < from->status_len; i++)
+		if (endpoints[from->status[i].endpoint] != NONE)
+			add_status(to, endpoints[from->status[i].endpoint], from->status[i].status,
+				   from->status[i].requests);
+	for (uint32_t i = 0; i < from->operations_len; i++) {
+		struct ww_total_operation operation = from->operations[i];
+
+		operation.service = moved[operation.service];
+		if (operation.service != NONE && !add_operation(to, &operation))
+			return false;
+	}
+	return !to->now.uncounted;
+}
+
+static void swap_rows(struct ww_totals *a, struct ww_totals *b)
+{
+	struct ww_totals before = *a;
+
+	a->strings = b->strings, b->strings = before.strings;
+	a->services = b->services, b->services = before.services;
+	a->endpoints = b->endpoints, b->endpoints = before.endpoints;
+	a->status = b->status, b->status = before.status;
+	a->operations = b->operations, b->operations = before.operations;
+	a->now.services = b->now.services, b->now.services = before.now.services;
+	a->now.endpoints = b->now.endpoints, b->now.endpoints = before.now.endpoints;
+	a->now.status = b->now.status, b->now.status = before.now.status;
+	a->now.operations = b->now.operations, b->now.operations = before.now.operations;
+	a->now.services_len = b->now.services_len;
+	a->now.endpoints_len = b->now.endpoints_len;
+	a->now.status_len = b->now.status_len;
+	a->now.operations_len = b->now.operations_len;
+	a->services_cap = b->services_cap;
+	a->endpoints_cap = b->endpoints_cap;
+	a->status_cap = b->status_cap;
+	a->operations_cap = b->operations_cap;
+}
+
+/* Makes room for services that come: those that are gone, as containers are, have no series any more. */
+static void forget_gone(struct ww_totals *totals)
+{
+	struct ww_totals *fresh;
+	uint32_t *moved;
+	bool any = false;
+
+	for (uint32_t i = 0; i < totals->now.services_len; i++)
+		any |= is_gone(&totals->now, i);
+	if (!any)
+		return;
+	fresh = ww_totals__new(totals->routes_max);
+	moved = calloc(totals->now.services_len + totals->now.endpoints_len + 1, sizeof(*moved));
+	if (fresh && moved && copy_living(fresh, &totals->now, moved)) {
+		swap_rows(totals, fresh);
+		if (totals->rows_len)
+			memset(totals->rows, 0xff, totals->rows_len * sizeof(*totals->rows));
+	}
+	free(moved);
+	ww_totals__free(fresh);
+}
+
 void ww_totals__add(struct ww_totals *totals, const struct ww_commit *second, unsigned session,
 		    const struct ww_loss *losses, size_t losses_len)
 {
@@ -345,6 +455,8 @@ void ww_totals__add(struct ww_totals *totals, const struct ww_commit *second, un
 
 	pthread_mutex_lock(&totals->mutex);
 	renew_rows(totals, second->catalog, same_session);
+	if (now->services_len >= WW_TOTALS_SERVICES && now->recent % WW_TOTALS_RECENT == 0)
+		forget_gone(totals);
 	place = now->recent++ % WW_TOTALS_RECENT;
 	for (size_t i = 0; i < now->services_len; i++)
 		now->services[i].recent_ns[place] = 0;

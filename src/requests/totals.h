@@ -18,7 +18,8 @@
 
 #define WW_TOTALS_BOUNDS   14
 #define WW_TOTALS_STATUS   64  /* different statuses of an endpoint; the rest is WW_STATUS_OTHER */
-#define WW_TOTALS_SERVICES 256 /* with those that are no more; the rest is WW_SERVICE_OTHER */
+#define WW_TOTALS_SERVICES 256 /* the rest is WW_SERVICE_OTHER; where there is no room, .. */
+#define WW_TOTALS_GONE	   600 /* .. those are forgotten that nothing was seen of for so many seconds */
 #define WW_SERVICE_OTHER   "(other)"
 #define WW_TOTALS_RECENT   10 /* whole seconds that requests in flight are told from */
 
@@ -31,6 +32,7 @@ struct ww_total_service {
 	uint64_t recent_ns[WW_TOTALS_RECENT];	  /* wall time of the requests that ended in each second */
 	uint64_t interval_cpu_ns, counted_cpu_ns; /* of the interval so far; what of it is in cpu_ns */
 	uint32_t routes;			  /* endpoints that it has here, but for WW_ROUTE_OTHER */
+	uint32_t seen;				  /* the last second that it had a request or a process in */
 };
 
 struct ww_total_endpoint {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What settings say of each other, and of the host. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,8 +99,13 @@ static void check_listen(const struct ww_serve_config *config, struct ww_config_
 static void check_file(const struct ww_serve_config *config, struct ww_config_errors *errors, const char *path,
 		       const char *file)
 {
-	if (file && access(file, R_OK))
+	/* access(2) asks for who started it, and a reload is by who it has become. */
+	int fd = file ? open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+
+	if (file && fd < 0)
 		complain(config, errors, path, "%s: '%.200s' can't be read: %s", path, file, strerror(errno));
+	if (fd >= 0)
+		close(fd);
 }
 
 int ww_serve_config__check_host(const struct ww_serve_config *config, struct ww_config_errors *errors)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kernel/run_time.h"
+#include "kernel/runtimes.h"
 #include "serve/log.h"
 #include "serve/privileges.h"
 #include "serve/watchdog.h"
@@ -570,6 +571,7 @@ int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_
 		ww_log(WW_LOG_WARNING,
 		       "the kernel does not measure what its programs cost (%s): max_overhead is of this process alone",
 		       strerror(-measure));
+	ww_runtimes__prepare();
 	err = open_parts(&daemon, message, message_size);
 	if (!err)
 		err = ww_privileges__prepare(config->user, config->data, message, message_size);

@@ -194,6 +194,16 @@ int ww_store_file__claim(const char *path, bool replace, int *fd, bool *moved, c
 	return 0;
 }
 
+/* Earlier versions made it readable for everyone; its log gets the same mode. Whoever may not change it leaves it so.
+ */
+static void hide(int fd)
+{
+	struct stat status;
+
+	if (!fstat(fd, &status) && status.st_mode & S_IRWXO)
+		fchmod(fd, status.st_mode & (S_IRWXU | S_IRWXG));
+}
+
 int ww_store_file__go_on(const char *path, int *fd, bool *existing, char *message, size_t message_size)
 {
 	bool empty = true;
@@ -207,9 +217,11 @@ int ww_store_file__go_on(const char *path, int *fd, bool *existing, char *messag
 	}
 	forget_kept();
 	err = take(path, O_RDWR | O_CREAT, &empty, fd, message, message_size);
-	if (!err)
-		*existing = !empty;
-	return err;
+	if (err)
+		return err;
+	*existing = !empty;
+	hide(*fd);
+	return 0;
 }
 
 int ww_store_file__check(const char *path, char *message, size_t message_size)

@@ -60,6 +60,14 @@ static int compare_starts(const void *left, const void *right)
 	return ((*a)->start_unix_ns > (*b)->start_unix_ns) - ((*a)->start_unix_ns < (*b)->start_unix_ns);
 }
 
+/* Ids that are vacant make no difference here. */
+static int64_t version_of(const struct ww_recording *recording)
+{
+	int64_t version = ask(recording->db, "PRAGMA user_version");
+
+	return version == WW_SCHEMA_VERSION_VACANT ? WW_SCHEMA_VERSION : version;
+}
+
 /* Opened, in the order of their starts. What is in *sources is the caller's, also on failure. */
 static int open_all(const char *const *in, size_t len, struct ww_recording **sources, const struct message *message)
 {
@@ -73,7 +81,7 @@ static int open_all(const char *const *in, size_t len, struct ww_recording **sou
 	for (size_t i = 0; i < len; i++) {
 		const struct ww_recording *a = sources[i];
 
-		if (ask(a->db, "PRAGMA user_version") != ask(sources[0]->db, "PRAGMA user_version"))
+		if (version_of(a) != version_of(sources[0]))
 			return fail(message, -EINVAL, "%s and %s have different versions of the recording's schema",
 				    sources[0]->path, a->path);
 		if (a->interval_ns != sources[0]->interval_ns)
@@ -188,6 +196,23 @@ static int attach(sqlite3 *db, const struct ww_recording *source)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Where one of them went on for long, so does what is made of them. */
+static bool any_has_gaps(struct ww_recording *const *sources, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (sources[i]->has_gaps)
+			return true;
+	return false;
+}
+
+static bool is_one_host(struct ww_recording *const *sources, size_t len)
+{
+	for (size_t i = 1; i < len; i++)
+		if (strcmp(sources[i]->host, sources[0]->host) != 0)
+			return false;
+	return true;
+}
+
 static int merge_one(struct ww_merging *merging, struct ww_recording *source, bool same_host)
 {
 	int rc = attach(merging->db, source), last;
@@ -201,6 +226,8 @@ static int merge_one(struct ww_merging *merging, struct ww_recording *source, bo
 		rc = SQLITE_MISMATCH;
 	if (rc == SQLITE_OK)
 		rc = ww_merge__tables(merging, source, same_host);
+	if (rc == SQLITE_OK && merging->goes_on)
+		rc = ww_merge__gaps(merging, source);
 	if (rc == SQLITE_OK)
 		rc = ww_merge__stacks(merging);
 	if (rc == SQLITE_OK)
@@ -262,6 +289,10 @@ static int merge_into(const char *path, struct ww_recording **sources, size_t le
 	int rc = create(&merging, path);
 	const char *at = path;
 
+	merging.goes_on = any_has_gaps(sources, len);
+	merging.one_host = is_one_host(sources, len);
+	if (rc == SQLITE_OK && merging.goes_on)
+		rc = sqlite3_exec(merging.db, ww_schema_goes_on, NULL, NULL, NULL);
 	for (size_t i = 0; rc == SQLITE_OK && i < len; i++) {
 		at = sources[i]->path;
 		add_facts(&facts, sources, i);

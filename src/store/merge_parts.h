@@ -10,6 +10,8 @@
 struct ww_merging {
 	sqlite3 *db;
 	struct ww_rows rows;
+	bool goes_on;  /* it has gaps, losses by intervals, and marks of what is in minutes and hours */
+	bool one_host; /* all of it is of one */
 };
 
 /*
@@ -18,6 +20,9 @@ struct ww_merging {
  * merged before, not more of them. An SQLite result code.
  */
 int ww_merge__tables(struct ww_merging *merging, const struct ww_recording *source, bool same_host);
+
+/* Its gaps, losses by intervals and marks, where the result has such. */
+int ww_merge__gaps(struct ww_merging *merging, const struct ww_recording *source);
 
 /* Its journal, as intervals: after the tables. */
 int ww_merge__journal(struct ww_merging *merging, struct ww_recording *source);

@@ -126,6 +126,39 @@ int ww_merge__tables(struct ww_merging *merging, const struct ww_recording *sour
 	return rc == SQLITE_OK ? sqlite3_exec(merging->db, query, NULL, NULL, NULL) : rc;
 }
 
+/* Of one host a gap is one of the whole. Of several another one was observed meanwhile: it is a loss, in seconds. */
+static const char gaps[] = "INSERT INTO main.gap SELECT start_unix_ns, end_unix_ns FROM source.gap AS new"
+			   "  WHERE NOT EXISTS (SELECT 1 FROM main.gap AS old"
+			   "    WHERE old.start_unix_ns < new.end_unix_ns AND old.end_unix_ns > new.start_unix_ns);";
+static const char gaps_of_hosts[] =
+	"INSERT INTO main.loss_interval"
+	"  SELECT start_unix_ns / 10000000000 * 10000000000, 'not_observed',"
+	"    (sum(end_unix_ns - start_unix_ns) + 999999999) / 1000000000, 1 FROM source.gap GROUP BY 1 HAVING true"
+	"  ON CONFLICT (interval, cause) DO UPDATE SET count = count + excluded.count, loses = 1;";
+static const char marks[] =
+	"INSERT INTO main.loss_interval SELECT interval, cause, count, loses FROM source.loss_interval WHERE true"
+	"  ON CONFLICT (interval, cause) DO UPDATE SET count = count + excluded.count,"
+	"  loses = max(loses, excluded.loses);"
+	"INSERT INTO main.meta SELECT key, value FROM source.meta WHERE key IN ('minutes_until', 'hours_until')"
+	"  ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value);";
+
+/* One that tells losses as a whole had them from its beginning on. */
+static const char whole_losses[] =
+	"INSERT INTO main.loss_interval SELECT (SELECT value FROM source.meta WHERE key = 'start_unix_ns')"
+	"    / 10000000000 * 10000000000, cause, count, loses FROM source.loss WHERE true"
+	"  ON CONFLICT (interval, cause) DO UPDATE SET count = count + excluded.count,"
+	"  loses = max(loses, excluded.loses);";
+
+int ww_merge__gaps(struct ww_merging *merging, const struct ww_recording *source)
+{
+	int rc;
+
+	if (!source->has_gaps)
+		return sqlite3_exec(merging->db, whole_losses, NULL, NULL, NULL);
+	rc = sqlite3_exec(merging->db, merging->one_host ? gaps : gaps_of_hosts, NULL, NULL, NULL);
+	return rc == SQLITE_OK ? sqlite3_exec(merging->db, marks, NULL, NULL, NULL) : rc;
+}
+
 int ww_merge__requests(struct ww_merging *merging)
 {
 	char query[2048];

@@ -191,6 +191,8 @@ static int add_gaps(struct reading *reading)
 	rc = each_row(reading, "SELECT start_unix_ns, end_unix_ns FROM gap", add_gap);
 	if (reading->unobserved_ns > reading->end_unix_ns - reading->start_unix_ns)
 		return SQLITE_CORRUPT;
+	if (!reading->unobserved_ns)
+		return rc;
 	larger[reading->losses_len++] = (struct ww_loss){
 		.cause = ww_loss_cause(WW_LOSS_NOT_OBSERVED),
 		.count = ((uint64_t)reading->unobserved_ns + NSEC - 1) / NSEC,

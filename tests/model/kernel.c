@@ -67,6 +67,8 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_peer_list, HOST_MAX_PEERS);
 	MAP(ww_pythons, 16);
 	MAP(ww_executors, 16);
+	MAP(ww_workers, 16);
+	MAP(ww_items, 64);
 	MAP(ww_libuvs, 16);
 	MAP(ww_interpreters, 16);
 	MAP(ww_held, 16);

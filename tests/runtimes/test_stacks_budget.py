@@ -16,7 +16,7 @@ from whywait import Record  # noqa: E402
 
 SECONDS = 15
 SETTLE = 3  # until the tables of the program's files are read, which is beside the share
-SHARE = 0.01
+SHARE = 0.005
 
 
 def used(pid):

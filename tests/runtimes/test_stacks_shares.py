@@ -48,20 +48,26 @@ def judge_loop(postgres):
     tap.check("aiohttp: and what waits for a timer says that no thread was there", abs(slept - true) < 0.01 * true + 1e6, f"{slept} of {true} ns")
 
 
+def observe_node(seconds, *flags):
+    """What a node that has just started is seen to compute."""
+    port = free_port()
+    with Server(["node", *flags, APPS / "stacks_node.js", str(port)], port=port):
+        with Record("--port", port, "--stacks=all", keep=1) as record:
+            load(port, "/mix", seconds)
+            time.sleep(0.3)
+    return folded(record.path, "--kinds", "compute")
+
+
 def judge_node():
     """Without a map of what V8 compiled that has no names, but all else."""
     record = judge_shares(tap, "Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)], SECONDS, POINTS, {}, computed_s=COMPUTED_S)
     named = folded(record.path)
     tap.check("Node: V8's built-ins have names", any(frame.startswith("Builtins_") for frames, _ in named for frame in frames[8:]))
-    port = free_port()
-    with Server(["node", APPS / "stacks_node.js", str(port)], port=port):
-        load(port, "/mix", 0.5)
-        with Record("--port", port, "--stacks=all", keep=1) as record:
-            load(port, "/mix", 3)
-            time.sleep(0.3)
-    stacks = folded(record.path, "--kinds", "compute")
+    stacks = observe_node(3)
     total, unknown = sum(us for _, us in stacks), sum(us for frames, us in stacks if "[unknown]" in frames)
     tap.check("Node, without a map: what V8 compiled is [jit]", unknown <= 0.01 * total < within(stacks, r"\[jit\]"), f"{unknown} of {total} us")
+    interpreted = {frame.split()[0] for frames, _ in observe_node(1, "--perf-basic-prof", "--interpreted-frames-native-stack") for frame in frames}
+    tap.check("Node: functions that are not compiled yet have names, too", "JS:~burn_a" in interpreted, interpreted)
 
 
 def map_java(server):

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The daemon, when it may do no more than observing needs: it sees the collectors of runtimes that are started later."""
+import contextlib
 import json
 import os
 import pathlib
@@ -23,17 +24,13 @@ NODE = ["/usr/bin/node", "--trace-gc", str(ROOT / "tests/runtimes/apps/gc_http.j
 CAP_SYS_ADMIN = 1 << 21
 
 
-def answered(argv, pages):
-    """A server of its own that answers them: (port, what it wrote since the first page, what the last page was)."""
+@contextlib.contextmanager
+def started(argv):
+    """(port, server): one that has answered."""
     port = free_port()
     with Server(argv, port=port, env={"PORT": str(port)}) as server:
         get(port, "/wait/1")
-        time.sleep(0.4)  # it is looked at when it has answered
-        mark = len(server.log())
-        for page in pages:
-            last = get(port, page)[0]
-        time.sleep(1.2)
-        return port, server.log()[mark:], last
+        yield port, server
 
 
 def collectors(tap, directory):
@@ -41,10 +38,14 @@ def collectors(tap, directory):
     settings = f"data: {directory}/data/w.db\nlisten: none\nuser: nobody\n"
     with Daemon(directory, settings) as serve:
         tap.check("it is not root's any more", not int(serve.status("CapEff"), 16) & CAP_SYS_ADMIN, serve.status("CapEff"))
-        python, _, log = answered(PYTHON, [f"/collect/{20 + i}" for i in range(5)] + ["/log"])
-        log = json.loads(log)
-        node, text, _ = answered(NODE, [f"/allocate/{100 + i}" for i in range(30)])
-        scavenged = len(re.findall(r"^\[.*MB, [\d.]+ / [\d.]+ ms", text, re.MULTILINE))
+        with started(PYTHON) as (python, _), started(NODE) as (node, server):
+            time.sleep(0.4)  # they are looked at when they have answered
+            mark = len(server.log())
+            get(python, *[f"/collect/{20 + i}" for i in range(5)])
+            log = json.loads(get(python, "/log")[0])
+            get(node, *[f"/allocate/{100 + i}" for i in range(30)])
+            time.sleep(1.2)  # what they have collected is asked for each second
+            scavenged = len(re.findall(r"^\[.*MB, [\d.]+ / [\d.]+ ms", server.log()[mark:], re.MULTILINE))
         tap.check("it ends well", serve.end() == 0, serve.log.read_text())
     report = json.loads(run("report", f"{directory}/data/w.db", "--format", "json").stdout)
     least = sum(1 for entry in log if entry[0] and entry[0].startswith("/collect"))
@@ -60,6 +61,23 @@ def collectors(tap, directory):
     tap.check("nothing was left out", not report["losses"].get("runtimes_unattached"), report["losses"])
 
 
+def those_before(tap, directory):
+    """Where the kernel has no links for many places, it sees those of programs that run when it starts, also after a reload."""
+    port = free_port()
+    settings = f"data: {directory}/before/w.db\nlisten: none\nuser: nobody\nselect: {{ports: [{port}]}}\n"
+    with Server(PYTHON, port=port, env={"PORT": str(port)}) as server, Daemon(directory, settings, {"WHYWAIT_WITHOUT": "many"}) as serve:
+        get(server.port, *[f"/collect/{20 + i}" for i in range(4)])
+        serve.reload(settings + "keep: 3\n")
+        serve.wait("observing, recording into")
+        get(server.port, *[f"/collect/{30 + i}" for i in range(4)])
+        log = json.loads(get(server.port, "/log")[0])
+        tap.check("before it: it ends well", serve.end() == 0, serve.log.read_text())
+    report = json.loads(run("report", f"{directory}/before/w.db", "--format", "json").stdout)
+    charged = sum(one["kinds_ns"]["gc"]["sum"] for one in report["endpoints"])
+    took = sum(entry[3] for entry in log if entry[0])
+    tap.check("before it: requests are charged for it", near(charged, took, 0.3, 0), f"{charged} ns, {took} ns by the thread's clock")
+
+
 def main():
     tap = Tap()
     if os.geteuid():
@@ -68,6 +86,7 @@ def main():
         with tempfile.TemporaryDirectory() as directory:
             os.chmod(directory, 0o755)
             tap.run("the collectors", collectors, tap, directory)
+            tap.run("those before it", those_before, tap, directory)
     tap.done()
 
 

@@ -221,6 +221,45 @@ static void test_services_are_capped(void **state)
 	teardown(&fixture);
 }
 
+/* Containers come and go: those that are gone for long make room, and the counts of the others stay what they are. */
+static void test_services_that_are_gone_make_room(void **state)
+{
+	struct ww_totals_copy copy;
+	struct fixture fixture;
+	uint32_t stays;
+	char *text;
+
+	(void)state;
+	setup(&fixture, 2);
+	stays = add_endpoint(&fixture, add_service(&fixture, "stays"), "GET", "/");
+	add_request(&fixture, stays, 200, 1 * MS, 2 * MS);
+	end_second(&fixture);
+	for (int i = 0; i < WW_TOTALS_SERVICES + 50; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "s:%d", i);
+		add_request(&fixture, add_endpoint(&fixture, add_service(&fixture, name), "GET", "/"), 200, 1 * MS, 0);
+	}
+	for (int i = 0; i < WW_TOTALS_GONE + WW_TOTALS_RECENT + 2; i++) {
+		add_request(&fixture, stays, i % 2 ? 200 : 404, 1 * MS, 2 * MS);
+		end_second(&fixture);
+	}
+	add_request(&fixture, add_endpoint(&fixture, add_service(&fixture, "new"), "GET", "/"), 200, 1 * MS, 0);
+	end_second(&fixture);
+	assert_int_equal(ww_totals__copy(fixture.totals, &copy), 0);
+	assert_int_equal(copy.services_len, 3); /* with "(other)" */
+	ww_totals_copy__free(&copy);
+	text = write_all(&fixture, true);
+	has(text, "whywait_requests_total{service=\"new\",method=\"GET\",route=\"/\",status=\"200\"} 1\n");
+	has(text, "whywait_requests_total{service=\"(other)\",method=\"GET\",route=\"/\",status=\"200\"} 51\n");
+	has(text, "whywait_requests_total{service=\"stays\",method=\"GET\",route=\"/\",status=\"200\"} 307\n");
+	has(text, "whywait_requests_total{service=\"stays\",method=\"GET\",route=\"/\",status=\"404\"} 306\n");
+	has(text, "whywait_request_duration_seconds_count{service=\"stays\",method=\"GET\",route=\"/\"} 613\n");
+	has_not(text, "service=\"s:1\"");
+	free(text);
+	teardown(&fixture);
+}
+
 static void test_routes_are_capped(void **state)
 {
 	struct fixture fixture;
@@ -324,10 +363,15 @@ static void test_negotiation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds_sum_to_the_histogram), cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_labels_are_escaped),	   cmocka_unit_test(test_routes_are_capped),
-		cmocka_unit_test(test_services_are_capped),	   cmocka_unit_test(test_names_change),
-		cmocka_unit_test(test_cpu_time_goes_on),	   cmocka_unit_test(test_negotiation),
+		cmocka_unit_test(test_kinds_sum_to_the_histogram),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_labels_are_escaped),
+		cmocka_unit_test(test_routes_are_capped),
+		cmocka_unit_test(test_services_are_capped),
+		cmocka_unit_test(test_names_change),
+		cmocka_unit_test(test_cpu_time_goes_on),
+		cmocka_unit_test(test_negotiation),
+		cmocka_unit_test(test_services_that_are_gone_make_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

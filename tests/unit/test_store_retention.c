@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "recordings.h"
+#include "store/merge.h"
 
 #define MINUTE (6 * INTERVAL)
 #define HOUR   (60 * MINUTE)
@@ -293,6 +294,33 @@ static void it_goes_on_in_the_same_file(void **state)
 	assert_int_equal((int)(report->endpoints[0].rate_per_s * 100), 100);
 	assert_false(report->complete);
 	assert_int_equal(report->losses_len, 1);
+	assert_string_equal(report->losses[0].cause, "not_observed");
+	assert_int_equal(report->losses[0].count, 20);
+	ww_report_free(report);
+	/* With another one of the host the gap stays one, and what is in minutes is told as such. */
+	struct ww_merged merged;
+	char plain[140], out[140];
+
+	snprintf(plain, sizeof(plain), "%s/plain.db", fixture->directory);
+	snprintf(out, sizeof(out), "%s/out.db", fixture->directory);
+	recorder = go_on(fixture, plain, NULL);
+	const struct ww_commit later = {
+		.catalog = &fixture->catalog,
+		.slice = &fixture->slice,
+		.interval = START + 6 * INTERVAL,
+		.start_unix_ns = START + 6 * INTERVAL,
+		.end_unix_ns = START + 7 * INTERVAL,
+		.last = true,
+	};
+	assert_int_equal(ww_recorder__commit(recorder, &later), 0);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+	if (ww_merge(out, (const char *const[]){fixture->path, plain}, 2, &merged, fixture->message,
+		     sizeof(fixture->message)))
+		fail_msg("%s", fixture->message);
+	report = report_of(fixture, out, 0, 0);
+	assert_int_equal(report->endpoints[0].requests, 40);
+	assert_int_equal(ww_report__observed_ns(report), 5 * INTERVAL);
+	assert_false(report->complete);
 	assert_string_equal(report->losses[0].cause, "not_observed");
 	assert_int_equal(report->losses[0].count, 20);
 	ww_report_free(report);

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "accounts.h"
 #include "symbols/images.h"
 
 /* As compilers call them: C++, and Rust by its older and its newer rules. */
@@ -205,13 +207,64 @@ static void refuses_what_is_none(void **state)
 	assert_int_equal(ww_image__open(&image, fd, "short"), -ENOEXEC);
 }
 
+/* A real file, the vDSO's or that of $WHYWAIT_TEST_IMAGE, with bytes that are others: some names, or none, and no more.
+ */
+static void survives_damage(void **state)
+{
+	const char *path = getenv("WHYWAIT_TEST_IMAGE"), *rounds = getenv("WHYWAIT_TEST_ROUNDS");
+	const uint8_t *image = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)image;
+	size_t size = image ? header->e_shoff + (size_t)header->e_shnum * header->e_shentsize : 0;
+	struct draw draw = {.state = 7};
+
+	(void)state;
+	if (path) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		struct stat what;
+
+		assert_int_equal(fstat(fd, &what), 0);
+		size = (size_t)what.st_size;
+		image = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+		close(fd);
+	}
+	if (!size)
+		skip();
+	uint8_t *damaged = malloc(size);
+	for (int round = rounds ? atoi(rounds) : 2000; round-- > 0;) {
+		struct ww_image *found;
+		char name[WW_IMAGE_NAME];
+		const void *id;
+		int fd = memfd_create("damaged", MFD_CLOEXEC);
+		size_t len = draw_number(&draw, 4) ? size : draw_number(&draw, size);
+
+		memcpy(damaged, image, size);
+		for (uint64_t i = 1 + draw_number(&draw, 8); i-- > 0;) {
+			/* Headers are where most depends on. */
+			size_t at = draw_number(&draw, draw_number(&draw, 2) ? size : 1024 < size ? 1024 : size);
+
+			damaged[at] = (uint8_t)draw_number(&draw, 256);
+		}
+		assert_int_equal(write(fd, damaged, len), len);
+		if (ww_image__open(&found, fd, "damaged"))
+			continue;
+		ww_image__build_id(found, &id);
+		for (uint64_t i = 0; i < 8; i++) {
+			uint64_t range = ww_image__end(found) - ww_image__start(found);
+
+			ww_image__name(found, ww_image__start(found) + draw_number(&draw, range), name);
+			assert_true(*name && strlen(name) < sizeof(name));
+		}
+		ww_image__free(found);
+	}
+	free(damaged);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_functions),
-		cmocka_unit_test(knows_a_file_once),
-		cmocka_unit_test(has_bounded_room),
-		cmocka_unit_test(refuses_what_is_none),
+		cmocka_unit_test(names_functions),  cmocka_unit_test(knows_a_file_once),
+		cmocka_unit_test(has_bounded_room), cmocka_unit_test(refuses_what_is_none),
+		cmocka_unit_test(survives_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ SLEEP = "SELECT pg_sleep(%s), (extract(epoch FROM clock_timestamp()) * 1e6)::big
 
 gc.disable()  # handlers don't know of collections, so there is to be none
 _own = threading.local()
+_left = []  # connections of threads that have ended
 _ledgers = {}
 
 
@@ -34,6 +35,8 @@ def _run_delay():
 
 def _connections():
     """Of the thread's own."""
+    if not hasattr(_own, "pg") and _left:
+        _own.pg, _own.redis, _own.http, _own.file = _left.pop()
     if not hasattr(_own, "pg"):
         _own.pg = psycopg2.connect(os.environ["TRUTH_DSN"])
         _own.pg.autocommit = True
@@ -110,6 +113,12 @@ def run(name, steps):
     ledger["cpu"] += time.thread_time_ns() - cpu
     ledger["delay"] += _run_delay() - delay
     return name
+
+
+def leave():
+    """The thread ends: another one goes on with its connections."""
+    os.close(_own.schedstat)
+    _left.append((_own.pg, _own.redis, _own.http, _own.file))
 
 
 def ledger():

@@ -38,4 +38,4 @@ function hot_b() {
 http.createServer((request, response) => {
   if (request.url === '/hot') response.end(`hot_a ${hot_a()}\nhot_b ${hot_b()}\n`);
   else response.end(`burn_a ${burn_a()}\nburn_b ${burn_b()}\n`);
-}).listen(Number(process.argv[2]), '127.0.0.1');
+}).listen(Number(process.argv[2]), '127.0.0.1').keepAliveTimeout = 60000; // longer than a busy host lets a client wait

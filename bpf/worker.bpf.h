@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Threads of CPython's that work for the requests of other threads (rule 5 of DESIGN.md): a ThreadPoolExecutor's, those
+ * that take from a queue.Queue, those that are made for one piece of work.
+ *
+ * What such a thread does is an account of its own (handoff.bpf.h). For whom, is read: a pool's thread has the item
+ * that it works at as a local variable, and items are seen in the pool's queue by whoever has put them there, when he
+ * lets go of the interpreter's lock, or waits, before anybody else can have had that lock. Who waits in
+ * Future.result(), Event.wait(), Queue.get() or Thread.join() and is woken by such a thread has waited for what that
+ * did. That alone tells for whom work of other queues was: who is woken to take from one may find what another one has
+ * put there.
+ *
+ * All of it is of CPython 3.11. It costs what does not use such threads a look at where a request's thread waits for a
+ * semaphore: the first one that waits so for others makes its process one that is followed.
+ */
+#ifndef WHYWAIT_WORKER_H
+#define WHYWAIT_WORKER_H
+
+#include "handoff.bpf.h"
+#include "python.bpf.h"
+
+#define WW_WORKER_QUEUES 4  /* of pools of a process that are followed */
+#define WW_WORKER_ITEMS	 64 /* put into one of them without a wait */
+
+/* Offsets in CPython 3.11's objects. */
+#define WW_GIL_HOLDER	0x170 /* _PyRuntimeState.ceval.gil.last_holder */
+#define WW_QUEUE_LIST	32    /* simplequeueobject.lst */
+#define WW_QUEUE_FIRST	40    /* simplequeueobject.lst_pos */
+#define WW_WORKER_QUEUE 1     /* variables of concurrent.futures.thread._worker() */
+#define WW_WORKER_ITEM	5
+#define WW_WORD6_MASK	0xffffffffffffull
+#define WW_WORD7_MASK	0xffffffffffffffull
+
+/* Processes whose requests' threads wait for others of theirs. */
+struct ww_workers {
+	u64 queues[WW_WORKER_QUEUES]; /* addresses of their pools' SimpleQueues; */
+	u64 newest[WW_WORKER_QUEUES]; /* the last item in it that was seen to */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_workers);
+} ww_workers SEC(".maps") __weak;
+
+struct ww_item_key {
+	u64 item; /* address of a _WorkItem */
+	u64 tgid;
+};
+
+/* For which request items are that no thread of a pool works at yet; 0: for none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct ww_item_key);
+	__type(value, ww_ref);
+} ww_items SEC(".maps") __weak;
+
+__u32 ww_workers_known __weak = 0;
+
+static __always_inline struct ww_workers *ww_workers_of(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	return ww_workers_known && !ww_by_hand ? bpf_map_lookup_elem(&ww_workers, &tgid) : NULL;
+}
+
+/* ---- items in queues ---- */
+
+/* A frame of a pool's thread, in _worker(): what it takes from is a queue to be looked at. */
+static __always_inline void ww_worker_learns(struct ww_thread *t, u64 frame)
+{
+	struct ww_workers *w = ww_workers_of();
+	t->worker = frame;
+	u64 queue = w ? ww_user_word(WW_FRAME_LOCAL(frame, WW_WORKER_QUEUE)) : 0;
+	if (!queue)
+		return;
+#pragma unroll
+	for (u32 i = 0; i < WW_WORKER_QUEUES; i++) {
+		if (!w->queues[i])
+			w->queues[i] = queue;
+		if (w->queues[i] == queue)
+			return;
+	}
+}
+
+/* The request that what the running thread hands on is for; 0: none. */
+static __always_inline ww_ref ww_worker_root(const struct ww_thread *t)
+{
+	struct ww_request *r = ww_handoff_of(t);
+	return r ? ww_handoff_root(r) : 0;
+}
+
+/* Notes for whom the newest items of a queue are, back to the one that was seen last. Returns which one that is now. */
+WW_GLOBAL3(u64, ww_worker_sees, N, queue, N, before, N, root)
+{
+	struct ww_item_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	u64 list = ww_user_word(queue + WW_QUEUE_LIST), first = ww_user_word(queue + WW_QUEUE_FIRST);
+	u64 len = ww_user_word(list + WW_PYTHON_SIZE), items = ww_user_word(list + WW_PYTHON_LIST), newest = 0;
+	for (u32 i = 0; i < WW_WORKER_ITEMS && first + i < len; i++) {
+		key.item = ww_user_word(items + 8 * (len - 1 - i));
+		if (!key.item || key.item == before)
+			break;
+		bpf_map_update_elem(&ww_items, &key, &root, BPF_ANY);
+		newest = newest ? newest : key.item;
+	}
+	return newest ? newest : first < len ? before : 0;
+}
+
+/* The running thread lets go of the interpreter's lock, or waits: what it has put into queues is for whom it works. */
+WW_GLOBAL1(int, ww_worker_claims, T, t)
+{
+	struct ww_workers *w = ww_workers_of();
+	struct ww_python *python = ww_python_of();
+	if (!w || !python || !w->queues[0])
+		return 0;
+	/* Else somebody else may have put them there since. */
+	if (t && (!ww_python_frames_of(t, python) || ww_user_word(python->runtime + WW_GIL_HOLDER) != t->frames_of))
+		return 0;
+	ww_ref root = t ? ww_worker_root(t) : 0;
+	for (u32 i = 0; i < WW_WORKER_QUEUES; i++) {
+		if (!w->queues[i])
+			break;
+		w->newest[i] = ww_worker_sees(w->queues[i], w->newest[i], root);
+	}
+	return 0;
+}
+
+/* ---- the thread that works ---- */
+
+/* What tells a piece of work from the next one: the function that the thread's loop has called, and its arguments. */
+static __always_inline u64 ww_worker_print(u64 frame)
+{
+	u64 print = ww_user_word(frame + WW_PYTHON_CODE);
+#pragma unroll
+	for (u32 i = 0; i < 3; i++)
+		print = print * 31 + ww_user_word(WW_FRAME_LOCAL(frame, i));
+	return print;
+}
+
+/* The thread, which is a pool's, is about to do something for what it works at: the account of that, made if need be.
+ */
+WW_GLOBAL1(u64, ww_worker_turn, T, t)
+{
+	if (!t)
+		return 0;
+	struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
+	if (a && !a->helper)
+		return a->account.id; /* it serves requests itself */
+	struct ww_item_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	key.item = t->worker ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_ITEM)) : 0;
+	if (!t->worker && t->loop_slot)
+		key.item = ww_worker_print(t->loop_slot);
+	ww_ref *of = t->worker && key.item ? bpf_map_lookup_elem(&ww_items, &key) : NULL;
+	if (of || key.item != t->item) {
+		/* Between two of them it has not waited: what it did since it touched a socket last is for the second.
+		 */
+		if (a && t->item) {
+			ww_handoff_leave(t, a);
+			ww_handoff_end(a);
+			a = NULL;
+		}
+		t->item = key.item;
+		t->item_for = of ? *of : 0;
+		if (of)
+			bpf_map_delete_elem(&ww_items, &key);
+		struct ww_workers *w = ww_workers_of();
+#pragma unroll
+		for (u32 i = 0; w && i < WW_WORKER_QUEUES; i++) {
+			if (w->newest[i] == key.item)
+				w->newest[i] = 0;
+		}
+	}
+	if (!a)
+		a = ww_handoff_begin(t);
+	if (!a)
+		return 0;
+	if (t->item_for) {
+		a->root = t->item_for;
+		a->direct = 1;
+	}
+	return a->account.id;
+}
+
+/* It has got an answer, for an account of its own: as its request may go on without a wait, that is told now. */
+WW_GLOBAL1(int, ww_worker_answered, R, a)
+{
+	struct ww_request *r = a && a->direct ? ww_request_get(a->root) : NULL;
+	if (!r)
+		return 0;
+	ww_traffic_adopted(r, a);
+	ww_infer(r);
+	return 0;
+}
+
+/* It wakes a request's thread, which waits for what others do: what it did was for that. */
+static __always_inline void ww_worker_ends(struct ww_thread *t, struct ww_thread *waits, u64 now)
+{
+	struct ww_request *r = ww_handoff_of(waits), *a;
+	if (!r)
+		return;
+	/* Where its loop itself says that it is done, what that has called is over. */
+	a = ww_request_get(t->worker ? ww_worker_turn(t) : t->ref ? t->ref : t->home);
+	if (!a && !t->worker)
+		a = ww_handoff_begin(t);
+	if (!a || !a->helper)
+		return;
+	ww_ref root = ww_handoff_root(r);
+	if (a->root && root && a->root != root)
+		return;
+	ww_handoff_charge(t, a, now);
+	ww_handoff_leave(t, a);
+	a->target = r->account.id;
+	struct ww_request *other = ww_request_get(waits->gift);
+	waits->gift = a->account.id;
+	if (other)
+		ww_handoff_end(other);
+	ww_handoff_begin(t);
+}
+
+/* ---- the thread that has it done ---- */
+
+/*
+ * The running thread, which works for a request, is about to wait for a semaphore: whether for the end of what others
+ * do. A thread that starts another one waits for that to be there only.
+ */
+WW_GLOBAL1(int, ww_worker_awaits, T, t)
+{
+	u64 frame = t ? ww_frame_of(t) : 0;
+	if (!frame)
+		return 0;
+	u64 name = ww_frame_name(frame);
+	if (name == WW_WORD8('_', 'w', 'a', 'i', 't', '_', 'f', 'o')) /* _wait_for_tstate_lock(), of join() */
+		return 1;
+	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't') || ww_frame_notified(frame))
+		return 0;
+	frame = ww_frame_below(frame);
+	name = ww_frame_name(frame);
+	if ((name & WW_WORD7_MASK) == WW_WORD8('r', 'e', 's', 'u', 'l', 't', 0, 0) ||
+	    name == WW_WORD8('e', 'x', 'c', 'e', 'p', 't', 'i', 'o') ||
+	    (name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0))
+		return 1;
+	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't'))
+		return 0;
+	name = ww_frame_name(ww_frame_below(frame));
+	return (name & WW_WORD6_MASK) != WW_WORD8('s', 't', 'a', 'r', 't', 0, 0, 0);
+}
+
+/* The same, where it is: what it waits for from now on may be told. */
+WW_GLOBAL1(int, ww_worker_blocks, T, t)
+{
+	struct ww_python *python = ww_python_of();
+	struct ww_workers none = {};
+	if (!t || !python || python->minor != WW_FRAMES_MINOR)
+		return 0;
+	t->awaits = ww_worker_awaits(t);
+	if (!t->awaits)
+		return 0;
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!bpf_map_lookup_elem(&ww_workers, &tgid))
+		bpf_map_update_elem(&ww_workers, &tgid, &none, BPF_NOEXIST);
+	ww_workers_known = 1;
+	return 0;
+}
+
+#endif
