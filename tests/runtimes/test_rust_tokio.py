@@ -18,10 +18,16 @@ WAYS = {"workers": (2, False, (1, 8, 64)), "thread": (0, False, (1, 8)), "stripp
 
 def way(tap, name, parts):
     workers, strip, usual = WAYS[name]
-    steps = [step for step in STEPS if step not in ("lock", "chan")]
     tap.note(f"==== {name}")
+    for part in parts or usual:
+        # A runtime that is too busy to sleep has no timeout that tells of tasks' timers.
+        steps = [step for step in STEPS if step not in ("lock", "chan") and (part < 64 or step != "sleep")]
+        measure(tap, name, workers, strip, steps, part)
+
+
+def measure(tap, name, workers, strip, steps, part):
     check(tap, lambda environment: Rust(APPS / "tokio_server", strip=strip, env={**environment, "WORKERS": str(workers)}),
-          steps, parts or usual, f"{name}: ", lead=30)
+          steps, (part,), f"{name}: ", lead=30)
 
 
 def main():
