@@ -50,17 +50,14 @@ enum ww_amqp_met {
 	WW_AMQP_MET_MESSAGE = 1 << 1, /* a delivery */
 	WW_AMQP_MET_PART = 1 << 2,    /* more of a message */
 	WW_AMQP_MET_LOST = 1 << 3,    /* no frames */
+	WW_AMQP_MET_END = 1 << 4,     /* that was all */
+	WW_AMQP_MET_ONE = 1 << 8,     /* in the higher bits is how many deliveries */
 };
 
-/*
- * One step over what was read, from byte `at` on, where the connection's stream has `left` bytes of a frame to come;
- * returns what it met.
- */
-WW_GLOBAL3(int, ww_amqp_step, C, conn, M, m, N, at)
+/* What is at byte `at` of what was read, where the connection's stream has `left` bytes of a frame to come. */
+static __always_inline u32 ww_amqp_at(struct ww_conn *conn, struct ww_message *m, u64 at)
 {
 	u8 b[12] = {};
-	if (!conn || !m)
-		return WW_AMQP_MET_LOST;
 	struct ww_stream *s = &conn->http.streams[WW_RX];
 	u64 len = m->total - at, left;
 	if (ww_message_look(m, at) != WW_FOUND)
@@ -102,26 +99,37 @@ WW_GLOBAL3(int, ww_amqp_step, C, conn, M, m, N, at)
 	return WW_AMQP_MET_NEXT;
 }
 
-/* All of a read; what it met, and in the higher bits how many deliveries. */
+/* One step over what was read; adds to what was `met`, of which the verifier then knows nothing. */
+WW_GLOBAL3(int, ww_amqp_step, C, conn, M, m, N, met)
+{
+	if (!conn || !m)
+		return WW_AMQP_MET_LOST | WW_AMQP_MET_END;
+	u64 at = m->next;
+	if (at >= m->total)
+		return met | WW_AMQP_MET_END;
+	u32 step = ww_amqp_at(conn, m, at);
+	met |= step;
+	if (step == WW_AMQP_MET_MESSAGE)
+		met += WW_AMQP_MET_ONE;
+	if (step == WW_AMQP_MET_LOST || m->next <= at)
+		met |= WW_AMQP_MET_END;
+	return met;
+}
+
+/* All of a read: what it met. */
 WW_GLOBAL2(int, ww_amqp_read, C, conn, M, m)
 {
-	u32 met = 0, deliveries = 0;
-	u64 at = 0;
+	u32 met = 0;
 	if (!conn || !m)
 		return WW_AMQP_MET_LOST;
 	for (u32 i = 0; i < WW_AMQP_FRAMES; i++) {
-		at = m->next;
-		if (at >= m->total)
-			break;
-		u32 step = ww_amqp_step(conn, m, at);
-		met |= step;
-		deliveries += step == WW_AMQP_MET_MESSAGE;
-		if (step == WW_AMQP_MET_LOST || m->next <= at)
+		met = ww_amqp_step(conn, m, met);
+		if (met & WW_AMQP_MET_END)
 			break;
 	}
 	if (m->next < m->total)
 		met |= WW_AMQP_MET_LOST;
-	return met | deliveries << 8;
+	return met;
 }
 
 #endif
