@@ -60,6 +60,7 @@ static bool is_blank(char c)
 
 #define MOST_LENGTH 24 /* characters that the value of a length may have, and digits that a chunk's size may */
 #define MOST_SIZE   17
+#define MOST_VALUE  0x0ccccccccccccccull /* what is in front of its last digit, as the BPF side has it */
 
 /* A number that may have blanks around it; false when it is none, or too large to be true. */
 static bool number(const char *text, size_t len, uint64_t *value)
@@ -74,7 +75,7 @@ static bool number(const char *text, size_t len, uint64_t *value)
 	if (len > MOST_LENGTH)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9' || *value > 100000000000000000ull)
+		if (text[i] < '0' || text[i] > '9' || *value > MOST_VALUE)
 			return false;
 		*value = *value * 10 + (uint64_t)(text[i] - '0');
 	}
