@@ -32,9 +32,12 @@ static void write_side(const struct ww_page_out *page, const struct ww_compared 
 	const struct ww_report *report = side ? comparison->after : comparison->before;
 	char line[2 * NAME_BYTES], name[NAME_BYTES], start[WW_TEXT_NUMBER], seconds[WW_TEXT_NUMBER];
 	const char *dot = page->style.utf8 ? " · " : ", ";
+	int room = page->style.width - LABEL - WINDOW;
 
 	ww_table__cell(page, side ? "after" : "before", LABEL);
-	ww_text__fit_ends(name, sizeof(name), compared->names[side], page->style.width - LABEL - WINDOW, &page->style);
+	/* On a narrow screen the line is wrapped anyway. */
+	ww_text__fit_ends(name, sizeof(name), compared->names[side], room < LABEL ? page->style.width - LABEL : room,
+			  &page->style);
 	snprintf(line, sizeof(line), "%s%s%.19sZ, %s s%s%s", name, dot, ww_text__rfc3339(start, report->start_unix_ns),
 		 ww_text__number(seconds, (double)ww_report__observed_ns(report) / NSEC), dot, report->host);
 	ww_table__rest(page, line, LABEL);

@@ -144,7 +144,7 @@ int ww_text__fit_ends(char *out, size_t size, const char *text, int columns, con
 	if (rest <= columns)
 		return ww_text__fit(out, size, text, columns, style);
 	/* The front takes its half with the ellipsis. */
-	while (rest > columns - front)
+	while (*end && rest > columns - front)
 		rest -= next_piece(piece, &end, style);
 
 	int used = ww_text__fit(out, size / 2, text, front, style);

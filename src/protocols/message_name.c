@@ -211,7 +211,12 @@ static bool routing_key(struct reader reader, char name[WW_MESSAGE_NAME_SIZE])
 	if (!read_short(&reader, &text, &len) || left(&reader) < 9)
 		return false;
 	reader.at += 9; /* the delivery's number, and whether it is one again */
-	return read_short(&reader, &text, &len) && read_short(&reader, &text, &len) && set_name(name, text, len);
+	/* Of the exchange, and the routing key. */
+	for (int i = 0; i < 2; i++) {
+		if (!read_short(&reader, &text, &len))
+			return false;
+	}
+	return set_name(name, text, len);
 }
 
 /* Celery's header "task", a long text in the table of headers. */
@@ -289,7 +294,9 @@ enum ww_message_named ww_message_name__pickle(const struct ww_message_bytes *byt
 	if (!reader.at)
 		return WW_MESSAGE_UNNAMED;
 	reader.at += sizeof(module) - 1;
-	if (!read_pickled(&reader, &text, &len) || !read_pickled(&reader, &text, &len) || !set_name(name, text, len))
-		return WW_MESSAGE_UNNAMED;
-	return WW_MESSAGE_TASK;
+	for (int i = 0; i < 2; i++) {
+		if (!read_pickled(&reader, &text, &len))
+			return WW_MESSAGE_UNNAMED;
+	}
+	return set_name(name, text, len) ? WW_MESSAGE_TASK : WW_MESSAGE_UNNAMED;
 }

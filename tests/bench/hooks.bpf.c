@@ -11,6 +11,7 @@
 	SEC("tp_btf/" #name)                                                                                           \
 	int on_##name(void *ctx)                                                                                       \
 	{                                                                                                              \
+		(void)ctx;                                                                                             \
 		return 0;                                                                                              \
 	}
 
