@@ -99,7 +99,7 @@ WW_GLOBAL5(int, ww_exchange_open, C, conn, T, t, N, arrival, N, now, N, who)
 	t->opened_batch = t->batch;
 	t->opened_at = now;
 	t->executor = WW_EXECUTOR_NOT;
-	t->takes = 0;
+	ww_takes_no_more(t);
 	if (!(who & 1))
 		r->account.flags |= WW_FLAG_ARRIVAL_UNKNOWN;
 	struct ww_request *last = ww_request_get(conn->last);

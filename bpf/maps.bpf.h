@@ -534,6 +534,16 @@ static __always_inline void ww_count(u32 counter)
 		*value += 1;
 }
 
+/* Processes that take messages and may hand them on to others, by pipes (queue.bpf.c): the brokers' enum ww_system. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, u8);
+} ww_queue_parents SEC(".maps") __weak;
+
+__u32 ww_queue_parents_known __weak = 0; /* there is one */
+
 /* The live request behind a reference, or NULL when it has ended. */
 static __always_inline struct ww_request *ww_request_get(ww_ref ref)
 {
@@ -544,6 +554,18 @@ static __always_inline struct ww_request *ww_request_get(ww_ref ref)
 	if (!r || r->account.id != ref || !r->live)
 		return NULL;
 	return r;
+}
+
+/* The thread takes no messages any more: of one that it works on, the end is not seen. The sweep sees to that. */
+static __always_inline void ww_takes_no_more(struct ww_thread *t)
+{
+	struct ww_request *r = ww_queues_on && t->takes ? ww_request_get(t->unit) : NULL;
+	if (r && r->message) {
+		r->account.flags |= WW_FLAG_ABORTED;
+		r->opened = 0;
+		t->unit = 0;
+	}
+	t->takes = 0;
 }
 
 #endif

@@ -70,7 +70,8 @@ static __always_inline void ww_queue_written(struct task_struct *task, struct pt
 {
 	u64 at = WW_REGS_ARG2(regs), len = WW_REGS_ARG3(regs);
 	u8 b[4];
-	if (len < WW_PICKLE_MIN || bpf_probe_read_user(b, sizeof(b), (void *)at) || !ww_queue_is_pickle(b))
+	if (len < WW_PICKLE_MIN || !ww_selected_process() || bpf_probe_read_user(b, sizeof(b), (void *)at) ||
+	    !ww_queue_is_pickle(b))
 		return;
 	u64 pipe = ww_queue_pipe(task, WW_REGS_ARG1(regs));
 	if (!pipe)

@@ -63,9 +63,14 @@ static __always_inline bool ww_queue_requests(ww_ref ref)
 	return r && !r->anonymous;
 }
 
-/* The thread's unit ends, or it has none; false when it works for something else, or answers requests. */
+/*
+ * The thread's unit ends, or it has none; false when it works for something else, or answers requests. What goes from
+ * thread to thread (Go, tokio) is not followed.
+ */
 static __always_inline bool ww_queue_ends(struct ww_thread *t, u64 now)
 {
+	if (ww_go_is(t))
+		return false;
 	struct ww_request *r = ww_request_get(t->unit);
 	if ((r && !r->message) || t->opened_at)
 		return false;
@@ -157,16 +162,6 @@ static __always_inline bool ww_queue_redis_delivers(const struct ww_first *first
 	return (type == '*' || type == '$' || type == '%') && digit >= '1' && digit <= '9';
 }
 
-/* Processes that take messages and may hand them on to others, by pipes (queue.bpf.c): the brokers' enum ww_system. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u32); /* tgid */
-	__type(value, u8);
-} ww_queue_parents SEC(".maps") __weak;
-
-__u32 ww_queue_parents_known __weak = 0; /* there is one */
-
 #define WW_PF_FORKNOEXEC 0x40 /* it goes on with the program of who made it */
 #define WW_CHILDREN	 4    /* that are looked at */
 
@@ -244,7 +239,8 @@ static __always_inline void ww_amqp_received(struct sock *sk, struct ww_conn *co
 			conn->system = WW_SYSTEM_UNKNOWN;
 	}
 	struct ww_thread *t = ww_thread_get(ww_current());
-	if (t && t->takes && met & (WW_AMQP_MET_NEXT | WW_AMQP_MET_MESSAGE))
+	/* What it reads on another connection is an answer to what it asks for there. */
+	if (t && t->takes && (met & WW_AMQP_MET_MESSAGE || (met & WW_AMQP_MET_NEXT && conn->first == t->unit)))
 		ww_amqp_ends(t, now);
 	if (met & WW_AMQP_MET_MESSAGE && ww_selected_process()) {
 		conn->classified = 1;

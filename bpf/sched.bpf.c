@@ -267,6 +267,8 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_gos, &tgid);
 	bpf_map_delete_elem(&ww_executors, &tgid);
 	bpf_map_delete_elem(&ww_workers, &tgid);
+	if (ww_queues_on)
+		bpf_map_delete_elem(&ww_queue_parents, &tgid);
 	bpf_map_delete_elem(&ww_interpreters, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
@@ -301,8 +303,9 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->executor = WW_EXECUTOR_NOT;
 	t->submitter = 0;
 	t->worker = 0;
-	t->takes = 0;
+	ww_takes_no_more(t);
 	t->taking = 0;
+	t->pipe = 0;
 	t->loop_slot = 0;
 	t->item = 0;
 	t->given = 0;

@@ -23,6 +23,7 @@ struct process {
 	uint32_t pid;
 	bool looked; /* at its files */
 	bool attached;
+	bool counts; /* it could be attached to, in the newest window */
 	size_t sites_len;
 	struct ww_allocator_site sites[WW_ALLOCATOR_SITES];
 	struct bpf_link *links[WW_ALLOCATOR_SITES];
@@ -157,6 +158,7 @@ static void attach(struct ww_allocations *allocations, struct process *process)
 	if (!process->looked)
 		process->sites_len = ww_allocators__find(process->pid, process->sites);
 	process->looked = true;
+	process->counts = false;
 	for (size_t i = 0; i < process->sites_len; i++) {
 		const struct ww_allocator_site *site = &process->sites[i];
 		struct bpf_program *program =
@@ -171,6 +173,7 @@ static void attach(struct ww_allocations *allocations, struct process *process)
 		}
 	}
 	process->attached = process->sites_len > 0;
+	process->counts = process->attached;
 }
 
 /* Those that have ended make room. */
@@ -243,7 +246,7 @@ uint64_t ww_allocations__weight(const struct ww_allocations *allocations, const 
 	if (!allocations || !(account->flags & WW_FLAG_ALLOCATIONS))
 		return 0;
 	for (size_t i = 0; i < allocations->processes_len; i++)
-		attached |= allocations->processes[i].pid == account->tgid && allocations->processes[i].sites_len;
+		attached |= allocations->processes[i].pid == account->tgid && allocations->processes[i].counts;
 	if (!attached)
 		return 0;
 	if (allocations->share >= 1)

@@ -385,6 +385,7 @@ int ww_catalog__copy(struct ww_catalog *catalog, const struct ww_catalog *from)
 	}
 	if (!copy_names(catalog->names, from->names) || !copy_operations(catalog, from->operations, from))
 		return -ENOMEM;
+	catalog->past_names = ww_intern__len(catalog->names);
 	catalog->past_operations = ww_intern__len(catalog->operations);
 	catalog->past_operation_bytes = catalog->operation_bytes;
 	catalog->reuses = true;

@@ -64,7 +64,7 @@ struct ww_catalog {
 	struct ww_intern *operations;
 	size_t operation_bytes;
 	/* What it was begun with, which does not count to what it may have. */
-	uint32_t past_operations;
+	uint32_t past_operations, past_names;
 	size_t past_operation_bytes;
 	uint64_t operations_over_cap; /* operations, not names, that became WW_NAME_OTHER so far */
 };

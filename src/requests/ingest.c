@@ -341,11 +341,15 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 		return (int)service;
 	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	/* Celery's main process hands it on: it counts where it is worked on. */
-	bool elsewhere = account->flags & WW_FLAG_HANDS_ON && ww_messages__may_be_task(ingest->messages, account->id);
+	enum ww_message_named named = account->flags & WW_FLAG_HANDS_ON
+					      ? ww_messages__named(ingest->messages, account->id)
+					      : WW_MESSAGE_QUEUE;
+	bool elsewhere = named == WW_MESSAGE_TASK || named == WW_MESSAGE_UNNAMED;
 	if (ww_choices__has(&ingest->choices, (uint32_t)service) && !elsewhere)
 		return run ? take_run(ingest, account, (uint32_t)service)
 			   : count(ingest, account, (uint32_t)service, &done);
 	ingest->totals.filtered += !elsewhere;
+	ingest->losses[WW_LOSS_MESSAGES_UNNAMED].count += named == WW_MESSAGE_UNNAMED;
 	if (ingest->stacks)
 		ww_stacks__drop(ingest->stacks, account);
 	return 0;
@@ -499,7 +503,7 @@ const char *ww_ingest__crowded(const struct ww_ingest *ingest)
 		return "services";
 	if (ingest->catalog.operations_over_cap)
 		return "names of operations";
-	if (ww_intern__len(ingest->catalog.names) > CROWDED_NAMES)
+	if (ww_intern__len(ingest->catalog.names) - ingest->catalog.past_names > CROWDED_NAMES)
 		return "names of waits";
 	if (ingest->stacks && ww_intern__len(ww_stacks__table(ingest->stacks)->stacks) > CROWDED_STACKS)
 		return "stacks";

@@ -95,9 +95,9 @@ enum ww_message_named ww_messages__take(struct ww_messages *messages, uint64_t i
 	return message->named;
 }
 
-bool ww_messages__may_be_task(struct ww_messages *messages, uint64_t id)
+enum ww_message_named ww_messages__named(struct ww_messages *messages, uint64_t id)
 {
 	const struct message *message = find(set_of(messages, id), id);
 
-	return !message || message->named == WW_MESSAGE_TASK || message->named == WW_MESSAGE_UNNAMED;
+	return message ? message->named : WW_MESSAGE_UNNAMED;
 }

@@ -27,7 +27,7 @@ int ww_messages__traffic(struct ww_messages *messages, const struct ww_traffic *
 /* Takes out what the message of an account is called: "(unnamed)" where nothing has told. */
 enum ww_message_named ww_messages__take(struct ww_messages *messages, uint64_t id, char name[WW_MESSAGE_NAME_SIZE]);
 
-/* Whether it is a task of Celery's, or nothing has told what it is. */
-bool ww_messages__may_be_task(struct ww_messages *messages, uint64_t id);
+/* What has told of an account's message so far. */
+enum ww_message_named ww_messages__named(struct ww_messages *messages, uint64_t id);
 
 #endif

@@ -7,6 +7,11 @@ const char *const ww_schema_kind_meanings[WW_KIND_COUNT] = {
 };
 #undef WW_KIND
 
+#define ALLOCATIONS                                                                                                    \
+	"endpoint_allocation ("                                                                                        \
+	"  interval INTEGER NOT NULL, second_unix_ns INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint," \
+	"  requests INTEGER NOT NULL, weight INTEGER NOT NULL, allocations INTEGER NOT NULL)"
+
 /* clang-format off: the columns of the kinds are included in the middle of strings */
 #define WW_KIND(id, name, meaning) "  " name "_ns INTEGER NOT NULL,"
 const char ww_schema_create[] =
@@ -76,9 +81,7 @@ const char ww_schema_create[] =
 	"CREATE TABLE stack_requests ("
 	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint, wall_ns INTEGER NOT NULL,"
 	"  requests INTEGER NOT NULL, sampled INTEGER NOT NULL);"
-	"CREATE TABLE endpoint_allocation ("
-	"  interval INTEGER NOT NULL, second_unix_ns INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint,"
-	"  requests INTEGER NOT NULL, weight INTEGER NOT NULL, allocations INTEGER NOT NULL);"
+	"CREATE TABLE " ALLOCATIONS ";"
 	"CREATE TABLE loss ("
 	"  cause TEXT PRIMARY KEY, count INTEGER NOT NULL, loses INTEGER NOT NULL) WITHOUT "
 	"ROWID;"
@@ -106,6 +109,7 @@ const char ww_schema_create[] =
 	"  GROUP BY endpoint, endpoint_operation.name ORDER BY sum(sum_ns) DESC;";
 
 const char ww_schema_goes_on[] =
+	"CREATE TABLE IF NOT EXISTS " ALLOCATIONS ";"
 	"CREATE TABLE IF NOT EXISTS gap (start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS loss_interval ("
 	"  interval INTEGER NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL, loses INTEGER NOT NULL,"

@@ -4,15 +4,18 @@
  * row refers to any more. Their ids are vacant then, and are given to others.
  *
  * To find that out all rows have to be looked at: it is done when a file is opened to be gone on in, where it is small,
- * or there are so many names that it pays.
+ * or there are so many names that it pays, and it was not done within a day.
  */
+#include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "store/recorder_parts.h"
 #include "store/schema.h"
 
 #define SMALL_BYTES (64ll << 20)
 #define MANY	    2000 /* names of all kinds */
+#define DAY_S	    86400
 
 /* Endpoints' statuses, waits and operations have an interval beside them. The first names are always there. */
 static const char statements[] =
@@ -21,6 +24,7 @@ static const char statements[] =
 	"INSERT OR IGNORE INTO used SELECT endpoint FROM request;"
 	"INSERT OR IGNORE INTO used SELECT endpoint FROM stack_sample;"
 	"INSERT OR IGNORE INTO used SELECT endpoint FROM stack_requests;"
+	"INSERT OR IGNORE INTO used SELECT endpoint FROM endpoint_allocation;"
 	"DELETE FROM endpoint WHERE id NOT IN (SELECT id FROM used);"
 	"DELETE FROM used;"
 	"INSERT OR IGNORE INTO used SELECT service FROM endpoint;"
@@ -81,18 +85,23 @@ static int delete_unused(sqlite3 *db, int64_t names)
 
 int ww_unused__delete(struct ww_recorder *recorder)
 {
-	int64_t pages = 0, page_size = 0, names = 0;
+	int64_t pages = 0, page_size = 0, names = 0, looked = 0, now = time(NULL);
 	int rc = number_of(recorder->db, "PRAGMA page_count", &pages);
 
 	if (rc == SQLITE_OK)
 		rc = number_of(recorder->db, "PRAGMA page_size", &page_size);
 	if (rc == SQLITE_OK)
 		rc = count_names(recorder->db, &names);
-	if (rc != SQLITE_OK || (pages * page_size > SMALL_BYTES && names < MANY))
+	if (rc == SQLITE_OK)
+		rc = number_of(recorder->db, "SELECT value FROM meta WHERE key = 'unused_looked_s'", &looked);
+	bool lately = looked <= now && now - looked < DAY_S;
+	if (rc != SQLITE_OK || (pages * page_size > SMALL_BYTES && (names < MANY || lately)))
 		return rc;
 	rc = ww_rows__run(&recorder->rows, WW_STATEMENT_BEGIN);
 	if (rc == SQLITE_OK)
 		rc = delete_unused(recorder->db, names);
+	if (rc == SQLITE_OK)
+		rc = ww_rows__put_meta_number(&recorder->rows, "unused_looked_s", now);
 	if (rc == SQLITE_OK)
 		rc = ww_rows__run(&recorder->rows, WW_STATEMENT_COMMIT);
 	if (rc != SQLITE_OK && !sqlite3_get_autocommit(recorder->db))

@@ -50,9 +50,10 @@ static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
 
 static char *debuginfo_path;
 
+/* By build-id only: by .gnu_debuglink, a file of whoever's container would tell what of the host's is opened. */
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.find_debuginfo = dwfl_build_id_find_debuginfo,
 	.debuginfo_path = &debuginfo_path,
 };
 
