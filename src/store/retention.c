@@ -16,11 +16,11 @@
 #define GIVEN_BACK 64  /* .. so many at a time */
 
 static const char *const deletions[] = {
-	"DELETE FROM endpoint_interval WHERE interval < ?", "DELETE FROM endpoint_status WHERE interval < ?",
-	"DELETE FROM endpoint_detail WHERE interval < ?",   "DELETE FROM endpoint_operation WHERE interval < ?",
-	"DELETE FROM service_usage WHERE interval < ?",	    "DELETE FROM loss_interval WHERE interval < ?",
-	"DELETE FROM stack_sample WHERE interval < ?",	    "DELETE FROM stack_requests WHERE interval < ?",
-	"DELETE FROM request WHERE start_unix_ns < ?",	    "DELETE FROM gap WHERE end_unix_ns < ?",
+	"DELETE FROM endpoint_interval WHERE interval < ?",   "DELETE FROM endpoint_status WHERE interval < ?",
+	"DELETE FROM endpoint_detail WHERE interval < ?",     "DELETE FROM endpoint_operation WHERE interval < ?",
+	"DELETE FROM service_usage WHERE interval < ?",	      "DELETE FROM loss_interval WHERE interval < ?",
+	"DELETE FROM stack_sample WHERE interval < ?",	      "DELETE FROM stack_requests WHERE interval < ?",
+	"DELETE FROM request WHERE start_unix_ns < ?",	      "DELETE FROM gap WHERE end_unix_ns < ?",
 	"DELETE FROM endpoint_allocation WHERE interval < ?",
 };
 
