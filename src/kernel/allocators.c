@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/elf_names.h"
 #include "util/mappings.h"
 
 #define RENEWS "realloc"
@@ -46,9 +47,12 @@ static void site_add(struct search *search, uint64_t address, bool renews)
 	}
 }
 
+#define TABLE_MOST (128u << 20) /* bytes of symbols */
+
 static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shdr *header)
 {
-	Elf_Data *data = header->sh_entsize ? elf_getdata(section, NULL) : NULL;
+	bool sane = header->sh_entsize && header->sh_size <= TABLE_MOST && !(header->sh_flags & SHF_COMPRESSED);
+	Elf_Data *data = sane ? elf_getdata(section, NULL) : NULL;
 	size_t count = data ? data->d_size / header->sh_entsize : 0;
 
 	for (size_t at = 0; at < count; at++) {
@@ -71,7 +75,7 @@ static void file_search(struct search *search)
 	elf_version(EV_CURRENT);
 	/* Not mapped: a file that is cut off meanwhile would end this process. */
 	search->elf = elf_begin(search->fd, ELF_C_READ, NULL);
-	if (search->elf && elf_kind(search->elf) == ELF_K_ELF && !elf_getshdrstrndx(search->elf, &strings)) {
+	if (search->elf && elf_kind(search->elf) == ELF_K_ELF && !ww_elf__section_names(search->elf, &strings)) {
 		for (Elf_Scn *section = NULL; (section = elf_nextscn(search->elf, section));) {
 			GElf_Shdr header;
 			const char *name = gelf_getshdr(section, &header)

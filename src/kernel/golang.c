@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/golang_file.h"
+#include "util/elf_names.h"
 #include "util/mappings.h"
 
 /* What `go build` writes into every program: 14 bytes, the size of a pointer, flags, and at 32 the version's length and
@@ -168,7 +169,7 @@ static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout, 
 	int err = -ENOENT;
 	elf_version(EV_CURRENT);
 	Elf *elf = elf_begin(fd, ELF_C_READ, NULL); /* a file that is cut short under a mapping would be a SIGBUS */
-	if (!elf || elf_getshdrstrndx(elf, &names))
+	if (!elf || ww_elf__section_names(elf, &names))
 		goto out;
 	for (Elf_Scn *section = elf_nextscn(elf, NULL); section && !about->minor; section = elf_nextscn(elf, section)) {
 		GElf_Shdr header;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/golang_file.h"
+#include "util/elf_names.h"
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -111,7 +112,7 @@ static bool is_bounded(Elf *elf)
 {
 	uint64_t sum = 0;
 	size_t names;
-	if (elf_getshdrstrndx(elf, &names))
+	if (ww_elf__section_names(elf, &names))
 		return false;
 	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
 		GElf_Shdr header;

@@ -4,6 +4,7 @@
 
 #include "kernel/golang_file.h"
 #include "symbols/gopclntab.h"
+#include "util/elf_names.h"
 
 #define TARGETS	     16
 #define FUNCTION_MAX 0x4000
@@ -11,7 +12,7 @@
 static Elf_Scn *section_named(Elf *elf, const char *wanted, GElf_Shdr *header)
 {
 	size_t names = 0;
-	if (elf_getshdrstrndx(elf, &names))
+	if (ww_elf__section_names(elf, &names))
 		return NULL;
 	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
 		const char *name = gelf_getshdr(section, header) ? elf_strptr(elf, names, header->sh_name) : NULL;

@@ -7,6 +7,7 @@
 
 #include "kernel/static_probes.h"
 #include "symbols/gopclntab.h"
+#include "util/elf_names.h"
 
 enum runtime { RUNTIME_PYTHON, RUNTIME_RUBY, RUNTIME_HOTSPOT, RUNTIME_V8, RUNTIME_PHP, RUNTIME_GO, RUNTIMES };
 
@@ -120,7 +121,7 @@ static void sections_read(struct search *search)
 	size_t names = 0;
 
 	ww_static_probes__each(search->elf, note_add, search);
-	if (elf_getshdrstrndx(search->elf, &names))
+	if (ww_elf__section_names(search->elf, &names))
 		return;
 	for (int pass = 0; pass < 2; pass++) {
 		for (Elf_Scn *section = elf_nextscn(search->elf, NULL); section;

@@ -5,6 +5,8 @@
 #include <gelf.h>
 #include <string.h>
 
+#include "util/elf_names.h"
+
 #define NOTE_OWNER "stapsdt"
 #define NOTE_TYPE  3
 
@@ -79,7 +81,7 @@ static Elf_Scn *section_of(Elf *elf, const char *wanted, GElf_Shdr *header)
 {
 	size_t names = 0;
 
-	if (elf_getshdrstrndx(elf, &names))
+	if (ww_elf__section_names(elf, &names))
 		return NULL;
 	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
 		const char *name = gelf_getshdr(section, header) ? elf_strptr(elf, names, header->sh_name) : NULL;

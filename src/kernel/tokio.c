@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "symbols/tokio_tables.h"
+#include "util/elf_names.h"
 #include "util/mappings.h"
 
 #define MOST_RELRO   (16ul << 20)
@@ -66,7 +67,7 @@ static bool names_tokio(Elf *elf)
 {
 	static const char *const names[] = {"/tokio-1.", "tokio-runtime-worker", "tokio/src/runtime"};
 	size_t strings = 0;
-	if (elf_getshdrstrndx(elf, &strings))
+	if (ww_elf__section_names(elf, &strings))
 		return false;
 	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
 		GElf_Shdr header;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "symbols/go_table.h"
+#include "util/elf_names.h"
 
 #define SYMBOLS_MOST  (1u << 20)
 #define TABLE_MOST    (128u << 20) /* bytes of a table of the file that are read */
@@ -87,7 +88,7 @@ static bool look_at_sections(struct ww_image *image)
 {
 	size_t names, count;
 
-	if (elf_getshdrnum(image->elf, &count) || count > SECTIONS_MOST || elf_getshdrstrndx(image->elf, &names))
+	if (elf_getshdrnum(image->elf, &count) || count > SECTIONS_MOST || ww_elf__section_names(image->elf, &names))
 		return true; /* it has none */
 	for (Elf_Scn *section = elf_nextscn(image->elf, NULL); section; section = elf_nextscn(image->elf, section)) {
 		GElf_Shdr header;
@@ -100,7 +101,9 @@ static bool look_at_sections(struct ww_image *image)
 			     header.sh_type == SHT_STRTAB || !strncmp(name, ".eh_frame", 9) ||
 			     !strcmp(name, ".debug_frame") || !strcmp(name, ".gnu_debugdata");
 
-		if (table && header.sh_type != SHT_NOBITS && header.sh_size > TABLE_MOST)
+		/* One that is compressed says itself how much memory it takes. */
+		if (table && header.sh_type != SHT_NOBITS &&
+		    (header.sh_size > TABLE_MOST || header.sh_flags & SHF_COMPRESSED))
 			return false;
 		image->tables += table && header.sh_type != SHT_NOBITS ? header.sh_size : 0;
 		if (!strcmp(name, ".text"))
