@@ -83,6 +83,16 @@ static bool read_range(struct ww_image *image)
 	return any && image->end > image->start;
 }
 
+/* What it takes in memory: Go's linker compresses what debuggers read. */
+static uint64_t table_size(Elf_Scn *section, const GElf_Shdr *header)
+{
+	GElf_Chdr compressed;
+
+	if (!(header->sh_flags & SHF_COMPRESSED))
+		return header->sh_size;
+	return gelf_getchdr(section, &compressed) ? compressed.ch_size : UINT64_MAX;
+}
+
 /* Notes Go's table and how much is to be read; false when that is too much. */
 static bool look_at_sections(struct ww_image *image)
 {
@@ -101,11 +111,10 @@ static bool look_at_sections(struct ww_image *image)
 			     header.sh_type == SHT_STRTAB || !strncmp(name, ".eh_frame", 9) ||
 			     !strcmp(name, ".debug_frame") || !strcmp(name, ".gnu_debugdata");
 
-		/* One that is compressed says itself how much memory it takes. */
-		if (table && header.sh_type != SHT_NOBITS &&
-		    (header.sh_size > TABLE_MOST || header.sh_flags & SHF_COMPRESSED))
+		table &= header.sh_type != SHT_NOBITS;
+		if (table && table_size(section, &header) > TABLE_MOST)
 			return false;
-		image->tables += table && header.sh_type != SHT_NOBITS ? header.sh_size : 0;
+		image->tables += table ? table_size(section, &header) : 0;
 		if (!strcmp(name, ".text"))
 			image->go_text = header.sh_addr;
 		if (go)
