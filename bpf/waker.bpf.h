@@ -231,7 +231,7 @@ struct ww_tokio_step {
 	struct ww_tokio_walk *walk;
 };
 
-#define WW_TOKIO_STEPS (1u << 13)
+#define WW_TOKIO_STEPS (1u << 15)
 
 /* One step in a task: on in what is looked at, else to the next that its word leads to, else to the next word. */
 static long ww_tokio_look_step(u32 n, void *ctx)

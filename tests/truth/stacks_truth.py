@@ -139,7 +139,8 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
     tap.check(f"{name}: as much computing as in the account", abs(total - spent) < (10 * error if few else 0.05) * spent, f"{total} ns, {spent} ns")
     measured = sum(truth[function] for function in COMPUTES)
     for function in COMPUTES:
-        share, true = 100 * within(computes, function) / total, 100 * truth[function] / spent
+        # A goroutine has no clock of its CPU time: what it measures has waits for CPUs in it, too.
+        share, true = 100 * within(computes, function) / total, 100 * truth[function] / max(spent, measured)
         tap.check(f"{name}: {function} has its share", abs(share - true) <= (max(points, 400 * error) if few else points), f"{share:.1f} %, {true:.1f} % measured")
     tap.check(f"{name}: nearly all of it is under them", within(computes, "burn") >= (0.9 - 4 * error if few else 0.9) * total * measured / spent,
               f"{within(computes, 'burn')} of {total}")
