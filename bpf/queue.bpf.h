@@ -235,7 +235,9 @@ static __always_inline void ww_amqp_received(struct sock *sk, struct ww_conn *co
 		/* In the middle of something, or it is none after all: the next read may be a frame's beginning. */
 		struct ww_stream *s = &conn->http.streams[WW_RX];
 		__builtin_memset(s, 0, sizeof(*s));
-		if (!conn->classified)
+		if (conn->classified)
+			ww_count(WW_COUNT_MESSAGE_STREAM_LOST);
+		else
 			conn->system = WW_SYSTEM_UNKNOWN;
 	}
 	struct ww_thread *t = ww_thread_get(ww_current());

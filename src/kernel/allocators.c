@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/elf_names.h"
+#include "util/elf_tables.h"
 #include "util/mappings.h"
 
 #define RENEWS "realloc"
@@ -47,13 +47,10 @@ static void site_add(struct search *search, uint64_t address, bool renews)
 	}
 }
 
-#define TABLE_MOST (128u << 20) /* bytes of symbols */
-
 static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shdr *header)
 {
-	bool sane = header->sh_entsize && header->sh_size <= TABLE_MOST && !(header->sh_flags & SHF_COMPRESSED);
-	Elf_Data *data = sane ? elf_getdata(section, NULL) : NULL;
-	size_t count = data ? data->d_size / header->sh_entsize : 0;
+	size_t count = 0;
+	Elf_Data *data = ww_elf__symbols(section, header, &count);
 
 	for (size_t at = 0; at < count; at++) {
 		GElf_Sym symbol;

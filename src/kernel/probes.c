@@ -7,7 +7,7 @@
 
 #include "kernel/static_probes.h"
 #include "symbols/gopclntab.h"
-#include "util/elf_names.h"
+#include "util/elf_tables.h"
 
 enum runtime { RUNTIME_PYTHON, RUNTIME_RUBY, RUNTIME_HOTSPOT, RUNTIME_V8, RUNTIME_PHP, RUNTIME_GO, RUNTIMES };
 
@@ -86,8 +86,8 @@ static bool name_is(const char *name, const char *wanted)
 
 static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shdr *header)
 {
-	Elf_Data *data = header->sh_entsize ? elf_getdata(section, NULL) : NULL;
-	size_t count = data ? data->d_size / header->sh_entsize : 0;
+	size_t count = 0;
+	Elf_Data *data = ww_elf__symbols(section, header, &count);
 
 	for (size_t at = 0; at < count; at++) {
 		GElf_Sym symbol;

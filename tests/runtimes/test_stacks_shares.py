@@ -89,7 +89,7 @@ with Built() as built:
     run("C++", judge_shares, tap, "C++", built.cpp(), SECONDS, POINTS, computed_s=COMPUTED_S)
     run("Rust", judge_shares, tap, "Rust", built.rust(), SECONDS, POINTS, computed_s=COMPUTED_S)
     for title, flags in (("Go", []), ("Go, stripped, PIE", ["-ldflags=-s -w", "-buildmode=pie"])):
-        run(title, judge_shares, tap, title, built.go(*flags), SECONDS, POINTS, {}, computed_s=COMPUTED_S)
+        run(title, judge_shares, tap, title, built.go(*flags), SECONDS, POINTS, {}, computed_s=COMPUTED_S, by_wall=True)
     run("Java", judge_shares, tap, "Java", built.java(), SECONDS, POINTS, {"nap": "sleep"}, "/mix", map_java, computed_s=COMPUTED_S)
     for title, argv in (("C", built.server("-fomit-frame-pointer")), ("Python", python), ("Go", built.go()),
                         ("Node", lambda port: ["node", "--perf-basic-prof", APPS / "stacks_node.js", str(port)])):

@@ -112,9 +112,11 @@ def account(record, kind, route):
     return sum(endpoint["kinds_ns"][kind]["sum"] for endpoint in record.report["endpoints"] if endpoint["route"] == route)
 
 
-def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", ready=None, also=None, computed_s=None):
+def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", ready=None, also=None, computed_s=None,
+                 by_wall=False):
     """A server of `argv` for so long, or until it has computed for computed_s: computing within so many points of what it measured,
-    waits where they were. `ready(server)` is called when it has warmed up, `also(port)` while it is observed still."""
+    waits where they were. `by_wall`: it has no clock of its CPU time, so what it measured has waits for CPUs in it, too.
+    `ready(server)` is called when it has warmed up, `also(port)` while it is observed still."""
     waiting = WAITS if waiting is None else waiting
     port = free_port()
     with Server(argv(port), port=port) as server:
@@ -139,8 +141,8 @@ def judge_shares(tap, name, argv, seconds, points, waiting=None, path="/mix", re
     tap.check(f"{name}: as much computing as in the account", abs(total - spent) < (10 * error if few else 0.05) * spent, f"{total} ns, {spent} ns")
     measured = sum(truth[function] for function in COMPUTES)
     for function in COMPUTES:
-        # A goroutine has no clock of its CPU time: what it measures has waits for CPUs in it, too.
-        share, true = 100 * within(computes, function) / total, 100 * truth[function] / max(spent, measured)
+        of = max(spent, measured) if by_wall else spent
+        share, true = 100 * within(computes, function) / total, 100 * truth[function] / of
         tap.check(f"{name}: {function} has its share", abs(share - true) <= (max(points, 400 * error) if few else points), f"{share:.1f} %, {true:.1f} % measured")
     tap.check(f"{name}: nearly all of it is under them", within(computes, "burn") >= (0.9 - 4 * error if few else 0.9) * total * measured / spent,
               f"{within(computes, 'burn')} of {total}")
