@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 #include "util/mappings.h"
 
 #define RENEWS "realloc"

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/golang_file.h"
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 #include "util/mappings.h"
 
 /* What `go build` writes into every program: 14 bytes, the size of a pointer, flags, and at 32 the version's length and

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kernel/golang_file.h"
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 

@@ -4,7 +4,7 @@
 
 #include "kernel/golang_file.h"
 #include "symbols/gopclntab.h"
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 
 #define TARGETS	     16
 #define FUNCTION_MAX 0x4000

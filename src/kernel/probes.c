@@ -7,7 +7,7 @@
 
 #include "kernel/static_probes.h"
 #include "symbols/gopclntab.h"
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 
 enum runtime { RUNTIME_PYTHON, RUNTIME_RUBY, RUNTIME_HOTSPOT, RUNTIME_V8, RUNTIME_PHP, RUNTIME_GO, RUNTIMES };
 

@@ -5,7 +5,7 @@
 #include <gelf.h>
 #include <string.h>
 
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 
 #define NOTE_OWNER "stapsdt"
 #define NOTE_TYPE  3

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "symbols/tokio_tables.h"
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 #include "util/mappings.h"
 
 #define MOST_RELRO   (16ul << 20)

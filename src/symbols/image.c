@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "symbols/go_table.h"
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 
 #define SYMBOLS_MOST  (1u << 20)
 #define TABLE_MOST    (128u << 20) /* bytes of a table of the file that are read */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Tables of an ELF file, where whoever made the file may have meant harm. */
-#ifndef WHYWAIT_ELF_NAMES_H
-#define WHYWAIT_ELF_NAMES_H
+#ifndef WHYWAIT_ELF_TABLES_H
+#define WHYWAIT_ELF_TABLES_H
 
 #include <gelf.h>
 #include <libelf.h>

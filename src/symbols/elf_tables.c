@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "util/elf_tables.h"
+#include "symbols/elf_tables.h"
 
 #include <errno.h>
 
