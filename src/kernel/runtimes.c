@@ -316,8 +316,8 @@ static void installed_prepare(struct prepared *prepared)
 	static const char *const patterns[] = {
 		"/usr/{,local/}bin/{python3.*,node,nodejs,ruby,ruby[1-9]*,php,php[5-9]*}",
 		"/usr/{,local/}sbin/php-fpm*",
-		"/usr/{lib,lib64,lib/*-linux-gnu,local/lib}/"
-		"{libpython3.*.so,libpython3.*.so.*,libruby*.so,libruby*.so.*,libnode.so.*}",
+		"/usr/{lib,lib64,lib/*-linux-gnu,local/lib}/lib{python3.*.so,python3.*.so.*,node.so.*}",
+		"/usr/{lib,lib64,lib/*-linux-gnu,local/lib}/lib{ruby*.so,ruby*.so.*}",
 		"/usr/{lib,lib64}/{apache2,httpd}/modules/libphp*.so",
 		"/{usr/lib/jvm,opt,usr/local}/*/lib/server/libjvm.so",
 	};

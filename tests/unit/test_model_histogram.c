@@ -105,7 +105,7 @@ static void kinds_come_later(void **state)
 			for (int bucket = kind; bucket < WW_KIND_COUNT; bucket++) {
 				uint64_t kinds_ns[WW_KIND_COUNT] = {0};
 
-				kinds_ns[kind] = (uint64_t)(1 + kind * 100 + bucket);
+				kinds_ns[kind] = 1 + (uint64_t)kind * 100 + (uint64_t)bucket;
 				sums[bucket][kind] += kinds_ns[kind];
 				assert_int_equal(ww_histogram__add(&histogram, (uint32_t)bucket * 3, 1, kinds_ns), 0);
 			}
