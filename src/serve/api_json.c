@@ -202,10 +202,15 @@ int ww_api_json__series(FILE *out, const struct ww_series_step *steps, size_t le
 	list = put_array(&b, object, "steps");
 	for (size_t i = 0; i < len; i++) {
 		const struct ww_aggregate *sums = &steps[i].sums;
-		json_t *step = append_object(&b, list);
+		double observed = observed_s(steps[i].start_unix_ns, step_ns, recorded);
+		json_t *step;
 
+		/* Of a step that has just begun nothing is told yet. */
+		if (i && i + 1 == len && observed < 1 && !sums->requests)
+			break;
+		step = append_object(&b, list);
 		put(&b, step, "start_s", json_integer(steps[i].start_unix_ns / NSEC));
-		put_real(&b, step, "observed_s", observed_s(steps[i].start_unix_ns, step_ns, recorded));
+		put_real(&b, step, "observed_s", observed);
 		put_integer(&b, step, "requests", sums->requests);
 		put_integer(&b, step, "errors", sums->errors);
 		if (!sums->histogram.len)
