@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model/names.h"
+#include "model/service_samples.h"
 
 #define INTERVAL_ALPHA	0.05
 #define FALSE_DISCOVERY 0.05
@@ -91,13 +92,14 @@ static double sum_of(const struct ww_block *block, int metric)
 	}
 }
 
-static double memory_of(const struct ww_report *report, const char *service)
+static struct ww_estimate of_service(const struct ww_report *report, const char *service,
+				     struct ww_estimate (*estimate)(const struct ww_service_report *service))
 {
 	for (size_t i = 0; i < report->services_len; i++) {
 		if (!strcmp(report->services[i].service, service) && report->services[i].rss_steady_bytes)
-			return (double)report->services[i].rss_steady_bytes;
+			return estimate(&report->services[i]);
 	}
-	return NAN;
+	return ww_estimate__bare(NAN);
 }
 
 static struct ww_estimate estimate(const struct ww_report *report, const struct ww_endpoint_report *endpoint,
@@ -109,9 +111,11 @@ static struct ww_estimate estimate(const struct ww_report *report, const struct 
 		return ww_estimate__bare(NAN);
 	switch (metric) {
 	case WW_METRIC_REQUESTS:
-		return ww_estimate__exact(endpoint->rate_per_s);
+		return ww_estimate__rate(sampling, endpoint->rate_per_s);
 	case WW_METRIC_MEMORY:
-		return ww_estimate__exact(memory_of(report, endpoint->service));
+		return of_service(report, endpoint->service, ww_service_samples__memory);
+	case WW_METRIC_ALLOCATED:
+		return of_service(report, endpoint->service, ww_service_samples__allocated);
 	case WW_METRIC_P50:
 		return ww_estimate__quantile(sampling, 50, endpoint->wall.p50);
 	case WW_METRIC_P95:
@@ -162,7 +166,8 @@ static void fill_change(struct ww_endpoint_comparison *endpoint, enum ww_metric 
 	change->low = -INFINITY;
 	change->high = INFINITY;
 	change->chance = 1;
-	if (isnan(change->before.value) || isnan(change->after.value) || change->before.how == WW_ESTIMATE_EXACT)
+	if (isnan(change->before.value) || isnan(change->after.value) || change->before.how == WW_ESTIMATE_EXACT ||
+	    change->after.how == WW_ESTIMATE_EXACT)
 		return;
 	ww_difference__interval(&change->before, &change->after, 1, INTERVAL_ALPHA, &change->low, &change->high);
 	bool apart = fabs(change->after.value - change->before.value) > least_of(endpoint, metric);
