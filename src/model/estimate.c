@@ -81,9 +81,11 @@ static double variance_of_halves(const struct series *series, const struct ratio
 /*
  * Stretches that follow each other are alike where the machine's moods last for longer than one: then longer ones
  * differ by more than chance leaves of the short ones' differences (H. Flyvbjerg, H. G. Petersen, Journal of Chemical
- * Physics 91, 1989). Of all lengths that leave enough groups the one tells whose groups differ most.
+ * Physics 91, 1989), and those tell. For a mean the length tells whose groups differ most, and the halves; for a
+ * quantile, of which hundreds of requests would be too few then, a length that tells twice the standard deviation more
+ * than chance gives to it.
  */
-static struct ratio ratio_of(const struct series *series)
+static struct ratio ratio_of(const struct series *series, bool mean)
 {
 	struct ratio ratio = {0};
 	unsigned groups;
@@ -95,17 +97,21 @@ static struct ratio ratio_of(const struct series *series)
 	if (!(ratio.number > 0))
 		return ratio;
 	ratio.variance = variance_of(series, &ratio, 1, &ratio.blocks);
+
+	double least = ratio.variance;
+
 	for (unsigned size = 2; ratio.blocks && size <= series->len; size *= 2) {
 		double variance = variance_of(series, &ratio, size, &groups);
 
 		if (groups < WW_BLOCKS_LEAST)
 			break;
-		if (variance > ratio.variance) {
+		if (variance > ratio.variance && (mean || variance > least * (1 + 2 * sqrt(2 / (groups - 1.0))))) {
 			ratio.variance = variance;
 			ratio.blocks = groups;
 		}
 	}
-	ratio.variance = fmax(ratio.variance, variance_of_halves(series, &ratio));
+	if (mean)
+		ratio.variance = fmax(ratio.variance, variance_of_halves(series, &ratio));
 	return ratio;
 }
 
@@ -133,13 +139,13 @@ static double number_of_block(const void *of, uint32_t at)
 
 static struct ratio ratio_of_blocks(const struct ww_sampling *sampling,
 				    double (*sum)(const struct ww_block *block, int which),
-				    double (*number)(const struct ww_block *block), int which)
+				    double (*number)(const struct ww_block *block), int which, bool mean)
 {
 	const struct of_blocks of = {.blocks = sampling->blocks, .sum = sum, .number = number, .which = which};
 	const struct series series = {
 		.len = sampling->blocks_len, .of = &of, .sum = sum_of_block, .number = number_of_block};
 
-	return ratio_of(&series);
+	return ratio_of(&series, mean);
 }
 
 static struct ww_estimate mean_of(const struct ratio *ratio)
@@ -158,7 +164,7 @@ struct ww_estimate ww_estimate__series(const void *of, uint32_t len, double (*su
 				       double (*number)(const void *of, uint32_t at))
 {
 	const struct series series = {.len = len, .of = of, .sum = sum, .number = number};
-	const struct ratio ratio = ratio_of(&series);
+	const struct ratio ratio = ratio_of(&series, true);
 
 	return mean_of(&ratio);
 }
@@ -167,7 +173,7 @@ struct ww_estimate ww_estimate__ratio(const struct ww_sampling *sampling,
 				      double (*sum)(const struct ww_block *block, int which),
 				      double (*number)(const struct ww_block *block), int which)
 {
-	const struct ratio ratio = ratio_of_blocks(sampling, sum, number, which);
+	const struct ratio ratio = ratio_of_blocks(sampling, sum, number, which, true);
 
 	return mean_of(&ratio);
 }
@@ -230,7 +236,7 @@ struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double 
 			       : cell < series.len ? cell
 						   : series.len - 1] += (double)sampling->blocks[i].requests;
 	}
-	ratio = ratio_of(&series);
+	ratio = ratio_of(&series, true);
 	if (ratio.blocks < WW_BLOCKS_LEAST || !(ratio.sum > 0))
 		return estimate;
 	estimate.how = WW_ESTIMATE_MEAN;
@@ -255,7 +261,7 @@ struct ww_estimate ww_estimate__share(const struct ww_sampling *sampling,
 				      double (*sum)(const struct ww_block *block, int which),
 				      double (*number)(const struct ww_block *block), int which)
 {
-	const struct ratio ratio = ratio_of_blocks(sampling, sum, number, which);
+	const struct ratio ratio = ratio_of_blocks(sampling, sum, number, which, false);
 	struct ww_estimate estimate = ww_estimate__bare(ratio.number > 0 ? ratio.sum / ratio.number : NAN);
 
 	if (ratio.blocks < WW_BLOCKS_LEAST)
@@ -286,8 +292,8 @@ struct ww_estimate ww_estimate__quantile(const struct ww_sampling *sampling, uns
 	struct ww_estimate estimate = ww_estimate__bare((double)value_ns);
 	int index = (int)ww_bucket(value_ns);
 	/* A bucket may hold a large share of the requests: to both of its sides. */
-	const struct ratio with = ratio_of_blocks(sampling, requests_upto, requests_of, index);
-	const struct ratio without = ratio_of_blocks(sampling, requests_upto, requests_of, index - 1);
+	const struct ratio with = ratio_of_blocks(sampling, requests_upto, requests_of, index, false);
+	const struct ratio without = ratio_of_blocks(sampling, requests_upto, requests_of, index - 1, false);
 
 	if (with.blocks < WW_BLOCKS_LEAST)
 		return estimate;

@@ -18,11 +18,11 @@ from services import Go, Node, Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import Record, run  # noqa: E402
 
-CLIENTS, RATE, SECONDS, OBJECTS = 4, 50, 8, 200
+CLIENTS, RATE, SECONDS, OBJECTS = 2, 50, 8, 200
 
 
 def get(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path)
     body = connection.getresponse().read().decode()
     connection.close()
@@ -32,7 +32,7 @@ def get(port, path):
 def load(port, path, seconds=SECONDS):
     """Clients that keep their connections and ask at set times; how many requests they made."""
     def client(number):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         start = time.monotonic() + number / RATE / CLIENTS
         for request in range(seconds * RATE):
             time.sleep(max(start + request / RATE - time.monotonic(), 0))
@@ -47,7 +47,7 @@ def load(port, path, seconds=SECONDS):
     return CLIENTS * seconds * RATE
 
 
-def counted(name, server, page="allocate", objects=True, close=0.03):
+def counted(name, server, page="allocate", objects=True, close=0.05):
     with server as web:
         load(web.port, f"/{page}/{OBJECTS}", 1)
         with Record("--port", web.port, "--allocations", keep=5) as record:
