@@ -187,21 +187,8 @@ static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout, 
 	const char *without = getenv("WHYWAIT_WITHOUT");
 	struct ww_golang_layout found = {0};
 	int err = -ENOENT;
-<<<<<<< HEAD
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL); /* a file that is cut short under a mapping would be a SIGBUS */
-	about->minor = elf ? file_minor(elf) : 0;
-=======
 	Elf *elf = ww_elf__open(fd);
-	if (!elf || ww_elf__section_names(elf, &names))
-		goto out;
-	for (Elf_Scn *section = elf_nextscn(elf, NULL); section && !about->minor; section = elf_nextscn(elf, section)) {
-		GElf_Shdr header;
-		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
-		if (name && !strcmp(name, BUILDINFO))
-			about->minor = buildinfo_minor(section);
-	}
->>>>>>> main
+	about->minor = elf ? file_minor(elf) : 0;
 	if (!about->minor)
 		goto out;
 	bool tabled = !without || strcmp(without, "golayouts") != 0;

@@ -10,6 +10,7 @@
 
 #include "kernel/golang_file.h"
 #include "kernel/heaps_parts.h"
+#include "symbols/elf_tables.h"
 #include "util/mappings.h"
 
 #define COUNTS	  3    /* that are summed */
@@ -155,9 +156,7 @@ int ww_go_heap__find(pid_t pid, struct ww_go_heap *heap)
 	file = open(path, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		return -errno;
-	elf_version(EV_CURRENT);
-	/* Not mapped: a file that is cut short under a mapping would be a SIGBUS. */
-	Elf *elf = elf_begin(file, ELF_C_READ, NULL);
+	Elf *elf = ww_elf__open(file);
 	if (elf) {
 		is_go = ww_golang_file__is_go(elf);
 		base = ww_golang_file__base(elf);

@@ -13,11 +13,8 @@
 
 #include "kernel/descendants.h"
 #include "kernel/features.h"
-<<<<<<< HEAD
 #include "kernel/heaps.h"
-=======
 #include "kernel/user_events.h"
->>>>>>> main
 
 #define SECOND_NS   1000000000ull
 #define DRAIN_MS    100
