@@ -81,7 +81,7 @@ bool ww_comparison__counts(const struct ww_endpoint_comparison *endpoint, enum w
 /* What changed, in one sentence: "p95 212 -> 61 ms (-71 %, sure), by db -150 ms; compute unchanged". */
 void ww_comparison__sentence(const struct ww_endpoint_comparison *endpoint, struct ww_sentence *sentence);
 
-/* A figure as people read it, with its unit: "61.0 ms", "0.4 %", "3.1 MB". */
+/* A figure as people read it, with its unit: "61.0 ms", "0.4 %", "3.1 MiB". */
 void ww_sentence__metric(struct ww_sentence *sentence, enum ww_metric metric, double value);
 
 /* Of 1: by how much the one is more than the other; NaN where that is nothing. */

@@ -37,10 +37,17 @@ struct ww_estimate ww_estimate__ratio(const struct ww_sampling *sampling,
 				      double (*sum)(const struct ww_block *block, int which),
 				      double (*number)(const struct ww_block *block), int which);
 
+/* The same of any two numbers of `len` stretches of time, one after the other. */
+struct ww_estimate ww_estimate__series(const void *of, uint32_t len, double (*sum)(const void *of, uint32_t at),
+				       double (*number)(const void *of, uint32_t at));
+
 /* Requests of which `sum` counts some: as a share of `number`. */
 struct ww_estimate ww_estimate__share(const struct ww_sampling *sampling,
 				      double (*sum)(const struct ww_block *block, int which),
 				      double (*number)(const struct ww_block *block), int which);
+
+/* Requests per second, of which the value is as the report has it; from how many came in stretches of equal length. */
+struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double rate_per_s);
 
 /* A quantile of the wall times, whose value is as the report has it. */
 struct ww_estimate ww_estimate__quantile(const struct ww_sampling *sampling, unsigned percent, uint64_t value_ns);

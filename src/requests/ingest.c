@@ -137,7 +137,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	}
 	ww_services__name(new->services,
 			  &(struct ww_service_names){options->service_names, options->service_names_len});
-	ww_services__ask_collections(new->services, new->options.collected, new->options.collected_ctx);
+	ww_services__ask_collections(new->services, options->collected, options->collected_ctx);
+	ww_services__ask_allocations(new->services, options->allocated, options->allocated_ctx);
 	*ingest = new;
 	return 0;
 }
@@ -540,6 +541,7 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 			.threads = usage[i].threads,
 			.rss_steady_bytes = usage[i].rss_bytes,
 			.rss_peak_bytes = usage[i].rss_peak_bytes,
+			.pss_steady_bytes = usage[i].last.pss_bytes,
 			.cpu_seconds = (double)usage[i].cpu_ns / 1e9,
 			.gc_count = usage[i].gc_count,
 			.gc_ns = usage[i].gc_ns,

@@ -23,6 +23,17 @@ struct ww_collected {
 /* Writes that of a process; -ENOENT: it has done nothing. */
 typedef int ww_collected_fn(void *ctx, uint32_t pid, struct ww_collected *collected);
 
+/* What a process's runtime has allocated since its start, as it counts itself. */
+struct ww_heap_counts {
+	uint64_t allocations, bytes;
+	bool allocations_known; /* some count bytes only */
+};
+
+/* Writes that of a process, whose start and program are those of `usage`; -ENOENT: it counts nothing. */
+struct ww_process_usage;
+typedef int ww_allocated_fn(void *ctx, uint32_t pid, const struct ww_process_usage *usage,
+			    struct ww_heap_counts *counts);
+
 /* Processes that are known at a time; beyond it those that were not seen for longest are forgotten and read anew. */
 #define WW_PROCESSES_MAX 4096
 
@@ -38,6 +49,9 @@ void ww_services__name(struct ww_services *services, const struct ww_service_nam
 
 /* Whom to ask what processes have collected; nobody is before this is called. */
 void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx);
+
+/* Whom to ask what runtimes have allocated; nobody is before this is called. */
+void ww_services__ask_allocations(struct ww_services *services, ww_allocated_fn *allocated, void *ctx);
 
 /* NULL-safe. */
 void ww_services__free(struct ww_services *services);
