@@ -20,9 +20,6 @@
 
 #define WW_EXECUTOR_NOBODY 1 /* in place of a Context */
 
-#define WW_FUTURE_CONTEXT   32 /* FutureObj.fut_context0 */
-#define WW_FUTURE_CALLBACKS 40 /* FutureObj.fut_callbacks: a list of pairs */
-
 struct ww_executor {
 	ww_ref done; /* accounts of work that is done, the newest first, linked by `next` */
 	ww_ref left; /* those that the loop's thread had no time for, the oldest first */
@@ -111,11 +108,9 @@ WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 	u64 type = ww_user_word(ww_user_word(future + WW_PYTHON_TYPE) + WW_PYTHON_TYPE_NAME);
 	if (!future || ww_user_word(type) != WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o'))
 		return 0;
-	/* Where it is told when the Future is cancelled, that came first (futures.wrap_future()). */
-	u64 more = ww_user_word(future + WW_FUTURE_CALLBACKS);
-	u64 pair = more && ww_user_word(more + WW_PYTHON_SIZE) ? ww_user_word(ww_user_word(more + WW_PYTHON_LIST)) : 0;
-	u64 context = pair ? ww_user_word(pair + WW_PYTHON_TUPLE + 8) : ww_user_word(future + WW_FUTURE_CONTEXT);
-	return context ? context : ~0ull;
+	u64 root = ww_awaiter_root(future, bpf_get_current_pid_tgid() >> 32);
+	u64 key = root ? ww_task_key(root) : 0;
+	return key ? key : ~0ull;
 }
 
 /* ---- the thread of the pool ---- */

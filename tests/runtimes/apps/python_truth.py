@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Compares what whywait says of a Python server with what its handlers and its clients measured (python_work.py):
 
-    compare(start, ways, parts)    start(environment) makes the server; `ways` are the beginnings of the paths asked for, `together`
-                                   those whose steps are done side by side: how long all took says nothing of the kinds then
+    compare(start, ways, parts)    start(environment) makes the server; `ways` are the beginnings of the paths asked for, or
+                                   {way: its steps}; `together` those whose steps are done side by side: how long all took says
+                                   nothing of the kinds then
 """
 import datetime
 import json
@@ -57,13 +58,17 @@ class Uvicorn(Server):
 def plan(prefix, number, ways):
     """`number` requests, [name, target], each with one to four random steps."""
     draw = random.Random(f"{SEED} {prefix}")
+    steps = ways if isinstance(ways, dict) else dict.fromkeys(ways, STEPS)
 
-    def step():
-        name = draw.choice(sorted(STEPS))
-        return name if STEPS[name] is None else f"{name}:{draw.uniform(*STEPS[name]):.2f}"
+    def step(of):
+        name = draw.choice(sorted(of))
+        return name if of[name] is None else f"{name}:{draw.uniform(*of[name]):.2f}"
 
-    return [(name, f"/{draw.choice(ways)}/{name}?do={','.join(step() for _ in range(draw.randint(1, 4)))}")
-            for name in (f"{prefix}-{i}" for i in range(number))]
+    def target(name):
+        way = draw.choice(list(steps))
+        return f"/{way}/{name}?do={','.join(step(steps[way]) for _ in range(draw.randint(1, 4)))}"
+
+    return [(name, target(name)) for name in (f"{prefix}-{i}" for i in range(number))]
 
 
 def _began(request):
@@ -167,7 +172,8 @@ def compare(start, ways, parts=tuple(PARTS), together=()):
     with tempfile.TemporaryDirectory(prefix="whywait-python-", dir="/var/tmp") as scratch, \
             Postgres(settings={"max_connections": 300}) as postgres, Redis() as redis, Upstream() as upstream:
         offset = time.time_ns() - time.monotonic_ns()
-        environment = {"TRUTH_DSN": postgres.dsn, "TRUTH_REDIS": str(redis.port), "TRUTH_UPSTREAM": str(upstream.port),
+        environment = {"TRUTH_DSN": postgres.dsn, "TRUTH_URL": f"postgresql://postgres@127.0.0.1:{postgres.port}/test", "TRUTH_POSTGRES": str(postgres.port),
+                       "TRUTH_REDIS": str(redis.port), "TRUTH_UPSTREAM": str(upstream.port),
                        "TRUTH_SCRATCH": scratch, "REALTIME": str(offset), "PYTHONPATH": str(APPS)}
         with start(environment) as server:
             most = max(part.in_flight for part in parts)
