@@ -17,6 +17,8 @@
 #define WW_HANDLE_CONTEXT    40
 #define WW_FUTURE_CALLBACK   24 /* FutureObj.fut_callback0 */
 #define WW_FUTURE_CALLBACKS  40 /* FutureObj.fut_callbacks: a list of pairs */
+#define WW_FUTURE_STATE	     88 /* FutureObj.fut_state: 0, it is pending */
+#define WW_TASK_WAITS	     128 /* TaskObj.task_fut_waiter */
 #define WW_TASK_CORO	     136
 #define WW_TASK_NAME	     144
 #define WW_TASK_CONTEXT	     152
@@ -152,6 +154,12 @@ __weak u64 ww_task_key(u64 task)
 		return ww_user_word(task + WW_TASK_CONTEXT);
 	u64 number = __builtin_bswap64(name.text[0] >> 40 | name.text[1] << 24);
 	return number >> (8 * (8 - digits)) | WW_TASK_KEY;
+}
+
+/* A word by which a Task is told from one that has its memory afterwards. */
+static __always_inline u64 ww_task_print(u64 task)
+{
+	return ww_user_word(ww_user_word(task + WW_TASK_NAME) + WW_PYTHON_TEXT + WW_TASK_DIGITS);
 }
 
 /* The Task that awaits all of what a Future, or a Task, is awaited by: that itself if nothing does; 0: there is none. */

@@ -59,6 +59,7 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	key->context = ww_user_word(t->python + python->context);
 	t->task = key->context ? ww_awaiter_running(t, key->context) : 0;
 	if (t->task) {
+		t->leaf = t->task;
 		u64 own = ww_task_key(t->task);
 		if (own & WW_TASK_KEY && own > t->newest)
 			t->newest = own;
@@ -279,6 +280,15 @@ static __always_inline bool ww_carrier_left(struct ww_carrier *known, ww_ref bef
 	return known->left >= WW_LEFT_MANY;
 }
 
+/* In a step of that Task the thread does something for the request. */
+static __always_inline void ww_carrier_leaf(const struct ww_thread *t, struct ww_request *r)
+{
+	r->leaf = t->task ? t->leaf : 0;
+	r->leaf_print = ww_task_print(t->leaf);
+	r->root_task = t->task;
+	r->root_print = ww_task_print(t->task);
+}
+
 static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
 {
 	return r ? r->account.id : 0;
@@ -335,6 +345,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		r = known ? ww_request_get(known->ref) : NULL;
 		if (r && !ww_carrier_outlived(t, r)) {
 			ww_subtask_fill(t, r, t->start);
+			ww_carrier_leaf(t, r);
 			return ww_carrier_ref(r);
 		}
 		ww_ref before = ww_carrier_ref(r);
@@ -344,6 +355,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 			r->context = key.context;
 			r->code = ww_task_code(t->task);
 			r->task = t->task;
+			ww_carrier_leaf(t, r);
 			r->background = known && ww_carrier_left(known, before);
 			ww_carrier_know(known, &key, r->account.id);
 		}

@@ -109,8 +109,7 @@ WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 	if (!future || ww_user_word(type) != WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o'))
 		return 0;
 	u64 root = ww_awaiter_root(future, bpf_get_current_pid_tgid() >> 32);
-	u64 key = root ? ww_task_key(root) : 0;
-	return key ? key : ~0ull;
+	return root ? root : ~0ull;
 }
 
 /* ---- the thread of the pool ---- */
@@ -205,9 +204,9 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 {
 	if (!t)
 		return 0;
-	u64 context = ww_executor_awaiter(t), submitter = t->submitter;
+	u64 task = ww_executor_awaiter(t), context = task == ~0ull ? task : ww_task_key(task), submitter = t->submitter;
 	bool unknown = !t->executor;
-	if (!context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
+	if (!task || !context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
 		return 0;
 	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
 	if (!e)
@@ -230,6 +229,8 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 	a->early = !submitter;
 	t->submitter = 0;
 	a->context = context;
+	a->task = task == ~0ull ? 0 : task;
+	a->code = ww_task_code(a->task);
 	if (unknown) {
 		/* What it did for this one was not seen. */
 		a->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;

@@ -211,8 +211,9 @@ struct ww_thread {
 	u64 responded;		       /* a loop of CPython's: the Context that answered last */
 	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
 	u64 handle_frame;	       /* a loop of CPython's: the frame in which it runs Handles; 0: not known */
+	u64 leaf;		       /* the Task whose step it was in when it was looked at last, */
+	u64 task;		       /* and the one that awaits what that does */
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
-	u64 task;		       /* the Task whose step it was in when it was looked at last, or that awaits that */
 	u8 handle_tries;	       /* how often that frame was looked for */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
@@ -300,6 +301,10 @@ struct ww_request {
 	u64 context;	 /* of which Context, or Task, it is: as ww_carrier_key; 0: of none */
 	u64 code;	 /* anonymous: by which function the Task runs; 0: not known, */
 	u64 task;	 /* and its address */
+	u64 leaf;	 /* the Task that did so last, the same one or one that it awaits, */
+	u64 leaf_print;	 /* ww_task_print() of it, */
+	u64 root_task;	 /* and the same of the one that awaits it */
+	u64 root_print;
 	u64 newest;	 /* the newest Task of its loop's that had been seen when that touched it last */
 	u64 begun_slept; /* and when the loop had begun to sleep before */
 	u32 begun_batch; /* anonymous: in which it began */

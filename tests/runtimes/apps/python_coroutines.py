@@ -196,4 +196,8 @@ async def startup():
                                          init=lambda connection: connection.fetchrow(SLEEP, 0))
     app.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=300))
     app.redis = redis.asyncio.Redis(port=int(os.environ["TRUTH_REDIS"]))
+    url = f"http://127.0.0.1:{os.environ['TRUTH_UPSTREAM']}/delay/100/2"
+    for response in await asyncio.gather(*(app.http.get(url) for _ in range(size))):
+        await response.read()
+    await asyncio.gather(*(app.redis.time() for _ in range(size)))
     app.task = asyncio.create_task(nobodys())

@@ -108,6 +108,7 @@ class Part:
         self.in_flight, self.requests, self.pause = in_flight, requests, pause
         self.share, self.extra = share, extra * MS
         self.record = self.times = self.plan = None
+        self.offset = 0  # CLOCK_REALTIME - CLOCK_MONOTONIC: the former is set right now and then
 
     def observe(self, port, ways):
         # The interpreter is looked at when it has answered a request, so the first ones are not compared.
@@ -116,9 +117,10 @@ class Part:
         with Record("--port", port) as self.record:
             send(port, [(self.in_flight, 0, lead)])
             time.sleep(0.3)
+            self.offset = time.time_ns() - time.monotonic_ns()
             self.times = send(port, [(self.in_flight, self.pause, list(self.plan.items()))])
 
-    def check(self, tap, ledgers, offset, together):
+    def check(self, tap, ledgers, together):
         self.record.check(tap)
         found = {path.rpartition("/")[2]: request for path, request in self.record.by_path().items()}
         found = {name: request for name, request in found.items() if not name.startswith("lead")}
@@ -127,7 +129,7 @@ class Part:
             return
         wrong, unsaid = [], 0
         for name, request in found.items():
-            error = matched(request, ledgers[name], offset)
+            error = matched(request, ledgers[name], self.offset)
             if error:
                 wrong.append(f"{name} {request['attribution']}: {error}; {self.plan[name]}")
                 unsaid += request["attribution"] != "ambiguous" and not request.get("operations_missing")
@@ -183,5 +185,5 @@ def compare(start, ways, parts=tuple(PARTS), together=()):
             with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/truth") as response:
                 ledgers = json.load(response)
         for part in parts:
-            tap.run(part.name, part.check, tap, ledgers, offset, together)
+            tap.run(part.name, part.check, tap, ledgers, together)
     tap.done()
