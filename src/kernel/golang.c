@@ -136,7 +136,7 @@ static unsigned buildinfo_minor(Elf_Scn *section)
 {
 	unsigned minor = 0;
 	char text[16] = "";
-	Elf_Data *data = elf_rawdata(section, NULL);
+	Elf_Data *data = ww_elf__bytes(section);
 	if (!data || data->d_size <= BUILDINFO_TEXT + sizeof(text))
 		return 0;
 	const unsigned char *bytes = data->d_buf;
@@ -167,8 +167,7 @@ static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout, 
 	struct ww_golang_layout found = {0};
 	size_t names = 0;
 	int err = -ENOENT;
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL); /* a file that is cut short under a mapping would be a SIGBUS */
+	Elf *elf = ww_elf__open(fd);
 	if (!elf || ww_elf__section_names(elf, &names))
 		goto out;
 	for (Elf_Scn *section = elf_nextscn(elf, NULL); section && !about->minor; section = elf_nextscn(elf, section)) {

@@ -164,13 +164,13 @@ static void put_heat(struct ww_builder *b, json_t *object, const struct ww_histo
 
 	for (uint32_t i = 0; i < histogram->len; i++) {
 		uint32_t index;
-		const struct ww_bucket *bucket = ww_histogram__at(histogram, i, &index);
+		const struct ww_bucket bucket = ww_histogram__at(histogram, i, &index);
 
 		for (; row < row_of(index); row++) {
 			append(b, heat, json_integer((json_int_t)count));
 			count = 0;
 		}
-		count += bucket->count;
+		count += bucket.count;
 	}
 	if (histogram->len)
 		append(b, heat, json_integer((json_int_t)count));

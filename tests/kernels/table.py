@@ -41,7 +41,7 @@ def text(guests):
 
 
 def markdown(guests):
-    """What README has between its markers."""
+    """What docs/kernels.md has between its markers."""
     table, offered = rows(guests)
     lines = [f"| | {' | '.join(guests)} |", f"|---|{'---|' * len(guests)}"]
     lines += [f"| {row[0]} | {' | '.join(row[1:])} |" for row in table]
@@ -49,9 +49,9 @@ def markdown(guests):
     return "\n".join(lines) + "\n"
 
 
-BEGIN, END = "<!-- kernel matrix: tests/kernels/run --readme writes it -->\n", "<!-- end of kernel matrix -->\n"
+BEGIN, END = "<!-- kernel matrix: tests/kernels/run --docs writes it -->\n", "<!-- end of kernel matrix -->\n"
 
 
-def put_into(readme, guests):
+def put_into(page, guests):
     """Writes the matrix between the markers of that file."""
-    replace_between(readme, (BEGIN, END), markdown(guests))
+    replace_between(page, (BEGIN, END), markdown(guests))
