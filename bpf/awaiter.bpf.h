@@ -2,10 +2,11 @@
 /*
  * Tasks of asyncio, of CPython 3.11: which one the loop's thread is in a step of, and which one awaits what that does.
  *
- * The loop runs one Handle after the other, each in a frame at the same place, and a Task's step is a Handle's callback.
- * What awaits a Task, or a Future, stands in its callbacks: a Task's wake-up, or what gather(), wait_for(), shield(),
- * wait() and task groups have put there, which leads to a Future or a Task in turn. So work of a Task that another one
- * awaits is told to be that one's, by reading, and a Task is known by its number, which is never another one's.
+ * The loop runs one Handle after the other, each in a frame at the same place, and a Task's step is a Handle's
+ * callback. What awaits a Task, or a Future, stands in its callbacks: a Task's wake-up, or what gather(), wait_for(),
+ * shield(), wait() and task groups have put there, which leads to a Future or a Task in turn. So work of a Task that
+ * another one awaits is told to be that one's, by reading, and a Task is known by its number, which is never another
+ * one's.
  */
 #ifndef WHYWAIT_AWAITER_H
 #define WHYWAIT_AWAITER_H
@@ -13,32 +14,32 @@
 #include "python.bpf.h"
 
 /* Offsets in CPython 3.11's objects. */
-#define WW_HANDLE_CALLBACK   24 /* asyncio.events.Handle: slots, in the order of their names */
-#define WW_HANDLE_CONTEXT    40
-#define WW_FUTURE_CALLBACK   24 /* FutureObj.fut_callback0 */
-#define WW_FUTURE_CALLBACKS  40 /* FutureObj.fut_callbacks: a list of pairs */
-#define WW_FUTURE_STATE	     88 /* FutureObj.fut_state: 0, it is pending */
-#define WW_TASK_WAITS	     128 /* TaskObj.task_fut_waiter */
-#define WW_TASK_CORO	     136
-#define WW_TASK_NAME	     144
-#define WW_TASK_CONTEXT	     152
-#define WW_CORO_CODE	     16 /* PyCoroObject.cr_code */
-#define WW_TEXT_LENGTH	     16 /* PyASCIIObject.length */
-#define WW_BUILTIN_SELF	     24 /* PyCFunctionObject.m_self */
-#define WW_STEP_TASK	     16 /* TaskStepMethWrapper.sw_task */
-#define WW_FUNCTION_CLOSURE  72
-#define WW_CELL_CONTENTS     16
-#define WW_PARTIAL_ARGS	     24
-#define WW_METHOD_SELF	     24
-#define WW_INSTANCE_VALUES   32 /* in front of an object whose attributes are no dict yet */
+#define WW_HANDLE_CALLBACK  24 /* asyncio.events.Handle: slots, in the order of their names */
+#define WW_HANDLE_CONTEXT   40
+#define WW_FUTURE_CALLBACK  24	/* FutureObj.fut_callback0 */
+#define WW_FUTURE_CALLBACKS 40	/* FutureObj.fut_callbacks: a list of pairs */
+#define WW_FUTURE_STATE	    88	/* FutureObj.fut_state: 0, it is pending */
+#define WW_TASK_WAITS	    128 /* TaskObj.task_fut_waiter */
+#define WW_TASK_CORO	    136
+#define WW_TASK_NAME	    144
+#define WW_TASK_CONTEXT	    152
+#define WW_CORO_CODE	    16 /* PyCoroObject.cr_code */
+#define WW_TEXT_LENGTH	    16 /* PyASCIIObject.length */
+#define WW_BUILTIN_SELF	    24 /* PyCFunctionObject.m_self */
+#define WW_STEP_TASK	    16 /* TaskStepMethWrapper.sw_task */
+#define WW_FUNCTION_CLOSURE 72
+#define WW_CELL_CONTENTS    16
+#define WW_PARTIAL_ARGS	    24
+#define WW_METHOD_SELF	    24
+#define WW_INSTANCE_VALUES  32 /* in front of an object whose attributes are no dict yet */
 
-#define WW_AWAITERS	     8	/* Futures and Tasks on the way to the one that awaits all of it */
-#define WW_AWAITER_CELLS     6	/* of a callback's closure */
-#define WW_AWAITER_VALUES    12 /* of a task group */
-#define WW_AWAITER_MORE	     2	/* callbacks after the first one */
-#define WW_TASK_DIGITS	     5	/* of "Task-1" */
-#define WW_HANDLE_FRAMES     64 /* looked at to find the one in which the loop runs a Handle */
-#define WW_HANDLE_TRIES	     32
+#define WW_AWAITERS	  6  /* Futures and Tasks on the way to the one that awaits all of it */
+#define WW_AWAITER_CELLS  4  /* of a callback's closure */
+#define WW_AWAITER_VALUES 12 /* of a task group */
+#define WW_AWAITER_MORE	  2  /* callbacks after the first one */
+#define WW_TASK_DIGITS	  5  /* of "Task-1" */
+#define WW_HANDLE_FRAMES  64 /* looked at to find the one in which the loop runs a Handle */
+#define WW_HANDLE_TRIES	  32
 
 #define WW_TASK_KEY (1ull << 63) /* no address has that bit */
 
@@ -162,7 +163,8 @@ static __always_inline u64 ww_task_print(u64 task)
 	return ww_user_word(ww_user_word(task + WW_TASK_NAME) + WW_PYTHON_TEXT + WW_TASK_DIGITS);
 }
 
-/* The Task that awaits all of what a Future, or a Task, is awaited by: that itself if nothing does; 0: there is none. */
+/* The Task that awaits all of what a Future, or a Task, is awaited by: that itself if nothing does; 0: there is none.
+ */
 __weak u64 ww_awaiter_root(u64 future, u32 tgid)
 {
 	u64 before = 0, root = ww_future_is(future) == WW_FUTURE_TASK ? future : 0;
@@ -183,12 +185,29 @@ __weak u64 ww_awaiter_root(u64 future, u32 tgid)
 	return root;
 }
 
-/* The frame in which the loop of the running thread runs a Handle, of that Context; 0: none is found. */
+/*
+ * Looks for the frame in which the loop of the running thread runs a Handle, from `frame` on, at some of them. Returns
+ * it with WW_PYTHON_FOUND, or the one to go on with, or 0.
+ */
+__weak u64 ww_handle_frame_some(u64 frame)
+{
+	for (u32 i = 0; i < WW_PYTHON_SOME && frame; i++) {
+		if ((ww_frame_name(frame) & WW_WORD5_MASK) == WW_WORD4('_', 'r', 'u', 'n'))
+			return frame | WW_PYTHON_FOUND;
+		frame = ww_frame_below(frame) & ~WW_PYTHON_FOUND;
+	}
+	return frame;
+}
+
+/* That frame, of a Handle of that Context; 0: none is found. */
 __weak u64 ww_handle_frame(u64 frame, u64 context)
 {
-	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++) {
-		if ((ww_frame_name(frame) & WW_WORD5_MASK) == WW_WORD4('_', 'r', 'u', 'n') &&
-		    ww_user_word(ww_user_word(WW_FRAME_LOCAL(frame, 0)) + WW_HANDLE_CONTEXT) == context)
+	for (u32 i = 0; i < WW_HANDLE_FRAMES / WW_PYTHON_SOME && frame; i++) {
+		u64 found = ww_handle_frame_some(frame);
+		frame = found & ~WW_PYTHON_FOUND;
+		if (!(found & WW_PYTHON_FOUND))
+			continue;
+		if (ww_user_word(ww_user_word(WW_FRAME_LOCAL(frame, 0)) + WW_HANDLE_CONTEXT) == context)
 			return frame;
 		frame = ww_frame_below(frame);
 	}

@@ -128,6 +128,7 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->context = 0;
 	a->code = 0;
 	a->task = 0;
+	a->apart = 0;
 	a->newest = t->newest;
 	a->background = 0;
 	a->unsure = 0;
@@ -355,6 +356,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 			r->context = key.context;
 			r->code = ww_task_code(t->task);
 			r->task = t->task;
+			r->apart = t->task && ww_user_word(t->task + WW_FUTURE_CALLBACK);
 			ww_carrier_leaf(t, r);
 			r->background = known && ww_carrier_left(known, before);
 			ww_carrier_know(known, &key, r->account.id);

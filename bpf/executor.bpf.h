@@ -4,9 +4,9 @@
  * them for handlers that are no coroutines (rule 5 of DESIGN.md).
  *
  * What such a thread does between two waits for work goes to an account of its own. When its work is done it has the
- * loop call something with the Future that a Task awaits, and wakes the loop by a byte. That Future tells in which
- * Context it is awaited: so whose the work was is read, and not guessed. The account is put on the process's list, and
- * the loop's thread adds it to its Context's, over whose gap it says what was waited for.
+ * loop call something with the Future that a Task awaits, and wakes the loop by a byte. That Future tells which Task
+ * awaits it (awaiter.bpf.h): so whose the work was is read, and not guessed. The account is put on the process's list,
+ * and the loop's thread adds it to its Context's, over whose gap it says what was waited for.
  *
  * All of it is of CPython 3.11, by frames: what a thread is at tells whether it waits for work, too.
  */
@@ -89,8 +89,8 @@ WW_GLOBAL1(int, ww_executor_idles, T, t)
 }
 
 /*
- * The thread wakes an event loop, in BaseEventLoop.call_soon_threadsafe(callback, *args): in which Context is what it
- * calls awaited? 0: this is no end of work. ~0: it can't be read.
+ * The thread wakes an event loop, in BaseEventLoop.call_soon_threadsafe(callback, *args): which Task awaits what it
+ * calls? 0: this is no end of work. ~0: it can't be read.
  */
 WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 {

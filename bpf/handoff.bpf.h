@@ -63,6 +63,7 @@ static __noinline struct ww_request *ww_handoff_open(u64 start)
 	a->context = 0;
 	a->code = 0;
 	a->task = 0;
+	a->apart = 0;
 	a->newest = 0;
 	a->background = 0;
 	a->unsure = 0;

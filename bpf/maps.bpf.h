@@ -297,13 +297,13 @@ struct ww_request {
 	struct ww_account account;
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
-	u64 connection;	 /* that it came on, as a number */
-	u64 context;	 /* of which Context, or Task, it is: as ww_carrier_key; 0: of none */
-	u64 code;	 /* anonymous: by which function the Task runs; 0: not known, */
-	u64 task;	 /* and its address */
-	u64 leaf;	 /* the Task that did so last, the same one or one that it awaits, */
-	u64 leaf_print;	 /* ww_task_print() of it, */
-	u64 root_task;	 /* and the same of the one that awaits it */
+	u64 connection; /* that it came on, as a number */
+	u64 context;	/* of which Context, or Task, it is: as ww_carrier_key; 0: of none */
+	u64 code;	/* anonymous: by which function the Task runs; 0: not known, */
+	u64 task;	/* and its address */
+	u64 leaf;	/* the Task that did so last, the same one or one that it awaits, */
+	u64 leaf_print; /* ww_task_print() of it, */
+	u64 root_task;	/* and the same of the one that awaits it */
 	u64 root_print;
 	u64 newest;	 /* the newest Task of its loop's that had been seen when that touched it last */
 	u64 begun_slept; /* and when the loop had begun to sleep before */
@@ -330,7 +330,8 @@ struct ww_request {
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
-	u8 pad[2];
+	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
+	u8 pad[1];
 	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */

@@ -137,8 +137,11 @@ static __always_inline long ww_subtask_look(u32 i, void *ctx)
 	if (start < gap->from || end > gap->to)
 		return 0;
 	bool told = a->context & WW_TASK_KEY;
-	/* What answers requests is another one's, and what had begun before was not begun for it now. */
-	if (told && (a->context <= gap->newest || ww_task_serving(s->loop, a->code)))
+	/*
+	 * What answers requests is another one's, and what had begun before was not begun for it now. One that is to be
+	 * forgotten when it ends (asyncio's documentation has it added to a set meanwhile) is nobody's.
+	 */
+	if (told && (a->apart || a->context <= gap->newest || ww_task_serving(s->loop, a->code)))
 		return 0;
 	/* It is the account of the Task that awaits what a thread of a pool did. Of one that is made for that, as by
 	 * gather(), the Context is given back by now. */
