@@ -83,7 +83,8 @@ static double variance_of_halves(const struct series *series, const struct ratio
  * differ by more than chance leaves of the short ones' differences (H. Flyvbjerg, H. G. Petersen, Journal of Chemical
  * Physics 91, 1989), and those tell. For a mean the length tells whose groups differ most, and the halves; for a
  * quantile, of which hundreds of requests would be too few then, a length that tells twice the standard deviation more
- * than chance gives to it.
+ * than chance gives to it. Such a length has its own degrees of freedom: what is the largest by chance has those of all
+ * blocks.
  */
 static struct ratio ratio_of(const struct series *series, bool mean)
 {
@@ -105,10 +106,13 @@ static struct ratio ratio_of(const struct series *series, bool mean)
 
 		if (groups < WW_BLOCKS_LEAST)
 			break;
-		if (variance > ratio.variance && (mean || variance > least * (1 + 2 * sqrt(2 / (groups - 1.0))))) {
-			ratio.variance = variance;
+		bool surely = variance > least * (1 + 2 * sqrt(2 / (groups - 1.0)));
+
+		if (variance <= ratio.variance || !(mean || surely))
+			continue;
+		ratio.variance = variance;
+		if (surely)
 			ratio.blocks = groups;
-		}
 	}
 	if (mean)
 		ratio.variance = fmax(ratio.variance, variance_of_halves(series, &ratio));
