@@ -23,7 +23,7 @@
 #include "kernel/iterator.h"
 #include "kernel/listeners.h"
 #include "kernel/map_sizes.h"
-#include "kernel/object_options.h"
+#include "kernel/object_modules.h"
 #include "kernel/programs.h"
 #include "kernel/run_time.h"
 #include "kernel/runtimes.h"
@@ -296,12 +296,14 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	new->bpf = whywait_bpf__open_opts(ww_object_options());
+	new->bpf = whywait_bpf__open();
 	forget_object();
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;
 	}
+	ww_object_modules__leave_out(new->bpf->obj);
+	last_warning[0] = '\0';
 	err = ww_map_sizes__set(new->bpf, options);
 	if (err) {
 		fail(err, message, message_size, "sizing the maps");

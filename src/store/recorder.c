@@ -293,7 +293,8 @@ static bool write_losses(struct ww_recorder *recorder, const struct ww_commit *c
 /* When the second began that has just ended; an interval has ten of them. */
 static int64_t second_of(const struct ww_commit *commit)
 {
-	int64_t since = (commit->end_unix_ns - 1 - commit->interval) / NSEC;
+	/* A second is told a little after its end. */
+	int64_t since = (commit->end_unix_ns - NSEC / 2 - commit->interval) / NSEC;
 
 	since = since < 0 ? 0 : since < WW_SCHEMA_INTERVAL_NS / NSEC ? since : WW_SCHEMA_INTERVAL_NS / NSEC - 1;
 	return commit->interval + since * NSEC;
