@@ -65,7 +65,8 @@ static void look_into(struct process *process)
 }
 
 /* A process is another one when it began at another time, or runs another program: an exec keeps the number. */
-static struct process *process_of(struct ww_heaps *heaps, uint32_t pid, const struct ww_process_usage *usage)
+static struct process *process_of(struct ww_heaps *heaps, uint32_t pid, const struct ww_process_usage *usage,
+				  bool *looked)
 {
 	struct process *place = NULL;
 
@@ -87,17 +88,24 @@ static struct process *process_of(struct ww_heaps *heaps, uint32_t pid, const st
 	place->start_ticks = usage->start_ticks;
 	place->exe_inode = usage->exe_inode;
 	look_into(place);
+	*looked = true;
 	return place;
 }
 
 int ww_heaps__allocated(void *ctx, uint32_t pid, const struct ww_process_usage *usage, struct ww_heap_counts *counts)
 {
 	struct ww_heaps *heaps = ctx;
-	struct process *process = process_of(heaps, pid, usage);
+	bool looked = false;
+	struct process *process = process_of(heaps, pid, usage, &looked);
 
 	heaps->calls++;
 	if (!process)
 		return -ENOENT;
+	/* That took a while: what it has allocated meanwhile is for requests that are not told yet. */
+	if (looked) {
+		process->asked = heaps->calls;
+		return -ENOENT;
+	}
 	process->asked = heaps->calls;
 	switch (process->runtime) {
 	case RUNTIME_GO:

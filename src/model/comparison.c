@@ -183,7 +183,8 @@ static void fill_change(struct ww_endpoint_comparison *endpoint, enum ww_metric 
 	if (isnan(change->before.value) || isnan(change->after.value) || change->before.how == WW_ESTIMATE_EXACT ||
 	    change->after.how == WW_ESTIMATE_EXACT)
 		return;
-	ww_difference__interval(&change->before, &change->after, 1, INTERVAL_ALPHA, &change->low, &change->high);
+	ww_difference__interval(&change->before, &change->after, change->correlation, 1, INTERVAL_ALPHA, &change->low,
+				&change->high);
 	bool apart = fabs(change->after.value - change->before.value) > least_of(endpoint, metric);
 	if (!apart && is_narrow(endpoint, metric))
 		change->certainty = WW_CERTAINTY_SAME;
@@ -192,7 +193,7 @@ static void fill_change(struct ww_endpoint_comparison *endpoint, enum ww_metric 
 	else
 		change->certainty = WW_CERTAINTY_NOISE;
 	if (change->certainty == WW_CERTAINTY_NOISE && apart)
-		change->chance = ww_difference__chance(&change->before, &change->after);
+		change->chance = ww_difference__chance(&change->before, &change->after, change->correlation);
 }
 
 /*
@@ -214,7 +215,7 @@ static void discount_others(struct ww_endpoint_comparison *endpoint)
 	before = ww_estimate__ratio(endpoint->before->sampling, own_of, requests_of, 0);
 	after = ww_estimate__ratio(endpoint->after->sampling, own_of, requests_of, 0);
 	apart = after.value - before.value;
-	chance = ww_difference__chance(&before, &after);
+	chance = ww_difference__chance(&before, &after, 0);
 	endpoint->changes[WW_METRIC_KIND + WW_KIND_RUNQ].chance = 1;
 	endpoint->changes[WW_METRIC_KIND + WW_KIND_QUEUE].chance = 1;
 	for (size_t i = 0; i < sizeof(walls) / sizeof(*walls); i++) {
@@ -232,8 +233,37 @@ static void discount_others(struct ww_endpoint_comparison *endpoint)
 	}
 }
 
+/* Two services at the same time have the same neighbours: what makes both slower makes no difference. */
+static double correlate(const struct ww_endpoint_comparison *endpoint, enum ww_metric metric)
+{
+	const struct ww_sampling *before = endpoint->before->sampling, *after = endpoint->after->sampling;
+	const struct ww_change *change = &endpoint->changes[metric];
+
+	switch (metric) {
+	case WW_METRIC_REQUESTS:
+	case WW_METRIC_MEMORY:
+	case WW_METRIC_ALLOCATED:
+	case WW_METRIC_ERRORS:
+		return 0;
+	case WW_METRIC_P50:
+	case WW_METRIC_P95:
+	case WW_METRIC_P99:
+		return ww_sampling__correlation_at(before, after, (uint64_t)change->before.value,
+						   (uint64_t)change->after.value);
+	case WW_METRIC_OPERATIONS:
+		return ww_sampling__correlation(before, after, sum_of, operations_requests_of, metric, metric);
+	case WW_METRIC_ALLOCATIONS:
+		return ww_sampling__correlation(before, after, sum_of, allocations_weight_of, metric, metric);
+	default:
+		return ww_sampling__correlation(before, after, sum_of, requests_of, metric, metric);
+	}
+}
+
 static void fill_endpoint(const struct ww_comparison *comparison, struct ww_endpoint_comparison *endpoint)
 {
+	bool together = comparison->before == comparison->after && endpoint->before && endpoint->after &&
+			endpoint->before->sampling && endpoint->after->sampling;
+
 	const struct ww_endpoint_report *named = endpoint->before ? endpoint->before : endpoint->after;
 
 	endpoint->method = named->method;
@@ -242,8 +272,11 @@ static void fill_endpoint(const struct ww_comparison *comparison, struct ww_endp
 		endpoint->changes[metric].before = estimate(comparison->before, endpoint->before, metric);
 		endpoint->changes[metric].after = estimate(comparison->after, endpoint->after, metric);
 	}
-	for (enum ww_metric metric = 0; metric < WW_METRIC_COUNT; metric++)
+	for (enum ww_metric metric = 0; metric < WW_METRIC_COUNT; metric++) {
+		if (together)
+			endpoint->changes[metric].correlation = correlate(endpoint, metric);
 		fill_change(endpoint, metric);
+	}
 	/* Two services of one recording have the same neighbours. */
 	if (comparison->before != comparison->after &&
 	    (ww_others__crowd(comparison->before) || ww_others__crowd(comparison->after) ||

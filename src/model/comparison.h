@@ -41,8 +41,9 @@ const char *ww_certainty_name(enum ww_certainty certainty); /* "sure" */
 
 struct ww_change {
 	struct ww_estimate before, after;
-	double low, high; /* of after - before, in 95 of 100 cases; infinite where they are not known */
-	double chance;	  /* how likely noise makes as large a difference */
+	double low, high;   /* of after - before, in 95 of 100 cases; infinite where they are not known */
+	double correlation; /* of the two, where they are of the same time; else 0 */
+	double chance;	    /* how likely noise makes as large a difference */
 	enum ww_certainty certainty;
 };
 

@@ -6,10 +6,13 @@
 #include "model/student.h"
 #include "whywait/latency.h"
 
-#define HALVINGS     60
-#define LEAST_CHANCE 1e-12
-#define CELLS_MAX    512
-#define NSEC	     1000000000ll
+#define HALVINGS	 60
+#define LEAST_CHANCE	 1e-12
+#define GROUPS_LEAST	 8
+#define GROUPS_MOST	 12
+#define CORRELATION_MOST 0.99
+#define CELLS_MAX	 512
+#define NSEC		 1000000000ll
 
 struct ww_estimate ww_estimate__bare(double value)
 {
@@ -83,7 +86,8 @@ static double variance_of_halves(const struct series *series, const struct ratio
  * differ by more than chance leaves of the short ones' differences (H. Flyvbjerg, H. G. Petersen, Journal of Chemical
  * Physics 91, 1989), and those tell. For a mean the length tells whose groups differ most, and the halves; for a
  * quantile, of which hundreds of requests would be too few then, a length that tells twice the standard deviation more
- * than chance gives to it.
+ * than chance gives to it. Such a length has its own degrees of freedom: what is the largest by chance has those of all
+ * blocks.
  */
 static struct ratio ratio_of(const struct series *series, bool mean)
 {
@@ -105,10 +109,13 @@ static struct ratio ratio_of(const struct series *series, bool mean)
 
 		if (groups < WW_BLOCKS_LEAST)
 			break;
-		if (variance > ratio.variance && (mean || variance > least * (1 + 2 * sqrt(2 / (groups - 1.0))))) {
-			ratio.variance = variance;
+		bool surely = variance > least * (1 + 2 * sqrt(2 / (groups - 1.0)));
+
+		if (variance <= ratio.variance || !(mean || surely))
+			continue;
+		ratio.variance = variance;
+		if (surely)
 			ratio.blocks = groups;
-		}
 	}
 	if (mean)
 		ratio.variance = fmax(ratio.variance, variance_of_halves(series, &ratio));
@@ -408,35 +415,125 @@ void ww_estimate__interval(const struct ww_estimate *estimate, double alpha, dou
 	}
 }
 
+/* What two that are `correlation` alike have together. */
+static double joint(double first, double second, double correlation)
+{
+	if (isinf(first) || isinf(second))
+		return INFINITY;
+	return sqrt(fmax(first * first + second * second - 2 * correlation * first * second, 0));
+}
+
 /*
- * From the two intervals: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10; for any two: G. Y. Zou, A.
- * Donner, Statistics in Medicine 27 (2008).
+ * From the two intervals: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10; for any two, also dependent
+ * ones: G. Y. Zou, A. Donner, Statistics in Medicine 27 (2008).
  */
-void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double factor,
-			     double alpha, double *low, double *high)
+void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double correlation,
+			     double factor, double alpha, double *low, double *high)
 {
 	double first[2], second[2], difference = after->value - factor * before->value;
 
 	ww_estimate__interval(before, alpha, &first[0], &first[1]);
 	ww_estimate__interval(after, alpha, &second[0], &second[1]);
-	*low = difference - hypot(after->value - second[0], factor * (first[1] - before->value));
-	*high = difference + hypot(second[1] - after->value, factor * (before->value - first[0]));
+	*low = difference - joint(after->value - second[0], factor * (first[1] - before->value), correlation);
+	*high = difference + joint(second[1] - after->value, factor * (before->value - first[0]), correlation);
 }
 
-double ww_difference__chance(const struct ww_estimate *before, const struct ww_estimate *after)
+/* Of the logarithm, to the first order. */
+static struct ww_estimate logarithm(const struct ww_estimate *mean)
+{
+	struct ww_estimate estimate = *mean;
+
+	estimate.value = log(mean->value);
+	estimate.error = mean->error / mean->value;
+	return estimate;
+}
+
+double ww_difference__chance(const struct ww_estimate *before, const struct ww_estimate *after, double correlation)
 {
 	double none = log(LEAST_CHANCE), all = 0, low, high;
+	struct ww_estimate first, second;
 
 	if (before->how == WW_ESTIMATE_UNKNOWN || after->how == WW_ESTIMATE_UNKNOWN)
 		return 1;
+	/* What makes both slower does so by a factor: the larger one's moods are larger. */
+	if (correlation > 0 && before->how == WW_ESTIMATE_MEAN && after->how == WW_ESTIMATE_MEAN && before->value > 0 &&
+	    after->value > 0) {
+		first = logarithm(before);
+		second = logarithm(after);
+		before = &first;
+		after = &second;
+	}
 	for (int i = 0; i < HALVINGS / 2; i++) {
 		double middle = (none + all) / 2;
 
-		ww_difference__interval(before, after, 1, exp(middle), &low, &high);
+		ww_difference__interval(before, after, correlation, 1, exp(middle), &low, &high);
 		if (low > 0 || high < 0)
 			all = middle;
 		else
 			none = middle;
 	}
 	return exp(all);
+}
+
+/* How far the blocks of one time are off their means, of two endpoints. */
+struct together {
+	double before, after;
+};
+
+static double correlation_of(const struct together *groups, unsigned len)
+{
+	double squares[2] = {0}, products = 0, correlation;
+
+	for (unsigned i = 0; i < len; i++) {
+		squares[0] += groups[i].before * groups[i].before;
+		squares[1] += groups[i].after * groups[i].after;
+		products += groups[i].before * groups[i].after;
+	}
+	if (len < GROUPS_LEAST || !(squares[0] > 0) || !(squares[1] > 0))
+		return 0;
+	correlation = fmin(products / sqrt(squares[0] * squares[1]), CORRELATION_MOST);
+	/* R. A. Fisher's transformation: by a standard deviation less than it came out. */
+	return correlation > 0 ? fmax(tanh(atanh(correlation) - 1 / sqrt(len - 3.0)), 0) : 0;
+}
+
+/* By groups of blocks that are long enough for the moods that make most of the difference. */
+double ww_sampling__correlation(const struct ww_sampling *before, const struct ww_sampling *after,
+				double (*sum)(const struct ww_block *block, int which),
+				double (*number)(const struct ww_block *block), int which_before, int which_after)
+{
+	const struct ratio first = ratio_of_blocks(before, sum, number, which_before, false);
+	const struct ratio second = ratio_of_blocks(after, sum, number, which_after, false);
+	struct together groups[GROUPS_MOST] = {0};
+	uint32_t size = before->blocks_len / GROUPS_MOST + 1, len = 0, i = 0, j = 0;
+
+	if (!(first.number > 0) || !(second.number > 0))
+		return 0;
+	while (i < before->blocks_len || j < after->blocks_len) {
+		bool old = i < before->blocks_len &&
+			   (j == after->blocks_len || before->blocks[i].at <= after->blocks[j].at);
+		bool new = j < after->blocks_len &&
+			   (i == before->blocks_len || after->blocks[j].at <= before->blocks[i].at);
+		/* Of the one that has fewer of them, the blocks belong to the group of those before. */
+		struct together *group = &groups[(i < before->blocks_len ? i : before->blocks_len - 1) / size];
+
+		if (old) {
+			const struct ww_block *block = &before->blocks[i++];
+
+			group->before += sum(block, which_before) - first.sum / first.number * number(block);
+		}
+		if (new) {
+			const struct ww_block *block = &after->blocks[j++];
+
+			group->after += sum(block, which_after) - second.sum / second.number * number(block);
+		}
+		len = (uint32_t)(group - groups) + 1;
+	}
+	return correlation_of(groups, len);
+}
+
+double ww_sampling__correlation_at(const struct ww_sampling *before, const struct ww_sampling *after,
+				   uint64_t before_ns, uint64_t after_ns)
+{
+	return ww_sampling__correlation(before, after, requests_upto, requests_of, (int)ww_bucket(before_ns),
+					(int)ww_bucket(after_ns));
 }

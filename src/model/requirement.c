@@ -204,8 +204,9 @@ static struct figure change(const struct ww_requirement *requirement, const stru
 		.limit = requirement->relative ? 0 : requirement->limit,
 	};
 
-	ww_difference__interval(&of->before, &of->after, factor, INTERVAL_ALPHA, &figure.low, &figure.high);
-	ww_difference__interval(&of->before, &of->after, 1, INTERVAL_ALPHA, &low, &high);
+	ww_difference__interval(&of->before, &of->after, of->correlation, factor, INTERVAL_ALPHA, &figure.low,
+				&figure.high);
+	ww_difference__interval(&of->before, &of->after, of->correlation, 1, INTERVAL_ALPHA, &low, &high);
 	figure.noise = low <= 0 && high >= 0;
 	figure.close =
 		ww_metric_unit(requirement->metric) == WW_UNIT_SHARE ? CLOSE_SHARE : CLOSE_PART * of->before.value;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the processes of each service use. */
+#include <math.h>
 #include <string.h>
 #include <sys/param.h>
 #include <time.h>
@@ -214,10 +215,28 @@ const struct ww_service_usage *ww_services__usage(const struct ww_services *serv
 	return services->rows;
 }
 
-const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len)
+struct ww_service_report ww_services__report(const struct ww_services *services, uint32_t id)
 {
-	*len = services->catalog->services_len;
-	for (uint32_t id = 0; id < services->catalog->services_len; id++)
-		services->totals[id] = services->services[id].total;
-	return services->totals;
+	const struct ww_catalog_service *names = &services->catalog->services[id];
+	const struct ww_service_usage *total = &services->services[id].total;
+
+	return (struct ww_service_report){
+		.service = names->name,
+		.container = names->container,
+		.cgroup = names->cgroup,
+		.processes = total->processes,
+		.threads = total->threads,
+		.rss_steady_bytes = total->rss_bytes,
+		.rss_peak_bytes = total->rss_peak_bytes,
+		.pss_steady_bytes = total->last.pss_bytes,
+		.cpu_seconds = (double)total->cpu_ns / 1e9,
+		.gc_count = total->gc_count,
+		.gc_ns = total->gc_ns,
+		.rss_growth_bytes = NAN,
+		.minor_faults = total->minor_faults,
+		.major_faults = total->major_faults,
+		.faults_known = true,
+		.oom_kills = total->oom_kills,
+		.oom_known = total->oom_known,
+	};
 }

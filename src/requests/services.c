@@ -44,7 +44,6 @@ void ww_services__free(struct ww_services *services)
 	ww_programs__free(&services->programs);
 	free(services->services);
 	free(services->rows);
-	free(services->totals);
 	free(services);
 }
 
@@ -63,14 +62,9 @@ static int reserve(struct ww_services *services)
 		services->rows = rows;
 	if (larger)
 		services->services = larger;
-
-	struct ww_service_usage *totals = reallocarray(services->totals, cap, sizeof(*totals));
-
-	if (totals)
-		services->totals = totals;
-	if (larger && rows && totals)
+	if (larger && rows)
 		services->services_cap = cap;
-	return larger && rows && totals ? 0 : -ENOMEM;
+	return larger && rows ? 0 : -ENOMEM;
 }
 
 static void set_up(struct ww_services *services, uint32_t id)

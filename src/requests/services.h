@@ -85,7 +85,7 @@ const struct ww_service_usage *ww_services__usage(const struct ww_services *serv
 /* What each service runs, of those of which a process could be read; valid until the next call that finds one. */
 const struct ww_service_program *ww_services__programs(const struct ww_services *services, size_t *len);
 
-/* The same since the start, by service id; *len as many as there are services. */
-const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len);
+/* What a service used since the start, by its id in the catalog, whose strings it has; memory as it is now. */
+struct ww_service_report ww_services__report(const struct ww_services *services, uint32_t id);
 
 #endif

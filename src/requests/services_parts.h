@@ -66,7 +66,7 @@ struct ww_services {
 	uint32_t services_cap;
 	struct ww_programs programs;
 	int64_t interval;
-	struct ww_service_usage *rows, *totals;
+	struct ww_service_usage *rows;
 	size_t rows_len;
 };
 

@@ -47,7 +47,7 @@ def load(port, path, seconds=SECONDS):
     return CLIENTS * seconds * RATE
 
 
-def counted(name, server, page="allocate", objects=True, close=0.05):
+def counted(name, server, page="allocate", objects=True, close=0.03):
     with server as web:
         load(web.port, f"/{page}/{OBJECTS}", 1)
         with Record("--port", web.port, "--allocations", keep=5) as record:

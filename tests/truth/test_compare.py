@@ -2,40 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """`compare` of recordings of one gunicorn: of two alike nothing is called sure, a planted wait is found and named, and the pass lines
 say so by the exit status."""
-import http.client
 import json
 import os
 import pathlib
 import sys
 import tempfile
-import threading
-import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[2] / "tools")]
 
+from compare_truth import load  # noqa: E402
 from services import Gunicorn  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import Record, run  # noqa: E402
 
 APPS = pathlib.Path(__file__).resolve().parent / "apps"
-CLIENTS, RATE, SECONDS = 3, 20, 6  # requests a second of each client
-
-
-def load(port, seconds):
-    """Clients that ask at set times, whatever the server does."""
-    def client(number):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        start = time.monotonic() + number / RATE / CLIENTS
-        for request in range(int(seconds * RATE)):
-            time.sleep(max(start + request / RATE - time.monotonic(), 0))
-            connection.request("GET", f"/page/{request}")
-            connection.getresponse().read()
-        connection.close()
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+SECONDS = 6
 
 
 def compare(*arguments):

@@ -73,11 +73,12 @@ static void draw_request(const struct world *world, double luck, struct ww_aggre
 	assert_int_equal(ww_aggregate__add(aggregate, &sample), 0);
 }
 
-static struct ww_report *draw(const struct world *world)
+/* A recording of one service, or of two that have the same luck: `beside` is the other one, or NULL. */
+static struct ww_report *draw_two(const struct world *world, const struct world *beside)
 {
 	struct ww_catalog catalog;
 	struct ww_slice slice = {0};
-	struct ww_blocks blocks = {0};
+	struct ww_blocks blocks[2] = {0};
 	struct ww_report *report = NULL;
 	struct ww_service_sample samples[SECONDS_MAX];
 	struct ww_service_report service = {.service = "shop:80",
@@ -96,12 +97,16 @@ static struct ww_report *draw(const struct world *world)
 		.unit_ns = 10000000000ll,
 		.services = &service,
 		.services_len = 1,
-		.blocks = &blocks,
+		.blocks = blocks,
 	};
 
 	assert_int_equal(ww_catalog__init(&catalog), 0);
 	ww_catalog__add_service(&catalog, &(struct ww_catalog_service){"shop:80", "", "/"});
 	ww_catalog__add_endpoint(&catalog, &(struct ww_catalog_endpoint){0, "http", "GET", "/orders/{id}"});
+	if (beside) {
+		ww_catalog__add_service(&catalog, &(struct ww_catalog_service){"shop:81", "", "/"});
+		ww_catalog__add_endpoint(&catalog, &(struct ww_catalog_endpoint){1, "http", "GET", "/orders/{id}"});
+	}
 	double luck = world->luck * normal();
 
 	assert_in_range(world->seconds, 1, SECONDS_MAX);
@@ -114,20 +119,28 @@ static struct ww_report *draw(const struct world *world)
 			.allocated_known = true,
 		};
 	for (unsigned s = 0; s < world->seconds; s++) {
-		struct ww_aggregate aggregate = {0};
+		for (unsigned e = 0; e < 1 + (beside != NULL); e++) {
+			struct ww_aggregate aggregate = {0};
 
-		for (unsigned i = 0; i < world->per_second; i++)
-			draw_request(world, luck, &aggregate);
-		assert_int_equal(ww_slice__merge_endpoint(&slice, 0, &aggregate), 0);
-		assert_int_equal(ww_blocks__add(&blocks, s * 1000000000ll, &aggregate), 0);
-		ww_aggregate__free(&aggregate);
+			for (unsigned i = 0; i < world->per_second; i++)
+				draw_request(e ? beside : world, luck, &aggregate);
+			assert_int_equal(ww_slice__merge_endpoint(&slice, e, &aggregate), 0);
+			assert_int_equal(ww_blocks__add(&blocks[e], s * 1000000000ll, &aggregate), 0);
+			ww_aggregate__free(&aggregate);
+		}
 		luck = world->lasting * luck + sqrt(1 - world->lasting * world->lasting) * world->luck * normal();
 	}
 	assert_int_equal(ww_report__build(&frame, &catalog, &slice, &report), 0);
 	ww_slice__free(&slice);
-	ww_blocks__free(&blocks);
+	ww_blocks__free(&blocks[0]);
+	ww_blocks__free(&blocks[1]);
 	ww_catalog__free(&catalog);
 	return report;
+}
+
+static struct ww_report *draw(const struct world *world)
+{
+	return draw_two(world, NULL);
 }
 
 struct pair {
@@ -450,6 +463,49 @@ static void neighbours_are_no_difference(void **state)
 	assert_int_not_equal(certainty_of(&before, &after, WW_METRIC_KIND + WW_KIND_RUNQ), WW_CERTAINTY_SURE);
 }
 
+/* Two services at the same time share their luck: as many as TRIALS pairs, what is sure of a kind. */
+static unsigned sure_beside(const struct world *world, const struct world *beside, enum ww_metric metric,
+			    unsigned trials)
+{
+	const struct ww_comparison_sides sides = {.before = "shop:80", .after = "shop:81"};
+	unsigned any = 0, of_metric = 0;
+
+	for (unsigned i = 0; i < trials; i++) {
+		struct ww_report *report = draw_two(world, beside);
+		struct pair pair = {.before = report};
+
+		assert_int_equal(ww_comparison__make(report, report, &sides, &pair.comparison), 0);
+		assert_int_equal(pair.comparison.common, 1);
+		pair.endpoint = &pair.comparison.endpoints[0];
+		any += sure(&pair) > 0;
+		of_metric += pair.endpoint->changes[metric].certainty == WW_CERTAINTY_SURE;
+		drop(&pair);
+	}
+	print_message("# beside each other: any of %u, %s of %u of %u comparisons sure\n", any, ww_metric_name(metric),
+		      of_metric, trials);
+	return metric == WW_METRIC_COUNT - 1 ? any : of_metric;
+}
+
+static void services_at_the_same_time_share_their_luck(void **state)
+{
+	struct world world = shop, slower;
+
+	(void)state;
+	seed = 9;
+	world.seconds = 40;
+	world.tail = 0;
+	world.luck = 0.4;
+	world.lasting = 0.8;
+	assert_in_range(sure_beside(&world, &world, WW_METRIC_COUNT - 1, TRIALS / 5), 0, TRIALS / 100);
+	slower = world;
+	slower.db_ms *= 1.3;
+	assert_in_range(sure_beside(&world, &slower, WW_METRIC_KIND + WW_KIND_DB, FINDS), FINDS - 4, FINDS);
+	assert_in_range(found(&world, &slower, WW_METRIC_KIND + WW_KIND_DB, 1), 0, FINDS / 4);
+	/* Also where they share none. */
+	world.luck = 0;
+	assert_in_range(sure_beside(&world, &world, WW_METRIC_COUNT - 1, TRIALS / 5), 0, TRIALS / 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +518,7 @@ int main(void)
 		cmocka_unit_test(memory_and_rates_are_judged),
 		cmocka_unit_test(gaps_without_requests_make_a_rate_unsure),
 		cmocka_unit_test(neighbours_are_no_difference),
+		cmocka_unit_test(services_at_the_same_time_share_their_luck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
