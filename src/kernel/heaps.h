@@ -19,7 +19,8 @@ struct ww_heaps *ww_heaps__new(void);
 /* NULL-safe. */
 void ww_heaps__free(struct ww_heaps *heaps);
 
-/* A ww_allocated_fn; `ctx` are the heaps. At the first call for a process its files are looked into, and it has no counts yet. */
+/* A ww_allocated_fn; `ctx` are the heaps. At the first call for a process its files are looked into, and it has no
+ * counts yet. */
 int ww_heaps__allocated(void *ctx, uint32_t pid, const struct ww_process_usage *usage, struct ww_heap_counts *counts);
 
 #endif
