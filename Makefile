@@ -27,7 +27,7 @@ BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 B := build
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-LIBS := libbpf libdw libelf zlib sqlite3 jansson ncursesw libmicrohttpd gnutls yaml-0.1 libcap
+LIBS := libbpf libdw libelf zlib sqlite3 jansson ncursesw libmicrohttpd gnutls yaml-0.1 libcap liblzma
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Isrc -I$(B) -MMD -MP $(shell pkg-config --cflags $(LIBS))

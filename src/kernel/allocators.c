@@ -50,7 +50,7 @@ static void site_add(struct search *search, uint64_t address, bool renews)
 static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shdr *header)
 {
 	size_t count = 0;
-	Elf_Data *data = ww_elf__symbols(section, header, &count);
+	Elf_Data *data = ww_elf__symbols(search->elf, section, header, &count);
 
 	for (size_t at = 0; at < count; at++) {
 		GElf_Sym symbol;
@@ -69,10 +69,8 @@ static void file_search(struct search *search)
 {
 	size_t strings = 0;
 
-	elf_version(EV_CURRENT);
-	/* Not mapped: a file that is cut off meanwhile would end this process. */
-	search->elf = elf_begin(search->fd, ELF_C_READ, NULL);
-	if (search->elf && elf_kind(search->elf) == ELF_K_ELF && !ww_elf__section_names(search->elf, &strings)) {
+	search->elf = ww_elf__open(search->fd);
+	if (search->elf && !ww_elf__section_names(search->elf, &strings)) {
 		for (Elf_Scn *section = NULL; (section = elf_nextscn(search->elf, section));) {
 			GElf_Shdr header;
 			const char *name = gelf_getshdr(section, &header)

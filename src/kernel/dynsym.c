@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "symbols/elf_tables.h"
 #include "util/mappings.h"
 
 #define MOST 4 /* symbols looked for at once */
@@ -16,10 +17,10 @@
 static void section_search(Elf *elf, Elf_Scn *section, const struct ww_dynsym *wanted, GElf_Sym *found, size_t len)
 {
 	GElf_Shdr header;
-	if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNSYM || !header.sh_entsize)
+	size_t count = 0;
+	if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNSYM)
 		return;
-	Elf_Data *data = elf_getdata(section, NULL);
-	size_t count = data ? data->d_size / header.sh_entsize : 0;
+	Elf_Data *data = ww_elf__symbols(elf, section, &header, &count);
 	for (size_t i = 0; i < count; i++) {
 		GElf_Sym symbol;
 		if (!gelf_getsym(data, (int)i, &symbol) || !symbol.st_value)
@@ -38,8 +39,7 @@ static int file_search(int fd, uint64_t start, struct ww_dynsym *symbols, size_t
 	uint64_t base = UINT64_MAX;
 	size_t headers = 0;
 	int err = -ENOENT;
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	Elf *elf = ww_elf__open(fd);
 	if (!elf || elf_getphdrnum(elf, &headers))
 		goto out;
 	for (size_t i = 0; i < headers; i++) {

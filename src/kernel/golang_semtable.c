@@ -27,8 +27,8 @@ static uint64_t by_symbol(Elf *elf)
 {
 	GElf_Shdr header;
 	Elf_Scn *section = section_named(elf, ".symtab", &header);
-	Elf_Data *data = section && header.sh_entsize ? elf_getdata(section, NULL) : NULL;
-	size_t count = data ? data->d_size / header.sh_entsize : 0;
+	size_t count = 0;
+	Elf_Data *data = section ? ww_elf__symbols(elf, section, &header, &count) : NULL;
 	for (size_t i = 0; i < count; i++) {
 		GElf_Sym symbol;
 		if (!gelf_getsym(data, (int)i, &symbol) || GELF_ST_TYPE(symbol.st_info) != STT_OBJECT)
@@ -77,12 +77,11 @@ static uint64_t by_code(Elf *elf)
 	Elf_Scn *code = section_named(elf, ".text", &text), *section = section_named(elf, ".gopclntab", &table_header);
 	if (!section)
 		section = section_named(elf, ".data.rel.ro.gopclntab", &table_header);
-	Elf_Data *bytes = code ? elf_rawdata(code, NULL) : NULL, *data = section ? elf_rawdata(section, NULL) : NULL;
+	Elf_Data *bytes = code ? ww_elf__bytes(code) : NULL, *data = section ? ww_elf__bytes(section) : NULL;
 	struct ww_gopclntab table;
 	struct ww_gofunction function;
-	if (!gelf_getehdr(elf, &file) || file.e_machine != EM_X86_64 || !bytes || !bytes->d_buf || !data ||
-	    !data->d_buf || !section_named(elf, ".bss", &bss) ||
-	    ww_gopclntab__open(&table, data->d_buf, data->d_size, text.sh_addr))
+	if (!gelf_getehdr(elf, &file) || file.e_machine != EM_X86_64 || !bytes || !data ||
+	    !section_named(elf, ".bss", &bss) || ww_gopclntab__open(&table, data->d_buf, data->d_size, text.sh_addr))
 		return 0;
 	struct targets of[2] = {0};
 	while (ww_gopclntab__next(&table, &function)) {

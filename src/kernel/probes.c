@@ -29,12 +29,6 @@ static const struct probe {
 
 #define PROBES (sizeof(probes) / sizeof(probes[0]))
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define OWN_BYTE_ORDER ELFDATA2LSB
-#else
-#define OWN_BYTE_ORDER ELFDATA2MSB
-#endif
-
 /* Sites as they are found: of which probe each is. */
 struct search {
 	Elf *elf;
@@ -87,7 +81,7 @@ static bool name_is(const char *name, const char *wanted)
 static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shdr *header)
 {
 	size_t count = 0;
-	Elf_Data *data = ww_elf__symbols(section, header, &count);
+	Elf_Data *data = ww_elf__symbols(search->elf, section, header, &count);
 
 	for (size_t at = 0; at < count; at++) {
 		GElf_Sym symbol;
@@ -104,11 +98,11 @@ static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shd
 /* Go's functions, also of a stripped program. */
 static void gopclntab_read(struct search *search, Elf_Scn *section)
 {
-	Elf_Data *data = elf_rawdata(section, NULL);
+	Elf_Data *data = ww_elf__bytes(section);
 	struct ww_gopclntab table;
 	struct ww_gofunction function;
 
-	if (!data || !data->d_buf || ww_gopclntab__open(&table, data->d_buf, data->d_size, search->text))
+	if (!data || ww_gopclntab__open(&table, data->d_buf, data->d_size, search->text))
 		return;
 	while (ww_gopclntab__next(&table, &function))
 		for (size_t i = 0; i < PROBES; i++)
@@ -156,12 +150,9 @@ int ww_probes__find(int fd, struct ww_probe_site sites[WW_PROBE_SITES])
 	bool whole[RUNTIMES];
 	int len = 0;
 
-	elf_version(EV_CURRENT);
-	/* Not mapped: a file that is cut off meanwhile would end this process. */
-	search.elf = elf_begin(fd, ELF_C_READ, NULL);
+	search.elf = ww_elf__open(fd);
 	const char *identity = search.elf ? elf_getident(search.elf, NULL) : NULL;
-	if (identity && elf_kind(search.elf) == ELF_K_ELF && identity[EI_CLASS] == ELFCLASS64 &&
-	    identity[EI_DATA] == OWN_BYTE_ORDER)
+	if (identity && identity[EI_CLASS] == ELFCLASS64)
 		sections_read(&search);
 	elf_end(search.elf);
 	if (search.too_many)

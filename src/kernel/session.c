@@ -13,6 +13,8 @@
 
 #include "kernel/descendants.h"
 #include "kernel/features.h"
+#include "kernel/heaps.h"
+#include "kernel/user_events.h"
 
 #define SECOND_NS   1000000000ull
 #define DRAIN_MS    100
@@ -22,10 +24,12 @@ struct ww_session {
 	struct ww_session_options options;
 	struct ww_observer *observer;
 	struct ww_ingest *ingest;
+	struct ww_heaps *heaps;	  /* NULL: what runtimes allocate is not asked */
 	struct pollfd *processes; /* a pidfd each; when those given have ended, one of those that they started */
 	size_t processes_len;
 	uint64_t counters[WW_COUNTER_COUNT];
 	uint64_t start_ns, end_ns; /* end_ns 0: not ended */
+	uint64_t events_ns;	   /* what programs of this process, which stay, had taken before it */
 	struct sigaction old_int, old_term, old_hup;
 };
 
@@ -134,11 +138,21 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	new->options.ingest.collected_ctx = new;
 	new->options.ingest.allocations = options->observer.allocations > 0 ? weigh_allocations : NULL;
 	new->options.ingest.allocations_ctx = new;
+	if (options->observer.allocations > 0) {
+		new->heaps = ww_heaps__new();
+		if (!new->heaps) {
+			ww_session__close(new);
+			return -ENOMEM;
+		}
+		new->options.ingest.allocated = ww_heaps__allocated;
+		new->options.ingest.allocated_ctx = new->heaps;
+	}
 	new->options.ingest.held_by = find_held_by;
 	new->options.ingest.held_by_ctx = new;
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
 	if (!ww_features__host_pids())
 		new->options.ingest.proc = "/dev/null";
+	ww_user_events__run_time(&new->events_ns);
 	err = watch_processes(new, message, message_size);
 	if (!err)
 		err = ww_observer__open(&new->observer, &new->options.observer, message, message_size);
@@ -171,6 +185,7 @@ void ww_session__close(struct ww_session *session)
 	ww_ingest__destroy(session->ingest);
 	ww_observer__close(session->observer);
 	unwatch_processes(session);
+	ww_heaps__free(session->heaps);
 	free(session->processes);
 	free(session);
 }
@@ -197,7 +212,14 @@ const uint64_t *ww_session__counters(const struct ww_session *session)
 
 int ww_session__run_time(const struct ww_session *session, uint64_t *ns)
 {
-	return ww_observer__run_time(session->observer, ns);
+	uint64_t own = 0, events = 0;
+	int err = ww_observer__run_time(session->observer, &own);
+
+	if (!err)
+		err = ww_user_events__run_time(&events);
+	if (!err)
+		*ns = own + events - session->events_ns;
+	return err;
 }
 
 bool ww_session__follows(const struct ww_session *session)

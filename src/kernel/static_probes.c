@@ -60,7 +60,7 @@ static void read_note(const struct notes *notes, const char *bytes, size_t len)
 
 static void read_notes(const struct notes *notes, Elf_Scn *section)
 {
-	Elf_Data *data = elf_getdata(section, NULL);
+	Elf_Data *data = ww_elf__bytes(section);
 	size_t at = 0, next, name, descriptor;
 	GElf_Nhdr note;
 
@@ -105,13 +105,6 @@ void ww_static_probes__each(Elf *elf, ww_static_probe_fn *each, void *ctx)
 		read_notes(&notes, section);
 }
 
-/* Not mapped: a file that is cut off meanwhile would end this process. */
-static Elf *open_elf(int fd)
-{
-	elf_version(EV_CURRENT);
-	return elf_begin(fd, ELF_C_READ, NULL);
-}
-
 struct wanted {
 	const char *provider, *name;
 	struct ww_static_probe *sites;
@@ -132,10 +125,10 @@ static void take_wanted(void *ctx, const char *provider, const char *name, struc
 int ww_static_probes__find(int fd, const char *provider, const char *name, struct ww_static_probe *sites, int most)
 {
 	struct wanted wanted = {.provider = provider, .name = name, .sites = sites, .most = most};
-	Elf *elf = open_elf(fd);
+	Elf *elf = ww_elf__open(fd);
 	const char *identity = elf ? elf_getident(elf, NULL) : NULL;
 
-	if (identity && elf_kind(elf) == ELF_K_ELF && identity[EI_CLASS] == ELFCLASS64)
+	if (identity && identity[EI_CLASS] == ELFCLASS64)
 		ww_static_probes__each(elf, take_wanted, &wanted);
 	elf_end(elf);
 	return wanted.len > most ? -E2BIG : wanted.len;
@@ -143,9 +136,9 @@ int ww_static_probes__find(int fd, const char *provider, const char *name, struc
 
 bool ww_static_probes__has_section(int fd, const char *section)
 {
-	Elf *elf = open_elf(fd);
+	Elf *elf = ww_elf__open(fd);
 	GElf_Shdr header;
-	bool has = elf && elf_kind(elf) == ELF_K_ELF && section_of(elf, section, &header);
+	bool has = elf && section_of(elf, section, &header);
 
 	elf_end(elf);
 	return has;

@@ -74,8 +74,8 @@ static bool names_tokio(Elf *elf)
 		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, strings, header.sh_name) : NULL;
 		if (!name || strcmp(name, ".rodata") != 0 || header.sh_size > MOST_STRINGS)
 			continue;
-		Elf_Data *data = elf_rawdata(section, NULL);
-		for (size_t i = 0; data && data->d_buf && i < sizeof(names) / sizeof(names[0]); i++)
+		Elf_Data *data = ww_elf__bytes(section);
+		for (size_t i = 0; data && i < sizeof(names) / sizeof(names[0]); i++)
 			if (memmem(data->d_buf, data->d_size, names[i], strlen(names[i])))
 				return true;
 	}
@@ -131,8 +131,7 @@ int ww_tokio__find(pid_t pid, struct ww_tokio_layout *layout)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL); /* a file that is cut short under a mapping would be a SIGBUS */
+	Elf *elf = ww_elf__open(fd);
 	/* Few programs have storage of their own for threads: the strings of others are not looked through. */
 	bool has = elf && !program_read(elf, &program) && names_tokio(elf);
 	uint64_t start = has ? ww_mappings__program(pid) : 0;

@@ -2,7 +2,6 @@
 #include "requests/ingest.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +136,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	}
 	ww_services__name(new->services,
 			  &(struct ww_service_names){options->service_names, options->service_names_len});
-	ww_services__ask_collections(new->services, new->options.collected, new->options.collected_ctx);
+	ww_services__ask_collections(new->services, options->collected, options->collected_ctx);
+	ww_services__ask_allocations(new->services, options->allocated, options->allocated_ctx);
 	*ingest = new;
 	return 0;
 }
@@ -445,6 +445,7 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 
 static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT], bool last)
 {
+	uint64_t took = now_ns - ingest->ticks_ns[ingest->head];
 	int64_t interval;
 	int err = 0;
 
@@ -464,8 +465,9 @@ static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t cou
 		ingest->losses[WW_LOSS_STACKS_OVER_CAP].count = stacks.over_cap;
 	}
 	ingest->end_unix_ns = (int64_t)now_ns + ingest->unix_offset_ns;
-	/* The second that has just ended, also when the clock stands on the very end of an interval. */
-	interval = (ingest->end_unix_ns - 1) / WW_SCHEMA_INTERVAL_NS * WW_SCHEMA_INTERVAL_NS;
+	/* Of the second that has just ended, most often a little before, the middle. */
+	interval = ingest->end_unix_ns - 1 - (int64_t)(took < SECOND_NS ? took : SECOND_NS) / 2;
+	interval -= interval % WW_SCHEMA_INTERVAL_NS;
 	ww_services__sample(ingest->services, interval);
 	ww_detail_names__refresh(&ingest->names);
 	if (ingest->options.recorder)
@@ -520,35 +522,13 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 			struct ww_report **report)
 {
 	struct ww_service_report services[WW_SERVICES_MAX + 1];
-	size_t usage_len, services_len = 0;
-	const struct ww_service_usage *usage = ww_services__total(ingest->services, &usage_len);
+	size_t services_len = 0;
 	struct utsname host;
 
 	uname(&host);
-	for (uint32_t i = 0; i < usage_len; i++) {
-		const struct ww_catalog_service *names = &ingest->catalog.services[i];
-
-		if (!ww_choices__has(&ingest->choices, i))
-			continue;
-		services[services_len++] = (struct ww_service_report){
-			.service = names->name,
-			.container = names->container,
-			.cgroup = names->cgroup,
-			.processes = usage[i].processes,
-			.threads = usage[i].threads,
-			.rss_steady_bytes = usage[i].rss_bytes,
-			.rss_peak_bytes = usage[i].rss_peak_bytes,
-			.cpu_seconds = (double)usage[i].cpu_ns / 1e9,
-			.gc_count = usage[i].gc_count,
-			.gc_ns = usage[i].gc_ns,
-			.rss_growth_bytes = NAN,
-			.minor_faults = usage[i].minor_faults,
-			.major_faults = usage[i].major_faults,
-			.faults_known = true,
-			.oom_kills = usage[i].oom_kills,
-			.oom_known = usage[i].oom_known,
-		};
-	}
+	for (uint32_t i = 0; i < ingest->catalog.services_len; i++)
+		if (ww_choices__has(&ingest->choices, i))
+			services[services_len++] = ww_services__report(ingest->services, i);
 
 	const struct ww_report_frame frame = {
 		.host = host.nodename,

@@ -8,16 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "symbols/go_table.h"
+#include "symbols/elf_confine.h"
+#include "symbols/elf_same.h"
 #include "symbols/elf_tables.h"
+#include "symbols/go_table.h"
+#include "symbols/packed_symbols.h"
 
-#define SYMBOLS_MOST  (1u << 20)
-#define TABLE_MOST    (128u << 20) /* bytes of a table of the file that are read */
-#define SECTIONS_MOST 65536
-#define NESTED_MOST   32 /* functions in another one's range that are looked past */
-#define MANGLED_MOST  2048
+#define SYMBOLS_MOST (1u << 20)
+#define NESTED_MOST  32 /* functions in another one's range that are looked past */
+#define MANGLED_MOST 2048
 
 /* Symbols are numbered as libdwfl has them, which keeps their names. */
 struct symbol {
@@ -38,6 +40,8 @@ struct ww_image {
 	size_t symbols_len;
 	const Elf_Data *go; /* Go's table of functions; NULL: none */
 	uint64_t go_text;
+	Elf_Scn *packed; /* symbols; NULL: none */
+	bool by_sections;
 	size_t tables; /* bytes that libelf reads of it */
 	char name[64];
 };
@@ -51,10 +55,48 @@ static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
 
 static char *debuginfo_path;
 
+/* What libelf reads of a file of debug information is its symbols; 0: libdw must not have it, as it would unpack it. */
+static uint64_t size_of_debuginfo(int fd)
+{
+	Elf *elf = ww_elf__open(fd);
+	uint64_t size = 0;
+	bool sound = elf != NULL;
+
+	for (Elf_Scn *section = NULL; sound && (section = elf_nextscn(elf, section));) {
+		GElf_Shdr header;
+
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB) {
+			uint64_t its = ww_elf__symbols_size(elf, &header);
+
+			sound = its != 0;
+			size += its;
+		}
+	}
+	elf_end(elf);
+	return sound && size <= 2ull * WW_ELF_TABLE_MOST ? size : 0;
+}
+
 /* By build-id only: by .gnu_debuglink, a file of whoever's container would tell what of the host's is opened. */
+static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
+			  const char *link, GElf_Word sum, char **found)
+{
+	struct ww_image *image = *data;
+	int fd = dwfl_build_id_find_debuginfo(module, data, name, base, file, link, sum, found);
+	uint64_t size = fd < 0 ? 0 : size_of_debuginfo(fd);
+
+	if (fd < 0)
+		return fd;
+	if (!size) {
+		close(fd);
+		return -1;
+	}
+	image->tables += size;
+	return fd;
+}
+
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = find_elf,
-	.find_debuginfo = dwfl_build_id_find_debuginfo,
+	.find_debuginfo = find_debuginfo,
 	.debuginfo_path = &debuginfo_path,
 };
 
@@ -83,64 +125,49 @@ static bool read_range(struct ww_image *image)
 	return any && image->end > image->start;
 }
 
-/* What it takes in memory: Go's linker compresses what debuggers read. */
-static uint64_t table_size(Elf_Scn *section, const GElf_Shdr *header)
+/* Notes Go's table, and where code begins. */
+static void look_at_sections(struct ww_image *image)
 {
-	GElf_Chdr compressed;
+	size_t names;
 
-	if (!(header->sh_flags & SHF_COMPRESSED))
-		return header->sh_size;
-	return gelf_getchdr(section, &compressed) ? compressed.ch_size : UINT64_MAX;
-}
-
-/* Notes Go's table and how much is to be read; false when that is too much. */
-static bool look_at_sections(struct ww_image *image)
-{
-	size_t names, count;
-
-	if (elf_getshdrnum(image->elf, &count) || count > SECTIONS_MOST || ww_elf__section_names(image->elf, &names))
-		return true; /* it has none */
-	for (Elf_Scn *section = elf_nextscn(image->elf, NULL); section; section = elf_nextscn(image->elf, section)) {
+	if (ww_elf__section_names(image->elf, &names))
+		return; /* it has none */
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(image->elf, section));) {
 		GElf_Shdr header;
 		const char *name =
 			gelf_getshdr(section, &header) ? elf_strptr(image->elf, names, header.sh_name) : NULL;
-		if (!name)
-			continue;
-		bool go = !strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab");
-		bool table = go || header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM ||
-			     header.sh_type == SHT_STRTAB || !strncmp(name, ".eh_frame", 9) ||
-			     !strcmp(name, ".debug_frame") || !strcmp(name, ".gnu_debugdata");
 
-		table &= header.sh_type != SHT_NOBITS;
-		if (table && table_size(section, &header) > TABLE_MOST)
-			return false;
-		image->tables += table ? table_size(section, &header) : 0;
-		if (!strcmp(name, ".text"))
+		if (name && !strcmp(name, ".text"))
 			image->go_text = header.sh_addr;
-		if (go)
-			image->go = elf_rawdata(section, NULL);
+		if (name && (!strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab")))
+			image->go = ww_elf__bytes(section);
+		if (name && !strcmp(name, ".gnu_debugdata"))
+			image->packed = section;
 	}
-	return true;
 }
 
 int ww_image__open(struct ww_image **image, int fd, const char *name)
 {
 	struct ww_image *new = calloc(1, sizeof(*new));
+	struct ww_elf_confined confined;
+	struct stat file;
 	GElf_Ehdr header;
 
 	if (!new) {
 		close(fd);
 		return -ENOMEM;
 	}
-	elf_version(EV_CURRENT);
 	new->fd = fd;
-	new->elf = elf_begin(fd, ELF_C_READ, NULL);
+	new->elf = ww_elf__open(fd);
 	snprintf(new->name, sizeof(new->name), "%s", name);
-	if (!new->elf || elf_kind(new->elf) != ELF_K_ELF || !gelf_getehdr(new->elf, &header) || !read_range(new) ||
-	    !look_at_sections(new)) {
+	if (!new->elf || fstat(fd, &file) || !gelf_getehdr(new->elf, &header) || !read_range(new) ||
+	    ww_elf__confine(new->elf, (uint64_t)file.st_size, &confined)) {
 		ww_image__free(new);
 		return -ENOEXEC;
 	}
+	new->tables = confined.bytes;
+	new->by_sections = confined.sections;
+	look_at_sections(new);
 	new->fixed = header.e_type == ET_EXEC;
 	*image = new;
 	return 0;
@@ -183,6 +210,14 @@ size_t ww_image__build_id(const struct ww_image *image, const void **id)
 	ssize_t len = dwelf_elf_gnu_build_id(image->elf, id);
 
 	return len > 0 ? (size_t)len : 0;
+}
+
+bool ww_image__same(const struct ww_image *a, const struct ww_image *b)
+{
+	const struct ww_elf_file of_a = {a->fd, a->elf}, of_b = {b->fd, b->elf};
+
+	return a->by_sections && b->by_sections && a->fixed == b->fixed && !strcmp(a->name, b->name) &&
+	       ww_elf__same(&of_a, &of_b);
 }
 
 size_t ww_image__bytes(const struct ww_image *image)
@@ -269,11 +304,23 @@ static size_t tidy(struct symbol *symbols, size_t len)
 	return kept;
 }
 
+/* libdw would unpack whatever is there. */
+static void look_at_packed(struct ww_image *image)
+{
+	Elf_Data *data = image->packed ? ww_elf__bytes(image->packed) : NULL;
+	size_t size = data ? ww_packed_symbols__size(data->d_buf, data->d_size) : 0;
+
+	image->tables += size;
+	if (image->packed && !size)
+		ww_elf__hide(image->packed);
+}
+
 static void read_symbols(struct ww_image *image)
 {
 	size_t len = 0;
 
 	image->read = true;
+	look_at_packed(image);
 	image->dwfl = dwfl_begin(&callbacks);
 	if (!image->dwfl)
 		return;

@@ -37,6 +37,9 @@ bool ww_image__fixed(const struct ww_image *image);
 /* The file's build-id; its length, 0 where it has none. */
 size_t ww_image__build_id(const struct ww_image *image, const void **id);
 
+/* Whether both have the same name and the same tables, so that one can stand for the other. */
+bool ww_image__same(const struct ww_image *a, const struct ww_image *b);
+
 /*
  * What the code at one of the file's own addresses is called: the function, demangled, or `[name+0x1234]`. The first
  * time the tables of names are read: its own, those in .gnu_debugdata, and those of its debug information.

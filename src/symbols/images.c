@@ -49,13 +49,18 @@ static struct known *find_file(struct ww_images *images, const struct stat *file
 	return NULL;
 }
 
-/* Stripped or not, a program has the same build-id. */
-static struct known *find_id(struct ww_images *images, const void *id, size_t len, off_t size)
+/*
+ * The same file at another place: in another container, say. A build-id is what a file says of itself, so it only tells
+ * which one to compare with: a container whose file says that it is the C library must not name what others run.
+ */
+static struct known *find_same(struct ww_images *images, const struct ww_image *image, const void *id, size_t len,
+			       off_t size)
 {
 	for (size_t i = 0; len && i < WW_IMAGES_MOST; i++) {
 		struct known *known = &images->known[i];
 
-		if (known->image && known->id_len == len && known->file.st_size == size && !memcmp(known->id, id, len))
+		if (known->image && known->id_len == len && known->file.st_size == size &&
+		    !memcmp(known->id, id, len) && ww_image__same(known->image, image))
 			return known;
 	}
 	return NULL;
@@ -123,7 +128,7 @@ int ww_images__get(struct ww_images *images, int fd, const char *name, struct ww
 	size_t len = ww_image__build_id(new, &id);
 	if (len > BUILD_ID_MOST)
 		len = 0;
-	known = find_id(images, id, len, file.st_size);
+	known = find_same(images, new, id, len, file.st_size);
 	if (known) {
 		ww_image__free(new);
 		return take_use(images, known, image, serial);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The files of code that are known, each once however many processes have it mapped, and whatever it is called there:
- * it is the same when its build-id and its size are. Bounded; not thread-safe.
+ * The files of code that are known, each once however many processes have it mapped. A copy of it elsewhere is the same
+ * when it has the same name, and in fact (not by its build-id alone) the same tables. Bounded; not thread-safe.
  */
 #ifndef WHYWAIT_IMAGES_H
 #define WHYWAIT_IMAGES_H

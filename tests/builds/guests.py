@@ -12,7 +12,7 @@ import packages  # noqa: E402
 
 TIMEOUT = 1500  # seconds that a guest may take
 # Of what a guest of another architecture has: the packages, and what of them it does not need.
-USERLAND = ("dash", "libbpf1", "libcap2", "libdw1", "libelf1", "libgnutls30", "libjansson4", "libmicrohttpd12", "libncursesw6", "libsqlite3-0", "libyaml-0-2",
+USERLAND = ("dash", "libbpf1", "libcap2", "libdw1", "libelf1", "libgnutls30", "libjansson4", "liblzma5", "libmicrohttpd12", "libncursesw6", "libsqlite3-0", "libyaml-0-2",
             "postgresql-15", "python3", "python3-psycopg2", "zlib1g")
 NOT_NEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/perl", "usr/share/perl5", "usr/share/zoneinfo",
               "usr/lib/*/perl", "usr/lib/*/libLLVM*", "usr/lib/llvm-*", "usr/lib/postgresql/*/lib/*llvm*")

@@ -15,7 +15,7 @@ CACHE = ROOT / "build" / "builds" / "roots"
 CLANGS = {14: "bookworm", 15: "bookworm", 16: "bookworm", 17: "trixie", 18: "trixie", 19: "bookworm"}
 # What the C side and its unit tests are linked with.
 LIBRARIES = ("libbpf-dev", "libcap-dev", "libcmocka-dev", "libcurl4-openssl-dev", "libdw-dev", "libelf-dev", "libgnutls28-dev", "libiberty-dev",
-             "libjansson-dev", "libmicrohttpd-dev", "libncurses-dev", "libsqlite3-dev", "libyaml-dev", "uthash-dev", "zlib1g-dev")
+             "libjansson-dev", "liblzma-dev", "libmicrohttpd-dev", "libncurses-dev", "libsqlite3-dev", "libyaml-dev", "uthash-dev", "zlib1g-dev")
 # Where clang is not the program that the kernel started, it must be told where its own headers are, and what to start
 # when it needs itself a second time.
 WRAPPER = """#!/bin/sh

@@ -8,6 +8,8 @@
 #include "../../src/kernel/probes.c"
 #include "../../src/kernel/static_probes.c"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct ww_dynsym symbols[] = {{.name = "_PyRuntime"}, {.name = "Py_Version"}};

@@ -238,6 +238,52 @@ static void what_is_no_recording_is_not_read(void **state)
 	free(data);
 }
 
+/* Ids have room in memory also where nothing has them: few rows that lie far apart are not to take all of it. */
+static void ids_that_lie_far_apart_are_damage(void **state)
+{
+	static const char *const tables[] = {
+		"detail_name SELECT n * 200000, 'a' || n",
+		"operation_name SELECT n * 200000, 5, 'redis', '', 'GET', 'a' || n",
+		"service SELECT n * 200000, 'a' || n, '', ''",
+		"endpoint SELECT n * 200000, 0, 'http', 'GET', '/' || n",
+		"stack_frame SELECT n * 200000, 'a' || n",
+		"stack SELECT n * 200000, 1, '[]'",
+	};
+	struct fixture *fixture = *state;
+	const struct ww_stack_filter filter = {.kinds = UINT32_MAX};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		struct ww_recorder *recorder = create(fixture, true);
+		struct ww_recording *recording;
+		struct ww_report *report = NULL;
+		struct ww_profile *profile = NULL;
+		char query[256];
+		sqlite3 *db;
+		int err;
+
+		commit(fixture, recorder, 10, true);
+		ww_recorder__close(recorder);
+		snprintf(query, sizeof(query),
+			 "WITH RECURSIVE far (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM far LIMIT 40) INSERT INTO "
+			 "%s FROM far",
+			 tables[i]);
+		assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+		if (sqlite3_exec(db, query, NULL, NULL, NULL) != SQLITE_OK)
+			fail_msg("%s: %s", query, sqlite3_errmsg(db));
+		sqlite3_close(db);
+		assert_int_equal(
+			ww_recording__open(&recording, fixture->path, fixture->message, sizeof(fixture->message)), 0);
+		err = ww_recording__report(recording, &(struct ww_selection){0}, &report);
+		if (!err)
+			err = ww_recording__profile(recording, &(struct ww_selection){0}, &filter, &profile);
+		if (err != -EBADMSG)
+			fail_msg("%s: %d", tables[i], err);
+		ww_report_free(report);
+		ww_profile_free(profile);
+		ww_recording__close(recording);
+	}
+}
+
 /* Lets files of this process grow no further; SIGXFSZ is ignored, so writing fails. */
 static void limit_files(rlim_t size)
 {
@@ -303,6 +349,88 @@ static void another_writer_delays_but_costs_nothing(void **state)
 	assert_int_equal(ww_recorder__close(recorder), 0);
 	assert_int_equal(read_back(fixture, &kept, &complete), 30);
 	assert_true(complete);
+}
+
+/* What they allocated is not in the journal: it goes with what is written next, also when that is another interval's.
+ */
+static void allocations_are_delayed_too(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ww_recorder *recorder = create(fixture, false);
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+
+	assert_int_equal(commit(fixture, recorder, 10, false), 0);
+	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(commit(fixture, recorder, 10, false), -EBUSY);
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	fixture->interval += INTERVAL;
+	assert_int_equal(commit(fixture, recorder, 10, true), 0);
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "SELECT sum(requests), sum(allocations), sum(second_unix_ns - interval >= 0 AND "
+				   "second_unix_ns - interval < 10000000000) = count(*) FROM endpoint_allocation",
+				   -1, &statement, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(statement, 0), 30);
+	assert_int_equal(sqlite3_column_int64(statement, 1), 30 * 3 * WW_ALLOCATIONS_ONE);
+	assert_int_equal(sqlite3_column_int64(statement, 2), 1);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+}
+
+static unsigned asked;
+
+static bool go(void *ctx)
+{
+	(void)ctx;
+	asked++;
+	return false;
+}
+
+static bool give_up(void *ctx)
+{
+	(void)ctx;
+	asked++;
+	return true;
+}
+
+/* Looking for what nothing refers to takes long in a large file: somebody is asked meanwhile, and may end it. */
+static void opening_can_be_given_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ww_recorder_options options = {.path = fixture->path, .goes_on = true, .each_while = give_up};
+	struct ww_recorder *recorder = NULL;
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+
+	assert_int_equal(ww_recorder__close(create(fixture, false)), 0);
+	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+				      " INSERT INTO endpoint_allocation SELECT i, i, 0, 1, 1, 1 FROM n;"
+				      " INSERT INTO service VALUES (1000, 'gone:1', '', '')",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	asked = 0;
+	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), -EINTR);
+	assert_int_equal(asked, 1);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM service WHERE id = 1000", -1, &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(statement, 0), 1);
+	sqlite3_reset(statement);
+	options.each_while = go;
+	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), 0);
+	assert_true(asked > 2);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(statement, 0), 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
 }
 
 /* docs/schema.md names every table and, but for those of the kinds, every column. */
@@ -377,9 +505,12 @@ int main(void)
 						drop_fixture),
 		cmocka_unit_test_setup_teardown(a_killed_recorder_leaves_what_it_committed, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(what_is_no_recording_is_not_read, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(ids_that_lie_far_apart_are_damage, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(a_disk_that_fills_costs_only_what_came_since, make_fixture,
 						drop_fixture),
 		cmocka_unit_test_setup_teardown(another_writer_delays_but_costs_nothing, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(allocations_are_delayed_too, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(opening_can_be_given_up, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(the_schema_is_documented, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(the_view_for_people_sums_up, make_fixture, drop_fixture),
 	};
