@@ -64,6 +64,7 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		if (own & WW_TASK_KEY && own > t->newest)
 			t->newest = own;
 		t->task = ww_awaiter_root(t->task, tgid);
+		t->nested |= t->task != t->leaf;
 		key->context = ww_task_key(t->task);
 	}
 	return key->context != 0;
