@@ -181,6 +181,7 @@ static __always_inline void ww_pend(struct ww_thread *t, struct ww_request *r)
 		ww_count(WW_COUNT_PENDING_FORGOTTEN);
 	p->ref = r->account.id;
 	r->pended = at;
+	r->waited = 1;
 }
 
 /* The thread lets go of its request, which is charged up to the thread's mark. */

@@ -341,8 +341,8 @@ struct ww_request {
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
+	u8 waited;	 /* it waited for a timer, or for something inside of its loop's process */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
-	u8 pad[1];
 	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
