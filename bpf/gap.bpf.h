@@ -15,7 +15,7 @@ struct ww_answered {
 struct ww_gap {
 	u64 from;
 	u64 to;
-	u64 slept; /* when the loop had begun to sleep last before `to` */
+	u64 slept;  /* when the loop had begun to sleep last before `to` */
 	u64 newest; /* Task that there was before `from` */
 	u32 from_batch;
 	u32 to_batch;

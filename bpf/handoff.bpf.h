@@ -16,8 +16,8 @@
 #include "join.bpf.h"
 #include "traffic.bpf.h"
 
-#define WW_FUTEX_WAKE	     1
-#define WW_FUTEX_WAKE_OP     5
+#define WW_FUTEX_WAKE	 1
+#define WW_FUTEX_WAKE_OP 5
 
 /* Java processes in which threads work for other threads' requests: all that send are followed. */
 struct {

@@ -178,6 +178,10 @@ static void put_head(FILE *out, const struct ww_report *report)
 static void put_summary(FILE *out, const struct ww_report *report)
 {
 	char text[2][WW_TEXT_NUMBER];
+	bool many = false; /* services: which one is meant is said then */
+
+	for (size_t i = 1; i < report->endpoints_len; i++)
+		many |= strcmp(report->endpoints[i].service, report->endpoints[0].service) != 0;
 
 	fputs("<table class=\"w s\"><tr><th>endpoint</th><th class=\"n\">req/s</th><th class=\"n\">errors</th><th "
 	      "class=\"n\">p50 "
@@ -192,8 +196,13 @@ static void put_summary(FILE *out, const struct ww_report *report)
 		ww_text__markup(out, endpoint->method);
 		fputc(' ', out);
 		ww_text__markup(out, endpoint->route);
-		fprintf(out,
-			"</a></td><td class=\"n\" data-l=\"req/s\">%s</td><td class=\"n%s\" data-l=\"errors\">%s</td>",
+		fputs("</a>", out);
+		if (many) {
+			fputs("<br><span class=\"dim\">", out);
+			ww_text__markup(out, endpoint->service);
+			fputs("</span>", out);
+		}
+		fprintf(out, "</td><td class=\"n\" data-l=\"req/s\">%s</td><td class=\"n%s\" data-l=\"errors\">%s</td>",
 			ww_text__number(text[0], endpoint->rate_per_s), endpoint->errors ? " bad" : "",
 			ww_text__count(text[1], endpoint->errors));
 		fprintf(out, "<td class=\"n\" data-l=\"p50 ms\">%s</td>", ww_text__ms(text[0], endpoint->wall.p50));
@@ -347,13 +356,14 @@ static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 
 static void put_services(FILE *out, const struct ww_report *report)
 {
-	char text[3][WW_TEXT_NUMBER];
+	char text[4][WW_TEXT_NUMBER];
 
 	if (!report->services_len)
 		return;
 	fputs("<h2>Services</h2>\n<table class=\"w\"><tr><th>service</th><th class=\"n\">processes</th><th "
 	      "class=\"n\">threads</th>"
-	      "<th class=\"n\">memory</th><th class=\"n\">peak</th><th class=\"n\">CPU s</th></tr>\n",
+	      "<th class=\"n\">memory</th><th class=\"n\">peak</th><th class=\"n\">PSS</th><th class=\"n\">CPU "
+	      "s</th></tr>\n",
 	      out);
 	for (size_t i = 0; i < report->services_len; i++) {
 		const struct ww_service_report *service = &report->services[i];
@@ -365,10 +375,11 @@ static void put_services(FILE *out, const struct ww_report *report)
 			ww_text__count(text[0], service->processes), ww_text__count(text[1], service->threads));
 		fprintf(out,
 			"<td class=\"n\" data-l=\"memory\">%s</td><td class=\"n\" data-l=\"peak\">%s</td>"
-			"<td class=\"n\" data-l=\"CPU s\">%s</td></tr>\n",
+			"<td class=\"n\" data-l=\"PSS\">%s</td><td class=\"n\" data-l=\"CPU s\">%s</td></tr>\n",
 			ww_text__bytes(text[0], service->rss_steady_bytes),
 			ww_text__bytes(text[1], service->rss_peak_bytes),
-			ww_text__number(text[2], service->cpu_seconds));
+			service->pss_steady_bytes ? ww_text__bytes(text[2], service->pss_steady_bytes) : "-",
+			ww_text__number(text[3], service->cpu_seconds));
 	}
 	fputs("</table>\n", out);
 }

@@ -259,7 +259,8 @@ static void note_change(void *ctx, const char *path, enum ww_config_reload needs
 	else
 		ww_log(WW_LOG_INFO, "reload: %s has changed%s", path,
 		       needs == WW_RELOAD_SESSION ? ": observing begins anew" : "");
-	if (needs == WW_RELOAD_SESSION && daemon->next == NEXT_END)
+	/* A pause ends, too: it may have been for that. */
+	if (needs != WW_RELOAD_START && (needs == WW_RELOAD_SESSION || !daemon->session) && daemon->next == NEXT_END)
 		daemon->next = NEXT_OBSERVE;
 }
 
@@ -277,7 +278,8 @@ static void do_reload(struct ww_daemon *daemon)
 		const struct ww_retention retention = retention_of(fresh->config);
 
 		daemon->options = fresh;
-		ww_serve_config__compare(before->config, fresh->config, note_change, daemon);
+		if (!ww_serve_config__compare(before->config, fresh->config, note_change, daemon))
+			ww_log(WW_LOG_INFO, "reload: nothing has changed");
 		ww_log__set_level((enum ww_log_level)fresh->config->log);
 		if (daemon->recorder)
 			ww_recorder__retain(daemon->recorder, &retention);
