@@ -10,6 +10,7 @@
 #include "goroutine.bpf.h"
 #include "job.bpf.h"
 #include "lock.bpf.h"
+#include "pipe.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
 #include "unit.bpf.h"
@@ -305,6 +306,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->worker = 0;
 	ww_takes_no_more(t);
 	t->taking = 0;
+	t->reading = 0;
 	t->pipe = 0;
 	t->loop_slot = 0;
 	t->item = 0;
@@ -340,6 +342,8 @@ int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 		unit->account.flags |= WW_FLAG_ABORTED;
 		unit->opened = 0;
 	}
+	if (ww_queues_on && t && t->pipe)
+		ww_queue_untaken(t->pipe);
 	if (!ww_by_hand)
 		ww_job_leaves(p);
 	/* While other threads go on, so does the process; a leader also ends in another thread's execve(). */
