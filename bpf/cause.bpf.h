@@ -24,8 +24,8 @@ struct ww_blocked {
 	struct ww_cause cause;
 	bool may_idle; /* a futex on which a pool's thread waits for work, if it has none */
 	bool waits;    /* for a futex on which conditions and semaphores are built */
-	bool timed;    /* a futex, with a timeout */
 	bool told;     /* whether it is for an interpreter's lock is certain */
+	u8 timed;      /* enum ww_timed, but for what `told` adds */
 	u64 futex;
 	u64 sp;		/* of a wait for a futex */
 	u64 timeout_ns; /* of a wait for sockets; 0: none */
@@ -190,6 +190,37 @@ static __always_inline void ww_idles(struct ww_thread *t)
 	}
 }
 
+#define WW_FRAME_CS_SS	0x002b000000000033 /* of code in user space, in what the kernel saves of it for a handler */
+#define WW_FRAME_TURNS	16		   /* of a cell's words: what a handler has on its stack is less */
+#define WW_FLAGS_ALWAYS 2		   /* of EFLAGS: the bit that is always set, and those that never are */
+#define WW_FLAGS_NEVER	0xffffffff00000000
+
+/*
+ * Whether the task, the current one at switch-out, is in a signal's handler: above its stack's end lies the frame that
+ * it will return through (arch/x86/include/uapi/asm/sigcontext.h), at an address that is 8 modulo 16.
+ */
+WW_GLOBAL1(int, ww_in_handler, N, sp)
+{
+#if defined(__TARGET_ARCH_x86)
+	struct ww_cell *cell = ww_cell_of(WW_CELL_LOCK);
+	if (!cell)
+		return 0;
+	sp &= ~15ull;
+	for (u32 turn = 0; turn < WW_FRAME_TURNS; turn++) {
+		if (bpf_probe_read_user(cell->words, sizeof(cell->words), (void *)sp))
+			return 0;
+#pragma unroll
+		for (u32 i = 1; i < sizeof(cell->words) / sizeof(cell->words[0]); i += 2) {
+			if (cell->words[i] == WW_FRAME_CS_SS &&
+			    (cell->words[i - 1] & (WW_FLAGS_NEVER | WW_FLAGS_ALWAYS)) == WW_FLAGS_ALWAYS)
+				return 1;
+		}
+		sp += sizeof(cell->words);
+	}
+#endif
+	return 0;
+}
+
 static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struct *task, u32 state)
 {
 	struct pt_regs *regs = ww_task_regs(task);
@@ -198,7 +229,7 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	b->off = WW_OFF_BLOCKED;
 	b->timeout_ns = 0;
 	b->may_idle = false;
-	b->timed = false;
+	b->timed = WW_TIMED_NOT;
 	b->told = false;
 	b->futex = 0;
 	b->sp = 0;
@@ -216,7 +247,7 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 	switch (nr) {
 	case WW_SYS_FUTEX:
 		b->may_idle = ww_futex_may_idle(regs);
-		b->timed = WW_REGS_ARG4(regs) != 0;
+		b->timed = WW_REGS_ARG4(regs) ? WW_TIMED : WW_TIMED_NOT;
 		b->waits = (WW_REGS_ARG2(regs) & WW_FUTEX_CMD) == WW_FUTEX_WAIT_BITSET;
 		b->sp = WW_REGS_SP(regs);
 		b->futex = WW_FUTEX_PLACE(WW_REGS_ARG1(regs));
@@ -289,6 +320,10 @@ static __noinline void ww_cause_of_block(struct ww_blocked *b, struct task_struc
 			b->cause = ww_named(WW_KIND_DISK, WW_NAME_READ);
 		else
 			b->off = WW_OFF_SOCKET;
+		break;
+	case WW_SYS_RT_SIGSUSPEND:
+		if (ww_in_handler(WW_REGS_SP(regs)))
+			b->timed = WW_TIMED_HALTED;
 		break;
 	case WW_SYS_NANOSLEEP:
 	case WW_SYS_CLOCK_NANOSLEEP:

@@ -113,6 +113,8 @@ WW_GLOBAL2(int, ww_give, R, r, T, t)
 		r->mark = t->mark;
 		return 0;
 	}
+	if (t->dirty & WW_DIRTY_INFERRED)
+		ww_infer(r);
 	for (u32 i = 0; i < WW_KIND_COUNT; i++)
 		r->account.kinds_ns[i] += t->kinds_ns[i];
 	for (u32 i = 0; i < WW_THREAD_DETAILS && i < t->details_len; i++) {

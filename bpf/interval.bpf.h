@@ -163,15 +163,25 @@ static __always_inline void ww_interval_blocked(struct ww_thread *t, u64 woken, 
 #define WW_WAKE_RACE_NS 5000
 
 /*
- * A wait for a futex with a timeout has ended. Java sleeps in such, and Ruby: nobody ends those but the timer. What a
- * lock is waited for so (HotSpot's monitors, interpreter locks) others have ended before.
+ * A wait for a futex with a timeout has ended, or one in a signal's handler. Java sleeps in such, and Ruby: nobody ends
+ * those but the timer. What a lock is waited for so (HotSpot's monitors, interpreter locks) others have ended before.
  */
 static __noinline void ww_interval_timed(struct ww_thread *t)
 {
 	u64 at = t->futex;
+	u8 timed = t->timed;
+	t->timed = WW_TIMED_NOT;
+	if (timed == WW_TIMED_HALTED) {
+		if (t->expired)
+			return;
+		t->off_cause.kind = WW_KIND_GC;
+		t->off_cause.type = WW_DETAIL_NAME;
+		t->off_cause.value = WW_NAME_STOPPED;
+		t->dirty |= WW_DIRTY_INFERRED;
+		return;
+	}
 	/* Ruby's threads sleep by the words by which they are woken from all other waits, too. */
-	bool shared = t->timed < 2 && (at == t->woken_at[0] || at == t->woken_at[1]);
-	t->timed = 0;
+	bool shared = timed != WW_TIMED_TOLD && (at == t->woken_at[0] || at == t->woken_at[1]);
 	if (!t->expired) {
 		if (!shared) {
 			t->woken_at[1] = t->woken_at[0];

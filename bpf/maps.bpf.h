@@ -86,8 +86,9 @@ struct ww_pending {
 };
 
 enum ww_dirty {
-	WW_DIRTY_RAN = 1 << 0,	  /* time on a CPU */
-	WW_DIRTY_WAITED = 1 << 1, /* another kind, details or pieces */
+	WW_DIRTY_RAN = 1 << 0,	    /* time on a CPU */
+	WW_DIRTY_WAITED = 1 << 1,   /* another kind, details or pieces */
+	WW_DIRTY_INFERRED = 1 << 2, /* some of that is inferred */
 };
 
 /* Whether a thread does work for an event loop of CPython's: executor.bpf.h. */
@@ -110,6 +111,14 @@ enum ww_java {
 	WW_JAVA_NOT,
 	WW_JAVA,    /* and the process is in ww_pools */
 	WW_JAVA_VM, /* one that the virtual machine has for itself: it compiles, collects garbage */
+};
+
+/* A wait whose end tells what it was. */
+enum ww_timed {
+	WW_TIMED_NOT,
+	WW_TIMED,	/* for a futex, with a timeout */
+	WW_TIMED_TOLD,	/* the same, and whether it is for an interpreter's lock is certain */
+	WW_TIMED_HALTED /* in a signal's handler, for another signal: halt.bpf.h */
 };
 
 /* Who had a lock from a time on. */
@@ -141,6 +150,7 @@ struct ww_thread {
 	u8 named;	 /* counts the answers since comm and cgroup were read */
 	u8 sent;	 /* its last touch was a send */
 	u64 gc_mark;	 /* what the clock `gc` showed at `mark` */
+	u64 halting;	 /* up to when threads that it halted have let that clock run: halt.bpf.h */
 	u64 stops;	 /* how long its process had been stopped by its collector when it began to wait .. */
 	u64 stopped;	 /* .. and how long it was so in that wait */
 	u64 cpu_ns;	 /* of the interval */
@@ -171,16 +181,16 @@ struct ww_thread {
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
-	u8 timed;      /* its wait for a futex has a timeout; 2: whether it is for an interpreter's lock is certain */
-	u8 expired;    /* no other thread has ended that */
-	u8 java;       /* enum ww_java */
-	u8 pool;       /* it has done work for other threads' requests: handoff.bpf.h */
-	u8 place_seen; /* how often it has waited at `place`, less how often elsewhere */
-	u8 parked;     /* with an account of such work, it waits where it waits for work */
-	u8 go;	       /* enum ww_go_is */
-	u8 go_tries;   /* how often that was looked for */
-	u8 job;	       /* it is a thread of the command that is observed: job.bpf.h */
-	u8 job_waits;  /* and is one of those that want a CPU */
+	u8 timed;	  /* enum ww_timed */
+	u8 expired;	  /* no other thread has ended that wait */
+	u8 java;	  /* enum ww_java */
+	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
+	u8 place_seen;	  /* how often it has waited at `place`, less how often elsewhere */
+	u8 parked;	  /* with an account of such work, it waits where it waits for work */
+	u8 go;		  /* enum ww_go_is */
+	u8 go_tries;	  /* how often that was looked for */
+	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
+	u8 job_waits;	  /* and is one of those that want a CPU */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */

@@ -8,6 +8,7 @@
 #include "compat.bpf.h"
 #include "executor.bpf.h"
 #include "goroutine.bpf.h"
+#include "halt.bpf.h"
 #include "job.bpf.h"
 #include "lock.bpf.h"
 #include "pipe.bpf.h"
@@ -219,8 +220,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 		return 0;
 	if (!t && ww_tokio_any && ww_tokio_runs(by))
 		ww_tokio_met_thread(p);
-	if (t && t->timed && WW_REGS_NR(ww_task_regs(by)) == WW_SYS_FUTEX)
-		t->expired = 0;
+	if (t && t->timed)
+		ww_timed_ended(t, by, now);
 	if (t && ww_lock_waits(t))
 		ww_lock_ended(t, by, now);
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);

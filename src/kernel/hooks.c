@@ -123,6 +123,20 @@ static void state_choose(struct whywait_bpf *bpf)
 	bpf_map__set_autocreate(bpf->maps.ww_free_peers, by_hand);
 }
 
+/*
+ * Tables of the programs that run, of which most hosts have a few, take memory when something is put into them, which
+ * user space does. Kernels without an allocator for that (6.1) want it beforehand.
+ */
+static void memory_choose(struct whywait_bpf *bpf, const struct btf *btf)
+{
+	struct bpf_map *const maps[] = {bpf->maps.ww_gos, bpf->maps.ww_pythons, bpf->maps.ww_interpreters};
+
+	if (btf__find_by_name_kind(btf, "bpf_mem_alloc", BTF_KIND_STRUCT) <= 0)
+		return;
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		bpf_map__set_map_flags(maps[i], BPF_F_NO_PREALLOC);
+}
+
 int ww_hooks__prepare(void)
 {
 	struct ww_abilities abilities;
@@ -214,6 +228,7 @@ int ww_hooks__choose(struct whywait_bpf *bpf)
 	bpf_program__set_autoload(bpf->progs.ww_sock_send_length_again, bpf->rodata->ww_preemptible);
 	programs_choose(bpf, btf, !abilities.storage);
 	state_choose(bpf);
+	memory_choose(bpf, btf);
 	globals_choose(bpf);
 	btf__free(btf);
 	return 0;

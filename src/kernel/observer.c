@@ -22,7 +22,8 @@
 #include "kernel/hooks.h"
 #include "kernel/iterator.h"
 #include "kernel/listeners.h"
-#include "kernel/object_options.h"
+#include "kernel/map_sizes.h"
+#include "kernel/object_modules.h"
 #include "kernel/programs.h"
 #include "kernel/run_time.h"
 #include "kernel/runtimes.h"
@@ -30,13 +31,7 @@
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
-#define DEFAULT_REQUESTS     4096
-#define DEFAULT_PEERS	     4096
-#define DEFAULT_ACCOUNT_RING (4u << 20)
-#define DEFAULT_DETAIL_RING  (1u << 20)
-#define DEFAULT_TRAFFIC_RING (4u << 20)
-#define PROCESSES	     (sizeof((struct whywait_bpf__bss){0}.ww_generations) / sizeof(uint32_t)) /* remembered */
-#define MOST_REQUESTS	     65536 /* a slot has 16 bits in a reference */
+#define PROCESSES (sizeof((struct whywait_bpf__bss){0}.ww_generations) / sizeof(uint32_t)) /* remembered */
 
 /* An account that was not charged for so long is looked at by the sweep. */
 #define ORPHAN_NS  5000000000ull
@@ -207,44 +202,6 @@ static int select_load(struct whywait_bpf *bpf, const struct ww_select *select)
 	return err ? -errno : 0;
 }
 
-static int sizes_set(struct whywait_bpf *bpf, const struct ww_observer_options *o)
-{
-	uint32_t requests = o->max_requests ? o->max_requests : DEFAULT_REQUESTS;
-	uint32_t peers = o->max_peers ? o->max_peers : DEFAULT_PEERS;
-	uint32_t ring = o->account_ring ? o->account_ring : DEFAULT_ACCOUNT_RING;
-	uint32_t traffic = o->traffic_ring ? o->traffic_ring : DEFAULT_TRAFFIC_RING;
-	if (requests > MOST_REQUESTS)
-		return -EINVAL;
-	/* Each CPU may keep a free slot back for itself (ww_freed_slot). */
-	int cpus = libbpf_num_possible_cpus();
-	requests += cpus > 1 ? (uint32_t)cpus - 1 : 0;
-	if (requests > MOST_REQUESTS)
-		requests = MOST_REQUESTS;
-	bpf->rodata->ww_max_requests = requests;
-	bpf->rodata->ww_max_peers = peers;
-	bpf->rodata->ww_account_wakeup = ring / 4;
-	bpf->rodata->ww_traffic_thin = o->no_operations ? 0 : traffic / 4 * 3;
-	bpf->rodata->ww_segments_over_ns = o->segments_over_ns;
-	bpf->rodata->ww_segments_one_in = o->segments_one_in;
-	bpf->rodata->ww_select_any =
-		!(o->select.pids_len || o->select.comms_len || o->select.ports_len || o->select.cgroups_len);
-	bpf->rodata->ww_select_by_pid = o->select.pids_len > 0;
-	bpf->rodata->ww_select_by_comm = o->select.comms_len > 0;
-	bpf->rodata->ww_select_by_port = o->select.ports_len > 0;
-	bpf->rodata->ww_select_by_cgroup = o->select.cgroups_len > 0;
-	int err = bpf_map__set_max_entries(bpf->maps.ww_requests, requests);
-	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_free_slots, requests);
-	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_free_peers, peers);
-	err = err
-		      ?: bpf_map__set_max_entries(bpf->maps.ww_claims,
-						  requests + bpf_map__max_entries(bpf->maps.ww_claims));
-	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_list, peers);
-	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_peer_index, peers);
-	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_accounts, ring);
-	err = err ?: bpf_map__set_max_entries(bpf->maps.ww_traffics, o->no_operations ? 4096 : traffic);
-	return err ?: bpf_map__set_max_entries(bpf->maps.ww_details, o->detail_ring ?: DEFAULT_DETAIL_RING);
-}
-
 static int slots_fill(struct whywait_bpf *bpf)
 {
 	for (uint32_t slot = 0; slot < bpf->rodata->ww_max_requests; slot++) {
@@ -305,6 +262,20 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
+/*
+ * The BPF programs are 6 MiB of this program's file. They have been read, and what is needed of them copied: their
+ * pages need not stay, and come from the file again when they are read again.
+ */
+static void forget_object(void)
+{
+	size_t size, page = (size_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)whywait_bpf__elf_bytes(&size), end = (start + size) / page * page;
+
+	start = (start + page - 1) / page * page;
+	if (start < end)
+		madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
 		      size_t message_size)
 {
@@ -325,12 +296,15 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	new->bpf = whywait_bpf__open_opts(ww_object_options());
+	new->bpf = whywait_bpf__open();
+	forget_object();
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;
 	}
-	err = sizes_set(new->bpf, options);
+	ww_object_modules__leave_out(new->bpf->obj);
+	last_warning[0] = '\0';
+	err = ww_map_sizes__set(new->bpf, options);
 	if (err) {
 		fail(err, message, message_size, "sizing the maps");
 		goto out;

@@ -13,6 +13,9 @@ struct bpf_object;
  */
 int ww_run_time__measure(void);
 
+/* Adds how long one program has run while it was measured. A negative errno. */
+int ww_run_time__add(int program, uint64_t *ns);
+
 /* Adds up how long all programs of the object have run while it was measured. A negative errno. */
 int ww_run_time__of(const struct bpf_object *object, uint64_t *ns);
 

@@ -5,10 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +22,8 @@
 
 #define FILES_MAX    4096 /* remembered; those without probes are forgotten when there are more */
 #define ATTACHED_MAX 256  /* files that programs are attached to at a time */
+
+_Static_assert(WW_PROBE_PROGRAMS <= WW_USER_EVENT_TARGETS, "each program is a target of events");
 
 struct file {
 	dev_t device;
@@ -124,7 +128,12 @@ static size_t places_of(const struct ww_probe_site *sites, size_t at, size_t len
 		semaphores[end - at] = sites[end].semaphore;
 	}
 	*places = (struct ww_user_probe_places){
-		.at_returns = sites[at].at_return, .len = end - at, .offsets = offsets, .semaphores = semaphores};
+		.at_returns = sites[at].at_return,
+		.len = end - at,
+		.offsets = offsets,
+		.semaphores = semaphores,
+		.target = sites[at].program,
+	};
 	return end;
 }
 
@@ -240,32 +249,112 @@ void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves)
 	each_file(pid, serves, file_look, runtimes);
 }
 
+/* Files whose probes' events are open, or that have none. */
+struct prepared {
+	struct {
+		dev_t device;
+		ino_t inode;
+	} files[FILES_MAX];
+	size_t len;
+};
+
 static void file_prepare(void *ctx, uint32_t pid, int fd)
 {
 	struct ww_probe_site sites[WW_PROBE_SITES];
+	struct prepared *prepared = ctx;
+	struct stat stat;
+
+	(void)pid;
+	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode) || prepared->len == FILES_MAX)
+		return;
+	for (size_t i = 0; i < prepared->len; i++)
+		if (prepared->files[i].inode == stat.st_ino && prepared->files[i].device == stat.st_dev)
+			return;
+	prepared->files[prepared->len].device = stat.st_dev;
+	prepared->files[prepared->len++].inode = stat.st_ino;
+
 	int len = ww_probes__find(fd, sites);
 
-	(void)ctx;
-	(void)pid;
 	/* What can't be opened now is counted when programs are to be attached. */
 	for (int i = 0; i < len; i++)
-		if (ww_user_events__open(fd, sites[i].offset, sites[i].semaphore, sites[i].at_return))
+		if (ww_user_events__open(fd, sites[i].program, sites[i].offset, sites[i].semaphore, sites[i].at_return))
 			return;
+}
+
+static void path_prepare(struct prepared *prepared, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	file_prepare(prepared, 0, fd);
+	close(fd);
+}
+
+/* What runs: each program, as Go's are runtimes themselves, and interpreters' libraries. */
+static void running_prepare(struct prepared *prepared)
+{
+	DIR *proc = opendir("/proc");
+
+	for (struct dirent *entry = proc ? readdir(proc) : NULL; entry; entry = readdir(proc)) {
+		char *end, path[32];
+		long pid = strtol(entry->d_name, &end, 10);
+
+		if (*end || pid <= 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%ld/exe", pid);
+		path_prepare(prepared, path);
+		each_file((uint32_t)pid, false, file_prepare, prepared);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* What may be started later, where packages put it: of the host, also when this runs in a container of its own. */
+static void installed_prepare(struct prepared *prepared)
+{
+	static const char *const patterns[] = {
+		"/usr/{,local/}bin/{python3.*,node,nodejs,ruby,ruby[1-9]*,php,php[5-9]*}",
+		"/usr/{,local/}sbin/php-fpm*",
+		"/usr/{lib,lib64,lib/*-linux-gnu,local/lib}/lib{python3.*.so,python3.*.so.*,node.so.*}",
+		"/usr/{lib,lib64,lib/*-linux-gnu,local/lib}/lib{ruby*.so,ruby*.so.*}",
+		"/usr/{lib,lib64}/{apache2,httpd}/modules/libphp*.so",
+		"/{usr/lib/jvm,opt,usr/local}/*/lib/server/libjvm.so",
+	};
+	static const char *const roots[] = {"/proc/1/root", ""};
+	char pattern[256];
+	glob_t found;
+
+	for (size_t root = 0; root < sizeof(roots) / sizeof(roots[0]); root++) {
+		for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+			snprintf(pattern, sizeof(pattern), "%s%s", roots[root], patterns[i]);
+			if (glob(pattern, GLOB_BRACE | GLOB_NOSORT, NULL, &found))
+				continue;
+			for (size_t at = 0; at < found.gl_pathc; at++)
+				path_prepare(prepared, found.gl_pathv[at]);
+			globfree(&found);
+		}
+	}
 }
 
 void ww_runtimes__prepare(void)
 {
-	DIR *proc = ww_user_probes__many() ? NULL : opendir("/proc");
+	struct prepared *prepared;
+	struct rlimit files;
 
-	for (struct dirent *entry = proc ? readdir(proc) : NULL; entry; entry = readdir(proc)) {
-		char *end;
-		long pid = strtol(entry->d_name, &end, 10);
-
-		if (!*end && pid > 0)
-			each_file((uint32_t)pid, false, file_prepare, NULL);
+	if (ww_user_probes__many())
+		return;
+	/* Each event is a descriptor, and each place has one. */
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	if (proc)
-		closedir(proc);
+	prepared = calloc(1, sizeof(*prepared));
+	if (!prepared)
+		return;
+	running_prepare(prepared);
+	installed_prepare(prepared);
+	free(prepared);
 }
 
 uint64_t ww_runtimes__failed(const struct ww_runtimes *runtimes)

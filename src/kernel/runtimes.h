@@ -27,7 +27,7 @@ void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves);
 
 /*
  * Before privileges are dropped: on kernels that want more than is kept for user probes, those of the runtimes that run
- * now are opened, for all observers that come.
+ * now, or are installed where packages put them, are opened, for all observers that come.
  */
 void ww_runtimes__prepare(void);
 

@@ -13,6 +13,7 @@
 
 #include "kernel/descendants.h"
 #include "kernel/features.h"
+#include "kernel/user_events.h"
 
 #define SECOND_NS   1000000000ull
 #define DRAIN_MS    100
@@ -26,6 +27,7 @@ struct ww_session {
 	size_t processes_len;
 	uint64_t counters[WW_COUNTER_COUNT];
 	uint64_t start_ns, end_ns; /* end_ns 0: not ended */
+	uint64_t events_ns;	   /* what programs of this process, which stay, had taken before it */
 	struct sigaction old_int, old_term, old_hup;
 };
 
@@ -139,6 +141,7 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
 	if (!ww_features__host_pids())
 		new->options.ingest.proc = "/dev/null";
+	ww_user_events__run_time(&new->events_ns);
 	err = watch_processes(new, message, message_size);
 	if (!err)
 		err = ww_observer__open(&new->observer, &new->options.observer, message, message_size);
@@ -197,7 +200,14 @@ const uint64_t *ww_session__counters(const struct ww_session *session)
 
 int ww_session__run_time(const struct ww_session *session, uint64_t *ns)
 {
-	return ww_observer__run_time(session->observer, ns);
+	uint64_t own = 0, events = 0;
+	int err = ww_observer__run_time(session->observer, &own);
+
+	if (!err)
+		err = ww_user_events__run_time(&events);
+	if (!err)
+		*ns = own + events - session->events_ns;
+	return err;
 }
 
 bool ww_session__follows(const struct ww_session *session)

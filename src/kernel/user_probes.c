@@ -77,34 +77,29 @@ void ww_user_probe__be_many(struct bpf_program *program)
 	bpf_program__set_expected_attach_type(program, TRACE_UPROBE_MULTI);
 }
 
-/* By an event that was opened before, or a new one; NULL and errno. */
-static struct bpf_link *attach_event(struct bpf_program *program, const char *path,
-				     const struct ww_user_probe_places *places, size_t at)
-{
-	LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = places->at_returns, .ref_ctr_offset = places->semaphores[at]);
-	int fd = ww_user_events__find(path, places->offsets[at], places->at_returns);
-	struct bpf_link *link;
-
-	if (fd < 0)
-		return bpf_program__attach_uprobe_opts(program, -1, path, places->offsets[at], &options);
-	link = bpf_program__attach_perf_event(program, fd);
-	if (!link) {
-		int err = errno;
-
-		close(fd);
-		errno = err;
-	}
-	return link;
-}
-
+/* By events that were opened before, or new ones. */
 static int attach_events(struct ww_user_probe *probe, struct bpf_program *program, const char *path,
 			 const struct ww_user_probe_places *places)
 {
+	probe->target = places->target;
 	probe->events = calloc(places->len, sizeof(*probe->events));
 	if (!probe->events)
 		return -ENOMEM;
 	for (size_t i = 0; i < places->len; i++) {
-		struct bpf_link *link = attach_event(program, path, places, i);
+		LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = places->at_returns,
+			    .ref_ctr_offset = places->semaphores[i]);
+
+		if (ww_user_events__has(path, places->target, places->offsets[i], places->at_returns)) {
+			int err = ww_user_events__give(places->target, bpf_program__fd(program));
+
+			if (err)
+				return err;
+			probe->given++;
+			continue;
+		}
+
+		struct bpf_link *link =
+			bpf_program__attach_uprobe_opts(program, -1, path, places->offsets[i], &options);
 
 		if (!link)
 			return -errno;
@@ -145,6 +140,8 @@ int ww_user_probe__attach(struct ww_user_probe *probe, struct bpf_program *progr
 
 void ww_user_probe__detach(struct ww_user_probe *probe)
 {
+	for (; probe->given; probe->given--)
+		ww_user_events__take(probe->target);
 	while (probe->events_len)
 		bpf_link__destroy(probe->events[--probe->events_len]);
 	free(probe->events);

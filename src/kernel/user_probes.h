@@ -26,7 +26,8 @@ void ww_user_probe__be_many(struct bpf_program *program);
 struct ww_user_probe {
 	struct bpf_link **events; /* NULL: one link for all */
 	size_t events_len;
-	int fd; /* of that link */
+	int fd;			/* of that link */
+	unsigned given, target; /* how often the target of events that were there before was given the program */
 };
 
 struct ww_user_probe_places {
@@ -34,6 +35,7 @@ struct ww_user_probe_places {
 	size_t len;
 	const uint64_t *offsets;    /* in the file */
 	const uint64_t *semaphores; /* counters that switch static probes on, in the file; 0: none */
+	unsigned target;	    /* of ww_user_events__open(), for events that were opened before */
 };
 
 /* A negative errno; what was attached is the caller's, to be detached with ww_user_probe__detach(). */

@@ -50,7 +50,8 @@ static int reserve(void **array, uint32_t *cap, uint32_t need, size_t size)
 }
 
 /* Room for as many new details, statuses and buckets, so that what follows can't fail half-way. */
-static int reserve_all(struct ww_aggregate *aggregate, size_t details, uint32_t status, uint32_t buckets)
+static int reserve_all(struct ww_aggregate *aggregate, size_t details, uint32_t status, uint32_t buckets,
+		       uint32_t kinds)
 {
 	/* Beside the bound: a rest for each kind, and one for the statuses. */
 	uint32_t most_details = WW_AGGREGATE_DETAILS + WW_KIND_COUNT, most_status = WW_AGGREGATE_STATUS + 1;
@@ -65,7 +66,7 @@ static int reserve_all(struct ww_aggregate *aggregate, size_t details, uint32_t 
 		      sizeof(*aggregate->status));
 	if (err)
 		return err;
-	return buckets ? ww_histogram__reserve(&aggregate->histogram, buckets) : 0;
+	return buckets ? ww_histogram__reserve(&aggregate->histogram, buckets, kinds) : 0;
 }
 
 static struct ww_detail_sum *find_detail(struct ww_aggregate *aggregate, uint8_t kind, uint32_t name)
@@ -120,7 +121,7 @@ static void add_status(struct ww_aggregate *aggregate, uint16_t status, uint64_t
 
 int ww_aggregate__add_detail(struct ww_aggregate *aggregate, const struct ww_detail_sum *detail)
 {
-	int err = reserve_all(aggregate, 1, 0, 0);
+	int err = reserve_all(aggregate, 1, 0, 0, 0);
 
 	if (!err)
 		add_detail(aggregate, detail);
@@ -129,7 +130,7 @@ int ww_aggregate__add_detail(struct ww_aggregate *aggregate, const struct ww_det
 
 int ww_aggregate__add_status(struct ww_aggregate *aggregate, uint16_t status, uint64_t requests)
 {
-	int err = reserve_all(aggregate, 0, 1, 0);
+	int err = reserve_all(aggregate, 0, 1, 0, 0);
 
 	if (!err)
 		add_status(aggregate, status, requests);
@@ -139,7 +140,7 @@ int ww_aggregate__add_status(struct ww_aggregate *aggregate, uint16_t status, ui
 int ww_aggregate__add(struct ww_aggregate *aggregate, const struct ww_sample *sample)
 {
 	uint64_t wall = 0;
-	int err = reserve_all(aggregate, sample->details_len, 1, 1);
+	int err = reserve_all(aggregate, sample->details_len, 1, 1, ww_histogram__kinds(sample->kinds_ns));
 
 	if (!err && sample->operations_known)
 		err = ww_operation_sums__reserve(&aggregate->operations, sample->operations, sample->operations_len);
@@ -177,7 +178,8 @@ int ww_aggregate__add(struct ww_aggregate *aggregate, const struct ww_sample *sa
 
 int ww_aggregate__merge(struct ww_aggregate *aggregate, const struct ww_aggregate *from)
 {
-	int err = reserve_all(aggregate, from->details_len, from->status_len, from->histogram.len);
+	int err =
+		reserve_all(aggregate, from->details_len, from->status_len, from->histogram.len, from->histogram.kinds);
 
 	if (!err)
 		err = ww_operation_sums__reserve_merge(&aggregate->operations, &from->operations);

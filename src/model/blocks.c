@@ -109,7 +109,7 @@ int ww_blocks__add(struct ww_blocks *blocks, int64_t at, const struct ww_aggrega
 		return -ENOMEM;
 	memcpy(block.kinds_ns, aggregate->kinds_ns, sizeof(block.kinds_ns));
 	for (uint32_t i = 0; i < histogram->len; i++)
-		block.counts[i].requests = ww_histogram__at(histogram, i, &block.counts[i].index)->count;
+		block.counts[i].requests = ww_histogram__at(histogram, i, &block.counts[i].index).count;
 	for (uint32_t i = 0; i < aggregate->operations.len; i++) {
 		const struct ww_operation_sum *sum = &aggregate->operations.sums[i];
 
@@ -186,7 +186,7 @@ int ww_sampling__build(struct ww_arena *arena, const struct ww_histogram *histog
 	int err = ranks ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; !err && i < histogram->len; i++) {
-		upto += ww_histogram__at(histogram, i, &ranks[i].index)->count;
+		upto += ww_histogram__at(histogram, i, &ranks[i].index).count;
 		ranks[i].upto = upto;
 	}
 	if (!err && blocks)

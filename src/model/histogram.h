@@ -18,16 +18,22 @@ struct ww_bucket {
 	uint64_t kinds_ns[WW_KIND_COUNT]; /* summed over them: sums to their summed wall time */
 };
 
-/* All zeros is an empty one. */
+/*
+ * All zeros is an empty one. There is one for each endpoint, and requests of one know few kinds: of a bucket only those
+ * are kept that any bucket has time of.
+ */
 struct ww_histogram {
-	struct ww_bucket *buckets; /* in the order of their first use */
+	uint64_t *rows; /* of buckets, in the order of their first use: the count, and the time of each of `kinds` */
 	struct ww_bucket_place {
 		uint16_t index; /* ww_bucket() of the wall time */
-		uint16_t place; /* in `buckets` */
+		uint16_t place; /* in `rows` */
 	} * order;		/* by index */
 	uint32_t len, cap;
+	uint32_t room;	/* words that `rows` has memory for */
+	uint32_t kinds; /* set of bits */
 };
 _Static_assert(WW_BUCKETS <= UINT16_MAX, "a bucket's index fits struct ww_bucket_place");
+_Static_assert(WW_KIND_COUNT < 32, "a set of kinds fits");
 
 /* NULL-safe. Frees the content, not `histogram` itself, which is empty then. */
 void ww_histogram__free(struct ww_histogram *histogram);
@@ -42,11 +48,14 @@ int ww_histogram__add(struct ww_histogram *histogram, uint32_t index, uint64_t c
 /* Adds all of `from`. -ENOMEM may leave a part added: make room first with ww_histogram__reserve(). */
 int ww_histogram__merge(struct ww_histogram *histogram, const struct ww_histogram *from);
 
-/* Makes room for `more` buckets that are not used yet, so that adding as many can't fail. */
-int ww_histogram__reserve(struct ww_histogram *histogram, uint32_t more);
+/* The set of kinds that have time. */
+uint32_t ww_histogram__kinds(const uint64_t kinds_ns[WW_KIND_COUNT]);
+
+/* Makes room for `more` buckets that are not used yet, and for time of `kinds`, so that adding as many can't fail. */
+int ww_histogram__reserve(struct ww_histogram *histogram, uint32_t more, uint32_t kinds);
 
 /* The bucket at a position in the order of wall time, 0 <= position < len; *index is its index. */
-const struct ww_bucket *ww_histogram__at(const struct ww_histogram *histogram, uint32_t position, uint32_t *index);
+struct ww_bucket ww_histogram__at(const struct ww_histogram *histogram, uint32_t position, uint32_t *index);
 
 /* Requests in all buckets. */
 uint64_t ww_histogram__count(const struct ww_histogram *histogram);

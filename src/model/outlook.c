@@ -83,10 +83,10 @@ static struct ww_case *cases_of_buckets(struct ww_arena *arena, const struct ww_
 
 	for (uint32_t at = 0; cases && at < histogram->len; at++) {
 		uint32_t index;
-		const struct ww_bucket *bucket = ww_histogram__at(histogram, at, &index);
+		const struct ww_bucket bucket = ww_histogram__at(histogram, at, &index);
 
 		for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
-			cases[at].kinds_ns[kind] = bucket->kinds_ns[kind] / bucket->count;
+			cases[at].kinds_ns[kind] = bucket.kinds_ns[kind] / bucket.count;
 			cases[at].wall_ns += cases[at].kinds_ns[kind];
 		}
 	}
@@ -109,9 +109,9 @@ static int make_stands(struct ww_arena *arena, const struct ww_histogram *histog
 	qsort(places, len, sizeof(*places), compare_places);
 	for (uint32_t at = 0; at < histogram->len; at++) {
 		uint32_t index;
-		const struct ww_bucket *bucket = ww_histogram__at(histogram, at, &index);
+		const struct ww_bucket bucket = ww_histogram__at(histogram, at, &index);
 
-		outlook->stands_len = add_stands(stands, outlook->stands_len, places, len, index, bucket);
+		outlook->stands_len = add_stands(stands, outlook->stands_len, places, len, index, &bucket);
 	}
 	free(places);
 	outlook->stands = stands;

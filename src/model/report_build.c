@@ -64,12 +64,12 @@ static void fill_tail(struct ww_endpoint_report *endpoint, const struct ww_histo
 {
 	for (uint32_t at = ww_histogram__position(histogram, 95); at < histogram->len; at++) {
 		uint32_t index;
-		const struct ww_bucket *bucket = ww_histogram__at(histogram, at, &index);
+		const struct ww_bucket bucket = ww_histogram__at(histogram, at, &index);
 
-		endpoint->tail_requests += bucket->count;
+		endpoint->tail_requests += bucket.count;
 		for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
-			endpoint->tail_kinds_sum_ns[kind] += bucket->kinds_ns[kind];
-			endpoint->tail_wall_sum_ns += bucket->kinds_ns[kind];
+			endpoint->tail_kinds_sum_ns[kind] += bucket.kinds_ns[kind];
+			endpoint->tail_wall_sum_ns += bucket.kinds_ns[kind];
 		}
 	}
 }

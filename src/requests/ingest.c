@@ -445,6 +445,7 @@ static int commit(struct ww_ingest *ingest, int64_t interval, bool last)
 
 static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t counters[WW_COUNTER_COUNT], bool last)
 {
+	uint64_t took = now_ns - ingest->ticks_ns[ingest->head];
 	int64_t interval;
 	int err = 0;
 
@@ -464,8 +465,9 @@ static int move_on(struct ww_ingest *ingest, uint64_t now_ns, const uint64_t cou
 		ingest->losses[WW_LOSS_STACKS_OVER_CAP].count = stacks.over_cap;
 	}
 	ingest->end_unix_ns = (int64_t)now_ns + ingest->unix_offset_ns;
-	/* The second that has just ended, also when the clock stands on the very end of an interval. */
-	interval = (ingest->end_unix_ns - 1) / WW_SCHEMA_INTERVAL_NS * WW_SCHEMA_INTERVAL_NS;
+	/* Of the second that has just ended, most often a little before, the middle. */
+	interval = ingest->end_unix_ns - 1 - (int64_t)(took < SECOND_NS ? took : SECOND_NS) / 2;
+	interval -= interval % WW_SCHEMA_INTERVAL_NS;
 	ww_services__sample(ingest->services, interval);
 	ww_detail_names__refresh(&ingest->names);
 	if (ingest->options.recorder)

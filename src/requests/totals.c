@@ -218,16 +218,16 @@ static void add_times(struct ww_total_endpoint *to, const struct ww_aggregate *f
 		to->kinds_ns[kind] += from->kinds_ns[kind];
 	for (uint32_t i = 0; i < from->histogram.len; i++) {
 		uint32_t index;
-		const struct ww_bucket *bucket = ww_histogram__at(&from->histogram, i, &index);
+		const struct ww_bucket bucket = ww_histogram__at(&from->histogram, i, &index);
 		uint64_t wall = 0;
 
 		for (int kind = 0; kind < WW_KIND_COUNT; kind++)
-			wall += bucket->kinds_ns[kind];
+			wall += bucket.kinds_ns[kind];
 		/* In the order of wall times, so a bound that is passed is so for the rest. */
-		while (bound < WW_TOTALS_BOUNDS && bucket->count &&
-		       wall / bucket->count + !!(wall % bucket->count) > ww_totals_bounds_ns[bound])
+		while (bound < WW_TOTALS_BOUNDS && bucket.count &&
+		       wall / bucket.count + !!(wall % bucket.count) > ww_totals_bounds_ns[bound])
 			bound++;
-		to->buckets[bound] += bucket->count;
+		to->buckets[bound] += bucket.count;
 	}
 }
 

@@ -164,24 +164,26 @@ static void put_heat(struct ww_builder *b, json_t *object, const struct ww_histo
 
 	for (uint32_t i = 0; i < histogram->len; i++) {
 		uint32_t index;
-		const struct ww_bucket *bucket = ww_histogram__at(histogram, i, &index);
+		const struct ww_bucket bucket = ww_histogram__at(histogram, i, &index);
 
 		for (; row < row_of(index); row++) {
 			append(b, heat, json_integer((json_int_t)count));
 			count = 0;
 		}
-		count += bucket->count;
+		count += bucket.count;
 	}
 	if (histogram->len)
 		append(b, heat, json_integer((json_int_t)count));
 }
 
-/* How much of a step there is: the first and the last one are not whole. */
-static double observed_s(int64_t start, int64_t step_ns, const struct ww_api_window *recorded)
+/* How much of a step there is: the first and the last one are not whole, and there are gaps. */
+static double observed_s(const struct ww_series_step *step, int64_t step_ns, const struct ww_api_window *recorded)
 {
+	int64_t start = step->start_unix_ns;
 	int64_t from = start > recorded->start_unix_ns ? start : recorded->start_unix_ns;
 	int64_t to = start + step_ns < recorded->end_unix_ns ? start + step_ns : recorded->end_unix_ns;
 
+	to -= step->not_observed_ns;
 	return to > from ? (double)(to - from) / NSEC : 0;
 }
 
@@ -202,10 +204,15 @@ int ww_api_json__series(FILE *out, const struct ww_series_step *steps, size_t le
 	list = put_array(&b, object, "steps");
 	for (size_t i = 0; i < len; i++) {
 		const struct ww_aggregate *sums = &steps[i].sums;
-		json_t *step = append_object(&b, list);
+		double observed = observed_s(&steps[i], step_ns, recorded);
+		json_t *step;
 
+		/* Of a step that has just begun nothing is told yet. */
+		if (i && i + 1 == len && observed < 1 && !sums->requests)
+			break;
+		step = append_object(&b, list);
 		put(&b, step, "start_s", json_integer(steps[i].start_unix_ns / NSEC));
-		put_real(&b, step, "observed_s", observed_s(steps[i].start_unix_ns, step_ns, recorded));
+		put_real(&b, step, "observed_s", observed);
 		put_integer(&b, step, "requests", sums->requests);
 		put_integer(&b, step, "errors", sums->errors);
 		if (!sums->histogram.len)

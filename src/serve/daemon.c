@@ -16,6 +16,7 @@
 
 #include "kernel/run_time.h"
 #include "kernel/runtimes.h"
+#include "serve/data_file.h"
 #include "serve/log.h"
 #include "serve/privileges.h"
 #include "serve/watchdog.h"
@@ -82,6 +83,11 @@ static void on_reload(int number)
 {
 	(void)number;
 	reload = 1;
+}
+
+static bool is_ended(void)
+{
+	return ended;
 }
 
 static int64_t clock_ns(clockid_t clock)
@@ -420,19 +426,19 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	session_options.ingest.each_commit = each_commit;
 	session_options.ingest.each_kept = each_kept;
 	session_options.ingest.each_ctx = daemon;
+	ww_data_file__look_through(&recorder_options, is_ended);
+	if (ended)
+		return 0;
 	err = ww_session__open(&daemon->session, &session_options, message, message_size);
 	if (err)
 		return err;
 	recorder_options.stand_ins = ww_session__stand_ins(daemon->session);
-	err = ww_recorder__create(&daemon->recorder, &recorder_options, message, message_size);
+	err = ww_data_file__open(&daemon->recorder, &recorder_options, message, message_size);
 	if (err) {
 		ww_session__close(daemon->session);
 		daemon->session = NULL;
 		return err;
 	}
-	if (ww_recorder__moved(daemon->recorder))
-		ww_log(WW_LOG_WARNING, "%s could not be gone on in: it is %s.old now", recorder_options.path,
-		       recorder_options.path);
 	ww_session__set_recorder(daemon->session, daemon->recorder);
 	daemon->sessions++;
 	daemon->session_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
@@ -476,7 +482,7 @@ static int observe(struct ww_daemon *daemon, char *message, size_t message_size)
 	enum ww_session_end end;
 	int err = open_session(daemon, message, message_size), close_err;
 
-	if (err)
+	if (err || !daemon->session)
 		return err;
 	daemon->next = NEXT_END;
 	err = ww_session__start(daemon->session);

@@ -17,17 +17,15 @@ static void put_buckets(struct ww_bytes *bytes, const struct ww_histogram *histo
 
 	ww_bytes__put_number(bytes, histogram->len);
 	for (uint32_t at = 0; at < histogram->len; at++) {
-		uint32_t index, mask = 0;
-		const struct ww_bucket *bucket = ww_histogram__at(histogram, at, &index);
+		uint32_t index;
+		const struct ww_bucket bucket = ww_histogram__at(histogram, at, &index);
 
-		for (int kind = 0; kind < WW_KIND_COUNT; kind++)
-			mask |= (uint32_t)(bucket->kinds_ns[kind] > 0) << kind;
 		ww_bytes__put_number(bytes, index - before);
-		ww_bytes__put_number(bytes, bucket->count);
-		ww_bytes__put_number(bytes, mask);
+		ww_bytes__put_number(bytes, bucket.count);
+		ww_bytes__put_number(bytes, ww_histogram__kinds(bucket.kinds_ns));
 		for (int kind = 0; kind < WW_KIND_COUNT; kind++) {
-			if (bucket->kinds_ns[kind])
-				ww_bytes__put_number(bytes, bucket->kinds_ns[kind]);
+			if (bucket.kinds_ns[kind])
+				ww_bytes__put_number(bytes, bucket.kinds_ns[kind]);
 		}
 		before = index;
 	}

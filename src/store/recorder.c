@@ -17,7 +17,10 @@
  */
 #define KEEP_BUDGET 1000
 
-/* Buckets that an interval may have in memory (104 bytes each) before it is written in several parts. */
+/*
+ * Buckets that an interval may have in memory (12 bytes, and 8 for each kind that the endpoint's requests have) before
+ * it is written in several parts.
+ */
 #define BUCKETS_MAX 160000
 
 /* The same for what its sums of operations take. */
@@ -216,6 +219,15 @@ static bool write_interval(struct ww_recorder *recorder)
 	return good && note(recorder, ww_rows__end_journal(&recorder->rows, recorder->interval));
 }
 
+/* What they allocated that commits failed to write until its interval was over: as of the last second. */
+static bool write_late_allocations(struct ww_recorder *recorder)
+{
+	return recorder->goes_on || !recorder->unwritten.used_len ||
+	       note(recorder,
+		    ww_rows__put_allocations(&recorder->rows, recorder->interval,
+					     recorder->interval + WW_SCHEMA_INTERVAL_NS - NSEC, &recorder->unwritten));
+}
+
 /*
  * Replaces the journal of the interval by its rows and forgets it. When that fails, the journal stays and is as good;
  * only what it does not hold is lost.
@@ -226,7 +238,7 @@ static int end_interval(struct ww_recorder *recorder, const struct ww_catalog *c
 	int rc;
 
 	/* Requests that were written ahead are of endpoints that may not be in the file yet. */
-	if (begin(recorder) && write_catalog(recorder, catalog, &written)) {
+	if (begin(recorder) && write_catalog(recorder, catalog, &written) && write_late_allocations(recorder)) {
 		if (!recorder->journal_only)
 			write_interval(recorder);
 		else if (recorder->unwritten.used_len)
@@ -281,7 +293,8 @@ static bool write_losses(struct ww_recorder *recorder, const struct ww_commit *c
 /* When the second began that has just ended; an interval has ten of them. */
 static int64_t second_of(const struct ww_commit *commit)
 {
-	int64_t since = (commit->end_unix_ns - 1 - commit->interval) / NSEC;
+	/* A second is told a little after its end. */
+	int64_t since = (commit->end_unix_ns - NSEC / 2 - commit->interval) / NSEC;
 
 	since = since < 0 ? 0 : since < WW_SCHEMA_INTERVAL_NS / NSEC ? since : WW_SCHEMA_INTERVAL_NS / NSEC - 1;
 	return commit->interval + since * NSEC;

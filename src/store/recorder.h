@@ -37,6 +37,12 @@ struct ww_recorder_options {
 	const char *settings;  /* what it is recorded with, in words; NULL as empty */
 	const char *stand_ins; /* for what the kernel does not give, in words; NULL as empty: it gives all */
 	unsigned keep;	       /* most requests kept whole per endpoint, interval and reason; 0: none */
+	/*
+	 * Called now and then while an existing file is looked through, which may take minutes; true gives up: -EINTR.
+	 * NULL: nobody asks.
+	 */
+	bool (*each_while)(void *ctx);
+	void *each_ctx;
 };
 
 /*

@@ -13,7 +13,8 @@
 #include "store/schema.h"
 #include "util/version.h"
 
-#define BUSY_TIMEOUT_MS 300 /* the rings fill meanwhile */
+#define BUSY_TIMEOUT_MS 300    /* the rings fill meanwhile */
+#define STEPS		100000 /* of SQLite's machine, some milliseconds */
 
 /*
  * Small enough to stay within the memory that whywait promises: 2 MiB of pages, and a log that is written back when it
@@ -30,6 +31,8 @@ int ww_recorder__errno(int rc)
 		return 0;
 	case SQLITE_FULL:
 		return -ENOSPC;
+	case SQLITE_INTERRUPT:
+		return -EINTR;
 	case SQLITE_NOMEM:
 		return -ENOMEM;
 	case SQLITE_BUSY:
@@ -136,6 +139,13 @@ static void destroy(struct ww_recorder *recorder)
 	free(recorder);
 }
 
+static int each_while(void *ctx)
+{
+	const struct ww_recorder *recorder = ctx;
+
+	return recorder->each_while(recorder->each_ctx);
+}
+
 /* Opens the file that is claimed. */
 static int open_file(struct ww_recorder *recorder)
 {
@@ -144,6 +154,8 @@ static int open_file(struct ww_recorder *recorder)
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(recorder->db, BUSY_TIMEOUT_MS);
 		ww_log_index__guard(&recorder->log_index, recorder->db);
+		if (recorder->each_while)
+			sqlite3_progress_handler(recorder->db, STEPS, each_while, recorder);
 	}
 	return rc;
 }
@@ -245,6 +257,8 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 	new->keep = options->keep < WW_KEEP_MOST ? options->keep : WW_KEEP_MOST;
 	new->goes_on = options->goes_on;
 	new->retention = options->retention;
+	new->each_while = options->each_while;
+	new->each_ctx = options->each_ctx;
 	new->next_id = 1;
 	new->path = strdup(options->path);
 	if (!new->path) {
@@ -258,6 +272,8 @@ int ww_recorder__create(struct ww_recorder **recorder, const struct ww_recorder_
 		destroy(new);
 		return err;
 	}
+	/* What is written later is little at a time, and nothing ends it half-way. */
+	sqlite3_progress_handler(new->db, 0, NULL, NULL);
 	*recorder = new;
 	return 0;
 }

@@ -78,6 +78,8 @@ struct ww_recorder {
 	uint64_t random;
 	uint64_t not_kept; /* requests that should have been kept, but could not be */
 
+	bool (*each_while)(void *ctx); /* while it is opened */
+	void *each_ctx;
 	char message[256];
 };
 

@@ -108,6 +108,7 @@ int ww_recording__profile(struct ww_recording *recording, const struct ww_select
 /* What the selected endpoints' requests were in a step of time; the rest of `sums` is not told. */
 struct ww_series_step {
 	int64_t start_unix_ns;
+	int64_t not_observed_ns;  /* of it: gaps */
 	struct ww_aggregate sums; /* requests, errors, kinds, and the histogram */
 };
 

@@ -41,6 +41,22 @@ static int add_interval(struct series *series, sqlite3_stmt *row)
 						  &sums->histogram, sums->kinds_ns, &sums->requests));
 }
 
+static int add_gap(struct series *series, sqlite3_stmt *row)
+{
+	int64_t from = sqlite3_column_int64(row, 0), to = sqlite3_column_int64(row, 1);
+
+	for (size_t i = 0; i < series->len; i++) {
+		struct ww_series_step *step = &series->steps[i];
+		int64_t begin = step->start_unix_ns, end = begin + series->step_ns;
+
+		begin = from > begin ? from : begin;
+		end = to < end ? to : end;
+		if (end > begin)
+			step->not_observed_ns += end - begin;
+	}
+	return SQLITE_OK;
+}
+
 static bool is_wanted(const void *ctx, uint32_t endpoint)
 {
 	return ((const struct series *)ctx)->wanted[endpoint];
@@ -115,6 +131,11 @@ int ww_recording__series(struct ww_recording *recording, const char *endpoint, i
 				      "SELECT interval, changes FROM journal WHERE interval >= ? AND interval < ?"
 				      " ORDER BY id",
 				      add_journal);
+		if (rc == SQLITE_OK && recording->has_gaps)
+			rc = each_row(&series,
+				      "SELECT start_unix_ns, end_unix_ns FROM gap"
+				      " WHERE end_unix_ns > ? AND start_unix_ns < ?",
+				      add_gap);
 		ww_catalog__free(&series.catalog);
 		free(series.wanted);
 	}

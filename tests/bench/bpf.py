@@ -70,6 +70,12 @@ def programs(pid):
     return found
 
 
+def programs_bytes(pid):
+    """Memory of the process's programs, and of the machine code that they became."""
+    held = _held(pid)[0]
+    return sum(entry["bytes_memlock"] + entry.get("bytes_jited", 0) for entry in _show("prog") if entry["id"] in held)
+
+
 def spent(before, after):
     """What programs() counted between two readings."""
     zero = {"count": 0, "ns": 0}

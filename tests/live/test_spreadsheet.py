@@ -3,21 +3,21 @@
 """Each CSV of each command is opened by SQLite without a warning, and by LibreOffice Calc: what its cells hold is what the file says,
 also where routes are named like formulas, or have commas, quotes and line ends in them."""
 import csv
-import http.client
-import http.server
 import pathlib
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import xml.etree.ElementTree
 import zipfile
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[2] / "tools")]
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "lib"), str(TESTS / "truth/apps"), str(TESTS.parent / "tools")]
 
+from serve_daemon import Page  # noqa: E402
+from services import free_port  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import WHYWAIT, Record  # noqa: E402
 
@@ -26,19 +26,6 @@ HOSTILE = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1,2)", "\t=1+1", "/a,b;c"
 NS = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 # Comma, double quotes, UTF-8, from the first line, every column as it is ("standard"); values as shown are not asked for.
 FILTER = "CSV:44,34,76,1,,0,false,true,false"
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_):
-        pass
 
 
 def column(letters):
@@ -78,15 +65,11 @@ def same(cell, field):
 
 
 tap = Tap()
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-with tempfile.TemporaryDirectory() as directory:
-    with Record("--port", server.server_port) as record:
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+with tempfile.TemporaryDirectory() as directory, Page(free_port()) as page:
+    with Record("--port", page.port) as record:
         for turn in range(2):
             for number in range(len(HOSTILE)):
-                connection.request("GET", f"/route{chr(97 + number)}")
-                connection.getresponse().read()
+                page.ask(f"/route{chr(97 + number)}")
             time.sleep(1.2)
     record.check(tap)
     database = sqlite3.connect(record.path)
@@ -127,5 +110,4 @@ with tempfile.TemporaryDirectory() as directory:
                  for at, field in enumerate(fields) if not same(found.get((row, at)), field)]
         tap.check(f"{name}: its cells hold what the file says", not wrong, "\n".join(map(repr, wrong[:20])))
         tap.check(f"{name}: none of them is a formula", formulas == 0, formulas)
-server.shutdown()
 tap.done()

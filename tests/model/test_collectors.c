@@ -390,16 +390,152 @@ static void no_memory(void **state)
 	script_end();
 }
 
+#define STACK	   (HOST_USER + HOST_USER_SIZE / 2)
+#define IN_HANDLER (STACK + 8)		     /* there its frame is above, */
+#define IN_PROGRAM (STACK + 4096)	     /* and there is none */
+#define FRAME	   (STACK - HOST_USER + 512) /* of flags and segments */
+
+/* The running thread waits for a signal. */
+static void suspends(u64 sp)
+{
+	static const u64 frame[] = {0x246, 0x002b000000000033};
+	struct host_task *task = host.current[0];
+	memcpy(host.user + FRAME, frame, sizeof(frame));
+	memset(&task->regs, 0, sizeof(task->regs));
+	task->regs.WW_REG_NR = WW_SYS_RT_SIGSUSPEND;
+	task->regs.sp = sp;
+	ww_sched_switch(false, &task->task, &host.idle.task, 1);
+	host.current[0] = NULL;
+}
+
+/* The running thread sends it one, or wakes it by a futex. */
+static void wakes(u32 thread, long nr)
+{
+	struct pt_regs *of = &host.current[0]->regs;
+	memset(of, 0, sizeof(*of));
+	of->WW_REG_NR = nr;
+	is_woken(thread);
+}
+
+/*
+ * Without probes: a thread that waits in a signal's handler, and that one of its process lets go on by another signal,
+ * was stopped by it; not one that waits for a signal by itself, nor one that is woken by something else.
+ */
+static void halted(void **state)
+{
+	(void)state;
+	static const struct {
+		u64 sp;
+		long nr;
+		bool gc;
+	} ways[] = {{IN_HANDLER, WW_SYS_TGKILL, true},
+		    {IN_HANDLER, WW_SYS_TKILL, true},
+		    {IN_PROGRAM, WW_SYS_TGKILL, false},
+		    {IN_HANDLER, WW_SYS_FUTEX, false}};
+	for (u32 i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		script_begin(4);
+		request_taken();
+		pass(10);
+		suspends(ways[i].sp);
+		runs(1);
+		pass(300);
+		wakes(0, ways[i].nr);
+		pass(20);
+		is_preempted();
+		runs(0);
+		pass(5);
+		const struct ww_account *a = done();
+		assert_int_equal(a->kinds_ns[WW_KIND_GC], ways[i].gc ? 300 : 0);
+		assert_int_equal(a->kinds_ns[WW_KIND_OTHER], ways[i].gc ? 0 : 300);
+		assert_int_equal(a->kinds_ns[WW_KIND_RUNQ], 20);
+		assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 15);
+		assert_int_equal(a->attribution, ways[i].gc ? WW_ATTRIBUTION_INFERRED : WW_ATTRIBUTION_EXACT);
+		script_end();
+	}
+}
+
+/* The thread that halts others collects meanwhile, on a CPU; it may let several go on, one after the other. */
+static void halts(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	pass(10);
+	is_preempted();
+	for (u32 i = 1; i <= 2; i++) {
+		runs(i);
+		suspends(IN_HANDLER);
+	}
+	pass(40);
+	runs(0);
+	/* Threads that have not touched a socket yet are not known, and nothing is known by them. */
+	pass(300);
+	wakes(1, WW_SYS_TGKILL);
+	wakes(2, WW_SYS_TGKILL);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 310);
+	script_end();
+
+	static struct host_sock others[2];
+	script_begin(8);
+	for (u32 i = 0; i < 2; i++) {
+		script_accept(&others[i], 40001 + i);
+		others[i].unix_sock.sk.sk_socket = &others[i].socket;
+		arrives(&others[i], strlen(GET));
+		runs(i + 1);
+		receives(&others[i], GET);
+		is_preempted();
+	}
+	request_taken();
+	pass(10);
+	is_preempted();
+	for (u32 i = 1; i <= 2; i++) {
+		runs(i);
+		suspends(IN_HANDLER);
+	}
+	pass(40000);
+	runs(0);
+	pass(200);
+	blocks(WW_SYS_FUTEX, 0, 0, 2, 1); /* for its helpers */
+	pass(50000);
+	is_woken(0);
+	runs(0);
+	pass(100);
+	wakes(1, WW_SYS_TGKILL);
+	pass(2);
+	wakes(2, WW_SYS_TGKILL);
+	pass(20);
+	a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_RUNQ], 40000);
+	assert_int_equal(a->kinds_ns[WW_KIND_LOCK], 50000);
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 302);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 30);
+	assert_int_equal(a->attribution, WW_ATTRIBUTION_INFERRED);
+	for (u32 i = 0; i < 2; i++) {
+		ww_tcp_destroy_sock(&others[i].unix_sock.sk);
+		host_sock_end(&others[i]);
+	}
+	script_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(on_its_own_thread), cmocka_unit_test(before_the_request),
-		cmocka_unit_test(waits_within),	     cmocka_unit_test(stopped),
-		cmocka_unit_test(not_stopped),	     cmocka_unit_test(stops),
-		cmocka_unit_test(overlaps),	     cmocka_unit_test(parts),
-		cmocka_unit_test(functions),	     cmocka_unit_test(another_program),
-		cmocka_unit_test(preempted_probe),   cmocka_unit_test(no_memory),
+		cmocka_unit_test(on_its_own_thread),
+		cmocka_unit_test(before_the_request),
+		cmocka_unit_test(waits_within),
+		cmocka_unit_test(stopped),
+		cmocka_unit_test(not_stopped),
+		cmocka_unit_test(stops),
+		cmocka_unit_test(overlaps),
+		cmocka_unit_test(parts),
+		cmocka_unit_test(functions),
+		cmocka_unit_test(another_program),
+		cmocka_unit_test(preempted_probe),
+		cmocka_unit_test(no_memory),
 		cmocka_unit_test(small_parts),
+		cmocka_unit_test(halted),
+		cmocka_unit_test(halts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,20 +62,26 @@ def collectors(tap, directory):
 
 
 def those_before(tap, directory):
-    """Where the kernel has no links for many places, it sees those of programs that run when it starts, also after a reload."""
+    """Where the kernel has no links for many places, it sees those of programs that run, or are installed, when it starts, also after a
+    reload."""
     port = free_port()
-    settings = f"data: {directory}/before/w.db\nlisten: none\nuser: nobody\nselect: {{ports: [{port}]}}\n"
+    settings = f"data: {directory}/before/w.db\nlisten: none\nuser: nobody\n"
     with Server(PYTHON, port=port, env={"PORT": str(port)}) as server, Daemon(directory, settings, {"WHYWAIT_WITHOUT": "many"}) as serve:
         get(server.port, *[f"/collect/{20 + i}" for i in range(4)])
         serve.reload(settings + "keep: 3\n")
         serve.wait("observing, recording into")
+        with started(NODE) as (node, _):
+            time.sleep(0.4)
+            get(node, *[f"/allocate/{100 + i}" for i in range(30)])
         get(server.port, *[f"/collect/{30 + i}" for i in range(4)])
         log = json.loads(get(server.port, "/log")[0])
         tap.check("before it: it ends well", serve.end() == 0, serve.log.read_text())
     report = json.loads(run("report", f"{directory}/before/w.db", "--format", "json").stdout)
-    charged = sum(one["kinds_ns"]["gc"]["sum"] for one in report["endpoints"])
+    charged = sum(one["kinds_ns"]["gc"]["sum"] for one in report["endpoints"] if one["service"].endswith(f":{port}"))
     took = sum(entry[3] for entry in log if entry[0])
     tap.check("before it: requests are charged for it", near(charged, took, 0.3, 0), f"{charged} ns, {took} ns by the thread's clock")
+    charged = sum(one["kinds_ns"]["gc"]["sum"] for one in report["endpoints"] if one["service"].endswith(f":{node}"))
+    tap.check("installed before it, and started later: so are Node's", charged > 5_000_000, charged)
 
 
 def main():

@@ -82,7 +82,11 @@ static inline int commit(struct fixture *fixture, struct ww_recorder *recorder, 
 					     .traceparent = ""};
 		uint64_t kinds_ns[WW_KIND_COUNT] = {
 			draw_duration(&fixture->draw), [WW_KIND_DB] = draw_duration(&fixture->draw)};
-		const struct ww_sample sample = {.kinds_ns = kinds_ns, .status = 200, .in_flight = 1};
+		const struct ww_sample sample = {.kinds_ns = kinds_ns,
+						 .status = 200,
+						 .in_flight = 1,
+						 .allocations = 3,
+						 .allocations_weight = WW_ALLOCATIONS_ONE};
 
 		memcpy(request.kinds_ns, kinds_ns, sizeof(kinds_ns));
 		request.wall_ns = kinds_ns[0] + kinds_ns[WW_KIND_DB];

@@ -84,11 +84,53 @@ static void quantiles_are_within_one_percent(void **state)
 		for (uint32_t at = 0; at < histogram.len; at++) {
 			uint32_t index;
 
-			bucket_sum += sum_of(ww_histogram__at(&histogram, at, &index)->kinds_ns);
+			bucket_sum += sum_of(ww_histogram__at(&histogram, at, &index).kinds_ns);
 		}
 		assert_true(bucket_sum == wall_sum && sum_of(kinds_ns) == wall_sum);
 		ww_histogram__free(&histogram);
 	}
+}
+
+/* What one bucket has time of takes no room in the others before: it is there when it comes. */
+static void kinds_come_later(void **state)
+{
+	struct ww_histogram histogram = {0};
+	uint64_t sums[WW_KIND_COUNT][WW_KIND_COUNT] = {{0}};
+	uint32_t index;
+
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		/* From the last kind to the first, and each again in the buckets that are there. */
+		for (int kind = WW_KIND_COUNT - 1; kind >= 0; kind--) {
+			for (int bucket = kind; bucket < WW_KIND_COUNT; bucket++) {
+				uint64_t kinds_ns[WW_KIND_COUNT] = {0};
+
+				kinds_ns[kind] = 1 + (uint64_t)kind * 100 + (uint64_t)bucket;
+				sums[bucket][kind] += kinds_ns[kind];
+				assert_int_equal(ww_histogram__add(&histogram, (uint32_t)bucket * 3, 1, kinds_ns), 0);
+			}
+		}
+		assert_int_equal(histogram.len, WW_KIND_COUNT);
+		for (uint32_t at = 0; at < WW_KIND_COUNT; at++) {
+			const struct ww_bucket bucket = ww_histogram__at(&histogram, at, &index);
+
+			assert_int_equal(index, at * 3);
+			assert_int_equal(bucket.count, (at + 1) * (turn + 1));
+			assert_memory_equal(bucket.kinds_ns, sums[at], sizeof(sums[at]));
+		}
+	}
+	ww_histogram__clear(&histogram);
+	memset(sums, 0, sizeof(sums));
+	sums[0][3] = 7;
+	assert_int_equal(ww_histogram__add(&histogram, 5, 1, sums[0]), 0);
+	const struct ww_bucket bucket = ww_histogram__at(&histogram, 0, &index);
+	assert_memory_equal(bucket.kinds_ns, sums[0], sizeof(sums[0]));
+	/* Two words a bucket: its count, and the one kind. */
+	ww_histogram__free(&histogram);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(ww_histogram__add(&histogram, i, 1, sums[0]), 0);
+	assert_true(histogram.room <= 2 * histogram.cap && histogram.cap < 200);
+	ww_histogram__free(&histogram);
 }
 
 static void merging_is_adding(void **state)
@@ -111,11 +153,11 @@ static void merging_is_adding(void **state)
 	assert_int_equal(merged.len, whole.len);
 	for (uint32_t at = 0; at < whole.len; at++) {
 		uint32_t index, merged_index;
-		const struct ww_bucket *bucket = ww_histogram__at(&whole, at, &index);
-		const struct ww_bucket *merged_bucket = ww_histogram__at(&merged, at, &merged_index);
+		const struct ww_bucket bucket = ww_histogram__at(&whole, at, &index);
+		const struct ww_bucket merged_bucket = ww_histogram__at(&merged, at, &merged_index);
 
 		assert_int_equal(index, merged_index);
-		assert_memory_equal(bucket, merged_bucket, sizeof(*bucket));
+		assert_memory_equal(&bucket, &merged_bucket, sizeof(bucket));
 	}
 	for (int i = 0; i < 3; i++)
 		ww_histogram__free(&parts[i]);
@@ -129,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(buckets_cover_every_duration),
 		cmocka_unit_test(quantiles_are_within_one_percent),
+		cmocka_unit_test(kinds_come_later),
 		cmocka_unit_test(merging_is_adding),
 	};
 

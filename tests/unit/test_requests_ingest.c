@@ -145,6 +145,47 @@ static void every_sum_is_exact_at_every_moment(void **state)
 	check_requests(fixture->path, &(struct ww_selection){0}, 100, &wall);
 }
 
+/* A second is told a little after its end, which may be in the next interval by then. */
+static void a_second_is_of_the_interval_that_it_was_in(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ww_recording *recording;
+	struct timespec real, monotonic;
+	struct ww_report *report;
+	int64_t boundary, from, to, unit;
+	char message[512];
+
+	start(fixture, (struct ww_ingest_options){0}, 2, false);
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	boundary = ((int64_t)real.tv_sec + 200) / 10 * 10;
+	fixture->now = (uint64_t)(boundary - real.tv_sec + monotonic.tv_sec) * SECOND + (uint64_t)monotonic.tv_nsec -
+		       (uint64_t)real.tv_nsec;
+	for (int second = -3; second <= 2; second++) {
+		fixture->now += second == -3 ? -3 * SECOND + SECOND / 20 : SECOND;
+		feed(fixture, 10, 7);
+		assert_int_equal(ww_ingest__tick(fixture->ingest, fixture->now, NULL), 0);
+	}
+	stop(fixture);
+	assert_int_equal(ww_recording__open(&recording, fixture->path, message, sizeof(message)), 0);
+	ww_recording__window(recording, &from, &to);
+	unit = ww_recording__interval_ns(recording, 0);
+	assert_int_equal(unit, 10 * SECOND);
+	for (int half = 0; half < 2; half++) {
+		struct ww_selection selection = {0};
+		uint64_t requests = 0;
+
+		selection.since_unix_ns = (boundary - 10 + half * 10) * (int64_t)SECOND;
+		selection.until_unix_ns = selection.since_unix_ns + unit;
+		assert_int_equal(ww_recording__report(recording, &selection, &report), 0);
+		for (size_t i = 0; i < report->endpoints_len; i++)
+			requests += report->endpoints[i].requests;
+		assert_int_equal(requests, half ? 20 : 40);
+		ww_report_free(report);
+	}
+	ww_recording__close(recording);
+}
+
 static void intervals_add_up(void **state)
 {
 	struct fixture *fixture = *state;
@@ -366,6 +407,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_sum_is_exact_at_every_moment, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(intervals_add_up, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(a_second_is_of_the_interval_that_it_was_in, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(endpoints_are_chosen_by_globs, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(who_held_a_lock_has_a_name, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(what_a_holder_moves_to_other_is_counted, make_fixture, drop_fixture),

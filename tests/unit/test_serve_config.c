@@ -92,7 +92,7 @@ static void all_that_is_wrong_is_told_with_its_place(void **state)
 		"2\n",
 		"x.yaml:1:1: max_overhed: there is no such setting, did you mean `max_overhead`?; see docs/serve.md\n"
 		"x.yaml:3:3: retention.fin: there is no such setting, did you mean `fine`?; see docs/serve.md\n"
-		"x.yaml:4:8: retention.age: '7 days' can't be that: give a duration, as 7d, 12h or 30m\n"
+		"x.yaml:4:8: retention.age: '7 days' can't be that: give a duration from 1m on, as 7d, 12h or 30m\n"
 		"x.yaml:6:15: select.ports: '99999' can't be that: give a list of ports\n"
 		"x.yaml:8:1: keep: it is there twice; take one away\n");
 	assert_says("listen: [a]\nretention: 7d\nroutes:\n- x/y\nnames: {a: [b]}\n",

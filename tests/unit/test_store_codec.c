@@ -51,9 +51,10 @@ static void assert_same_aggregate(const struct ww_aggregate *a, const struct ww_
 	assert_int_equal(a->histogram.len, b->histogram.len);
 	for (uint32_t at = 0; at < a->histogram.len; at++) {
 		uint32_t index_a, index_b;
+		const struct ww_bucket bucket_a = ww_histogram__at(&a->histogram, at, &index_a);
+		const struct ww_bucket bucket_b = ww_histogram__at(&b->histogram, at, &index_b);
 
-		assert_memory_equal(ww_histogram__at(&a->histogram, at, &index_a),
-				    ww_histogram__at(&b->histogram, at, &index_b), sizeof(struct ww_bucket));
+		assert_memory_equal(&bucket_a, &bucket_b, sizeof(bucket_a));
 		assert_int_equal(index_a, index_b);
 	}
 	assert_int_equal(a->details_len, b->details_len);

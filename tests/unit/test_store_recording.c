@@ -305,6 +305,88 @@ static void another_writer_delays_but_costs_nothing(void **state)
 	assert_true(complete);
 }
 
+/* What they allocated is not in the journal: it goes with what is written next, also when that is another interval's.
+ */
+static void allocations_are_delayed_too(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ww_recorder *recorder = create(fixture, false);
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+
+	assert_int_equal(commit(fixture, recorder, 10, false), 0);
+	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(commit(fixture, recorder, 10, false), -EBUSY);
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	fixture->interval += INTERVAL;
+	assert_int_equal(commit(fixture, recorder, 10, true), 0);
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "SELECT sum(requests), sum(allocations), sum(second_unix_ns - interval >= 0 AND "
+				   "second_unix_ns - interval < 10000000000) = count(*) FROM endpoint_allocation",
+				   -1, &statement, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(statement, 0), 30);
+	assert_int_equal(sqlite3_column_int64(statement, 1), 30 * 3 * WW_ALLOCATIONS_ONE);
+	assert_int_equal(sqlite3_column_int64(statement, 2), 1);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+}
+
+static unsigned asked;
+
+static bool go(void *ctx)
+{
+	(void)ctx;
+	asked++;
+	return false;
+}
+
+static bool give_up(void *ctx)
+{
+	(void)ctx;
+	asked++;
+	return true;
+}
+
+/* Looking for what nothing refers to takes long in a large file: somebody is asked meanwhile, and may end it. */
+static void opening_can_be_given_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ww_recorder_options options = {.path = fixture->path, .goes_on = true, .each_while = give_up};
+	struct ww_recorder *recorder = NULL;
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+
+	assert_int_equal(ww_recorder__close(create(fixture, false)), 0);
+	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+				      " INSERT INTO endpoint_allocation SELECT i, i, 0, 1, 1, 1 FROM n;"
+				      " INSERT INTO service VALUES (1000, 'gone:1', '', '')",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	asked = 0;
+	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), -EINTR);
+	assert_int_equal(asked, 1);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM service WHERE id = 1000", -1, &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(statement, 0), 1);
+	sqlite3_reset(statement);
+	options.each_while = go;
+	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), 0);
+	assert_true(asked > 2);
+	assert_int_equal(ww_recorder__close(recorder), 0);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(statement, 0), 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+}
+
 /* docs/schema.md names every table and, but for those of the kinds, every column. */
 static void the_schema_is_documented(void **state)
 {
@@ -380,6 +462,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_disk_that_fills_costs_only_what_came_since, make_fixture,
 						drop_fixture),
 		cmocka_unit_test_setup_teardown(another_writer_delays_but_costs_nothing, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(allocations_are_delayed_too, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(opening_can_be_given_up, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(the_schema_is_documented, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(the_view_for_people_sums_up, make_fixture, drop_fixture),
 	};

@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sqlite3.h>
 
 #include "recordings.h"
+#include "store/schema.h"
 
 #define START 1767225600000000000ll /* the start of an interval */
 
@@ -37,13 +39,23 @@ static void test_steps(void **state)
 	struct ww_recording *recording;
 	struct ww_report *report;
 	uint64_t wall = 0;
+	char query[256];
+	sqlite3 *db;
 
 	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
 		fixture->interval = START + (int64_t)i * INTERVAL;
 		assert_int_equal(commit(fixture, recorder, requests[i], false), 0);
 	}
+	snprintf(query, sizeof(query), "INSERT INTO gap VALUES (%lld, %lld)",
+		 (long long)(START + INTERVAL + INTERVAL / 2), (long long)(START + 2 * INTERVAL + INTERVAL / 4));
+	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, ww_schema_goes_on, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, query, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
 	recording = open_it(fixture);
 	assert_int_equal(ww_recording__series(recording, NULL, START, 2 * INTERVAL, steps, 3), 0);
+	assert_true(steps[0].not_observed_ns == INTERVAL / 2 && steps[1].not_observed_ns == INTERVAL / 4);
+	assert_true(steps[2].not_observed_ns == 0);
 	assert_int_equal(steps[0].sums.requests, 30);
 	assert_int_equal(steps[1].sums.requests, 40);
 	assert_int_equal(steps[2].sums.requests, 50); /* which is in the journal */

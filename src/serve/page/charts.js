@@ -60,7 +60,7 @@ const selected = {};
 
 /* The mean of a request in each step or, of all endpoints together, how many requests were at each kind at a time. */
 function stackChart(series, together) {
-  const steps = series.steps, means = steps.map((step) => step.requests && step.kinds_ns ? step.kinds_ns.map((ns) => together ? ns / step.observed_s / 1e9 : ns / step.requests) : null);
+  const steps = series.steps, means = steps.map((step) => step.requests && step.kinds_ns ? step.kinds_ns.map((ns) => together ? ns / Math.max(step.observed_s, 1) / 1e9 : ns / step.requests) : null);
   const say = together ? (number) => number < 0.01 ? "<0.01" : number.toFixed(number < 10 ? 2 : 0) : time, mark = together ? (number) => String(Number(number.toPrecision(3))) : tick;
   const most = Math.max(...means.map((mean) => mean ? sum(mean) : 0)) || 1, top = most * 1.06, y = (ns) => HEIGHT * (1 - ns / top);
   const axis = ticks(most, 4).map((at) => [svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(at), y2: y(at) }), svg("text", { x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" }, mark(at))]);

@@ -61,9 +61,9 @@ function tellState(status) {
 
 function tellFoot(status, endpoints) {
   const lost = status.lost ? `${count(status.lost)} requests or parts of them were lost: see whywait_lost_total in /metrics` : "nothing was lost";
-  const host = endpoints && endpoints.host ? endpoints.host : null;
+  const host = endpoints && endpoints.host ? endpoints.host : null, gap = endpoints && endpoints.losses && endpoints.losses.not_observed;
   if (host) $("host").textContent = host.name;
-  $("foot").textContent = [`whywait ${status.version}`, host && `Linux ${host.kernel}, ${host.cpus} CPUs`, lost, status.recorded && `recorded since ${new Date(status.recorded.start).toLocaleString()}`].filter(Boolean).join(" · ");
+  $("foot").textContent = [`whywait ${status.version}`, host && `Linux ${host.kernel}, ${host.cpus} CPUs`, lost, gap && `for ${count(gap)} s of this window nothing was observed`, status.recorded && `recorded since ${new Date(status.recorded.start).toLocaleString()}`].filter(Boolean).join(" · ");
 }
 
 function tellTrouble(error, status) {

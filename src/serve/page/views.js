@@ -128,7 +128,7 @@ function requestsCard(requests) {
 }
 
 function flameCard(stacks) {
-  if (!stacks.stacks.length) return card("In the code", null, h("p", { class: "dim" }, stacks.recorded ? "No stacks were taken of its requests in this window." : "No stacks are taken: that is off unless it is asked for."));
+  if (!stacks.stacks.length) return card("In the code", null, h("p", { class: "dim" }, stacks.recorded ? "No stacks were taken of its requests in this window." : "No stacks are taken. With `stacks: 1%` in the settings they are, for so much of the host's CPU time at most."));
   const choice = (id, name) => h("button", { type: "button", "aria-pressed": String(view.flame === id), "data-key": `flame ${id}`, onclick: () => { view.flame = id; refresh(); } }, name);
   const section = card("In the code", `of ${count(stacks.sampled)} sampled requests; the width is time, Enter zooms`, flameGraph(stacks));
   section.firstChild.append(h("div", { class: "pages" }, choice("all", "All time"), choice("compute", "Computing"), choice("wait", "Waiting")));

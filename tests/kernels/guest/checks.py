@@ -9,6 +9,7 @@ import os
 import pathlib
 import pwd
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -249,6 +250,38 @@ def stacks():
     say("stacks reach their thread's start", whole >= 0.95 * total > 0, f"{whole} of {total} us")
 
 
+def daemon():
+    """What a runtime's probes tell is seen without root, too, and when observing begins anew."""
+    work = pathlib.Path(tempfile.mkdtemp())
+    work.chmod(0o755)
+    environment = {"UNIX": f"{work}/http", "SINGLE_UNIX": f"{work}/single", "SINGLE": str(free_port()), "SCRATCH": str(work)}
+    least = {}
+    with Python(HERE / "server.py", env=environment, timeout=120) as server:
+        settings = f"data: {work}/data/w.db\nlisten: none\nuser: postgres\nselect: {{ports: [{server.port}]}}\n"
+        config = work / "whywait.yaml"
+        config.write_text(settings)
+        with subprocess.Popen([WHYWAIT, "serve", "--config", config], stderr=subprocess.PIPE, text=True) as serve:
+            for session in range(2):
+                for line in serve.stderr:
+                    print(line.rstrip(), flush=True)
+                    if "observing, recording into" in line:
+                        break
+                for number in range(EACH):
+                    path = f"/gc/session-{session}/{number}"
+                    with connect(("127.0.0.1", server.port)) as connection:
+                        least[path] = json.loads(get(connection, path, None, 0)[1])["least_ns"]
+                if not session:
+                    config.write_text(settings + "keep: 11\n")
+                    serve.send_signal(signal.SIGHUP)
+            time.sleep(1)
+            serve.terminate()
+            print(serve.stderr.read(), flush=True)
+    requests = [json.loads(line) for line in run("requests", work / "data/w.db", "--format", "json", "--slowest", "100").stdout.splitlines()]
+    got = {request["path"]: request["kinds_ns"]["gc"] for request in requests}
+    wrong = [f"{path}: {got.get(path, 0) / MS:.1f} of {ns / MS:.1f} ms" for path, ns in least.items() if got.get(path, 0) < ns * LEAST]
+    say("the daemon sees collections, after a reload, too", serve.returncode == 0 and not wrong, f"{serve.returncode}, {wrong}")
+
+
 def own_test(called, name, again=True):
     """One of the tree's own truth tests: it prints TAP. As `make test` does, a failed one is made once more."""
     began = time.monotonic()
@@ -290,6 +323,11 @@ def main():
     except Exception:
         traceback.print_exc(file=sys.stdout)
         say("stacks are taken", False, traceback.format_exc().splitlines()[-1])
+    try:
+        daemon()
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        say("the daemon observes", False, traceback.format_exc().splitlines()[-1])
     own_test("every way to read and write", "test_counts_syscalls.py")
 
 

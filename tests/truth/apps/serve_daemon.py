@@ -55,6 +55,24 @@ class Page:
         self.process.wait()
 
 
+def ask(http, path):
+    """What the daemon at that port answers."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{http}{path}", timeout=20) as answer:
+        return answer.read().decode()
+
+
+def requests_of(metrics):
+    """(requests counted, {cause: lost})"""
+    requests, losses = 0, {}
+    for line in metrics.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.startswith("whywait_requests_total{"):
+            requests += int(float(value))
+        elif name.startswith("whywait_lost_total{") and float(value):
+            losses[name.split('"')[1]] = int(float(value))
+    return requests, losses
+
+
 class Daemon:
     """`whywait serve` with settings, told by a file in `directory`, observing when it is made."""
 
