@@ -362,6 +362,7 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	if (t->python)
 		ww_loop_step(t, r, touch, now);
 	r->batch = t->batch;
+	r->newest = t->newest;
 	ww_let_go(t, r);
 	return 0;
 }

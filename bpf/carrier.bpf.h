@@ -37,7 +37,8 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	return 0;
 }
 
-/* The Context that the thread is in, as a key; false when there is none to be told. */
+/* The Task that awaits what the thread, a loop's, does, as a key; else the Context that it is in; false: neither is
+ * told. */
 static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key)
 {
 	if (!t->loop)
@@ -56,6 +57,15 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	}
 	key->tgid = tgid;
 	key->context = ww_user_word(t->python + python->context);
+	t->task = key->context ? ww_awaiter_running(t, key->context) : 0;
+	if (t->task) {
+		t->leaf = t->task;
+		u64 own = ww_task_key(t->task);
+		if (own & WW_TASK_KEY && own > t->newest)
+			t->newest = own;
+		t->task = ww_awaiter_root(t->task, tgid);
+		key->context = ww_task_key(t->task);
+	}
 	return key->context != 0;
 }
 
@@ -116,6 +126,10 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->begun_slept = t->slept;
 	a->batch = t->batch;
 	a->context = 0;
+	a->code = 0;
+	a->task = 0;
+	a->apart = 0;
+	a->newest = t->newest;
 	a->background = 0;
 	a->unsure = 0;
 	a->heir_of = 0;
@@ -187,6 +201,8 @@ WW_GLOBAL2(u64, ww_carrier_sleeper, T, t, N, only)
  */
 static __always_inline bool ww_carrier_outlived(const struct ww_thread *t, const struct ww_request *a)
 {
+	if (a->context & WW_TASK_KEY)
+		return false;
 	if (a->handed && t->opened_at > a->folded)
 		return a->anonymous && !a->outstanding;
 	return a->anonymous && !a->outstanding && t->batch != a->batch && (s32)(t->opened_batch - a->batch) >= 0;
@@ -265,6 +281,15 @@ static __always_inline bool ww_carrier_left(struct ww_carrier *known, ww_ref bef
 	return known->left >= WW_LEFT_MANY;
 }
 
+/* In a step of that Task the thread does something for the request. */
+static __always_inline void ww_carrier_leaf(const struct ww_thread *t, struct ww_request *r)
+{
+	r->leaf = t->task ? t->leaf : 0;
+	r->leaf_print = ww_task_print(t->leaf);
+	r->root_task = t->task;
+	r->root_print = ww_task_print(t->task);
+}
+
 static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
 {
 	return r ? r->account.id : 0;
@@ -314,10 +339,14 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		return ww_carrier_ref(r ? r : ww_request_get(conn ? conn->first : 0));
 	}
 	if (ww_carrier_context(t, &key)) {
+		/* The rest of what did not fit, which its loop sends itself. */
+		if (t->handle_frame && !t->task && conn && conn->awaited && ww_request_get(conn->first))
+			return conn->first;
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		r = known ? ww_request_get(known->ref) : NULL;
 		if (r && !ww_carrier_outlived(t, r)) {
 			ww_subtask_fill(t, r, t->start);
+			ww_carrier_leaf(t, r);
 			return ww_carrier_ref(r);
 		}
 		ww_ref before = ww_carrier_ref(r);
@@ -325,6 +354,10 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		if (r) {
 			r->next = before;
 			r->context = key.context;
+			r->code = ww_task_code(t->task);
+			r->task = t->task;
+			r->apart = t->task && ww_user_word(t->task + WW_FUTURE_CALLBACK);
+			ww_carrier_leaf(t, r);
 			r->background = known && ww_carrier_left(known, before);
 			ww_carrier_know(known, &key, r->account.id);
 		}
@@ -395,10 +428,12 @@ WW_GLOBAL4(int, ww_carrier_merge, R, r, R, a, T, t, N, now)
  * one's does, too, and has sent what is not answered yet, which is no Task's way.
  */
 static __always_inline void ww_carrier_answers(struct ww_thread *t, const struct ww_request *r,
-					       const struct ww_request *a, struct ww_carrier *known)
+					       const struct ww_request *a, struct ww_carrier *known, bool told)
 {
 	bool other = known->connection && known->connection != r->connection && (s32)(known->batch - r->batch) >= 2;
-	if (other && a && a->anonymous && a->outstanding)
+	if (told)
+		known->several |= other;
+	else if (other && a && a->anonymous && a->outstanding)
 		t->shared = ++t->mixed >= WW_MIXED;
 	else if (t->mixed)
 		t->mixed--;
@@ -424,6 +459,35 @@ WW_GLOBAL2(int, ww_carrier_early, R, r, R, a)
 	return 0;
 }
 
+/*
+ * An anonymous account was answered, outside of its Task's steps. One that awaits that Task may have come to do so only
+ * since it has sent.
+ */
+WW_GLOBAL2(int, ww_carrier_again, T, t, R, a)
+{
+	struct ww_carrier_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	if (!t || !a || !a->task || ww_task_key(a->task) != a->context)
+		return 0;
+	u64 root = ww_awaiter_root(a->task, key.tgid);
+	key.context = root && root != a->task ? ww_task_key(root) : 0;
+	if (!key.context)
+		return 0;
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	if (!r) {
+		a->context = key.context;
+		a->task = root;
+		ww_carrier_know(known, &key, a->account.id);
+		return 0;
+	}
+	struct ww_touch step = {.kind = WW_KIND_OTHER};
+	if (r == a || ww_owns(r, t->tid))
+		return 0;
+	ww_charge_gap(r, t, &step, a->account.start_ns);
+	ww_carrier_early(r, a);
+	return 1;
+}
+
 /* The account of what the thread, which sends a response of `r`, did for it under no name until here; 0: none. */
 WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 {
@@ -438,8 +502,9 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		a = known ? ww_request_get(known->ref) : NULL;
 		if (known)
-			ww_carrier_answers(t, r, a, known);
+			ww_carrier_answers(t, r, a, known, key.context & WW_TASK_KEY);
 		ww_carrier_know(known, &key, id);
+		ww_task_serves(t);
 		t->responded = key.context;
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
 		if (a && a->account.start_ns < r->opened) {

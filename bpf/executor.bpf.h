@@ -4,9 +4,9 @@
  * them for handlers that are no coroutines (rule 5 of DESIGN.md).
  *
  * What such a thread does between two waits for work goes to an account of its own. When its work is done it has the
- * loop call something with the Future that a Task awaits, and wakes the loop by a byte. That Future tells in which
- * Context it is awaited: so whose the work was is read, and not guessed. The account is put on the process's list, and
- * the loop's thread adds it to its Context's, over whose gap it says what was waited for.
+ * loop call something with the Future that a Task awaits, and wakes the loop by a byte. That Future tells which Task
+ * awaits it (awaiter.bpf.h): so whose the work was is read, and not guessed. The account is put on the process's list,
+ * and the loop's thread adds it to its Context's, over whose gap it says what was waited for.
  *
  * All of it is of CPython 3.11, by frames: what a thread is at tells whether it waits for work, too.
  */
@@ -19,9 +19,6 @@
 #define WW_EXECUTOR_MOST 4096 /* and that may end before it does */
 
 #define WW_EXECUTOR_NOBODY 1 /* in place of a Context */
-
-#define WW_FUTURE_CONTEXT   32 /* FutureObj.fut_context0 */
-#define WW_FUTURE_CALLBACKS 40 /* FutureObj.fut_callbacks: a list of pairs */
 
 struct ww_executor {
 	ww_ref done; /* accounts of work that is done, the newest first, linked by `next` */
@@ -92,8 +89,8 @@ WW_GLOBAL1(int, ww_executor_idles, T, t)
 }
 
 /*
- * The thread wakes an event loop, in BaseEventLoop.call_soon_threadsafe(callback, *args): in which Context is what it
- * calls awaited? 0: this is no end of work. ~0: it can't be read.
+ * The thread wakes an event loop, in BaseEventLoop.call_soon_threadsafe(callback, *args): which Task awaits what it
+ * calls? 0: this is no end of work. ~0: it can't be read.
  */
 WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 {
@@ -111,11 +108,8 @@ WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 	u64 type = ww_user_word(ww_user_word(future + WW_PYTHON_TYPE) + WW_PYTHON_TYPE_NAME);
 	if (!future || ww_user_word(type) != WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o'))
 		return 0;
-	/* Where it is told when the Future is cancelled, that came first (futures.wrap_future()). */
-	u64 more = ww_user_word(future + WW_FUTURE_CALLBACKS);
-	u64 pair = more && ww_user_word(more + WW_PYTHON_SIZE) ? ww_user_word(ww_user_word(more + WW_PYTHON_LIST)) : 0;
-	u64 context = pair ? ww_user_word(pair + WW_PYTHON_TUPLE + 8) : ww_user_word(future + WW_FUTURE_CONTEXT);
-	return context ? context : ~0ull;
+	u64 root = ww_awaiter_root(future, bpf_get_current_pid_tgid() >> 32);
+	return root ? root : ~0ull;
 }
 
 /* ---- the thread of the pool ---- */
@@ -210,9 +204,9 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 {
 	if (!t)
 		return 0;
-	u64 context = ww_executor_awaiter(t), submitter = t->submitter;
+	u64 task = ww_executor_awaiter(t), context = task == ~0ull ? task : ww_task_key(task), submitter = t->submitter;
 	bool unknown = !t->executor;
-	if (!context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
+	if (!task || !context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
 		return 0;
 	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
 	if (!e)
@@ -235,6 +229,8 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 	a->early = !submitter;
 	t->submitter = 0;
 	a->context = context;
+	a->task = task == ~0ull ? 0 : task;
+	a->code = ww_task_code(a->task);
 	if (unknown) {
 		/* What it did for this one was not seen. */
 		a->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;

@@ -15,7 +15,8 @@ struct ww_answered {
 struct ww_gap {
 	u64 from;
 	u64 to;
-	u64 slept; /* when the loop had begun to sleep last before `to` */
+	u64 slept;  /* when the loop had begun to sleep last before `to` */
+	u64 newest; /* Task that there was before `from` */
 	u32 from_batch;
 	u32 to_batch;
 	ww_ref parent; /* the account that has the gap */
@@ -54,6 +55,7 @@ struct ww_loop {
 	struct ww_answered answered[WW_ANSWERED];
 	u32 carriers_next;
 	u32 answered_next;
+	u64 serving[WW_SERVING]; /* code of Tasks that have answered requests */
 	struct ww_gap gap; /* these are here since the verifier follows every value that a loop keeps on its stack */
 	struct ww_filling filling;
 };

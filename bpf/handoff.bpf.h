@@ -16,9 +16,8 @@
 #include "join.bpf.h"
 #include "traffic.bpf.h"
 
-#define WW_WORD4(a, b, c, d) ((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24)
-#define WW_FUTEX_WAKE	     1
-#define WW_FUTEX_WAKE_OP     5
+#define WW_FUTEX_WAKE	 1
+#define WW_FUTEX_WAKE_OP 5
 
 /* Java processes in which threads work for other threads' requests: all that send are followed. */
 struct {
@@ -62,6 +61,10 @@ static __noinline struct ww_request *ww_handoff_open(u64 start)
 	a->state = WW_STATE_WAIT;
 	a->opened = 0;
 	a->context = 0;
+	a->code = 0;
+	a->task = 0;
+	a->apart = 0;
+	a->newest = 0;
 	a->background = 0;
 	a->unsure = 0;
 	a->heir_of = 0;

@@ -76,6 +76,7 @@ struct ww_piece {
 #define WW_CARRIERS	  448 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
 #define WW_SERVED	  8
+#define WW_SERVING	  4
 #define WW_ANSWERED	  256 /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
@@ -220,6 +221,11 @@ struct ww_thread {
 	u64 opened_at;		       /* when it read a new request last */
 	u64 responded;		       /* a loop of CPython's: the Context that answered last */
 	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
+	u64 handle_frame;	       /* a loop of CPython's: the frame in which it runs Handles; 0: not known */
+	u64 leaf;		       /* the Task whose step it was in when it was looked at last, */
+	u64 task;		       /* and the one that awaits what that does */
+	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
+	u8 handle_tries;	       /* how often that frame was looked for */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
 	u64 item;		       /* what it works at, */
@@ -302,8 +308,15 @@ struct ww_request {
 	struct ww_account account;
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
-	u64 connection;	 /* that it came on, as a number */
-	u64 context;	 /* of which Context it is; 0: of none */
+	u64 connection; /* that it came on, as a number */
+	u64 context;	/* of which Context, or Task, it is: as ww_carrier_key; 0: of none */
+	u64 code;	/* anonymous: by which function the Task runs; 0: not known, */
+	u64 task;	/* and its address */
+	u64 leaf;	/* the Task that did so last, the same one or one that it awaits, */
+	u64 leaf_print; /* ww_task_print() of it, */
+	u64 root_task;	/* and the same of the one that awaits it */
+	u64 root_print;
+	u64 newest;	 /* the newest Task of its loop's that had been seen when that touched it last */
 	u64 begun_slept; /* and when the loop had begun to sleep before */
 	u32 begun_batch; /* anonymous: in which it began */
 	u32 batch;	 /* of its loop's reads, when that touched it last */
@@ -329,7 +342,7 @@ struct ww_request {
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
 	u8 asked;	 /* a message's: something was sent to where it came from that may be answered */
-	u8 pad[1];
+	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
 	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
@@ -463,7 +476,7 @@ struct {
 } ww_peer_list SEC(".maps") __weak;
 
 struct ww_carrier_key {
-	u64 context; /* a contextvars.Context: one for each asyncio Task; a goroutine's number */
+	u64 context; /* asyncio: the Task's number, or the Context that it runs in; a goroutine's number */
 	u64 tgid;
 };
 
@@ -471,7 +484,8 @@ struct ww_carrier {
 	ww_ref ref;
 	u64 connection; /* on which it responded last; 0: none */
 	u32 batch;	/* of the loop's reads, then */
-	u32 left;	/* accounts that nobody turned out to have waited for, less those that somebody did */
+	u16 left;	/* accounts that nobody turned out to have waited for, less those that somebody did */
+	u16 several;	/* a Task: it awaits those of several requests at a time, and so is nobody's */
 };
 
 struct {
@@ -532,6 +546,9 @@ static __always_inline void ww_copy(void *to, const void *from, u32 len, u32 mos
 		bpf_probe_read_kernel(to, len, from);
 }
 
+/* Letters as they lie in memory. */
+#define WW_WORD4(a, b, c, d) ((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24)
+
 static __always_inline u64 ww_user_word(u64 address)
 {
 	u64 word = 0;
@@ -550,16 +567,6 @@ static __always_inline void ww_count(u32 counter)
 {
 	ww_count_by(counter, 1);
 }
-
-/* Processes that take messages and may hand them on to others, by pipes (queue.bpf.c): the brokers' enum ww_system. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u32); /* tgid */
-	__type(value, u8);
-} ww_queue_parents SEC(".maps") __weak;
-
-__u32 ww_queue_parents_known __weak = 0; /* there is one */
 
 /* The live request behind a reference, or NULL when it has ended. */
 static __always_inline struct ww_request *ww_request_get(ww_ref ref)

@@ -5,6 +5,16 @@
 
 #include "request.bpf.h"
 
+/* Processes that take messages and may hand them on to others, by pipes (queue.bpf.c): the brokers' enum ww_system. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, u8);
+} ww_queue_parents SEC(".maps") __weak;
+
+__u32 ww_queue_parents_known __weak = 0; /* there is one */
+
 /* A pipe by which messages are handed on: numbers, from the time on at which it was seen first, of the next ones. */
 struct ww_queue_pipe {
 	u64 put;   /* that is handed on, */

@@ -105,6 +105,8 @@ static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struc
 #define WW_FRAMES_MINOR 11 /* of CPython 3 */
 
 #define WW_WORD8(a, b, c, d, e, f, g, h) (WW_WORD4(a, b, c, d) | WW_WORD4(e, f, g, h) << 32)
+#define WW_WORD7_MASK			 0xffffffffffffffull
+#define WW_WORD6_MASK			 0xffffffffffffull
 #define WW_WORD5_MASK			 0xffffffffffull
 #define WW_WORD4_MASK			 0xffffffffull
 

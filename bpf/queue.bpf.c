@@ -8,7 +8,6 @@
  * as it needs that itself to tell which runs (include/trace/bpf_probe.h).
  */
 #include "cause.bpf.h"
-#include "pipe.bpf.h"
 #include "queue.bpf.h"
 
 #define WW_PIPEFS_MAGIC 0x50495045 /* include/uapi/linux/magic.h */

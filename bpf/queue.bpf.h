@@ -13,6 +13,7 @@
 #define WHYWAIT_QUEUE_H
 
 #include "amqp.bpf.h"
+#include "pipe.bpf.h"
 #include "unit.bpf.h"
 #include "upstream.bpf.h"
 

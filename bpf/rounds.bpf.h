@@ -5,6 +5,7 @@
 #ifndef WHYWAIT_ROUNDS_H
 #define WHYWAIT_ROUNDS_H
 
+#include "awaiter.bpf.h"
 #include "charge.bpf.h"
 
 /* What ends a gap, as the touching side knows it. */
@@ -38,6 +39,26 @@ static __always_inline void ww_loop_continued(ww_ref ref, const struct ww_cause 
 	ww_infer(r);
 }
 
+#define WW_ROUND_LAST ~0u
+
+/*
+ * Whether the Task that has done something for it last is not in the midst of a wait: it has come to its end, and is to
+ * wake who awaits it, or what it waited for is there.
+ */
+static __always_inline bool ww_task_runs(const struct ww_request *r)
+{
+	if (!r || !r->leaf)
+		return false;
+	u64 task = r->leaf;
+	if (ww_task_print(task) != r->leaf_print) {
+		task = r->root_task;
+		if (ww_task_print(task) != r->root_print)
+			return false;
+	}
+	u64 waits = ww_user_word(task + WW_TASK_WAITS);
+	return (u32)ww_user_word(task + WW_FUTURE_STATE) || !waits || (u32)ww_user_word(waits + WW_FUTURE_STATE);
+}
+
 struct ww_continued {
 	struct ww_thread *thread;
 	struct ww_cause hint;
@@ -54,6 +75,10 @@ static __always_inline long ww_loop_continue_step(u32 i, void *ctx)
 		return 1;
 	struct ww_pending p = t->pending[i & (WW_PENDING - 1)];
 	bool due = p.round <= c->round;
+	if (due && c->round != WW_ROUND_LAST && ww_task_runs(ww_request_get(p.ref))) {
+		p.round = c->round + 1;
+		due = false;
+	}
 	if (due)
 		ww_loop_continued(p.ref, &c->hint, c->at);
 	/* Where a send does not tell whose it is, it is looked for among all. */
@@ -174,7 +199,7 @@ WW_GLOBAL3(int, ww_loop_sleeps, T, t, H, hint, N, now)
 {
 	if (!t || !hint)
 		return 0;
-	ww_loop_continue(t, hint, now, ~0u);
+	ww_loop_continue(t, hint, now, WW_ROUND_LAST);
 	t->sent = 0;
 	return 0;
 }

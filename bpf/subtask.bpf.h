@@ -8,6 +8,7 @@
 #define WHYWAIT_SUBTASK_H
 
 #include "account.bpf.h"
+#include "awaiter.bpf.h"
 #include "handoff.bpf.h"
 #include "python.bpf.h"
 #include "traffic.bpf.h"
@@ -57,6 +58,7 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 	r->mark = a->mark;
 	r->hint = a->hint;
 	r->batch = a->batch;
+	r->newest = a->newest;
 	/* The step that its last answer is continued by is the request's. */
 	r->queued = a->queued;
 	r->state = a->state == WW_STATE_READY ? WW_STATE_READY : WW_STATE_WAIT;
@@ -67,6 +69,38 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 	r->absorbed = a->account.id;
 	ww_request_free(a);
 	return 0;
+}
+
+/* The function that a Task runs by: its coroutine's code. */
+static __always_inline u64 ww_task_code(u64 task)
+{
+	return task ? ww_user_word(ww_user_word(task + WW_TASK_CORO) + WW_CORO_CODE) : 0;
+}
+
+/* The Task whose step the loop's thread is in answers a request: those like it are for requests of their own. */
+static __always_inline void ww_task_serves(struct ww_thread *t)
+{
+	struct ww_loop *loop = t->task ? ww_loop_get(true) : NULL;
+	u64 code = loop ? ww_task_code(t->task) : 0;
+	if (!code)
+		return;
+#pragma unroll
+	for (u32 i = 0; i < WW_SERVING; i++) {
+		if (!loop->serving[i])
+			loop->serving[i] = code;
+		if (loop->serving[i] == code)
+			return;
+	}
+}
+
+static __always_inline bool ww_task_serving(const struct ww_loop *loop, u64 code)
+{
+#pragma unroll
+	for (u32 i = 0; i < WW_SERVING; i++) {
+		if (loop->serving[i] == code)
+			return code;
+	}
+	return false;
 }
 
 struct ww_subtask_search {
@@ -102,9 +136,16 @@ static __always_inline long ww_subtask_look(u32 i, void *ctx)
 	u64 start = a->account.start_ns, end = a->mark;
 	if (start < gap->from || end > gap->to)
 		return 0;
+	bool told = a->context & WW_TASK_KEY;
+	/*
+	 * What answers requests is another one's, and what had begun before was not begun for it now. One that is to be
+	 * forgotten when it ends (asyncio's documentation has it added to a set meanwhile) is nobody's.
+	 */
+	if (told && (a->apart || a->context <= gap->newest || ww_task_serving(s->loop, a->code)))
+		return 0;
 	/* It is the account of the Task that awaits what a thread of a pool did. Of one that is made for that, as by
 	 * gather(), the Context is given back by now. */
-	if (a->handed && ww_user_word(a->context))
+	if (a->handed && (told || ww_user_word(a->context)))
 		return 0;
 	/*
 	 * The loop does not sleep while anything can go on. So what the request began or ended to wait for then was
@@ -123,7 +164,7 @@ static __always_inline long ww_subtask_look(u32 i, void *ctx)
 		rank += ww_subtask_likely(ended);
 	/* A Context that was given back has no references: its first word. One with some may be another Task's by now.
 	 */
-	if (!ww_user_word(a->context))
+	if (!told && !ww_user_word(a->context))
 		rank += WW_ENDED;
 	u64 front = start - gap->from, back = gap->to - end;
 	u64 distance = front < back ? front : back;
@@ -251,6 +292,7 @@ static __always_inline long ww_subtask_step(u32 i, void *ctx)
 	struct ww_gap *gap = &at->loop->gap;
 	gap->parent = r->account.id;
 	gap->from = r->mark;
+	gap->newest = r->newest;
 	gap->from_batch = r->batch;
 	if (a) {
 		ww_subtask_until(gap, a);

@@ -28,8 +28,6 @@
 #define WW_QUEUE_FIRST	40    /* simplequeueobject.lst_pos */
 #define WW_WORKER_QUEUE 1     /* variables of concurrent.futures.thread._worker() */
 #define WW_WORKER_ITEM	5
-#define WW_WORD6_MASK	0xffffffffffffull
-#define WW_WORD7_MASK	0xffffffffffffffull
 
 /* Processes whose requests' threads wait for others of theirs. */
 struct ww_workers {

@@ -147,7 +147,7 @@ static unsigned buildinfo_minor(Elf_Scn *section)
 }
 
 /* The lowest address that the file asks for. */
-static uint64_t file_base(Elf *elf)
+uint64_t ww_golang_file__base(Elf *elf)
 {
 	size_t headers = 0;
 	uint64_t base = UINT64_MAX;
@@ -161,21 +161,34 @@ static uint64_t file_base(Elf *elf)
 	return base;
 }
 
+/* The minor version of Go 1 that built it; 0: it is none. */
+static unsigned file_minor(Elf *elf)
+{
+	unsigned minor = 0;
+	size_t names = 0;
+	if (ww_elf__section_names(elf, &names))
+		return 0;
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section && !minor; section = elf_nextscn(elf, section)) {
+		GElf_Shdr header;
+		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+		if (name && !strcmp(name, BUILDINFO))
+			minor = buildinfo_minor(section);
+	}
+	return minor;
+}
+
+bool ww_golang_file__is_go(Elf *elf)
+{
+	return file_minor(elf) != 0;
+}
+
 static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout, struct ww_golang_about *about)
 {
 	const char *without = getenv("WHYWAIT_WITHOUT");
 	struct ww_golang_layout found = {0};
-	size_t names = 0;
 	int err = -ENOENT;
 	Elf *elf = ww_elf__open(fd);
-	if (!elf || ww_elf__section_names(elf, &names))
-		goto out;
-	for (Elf_Scn *section = elf_nextscn(elf, NULL); section && !about->minor; section = elf_nextscn(elf, section)) {
-		GElf_Shdr header;
-		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
-		if (name && !strcmp(name, BUILDINFO))
-			about->minor = buildinfo_minor(section);
-	}
+	about->minor = elf ? file_minor(elf) : 0;
 	if (!about->minor)
 		goto out;
 	bool tabled = !without || strcmp(without, "golayouts") != 0;
@@ -184,7 +197,7 @@ static int file_search(int fd, uint64_t start, struct ww_golang_layout *layout, 
 		goto out;
 	uint64_t semtable = ww_golang_file__semtable(elf);
 	about->semaphores = semtable != 0;
-	found.semtable = semtable ? start - file_base(elf) + semtable : 0;
+	found.semtable = semtable ? start - ww_golang_file__base(elf) + semtable : 0;
 	found.semtable_len = SEMTABLE_LEN;
 	*layout = found;
 	err = 0;

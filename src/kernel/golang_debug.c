@@ -132,13 +132,18 @@ static bool is_bounded(Elf *elf)
 	return true;
 }
 
+Dwarf *ww_golang_file__open_debug(Elf *elf)
+{
+	return is_bounded(elf) ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
+}
+
 bool ww_golang_file__debug(Elf *elf, struct ww_golang_layout *layout)
 {
 	const unsigned all = (1u << FIELDS) - 1;
 	struct search search = {0};
 	Dwarf_CU *unit = NULL;
 	Dwarf_Die die;
-	Dwarf *debug = is_bounded(elf) ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
+	Dwarf *debug = ww_golang_file__open_debug(elf);
 	if (!debug)
 		return false;
 	while ((search.found != all || !search.sleeps) &&

@@ -19,4 +19,12 @@ uint64_t ww_golang_file__semtable(Elf *elf);
  * there. */
 bool ww_golang_file__debug(Elf *elf, struct ww_golang_layout *layout);
 
+/* Whether `go build` made it; and the lowest address that the file asks for. */
+bool ww_golang_file__is_go(Elf *elf);
+uint64_t ww_golang_file__base(Elf *elf);
+
+/* Its debug information, to be closed with dwarf_end(); NULL: there is none, or more of it than may be read. */
+struct Dwarf;
+struct Dwarf *ww_golang_file__open_debug(Elf *elf);
+
 #endif

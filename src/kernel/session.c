@@ -13,6 +13,7 @@
 
 #include "kernel/descendants.h"
 #include "kernel/features.h"
+#include "kernel/heaps.h"
 #include "kernel/user_events.h"
 
 #define SECOND_NS   1000000000ull
@@ -23,6 +24,7 @@ struct ww_session {
 	struct ww_session_options options;
 	struct ww_observer *observer;
 	struct ww_ingest *ingest;
+	struct ww_heaps *heaps;	  /* NULL: what runtimes allocate is not asked */
 	struct pollfd *processes; /* a pidfd each; when those given have ended, one of those that they started */
 	size_t processes_len;
 	uint64_t counters[WW_COUNTER_COUNT];
@@ -136,6 +138,15 @@ int ww_session__open(struct ww_session **session, const struct ww_session_option
 	new->options.ingest.collected_ctx = new;
 	new->options.ingest.allocations = options->observer.allocations > 0 ? weigh_allocations : NULL;
 	new->options.ingest.allocations_ctx = new;
+	if (options->observer.allocations > 0) {
+		new->heaps = ww_heaps__new();
+		if (!new->heaps) {
+			ww_session__close(new);
+			return -ENOMEM;
+		}
+		new->options.ingest.allocated = ww_heaps__allocated;
+		new->options.ingest.allocated_ctx = new->heaps;
+	}
 	new->options.ingest.held_by = find_held_by;
 	new->options.ingest.held_by_ctx = new;
 	/* In a pid namespace of its own, /proc has other processes under the ids that requests carry. */
@@ -174,6 +185,7 @@ void ww_session__close(struct ww_session *session)
 	ww_ingest__destroy(session->ingest);
 	ww_observer__close(session->observer);
 	unwatch_processes(session);
+	ww_heaps__free(session->heaps);
 	free(session->processes);
 	free(session);
 }

@@ -60,6 +60,8 @@ struct ww_sampling {
 	uint32_t ranks_len;
 	const struct ww_block *blocks;
 	uint32_t blocks_len;
+	int64_t start_ns, end_ns; /* what they are of, and how long a block is at the most; of what builds the report */
+	int64_t unit_ns;
 };
 
 /* A copy of both; -ENOMEM. `blocks` may be NULL. */

@@ -3,12 +3,11 @@
 
 #include <string.h>
 
-#define LOAD_PART    0.2 /* a load that differs by more makes other queues */
-#define OTHERS_PART  0.1 /* of the host's CPUs */
-#define CROWD_OTHERS 0.25
-#define CROWD_BUSY   0.95
-#define SHORT_NS     10000000000ll /* in less the machine's moods are in the figures */
-#define NSEC	     1e9
+#include "model/others.h"
+
+#define LOAD_PART 0.2		/* a load that differs by more makes other queues */
+#define SHORT_NS  10000000000ll /* in less the machine's moods are in the figures */
+#define NSEC	  1e9
 
 /* A new sentence; the last one is overwritten where there are too many. */
 static struct ww_sentence *add(struct ww_doubts *doubts)
@@ -102,49 +101,32 @@ static void note_programs(const struct ww_comparison *comparison, struct ww_doub
 	}
 }
 
-/* How many CPUs were taken by what is not in the report; below 0: not known. */
-static double others_of(const struct ww_report *report)
-{
-	double seconds = (double)ww_report__observed_ns(report) / NSEC, taken = (double)report->host_busy_ns / NSEC;
-
-	if (!report->host_busy_ns || !(seconds > 0))
-		return -1;
-	for (size_t i = 0; i < report->services_len; i++)
-		taken -= report->services[i].cpu_seconds;
-	/* Both are sampled, at times that differ a little. */
-	return taken > 0 ? taken / seconds : 0;
-}
-
 /* Where others leave no CPU idle, how many of them want one shows in the waits for one, and differs from minute to
  * minute. */
 static void doubt_crowd(const struct ww_report *report, const char *which, struct ww_doubts *doubts)
 {
-	double seconds = (double)ww_report__observed_ns(report) / NSEC, others = others_of(report);
 	struct ww_sentence *text;
 
-	if (others < CROWD_OTHERS * report->cpus ||
-	    (double)report->host_busy_ns / NSEC < CROWD_BUSY * seconds * report->cpus)
+	if (!ww_others__crowd(report))
 		return;
 	text = add(doubts);
 	ww_sentence__add(text, "%s was made on a host without an idle CPU: what else ran took ", which);
-	ww_sentence__number(text, others);
+	ww_sentence__number(text, ww_others__cpus(report));
 	ww_sentence__add(text, " of %u, and how long requests wait for one is its doing", report->cpus);
 }
 
 /* What else ran is what requests waited for a CPU for. */
 static void doubt_others(const struct ww_report *before, const struct ww_report *after, struct ww_doubts *doubts)
 {
-	double others[2] = {others_of(before), others_of(after)};
-	double apart = others[1] > others[0] ? others[1] - others[0] : others[0] - others[1];
 	struct ww_sentence *text;
 
-	if (others[0] < 0 || others[1] < 0 || apart <= OTHERS_PART * after->cpus)
+	if (!ww_others__differ(before, after))
 		return;
 	text = add(doubts);
 	ww_sentence__add(text, "what else ran on the host took ");
-	ww_sentence__number(text, others[0]);
+	ww_sentence__number(text, ww_others__cpus(before));
 	ww_sentence__add(text, " CPUs, then ");
-	ww_sentence__number(text, others[1]);
+	ww_sentence__number(text, ww_others__cpus(after));
 	ww_sentence__add(text, ": waits for a CPU differ by that");
 }
 

@@ -8,10 +8,13 @@
 #include <string.h>
 
 #include "model/names.h"
+#include "model/others.h"
+#include "model/service_samples.h"
 
 #define INTERVAL_ALPHA	0.05
-#define FALSE_DISCOVERY 0.05
+#define FALSE_DISCOVERY 0.025
 #define LEAST_PART	0.01 /* what is less is no difference, and no kind of time that counts */
+#define CROWD_PART	0.1  /* .. of CPU time, beside others that want the CPUs */
 #define SAME_PART	0.05 /* how far a difference may be off when it is called none */
 #define SAME_SHARE	0.01 /* .. of requests, where it is a share of these */
 
@@ -91,13 +94,26 @@ static double sum_of(const struct ww_block *block, int metric)
 	}
 }
 
-static double memory_of(const struct ww_report *report, const char *service)
+/* The wall time but for the waits for a CPU, and for a worker that waits for one. */
+static double own_of(const struct ww_block *block, int unused)
+{
+	double own = 0;
+
+	(void)unused;
+	for (int kind = 0; kind < WW_KIND_COUNT; kind++)
+		if (kind != WW_KIND_RUNQ && kind != WW_KIND_QUEUE)
+			own += (double)block->kinds_ns[kind];
+	return own;
+}
+
+static struct ww_estimate of_service(const struct ww_report *report, const char *service,
+				     struct ww_estimate (*estimate)(const struct ww_service_report *service))
 {
 	for (size_t i = 0; i < report->services_len; i++) {
 		if (!strcmp(report->services[i].service, service) && report->services[i].rss_steady_bytes)
-			return (double)report->services[i].rss_steady_bytes;
+			return estimate(&report->services[i]);
 	}
-	return NAN;
+	return ww_estimate__bare(NAN);
 }
 
 static struct ww_estimate estimate(const struct ww_report *report, const struct ww_endpoint_report *endpoint,
@@ -109,9 +125,11 @@ static struct ww_estimate estimate(const struct ww_report *report, const struct 
 		return ww_estimate__bare(NAN);
 	switch (metric) {
 	case WW_METRIC_REQUESTS:
-		return ww_estimate__exact(endpoint->rate_per_s);
+		return ww_estimate__rate(sampling, endpoint->rate_per_s);
 	case WW_METRIC_MEMORY:
-		return ww_estimate__exact(memory_of(report, endpoint->service));
+		return of_service(report, endpoint->service, ww_service_samples__memory);
+	case WW_METRIC_ALLOCATED:
+		return of_service(report, endpoint->service, ww_service_samples__allocated);
 	case WW_METRIC_P50:
 		return ww_estimate__quantile(sampling, 50, endpoint->wall.p50);
 	case WW_METRIC_P95:
@@ -162,9 +180,11 @@ static void fill_change(struct ww_endpoint_comparison *endpoint, enum ww_metric 
 	change->low = -INFINITY;
 	change->high = INFINITY;
 	change->chance = 1;
-	if (isnan(change->before.value) || isnan(change->after.value) || change->before.how == WW_ESTIMATE_EXACT)
+	if (isnan(change->before.value) || isnan(change->after.value) || change->before.how == WW_ESTIMATE_EXACT ||
+	    change->after.how == WW_ESTIMATE_EXACT)
 		return;
-	ww_difference__interval(&change->before, &change->after, 1, INTERVAL_ALPHA, &change->low, &change->high);
+	ww_difference__interval(&change->before, &change->after, change->correlation, 1, INTERVAL_ALPHA, &change->low,
+				&change->high);
 	bool apart = fabs(change->after.value - change->before.value) > least_of(endpoint, metric);
 	if (!apart && is_narrow(endpoint, metric))
 		change->certainty = WW_CERTAINTY_SAME;
@@ -173,11 +193,77 @@ static void fill_change(struct ww_endpoint_comparison *endpoint, enum ww_metric 
 	else
 		change->certainty = WW_CERTAINTY_NOISE;
 	if (change->certainty == WW_CERTAINTY_NOISE && apart)
-		change->chance = ww_difference__chance(&change->before, &change->after);
+		change->chance = ww_difference__chance(&change->before, &change->after, change->correlation);
+}
+
+/*
+ * Where the host's other programs leave no CPU idle, or take more of them than before, how long requests wait for one
+ * is their doing, in moods that last for longer than a recording: such waits are no evidence of a difference, and the
+ * wall time is as far as it differs without them. The same work takes more or less CPU time then, too, as caches and
+ * cores are shared.
+ */
+static void discount_others(struct ww_endpoint_comparison *endpoint)
+{
+	static const enum ww_metric walls[] = {WW_METRIC_MEAN, WW_METRIC_P50, WW_METRIC_P95, WW_METRIC_P99};
+	static const enum ww_metric works[] = {WW_METRIC_CPU, WW_METRIC_KIND + WW_KIND_COMPUTE,
+					       WW_METRIC_KIND + WW_KIND_GC};
+	struct ww_estimate before, after;
+	double chance, apart;
+
+	if (!endpoint->before || !endpoint->after || !endpoint->before->sampling || !endpoint->after->sampling)
+		return;
+	before = ww_estimate__ratio(endpoint->before->sampling, own_of, requests_of, 0);
+	after = ww_estimate__ratio(endpoint->after->sampling, own_of, requests_of, 0);
+	apart = after.value - before.value;
+	chance = ww_difference__chance(&before, &after, 0);
+	endpoint->changes[WW_METRIC_KIND + WW_KIND_RUNQ].chance = 1;
+	endpoint->changes[WW_METRIC_KIND + WW_KIND_QUEUE].chance = 1;
+	for (size_t i = 0; i < sizeof(walls) / sizeof(*walls); i++) {
+		struct ww_change *change = &endpoint->changes[walls[i]];
+		bool same_way = apart * (change->after.value - change->before.value) > 0;
+
+		change->chance = same_way ? fmax(change->chance, chance) : 1;
+	}
+	for (size_t i = 0; i < sizeof(works) / sizeof(*works); i++) {
+		struct ww_change *change = &endpoint->changes[works[i]];
+
+		if (fabs(change->after.value - change->before.value) <
+		    CROWD_PART * fmax(change->before.value, change->after.value))
+			change->chance = 1;
+	}
+}
+
+/* Two services at the same time have the same neighbours: what makes both slower makes no difference. */
+static double correlate(const struct ww_endpoint_comparison *endpoint, enum ww_metric metric)
+{
+	const struct ww_sampling *before = endpoint->before->sampling, *after = endpoint->after->sampling;
+	const struct ww_change *change = &endpoint->changes[metric];
+
+	switch (metric) {
+	case WW_METRIC_REQUESTS:
+	case WW_METRIC_MEMORY:
+	case WW_METRIC_ALLOCATED:
+	case WW_METRIC_ERRORS:
+		return 0;
+	case WW_METRIC_P50:
+	case WW_METRIC_P95:
+	case WW_METRIC_P99:
+		return ww_sampling__correlation_at(before, after, (uint64_t)change->before.value,
+						   (uint64_t)change->after.value);
+	case WW_METRIC_OPERATIONS:
+		return ww_sampling__correlation(before, after, sum_of, operations_requests_of, metric, metric);
+	case WW_METRIC_ALLOCATIONS:
+		return ww_sampling__correlation(before, after, sum_of, allocations_weight_of, metric, metric);
+	default:
+		return ww_sampling__correlation(before, after, sum_of, requests_of, metric, metric);
+	}
 }
 
 static void fill_endpoint(const struct ww_comparison *comparison, struct ww_endpoint_comparison *endpoint)
 {
+	bool together = comparison->before == comparison->after && endpoint->before && endpoint->after &&
+			endpoint->before->sampling && endpoint->after->sampling;
+
 	const struct ww_endpoint_report *named = endpoint->before ? endpoint->before : endpoint->after;
 
 	endpoint->method = named->method;
@@ -186,8 +272,16 @@ static void fill_endpoint(const struct ww_comparison *comparison, struct ww_endp
 		endpoint->changes[metric].before = estimate(comparison->before, endpoint->before, metric);
 		endpoint->changes[metric].after = estimate(comparison->after, endpoint->after, metric);
 	}
-	for (enum ww_metric metric = 0; metric < WW_METRIC_COUNT; metric++)
+	for (enum ww_metric metric = 0; metric < WW_METRIC_COUNT; metric++) {
+		if (together)
+			endpoint->changes[metric].correlation = correlate(endpoint, metric);
 		fill_change(endpoint, metric);
+	}
+	/* Two services of one recording have the same neighbours. */
+	if (comparison->before != comparison->after &&
+	    (ww_others__crowd(comparison->before) || ww_others__crowd(comparison->after) ||
+	     ww_others__differ(comparison->before, comparison->after)))
+		discount_others(endpoint);
 }
 
 static int compare_chances(const void *left, const void *right)

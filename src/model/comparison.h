@@ -41,8 +41,9 @@ const char *ww_certainty_name(enum ww_certainty certainty); /* "sure" */
 
 struct ww_change {
 	struct ww_estimate before, after;
-	double low, high; /* of after - before, in 95 of 100 cases; infinite where they are not known */
-	double chance;	  /* how likely noise makes as large a difference */
+	double low, high;   /* of after - before, in 95 of 100 cases; infinite where they are not known */
+	double correlation; /* of the two, where they are of the same time; else 0 */
+	double chance;	    /* how likely noise makes as large a difference */
 	enum ww_certainty certainty;
 };
 
@@ -81,7 +82,7 @@ bool ww_comparison__counts(const struct ww_endpoint_comparison *endpoint, enum w
 /* What changed, in one sentence: "p95 212 -> 61 ms (-71 %, sure), by db -150 ms; compute unchanged". */
 void ww_comparison__sentence(const struct ww_endpoint_comparison *endpoint, struct ww_sentence *sentence);
 
-/* A figure as people read it, with its unit: "61.0 ms", "0.4 %", "3.1 MB". */
+/* A figure as people read it, with its unit: "61.0 ms", "0.4 %", "3.1 MiB". */
 void ww_sentence__metric(struct ww_sentence *sentence, enum ww_metric metric, double value);
 
 /* Of 1: by how much the one is more than the other; NaN where that is nothing. */

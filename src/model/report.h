@@ -76,12 +76,22 @@ struct ww_endpoint_report {
 	const struct ww_sampling *sampling; /* model/blocks.h; NULL where nobody asked for it */
 };
 
+/* A service in a second, or in an interval: what came in it, and its memory then. */
+struct ww_service_sample {
+	uint64_t requests;
+	uint64_t rss_bytes, pss_bytes; /* of all its processes; the second is 0 where it is not known */
+	/* What its runtimes say that they allocated, objects and bytes; of one that does not count them, not known. */
+	uint64_t allocations, allocated_bytes;
+	bool allocations_known, allocated_known;
+};
+
 struct ww_service_report {
 	const char *service;
 	const char *container; /* "" when the service runs in none */
 	const char *cgroup;
 	uint64_t processes, threads;
 	uint64_t rss_steady_bytes, rss_peak_bytes;
+	uint64_t pss_steady_bytes; /* what processes share is divided among them; 0: not known */
 	double cpu_seconds;
 	const char *executable; /* what it runs: its path; NULL: not known */
 	uint64_t executable_bytes;
@@ -92,6 +102,11 @@ struct ww_service_report {
 	uint64_t oom_kills; /* in its control group */
 	bool faults_known, oom_known;
 	uint64_t gc_count, gc_ns; /* collections of garbage, and how long they stopped a process or thread */
+	/* By the runtime's own counters, and the requests meanwhile; 0 requests: not known. */
+	uint64_t allocations, allocations_requests;
+	uint64_t allocated_bytes, allocated_requests;
+	const struct ww_service_sample *samples; /* in the order of time */
+	size_t samples_len;
 };
 
 struct ww_loss {

@@ -162,12 +162,16 @@ static int fill_outlook(struct ww_arena *arena, struct ww_endpoint_report *endpo
 }
 
 static int fill_sampling(struct ww_arena *arena, struct ww_endpoint_report *endpoint,
-			 const struct ww_histogram *histogram, const struct ww_blocks *blocks)
+			 const struct ww_histogram *histogram, const struct ww_blocks *blocks,
+			 const struct ww_report_frame *frame)
 {
 	struct ww_sampling *sampling = ww_arena__alloc(arena, sizeof(*sampling));
 
 	if (!sampling || ww_sampling__build(arena, histogram, blocks, sampling))
 		return -ENOMEM;
+	sampling->start_ns = frame->start_unix_ns;
+	sampling->end_ns = frame->end_unix_ns;
+	sampling->unit_ns = frame->unit_ns;
 	endpoint->sampling = sampling;
 	return 0;
 }
@@ -217,7 +221,7 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 	if (!err)
 		err = fill_operations(arena, endpoint, catalog, aggregate);
 	if (!err && frame->blocks)
-		err = fill_sampling(arena, endpoint, &aggregate->histogram, &frame->blocks[id]);
+		err = fill_sampling(arena, endpoint, &aggregate->histogram, &frame->blocks[id], frame);
 	return err ? err : fill_outlook(arena, endpoint, &aggregate->histogram, &input);
 }
 
@@ -273,6 +277,15 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 		service->cgroup = ww_arena__strdup(arena, service->cgroup);
 		if (service->executable)
 			service->executable = ww_arena__strdup(arena, service->executable);
+		if (service->samples_len) {
+			struct ww_service_sample *samples =
+				ww_arena__array(arena, service->samples_len, sizeof(*samples));
+
+			if (!samples)
+				return -ENOMEM;
+			memcpy(samples, service->samples, service->samples_len * sizeof(*samples));
+			service->samples = samples;
+		}
 		if (!service->service || !service->container || !service->cgroup ||
 		    (frame->services[i].executable && !service->executable))
 			return -ENOMEM;

@@ -35,6 +35,7 @@ struct ww_report_frame {
 	const struct ww_profile *profile; /* where in the code they compute; NULL: not known */
 
 	const struct ww_blocks *blocks; /* by endpoint id; NULL: the report does without */
+	int64_t unit_ns;		/* how long one of these is at the most */
 };
 
 /* The report is the caller's, to be freed with ww_report_free(). -ENOMEM. */

@@ -12,6 +12,7 @@
 #define INTERVAL_ALPHA 0.05
 #define CLOSE_PART     0.05 /* how far a figure may be off and still decide: of it .. */
 #define CLOSE_SHARE    0.01 /* .. and of requests, where it is a share of these */
+#define NONE_SHARE     0.1  /* what may fail of them at the most where none did */
 #define NUMBER_MOST    1e15
 
 /* Words of a unit; each unit ends with one that has no word. */
@@ -68,9 +69,8 @@ static int parse_metric(struct parser *parser, enum ww_metric *metric)
 			return 0;
 		}
 	}
-	return fail(parser, "here has to be p50, p95, p99, mean, cpu, errors, operations, allocations, requests, "
-			    "memory or a kind of "
-			    "time");
+	return fail(parser, "here has to be p50, p95, p99, mean, cpu, errors, operations, allocations, "
+			    "allocated, requests, memory or a kind of time");
 }
 
 /* Digits and a point, and an exponent; no sign, no hexadecimal digits, no nan. */
@@ -204,8 +204,9 @@ static struct figure change(const struct ww_requirement *requirement, const stru
 		.limit = requirement->relative ? 0 : requirement->limit,
 	};
 
-	ww_difference__interval(&of->before, &of->after, factor, INTERVAL_ALPHA, &figure.low, &figure.high);
-	ww_difference__interval(&of->before, &of->after, 1, INTERVAL_ALPHA, &low, &high);
+	ww_difference__interval(&of->before, &of->after, of->correlation, factor, INTERVAL_ALPHA, &figure.low,
+				&figure.high);
+	ww_difference__interval(&of->before, &of->after, of->correlation, 1, INTERVAL_ALPHA, &low, &high);
 	figure.noise = low <= 0 && high >= 0;
 	figure.close =
 		ww_metric_unit(requirement->metric) == WW_UNIT_SHARE ? CLOSE_SHARE : CLOSE_PART * of->before.value;
@@ -233,12 +234,17 @@ static void explain(const struct ww_requirement *requirement, const struct ww_en
 		ww_sentence__add(why, ", which may be noise");
 }
 
-static void explain_undecided(const struct ww_endpoint_comparison *endpoint, const struct figure *figure, bool both,
-			      struct ww_sentence *why)
+static void explain_undecided(const struct ww_endpoint_comparison *endpoint, const struct figure *figure,
+			      enum ww_metric metric, bool both, struct ww_sentence *why)
 {
 	uint64_t requests = endpoint->after->requests;
 	double half = (figure->high - figure->low) / 2, times = half / figure->close;
 
+	/* What is sampled once a second needs time, not requests. */
+	if (metric == WW_METRIC_MEMORY || metric == WW_METRIC_ALLOCATED || metric == WW_METRIC_REQUESTS) {
+		ww_sentence__add(why, "; too little time was recorded to tell");
+		return;
+	}
 	if (both && endpoint->before->requests < requests)
 		requests = endpoint->before->requests;
 	ww_sentence__add(why, "; %llu requests are too few to tell", (unsigned long long)requests);
@@ -248,6 +254,24 @@ static void explain_undecided(const struct ww_endpoint_comparison *endpoint, con
 		/* Two digits of it are known. */
 		ww_sentence__add(why, ": record about %.0f", unit > 1 ? round(needed / unit) * unit : needed);
 	}
+}
+
+/*
+ * There are not more of what did not happen at all, where so few requests as these would have shown it if it were
+ * frequent. How often it may happen all the same is said beside.
+ */
+static bool is_without_errors(const struct ww_endpoint_comparison *endpoint, const struct ww_estimate *after,
+			      struct ww_sentence *why)
+{
+	double low, high;
+
+	ww_estimate__interval(after, INTERVAL_ALPHA, &low, &high);
+	if (after->value != 0 || !(high < NONE_SHARE))
+		return false;
+	if (high > CLOSE_SHARE)
+		ww_sentence__add(why, "; that none of %llu requests failed leaves %.2g %% possible",
+				 (unsigned long long)endpoint->after->requests, 100 * high);
+	return true;
 }
 
 enum ww_verdict_of_requirement ww_requirement__judge(const struct ww_requirement *requirement,
@@ -268,9 +292,12 @@ enum ww_verdict_of_requirement ww_requirement__judge(const struct ww_requirement
 	}
 	figure = requirement->change ? change(requirement, of) : absolute(requirement, &of->after);
 	explain(requirement, endpoint, &figure, why);
+	if (requirement->metric == WW_METRIC_ERRORS && requirement->change && figure.limit >= 0 &&
+	    is_without_errors(endpoint, &of->after, why))
+		return WW_REQUIREMENT_MET;
 	if (figure.low <= figure.limit && figure.high >= figure.limit &&
 	    (figure.high - figure.low) / 2 > figure.close) {
-		explain_undecided(endpoint, &figure, requirement->change, why);
+		explain_undecided(endpoint, &figure, requirement->metric, requirement->change, why);
 		return WW_REQUIREMENT_UNDECIDED;
 	}
 	met = requirement->at_least ? figure.value >= figure.limit : figure.value <= figure.limit;

@@ -54,10 +54,15 @@ void ww_sentence__number(struct ww_sentence *sentence, double number)
 
 void ww_sentence__bytes(struct ww_sentence *sentence, uint64_t bytes)
 {
-	if (bytes < 1000000)
-		ww_sentence__add(sentence, "%.0f KB", (double)bytes / 1e3);
-	else
-		ww_sentence__add(sentence, "%.1f MB", (double)bytes / 1e6);
+	static const char *const units[] = {"KiB", "MiB", "GiB"};
+	double number = (double)bytes / 1024;
+	size_t unit = 0;
+
+	while (unit < 2 && number >= 1023.95) {
+		number /= 1024;
+		unit++;
+	}
+	ww_sentence__add(sentence, "%.*f %s", unit || number < 9.95, number, units[unit]);
 }
 
 /* The text, or as much of it as `most` bytes hold, without a broken character, and an ellipsis. */

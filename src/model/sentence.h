@@ -18,7 +18,7 @@ void ww_sentence__add(struct ww_sentence *sentence, const char *format, ...) __a
 void ww_sentence__ms(struct ww_sentence *sentence, uint64_t ns);       /* "0.412 ms", "14.2 ms", "1410 ms" */
 void ww_sentence__share(struct ww_sentence *sentence, double part);    /* "88 %", "<1 %"; of 1 */
 void ww_sentence__number(struct ww_sentence *sentence, double number); /* "50", "50.3", "3.25" */
-void ww_sentence__bytes(struct ww_sentence *sentence, uint64_t bytes); /* "3.1 MB" */
+void ww_sentence__bytes(struct ww_sentence *sentence, uint64_t bytes); /* "3.1 MiB" */
 
 /*
  * What was asked: a short statement as it is, of a longer one what it begins with; without one the summary. At most

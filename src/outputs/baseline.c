@@ -55,7 +55,8 @@ static int put_endpoint(FILE *out, const struct ww_endpoint_report *endpoint, bo
 	return err;
 }
 
-static int put_service(FILE *out, const struct ww_report *report, const struct ww_service_report *service)
+static int put_service(FILE *out, const struct ww_report *report, const struct ww_service_report *service,
+		       bool allocated)
 {
 	uint64_t requests = 0;
 	char number[WW_TEXT_NUMBER];
@@ -69,6 +70,8 @@ static int put_service(FILE *out, const struct ww_report *report, const struct w
 	fprintf(out, " | %" PRIu64, service->processes);
 	fprintf(out, " | %s", ww_text__bytes(number, service->rss_steady_bytes));
 	fprintf(out, " | %s", ww_text__bytes(number, service->rss_peak_bytes));
+	fprintf(out, " | %s",
+		service->pss_steady_bytes ? ww_text__bytes(number, service->pss_steady_bytes) : "not known");
 	fprintf(out, " | %s", ww_text__number(number, service->cpu_seconds));
 	if (service->faults_known && requests)
 		fprintf(out, " | %s",
@@ -80,6 +83,15 @@ static int put_service(FILE *out, const struct ww_report *report, const struct w
 		fprintf(out, " | %s", ww_text__number(number, 1000 * (double)service->gc_count / (double)requests));
 	else
 		fputs(" | not known", out);
+	if (allocated && service->allocated_requests)
+		fprintf(out, " | %s", ww_text__bytes(number, service->allocated_bytes / service->allocated_requests));
+	else if (allocated)
+		fputs(" | not known", out);
+	if (allocated && service->allocations_requests)
+		fprintf(out, " | %s",
+			ww_text__number(number, (double)service->allocations / (double)service->allocations_requests));
+	else if (allocated)
+		fputs(" | not known", out);
 	fputs(" |\n", out);
 	return err;
 }
@@ -87,7 +99,7 @@ static int put_service(FILE *out, const struct ww_report *report, const struct w
 int ww_baseline__write(FILE *out, const struct ww_report *report)
 {
 	char start[WW_TEXT_NUMBER], end[WW_TEXT_NUMBER];
-	bool allocations = false; /* were recorded */
+	bool allocations = false, allocated = false; /* were recorded, of requests, by runtimes */
 	int err;
 
 	fputs("# Baseline\n\n", out);
@@ -108,11 +120,14 @@ int ww_baseline__write(FILE *out, const struct ww_report *report)
 	for (size_t i = 0; i < report->endpoints_len && !err; i++)
 		if (report->endpoints[i].requests)
 			err = put_endpoint(out, &report->endpoints[i], allocations);
-	fputs("\n| service | processes | memory | at its peak | CPU s | page faults a request | collections in 1000 "
-	      "requests |\n"
-	      "|---|--:|--:|--:|--:|--:|--:|\n",
-	      out);
+	for (size_t i = 0; i < report->services_len; i++)
+		allocated |= report->services[i].allocated_requests > 0;
+	fprintf(out,
+		"\n| service | processes | memory | at its peak | PSS | CPU s | page faults a request | collections in "
+		"1000 requests |%s\n"
+		"|---|--:|--:|--:|--:|--:|--:|--:|%s\n",
+		allocated ? " allocated a request | objects |" : "", allocated ? "--:|--:|" : "");
 	for (size_t i = 0; i < report->services_len && !err; i++)
-		err = put_service(out, report, &report->services[i]);
+		err = put_service(out, report, &report->services[i], allocated);
 	return err;
 }

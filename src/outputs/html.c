@@ -349,13 +349,14 @@ static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 
 static void put_services(FILE *out, const struct ww_report *report)
 {
-	char text[3][WW_TEXT_NUMBER];
+	char text[4][WW_TEXT_NUMBER];
 
 	if (!report->services_len)
 		return;
 	fputs("<h2>Services</h2>\n<table class=\"w\"><tr><th>service</th><th class=\"n\">processes</th><th "
 	      "class=\"n\">threads</th>"
-	      "<th class=\"n\">memory</th><th class=\"n\">peak</th><th class=\"n\">CPU s</th></tr>\n",
+	      "<th class=\"n\">memory</th><th class=\"n\">peak</th><th class=\"n\">PSS</th><th class=\"n\">CPU "
+	      "s</th></tr>\n",
 	      out);
 	for (size_t i = 0; i < report->services_len; i++) {
 		const struct ww_service_report *service = &report->services[i];
@@ -367,10 +368,11 @@ static void put_services(FILE *out, const struct ww_report *report)
 			ww_text__count(text[0], service->processes), ww_text__count(text[1], service->threads));
 		fprintf(out,
 			"<td class=\"n\" data-l=\"memory\">%s</td><td class=\"n\" data-l=\"peak\">%s</td>"
-			"<td class=\"n\" data-l=\"CPU s\">%s</td></tr>\n",
+			"<td class=\"n\" data-l=\"PSS\">%s</td><td class=\"n\" data-l=\"CPU s\">%s</td></tr>\n",
 			ww_text__bytes(text[0], service->rss_steady_bytes),
 			ww_text__bytes(text[1], service->rss_peak_bytes),
-			ww_text__number(text[2], service->cpu_seconds));
+			service->pss_steady_bytes ? ww_text__bytes(text[2], service->pss_steady_bytes) : "-",
+			ww_text__number(text[3], service->cpu_seconds));
 	}
 	fputs("</table>\n", out);
 }

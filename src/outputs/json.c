@@ -2,6 +2,7 @@
 #include "outputs/json.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "model/names.h"
@@ -219,6 +220,16 @@ static void append_service(struct ww_builder *b, json_t *services, const struct 
 	json_t *rss = put_object(b, object, "rss_bytes");
 	put_integer(b, rss, "steady", service->rss_steady_bytes);
 	put_integer(b, rss, "peak", service->rss_peak_bytes);
+	put(b, object, "pss_steady_bytes",
+	    service->pss_steady_bytes ? json_integer((json_int_t)service->pss_steady_bytes) : json_null());
+	if (service->allocated_requests) {
+		json_t *allocated = put_object(b, object, "allocated_per_request");
+		put_real(b, allocated, "bytes", (double)service->allocated_bytes / (double)service->allocated_requests);
+		put_number(b, allocated, "objects",
+			   service->allocations_requests
+				   ? (double)service->allocations / (double)service->allocations_requests
+				   : NAN);
+	}
 	put_number(b, object, "rss_growth_per_request_bytes", service->rss_growth_bytes);
 	put_real(b, object, "cpu_seconds", service->cpu_seconds);
 	json_t *gc = put_object(b, object, "gc");

@@ -124,6 +124,31 @@ void ww_table__head(const struct ww_page_out *page, const struct ww_report *repo
 	write_losses(page, report, true);
 }
 
+/* What its processes share counts once in its proportional memory; and what its runtime says that it allocates. */
+static void write_shares(const struct ww_page_out *page, const struct ww_service_report *service)
+{
+	char line[CELL_BYTES], text[WW_TEXT_NUMBER];
+
+	if (service->pss_steady_bytes && service->processes > 1) {
+		snprintf(line, sizeof(line), "memory with what its processes share counted once (PSS): %s",
+			 ww_text__bytes(text, service->pss_steady_bytes));
+		fprintf(page->out, "  %s", ww_style__dim(&page->style));
+		ww_table__rest(page, line, 2);
+	}
+	if (service->allocated_requests) {
+		size_t used =
+			(size_t)snprintf(line, sizeof(line), "allocates %s a request, by its runtime's own count",
+					 ww_text__bytes(text, service->allocated_bytes / service->allocated_requests));
+
+		if (service->allocations_requests)
+			snprintf(line + used, sizeof(line) - used, ": %s objects",
+				 ww_text__number(text,
+						 (double)service->allocations / (double)service->allocations_requests));
+		fprintf(page->out, "  %s", ww_style__dim(&page->style));
+		ww_table__rest(page, line, 2);
+	}
+}
+
 void ww_table__services(const struct ww_page_out *page, const struct ww_report *report)
 {
 	const struct ww_style *style = &page->style;
@@ -158,6 +183,7 @@ void ww_table__services(const struct ww_page_out *page, const struct ww_report *
 			fprintf(page->out, "  %scontainer ", ww_style__dim(style));
 			ww_table__rest(page, service->container, 12);
 		}
+		write_shares(page, service);
 	}
 }
 

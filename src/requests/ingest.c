@@ -2,7 +2,6 @@
 #include "requests/ingest.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +136,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	}
 	ww_services__name(new->services,
 			  &(struct ww_service_names){options->service_names, options->service_names_len});
-	ww_services__ask_collections(new->services, new->options.collected, new->options.collected_ctx);
+	ww_services__ask_collections(new->services, options->collected, options->collected_ctx);
+	ww_services__ask_allocations(new->services, options->allocated, options->allocated_ctx);
 	*ingest = new;
 	return 0;
 }
@@ -522,35 +522,13 @@ static int build_report(struct ww_ingest *ingest, const struct ww_slice *slice, 
 			struct ww_report **report)
 {
 	struct ww_service_report services[WW_SERVICES_MAX + 1];
-	size_t usage_len, services_len = 0;
-	const struct ww_service_usage *usage = ww_services__total(ingest->services, &usage_len);
+	size_t services_len = 0;
 	struct utsname host;
 
 	uname(&host);
-	for (uint32_t i = 0; i < usage_len; i++) {
-		const struct ww_catalog_service *names = &ingest->catalog.services[i];
-
-		if (!ww_choices__has(&ingest->choices, i))
-			continue;
-		services[services_len++] = (struct ww_service_report){
-			.service = names->name,
-			.container = names->container,
-			.cgroup = names->cgroup,
-			.processes = usage[i].processes,
-			.threads = usage[i].threads,
-			.rss_steady_bytes = usage[i].rss_bytes,
-			.rss_peak_bytes = usage[i].rss_peak_bytes,
-			.cpu_seconds = (double)usage[i].cpu_ns / 1e9,
-			.gc_count = usage[i].gc_count,
-			.gc_ns = usage[i].gc_ns,
-			.rss_growth_bytes = NAN,
-			.minor_faults = usage[i].minor_faults,
-			.major_faults = usage[i].major_faults,
-			.faults_known = true,
-			.oom_kills = usage[i].oom_kills,
-			.oom_known = usage[i].oom_known,
-		};
-	}
+	for (uint32_t i = 0; i < ingest->catalog.services_len; i++)
+		if (ww_choices__has(&ingest->choices, i))
+			services[services_len++] = ww_services__report(ingest->services, i);
 
 	const struct ww_report_frame frame = {
 		.host = host.nodename,

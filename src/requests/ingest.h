@@ -56,6 +56,10 @@ struct ww_ingest_options {
 	ww_collected_fn *collected;
 	void *collected_ctx;
 
+	/* What a process's runtime has allocated, as ww_heaps__allocated(); NULL: not asked. */
+	ww_allocated_fn *allocated;
+	void *allocated_ctx;
+
 	/* For how many requests one stands whose allocations were counted, in WW_ALLOCATIONS_ONE; NULL: none were. */
 	uint64_t (*allocations)(void *ctx, const struct ww_account *account);
 	void *allocations_ctx;

@@ -253,3 +253,19 @@ int ww_process__usage(const char *proc, pid_t pid, struct ww_process_usage *usag
 	};
 	return 0;
 }
+
+int ww_process__pss(const char *proc, pid_t pid, uint64_t *bytes)
+{
+	char text[STAT_SIZE * 2];
+	unsigned long long kilobytes;
+	ssize_t len = read_file(proc, pid, "smaps_rollup", text, sizeof(text));
+	const char *line = len > 0 ? strstr(text, "\nPss:") : NULL;
+
+	if (len < 0)
+		return (int)len;
+	/* A process that has no memory, as a zombie, has an empty file. */
+	if (!line || sscanf(line, "\nPss: %llu kB", &kilobytes) != 1)
+		return -ESRCH;
+	*bytes = kilobytes * 1024;
+	return 0;
+}

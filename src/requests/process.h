@@ -36,6 +36,12 @@ int ww_process__read(const char *proc, pid_t pid, struct ww_process *process);
 int ww_process__usage(const char *proc, pid_t pid, struct ww_process_usage *usage);
 
 /*
+ * The memory of a process, of which it has a part only of what it shares with others ("proportional set size"). -ESRCH
+ * when it is gone, -EACCES and others when it can't be looked into. The kernel goes through all its pages for it.
+ */
+int ww_process__pss(const char *proc, pid_t pid, uint64_t *bytes);
+
+/*
  * The name of a program from the arguments that it was started with: `len` bytes of NUL-separated strings with one more
  * NUL behind them, as in /proc/PID/cmdline. `exe` is the name of its executable.
  */

@@ -5,74 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/param.h>
 
 #include "requests/detail_names.h"
 #include "requests/oom.h"
-#include "requests/process.h"
-#include "requests/programs.h"
-#include "requests/service_label.h"
-#include "requests/service_map.h"
-#include "util/hash.h"
+#include "requests/services_parts.h"
 #include "util/utf8.h"
 
-#define SAMPLES_MAX 256			   /* processes that are looked at in one call */
-#define SLOTS	    (2 * WW_PROCESSES_MAX) /* a power of two */
-#define GONE_UNSEEN 10			   /* calls after which one that could not be read is forgotten */
-
 #define OTHER_SERVICES "(other)"
-
-/* A process on one of the addresses that it serves. */
-struct member {
-	uint32_t pid;	/* 0: a free slot */
-	uint32_t local; /* of a unix socket; else 0 */
-	uint16_t port;
-	bool gone; /* nothing could be read of it */
-	uint32_t service;
-	uint32_t unseen; /* samples since its last request */
-	struct ww_process_usage usage;
-	struct ww_collected collected;
-};
-
-struct service {
-	struct ww_service_usage now;   /* in the interval */
-	struct ww_service_usage total; /* since the start; rss_bytes is the last one */
-	/* Of one that nothing could be read of yet, so that it has its name from a record: else WW_INTERN_NONE, both */
-	uint32_t provisional_key; /* in `keys` */
-	uint32_t provisional_kin; /* in `kin`: those that it consists of, where that is one */
-	bool past;		  /* of a recording that is gone on in: nobody has been found to be it yet */
-	uint64_t rss_sum;	  /* over the samples of the interval */
-	uint64_t samples;
-	char *oom_file;	     /* counts who was killed in its control group; NULL: not known */
-	uint64_t oom_before; /* what it counted last */
-};
-
-struct ww_services {
-	struct ww_catalog *catalog;
-	const char *proc;
-	uint32_t max;
-	uint32_t found; /* of the catalog's: the others are of the past, and nobody has been found to be them */
-	bool added;	/* whether the last one that was looked for was new */
-	struct ww_service_names names;
-	ww_collected_fn *collected; /* NULL: not known */
-	void *collected_ctx;
-
-	struct member *members; /* a hash table with linear probing */
-	uint32_t members_len;
-	uint32_t next_sample; /* slot */
-
-	struct ww_intern *keys; /* program, executable, address, container; or comm, address */
-	struct ww_service_map key_services;
-	struct ww_intern *kin; /* comm, port, cgroup */
-	struct ww_service_map kin_services;
-
-	struct service *services; /* by id */
-	uint32_t services_cap;
-	struct ww_programs programs;
-	int64_t interval;
-	struct ww_service_usage *rows, *totals;
-	size_t rows_len;
-};
 
 void ww_services__name(struct ww_services *services, const struct ww_service_names *names)
 {
@@ -83,6 +22,12 @@ void ww_services__ask_collections(struct ww_services *services, ww_collected_fn 
 {
 	services->collected = collected;
 	services->collected_ctx = ctx;
+}
+
+void ww_services__ask_allocations(struct ww_services *services, ww_allocated_fn *allocated, void *ctx)
+{
+	services->allocated = allocated;
+	services->allocated_ctx = ctx;
 }
 
 void ww_services__free(struct ww_services *services)
@@ -99,57 +44,7 @@ void ww_services__free(struct ww_services *services)
 	ww_programs__free(&services->programs);
 	free(services->services);
 	free(services->rows);
-	free(services->totals);
 	free(services);
-}
-
-static uint32_t slot_of(const struct ww_services *services, uint32_t pid, uint16_t port, uint32_t local)
-{
-	uint32_t slot = (uint32_t)ww_hash_mix((uint64_t)pid << 32 ^ (uint64_t)port << 16 ^ local) & (SLOTS - 1);
-
-	for (; services->members[slot].pid; slot = (slot + 1) & (SLOTS - 1)) {
-		const struct member *member = &services->members[slot];
-
-		if (member->pid == pid && member->port == port && member->local == local)
-			break;
-	}
-	return slot;
-}
-
-/* Removes the members that are to go; the others may move. -ENOMEM leaves all of them. */
-static int forget(struct ww_services *services, bool (*goes)(const struct member *))
-{
-	struct member *old = services->members, *members = calloc(SLOTS, sizeof(*members));
-
-	if (!members)
-		return -ENOMEM;
-	services->members = members;
-	services->members_len = 0;
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		if (!old[i].pid || goes(&old[i]))
-			continue;
-		members[slot_of(services, old[i].pid, old[i].port, old[i].local)] = old[i];
-		services->members_len++;
-	}
-	free(old);
-	return 0;
-}
-
-static bool is_unseen(const struct member *member)
-{
-	return member->unseen > 0;
-}
-
-static bool is_any(const struct member *member)
-{
-	return member->pid != 0;
-}
-
-#define ENDED UINT32_MAX /* `unseen` of a member that has ended or is another program now */
-
-static bool is_over(const struct member *member)
-{
-	return member->unseen == ENDED || (member->gone && member->unseen > GONE_UNSEEN);
 }
 
 static int reserve(struct ww_services *services)
@@ -160,26 +55,21 @@ static int reserve(struct ww_services *services)
 		cap *= 2;
 	if (services->catalog->services_len < services->services_cap)
 		return 0;
-	struct service *larger = reallocarray(services->services, cap, sizeof(*larger));
+	struct ww_service *larger = reallocarray(services->services, cap, sizeof(*larger));
 	struct ww_service_usage *rows = reallocarray(services->rows, cap, sizeof(*rows));
 
 	if (rows)
 		services->rows = rows;
 	if (larger)
 		services->services = larger;
-
-	struct ww_service_usage *totals = reallocarray(services->totals, cap, sizeof(*totals));
-
-	if (totals)
-		services->totals = totals;
-	if (larger && rows && totals)
+	if (larger && rows)
 		services->services_cap = cap;
-	return larger && rows && totals ? 0 : -ENOMEM;
+	return larger && rows ? 0 : -ENOMEM;
 }
 
 static void set_up(struct ww_services *services, uint32_t id)
 {
-	services->services[id] = (struct service){
+	services->services[id] = (struct ww_service){
 		.now.service = id,
 		.total.service = id,
 		.provisional_key = WW_INTERN_NONE,
@@ -196,7 +86,7 @@ struct ww_services *ww_services__new(struct ww_catalog *catalog, const char *pro
 	services->catalog = catalog;
 	services->proc = proc;
 	services->max = max;
-	services->members = calloc(SLOTS, sizeof(*services->members));
+	services->members = calloc(WW_SLOTS, sizeof(*services->members));
 	services->keys = ww_intern__new();
 	services->kin = ww_intern__new();
 	if (!services->members || !services->keys || !services->kin || reserve(services)) {
@@ -281,7 +171,7 @@ static int64_t provisional_service(struct ww_services *services, const char *add
 	if (id < 0)
 		return id;
 
-	struct service *service = &services->services[id];
+	struct ww_service *service = &services->services[id];
 	uint32_t key_id = ww_intern__find(services->keys, key, (size_t)len);
 
 	/* Not where there are too many services. */
@@ -301,7 +191,7 @@ static int adopt(struct ww_services *services, uint32_t kin, const char *key, si
 		 const struct ww_process *process)
 {
 	uint32_t id = ww_service_map__at(&services->kin_services, kin), key_id;
-	struct service *service;
+	struct ww_service *service;
 	char label[WW_LABEL_SIZE];
 
 	if (id == WW_INTERN_NONE || services->services[id].provisional_kin != kin)
@@ -330,7 +220,7 @@ static int adopt(struct ww_services *services, uint32_t kin, const char *key, si
 
 /* Finds out which service a process belongs to. */
 static int64_t resolve(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local,
-		       struct member *member)
+		       struct ww_member *member)
 {
 	char address[WW_ADDRESS_SIZE], name[WW_PROGRAM_SIZE + WW_ADDRESS_SIZE];
 	char key[WW_PROGRAM_SIZE + WW_EXE_SIZE + WW_ADDRESS_SIZE + WW_CONTAINER_SIZE + 4];
@@ -369,9 +259,9 @@ static int64_t resolve(struct ww_services *services, const struct ww_account *ac
 }
 
 /* What a service runs, and its control group, are those of the first of its processes that could be read. */
-static void look_first(struct ww_services *services, const struct member *member)
+static void look_first(struct ww_services *services, const struct ww_member *member)
 {
-	struct service *service = &services->services[member->service];
+	struct ww_service *service = &services->services[member->service];
 
 	if (member->gone)
 		return;
@@ -384,26 +274,21 @@ static void look_first(struct ww_services *services, const struct member *member
 }
 
 /* Keeps a process whose service is known now. */
-static void remember(struct ww_services *services, struct member *member)
+static void remember(struct ww_services *services, struct ww_member *member)
 {
 	look_first(services, member);
 	/* What the one before it with that id has collected is not its. */
 	if (services->collected && !services->collected(services->collected_ctx, member->pid, &member->collected) &&
 	    !member->collected.ended)
 		member->collected.count = member->collected.ns = 0;
-	if (services->members_len >= WW_PROCESSES_MAX)
-		forget(services, is_unseen);
-	if (services->members_len >= WW_PROCESSES_MAX && forget(services, is_any))
-		return;
-	services->members[slot_of(services, member->pid, member->port, member->local)] = *member;
-	services->members_len++;
+	ww_members__remember(services, member);
 }
 
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local)
 {
 	bool unit = account->port || account->flags & (WW_FLAG_CALL | WW_FLAG_MESSAGE);
-	struct member new = {.pid = account->tgid, .port = account->port, .local = unit ? 0 : account->local};
-	uint32_t slot = slot_of(services, new.pid, new.port, new.local);
+	struct ww_member new = {.pid = account->tgid, .port = account->port, .local = unit ? 0 : account->local};
+	uint32_t slot = ww_members__slot(services, new.pid, new.port, new.local);
 	int64_t service;
 
 	if (services->members[slot].pid) {
@@ -428,8 +313,8 @@ int64_t ww_services__command(struct ww_services *services, const char *name)
 
 void ww_services__join(struct ww_services *services, uint32_t service, uint32_t pid)
 {
-	struct member new = {.pid = pid, .service = service};
-	struct member *known = &services->members[slot_of(services, pid, 0, 0)];
+	struct ww_member new = {.pid = pid, .service = service};
+	struct ww_member *known = &services->members[ww_members__slot(services, pid, 0, 0)];
 
 	known->unseen = 0;
 	if (known->pid || ww_process__usage(services->proc, (pid_t)pid, &new.usage))
@@ -439,158 +324,10 @@ void ww_services__join(struct ww_services *services, uint32_t service, uint32_t 
 	remember(services, &new);
 }
 
-/* What its process has collected since. The process may have ended. */
-static void count_collections(struct ww_services *services, struct member *member)
-{
-	struct service *service = &services->services[member->service];
-	struct ww_collected now = {0}, *before = &member->collected;
-
-	if (!services->collected || services->collected(services->collected_ctx, member->pid, &now))
-		return;
-	/* Less than before: what was known of it was forgotten, and begun anew. */
-	if (now.program != before->program || now.count < before->count || now.ns < before->ns)
-		*before = (struct ww_collected){0};
-	service->now.gc_count += now.count - before->count;
-	service->now.gc_ns += now.ns - before->ns;
-	service->total.gc_count += now.count - before->count;
-	service->total.gc_ns += now.ns - before->ns;
-	*before = now;
-}
-
-/* Looks at a process anew; false when it has ended or is another program now. */
-static bool look_at(struct ww_services *services, struct member *member)
-{
-	struct service *service = &services->services[member->service];
-	struct ww_process_usage usage;
-
-	count_collections(services, member);
-	if (ww_process__usage(services->proc, (pid_t)member->pid, &usage) ||
-	    usage.start_ticks != member->usage.start_ticks || usage.exe_inode != member->usage.exe_inode)
-		return false;
-	for (int i = 0; i < 2; i++) {
-		struct ww_service_usage *sum = i ? &service->total : &service->now;
-
-		sum->cpu_ns += usage.cpu_ns - member->usage.cpu_ns;
-		sum->minor_faults += usage.minor_faults - member->usage.minor_faults;
-		sum->major_faults += usage.major_faults - member->usage.major_faults;
-	}
-	member->usage = usage;
-	return true;
-}
-
-/* Who was killed in its control group since the last time; not before its first process was seen. */
-static void count_kills(struct service *service)
-{
-	uint64_t kills;
-
-	if (!service->oom_file || ww_oom__kills(service->oom_file, &kills) || kills < service->oom_before)
-		return;
-	service->now.oom_kills += kills - service->oom_before;
-	service->total.oom_kills += kills - service->oom_before;
-	service->now.oom_known = service->total.oom_known = true;
-	service->oom_before = kills;
-}
-
-static void look_at_some(struct ww_services *services)
-{
-	bool over = false;
-	uint32_t looked = 0;
-
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		struct member *member = &services->members[(services->next_sample + i) & (SLOTS - 1)];
-
-		if (!member->pid)
-			continue;
-		member->unseen += member->unseen < ENDED - 1;
-		if (!member->gone && looked < SAMPLES_MAX) {
-			if (!look_at(services, member))
-				member->unseen = ENDED;
-			if (++looked == SAMPLES_MAX)
-				services->next_sample = (services->next_sample + i + 1) & (SLOTS - 1);
-		}
-		over |= is_over(member);
-	}
-	if (over)
-		forget(services, is_over);
-}
-
-static void start_interval(struct ww_services *services, int64_t interval)
-{
-	for (uint32_t id = 0; id < services->catalog->services_len; id++) {
-		struct service *service = &services->services[id];
-
-		service->now = (struct ww_service_usage){.service = id};
-		service->rss_sum = service->samples = 0;
-	}
-	services->interval = interval;
-}
-
-/* Counts a sample: what all processes of each service have now, together. */
-static void sum_up(struct ww_services *services)
-{
-	for (uint32_t id = 0; id < services->catalog->services_len; id++)
-		services->rows[id] = (struct ww_service_usage){.service = id};
-	for (uint32_t i = 0; i < SLOTS; i++) {
-		const struct member *member = &services->members[i];
-		struct ww_service_usage *row;
-
-		if (!member->pid || member->gone)
-			continue;
-		row = &services->rows[member->service];
-		row->processes++;
-		row->threads += member->usage.threads;
-		row->rss_bytes += member->usage.rss_bytes;
-	}
-	services->rows_len = 0;
-	for (uint32_t id = 0; id < services->catalog->services_len; id++) {
-		struct service *service = &services->services[id];
-		const struct ww_service_usage row = services->rows[id];
-
-		if (!row.processes && !service->samples)
-			continue;
-		if (row.processes) {
-			service->samples++;
-			service->rss_sum += row.rss_bytes;
-			service->now.rss_bytes = service->rss_sum / service->samples;
-			service->total.rss_bytes = row.rss_bytes;
-		}
-		service->now.processes = MAX(service->now.processes, row.processes);
-		service->now.threads = MAX(service->now.threads, row.threads);
-		service->now.rss_peak_bytes = MAX(service->now.rss_peak_bytes, row.rss_bytes);
-		service->total.rss_peak_bytes = MAX(service->total.rss_peak_bytes, row.rss_bytes);
-		count_kills(service);
-		service->total.processes = row.processes;
-		service->total.threads = row.threads;
-		services->rows[services->rows_len++] = service->now;
-	}
-}
-
-void ww_services__sample(struct ww_services *services, int64_t interval)
-{
-	if (interval != services->interval)
-		start_interval(services, interval);
-	look_at_some(services);
-	sum_up(services);
-}
-
-const struct ww_service_usage *ww_services__usage(const struct ww_services *services, size_t *len)
-{
-	*len = services->rows_len;
-	return services->rows;
-}
-
 const struct ww_service_program *ww_services__programs(const struct ww_services *services, size_t *len)
 {
 	*len = services->programs.len;
 	return services->programs.programs;
-}
-
-const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len)
-{
-	*len = services->catalog->services_len;
-	for (uint32_t id = 0; id < services->catalog->services_len; id++)
-		services->totals[id] = services->services[id].total;
-	return services->totals;
 }
 
 uint32_t ww_services__found(const struct ww_services *services)

@@ -23,6 +23,17 @@ struct ww_collected {
 /* Writes that of a process; -ENOENT: it has done nothing. */
 typedef int ww_collected_fn(void *ctx, uint32_t pid, struct ww_collected *collected);
 
+/* What a process's runtime has allocated since its start, as it counts itself. */
+struct ww_heap_counts {
+	uint64_t allocations, bytes;
+	bool allocations_known; /* some count bytes only */
+};
+
+/* Writes that of a process, whose start and program are those of `usage`; -ENOENT: it counts nothing. */
+struct ww_process_usage;
+typedef int ww_allocated_fn(void *ctx, uint32_t pid, const struct ww_process_usage *usage,
+			    struct ww_heap_counts *counts);
+
 /* Processes that are known at a time; beyond it those that were not seen for longest are forgotten and read anew. */
 #define WW_PROCESSES_MAX 4096
 
@@ -38,6 +49,9 @@ void ww_services__name(struct ww_services *services, const struct ww_service_nam
 
 /* Whom to ask what processes have collected; nobody is before this is called. */
 void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx);
+
+/* Whom to ask what runtimes have allocated; nobody is before this is called. */
+void ww_services__ask_allocations(struct ww_services *services, ww_allocated_fn *allocated, void *ctx);
 
 /* NULL-safe. */
 void ww_services__free(struct ww_services *services);
@@ -71,7 +85,7 @@ const struct ww_service_usage *ww_services__usage(const struct ww_services *serv
 /* What each service runs, of those of which a process could be read; valid until the next call that finds one. */
 const struct ww_service_program *ww_services__programs(const struct ww_services *services, size_t *len);
 
-/* The same since the start, by service id; *len as many as there are services. */
-const struct ww_service_usage *ww_services__total(const struct ww_services *services, size_t *len);
+/* What a service used since the start, by its id in the catalog, whose strings it has; memory as it is now. */
+struct ww_service_report ww_services__report(const struct ww_services *services, uint32_t id);
 
 #endif

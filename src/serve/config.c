@@ -105,9 +105,11 @@ static bool are_alike(const struct ww_config_list *a, const struct ww_config_lis
 	return alike;
 }
 
-void ww_serve_config__compare(const struct ww_serve_config *a, const struct ww_serve_config *b,
-			      void (*each)(void *ctx, const char *path, enum ww_config_reload needs), void *ctx)
+unsigned ww_serve_config__compare(const struct ww_serve_config *a, const struct ww_serve_config *b,
+				  void (*each)(void *ctx, const char *path, enum ww_config_reload needs), void *ctx)
 {
+	unsigned changes = 0;
+
 	for (const struct ww_setting *setting = ww_settings; setting->path; setting++) {
 		const void *left = field_of(setting, a), *right = field_of(setting, b);
 		bool alike;
@@ -123,7 +125,9 @@ void ww_serve_config__compare(const struct ww_serve_config *a, const struct ww_s
 		}
 		if (!alike)
 			each(ctx, setting->path, setting->reload);
+		changes += !alike;
 	}
+	return changes;
 }
 
 void ww_config_errors__add(struct ww_config_errors *errors, const char *format, ...)

@@ -94,8 +94,8 @@ int ww_serve_config__check_host(const struct ww_serve_config *config, struct ww_
 /* What a change of a setting needs. */
 enum ww_config_reload { WW_RELOAD_NOW, WW_RELOAD_SESSION, WW_RELOAD_START };
 
-/* Calls `each` for every setting that two configurations differ in, by its path. */
-void ww_serve_config__compare(const struct ww_serve_config *a, const struct ww_serve_config *b,
-			      void (*each)(void *ctx, const char *path, enum ww_config_reload needs), void *ctx);
+/* Calls `each` for every setting that two configurations differ in, by its path; returns how many there are. */
+unsigned ww_serve_config__compare(const struct ww_serve_config *a, const struct ww_serve_config *b,
+				  void (*each)(void *ctx, const char *path, enum ww_config_reload needs), void *ctx);
 
 #endif

@@ -277,7 +277,8 @@ static void do_reload(struct ww_daemon *daemon)
 		const struct ww_retention retention = retention_of(fresh->config);
 
 		daemon->options = fresh;
-		ww_serve_config__compare(before->config, fresh->config, note_change, daemon);
+		if (!ww_serve_config__compare(before->config, fresh->config, note_change, daemon))
+			ww_log(WW_LOG_INFO, "reload: nothing has changed");
 		ww_log__set_level((enum ww_log_level)fresh->config->log);
 		if (daemon->recorder)
 			ww_recorder__retain(daemon->recorder, &retention);

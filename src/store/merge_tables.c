@@ -80,6 +80,22 @@ static const char of_the_same_host[] =
 	"  rss_bytes = max(rss_bytes, excluded.rss_bytes),"
 	"  rss_peak_bytes = max(rss_peak_bytes, excluded.rss_peak_bytes);";
 
+/* Seconds of one may be an interval of another: all are intervals in the result. What was not counted all the time is
+ * not known. */
+#define SAMPLES                                                                                                        \
+	"INSERT INTO main.service_sample"                                                                              \
+	"  SELECT new, interval, interval, sum(samples), sum(requests), cast(avg(rss_bytes) AS INTEGER),"              \
+	"    cast(avg(pss_bytes) AS INTEGER), CASE WHEN count(allocations) = count(*) THEN sum(allocations) END,"      \
+	"    CASE WHEN count(allocated_bytes) = count(*) THEN sum(allocated_bytes) END"                                \
+	"  FROM source.service_sample LEFT JOIN map_service ON old = service WHERE true GROUP BY new, interval"        \
+	"  ON CONFLICT (service, second_unix_ns) DO UPDATE SET samples = max(samples, excluded.samples),"              \
+	"  requests = requests + excluded.requests, allocations = allocations + excluded.allocations,"                 \
+	"  allocated_bytes = allocated_bytes + excluded.allocated_bytes, "
+static const char samples_of_another_host[] =
+	SAMPLES "rss_bytes = rss_bytes + excluded.rss_bytes, pss_bytes = pss_bytes + excluded.pss_bytes";
+static const char samples_of_the_same_host[] =
+	SAMPLES "rss_bytes = max(rss_bytes, excluded.rss_bytes), pss_bytes = max(pss_bytes, excluded.pss_bytes)";
+
 /* The numbers of operations in a list of them become those of the result. */
 #define REMAPPED                                                                                                       \
 	"(SELECT json_group_array(json_set(value, '$[0]',"                                                             \
@@ -116,6 +132,9 @@ int ww_merge__tables(struct ww_merging *merging, const struct ww_recording *sour
 				  "  weight, allocations FROM source.endpoint_allocation"
 				  "  LEFT JOIN map_endpoint ON old = endpoint",
 				  NULL, NULL, NULL);
+	if (rc == SQLITE_OK && source->has_samples)
+		rc = sqlite3_exec(merging->db, same_host ? samples_of_the_same_host : samples_of_another_host, NULL,
+				  NULL, NULL);
 	if (rc == SQLITE_OK && source->has_operations)
 		rc = sqlite3_exec(merging->db, operations, NULL, NULL, NULL);
 	snprintf(query, sizeof(query),

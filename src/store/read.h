@@ -12,8 +12,15 @@
 #include "model/study.h"
 #include "store/recording.h"
 
-/* So many ids in a row that nothing has are a damaged file's. */
+/* So many ids that nothing has, of a table, are a damaged file's: each has its room in memory. Of stacks four times as
+ * many. */
 #define VACANT_MAX (1 << 18)
+
+/*
+ * Whether at most so many ids of a table, from `from` on, have no row: SQLITE_OK, or SQLITE_CORRUPT. `from` is SQL:
+ * "0", or "min(id)" where those in front of the first one need none.
+ */
+int ww_recording__dense(struct ww_recording *recording, const char *table, const char *from, int most);
 
 struct ww_recording {
 	sqlite3 *db;
@@ -29,8 +36,8 @@ struct ww_recording {
 	int64_t start_unix_ns, end_unix_ns;
 	int64_t hours_until, minutes_until; /* what begins before is in hours, in minutes */
 	bool unended;
-	bool has_operations, has_seconds, has_collections, has_faults, has_programs, has_gaps,
-		has_allocations; /* not in recordings of earlier versions */
+	bool has_operations, has_seconds, has_collections, has_faults, has_programs, has_gaps, has_allocations,
+		has_samples; /* not in recordings of earlier versions */
 	char message[512];
 };
 

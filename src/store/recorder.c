@@ -300,6 +300,33 @@ static int64_t second_of(const struct ww_commit *commit)
 	return commit->interval + since * NSEC;
 }
 
+static uint64_t requests_of(const struct ww_commit *commit, uint32_t service)
+{
+	uint64_t requests = 0;
+
+	for (uint32_t i = 0; i < commit->slice->used_len; i++)
+		if (commit->catalog->endpoints[commit->slice->used[i]].service == service)
+			requests += commit->slice->by_endpoint[commit->slice->used[i]]->requests;
+	return requests;
+}
+
+/* Seconds of the first minute, then intervals: as the requests' are. */
+static bool has_seconds(const struct ww_recorder *recorder, const struct ww_commit *commit)
+{
+	return !recorder->goes_on && commit->interval < commit->start_unix_ns + SECONDS_FOR_NS;
+}
+
+static int write_sample(struct ww_recorder *recorder, const struct ww_commit *commit,
+			const struct ww_service_usage *usage)
+{
+	int64_t second = has_seconds(recorder, commit) ? second_of(commit) : commit->interval;
+
+	if (recorder->goes_on || !usage->last.rss_bytes)
+		return SQLITE_OK;
+	return ww_rows__put_sample(&recorder->rows, commit->interval, second, requests_of(commit, usage->service),
+				   usage);
+}
+
 static int write_commit(struct ww_recorder *recorder, const struct ww_commit *commit, const struct ww_slice *slice)
 {
 	struct ww_written written = recorder->written;
@@ -322,7 +349,8 @@ static int write_commit(struct ww_recorder *recorder, const struct ww_commit *co
 		struct ww_service_usage usage = commit->usage[i];
 
 		ww_past__add_usage(recorder, commit->interval, &usage);
-		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &usage));
+		good = note(recorder, ww_rows__put_usage(rows, commit->interval, &usage)) &&
+		       note(recorder, write_sample(recorder, commit, &usage));
 	}
 	good = good && write_losses(recorder, commit, counted);
 	for (size_t i = 0; good && i < commit->unreadable_len; i++)
@@ -384,7 +412,7 @@ int ww_recorder__commit(struct ww_recorder *recorder, const struct ww_commit *co
 		recorder->journal_only = true;
 		rc = SQLITE_NOMEM;
 	}
-	if (!recorder->goes_on && commit->interval < commit->start_unix_ns + SECONDS_FOR_NS)
+	if (has_seconds(recorder, commit))
 		ww_seconds__add(&recorder->seconds, second_of(commit), slice);
 	/* What an earlier commit could not write goes with this one. */
 	if (rc != SQLITE_OK || recorder->unwritten.used_len) {

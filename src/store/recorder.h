@@ -72,6 +72,14 @@ bool ww_recorder__wants(struct ww_recorder *recorder, uint32_t endpoint, uint64_
  */
 void ww_recorder__keep(struct ww_recorder *recorder, uint32_t endpoint, const struct ww_request *request);
 
+/* What was seen of a service the last time, and counted since the time before. */
+struct ww_service_last {
+	uint64_t rss_bytes;		       /* 0: nothing of it runs */
+	uint64_t pss_bytes;		       /* 0: not known */
+	uint64_t allocations, allocated_bytes; /* by its runtimes' own counters */
+	bool allocations_known, allocated_known;
+};
+
 /* Memory, CPU and size of a service in the interval, as of now. */
 struct ww_service_usage {
 	uint32_t service; /* id in the catalog */
@@ -84,6 +92,7 @@ struct ww_service_usage {
 	uint64_t minor_faults, major_faults; /* page faults in the interval: without and with waiting for a disk */
 	uint64_t oom_kills;		     /* in its control group, in the interval */
 	bool oom_known;
+	struct ww_service_last last;
 };
 
 /* What a service runs: the first of its processes that could be read. */

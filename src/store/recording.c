@@ -207,6 +207,9 @@ static int read_facts(struct ww_recording *recording)
 		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'endpoint_allocation'",
 			      &recording->has_allocations);
 	if (rc == SQLITE_OK)
+		rc = read_has(recording, "SELECT count(*) FROM sqlite_schema WHERE name = 'service_sample'",
+			      &recording->has_samples);
+	if (rc == SQLITE_OK)
 		rc = read_later_meta(recording, "stand_ins", &recording->stand_ins);
 	if (rc == SQLITE_OK)
 		rc = read_later_meta(recording, "settings", &recording->settings);
@@ -361,6 +364,23 @@ static int each_row(struct ww_recording *recording, const char *query, int (*add
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+int ww_recording__dense(struct ww_recording *recording, const char *table, const char *from, int most)
+{
+	sqlite3_stmt *statement = NULL;
+	char query[160];
+	int rc;
+
+	/* As real numbers, which do not overflow. */
+	snprintf(query, sizeof(query), "SELECT 1.0 * max(id) - %s - count(*) > %d FROM %s", from, most, table);
+	rc = sqlite3_prepare_v2(recording->db, query, -1, &statement, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		rc = sqlite3_column_int(statement, 0) ? SQLITE_CORRUPT : SQLITE_OK;
+	sqlite3_finalize(statement);
+	return rc;
+}
+
 /* Ids that are not there are of what was deleted, as nothing referred to it any more: vacant up to `id`. */
 
 static int fill_services(struct ww_catalog *catalog, int64_t id)
@@ -470,7 +490,12 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
 
 	if (ww_catalog__init(&read))
 		return SQLITE_NOMEM;
-	rc = each_row(recording, "SELECT id, name, container, cgroup FROM service ORDER BY id", add_service, &read);
+	rc = ww_recording__dense(recording, "service", "0", VACANT_MAX);
+	if (rc == SQLITE_OK)
+		rc = each_row(recording, "SELECT id, name, container, cgroup FROM service ORDER BY id", add_service,
+			      &read);
+	if (rc == SQLITE_OK)
+		rc = ww_recording__dense(recording, "endpoint", "0", VACANT_MAX);
 	if (rc == SQLITE_OK)
 		rc = each_row(recording, "SELECT id, service, protocol, method, route FROM endpoint ORDER BY id",
 			      add_endpoint, &read);
@@ -478,7 +503,11 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
 	if (rc == SQLITE_OK && !read.services_len && ww_catalog__add_vacant_service(&read))
 		rc = SQLITE_NOMEM;
 	if (rc == SQLITE_OK)
+		rc = ww_recording__dense(recording, "detail_name", "0", VACANT_MAX);
+	if (rc == SQLITE_OK)
 		rc = each_row(recording, "SELECT id, name FROM detail_name ORDER BY id", add_name, &read);
+	if (rc == SQLITE_OK && recording->has_operations)
+		rc = ww_recording__dense(recording, "operation_name", "0", VACANT_MAX);
 	if (rc == SQLITE_OK && recording->has_operations)
 		rc = each_row(recording,
 			      "SELECT id, kind, system, peer, summary, statement FROM operation_name ORDER BY id",

@@ -6,6 +6,7 @@
 
 #include "model/losses.h"
 #include "model/report_build.h"
+#include "model/service_samples.h"
 #include "store/codec.h"
 #include "store/read.h"
 #include "store/recording.h"
@@ -117,6 +118,34 @@ static int add_usage(struct reading *reading, sqlite3_stmt *row)
 	service->oom_kills += (uint64_t)sqlite3_column_int64(row, 10);
 	service->oom_known |= sqlite3_column_type(row, 10) != SQLITE_NULL;
 	return SQLITE_OK;
+}
+
+static uint64_t number_or_0(sqlite3_stmt *row, int column)
+{
+	int64_t number = sqlite3_column_int64(row, column);
+
+	return number > 0 ? (uint64_t)number : 0;
+}
+
+/* Rows come in the order of service and time. */
+static int add_sample(struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	const struct ww_service_sample sample = {
+		.requests = number_or_0(row, 1),
+		.rss_bytes = number_or_0(row, 2),
+		.pss_bytes = number_or_0(row, 3),
+		.allocations = number_or_0(row, 4),
+		.allocated_bytes = number_or_0(row, 5),
+		.allocations_known = sqlite3_column_type(row, 4) == SQLITE_INTEGER,
+		.allocated_known = sqlite3_column_type(row, 5) == SQLITE_INTEGER,
+	};
+	struct ww_service_report *service;
+
+	if (id < 0 || id >= reading->catalog.services_len)
+		return SQLITE_CORRUPT;
+	service = &reading->services[id];
+	return ww_service_samples__add(reading->arena, service, &sample) ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 static int add_program(struct reading *reading, sqlite3_stmt *row)
@@ -305,6 +334,15 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		if (reading->services[id].processes)
 			rc = ww_recording__growth(recording, id, reading->sums.from, reading->sums.to,
 						  &reading->services[id].rss_growth_bytes);
+	if (rc == SQLITE_OK && recording->has_samples)
+		rc = each_row(
+			reading,
+			"SELECT service, requests, rss_bytes, pss_bytes, allocations, allocated_bytes"
+			" FROM service_sample WHERE interval >= ? AND interval < ? ORDER BY service, second_unix_ns",
+			add_sample);
+	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
+		if (ww_service_samples__sum(&reading->services[id]))
+			rc = SQLITE_NOMEM;
 	if (rc == SQLITE_OK && recording->has_programs)
 		rc = each_row(reading,
 			      "SELECT service, executable, bytes, modified_unix_ns, arguments FROM service_program",
@@ -368,6 +406,7 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.studies = reading->studies.by_endpoint,
 		.crowd = reading->studies.by_endpoint ? &reading->studies.crowd : NULL,
 		.blocks = reading->sums.blocks,
+		.unit_ns = ww_recording__unit_at(recording, reading->start_unix_ns),
 		.start_unix_ns = reading->start_unix_ns,
 		.end_unix_ns = reading->end_unix_ns,
 		.unobserved_ns = reading->unobserved_ns,

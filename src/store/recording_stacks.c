@@ -311,7 +311,11 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	reading->requests = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->requests));
 	if (!reading->wanted || !reading->at_least || !reading->alike || !reading->requests)
 		return SQLITE_NOMEM;
-	rc = each_row(reading, "SELECT id, name FROM stack_frame ORDER BY id", false, add_frame);
+	rc = ww_recording__dense(reading->recording, "stack_frame", "min(id)", 4 * VACANT_MAX);
+	if (rc == SQLITE_OK)
+		rc = each_row(reading, "SELECT id, name FROM stack_frame ORDER BY id", false, add_frame);
+	if (rc == SQLITE_OK)
+		rc = ww_recording__dense(reading->recording, "stack", "min(id)", 4 * VACANT_MAX);
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, "SELECT id, whole, frames FROM stack ORDER BY id", false, add_stack);
 	if (rc == SQLITE_OK)

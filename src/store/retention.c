@@ -21,7 +21,7 @@ static const char *const deletions[] = {
 	"DELETE FROM service_usage WHERE interval < ?",	      "DELETE FROM loss_interval WHERE interval < ?",
 	"DELETE FROM stack_sample WHERE interval < ?",	      "DELETE FROM stack_requests WHERE interval < ?",
 	"DELETE FROM request WHERE start_unix_ns < ?",	      "DELETE FROM gap WHERE end_unix_ns < ?",
-	"DELETE FROM endpoint_allocation WHERE interval < ?",
+	"DELETE FROM endpoint_allocation WHERE interval < ?", "DELETE FROM service_sample WHERE interval < ?",
 };
 
 static int run(sqlite3 *db, const char *query, int64_t value, int64_t *number)

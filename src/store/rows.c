@@ -14,6 +14,14 @@
 #define UNREADABLE                                                                                                     \
 	"INSERT INTO unreadable VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET connections = max(connections, ?3)"
 
+/* A second has one commit for the most part, an interval ten: its memory is that on the mean. */
+#define SAMPLE                                                                                                         \
+	"INSERT INTO service_sample VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"                      \
+	"  samples = samples + 1, requests = requests + excluded.requests,"                                            \
+	"  rss_bytes = rss_bytes + (excluded.rss_bytes - rss_bytes) / (samples + 1),"                                  \
+	"  pss_bytes = coalesce(excluded.pss_bytes, pss_bytes), allocations = allocations + excluded.allocations,"     \
+	"  allocated_bytes = allocated_bytes + excluded.allocated_bytes"
+
 static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
 	[WW_STATEMENT_COMMIT] = "COMMIT",
@@ -40,6 +48,7 @@ static const char *const texts[WW_STATEMENT_COUNT] = {
 	[WW_STATEMENT_STACK_SAMPLE] = "INSERT INTO stack_sample VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 	[WW_STATEMENT_STACK_REQUESTS] = "INSERT INTO stack_requests VALUES (?, ?, ?, ?, ?)",
 	[WW_STATEMENT_ALLOCATION] = "INSERT INTO endpoint_allocation VALUES (?, ?, ?, ?, ?, ?)",
+	[WW_STATEMENT_SAMPLE] = SAMPLE,
 	[WW_STATEMENT_LOSS] =
 		"INSERT INTO loss VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
 	[WW_STATEMENT_LOSS_INTERVAL] = LOSS_INTERVAL,
@@ -55,7 +64,7 @@ int ww_rows__prepare(struct ww_rows *rows, sqlite3 *db, bool goes_on)
 		if (!goes_on && (i == WW_STATEMENT_LOSS_INTERVAL || i == WW_STATEMENT_GAP))
 			continue;
 		/* What goes on may be of a version that has no such table, and counts none. */
-		if (goes_on && i == WW_STATEMENT_ALLOCATION)
+		if (goes_on && (i == WW_STATEMENT_ALLOCATION || i == WW_STATEMENT_SAMPLE))
 			continue;
 		int rc = sqlite3_prepare_v3(db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &fresh.statements[i], NULL);
 
@@ -247,6 +256,14 @@ int ww_rows__put_program(struct ww_rows *rows, const struct ww_service_program *
 	return finish(&values);
 }
 
+static void number_or_none(struct values *values, uint64_t value, bool known)
+{
+	if (known)
+		number(values, value);
+	else
+		none(values);
+}
+
 int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_service_usage *usage)
 {
 	struct values values = start(rows, WW_STATEMENT_USAGE);
@@ -262,10 +279,23 @@ int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_s
 	number(&values, usage->gc_ns);
 	number(&values, usage->minor_faults);
 	number(&values, usage->major_faults);
-	if (usage->oom_known)
-		number(&values, usage->oom_kills);
-	else
-		none(&values);
+	number_or_none(&values, usage->oom_kills, usage->oom_known);
+	return finish(&values);
+}
+
+int ww_rows__put_sample(struct ww_rows *rows, int64_t interval, int64_t second, uint64_t requests,
+			const struct ww_service_usage *usage)
+{
+	struct values values = start(rows, WW_STATEMENT_SAMPLE);
+
+	number(&values, usage->service);
+	number(&values, (uint64_t)second);
+	number(&values, (uint64_t)interval);
+	number(&values, requests);
+	number(&values, usage->last.rss_bytes);
+	number_or_none(&values, usage->last.pss_bytes, usage->last.pss_bytes > 0);
+	number_or_none(&values, usage->last.allocations, usage->last.allocations_known);
+	number_or_none(&values, usage->last.allocated_bytes, usage->last.allocated_known);
 	return finish(&values);
 }
 

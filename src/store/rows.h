@@ -35,6 +35,7 @@ enum ww_statement {
 	WW_STATEMENT_STACK_SAMPLE,
 	WW_STATEMENT_STACK_REQUESTS,
 	WW_STATEMENT_ALLOCATION,
+	WW_STATEMENT_SAMPLE,
 	WW_STATEMENT_LOSS,
 	WW_STATEMENT_LOSS_INTERVAL,
 	WW_STATEMENT_GAP,
@@ -70,6 +71,11 @@ int ww_rows__put_name(struct ww_rows *rows, uint32_t id, const char *name);
 int ww_rows__put_operation_name(struct ww_rows *rows, uint32_t id, const struct ww_catalog_operation *name);
 int ww_rows__put_program(struct ww_rows *rows, const struct ww_service_program *program);
 int ww_rows__put_usage(struct ww_rows *rows, int64_t interval, const struct ww_service_usage *usage);
+
+/* What a service's last sample says, as of that second, or as a part of that interval. */
+int ww_rows__put_sample(struct ww_rows *rows, int64_t interval, int64_t second, uint64_t requests,
+			const struct ww_service_usage *usage);
+
 /* Adds to what is lost for that cause. */
 int ww_rows__put_loss(struct ww_rows *rows, const char *cause, uint64_t count, bool loses);
 

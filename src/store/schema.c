@@ -12,6 +12,12 @@ const char *const ww_schema_kind_meanings[WW_KIND_COUNT] = {
 	"  interval INTEGER NOT NULL, second_unix_ns INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint," \
 	"  requests INTEGER NOT NULL, weight INTEGER NOT NULL, allocations INTEGER NOT NULL)"
 
+#define SAMPLES                                                                                                        \
+	"service_sample ("                                                                                             \
+	"  service INTEGER NOT NULL REFERENCES service, second_unix_ns INTEGER NOT NULL, interval INTEGER NOT NULL,"   \
+	"  samples INTEGER NOT NULL, requests INTEGER NOT NULL, rss_bytes INTEGER NOT NULL, pss_bytes INTEGER,"        \
+	"  allocations INTEGER, allocated_bytes INTEGER, PRIMARY KEY (service, second_unix_ns)) WITHOUT ROWID"
+
 /* clang-format off: the columns of the kinds are included in the middle of strings */
 #define WW_KIND(id, name, meaning) "  " name "_ns INTEGER NOT NULL,"
 const char ww_schema_create[] =
@@ -82,6 +88,7 @@ const char ww_schema_create[] =
 	"  interval INTEGER NOT NULL, endpoint INTEGER NOT NULL REFERENCES endpoint, wall_ns INTEGER NOT NULL,"
 	"  requests INTEGER NOT NULL, sampled INTEGER NOT NULL);"
 	"CREATE TABLE " ALLOCATIONS ";"
+	"CREATE TABLE " SAMPLES ";"
 	"CREATE TABLE loss ("
 	"  cause TEXT PRIMARY KEY, count INTEGER NOT NULL, loses INTEGER NOT NULL) WITHOUT "
 	"ROWID;"
@@ -110,6 +117,7 @@ const char ww_schema_create[] =
 
 const char ww_schema_goes_on[] =
 	"CREATE TABLE IF NOT EXISTS " ALLOCATIONS ";"
+	"CREATE TABLE IF NOT EXISTS " SAMPLES ";"
 	"CREATE TABLE IF NOT EXISTS gap (start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS loss_interval ("
 	"  interval INTEGER NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL, loses INTEGER NOT NULL,"

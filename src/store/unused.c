@@ -29,6 +29,7 @@ static const char statements[] =
 	"DELETE FROM used;"
 	"INSERT OR IGNORE INTO used SELECT service FROM endpoint;"
 	"INSERT OR IGNORE INTO used SELECT service FROM service_usage;"
+	"INSERT OR IGNORE INTO used SELECT service FROM service_sample;"
 	"DELETE FROM service WHERE id NOT IN (SELECT id FROM used);"
 	"DELETE FROM service_program WHERE service NOT IN (SELECT id FROM used);"
 	"DELETE FROM used;"

@@ -80,7 +80,7 @@ static void what_changed_is_said_first(void **state)
 	assert_int_equal(RUN("compare", before, after, "--format", "json"), 0);
 	assert_int_equal(count("\"certainty\": \"sure\""), 5); /* mean, three quantiles, db */
 	assert_int_equal(RUN("compare", before, after, "--format", "csv"), 0);
-	assert_int_equal(count("\r\n"), 1 + 22);
+	assert_int_equal(count("\r\n"), 1 + 23);
 }
 
 static void pass_lines_make_the_status(void **state)

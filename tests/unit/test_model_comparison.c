@@ -18,9 +18,10 @@
 #include "model/requirement.h"
 #include "util/hash.h"
 
-#define MS     1e6
-#define TRIALS 200 /* where nothing differs */
-#define FINDS  12  /* where something does */
+#define MS	    1e6
+#define SECONDS_MAX 60
+#define TRIALS	    200 /* where nothing differs */
+#define FINDS	    12	/* where something does */
 
 static uint64_t seed;
 
@@ -45,6 +46,9 @@ struct world {
 	double operations;	  /* per request */
 	double luck;		  /* how far whole seconds differ, of the logarithm */
 	double lasting;		  /* part of that which a second has of the one before: as of neighbours that stay */
+	double memory_mb, grows;  /* of the service, and how much of it comes in a second */
+	double runq_ms;		  /* on the mean, of all of the recording */
+	bool crowded;		  /* others leave no CPU idle */
 };
 
 static void draw_request(const struct world *world, double luck, struct ww_aggregate *aggregate)
@@ -57,6 +61,7 @@ static void draw_request(const struct world *world, double luck, struct ww_aggre
 
 	kinds[WW_KIND_DB] = (uint64_t)(world->db_ms * MS * exp(luck + world->spread * normal()));
 	kinds[WW_KIND_COMPUTE] = (uint64_t)(world->compute_ms * MS * exp(luck + world->spread / 2 * normal()));
+	kinds[WW_KIND_RUNQ] = (uint64_t)(world->runq_ms * MS * -log(uniform()));
 	/* Pareto: its variance is infinite. */
 	if (uniform() < world->tail)
 		kinds[WW_KIND_QUEUE] = (uint64_t)(5 * MS * pow(uniform(), -1 / 1.8));
@@ -68,43 +73,74 @@ static void draw_request(const struct world *world, double luck, struct ww_aggre
 	assert_int_equal(ww_aggregate__add(aggregate, &sample), 0);
 }
 
-static struct ww_report *draw(const struct world *world)
+/* A recording of one service, or of two that have the same luck: `beside` is the other one, or NULL. */
+static struct ww_report *draw_two(const struct world *world, const struct world *beside)
 {
 	struct ww_catalog catalog;
 	struct ww_slice slice = {0};
-	struct ww_blocks blocks = {0};
+	struct ww_blocks blocks[2] = {0};
 	struct ww_report *report = NULL;
-	struct ww_service_report service = {
-		.service = "shop:80", .container = "", .cgroup = "/", .rss_steady_bytes = 100000000};
+	struct ww_service_sample samples[SECONDS_MAX];
+	struct ww_service_report service = {.service = "shop:80",
+					    .container = "",
+					    .cgroup = "/",
+					    .rss_steady_bytes = (uint64_t)(world->memory_mb * 1e6),
+					    .allocated_requests = 1,
+					    .samples = samples,
+					    .samples_len = world->seconds};
 	const struct ww_report_frame frame = {
 		.host = "h",
 		.kernel = "k",
 		.cpus = 2,
 		.end_unix_ns = world->seconds * 1000000000ll,
+		.host_busy_ns = world->crowded ? 2 * world->seconds * 1000000000ull : 0,
+		.unit_ns = 10000000000ll,
 		.services = &service,
 		.services_len = 1,
-		.blocks = &blocks,
+		.blocks = blocks,
 	};
 
 	assert_int_equal(ww_catalog__init(&catalog), 0);
 	ww_catalog__add_service(&catalog, &(struct ww_catalog_service){"shop:80", "", "/"});
 	ww_catalog__add_endpoint(&catalog, &(struct ww_catalog_endpoint){0, "http", "GET", "/orders/{id}"});
+	if (beside) {
+		ww_catalog__add_service(&catalog, &(struct ww_catalog_service){"shop:81", "", "/"});
+		ww_catalog__add_endpoint(&catalog, &(struct ww_catalog_endpoint){1, "http", "GET", "/orders/{id}"});
+	}
 	double luck = world->luck * normal();
-	for (unsigned s = 0; s < world->seconds; s++) {
-		struct ww_aggregate aggregate = {0};
 
-		for (unsigned i = 0; i < world->per_second; i++)
-			draw_request(world, luck, &aggregate);
-		assert_int_equal(ww_slice__merge_endpoint(&slice, 0, &aggregate), 0);
-		assert_int_equal(ww_blocks__add(&blocks, s, &aggregate), 0);
-		ww_aggregate__free(&aggregate);
+	assert_in_range(world->seconds, 1, SECONDS_MAX);
+	for (unsigned s = 0; s < world->seconds; s++)
+		samples[s] = (struct ww_service_sample){
+			.requests = world->per_second,
+			.rss_bytes = (uint64_t)((world->memory_mb + world->grows * s + 0.05 * normal()) * 1e6),
+			.allocated_bytes =
+				(uint64_t)(world->per_second * world->operations * 1000 * (1 + 0.1 * normal())),
+			.allocated_known = true,
+		};
+	for (unsigned s = 0; s < world->seconds; s++) {
+		for (unsigned e = 0; e < 1 + (beside != NULL); e++) {
+			struct ww_aggregate aggregate = {0};
+
+			for (unsigned i = 0; i < world->per_second; i++)
+				draw_request(e ? beside : world, luck, &aggregate);
+			assert_int_equal(ww_slice__merge_endpoint(&slice, e, &aggregate), 0);
+			assert_int_equal(ww_blocks__add(&blocks[e], s * 1000000000ll, &aggregate), 0);
+			ww_aggregate__free(&aggregate);
+		}
 		luck = world->lasting * luck + sqrt(1 - world->lasting * world->lasting) * world->luck * normal();
 	}
 	assert_int_equal(ww_report__build(&frame, &catalog, &slice, &report), 0);
 	ww_slice__free(&slice);
-	ww_blocks__free(&blocks);
+	ww_blocks__free(&blocks[0]);
+	ww_blocks__free(&blocks[1]);
 	ww_catalog__free(&catalog);
 	return report;
+}
+
+static struct ww_report *draw(const struct world *world)
+{
+	return draw_two(world, NULL);
 }
 
 struct pair {
@@ -162,7 +198,8 @@ static const struct world shop = {.seconds = 15,
 				  .spread = 0.3,
 				  .tail = 0.05,
 				  .errors = 0.01,
-				  .operations = 3};
+				  .operations = 3,
+				  .memory_mb = 100};
 
 static void what_is_the_same_is_noise(void **state)
 {
@@ -198,7 +235,7 @@ static void what_lasts_for_seconds_is_noise(void **state)
 	world.per_second = 8;
 	world.luck = 0.15;
 	world.lasting = 0.7;
-	assert_in_range(alarms(&world), 0, TRIALS / 10);
+	assert_in_range(alarms(&world), 0, TRIALS / 20);
 }
 
 /* That requests of a second are as lucky is what makes the difference: were it left out, noise would be called sure. */
@@ -342,6 +379,133 @@ static void intervals_hold_the_truth(void **state)
 	assert_in_range(p95, TRIALS * 93 / 100, TRIALS);
 }
 
+static enum ww_certainty certainty_of(const struct world *before, const struct world *after, enum ww_metric metric)
+{
+	struct pair pair = compare(before, after);
+	enum ww_certainty certainty = pair.endpoint->changes[metric].certainty;
+
+	drop(&pair);
+	return certainty;
+}
+
+/* What is sampled of the service, and how many requests there are, have intervals, too. */
+static void memory_and_rates_are_judged(void **state)
+{
+	struct world more = shop, grows = shop, busier = shop, greedy = shop, brief = shop;
+
+	(void)state;
+	seed = 6;
+	more.memory_mb *= 1.05;
+	grows.grows = 1;
+	busier.per_second += 3;
+	greedy.operations = 4;
+	brief.seconds = 4;
+	assert_int_equal(certainty_of(&shop, &shop, WW_METRIC_MEMORY), WW_CERTAINTY_SAME);
+	assert_int_equal(certainty_of(&shop, &more, WW_METRIC_MEMORY), WW_CERTAINTY_SURE);
+	/* It is larger in the median, but was the same at the beginning: how large it is can't be told. */
+	assert_int_equal(certainty_of(&shop, &grows, WW_METRIC_MEMORY), WW_CERTAINTY_NOISE);
+	assert_int_equal(certainty_of(&shop, &brief, WW_METRIC_MEMORY), WW_CERTAINTY_SHORT);
+	assert_int_equal(certainty_of(&shop, &shop, WW_METRIC_REQUESTS), WW_CERTAINTY_SAME);
+	assert_int_equal(certainty_of(&shop, &busier, WW_METRIC_REQUESTS), WW_CERTAINTY_SURE);
+	assert_int_equal(certainty_of(&shop, &brief, WW_METRIC_REQUESTS), WW_CERTAINTY_SHORT);
+	assert_int_not_equal(certainty_of(&shop, &shop, WW_METRIC_ALLOCATED), WW_CERTAINTY_SURE);
+	assert_int_equal(certainty_of(&shop, &greedy, WW_METRIC_ALLOCATED), WW_CERTAINTY_SURE);
+}
+
+/* Requests that come in bursts are as many as they are by chance. */
+static void gaps_without_requests_make_a_rate_unsure(void **state)
+{
+	struct ww_block blocks[6] = {0};
+	struct ww_sampling sampling = {
+		.blocks = blocks, .blocks_len = 6, .end_ns = 60000000000ll, .unit_ns = 10000000000ll};
+	struct ww_estimate even, bursts;
+
+	(void)state;
+	/* Each block is a second: of a minute, or six that follow each other. */
+	for (int i = 0; i < 6; i++)
+		blocks[i] = (struct ww_block){.at = (10ll * i + 5) * 1000000000, .requests = 100};
+	even = ww_estimate__rate(&sampling, 10);
+	for (int i = 0; i < 6; i++)
+		blocks[i].at = i * 1000000000ll;
+	bursts = ww_estimate__rate(&sampling, 10);
+	assert_true(bursts.error > 2 * even.error && even.error > 0);
+	/* Intervals, of which all have the same. */
+	for (int i = 0; i < 6; i++)
+		blocks[i].at = (10ll * i + 10) * 1000000000 - 1;
+	assert_true(ww_estimate__rate(&sampling, 10).error < 0.001);
+}
+
+/* Waits for a CPU that others want are no evidence; what else differs is. */
+static void neighbours_are_no_difference(void **state)
+{
+	struct world before = shop, after;
+
+	(void)state;
+	seed = 8;
+	before.tail = 0;
+	before.runq_ms = 10;
+	before.compute_ms = 20;
+	after = before;
+	after.runq_ms = 15;
+	assert_int_equal(certainty_of(&before, &after, WW_METRIC_KIND + WW_KIND_RUNQ), WW_CERTAINTY_SURE);
+	assert_int_equal(certainty_of(&before, &after, WW_METRIC_MEAN), WW_CERTAINTY_SURE);
+	before.crowded = after.crowded = true;
+	for (enum ww_metric metric = 0; metric < WW_METRIC_COUNT; metric++)
+		assert_int_not_equal(certainty_of(&before, &after, metric), WW_CERTAINTY_SURE);
+	after.compute_ms *= 1.05;
+	assert_int_not_equal(certainty_of(&before, &after, WW_METRIC_CPU), WW_CERTAINTY_SURE);
+	after.compute_ms *= 1.15;
+	assert_int_equal(certainty_of(&before, &after, WW_METRIC_CPU), WW_CERTAINTY_SURE);
+	after.db_ms *= 1.3;
+	assert_int_equal(certainty_of(&before, &after, WW_METRIC_MEAN), WW_CERTAINTY_SURE);
+	assert_int_equal(certainty_of(&before, &after, WW_METRIC_P95), WW_CERTAINTY_SURE);
+	assert_int_equal(certainty_of(&before, &after, WW_METRIC_KIND + WW_KIND_DB), WW_CERTAINTY_SURE);
+	assert_int_not_equal(certainty_of(&before, &after, WW_METRIC_KIND + WW_KIND_RUNQ), WW_CERTAINTY_SURE);
+}
+
+/* Two services at the same time share their luck: as many as TRIALS pairs, what is sure of a kind. */
+static unsigned sure_beside(const struct world *world, const struct world *beside, enum ww_metric metric,
+			    unsigned trials)
+{
+	const struct ww_comparison_sides sides = {.before = "shop:80", .after = "shop:81"};
+	unsigned any = 0, of_metric = 0;
+
+	for (unsigned i = 0; i < trials; i++) {
+		struct ww_report *report = draw_two(world, beside);
+		struct pair pair = {.before = report};
+
+		assert_int_equal(ww_comparison__make(report, report, &sides, &pair.comparison), 0);
+		assert_int_equal(pair.comparison.common, 1);
+		pair.endpoint = &pair.comparison.endpoints[0];
+		any += sure(&pair) > 0;
+		of_metric += pair.endpoint->changes[metric].certainty == WW_CERTAINTY_SURE;
+		drop(&pair);
+	}
+	print_message("# beside each other: any of %u, %s of %u of %u comparisons sure\n", any, ww_metric_name(metric),
+		      of_metric, trials);
+	return metric == WW_METRIC_COUNT - 1 ? any : of_metric;
+}
+
+static void services_at_the_same_time_share_their_luck(void **state)
+{
+	struct world world = shop, slower;
+
+	(void)state;
+	seed = 9;
+	world.seconds = 40;
+	world.tail = 0;
+	world.luck = 0.4;
+	world.lasting = 0.8;
+	assert_in_range(sure_beside(&world, &world, WW_METRIC_COUNT - 1, TRIALS / 5), 0, TRIALS / 100);
+	slower = world;
+	slower.db_ms *= 1.3;
+	assert_in_range(sure_beside(&world, &slower, WW_METRIC_KIND + WW_KIND_DB, FINDS), FINDS - 4, FINDS);
+	assert_in_range(found(&world, &slower, WW_METRIC_KIND + WW_KIND_DB, 1), 0, FINDS / 4);
+	/* Also where they share none. */
+	world.luck = 0;
+	assert_in_range(sure_beside(&world, &world, WW_METRIC_COUNT - 1, TRIALS / 5), 0, TRIALS / 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +515,10 @@ int main(void)
 		cmocka_unit_test(what_may_be_anything_is_not_called_the_same),
 		cmocka_unit_test(what_differs_by_a_twentieth_is_found),
 		cmocka_unit_test(intervals_hold_the_truth),
+		cmocka_unit_test(memory_and_rates_are_judged),
+		cmocka_unit_test(gaps_without_requests_make_a_rate_unsure),
+		cmocka_unit_test(neighbours_are_no_difference),
+		cmocka_unit_test(services_at_the_same_time_share_their_luck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,7 @@ static void wrong_lines_say_where(void **state)
 		{"p95 +220", "at character 9: here has to be ns, us, ms or s, or %"},
 		{"p95 <= 220ms please", "at character 14: here it has to end"},
 		{"p95 <= 9999999999999999999999ms", "is no number"},
+		{"allocated <= 5", "at character 15: here has to be KB"},
 		{"memory <= 5", "at character 12: here has to be KB"},
 		{"errors +5ms", "at character 10: here can only be %"},
 		{"operations <= 5ms", "at character 16: here can be no unit"},
@@ -146,14 +147,22 @@ static void lines_are_judged(void **state)
 	judges("db +0", mean(100 * MS, .1 * MS), mean(101 * MS, .1 * MS), WW_REQUIREMENT_UNMET, "+1.0 %");
 	judges("db +0", mean(100 * MS, 9 * MS), mean(90 * MS, 9 * MS), WW_REQUIREMENT_UNDECIDED, "too few");
 	judges("errors +0", share(0, 1000), share(0, 1000), WW_REQUIREMENT_MET, "0 % -> 0 %");
-	judges("errors +0", share(0, 50), share(0, 50), WW_REQUIREMENT_UNDECIDED, "too few");
+	judges("errors +0", share(0, 100), share(0, 100), WW_REQUIREMENT_MET,
+	       "0 % -> 0 %; that none of 1000 requests failed leaves 3.7 % possible");
+	judges("errors +0", share(0.1, 100), share(0, 100), WW_REQUIREMENT_MET, "10 % -> 0 %");
+	judges("errors +0", share(0, 10), share(0, 10), WW_REQUIREMENT_UNDECIDED, "too few");
+	judges("errors +0", share(0, 100), share(0.01, 100), WW_REQUIREMENT_UNDECIDED, "too few");
+	judges("errors <= 1%", none, share(0, 100), WW_REQUIREMENT_UNDECIDED, "too few");
 	judges("errors +0", share(0, 1000), share(0.05, 1000), WW_REQUIREMENT_UNMET, "0 % -> 5 %");
 	judges("errors +0", share(0.004, 10000), share(0.005, 10000), WW_REQUIREMENT_MET, "may be noise");
 	/* What was so is taken as it was. */
 	judges("requests -5%", ww_estimate__exact(100), ww_estimate__exact(96), WW_REQUIREMENT_MET, "-4.0 %");
 	judges("requests -5%", ww_estimate__exact(100), ww_estimate__exact(94), WW_REQUIREMENT_UNMET, "-6.0 %");
-	judges("memory +5%", ww_estimate__exact(100e6), ww_estimate__exact(104e6), WW_REQUIREMENT_MET, "100.0 MB -> ");
+	judges("memory +5%", ww_estimate__exact(100e6), ww_estimate__exact(104e6), WW_REQUIREMENT_MET, "95.4 MiB -> ");
 	judges("memory +5%", ww_estimate__exact(100e6), ww_estimate__exact(110e6), WW_REQUIREMENT_UNMET, "");
+	judges("memory +5%", mean(100e6, 0), mean(110e6, 0), WW_REQUIREMENT_UNMET, "+10.0 %");
+	judges("memory +5%", mean(100e6, 8e6), mean(104e6, 8e6), WW_REQUIREMENT_UNDECIDED, "too little time");
+	judges("requests -5%", mean(100, 1), mean(90, 1), WW_REQUIREMENT_UNMET, "-10.0 %");
 	judges("memory +5%", ww_estimate__exact(100e6), ww_estimate__exact(NAN), WW_REQUIREMENT_UNDECIDED, "not known");
 	/* Nothing is known of how far it may be off. */
 	judges("mean <= 220ms", none, ww_estimate__bare(100 * MS), WW_REQUIREMENT_UNDECIDED, "too few");

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
+
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -336,9 +338,84 @@ static void usage_is_that_of_all_processes(void **state)
 	ww_services__sample(host->services, 2);
 	usage = ww_services__usage(host->services, &len);
 	assert_true(usage->processes == 1 && usage->rss_peak_bytes == 1100 * page && !usage->cpu_ns);
-	usage = ww_services__total(host->services, &len);
-	assert_true(len == 1 && usage->rss_peak_bytes == 1500 * page && usage->rss_bytes == 1100 * page);
-	assert_true(usage->cpu_ns == 80 * tick);
+
+	const struct ww_service_report total = ww_services__report(host->services, 0);
+
+	assert_true(total.rss_peak_bytes == 1500 * page && total.rss_steady_bytes == 1100 * page);
+	assert_true(llround(total.cpu_seconds * 1e9) == (long long)(80 * tick));
+}
+
+static void set_shares(const char *proc, uint32_t pid, unsigned kilobytes)
+{
+	char text[160];
+	int len = snprintf(
+		text, sizeof(text),
+		"55d0c0000000-7ffd0000 ---p 00000000 00:00 0   [rollup]\nRss:  9999 kB\nPss:  %u kB\nPss_Anon: 7 kB\n",
+		kilobytes);
+
+	write_file(proc, pid, "smaps_rollup", text, (size_t)len);
+}
+
+/* What is shared is of a service when it is known of all its processes. */
+static void what_processes_share_counts_once(void **state)
+{
+	struct host *host = *state;
+	const struct ww_service_usage *usage;
+	size_t len;
+
+	for (uint32_t pid = 50; pid < 52; pid++) {
+		set_process(host->proc, pid, "/usr/bin/shop", "shop", "0::/\n");
+		set_usage(host->proc, pid, 100, 2, 5000 + pid, 500);
+		assert_string_equal(service_of(host, pid, 80, "shop"), "shop:80");
+	}
+	set_shares(host->proc, 50, 1000);
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_true(usage->last.rss_bytes && !usage->last.pss_bytes);
+	/* It is read seldom: until then the other one counts as it was. */
+	set_shares(host->proc, 50, 9000);
+	end_process(host->proc, 51);
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_int_equal(usage->last.pss_bytes, 1000 * 1024);
+}
+
+static struct ww_heap_counts heap;
+
+static int find_allocated(void *ctx, uint32_t pid, const struct ww_process_usage *usage, struct ww_heap_counts *counts)
+{
+	(void)ctx;
+	assert_true(usage->start_ticks == 5000 + pid);
+	*counts = heap;
+	return heap.bytes ? 0 : -ENOENT;
+}
+
+/* What was allocated between two samples; the first one tells from where on. */
+static void what_runtimes_allocate_is_told_from_sample_to_sample(void **state)
+{
+	struct host *host = *state;
+	const struct ww_service_usage *usage;
+	size_t len;
+
+	ww_services__ask_allocations(host->services, find_allocated, NULL);
+	set_process(host->proc, 50, "/usr/bin/shop", "shop", "0::/\n");
+	set_usage(host->proc, 50, 100, 2, 5050, 500);
+	assert_string_equal(service_of(host, 50, 80, "shop"), "shop:80");
+	heap = (struct ww_heap_counts){.bytes = 1000, .allocations = 10, .allocations_known = true};
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_false(usage->last.allocated_known);
+	heap.bytes = 1700;
+	heap.allocations = 13;
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_true(usage->last.allocated_known && usage->last.allocated_bytes == 700);
+	assert_true(usage->last.allocations_known && usage->last.allocations == 3);
+	/* Less than before: it is not what it was. */
+	heap.bytes = 100;
+	ww_services__sample(host->services, 1);
+	usage = ww_services__usage(host->services, &len);
+	assert_false(usage->last.allocated_known);
 }
 
 static void what_runs_is_told_once_and_no_argument(void **state)
@@ -420,8 +497,10 @@ static void collections_are_those_of_its_processes(void **state)
 	end_process(host->proc, 50);
 	ww_services__sample(host->services, 2);
 	ww_services__sample(host->services, 2);
-	usage = ww_services__total(host->services, &len);
-	assert_true(usage->gc_count == 14 && usage->gc_ns == 1110);
+
+	const struct ww_service_report total = ww_services__report(host->services, 0);
+
+	assert_true(total.gc_count == 14 && total.gc_ns == 1110);
 }
 
 static void another_program_of_that_number_is_another_service(void **state)
@@ -464,6 +543,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_many_services_are_one, start_host, end_host),
 		cmocka_unit_test_setup_teardown(usage_is_that_of_all_processes, start_host, end_host),
 		cmocka_unit_test_setup_teardown(collections_are_those_of_its_processes, start_host, end_host),
+		cmocka_unit_test_setup_teardown(what_processes_share_counts_once, start_host, end_host),
+		cmocka_unit_test_setup_teardown(what_runtimes_allocate_is_told_from_sample_to_sample, start_host,
+						end_host),
 		cmocka_unit_test_setup_teardown(another_program_of_that_number_is_another_service, start_host,
 						end_host),
 		cmocka_unit_test_setup_teardown(more_processes_than_are_remembered, start_host, end_host),

@@ -238,6 +238,52 @@ static void what_is_no_recording_is_not_read(void **state)
 	free(data);
 }
 
+/* Ids have room in memory also where nothing has them: few rows that lie far apart are not to take all of it. */
+static void ids_that_lie_far_apart_are_damage(void **state)
+{
+	static const char *const tables[] = {
+		"detail_name SELECT n * 200000, 'a' || n",
+		"operation_name SELECT n * 200000, 5, 'redis', '', 'GET', 'a' || n",
+		"service SELECT n * 200000, 'a' || n, '', ''",
+		"endpoint SELECT n * 200000, 0, 'http', 'GET', '/' || n",
+		"stack_frame SELECT n * 200000, 'a' || n",
+		"stack SELECT n * 200000, 1, '[]'",
+	};
+	struct fixture *fixture = *state;
+	const struct ww_stack_filter filter = {.kinds = UINT32_MAX};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		struct ww_recorder *recorder = create(fixture, true);
+		struct ww_recording *recording;
+		struct ww_report *report = NULL;
+		struct ww_profile *profile = NULL;
+		char query[256];
+		sqlite3 *db;
+		int err;
+
+		commit(fixture, recorder, 10, true);
+		ww_recorder__close(recorder);
+		snprintf(query, sizeof(query),
+			 "WITH RECURSIVE far (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM far LIMIT 40) INSERT INTO "
+			 "%s FROM far",
+			 tables[i]);
+		assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+		if (sqlite3_exec(db, query, NULL, NULL, NULL) != SQLITE_OK)
+			fail_msg("%s: %s", query, sqlite3_errmsg(db));
+		sqlite3_close(db);
+		assert_int_equal(
+			ww_recording__open(&recording, fixture->path, fixture->message, sizeof(fixture->message)), 0);
+		err = ww_recording__report(recording, &(struct ww_selection){0}, &report);
+		if (!err)
+			err = ww_recording__profile(recording, &(struct ww_selection){0}, &filter, &profile);
+		if (err != -EBADMSG)
+			fail_msg("%s: %d", tables[i], err);
+		ww_report_free(report);
+		ww_profile_free(profile);
+		ww_recording__close(recording);
+	}
+}
+
 /* Lets files of this process grow no further; SIGXFSZ is ignored, so writing fails. */
 static void limit_files(rlim_t size)
 {
@@ -459,6 +505,7 @@ int main(void)
 						drop_fixture),
 		cmocka_unit_test_setup_teardown(a_killed_recorder_leaves_what_it_committed, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(what_is_no_recording_is_not_read, make_fixture, drop_fixture),
+		cmocka_unit_test_setup_teardown(ids_that_lie_far_apart_are_damage, make_fixture, drop_fixture),
 		cmocka_unit_test_setup_teardown(a_disk_that_fills_costs_only_what_came_since, make_fixture,
 						drop_fixture),
 		cmocka_unit_test_setup_teardown(another_writer_delays_but_costs_nothing, make_fixture, drop_fixture),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Compares what whywait says of a Python server with what its handlers and its clients measured (python_work.py):
 
-    compare(start, ways, parts)    start(environment) makes the server; `ways` are the beginnings of the paths asked for, `together`
-                                   those whose steps are done side by side: how long all took says nothing of the kinds then
+    compare(start, ways, parts)    start(environment) makes the server; `ways` are the beginnings of the paths asked for, or
+                                   {way: its steps}; `together` those whose steps are done side by side: how long all took says
+                                   nothing of the kinds then
 """
 import datetime
 import json
@@ -57,13 +58,17 @@ class Uvicorn(Server):
 def plan(prefix, number, ways):
     """`number` requests, [name, target], each with one to four random steps."""
     draw = random.Random(f"{SEED} {prefix}")
+    steps = ways if isinstance(ways, dict) else dict.fromkeys(ways, STEPS)
 
-    def step():
-        name = draw.choice(sorted(STEPS))
-        return name if STEPS[name] is None else f"{name}:{draw.uniform(*STEPS[name]):.2f}"
+    def step(of):
+        name = draw.choice(sorted(of))
+        return name if of[name] is None else f"{name}:{draw.uniform(*of[name]):.2f}"
 
-    return [(name, f"/{draw.choice(ways)}/{name}?do={','.join(step() for _ in range(draw.randint(1, 4)))}")
-            for name in (f"{prefix}-{i}" for i in range(number))]
+    def target(name):
+        way = draw.choice(list(steps))
+        return f"/{way}/{name}?do={','.join(step(steps[way]) for _ in range(draw.randint(1, 4)))}"
+
+    return [(name, target(name)) for name in (f"{prefix}-{i}" for i in range(number))]
 
 
 def _began(request):
@@ -103,6 +108,7 @@ class Part:
         self.in_flight, self.requests, self.pause = in_flight, requests, pause
         self.share, self.extra = share, extra * MS
         self.record = self.times = self.plan = None
+        self.offset = 0  # CLOCK_REALTIME - CLOCK_MONOTONIC: the former is set right now and then
 
     def observe(self, port, ways):
         # The interpreter is looked at when it has answered a request, so the first ones are not compared.
@@ -111,9 +117,10 @@ class Part:
         with Record("--port", port) as self.record:
             send(port, [(self.in_flight, 0, lead)])
             time.sleep(0.3)
+            self.offset = time.time_ns() - time.monotonic_ns()
             self.times = send(port, [(self.in_flight, self.pause, list(self.plan.items()))])
 
-    def check(self, tap, ledgers, offset, together):
+    def check(self, tap, ledgers, together):
         self.record.check(tap)
         found = {path.rpartition("/")[2]: request for path, request in self.record.by_path().items()}
         found = {name: request for name, request in found.items() if not name.startswith("lead")}
@@ -122,7 +129,7 @@ class Part:
             return
         wrong, unsaid = [], 0
         for name, request in found.items():
-            error = matched(request, ledgers[name], offset)
+            error = matched(request, ledgers[name], self.offset)
             if error:
                 wrong.append(f"{name} {request['attribution']}: {error}; {self.plan[name]}")
                 unsaid += request["attribution"] != "ambiguous" and not request.get("operations_missing")
@@ -167,7 +174,8 @@ def compare(start, ways, parts=tuple(PARTS), together=()):
     with tempfile.TemporaryDirectory(prefix="whywait-python-", dir="/var/tmp") as scratch, \
             Postgres(settings={"max_connections": 300}) as postgres, Redis() as redis, Upstream() as upstream:
         offset = time.time_ns() - time.monotonic_ns()
-        environment = {"TRUTH_DSN": postgres.dsn, "TRUTH_REDIS": str(redis.port), "TRUTH_UPSTREAM": str(upstream.port),
+        environment = {"TRUTH_DSN": postgres.dsn, "TRUTH_URL": f"postgresql://postgres@127.0.0.1:{postgres.port}/test", "TRUTH_POSTGRES": str(postgres.port),
+                       "TRUTH_REDIS": str(redis.port), "TRUTH_UPSTREAM": str(upstream.port),
                        "TRUTH_SCRATCH": scratch, "REALTIME": str(offset), "PYTHONPATH": str(APPS)}
         with start(environment) as server:
             most = max(part.in_flight for part in parts)
@@ -177,5 +185,5 @@ def compare(start, ways, parts=tuple(PARTS), together=()):
             with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/truth") as response:
                 ledgers = json.load(response)
         for part in parts:
-            tap.run(part.name, part.check, tap, ledgers, offset, together)
+            tap.run(part.name, part.check, tap, ledgers, together)
     tap.done()

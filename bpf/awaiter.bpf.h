@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Tasks of asyncio, of CPython 3.11: which one the loop's thread is in a step of, and which one awaits what that does.
+ *
+ * The loop runs one Handle after the other, each in a frame at the same place, and a Task's step is a Handle's
+ * callback. What awaits a Task, or a Future, stands in its callbacks: a Task's wake-up, or what gather(), wait_for(),
+ * shield(), wait() and task groups have put there, which leads to a Future or a Task in turn. So work of a Task that
+ * another one awaits is told to be that one's, by reading, and a Task is known by its number, which is never another
+ * one's.
+ */
+#ifndef WHYWAIT_AWAITER_H
+#define WHYWAIT_AWAITER_H
+
+#include "python.bpf.h"
+
+/* Offsets in CPython 3.11's objects. */
+#define WW_HANDLE_CALLBACK  24 /* asyncio.events.Handle: slots, in the order of their names */
+#define WW_HANDLE_CONTEXT   40
+#define WW_FUTURE_CALLBACK  24	/* FutureObj.fut_callback0 */
+#define WW_FUTURE_CALLBACKS 40	/* FutureObj.fut_callbacks: a list of pairs */
+#define WW_FUTURE_STATE	    88	/* FutureObj.fut_state: 0, it is pending */
+#define WW_TASK_WAITS	    128 /* TaskObj.task_fut_waiter */
+#define WW_TASK_CORO	    136
+#define WW_TASK_NAME	    144
+#define WW_TASK_CONTEXT	    152
+#define WW_CORO_CODE	    16 /* PyCoroObject.cr_code */
+#define WW_TEXT_LENGTH	    16 /* PyASCIIObject.length */
+#define WW_BUILTIN_SELF	    24 /* PyCFunctionObject.m_self */
+#define WW_STEP_TASK	    16 /* TaskStepMethWrapper.sw_task */
+#define WW_FUNCTION_CLOSURE 72
+#define WW_CELL_CONTENTS    16
+#define WW_PARTIAL_ARGS	    24
+#define WW_METHOD_SELF	    24
+#define WW_INSTANCE_VALUES  32 /* in front of an object whose attributes are no dict yet */
+
+#define WW_AWAITERS	  6  /* Futures and Tasks on the way to the one that awaits all of it */
+#define WW_AWAITER_CELLS  4  /* of a callback's closure */
+#define WW_AWAITER_VALUES 12 /* of a task group */
+#define WW_AWAITER_MORE	  2  /* callbacks after the first one */
+#define WW_TASK_DIGITS	  5  /* of "Task-1" */
+#define WW_HANDLE_FRAMES  64 /* looked at to find the one in which the loop runs a Handle */
+#define WW_HANDLE_TRIES	  32
+
+#define WW_TASK_KEY (1ull << 63) /* no address has that bit */
+
+enum ww_future_is {
+	WW_FUTURE_NOT,
+	WW_FUTURE,
+	WW_FUTURE_TASK,
+	WW_FUTURE_GROUP, /* of Tasks: asyncio's, or anyio's */
+	WW_FUTURE_SCOPE, /* of anyio's: its group's */
+};
+
+/* How the name of an object's type begins. */
+static __always_inline u64 ww_type_name(u64 object)
+{
+	return ww_user_word(ww_user_word(ww_user_word(object + WW_PYTHON_TYPE) + WW_PYTHON_TYPE_NAME));
+}
+
+/* What an object is: enum ww_future_is. */
+__weak u32 ww_future_is(u64 object)
+{
+	u64 name[2] = {};
+	u64 at = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (!at || bpf_probe_read_user(name, sizeof(name), (void *)ww_user_word(at + WW_PYTHON_TYPE_NAME)))
+		return WW_FUTURE_NOT;
+	if (name[0] == WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o')) {
+		if ((name[1] & WW_WORD6_MASK) == WW_WORD8('.', 'T', 'a', 's', 'k', 0, 0, 0))
+			return WW_FUTURE_TASK;
+		return name[1] == WW_WORD8('.', 'F', 'u', 't', 'u', 'r', 'e', 0) ? WW_FUTURE : WW_FUTURE_NOT;
+	}
+	if (name[0] == WW_WORD8('_', 'G', 'a', 't', 'h', 'e', 'r', 'i'))
+		return WW_FUTURE;
+	if (name[0] == WW_WORD8('C', 'a', 'n', 'c', 'e', 'l', 'S', 'c'))
+		return WW_FUTURE_SCOPE;
+	return name[0] == WW_WORD8('T', 'a', 's', 'k', 'G', 'r', 'o', 'u') ? WW_FUTURE_GROUP : WW_FUTURE_NOT;
+}
+
+/* The Task that waits for those of a task group, or of its scope; 0: not known. */
+__weak u64 ww_awaiter_of_group(u64 group)
+{
+	u64 values = ww_user_word(group - WW_INSTANCE_VALUES);
+	for (u32 i = 0; i < WW_AWAITER_VALUES && values; i++) {
+		u64 value = ww_user_word(values + 8 * i);
+		u32 is = ww_future_is(value);
+		if (is == WW_FUTURE_TASK)
+			return value;
+		if (is == WW_FUTURE_SCOPE && !i) {
+			values = ww_user_word(value - WW_INSTANCE_VALUES);
+		}
+	}
+	return 0;
+}
+
+/* The Future or Task that a callback of a Future's is for; 0: none. */
+__weak u64 ww_awaiter_of_callback(u64 callback)
+{
+	u64 name = callback ? ww_type_name(callback) : 0, object;
+	if (name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_')) { /* a Task's wake-up */
+		object = ww_user_word(callback + WW_BUILTIN_SELF);
+		return ww_future_is(object) == WW_FUTURE_TASK ? object : 0;
+	}
+	if (name == WW_WORD8('f', 'u', 'n', 'c', 't', 'o', 'o', 'l')) { /* of wait_for() */
+		object = ww_user_word(ww_user_word(callback + WW_PARTIAL_ARGS) + WW_PYTHON_TUPLE);
+		return ww_future_is(object) == WW_FUTURE ? object : 0;
+	}
+	if ((name & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0)) {
+		object = ww_user_word(callback + WW_METHOD_SELF);
+		return ww_future_is(object) == WW_FUTURE_GROUP ? ww_awaiter_of_group(object) : 0;
+	}
+	if (name != WW_WORD8('f', 'u', 'n', 'c', 't', 'i', 'o', 'n'))
+		return 0;
+	u64 closure = ww_user_word(callback + WW_FUNCTION_CLOSURE);
+	u64 cells = closure ? ww_user_word(closure + WW_PYTHON_SIZE) : 0;
+	for (u32 i = 0; i < WW_AWAITER_CELLS && i < cells; i++) {
+		object = ww_user_word(ww_user_word(closure + WW_PYTHON_TUPLE + 8 * i) + WW_CELL_CONTENTS);
+		u32 is = ww_future_is(object);
+		if (is == WW_FUTURE || is == WW_FUTURE_TASK)
+			return object;
+		if (is == WW_FUTURE_GROUP)
+			return ww_awaiter_of_group(object);
+	}
+	return 0;
+}
+
+/* What awaits a Future or a Task, itself one; 0: nothing does. A shielded one names the one that it came from, too. */
+__weak u64 ww_awaiter_next(u64 future, u64 before)
+{
+	u64 found = ww_awaiter_of_callback(ww_user_word(future + WW_FUTURE_CALLBACK));
+	if (found && found != before && found != future)
+		return found;
+	u64 list = ww_user_word(future + WW_FUTURE_CALLBACKS);
+	u64 len = list ? ww_user_word(list + WW_PYTHON_SIZE) : 0;
+	for (u32 i = 0; i < WW_AWAITER_MORE && i < len; i++) {
+		u64 pair = ww_user_word(ww_user_word(list + WW_PYTHON_LIST) + 8 * i);
+		found = ww_awaiter_of_callback(ww_user_word(pair + WW_PYTHON_TUPLE));
+		if (found && found != before && found != future)
+			return found;
+	}
+	return 0;
+}
+
+/*
+ * A Task's number, as digits, with WW_TASK_KEY: of two, the newer one's is the larger one. Of one that has a name
+ * instead, its Context, which may be another one's afterwards.
+ */
+__weak u64 ww_task_key(u64 task)
+{
+	struct {
+		u64 length, hash, state, wide, text[2];
+	} name = {};
+	bpf_probe_read_user(&name, sizeof(name), (void *)(ww_user_word(task + WW_TASK_NAME) + WW_TEXT_LENGTH));
+	u64 digits = name.length - WW_TASK_DIGITS;
+	if ((name.text[0] & WW_WORD5_MASK) != WW_WORD8('T', 'a', 's', 'k', '-', 0, 0, 0) || !digits || digits > 8)
+		return ww_user_word(task + WW_TASK_CONTEXT);
+	u64 number = __builtin_bswap64(name.text[0] >> 40 | name.text[1] << 24);
+	return number >> (8 * (8 - digits)) | WW_TASK_KEY;
+}
+
+/* A word by which a Task is told from one that has its memory afterwards. */
+static __always_inline u64 ww_task_print(u64 task)
+{
+	return ww_user_word(ww_user_word(task + WW_TASK_NAME) + WW_PYTHON_TEXT + WW_TASK_DIGITS);
+}
+
+/* The Task that awaits all of what a Future, or a Task, is awaited by: that itself if nothing does; 0: there is none.
+ */
+__weak u64 ww_awaiter_root(u64 future, u32 tgid)
+{
+	u64 before = 0, root = ww_future_is(future) == WW_FUTURE_TASK ? future : 0;
+	for (u32 i = 0; i < WW_AWAITERS; i++) {
+		u64 next = ww_awaiter_next(future, before);
+		if (!next)
+			break;
+		before = future;
+		future = next;
+		if (ww_future_is(next) != WW_FUTURE_TASK)
+			continue;
+		struct ww_carrier_key key = {.context = ww_task_key(next), .tgid = tgid};
+		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+		if (known && known->several)
+			break;
+		root = next;
+	}
+	return root;
+}
+
+/*
+ * Looks for the frame in which the loop of the running thread runs a Handle, from `frame` on, at some of them. Returns
+ * it with WW_PYTHON_FOUND, or the one to go on with, or 0.
+ */
+__weak u64 ww_handle_frame_some(u64 frame)
+{
+	for (u32 i = 0; i < WW_PYTHON_SOME && frame; i++) {
+		if ((ww_frame_name(frame) & WW_WORD5_MASK) == WW_WORD4('_', 'r', 'u', 'n'))
+			return frame | WW_PYTHON_FOUND;
+		frame = ww_frame_below(frame) & ~WW_PYTHON_FOUND;
+	}
+	return frame;
+}
+
+/* That frame, of a Handle of that Context; 0: none is found. */
+__weak u64 ww_handle_frame(u64 frame, u64 context)
+{
+	for (u32 i = 0; i < WW_HANDLE_FRAMES / WW_PYTHON_SOME && frame; i++) {
+		u64 found = ww_handle_frame_some(frame);
+		frame = found & ~WW_PYTHON_FOUND;
+		if (!(found & WW_PYTHON_FOUND))
+			continue;
+		if (ww_user_word(ww_user_word(WW_FRAME_LOCAL(frame, 0)) + WW_HANDLE_CONTEXT) == context)
+			return frame;
+		frame = ww_frame_below(frame);
+	}
+	return 0;
+}
+
+/* The Task that the running thread, which is in that Context, is in a step of; 0: in none. */
+WW_GLOBAL2(u64, ww_awaiter_running, T, t, N, context)
+{
+	struct ww_python *python = ww_python_of();
+	if (!t || !python || python->minor != WW_FRAMES_MINOR)
+		return 0;
+	u64 handle = t->handle_frame ? ww_user_word(WW_FRAME_LOCAL(t->handle_frame, 0)) : 0;
+	if (!handle || ww_user_word(handle + WW_HANDLE_CONTEXT) != context) {
+		if (t->handle_tries >= WW_HANDLE_TRIES)
+			return 0;
+		t->handle_tries++;
+		u64 frame = ww_handle_frame(ww_python_frame(python, t->python), context);
+		if (!frame)
+			return 0;
+		t->handle_frame = frame;
+		handle = ww_user_word(WW_FRAME_LOCAL(frame, 0));
+	}
+	u64 callback = ww_user_word(handle + WW_HANDLE_CALLBACK), name = ww_type_name(callback), task = 0;
+	if (name == WW_WORD8('T', 'a', 's', 'k', 'S', 't', 'e', 'p'))
+		task = ww_user_word(callback + WW_STEP_TASK);
+	else if (name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_'))
+		task = ww_user_word(callback + WW_BUILTIN_SELF);
+	if (ww_future_is(task) != WW_FUTURE_TASK || ww_user_word(task + WW_TASK_CONTEXT) != context)
+		return 0;
+	return task;
+}
+
+#endif
