@@ -416,10 +416,14 @@ static __noinline bool ww_worker_wakes(struct ww_wake *w, struct ww_thread *t)
 {
 	if (!ww_workers_of())
 		return false;
-	ww_worker_claims(t);
-	if (!ww_wakes_futex(w))
+	/* What an interrupt wakes says nothing of the thread that it came in. */
+	if ((s64)WW_REGS_NR(ww_task_regs(w->waker)) != WW_SYS_FUTEX)
 		return true;
+	ww_worker_claims(t);
 	struct ww_thread *of = ww_thread_get(w->woken);
+	/* Who waits for the interpreter's lock is handed nothing. */
+	if ((of && of->off == WW_OFF_BLOCKED && ww_is_interpreters(of->off_cause)) || !ww_wakes_futex(w))
+		return true;
 	if (t && w->idle && (!of || (of->submits && !of->executor))) {
 		if (!of)
 			of = ww_handoff_follow(w);

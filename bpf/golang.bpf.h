@@ -33,7 +33,7 @@ static __always_inline bool ww_go_is(struct ww_thread *t)
 }
 
 /* The goroutine that the running thread of a Go program runs; false: none, it looks for one. */
-static __always_inline bool ww_goroutine_now(const struct ww_go *go, struct ww_goroutine *at)
+static __always_inline bool ww_goroutine_now(struct ww_go *go, struct ww_goroutine *at)
 {
 	if (go->is_tokio)
 		return ww_tokio_now(go, at);
@@ -52,13 +52,14 @@ struct ww_go_slot_key {
 
 struct ww_go_room {
 	u64 words[WW_GO_WORDS];
-	ww_ref ref; /* the request that waits */
-	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
-	u32 at;	    /* which word that was */
-	u32 pad;
-	u64 awaited;		   /* of tokio: by what the first one waits */
-	u64 waiter;		   /* which that is */
-	u64 by;			   /* and for what it waits */
+	ww_ref ref;  /* the request that waits */
+	u64 next;    /* or the first goroutine found that waits and serves none: who waits for that one? */
+	u32 at;	     /* which word that was */
+	u32 from;    /* of tokio: from which word on a task is looked through */
+	u64 awaited; /* of tokio: by what the first one waits */
+	u64 waiter;  /* which that is */
+	u64 by;	     /* and for what it waits */
+	u64 waker;   /* and where its waker is */
 	struct ww_go_slot_key key; /* of tokio: what is looked for */
 };
 

@@ -34,6 +34,7 @@ struct ww_go_slot {
 	u32 votes;
 	u32 misses; /* work of such goroutines that nobody waited for */
 	u32 asked;  /* tokio: while it was not known whether somebody does */
+	u32 from;   /* tokio: where looking through such a task was cut off */
 };
 
 struct {
@@ -221,7 +222,11 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
 	bool seldom = slot && slot->misses > WW_TOKIO_MISSES && (slot->asked++ & WW_TOKIO_SELDOM);
 	bool known = first && slot && slot->votes, all = first && !seldom;
-	switch (ww_tokio_waiter(task, known ? slot->at : 0, all)) {
+	room->from = slot ? slot->from : 0;
+	int waits = ww_tokio_waiter(task, known ? slot->at : 0, all);
+	if (slot)
+		slot->from = room->from;
+	switch (waits) {
 	case WW_TOKIO_JOINED:
 		return WW_GO_FOUND;
 	case WW_TOKIO_AWAITED: {

@@ -66,6 +66,8 @@ struct ww_tokio {
 	u32 at;	      /* where that was found, */
 	u32 votes;    /* for so many tasks more than not */
 	u32 untagged; /* no word in front of it tells whether there is one */
+	u32 looks;    /* stacks that were looked through before it was known */
+	u32 unused;
 };
 
 /* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */

@@ -61,7 +61,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	if (t->go && !ww_goroutine_blocks(t, now))
 		b.off = WW_OFF_SOCKET;
 	t->awaits = 0;
-	if (ww_workers_known && (t->ref || t->submits) && !t->go)
+	/* One that waits for the interpreter's lock has let go of it before, and put nothing anywhere since. */
+	if (ww_workers_known && (t->ref || t->submits) && !t->go && !ww_is_interpreters(b.cause))
 		ww_worker_claims(t);
 	t->off = b.off;
 	t->off_cause = b.cause;

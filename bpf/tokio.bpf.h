@@ -28,6 +28,10 @@
 
 #define WW_TOKIO_CALL_NS 100000
 
+#define WW_TOKIO_HEAP	 0x10000 /* nothing is allocated below: there stands how often a task was not found */
+#define WW_TOKIO_LOOKS	 4096	 /* stacks that are looked through to learn where the task's number stands: */
+#define WW_TOKIO_NOW_AND 63	 /* after these, one in so many + 1 */
+
 struct ww_goroutine {
 	u64 g; /* address of its struct g; of a task: 0, it is not known yet */
 	u64 id;
@@ -51,7 +55,7 @@ struct {
 	__type(value, struct ww_tokio_room);
 } ww_tokio_rooms SEC(".maps") __weak;
 
-/* Where tasks are, by their number and process. */
+/* Where tasks are, by their number and process, or how often that was looked for in vain. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -74,7 +78,7 @@ static __always_inline struct ww_tokio_room *ww_tokio_room(void)
 /* Whether the word may be the address of something that was allocated. */
 static __always_inline bool ww_tokio_heap(const struct ww_tokio *tokio, u64 word)
 {
-	return !(word & 7) && word >= 0x10000 && word < 1ull << 47 && word - tokio->image >= tokio->image_len;
+	return !(word & 7) && word >= WW_TOKIO_HEAP && word < 1ull << 47 && word - tokio->image >= tokio->image_len;
 }
 
 /* Whether there is a task. */
@@ -210,16 +214,29 @@ WW_GLOBAL1(u64, ww_tokio_address, N, id)
 	struct ww_carrier_key key = {.context = id, .tgid = bpf_get_current_pid_tgid() >> 32};
 	struct ww_tokio_header header;
 	u64 *known = bpf_map_lookup_elem(&ww_tokio_tasks, &key);
-	u64 address = known ? *known : 0;
-	if (go && address && ww_tokio_task(&go->tokio, address, &header) && ww_tokio_number(address, &header) == id)
-		return address;
-	return ww_tokio_find(id);
+	u64 address = known ? *known : 0, misses = 0;
+	if (address >= WW_TOKIO_HEAP) {
+		if (go && ww_tokio_task(&go->tokio, address, &header) && ww_tokio_number(address, &header) == id)
+			return address;
+	} else if (address) {
+		/* Deep in its stack, say: looked for again after 2, 4, 8 times. */
+		misses = address + 1 < WW_TOKIO_HEAP ? address + 1 : address;
+		*known = misses;
+		if (misses & (misses - 1))
+			return 0;
+	}
+	address = ww_tokio_find(id);
+	if (!address && !misses) {
+		misses = 1;
+		bpf_map_update_elem(&ww_tokio_tasks, &key, &misses, BPF_ANY);
+	}
+	return address;
 }
 
 /* The task that the running thread runs; false: it looks for one, or waits. */
-static __always_inline bool ww_tokio_now(const struct ww_go *go, struct ww_goroutine *at)
+static __always_inline bool ww_tokio_now(struct ww_go *go, struct ww_goroutine *at)
 {
-	const struct ww_tokio *tokio = &go->tokio;
+	struct ww_tokio *tokio = &go->tokio;
 	u64 self = ww_pthread_self(ww_current());
 	u64 words[2] = {};
 	at->g = 0;
@@ -228,6 +245,8 @@ static __always_inline bool ww_tokio_now(const struct ww_go *go, struct ww_gorou
 		return false;
 	if (!tokio->current) {
 		struct ww_tokio_header header;
+		if (++tokio->looks > WW_TOKIO_LOOKS && tokio->looks & WW_TOKIO_NOW_AND)
+			return false;
 		at->g = ww_tokio_find(0);
 		if (at->g && ww_tokio_task(tokio, at->g, &header))
 			at->id = ww_tokio_number(at->g, &header);

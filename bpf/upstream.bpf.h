@@ -354,7 +354,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			if (conn->awaited && r->outstanding)
 				ww_outstanding(r, -1);
 			if (conn->awaited_by) {
-				ww_tokio_answered(conn->awaited_by);
+				if (!ww_tokio_answered(conn->awaited_by))
+					ww_traffic_note(r, false);
 				conn->awaited_by = 0;
 			}
 			if (conn->counted && r->arrived)

@@ -27,6 +27,7 @@ struct ww_tokio_sent {
 	u64 waiter; /* the task */
 	u64 by;	    /* the one that has sent */
 	ww_ref ref; /* the account that has it outstanding */
+	u64 waker;  /* where the waker is */
 };
 
 /* By its address and process: queues have such addresses left over, which may be others' by now. */
@@ -231,7 +232,7 @@ struct ww_tokio_step {
 	struct ww_tokio_walk *walk;
 };
 
-#define WW_TOKIO_STEPS (1u << 15)
+#define WW_TOKIO_STEPS (1u << 12) /* at once: the next time, for a task of the same type, it goes on from there */
 
 /* One step in a task: on in what is looked at, else to the next that its word leads to, else to the next word. */
 static long ww_tokio_look_step(u32 n, void *ctx)
@@ -295,36 +296,35 @@ WW_GLOBAL1(int, ww_tokio_go, N, path)
 	return 0;
 }
 
-/* Looks through the task, which has so many words. */
-static __always_inline void ww_tokio_look(struct ww_tokio_walk *w, u64 words)
+/* Looks through the task, which has so many words, from one of them on. Returns where it was cut off; 0: it was not. */
+static __always_inline u32 ww_tokio_look(struct ww_tokio_walk *w, u64 words, u32 from)
 {
 	struct ww_tokio_step step = {.walk = w};
 	if (bpf_probe_read_user(w->words, sizeof(w->words), (void *)w->own))
-		return;
+		return 0;
 	w->looks = 0;
-	w->at_word = 0;
+	w->at_word = from;
 	w->words_len = words < WW_TOKIO_CELL ? words : WW_TOKIO_CELL;
 	w->at_behind = 0;
 	w->behind_len = 0;
 	w->at_inner = 0;
 	w->inner_len = 0;
-	bpf_loop(WW_TOKIO_STEPS, ww_tokio_look_step, &step, 0);
+	return bpf_loop(WW_TOKIO_STEPS, ww_tokio_look_step, &step, 0) < WW_TOKIO_STEPS ? 0 : w->word;
 }
 
-#define WW_TOKIO_END 6 /* words at the end of a task: links to others, who joins it */
+#define WW_TOKIO_LINKS                                                                                                 \
+	16 /* bytes at the end of a task in front of the waker of who joins it; behind that are left-overs */
 
 /* Who joins the task. */
 WW_GLOBAL1(int, ww_tokio_joins, N, trailer)
 {
 	struct ww_tokio_walk *w = ww_tokio_walk();
-	u64 words[WW_TOKIO_END] = {};
-	if (!w || bpf_probe_read_user(words, sizeof(words), (void *)trailer))
+	u64 pair[2] = {};
+	if (!w || bpf_probe_read_user(pair, sizeof(pair), (void *)(trailer + WW_TOKIO_LINKS)))
 		return 0;
-#pragma unroll
-	for (u32 i = 1; i < WW_TOKIO_END - 1; i++) {
-		if (words[i] == w->tokio.waker)
-			ww_tokio_met(w, w->tokio.data_first ? words[i - 1] : words[i + 1], trailer, 0);
-	}
+	bool data_first = w->tokio.data_first;
+	if ((data_first ? pair[1] : pair[0]) == w->tokio.waker)
+		ww_tokio_met(w, data_first ? pair[0] : pair[1], trailer, 0);
 	return 0;
 }
 
@@ -350,7 +350,8 @@ static __always_inline u64 ww_tokio_begin(struct ww_tokio_walk *w, const struct 
 
 /*
  * Who waits for the task, or for what it does: a request, or another task, in the room `ref`, `next`. The way `known`
- * (0: none is) is gone first; all of the task is looked through if it is to be (`all`).
+ * (0: none is) is gone first; all of the task is looked through if it is to be (`all`), from a word of it on, in the
+ * room.
  */
 WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 {
@@ -369,7 +370,7 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 	if (!joined && known)
 		ww_tokio_go(known);
 	if (all && !w->fresh.waiter && !w->sent.waiter)
-		ww_tokio_look(w, (end - task) / 8);
+		room->from = ww_tokio_look(w, (end - task) / 8, room->from);
 	struct ww_tokio_found *found = w->fresh.waiter ? &w->fresh : &w->sent;
 	if (!found->waiter)
 		return WW_TOKIO_NOBODY;
@@ -385,6 +386,7 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 		room->awaited = found->awaited;
 		room->waiter = found->waiter;
 		room->by = task;
+		room->waker = found->awaited + 8 * ((found->at & 0xff) - w->tokio.data_first);
 	}
 	return found->several ? WW_TOKIO_SEVERAL : joined ? WW_TOKIO_JOINED : WW_TOKIO_AWAITED;
 }
@@ -396,7 +398,7 @@ static __always_inline void ww_tokio_sends(ww_ref ref)
 	if (!room || !room->awaited)
 		return;
 	struct ww_carrier_key what = {.context = room->awaited, .tgid = bpf_get_current_pid_tgid() >> 32};
-	struct ww_tokio_sent sent = {.waiter = room->waiter, .by = room->by, .ref = ref};
+	struct ww_tokio_sent sent = {.waiter = room->waiter, .by = room->by, .ref = ref, .waker = room->waker};
 	bpf_map_update_elem(&ww_tokio_sents, &what, &sent, BPF_ANY);
 }
 
@@ -407,11 +409,24 @@ static __always_inline u64 ww_tokio_awaited(void)
 	return room ? room->awaited : 0;
 }
 
-/* What is awaited by that is answered. */
-static __always_inline void ww_tokio_answered(u64 awaited)
+/*
+ * What is awaited by that is answered. False: who was taken to wait for it does not any more, so it was for another
+ * one, or for nobody: what it was found by was left over.
+ */
+WW_GLOBAL1(int, ww_tokio_answered, N, awaited)
 {
 	struct ww_carrier_key what = {.context = awaited, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go *go = ww_go_get();
+	struct ww_tokio_sent *sent = bpf_map_lookup_elem(&ww_tokio_sents, &what);
+	u64 pair[2] = {};
+	if (!go || !sent)
+		return 1;
+	u64 waiter = sent->waiter;
+	bool read = !bpf_probe_read_user(pair, sizeof(pair), (void *)sent->waker);
 	bpf_map_delete_elem(&ww_tokio_sents, &what);
+	bool data_first = go->tokio.data_first;
+	return read && (data_first ? pair[0] : pair[1]) == waiter &&
+	       (data_first ? pair[1] : pair[0]) == go->tokio.waker;
 }
 
 #endif

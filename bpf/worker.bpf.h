@@ -24,8 +24,7 @@
 
 /* Offsets in CPython 3.11's objects. */
 #define WW_GIL_HOLDER	0x170 /* _PyRuntimeState.ceval.gil.last_holder */
-#define WW_QUEUE_LIST	32    /* simplequeueobject.lst */
-#define WW_QUEUE_FIRST	40    /* simplequeueobject.lst_pos */
+#define WW_QUEUE_LIST	32    /* simplequeueobject.lst; lst_pos comes behind it */
 #define WW_WORKER_QUEUE 1     /* variables of concurrent.futures.thread._worker() */
 #define WW_WORKER_ITEM	5
 
@@ -93,8 +92,12 @@ static __always_inline ww_ref ww_worker_root(const struct ww_thread *t)
 WW_GLOBAL3(u64, ww_worker_sees, N, queue, N, before, N, root)
 {
 	struct ww_item_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
-	u64 list = ww_user_word(queue + WW_QUEUE_LIST), first = ww_user_word(queue + WW_QUEUE_FIRST);
-	u64 len = ww_user_word(list + WW_PYTHON_SIZE), items = ww_user_word(list + WW_PYTHON_LIST), newest = 0;
+	u64 at[2] = {}, list[2] = {}, newest = 0;
+	_Static_assert(WW_PYTHON_SIZE + 8 == WW_PYTHON_LIST, "the two are read at once");
+	if (bpf_probe_read_user(at, sizeof(at), (void *)(queue + WW_QUEUE_LIST)) ||
+	    bpf_probe_read_user(list, sizeof(list), (void *)(at[0] + WW_PYTHON_SIZE)))
+		return 0;
+	u64 first = at[1], len = list[0], items = list[1];
 	for (u32 i = 0; i < WW_WORKER_ITEMS && first + i < len; i++) {
 		key.item = ww_user_word(items + 8 * (len - 1 - i));
 		if (!key.item || key.item == before)

@@ -27,6 +27,8 @@ struct ww_tokio_layout {
 	uint32_t at;
 	uint32_t votes;
 	uint32_t untagged;
+	uint32_t looks;
+	uint32_t unused;
 };
 
 /*

@@ -86,9 +86,9 @@ static const struct member python[] = {Y(runtime), Y(interpreters),  Y(threads),
 static const struct member libuv[] = {V(slot)};
 
 #define R(member) M(struct ww_tokio_layout, member)
-static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),   R(image), R(image_len),
-				      R(tls),	  R(data_first),  R(expired), R(voted), R(current),
-				      R(at),	  R(votes),	  R(untagged)};
+static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R(image), R(image_len),
+				      R(tls),	  R(data_first),  R(expired),  R(voted), R(current),
+				      R(at),	  R(votes),	  R(untagged), R(looks), R(unused)};
 
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \
