@@ -83,7 +83,7 @@ struct ww_piece {
 struct ww_pending {
 	ww_ref ref;
 	u32 round; /* by the end of this one it has run */
-	u32 pad;
+	u32 grace; /* rounds that it was given beyond that */
 };
 
 enum ww_dirty {
@@ -225,6 +225,7 @@ struct ww_thread {
 	u64 task;		       /* and the one that awaits what that does */
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
 	u8 handle_tries;	       /* how often that frame was looked for */
+	u8 nested;		       /* Tasks of its do work for others that await them */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
 	u64 item;		       /* what it works at, */
@@ -340,8 +341,8 @@ struct ww_request {
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
+	u8 waited;	 /* it waited for a timer, or for something inside of its loop's process */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
-	u8 pad[1];
 	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */

@@ -2,7 +2,6 @@
 #include "kernel/allocations.h"
 
 #include <bpf/libbpf.h>
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <time.h>
 
 #include "kernel/allocators.h"
+#include "requests/process.h"
 #include "model/aggregate.h"
 #include "whywait.skel.h"
 
@@ -21,7 +21,8 @@
 
 struct process {
 	uint32_t pid;
-	bool looked; /* at its files */
+	uint64_t start_ticks, exe_inode; /* of the program that was looked at: an exec keeps the number */
+	bool looked;			 /* at its files */
 	bool attached;
 	bool counts; /* it could be attached to, in the newest window */
 	size_t sites_len;
@@ -155,8 +156,15 @@ static void attach(struct ww_allocations *allocations, struct process *process)
 {
 	char path[32];
 
-	if (!process->looked)
+	if (!process->looked) {
+		struct ww_process_usage usage;
+
+		if (ww_process__usage("/proc", (pid_t)process->pid, &usage))
+			return;
+		process->start_ticks = usage.start_ticks;
+		process->exe_inode = usage.exe_inode;
 		process->sites_len = ww_allocators__find(process->pid, process->sites);
+	}
 	process->looked = true;
 	process->counts = false;
 	for (size_t i = 0; i < process->sites_len; i++) {
@@ -176,7 +184,17 @@ static void attach(struct ww_allocations *allocations, struct process *process)
 	process->counts = process->attached;
 }
 
-/* Those that have ended make room. */
+/* Whether it has ended, or is another program than the one that was looked at. */
+static bool is_over(const struct process *process)
+{
+	struct ww_process_usage usage;
+
+	if (ww_process__usage("/proc", (pid_t)process->pid, &usage))
+		return true;
+	return process->looked && (usage.start_ticks != process->start_ticks || usage.exe_inode != process->exe_inode);
+}
+
+/* Those that have ended make room: who answers under that number later is known anew. */
 static void forget(struct ww_allocations *allocations)
 {
 	size_t kept = 0;
@@ -184,7 +202,7 @@ static void forget(struct ww_allocations *allocations)
 	for (size_t i = 0; i < allocations->processes_len; i++) {
 		struct process *process = &allocations->processes[i];
 
-		if (kill((pid_t)process->pid, 0) && errno == ESRCH) {
+		if (is_over(process)) {
 			detach(allocations, process);
 			ww_allocators__close(process->sites, process->sites_len);
 		} else {

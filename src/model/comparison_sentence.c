@@ -109,7 +109,9 @@ static void add_compute(struct ww_sentence *sentence, const struct ww_endpoint_c
 void ww_comparison__sentence(const struct ww_endpoint_comparison *endpoint, struct ww_sentence *sentence)
 {
 	static const enum ww_metric heads[] = {WW_METRIC_P95, WW_METRIC_MEAN, WW_METRIC_P50, WW_METRIC_P99};
-	const struct ww_change *p95 = &endpoint->changes[WW_METRIC_P95];
+	/* Of fewer requests the mean is known, and the tail is not. */
+	enum ww_metric shown =
+		endpoint->changes[WW_METRIC_P95].certainty == WW_CERTAINTY_SHORT ? WW_METRIC_MEAN : WW_METRIC_P95;
 
 	if (!endpoint->before || !endpoint->after) {
 		ww_sentence__add(sentence, "no requests %s", endpoint->before ? "after" : "before");
@@ -124,10 +126,10 @@ void ww_comparison__sentence(const struct ww_endpoint_comparison *endpoint, stru
 		break;
 	}
 	if (!sentence->len) {
-		ww_sentence__add(sentence, p95->certainty == WW_CERTAINTY_SHORT
+		ww_sentence__add(sentence, endpoint->changes[shown].certainty == WW_CERTAINTY_SHORT
 						   ? "too little was recorded to tell a difference from noise; "
 						   : "no difference beyond noise; ");
-		add_change(sentence, endpoint, WW_METRIC_P95);
+		add_change(sentence, endpoint, shown);
 	}
 	if (is_sure(endpoint, WW_METRIC_ERRORS)) {
 		ww_sentence__add(sentence, "; ");

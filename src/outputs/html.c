@@ -178,6 +178,10 @@ static void put_head(FILE *out, const struct ww_report *report)
 static void put_summary(FILE *out, const struct ww_report *report)
 {
 	char text[2][WW_TEXT_NUMBER];
+	bool many = false; /* services: which one is meant is said then */
+
+	for (size_t i = 1; i < report->endpoints_len; i++)
+		many |= strcmp(report->endpoints[i].service, report->endpoints[0].service) != 0;
 
 	fputs("<table class=\"w s\"><tr><th>endpoint</th><th class=\"n\">req/s</th><th class=\"n\">errors</th><th "
 	      "class=\"n\">p50 "
@@ -192,8 +196,13 @@ static void put_summary(FILE *out, const struct ww_report *report)
 		ww_text__markup(out, endpoint->method);
 		fputc(' ', out);
 		ww_text__markup(out, endpoint->route);
-		fprintf(out,
-			"</a></td><td class=\"n\" data-l=\"req/s\">%s</td><td class=\"n%s\" data-l=\"errors\">%s</td>",
+		fputs("</a>", out);
+		if (many) {
+			fputs("<br><span class=\"dim\">", out);
+			ww_text__markup(out, endpoint->service);
+			fputs("</span>", out);
+		}
+		fprintf(out, "</td><td class=\"n\" data-l=\"req/s\">%s</td><td class=\"n%s\" data-l=\"errors\">%s</td>",
 			ww_text__number(text[0], endpoint->rate_per_s), endpoint->errors ? " bad" : "",
 			ww_text__count(text[1], endpoint->errors));
 		fprintf(out, "<td class=\"n\" data-l=\"p50 ms\">%s</td>", ww_text__ms(text[0], endpoint->wall.p50));

@@ -259,7 +259,8 @@ static void note_change(void *ctx, const char *path, enum ww_config_reload needs
 	else
 		ww_log(WW_LOG_INFO, "reload: %s has changed%s", path,
 		       needs == WW_RELOAD_SESSION ? ": observing begins anew" : "");
-	if (needs == WW_RELOAD_SESSION && daemon->next == NEXT_END)
+	/* A pause ends, too: it may have been for that. */
+	if (needs != WW_RELOAD_START && (needs == WW_RELOAD_SESSION || !daemon->session) && daemon->next == NEXT_END)
 		daemon->next = NEXT_OBSERVE;
 }
 

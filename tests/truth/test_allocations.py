@@ -6,6 +6,7 @@ import http.client
 import json
 import pathlib
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,8 +21,18 @@ from whywait import Record, run  # noqa: E402
 APPS = pathlib.Path(__file__).resolve().parent / "apps"
 
 
-def build(directory, name, *flags):
-    made = pathlib.Path(directory, name)
+def wait_for(port):
+    """Until somebody listens there."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with socket.socket() as connection:
+            if not connection.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.05)
+
+
+def build(directory, name, *flags, as_name=None):
+    made = pathlib.Path(directory, as_name or name)
     subprocess.run(["gcc", "-O1", "-g", "-fno-builtin", *flags, "-o", made, APPS / f"{name}.c"], check=True)
     return made
 
@@ -53,7 +64,8 @@ tap = Tap()
 with tempfile.TemporaryDirectory() as directory:
     program = build(directory, "allocations_server", "-pthread")
     port = free_port()
-    with Server([program, str(port)], port=port):
+    next_program = build(directory, "allocations_server", "-pthread", "-static", as_name="static_server")
+    with Server([program, str(port)], port=port, env={"NEXT": str(next_program)}):
         client = Client(port)
         # The process is known by its first answer, and its probes come with the next look.
         with Record("--port", port, "--allocations=all") as record:
@@ -70,6 +82,21 @@ with tempfile.TemporaryDirectory() as directory:
         tap.check("the table tells them", "3000 allocations" in text or "3,000 allocations" in text, text[:300])
         text = run("report", record.path, "--baseline").stdout
         tap.check("so does the baseline", "| net | allocations |" in text and "| 3,000 |" in text, text)
+
+        # The same process as another program, whose malloc() is its own: it was linked statically.
+        with Record("--port", port, "--allocations=all") as record:
+            client.get("first", 1)
+            time.sleep(0.5)
+            client.get("exec", 0)
+            client.connection.close()
+            time.sleep(0.3)  # the old one listens no longer
+            wait_for(port)
+            client.get("first", 1)
+            time.sleep(1)
+            for _ in range(10):
+                client.get("after", 7)
+        tap.check("a process that runs another program is known anew", told(record)["/after/{id}"] ==
+                  {"requests": 10, "per_request": 7.0}, told(record))
 
         # Requests that allocate more take longer, so fewer of them lie within a window.
         draw = random.Random(7)

@@ -302,6 +302,26 @@ static void what_may_be_anything_is_not_called_the_same(void **state)
 	assert_int_equal(twins(&steady, WW_METRIC_ERRORS), WW_CERTAINTY_SAME);
 }
 
+/* Where the tail is not known the mean may be: that is what is said. */
+static void what_is_known_is_said_of_few_requests(void **state)
+{
+	struct world few = shop;
+	struct ww_sentence said = {0};
+	struct pair pair;
+
+	(void)state;
+	seed = 5;
+	few.luck = 1;
+	few.seconds = 8;
+	few.per_second = 4;
+	pair = compare(&few, &few);
+	assert_int_equal(pair.endpoint->changes[WW_METRIC_P95].certainty, WW_CERTAINTY_SHORT);
+	ww_comparison__sentence(pair.endpoint, &said);
+	if (strncmp(said.text, "no difference beyond noise; mean ", 33) != 0)
+		fail_msg("%s", said.text);
+	drop(&pair);
+}
+
 /* Of FINDS comparisons with a change, those that are sure of it. */
 static unsigned found(const struct world *before, const struct world *after, enum ww_metric metric, int sign)
 {
@@ -433,6 +453,13 @@ static void gaps_without_requests_make_a_rate_unsure(void **state)
 	for (int i = 0; i < 6; i++)
 		blocks[i].at = (10ll * i + 10) * 1000000000 - 1;
 	assert_true(ww_estimate__rate(&sampling, 10).error < 0.001);
+	/* What a damaged file says has no rate that is known. */
+	blocks[0].at = INT64_MIN;
+	blocks[5].at = INT64_MAX;
+	assert_true(ww_estimate__rate(&sampling, 10).value == 10);
+	sampling.start_ns = INT64_MIN;
+	sampling.end_ns = INT64_MAX;
+	assert_int_equal(ww_estimate__rate(&sampling, 10).how, WW_ESTIMATE_UNKNOWN);
 }
 
 /* Waits for a CPU that others want are no evidence; what else differs is. */
@@ -513,6 +540,7 @@ int main(void)
 		cmocka_unit_test(what_lasts_for_seconds_is_noise),
 		cmocka_unit_test(luck_of_seconds_widens_the_intervals),
 		cmocka_unit_test(what_may_be_anything_is_not_called_the_same),
+		cmocka_unit_test(what_is_known_is_said_of_few_requests),
 		cmocka_unit_test(what_differs_by_a_twentieth_is_found),
 		cmocka_unit_test(intervals_hold_the_truth),
 		cmocka_unit_test(memory_and_rates_are_judged),

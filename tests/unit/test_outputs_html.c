@@ -65,6 +65,9 @@ static void a_page_has_all_of_the_report(void **state)
 	assert_int_equal(count("NOT COMPLETE"), 1);
 	assert_true(strstr(page, "verdict, and what to mend first") < strstr(page, "<h2"));
 	assert_int_equal(count("class=\"line\""), 0);
+	/* There are two services: routes alone would not tell which one is meant. */
+	assert_true(strstr(page, "<span class=\"dim\">shop</span>") &&
+		    strstr(page, "<span class=\"dim\">shop</span>") < strstr(page, "<h2"));
 	/* Text from the network can do nothing. */
 	assert_int_equal(count("\033"), 0);
 	assert_true(count("\\x1b[31m") >= 2);

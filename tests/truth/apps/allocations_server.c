@@ -2,6 +2,7 @@
 /*
  * allocations_server PORT: answers GET /../N by calling malloc(), calloc(), realloc() and posix_memalign() N times in
  * all, with a body of 24 digits: how often that was, and how many ns the calls took. A thread serves each connection.
+ * After GET /exec/0 the process is another program: the one that NEXT says in the environment.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #define NSEC 1000000000ull
+
+static const char *port;
 
 static unsigned long long now_ns(void)
 {
@@ -81,6 +84,8 @@ static void *serve(void *argument)
 				   calls, now_ns() - began);
 		if (send(connection, answer, (size_t)len, MSG_NOSIGNAL) != len)
 			break;
+		if (!strncmp(head, "GET /exec/", strlen("GET /exec/")))
+			execl(getenv("NEXT"), getenv("NEXT"), port, (char *)NULL);
 	}
 	close(connection);
 	return NULL;
@@ -93,7 +98,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	at.sin_port = htons((uint16_t)atoi(argv[1]));
+	port = argv[1];
+	at.sin_port = htons((uint16_t)atoi(port));
 	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
 	    bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 64))
 		return 1;
