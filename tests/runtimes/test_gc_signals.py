@@ -33,7 +33,8 @@ def total(requests, kind="gc", page=""):
 
 
 def collects(argv, environment=None):
-    lists = [[f"/allocate/20000-{i}" for i in range(8)]] + [[f"/compute/2-{client}-{i}" for i in range(400)] for client in range(2)]
+    # Who is stopped is known when it has read a request: the others begin before.
+    lists = [["/compute/30-first", *(f"/allocate/20000-{i}" for i in range(8))]] + [[f"/compute/2-{client}-{i}" for i in range(400)] for client in range(2)]
     requests, count, ns, *cpu_ns = recorded(argv, lists, environment)
     own, stopped = total(requests, page="/allocate"), total(requests, page="/compute")
     tap.note(f"{count} collections, {ns / MS:.2f} ms by the runtime's own figure, {sum(cpu_ns) / MS:.2f} ms of CPU; told {own / MS:.2f} ms of who collects, "
@@ -41,7 +42,7 @@ def collects(argv, environment=None):
              f"{total(requests, 'lock') / MS:.2f} ms, other {total(requests, 'other') / MS:.2f} ms)")
     tap.check("there were some", count >= 5, count)
     # It waits for a CPU in between, on a busy machine, and for what helps it.
-    low = 0.9 * cpu_ns[0] if cpu_ns else 0.6 * ns
+    low = 0.85 * cpu_ns[0] if cpu_ns else 0.6 * ns
     tap.check("who collects is charged for it", low <= own <= 1.05 * ns, f"{own}, {ns}, {cpu_ns}")
     tap.check("who is stopped is", 0.1 * ns < stopped <= 2.1 * ns, f"{stopped}, {ns}")
     with_gc = [one for one in requests if one["kinds_ns"]["gc"]]
