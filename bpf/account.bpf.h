@@ -142,7 +142,7 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 		if (t->deadline > r->mark)
 			due = t->deadline;
 		else if (t->python && t->loop)
-			due = t->round_at[1];
+			due = t->round_at[1] - (t->round_at[0] - t->round_at[1]) / 2; /* it came between two */
 		else if (t->round)
 			due = (t->round_at[0] > r->mark ? t->round_at[0] : r->mark) / 2 + to / 2;
 		if (due < to) {
@@ -181,6 +181,7 @@ static __always_inline void ww_pend(struct ww_thread *t, struct ww_request *r)
 		ww_count(WW_COUNT_PENDING_FORGOTTEN);
 	p->ref = r->account.id;
 	r->pended = at;
+	r->waited = 1;
 }
 
 /* The thread lets go of its request, which is charged up to the thread's mark. */

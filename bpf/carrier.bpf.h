@@ -64,6 +64,7 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		if (own & WW_TASK_KEY && own > t->newest)
 			t->newest = own;
 		t->task = ww_awaiter_root(t->task, tgid);
+		t->nested |= t->task != t->leaf;
 		key->context = ww_task_key(t->task);
 	}
 	return key->context != 0;
@@ -488,6 +489,22 @@ WW_GLOBAL2(int, ww_carrier_again, T, t, R, a)
 	return 1;
 }
 
+/*
+ * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, what it has waited
+ * for and what pools of threads did is not read; of Node's, what it did after a timer, or a pool's work, may have been
+ * taken for another one's.
+ */
+WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
+{
+	if (!t || !r || (t->python ? t->handle_frame || t->handle_tries < WW_HANDLE_NONE : !t->phase_at || !r->waited))
+		return 0;
+	if ((!t->python || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
+		return 0;
+	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	ww_traffic_note(r, false);
+	return 0;
+}
+
 /* The account of what the thread, which sends a response of `r`, did for it under no name until here; 0: none. */
 WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 {
@@ -498,6 +515,7 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 	ww_ref id = r->account.id;
 	if (!t->loop)
 		return 0;
+	ww_carrier_doubts(t, r);
 	if (ww_carrier_context(t, &key)) {
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		a = known ? ww_request_get(known->ref) : NULL;

@@ -6,6 +6,8 @@
 #ifndef WHYWAIT_GAP_H
 #define WHYWAIT_GAP_H
 
+#define WW_SERVING 4 /* functions by which Tasks run that answer requests */
+
 struct ww_answered {
 	ww_ref ref;
 	u64 at;

@@ -76,14 +76,13 @@ struct ww_piece {
 #define WW_CARRIERS	  448 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
 #define WW_SERVED	  8
-#define WW_SERVING	  4
 #define WW_ANSWERED	  256 /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
 struct ww_pending {
 	ww_ref ref;
 	u32 round; /* by the end of this one it has run */
-	u32 pad;
+	u32 grace; /* rounds that it was given beyond that */
 };
 
 enum ww_dirty {
@@ -226,6 +225,7 @@ struct ww_thread {
 	u64 task;		       /* and the one that awaits what that does */
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
 	u8 handle_tries;	       /* how often that frame was looked for */
+	u8 nested;		       /* Tasks of its do work for others that await them */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
 	u64 item;		       /* what it works at, */
@@ -341,6 +341,7 @@ struct ww_request {
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
+	u8 waited;	 /* it waited for a timer, or for something inside of its loop's process */
 	u8 asked;	 /* a message's: something was sent to where it came from that may be answered */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
 	u64 folded;	 /* when a thread of a pool had done something for it last */

@@ -39,18 +39,22 @@ static __always_inline void ww_loop_continued(ww_ref ref, const struct ww_cause 
 	ww_infer(r);
 }
 
-#define WW_ROUND_LAST ~0u
+#define WW_ROUND_LAST	 ~0u
+#define WW_NESTED_ROUNDS 2 /* between the step of a Task and that of one that it makes and awaits */
 
 /*
  * Whether the Task that has done something for it last is not in the midst of a wait: it has come to its end, and is to
  * wake who awaits it, or what it waited for is there.
  */
-static __always_inline bool ww_task_runs(const struct ww_request *r)
+static __always_inline bool ww_task_runs(const struct ww_request *r, u32 grace)
 {
 	if (!r || !r->leaf)
 		return false;
 	u64 task = r->leaf;
 	if (ww_task_print(task) != r->leaf_print) {
+		/* The one that has awaited it may have made another one, which has not begun yet. */
+		if (grace < WW_NESTED_ROUNDS)
+			return true;
 		task = r->root_task;
 		if (ww_task_print(task) != r->root_print)
 			return false;
@@ -75,8 +79,9 @@ static __always_inline long ww_loop_continue_step(u32 i, void *ctx)
 		return 1;
 	struct ww_pending p = t->pending[i & (WW_PENDING - 1)];
 	bool due = p.round <= c->round;
-	if (due && c->round != WW_ROUND_LAST && ww_task_runs(ww_request_get(p.ref))) {
+	if (due && c->round != WW_ROUND_LAST && ww_task_runs(ww_request_get(p.ref), p.grace)) {
 		p.round = c->round + 1;
+		p.grace++;
 		due = false;
 	}
 	if (due)
@@ -189,7 +194,8 @@ WW_GLOBAL4(int, ww_loop_step, T, t, R, r, W, touch, N, now)
 		return 0;
 	r->listed = t->shared;
 	t->pending[n].ref = r->account.id;
-	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 3 : 2);
+	t->pending[n].round = t->round + (touch->kind == WW_KIND_CLIENT ? 3 + (t->nested ? WW_NESTED_ROUNDS : 0) : 2);
+	t->pending[n].grace = 0;
 	t->pending_len = n + 1;
 	return 0;
 }

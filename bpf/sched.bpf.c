@@ -308,6 +308,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->handle_frame = 0;
 	t->newest = 0;
 	t->handle_tries = 0;
+	t->nested = 0;
 	t->worker = 0;
 	ww_takes_no_more(t);
 	t->taking = 0;

@@ -46,7 +46,7 @@ def note_sends(transport):
 def wait(system, start, ready):
     ledger = ledgers[of.get()]
     kind = KINDS[system]
-    asked = sent[of.get()] if kind in ("db", "net") else start
+    asked = sent.get(of.get(), start) if kind in ("db", "net") else start
     ledger["waits"][kind] = ledger["waits"].get(kind, 0) + max(0, ready - asked)
     if kind in ("db", "net"):
         ledger["operations"].append([system, start, time.monotonic_ns()])
@@ -58,7 +58,7 @@ class Pooled(asyncpg.Connection):
     async def reset(self, *, timeout=None):
         start = time.monotonic_ns()
         await super().reset(timeout=timeout)
-        wait("postgres", start, min(time.monotonic_ns(), sent[of.get()] + RESET))
+        wait("postgres", start, min(time.monotonic_ns(), sent.get(of.get(), start) + RESET))
 
 
 async def cpu(ms):
