@@ -17,7 +17,7 @@ enum ww_amqp {
 
 	WW_AMQP_FRAME_MAX = 1 << 20, /* bytes: brokers agree to 128 KiB by default */
 	WW_AMQP_DELIVER_MAX = 1024,  /* bytes of a delivery's frame: four names and a number */
-	WW_AMQP_FRAMES = 64,	     /* of one read that are looked at */
+	WW_AMQP_STEPS = 48,	     /* by as many: frames of one read that are looked at */
 	WW_AMQP_BASIC = 60 << 16,
 	WW_AMQP_DELIVER = WW_AMQP_BASIC | 60,
 };
@@ -46,57 +46,86 @@ WW_GLOBAL2(int, ww_amqp_sends, F, first, N, n)
 
 /* What a read has of frames. */
 enum ww_amqp_met {
-	WW_AMQP_MET_NEXT = 1 << 0,    /* the thread reads on, behind what it had */
+	WW_AMQP_MET_NEXT = 1 << 0,    /* a heartbeat: the thread reads on, behind what it had */
 	WW_AMQP_MET_MESSAGE = 1 << 1, /* a delivery */
 	WW_AMQP_MET_PART = 1 << 2,    /* more of a message */
 	WW_AMQP_MET_LOST = 1 << 3,    /* no frames */
 	WW_AMQP_MET_END = 1 << 4,     /* that was all */
+	WW_AMQP_MET_ANSWER = 1 << 5,  /* the broker says something else: that it has what was published, say */
 	WW_AMQP_MET_ONE = 1 << 8,     /* in the higher bits is how many deliveries */
 };
 
-/* What is at byte `at` of what was read, where the connection's stream has `left` bytes of a frame to come. */
+/* So many bytes are read, which are all of a frame or as much as there is of it. */
+static __always_inline void ww_amqp_passes(struct ww_stream *s, struct ww_message *m, u64 at, u64 rest)
+{
+	u64 now = s->left < rest ? s->left : rest;
+	s->state = WW_STREAM_BODY;
+	s->have = 0;
+	s->left -= now;
+	m->next = at + now;
+}
+
+/*
+ * What is at byte `at` of what was read, where the connection's stream has `left` bytes of a frame to come. Of a frame
+ * seven bytes are its beginning, of that of a method four more tell which; both may come in several pieces.
+ */
 static __always_inline u32 ww_amqp_at(struct ww_conn *conn, struct ww_message *m, u64 at)
 {
-	u8 b[12] = {};
 	struct ww_stream *s = &conn->http.streams[WW_RX];
-	u64 len = m->total - at, left;
+	u64 rest = m->total - at, left, len = rest;
+	u32 have = s->have & 7;
 	if (ww_message_look(m, at) != WW_FOUND)
 		return WW_AMQP_MET_LOST;
+	if (s->left && s->state != WW_STREAM_HEAD) {
+		ww_amqp_passes(s, m, at, rest);
+		return WW_AMQP_MET_PART;
+	}
 	if (len > m->contiguous)
 		len = m->contiguous;
-	if (len > sizeof(b))
-		len = sizeof(b);
+	if (len > 12)
+		len = 12;
 	barrier_var(len);
-	if (len > sizeof(b) || bpf_probe_read_user(b, len, (void *)m->at))
+	*(u64 *)m->frame = s->begins;
+	barrier_var(have);
+	if (len > 12 || have > 7 || bpf_probe_read_user(m->frame + have, len, (void *)m->at))
 		return WW_AMQP_MET_LOST;
-	u64 rest = m->total - at;
-	/* The payload of a frame whose beginning was a read of its own. */
-	if (s->left && s->state == WW_STREAM_HEAD) {
-		s->state = WW_STREAM_BODY;
-		bool deliver = s->status == WW_AMQP_METHOD && len >= 4 && ww_be32(b) == WW_AMQP_DELIVER;
-		m->next = at + (s->left < rest ? s->left : rest);
-		s->left -= s->left < rest ? s->left : rest;
-		if (deliver)
-			return WW_AMQP_MET_MESSAGE;
-		return s->status == WW_AMQP_METHOD ? WW_AMQP_MET_NEXT : WW_AMQP_MET_PART;
-	}
+	const u8 *b = m->frame;
 	if (s->left) {
-		m->next = at + (s->left < rest ? s->left : rest);
-		s->left -= s->left < rest ? s->left : rest;
-		return WW_AMQP_MET_PART;
+		/* Behind the beginning of a method. */
+		if (have + len < 4 && len < s->left) {
+			s->begins = *(u64 *)m->frame;
+			s->have = have + len;
+			s->left -= len;
+			m->next = at + len;
+			return 0;
+		}
+		ww_amqp_passes(s, m, at, rest);
+		return have + len >= 4 && ww_be32(b) == WW_AMQP_DELIVER ? WW_AMQP_MET_MESSAGE : WW_AMQP_MET_ANSWER;
 	}
-	if (len < 7 || !ww_amqp_frame(b, &left))
+	if (have + len < 7) {
+		s->begins = *(u64 *)m->frame;
+		s->have = have + len;
+		m->next = at + len;
+		return 0;
+	}
+	if (!ww_amqp_frame(b, &left))
 		return WW_AMQP_MET_LOST;
-	rest -= 7;
 	s->status = b[0];
-	s->state = rest ? WW_STREAM_BODY : WW_STREAM_HEAD;
-	m->next = at + 7 + (left < rest ? left : rest);
-	s->left = left - (left < rest ? left : rest);
-	if (b[0] == WW_AMQP_METHOD && len >= 11 && ww_be32(b + 7) == WW_AMQP_DELIVER)
-		return WW_AMQP_MET_MESSAGE;
-	if (b[0] == WW_AMQP_HEADER || b[0] == WW_AMQP_BODY)
+	s->left = left;
+	s->have = 0;
+	at += 7 - have;
+	rest -= 7 - have;
+	if (b[0] == WW_AMQP_METHOD && have + len < 11) {
+		s->state = WW_STREAM_HEAD;
+		m->next = at;
+		return 0;
+	}
+	ww_amqp_passes(s, m, at, rest);
+	if (b[0] == WW_AMQP_HEARTBEAT)
+		return WW_AMQP_MET_NEXT;
+	if (b[0] != WW_AMQP_METHOD)
 		return WW_AMQP_MET_PART;
-	return WW_AMQP_MET_NEXT;
+	return ww_be32(b + 7) == WW_AMQP_DELIVER ? WW_AMQP_MET_MESSAGE : WW_AMQP_MET_ANSWER;
 }
 
 /* One step over what was read; adds to what was `met`, of which the verifier then knows nothing. */
@@ -116,14 +145,27 @@ WW_GLOBAL3(int, ww_amqp_step, C, conn, M, m, N, met)
 	return met;
 }
 
+/* Some steps: a loop in a loop would be looked at as a whole. */
+WW_GLOBAL3(int, ww_amqp_steps, C, conn, M, m, N, met)
+{
+	if (!conn || !m)
+		return WW_AMQP_MET_LOST | WW_AMQP_MET_END;
+	for (u32 i = 0; i < WW_AMQP_STEPS; i++) {
+		met = ww_amqp_step(conn, m, met);
+		if (met & WW_AMQP_MET_END)
+			break;
+	}
+	return met;
+}
+
 /* All of a read: what it met. */
 WW_GLOBAL2(int, ww_amqp_read, C, conn, M, m)
 {
 	u32 met = 0;
 	if (!conn || !m)
 		return WW_AMQP_MET_LOST;
-	for (u32 i = 0; i < WW_AMQP_FRAMES; i++) {
-		met = ww_amqp_step(conn, m, met);
+	for (u32 i = 0; i < WW_AMQP_STEPS; i++) {
+		met = ww_amqp_steps(conn, m, met);
 		if (met & WW_AMQP_MET_END)
 			break;
 	}

@@ -36,10 +36,15 @@ struct ww_stream {
 		u8 has_length;
 		u8 head_over; /* FastCGI */
 	};
-	u8 pad;
+	u8 have; /* AMQP: bytes in `begins` */
 	u16 status;
-	u32 skip; /* FastCGI's request: bytes of the parameter at hand that do not matter */
-	u32 body; /* and of its body that no record has announced yet */
+	union {
+		struct {
+			u32 skip; /* FastCGI's request: bytes of the parameter at hand that do not matter */
+			u32 body; /* and of its body that no record has announced yet */
+		};
+		u64 begins; /* AMQP: what has come of a frame's beginning, in memory's order */
+	};
 };
 
 enum ww_direction {

@@ -205,7 +205,7 @@ struct ww_thread {
 	ww_ref unit;		       /* its unit of work that is no request: unit.bpf.h */
 	u64 unit_sp;		       /* of a function's call: where its stack was at the entry */
 	u64 idle_wait;		       /* where it waited for messages last: syscall and descriptor; queue.bpf.h */
-	u64 pipe;		       /* by which it is handed messages: the inode's address; 0: by none */
+	u64 pipe;		       /* by which it is handed messages: the inode's number; 0: by none */
 	ww_ref gift;		       /* the account that who woke it has for it, until it runs */
 	u8 sampled;		       /* it is attached to a request whose stacks are taken */
 	u8 weighed;		       /* weights of the interval were sent, */
@@ -214,6 +214,7 @@ struct ww_thread {
 	u8 executor;		       /* enum ww_executing */
 	u8 takes;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
 	u8 taking;		       /* it reads the message from `pipe` */
+	u8 reading;		       /* it has begun to read from there when there was none */
 	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
 	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
 	u64 opened_at;		       /* when it read a new request last */
@@ -341,6 +342,7 @@ struct ww_request {
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
 	u8 waited;	 /* it waited for a timer, or for something inside of its loop's process */
+	u8 asked;	 /* a message's: something was sent to where it came from that may be answered */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
 	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
@@ -399,17 +401,17 @@ struct ww_conn {
 	u8 protocol;
 	u8 system; /* enum ww_system, of an upstream */
 	u8 classified;
-	u8 tx_blocked; /* the last send did not fit */
-	u8 connecting; /* upstream: nothing was sent since connect() */
-	u8 awaited;    /* upstream: sent to, and no answer read yet */
-	u8 guessed;    /* upstream: whose it was that sent to it is a guess */
-	u8 unseen;     /* server: it was open before observation began */
-	u8 tries;      /* unseen: reads that did not begin like a request */
-	u8 stream;     /* TCP server: enum ww_stream_kind */
-	u8 counted;    /* upstream: that its answer arrived is counted */
-	u8 lost;       /* server: the last read showed that what was taken before it is not known */
-	u8 queue;      /* upstream, a queue's broker: enum ww_queue */
-	u8 pad[1];
+	u8 tx_blocked;	     /* the last send did not fit */
+	u8 connecting;	     /* upstream: nothing was sent since connect() */
+	u8 awaited;	     /* upstream: sent to, and no answer read yet */
+	u8 guessed;	     /* upstream: whose it was that sent to it is a guess */
+	u8 unseen;	     /* server: it was open before observation began */
+	u8 tries;	     /* unseen: reads that did not begin like a request */
+	u8 stream;	     /* TCP server: enum ww_stream_kind */
+	u8 counted;	     /* upstream: that its answer arrived is counted */
+	u8 lost;	     /* server: the last read showed that what was taken before it is not known */
+	u8 queue;	     /* upstream, a queue's broker: enum ww_queue */
+	u8 unanswered;	     /* AMQP: what is published on it is not confirmed */
 	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
 	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
@@ -555,22 +557,17 @@ static __always_inline u64 ww_user_word(u64 address)
 	return word;
 }
 
-static __always_inline void ww_count(u32 counter)
+static __always_inline void ww_count_by(u32 counter, u32 by)
 {
 	u64 *value = bpf_map_lookup_elem(&ww_counters, &counter);
 	if (value)
-		*value += 1;
+		*value += by;
 }
 
-/* Processes that take messages and may hand them on to others, by pipes (queue.bpf.c): the brokers' enum ww_system. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u32); /* tgid */
-	__type(value, u8);
-} ww_queue_parents SEC(".maps") __weak;
-
-__u32 ww_queue_parents_known __weak = 0; /* there is one */
+static __always_inline void ww_count(u32 counter)
+{
+	ww_count_by(counter, 1);
+}
 
 /* The live request behind a reference, or NULL when it has ended. */
 static __always_inline struct ww_request *ww_request_get(ww_ref ref)

@@ -47,6 +47,7 @@ struct ww_message {
 	u64 next;  /* the first of them that no window has held yet */
 	u32 nr;	   /* of the syscall + 1, as in struct ww_cause */
 	u32 readable;
+	u8 frame[32]; /* the beginning of one of AMQP's, of which some came with the read before */
 };
 
 /* Where a message is kept: with the window of its direction, or where one is that is only looked at. */

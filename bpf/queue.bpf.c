@@ -10,26 +10,16 @@
 #include "cause.bpf.h"
 #include "queue.bpf.h"
 
-/* Messages that were handed on, by the pipe's inode, until they are taken. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u64);
-	__type(value, ww_ref);
-} ww_queue_pipes SEC(".maps");
+#define WW_PIPEFS_MAGIC 0x50495045 /* include/uapi/linux/magic.h */
 
-/* The inode of a pipe that a file descriptor is an end of; 0: it is none. */
+/* The number of a pipe that a file descriptor is an end of; 0: it is none. */
 static __always_inline u64 ww_queue_pipe(struct task_struct *task, u64 fd)
 {
 	struct inode *inode = ww_fd_inode(task, fd);
-	return inode && (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFIFO ? (u64)inode : 0;
-}
-
-/* What was handed on by that pipe and is not taken yet. */
-static __always_inline struct ww_request *ww_queue_handed(u64 pipe)
-{
-	ww_ref *ref = bpf_map_lookup_elem(&ww_queue_pipes, &pipe);
-	return ref ? ww_request_get(*ref) : NULL;
+	if (!inode || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFIFO ||
+	    BPF_CORE_READ(inode, i_sb, s_magic) != WW_PIPEFS_MAGIC)
+		return 0;
+	return BPF_CORE_READ(inode, i_ino);
 }
 
 #define WW_PICKLE_MIN 32 /* bytes: no task is shorter */
@@ -76,17 +66,21 @@ static __always_inline void ww_queue_written(struct task_struct *task, struct pt
 	u64 pipe = ww_queue_pipe(task, WW_REGS_ARG1(regs));
 	if (!pipe)
 		return;
-	struct ww_request *r = ww_queue_handed(pipe);
-	if (r) {
-		ww_count(WW_COUNT_MESSAGE_UNTAKEN);
-		ww_request_free(r);
+	u64 now = bpf_ktime_get_ns();
+	struct ww_queue_pipe *p = bpf_map_lookup_elem(&ww_queue_pipes, &pipe);
+	if (!p) {
+		struct ww_queue_pipe new = {now, now};
+		bpf_map_update_elem(&ww_queue_pipes, &pipe, &new, BPF_NOEXIST);
+		p = bpf_map_lookup_elem(&ww_queue_pipes, &pipe);
 	}
-	r = ww_unit_new(bpf_ktime_get_ns(), WW_FLAG_MESSAGE, system);
+	/* It has its number also where nothing is known of it, so that those behind it keep theirs. */
+	struct ww_queue_place place = {.pipe = pipe, .number = p ? p->put++ : 0};
+	struct ww_request *r = p ? ww_unit_new(now, WW_FLAG_MESSAGE, system) : NULL;
 	if (!r)
 		return;
 	r->message = 1;
 	ww_ref ref = r->account.id;
-	if (bpf_map_update_elem(&ww_queue_pipes, &pipe, &ref, BPF_ANY)) {
+	if (bpf_map_update_elem(&ww_queue_handed, &place, &ref, BPF_ANY)) {
 		ww_count(WW_COUNT_MESSAGE_UNTAKEN);
 		ww_request_free(r);
 		return;
@@ -94,25 +88,39 @@ static __always_inline void ww_queue_written(struct task_struct *task, struct pt
 	ww_queue_says(ref, system, at, len);
 }
 
-/* The running thread has been handed the message: it works on that since it was woken, or since now. */
-static __always_inline void ww_queue_takes(struct ww_thread *t, struct ww_request *r, u64 pipe)
+/*
+ * The running thread has been handed the next message of its pipe, if there is one: it works on that since it was
+ * woken, or since now. False when there is none.
+ */
+static __always_inline bool ww_queue_takes(struct ww_thread *t)
 {
-	struct ww_touch touch = {.kind = WW_KIND_OTHER, .receive = true, .ready = r->mark};
+	struct ww_queue_pipe *p = bpf_map_lookup_elem(&ww_queue_pipes, &t->pipe);
+	if (!p || p->taken == p->put)
+		return false;
+	struct ww_queue_place place = {.pipe = t->pipe, .number = p->taken++};
 	u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
-	bpf_map_delete_elem(&ww_queue_pipes, &pipe);
-	if (!ww_queue_ends(t, now)) {
+	ww_ref *ref = bpf_map_lookup_elem(&ww_queue_handed, &place);
+	struct ww_request *r = ref ? ww_request_get(*ref) : NULL;
+	t->taking = 1;
+	/* Who deletes it has it. */
+	if (bpf_map_delete_elem(&ww_queue_handed, &place) || !r || !ww_queue_ends(t, now)) {
+		ww_queue_ends(t, now);
 		ww_count(WW_COUNT_MESSAGE_UNTAKEN);
-		ww_request_free(r);
-		return;
+		if (r)
+			ww_request_free(r);
+		return true;
 	}
+	struct ww_touch touch = {.kind = WW_KIND_OTHER, .receive = true, .ready = r->mark};
 	struct ww_account *a = &r->account;
 	a->tgid = id >> 32;
 	a->tid = id;
 	a->cgroup_id = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(a->comm, sizeof(a->comm));
+	/* That what was written to the pipe is what is read from it is seen by its order only. */
+	ww_infer(r);
 	ww_touched(t, r, &touch, now);
 	t->unit = a->id;
-	t->taking = 1;
+	return true;
 }
 
 /* A process that one has made which takes messages reads: another message? */
@@ -126,10 +134,11 @@ static __always_inline void ww_queue_read(struct task_struct *task, struct ww_th
 		return;
 	/* The first message tells that it is the one: of that, what is read last may come behind this call. */
 	t->pipe = pipe;
-	struct ww_request *r = ww_queue_handed(pipe);
-	if (r) {
-		ww_queue_takes(t, r, pipe);
-	} else if (t->takes && !t->taking) {
+	/* It is read in several parts. */
+	if (t->taking)
+		return;
+	t->reading = !ww_queue_takes(t);
+	if (t->reading && t->takes) {
 		ww_queue_ends(t, now);
 		t->fresh = 1;
 	}
@@ -149,9 +158,9 @@ static __always_inline void ww_queue_called(struct pt_regs *regs, long nr)
 	}
 	if (t && t->pipe) {
 		/* It has read what it was woken for, and no more of it than that. */
-		struct ww_request *r = ww_queue_handed(t->pipe);
-		if (r && !t->taking)
-			ww_queue_takes(t, r, t->pipe);
+		if (t->reading)
+			ww_queue_takes(t);
+		t->reading = 0;
 		t->taking = 0;
 	}
 	u8 *system = bpf_map_lookup_elem(&ww_queue_parents, &tgid);

@@ -13,6 +13,7 @@
 #define WHYWAIT_QUEUE_H
 
 #include "amqp.bpf.h"
+#include "pipe.bpf.h"
 #include "unit.bpf.h"
 #include "upstream.bpf.h"
 
@@ -107,11 +108,23 @@ static __always_inline bool ww_queue_sends(struct sock *sk, struct ww_conn *conn
 			ww_upstream_classify(conn, sk, NULL, 0);
 		conn->system = WW_SYSTEM_AMQP;
 		conn->classified = 1;
-		/* Nobody answers an acknowledgement or a heartbeat, nor what else is sent to where messages come from.
-		 */
-		return conn->queue == WW_QUEUE_FRAMES || first.b[0] == WW_AMQP_HEARTBEAT ||
-		       (first.b[10] >= 80 && first.b[10] != 100);
+		/* Nobody answers an acknowledgement or a heartbeat. */
+		if (first.b[0] == WW_AMQP_HEARTBEAT || (first.b[10] >= 80 && first.b[10] != 100))
+			return true;
+		if (conn->queue != WW_QUEUE_FRAMES)
+			return false;
+		/* What else is sent to where messages come from may be, or not. */
+		struct ww_thread *t = ww_thread_get(task);
+		struct ww_request *r = t && t->unit == conn->first ? ww_request_get(t->unit) : NULL;
+		if (r && !conn->unanswered)
+			r->asked = 1;
+		return true;
 	}
+	/* The rest of what is published, in frames or pieces of its own. */
+	u64 left;
+	if (conn && conn->queue == WW_QUEUE_FRAMES &&
+	    (n < 7 || first.b[0] != WW_AMQP_METHOD || !ww_amqp_frame(first.b, &left)))
+		return true;
 	if (conn)
 		conn->queue = WW_QUEUE_NONE;
 	if (!ww_queue_redis_fetches(&first, n) || !ww_selected_process())
@@ -241,6 +254,16 @@ static __always_inline void ww_amqp_received(struct sock *sk, struct ww_conn *co
 			conn->system = WW_SYSTEM_UNKNOWN;
 	}
 	struct ww_thread *t = ww_thread_get(ww_current());
+	struct ww_request *r = t && t->unit == conn->first ? ww_request_get(t->unit) : NULL;
+	if (met & WW_AMQP_MET_ANSWER)
+		conn->unanswered = 0;
+	else if (r && r->asked && met & (WW_AMQP_MET_MESSAGE | WW_AMQP_MET_NEXT))
+		conn->unanswered = 1;
+	if (r && r->message && r->asked && met & WW_AMQP_MET_ANSWER) {
+		struct ww_touch touch = {.kind = WW_KIND_OTHER, .receive = true, .ready = conn->ready};
+		r->asked = 0;
+		ww_touched(t, r, &touch, now);
+	}
 	/* What it reads on another connection is an answer to what it asks for there. */
 	if (t && t->takes && (met & WW_AMQP_MET_MESSAGE || (met & WW_AMQP_MET_NEXT && conn->first == t->unit)))
 		ww_amqp_ends(t, now);
@@ -251,8 +274,8 @@ static __always_inline void ww_amqp_received(struct sock *sk, struct ww_conn *co
 			ww_queue_delivered(conn, t, now);
 			conn->queue = WW_QUEUE_FRAMES;
 		}
-		for (u32 i = 1; i < WW_AMQP_FRAMES && i < met >> 8; i++)
-			ww_count(WW_COUNT_MESSAGE_TOGETHER);
+		if (met >> 8 > 1)
+			ww_count_by(WW_COUNT_MESSAGE_TOGETHER, (met >> 8) - 1);
 	}
 	if (t && met & (WW_AMQP_MET_MESSAGE | WW_AMQP_MET_PART) && t->unit == conn->first &&
 	    ww_request_get(conn->first))

@@ -52,6 +52,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->helper = 0;
 	r->job = 0;
 	r->message = 0;
+	r->asked = 0;
 	r->outstanding = 0;
 	r->answered = 0;
 	r->guessed = 0;

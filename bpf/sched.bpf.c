@@ -11,6 +11,7 @@
 #include "halt.bpf.h"
 #include "job.bpf.h"
 #include "lock.bpf.h"
+#include "pipe.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
 #include "unit.bpf.h"
@@ -311,6 +312,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->worker = 0;
 	ww_takes_no_more(t);
 	t->taking = 0;
+	t->reading = 0;
 	t->pipe = 0;
 	t->loop_slot = 0;
 	t->item = 0;
@@ -346,6 +348,8 @@ int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 		unit->account.flags |= WW_FLAG_ABORTED;
 		unit->opened = 0;
 	}
+	if (ww_queues_on && t && t->pipe)
+		ww_queue_untaken(t->pipe);
 	if (!ww_by_hand)
 		ww_job_leaves(p);
 	/* While other threads go on, so does the process; a leader also ends in another thread's execve(). */

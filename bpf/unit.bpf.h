@@ -56,7 +56,8 @@ WW_GLOBAL2(int, ww_unit_waits, T, t, N, where)
 		t->idle_wait = where;
 		return 0;
 	}
-	if (!r->message || r->account.local != WW_SYSTEM_AMQP || r->outstanding)
+	/* What was asked for where it came from may be what it waits for. */
+	if (!r->message || r->account.local != WW_SYSTEM_AMQP || r->outstanding || r->asked)
 		return 0;
 	/* Before the first message it was not followed: that it waits in epoll has to be enough. */
 	if (t->idle_wait ? t->idle_wait != where : !ww_is_epoll(where >> 32))

@@ -181,9 +181,8 @@ static const struct argp_option options[] = {
 	 1},
 	{"allocations", KEY_ALLOCATIONS, "SHARE|all", OPTION_ARG_OPTIONAL,
 	 "count how often requests call malloc() and its kin: in windows of a quarter of a second "
-	 "that are SHARE of the time (default 5%), or all the time. Within one each such call costs the program about "
-	 "a "
-	 "microsecond more",
+	 "that are SHARE of the time (default 5%), or all the time. Within one each such call costs the program some "
+	 "microseconds more. Of Go and the JVM their own counts are read, per request of the service",
 	 1},
 	{0},
 };

@@ -19,6 +19,15 @@ struct key {
 	uint8_t *longer; /* instead of `bytes`, where they are too short */
 };
 
+const char *ww_protocol_unit(const char *protocol)
+{
+	if (!strcmp(protocol, WW_PROTOCOL_QUEUE))
+		return "message";
+	if (!strcmp(protocol, WW_PROTOCOL_CALL))
+		return "call";
+	return strcmp(protocol, WW_PROTOCOL_RUN) ? "request" : "run";
+}
+
 /* False when out of memory. */
 static bool make_key(struct key *key, const struct ww_catalog_operation *name)
 {

@@ -27,6 +27,9 @@ struct ww_catalog_service {
 #define WW_PROTOCOL_CALL  "function"
 #define WW_PROTOCOL_QUEUE "queue"
 
+/* What comes to an endpoint of that protocol: "message", "call", "run", "request". */
+const char *ww_protocol_unit(const char *protocol);
+
 struct ww_catalog_endpoint {
 	uint32_t service;
 	const char *protocol, *method, *route;

@@ -221,8 +221,10 @@ static int64_t cell_ns_of(const struct ww_sampling *sampling, int64_t window_ns)
 struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double rate_per_s)
 {
 	struct ww_estimate estimate = ww_estimate__bare(rate_per_s);
-	int64_t window_ns = sampling->end_ns - sampling->start_ns;
-	int64_t cell_ns = window_ns > 0 ? cell_ns_of(sampling, window_ns) : 0, first;
+	/* A damaged file may say anything. */
+	bool sound =
+		sampling->start_ns >= 0 && sampling->end_ns > sampling->start_ns && sampling->end_ns < INT64_MAX / 2;
+	int64_t cell_ns = sound ? cell_ns_of(sampling, sampling->end_ns - sampling->start_ns) : 0, first;
 	struct cells cells = {0};
 	struct series series = {.of = &cells, .sum = requests_of_cell, .number = ns_of_cell};
 	struct ratio ratio;
@@ -237,11 +239,10 @@ struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double 
 		cells.ns[series.len++] = (double)(to - from);
 	}
 	for (uint32_t i = 0; i < sampling->blocks_len; i++) {
-		int64_t cell = (floor_to(sampling->blocks[i].at, cell_ns) - first) / cell_ns;
+		int64_t at = sampling->blocks[i].at;
+		int64_t cell = at < first ? 0 : at < sampling->end_ns ? (at - first) / cell_ns : series.len - 1;
 
-		cells.requests[cell < 0		   ? 0
-			       : cell < series.len ? cell
-						   : series.len - 1] += (double)sampling->blocks[i].requests;
+		cells.requests[cell < series.len ? cell : series.len - 1] += (double)sampling->blocks[i].requests;
 	}
 	ratio = ratio_of(&series, true);
 	if (ratio.blocks < WW_BLOCKS_LEAST || !(ratio.sum > 0))

@@ -132,7 +132,7 @@ static int find_kind(struct ww_finder *finder, const struct kind_finding *what)
 	ww_sentence__add(&making.text, ") %s", advice->text);
 	tell_holders(&making, endpoint, &holders);
 	if (mean < WW_LIMIT_KIND_SHARE) {
-		ww_sentence__add(&making.text, "; of the slowest requests it is ");
+		ww_sentence__add(&making.text, "; of the slowest %ss it is ", ww_protocol_unit(endpoint->protocol));
 		ww_sentence__share(&making.text, tail);
 	}
 	if (!making.advice.len)

@@ -99,13 +99,13 @@ static void add_times(struct ww_sentence *text, const struct sums *sums)
 }
 
 /* ", in 12 % of the requests" where it is not all of them. */
-static void add_in(struct ww_sentence *text, double share)
+static void add_in(struct ww_sentence *text, const struct ww_finder *finder, double share)
 {
 	if (share > 0.99)
 		return;
 	ww_sentence__add(text, ", in ");
 	ww_sentence__share(text, share);
-	ww_sentence__add(text, " of the requests");
+	ww_sentence__add(text, " of the %ss", ww_protocol_unit(finder->endpoint->protocol));
 }
 
 static void add_runs(struct ww_making *making, const struct sums *sums, double share)
@@ -139,7 +139,7 @@ static int find_rounds(struct ww_finder *finder, uint32_t id)
 	add_times(&making.text, &sums);
 	if (grows >= WW_LIMIT_CORRELATION)
 		ww_sentence__add(&making.text, ", the more the larger the answer");
-	add_in(&making.text, share);
+	add_in(&making.text, finder, share);
 	ww_sentence__add(&making.text, ", one after the other");
 	ww_advise__rounds(&making.advice, subject);
 	add_subject(&making, subject);
@@ -173,7 +173,7 @@ static int find_repeats(struct ww_finder *finder, uint32_t id)
 	ww_sentence__add(&making.text, " was asked again with the same arguments ");
 	ww_sentence__number(&making.text, repeats / sums.requests);
 	ww_sentence__add(&making.text, " times a request");
-	add_in(&making.text, share);
+	add_in(&making.text, finder, share);
 	ww_advise__repeats(&making.advice, subject);
 	add_subject(&making, subject);
 	add_runs(&making, &sums, share);

@@ -2,14 +2,26 @@
 #include "outputs/folded.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "outputs/frames.h"
+
+/* The blank in front of a number that a name ends with, which a reader would take for the line's; NULL: there is none.
+ */
+static const char *blank_of_number(const char *word)
+{
+	const char *blank = strrchr(word, ' ');
+
+	return blank && blank[1] && !blank[1 + strspn(blank + 1, "0123456789.")] ? blank : NULL;
+}
 
 /* What separates frames and lines can't be in one. */
 static void write_word(FILE *out, const char *word)
 {
+	const char *blank = blank_of_number(word);
+
 	for (; *word; word++)
-		fputc(*word == ';' ? ':' : *word, out);
+		fputc(*word == ';' ? ':' : word == blank ? '_' : *word, out);
 }
 
 static void write_line(FILE *out, const struct ww_frame_lines *lines, const struct ww_frame_line *line)

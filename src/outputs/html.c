@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/catalog.h"
 #include "model/losses.h"
 #include "model/names.h"
 #include "outputs/flame_svg.h"
@@ -308,6 +309,7 @@ static void put_operations(FILE *out, const struct ww_endpoint_report *endpoint)
 static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 {
 	const struct ww_endpoint_report *endpoint = &html->report->endpoints[at];
+	const char *unit = ww_protocol_unit(endpoint->protocol);
 	struct ww_verdict verdict = ww_verdict__of(endpoint);
 	char text[3][WW_TEXT_NUMBER];
 
@@ -324,11 +326,11 @@ static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 	}
 	fputs("</p>\n<p class=\"dim\">", out);
 	ww_text__markup(out, endpoint->service);
-	fprintf(out, ", %s requests, mean %s ms, p99 ", ww_text__count(text[0], endpoint->requests),
+	fprintf(out, ", %s %ss, mean %s ms, p99 ", ww_text__count(text[0], endpoint->requests), unit,
 		ww_text__ms(text[1], endpoint->wall.mean));
-	fprintf(out, "%s ms, longest %s ms, CPU %s ms a request", ww_text__ms(text[0], endpoint->wall.p99),
+	fprintf(out, "%s ms, longest %s ms, CPU %s ms a %s", ww_text__ms(text[0], endpoint->wall.p99),
 		ww_text__ms(text[1], endpoint->wall.max),
-		ww_text__ms(text[2], endpoint->cpu_sum_ns / endpoint->requests));
+		ww_text__ms(text[2], endpoint->cpu_sum_ns / endpoint->requests), unit);
 	if (endpoint->allocated.weight)
 		fprintf(out, ", %s allocations",
 			ww_text__number(text[0],
@@ -349,7 +351,7 @@ static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 		fputs("</div>\n", out);
 	}
 	if (html->lines[at].requests) {
-		fputs("<h3>Its slowest requests that were kept</h3>\n", out);
+		fprintf(out, "<h3>Its slowest %ss that were kept</h3>\n", unit);
 		fwrite(html->lines[at].text, 1, html->lines[at].len, out);
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <string.h>
 
+#include "model/catalog.h"
 #include "model/names.h"
 #include "outputs/table_parts.h"
 #include "outputs/text.h"
@@ -57,7 +58,8 @@ static void write_title(const struct ww_page_out *page, const struct ww_endpoint
 		strcpy(service + strlen(service), used ? ", " : "");
 	}
 	snprintf(right, sizeof(right), "%s%s, mean %s, cpu %s", service,
-		 ww_text__plural(count, endpoint->requests, "request"), ww_text__duration(mean, endpoint->wall.mean),
+		 ww_text__plural(count, endpoint->requests, ww_protocol_unit(endpoint->protocol)),
+		 ww_text__duration(mean, endpoint->wall.mean),
 		 ww_text__duration(cpu, endpoint->requests ? endpoint->cpu_sum_ns / endpoint->requests : 0));
 	if (allocated->weight)
 		snprintf(right + strlen(right), sizeof(right) - strlen(right), ", %s allocations",
@@ -155,7 +157,8 @@ static void write_headings(const struct ww_page_out *page, const struct ww_endpo
 		return;
 	}
 	int column = KIND + FIGURES + SHARE + fprintf(page->out, " %*s%*s   ", FIGURES, "p95+ mean", SHARE, "share");
-	snprintf(text, sizeof(text), "%s at p95+", ww_text__plural(count, endpoint->tail_requests, "request"));
+	snprintf(text, sizeof(text), "%s at p95+",
+		 ww_text__plural(count, endpoint->tail_requests, ww_protocol_unit(endpoint->protocol)));
 	ww_table__rest(page, text, column);
 }
 

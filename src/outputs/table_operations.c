@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <string.h>
 
+#include "model/catalog.h"
 #include "model/names.h"
 #include "outputs/table_parts.h"
 #include "outputs/text.h"
@@ -42,7 +43,7 @@ static void write_headings(const struct ww_page_out *page, const struct ww_endpo
 	if (endpoint->operations_requests < endpoint->requests)
 		snprintf(text, sizeof(text), "operations of %s of %s",
 			 ww_text__count(known, endpoint->operations_requests),
-			 ww_text__plural(all, endpoint->requests, "request"));
+			 ww_text__plural(all, endpoint->requests, ww_protocol_unit(endpoint->protocol)));
 	fprintf(page->out, "  %s", ww_style__dim(&page->style));
 	ww_table__cell(page, text, columns);
 	fprintf(page->out, "%*s%*s", EACH, "per req", DURATION, "mean");

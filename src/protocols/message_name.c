@@ -195,6 +195,8 @@ static bool read_short(struct reader *reader, const uint8_t **text, size_t *len)
 	return true;
 }
 
+#define FRAME_BEGINNING 7 /* bytes */
+
 /* The routing key of basic.deliver, which the default exchange takes for the queue's name. */
 static bool routing_key(struct reader reader, char name[WW_MESSAGE_NAME_SIZE])
 {
@@ -202,10 +204,14 @@ static bool routing_key(struct reader reader, char name[WW_MESSAGE_NAME_SIZE])
 	const uint8_t *text;
 	size_t len;
 
-	/* A frame's type, channel and size, where they come with it. */
-	if (left(&reader) > 7 && reader.at[0] == 1)
-		reader.at += 7;
-	if (left(&reader) < sizeof(deliver) || memcmp(reader.at, deliver, sizeof(deliver)) != 0)
+	/* In front of it is what came with it of a frame's type, channel and size, in whatever pieces they were read.
+	 */
+	for (size_t i = 0; left(&reader) >= sizeof(deliver) && memcmp(reader.at, deliver, sizeof(deliver)) != 0; i++) {
+		if (i == FRAME_BEGINNING)
+			return false;
+		reader.at++;
+	}
+	if (left(&reader) < sizeof(deliver))
 		return false;
 	reader.at += sizeof(deliver);
 	if (!read_short(&reader, &text, &len) || left(&reader) < 9)

@@ -137,6 +137,8 @@ int ww_ingest__create(struct ww_ingest **ingest, const struct ww_ingest_options 
 	ww_services__name(new->services,
 			  &(struct ww_service_names){options->service_names, options->service_names_len});
 	ww_services__ask_collections(new->services, options->collected, options->collected_ctx);
+	/* A recording that goes on keeps no samples. */
+	ww_services__ask_shares(new->services, options->recorder && !ww_recorder__goes_on(options->recorder));
 	ww_services__ask_allocations(new->services, options->allocated, options->allocated_ctx);
 	*ingest = new;
 	return 0;

@@ -24,6 +24,11 @@ void ww_services__ask_collections(struct ww_services *services, ww_collected_fn 
 	services->collected_ctx = ctx;
 }
 
+void ww_services__ask_shares(struct ww_services *services, bool wanted)
+{
+	services->shares = wanted;
+}
+
 void ww_services__ask_allocations(struct ww_services *services, ww_allocated_fn *allocated, void *ctx)
 {
 	services->allocated = allocated;

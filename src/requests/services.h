@@ -50,6 +50,9 @@ void ww_services__name(struct ww_services *services, const struct ww_service_nam
 /* Whom to ask what processes have collected; nobody is before this is called. */
 void ww_services__ask_collections(struct ww_services *services, ww_collected_fn *collected, void *ctx);
 
+/* Whether what processes share is to be read; it is not before this is called. */
+void ww_services__ask_shares(struct ww_services *services, bool wanted);
+
 /* Whom to ask what runtimes have allocated; nobody is before this is called. */
 void ww_services__ask_allocations(struct ww_services *services, ww_allocated_fn *allocated, void *ctx);
 

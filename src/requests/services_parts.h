@@ -50,6 +50,7 @@ struct ww_services {
 	struct ww_service_names names;
 	ww_collected_fn *collected; /* NULL: not known */
 	void *collected_ctx;
+	bool shares;		    /* what processes share is read */
 	ww_allocated_fn *allocated; /* NULL: not known */
 	void *allocated_ctx;
 

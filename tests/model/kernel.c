@@ -171,7 +171,7 @@ const struct ww_sweep_list *host_sweeps(void)
 
 void host_task_init(struct host_task *task, u32 tgid, u32 tid)
 {
-	static struct inode inodes[] = {{0140000}, {0010000}, {0100000}, {0}};
+	static struct inode inodes[] = {{.i_mode = 0140000}, {.i_mode = 0010000}, {.i_mode = 0100000}, {.i_mode = 0}};
 	static struct file files[] = {
 		{.f_inode = &inodes[0]}, {.f_inode = &inodes[1]}, {.f_inode = &inodes[2]}, {.f_inode = &inodes[3]}};
 	static struct file *fds[HOST_FDS] = {&files[0], &files[1], &files[2], &files[3], NULL};

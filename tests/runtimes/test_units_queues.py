@@ -9,11 +9,14 @@ import json
 import os
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 import time
 
+import pika
 import redis
+import rq
 
 HERE = pathlib.Path(__file__).resolve().parent
 os.environ.update(DSN="", LEDGER="")
@@ -86,14 +89,18 @@ def compare(label, units, took, at_a_time):
               [(unit["kinds_ns"], did) for unit, did in pairs if unit["kinds_ns"]["other"] + unit["kinds_ns"]["lock"] > MS][:3])
 
 
-def case(label, worker, submit, names, count=80, warm=8, at_a_time=1, pause=0.004, settle=1.3):
-    """`submit(plan)` has a message sent. `names`: what the endpoints are, {(method, route)}."""
+def case(label, worker, submit, names, count=80, warm=8, at_a_time=1, pause=0.004, settle=1.3, blocks=False, elsewhere=False):
+    """`submit(plan)` has a message sent. `names`: what the endpoints are, {(method, route)}. `elsewhere`: another process does the work."""
     for plan in plans(warm, 1):
         submit(dict(plan, sleep=60))
     worker.finish(warm)
-    # A worker that waits already is not seen to fetch: its next one is.
+    # A worker that waits already is not seen to fetch: its next one is, which may take minutes without a message.
     with Record("--pid", worker.pid, "--unit", "queue") as record:
         time.sleep(settle)
+        if blocks:
+            submit(plans(1, 3)[0])
+            worker.finish(warm + 1)
+            warm += 1
         for plan in plans(count, 2):
             submit(plan)
             time.sleep(pause * (plan["n"] % 3))
@@ -104,8 +111,9 @@ def case(label, worker, submit, names, count=80, warm=8, at_a_time=1, pause=0.00
     tap.check(f"{label}: {count} messages, as many units", len(units) == count, len(units))
     found = {(unit["protocol"], unit["method"], unit["route"]) for unit in units}
     tap.check(f"{label}: they are called as they are", found == {("queue", *name) for name in names}, found)
-    compare(label, units, took, at_a_time)
-    return units
+    if not elsewhere:
+        compare(label, units, took, at_a_time)
+    return units, took
 
 
 def lists(dsn, server):
@@ -120,13 +128,17 @@ def streams(dsn, server):
         case("XREADGROUP", worker, lambda plan: client.xadd("stream", {"plan": json.dumps(plan)}), {("redis", "stream")})
 
 
-def celery(dsn, broker, method, pool, at_a_time, *options, backend=None):
+# Not to be had by the command line: messages are written to a process's pipe while it works on another one.
+FAST = ("-c", "import queue_celery; queue_celery.app.Worker(pool='prefork', concurrency=2, optimization='fast', loglevel='INFO').start()")
+
+
+def celery(dsn, broker, method, pool, at_a_time, start=None, backend=None):
     """Both of its tasks, by turns."""
     os.environ.update(BROKER=broker, BACKEND=backend or "")
     sys.modules.pop("queue_celery", None)
     tasks = importlib.import_module("queue_celery")
-    worker = Worker(dsn, PYTHON, "-m", "celery", "-A", "queue_celery", "worker", "--pool", pool, "-c", str(at_a_time), "-l", "INFO",
-                    "--without-gossip", "--without-mingle", *options, env={"BROKER": broker, "BACKEND": backend or ""})
+    argv = ["-m", "celery", "-A", "queue_celery", "worker", "--pool", pool, "-c", str(at_a_time), "-l", "INFO", "--without-gossip", "--without-mingle"]
+    worker = Worker(dsn, PYTHON, *(start or argv), env={"BROKER": broker, "BACKEND": backend or ""})
     worker.ready = lambda: " ready." in worker.log()
     with worker:
         case(f"Celery {method} {pool} {at_a_time}", worker, lambda plan: (tasks.mail, tasks.bill)[plan["n"] % 2].delay(plan),
@@ -134,8 +146,8 @@ def celery(dsn, broker, method, pool, at_a_time, *options, backend=None):
              at_a_time=at_a_time)
 
 
-def celery_redis(pool, at_a_time):
-    return lambda dsn, server: celery(dsn, f"redis://127.0.0.1:{server.port}/0", "redis", pool, at_a_time,
+def celery_redis(pool, at_a_time, start=None):
+    return lambda dsn, server: celery(dsn, f"redis://127.0.0.1:{server.port}/0", "redis", pool, at_a_time, start,
                                       backend=f"redis://127.0.0.1:{server.port}/1")
 
 
@@ -143,11 +155,71 @@ def celery_amqp(pool, at_a_time):
     return lambda dsn, server: celery(dsn, server.url, "amqp", pool, at_a_time)
 
 
+def killed(dsn, server):
+    """One of the pool is killed while messages wait in its pipe: nobody takes them, which is counted, and none stays open."""
+    broker = f"redis://127.0.0.1:{server.port}/0"
+    os.environ.update(BROKER=broker, BACKEND="")
+    sys.modules.pop("queue_celery", None)
+    tasks = importlib.import_module("queue_celery")
+    worker = Worker(dsn, PYTHON, *FAST, env={"BROKER": broker, "BACKEND": ""})
+    worker.ready = lambda: " ready." in worker.log()
+    plan = {"n": 0, "sleep": 300, "order": ["sleep"]}
+    with worker:
+        for _ in range(8):
+            tasks.mail.delay(dict(plan, sleep=20))
+        worker.finish(8)
+        with Record("--pid", worker.pid, "--unit", "queue") as record:
+            time.sleep(1.3)
+            for _ in range(8):
+                tasks.mail.delay(plan)
+            time.sleep(0.5)
+            os.kill(worker.done()[-1]["pid"], signal.SIGKILL)
+            time.sleep(4)
+    record.check(tap, complete=False)
+    untaken = record.report["losses"].get("message_untaken", 0)
+    tap.check("killed: what waited for it is counted", 1 <= untaken <= 4, record.report["losses"])
+    # Celery gives them to another process, then.
+    tap.check("killed: all others are units", 8 - untaken <= len(record.requests) <= 8, (len(record.requests), record.report["losses"]))
+    aborted = [unit for unit in record.requests if "aborted" in unit["flags"]]
+    tap.check("killed: the one that it worked on has ended with it", len(aborted) == 1 and aborted[0]["wall_ns"] < 3000 * MS, aborted)
+
+
+def pika_worker(way, prefetch=1):
+    """`way`: plain, publishes, confirms."""
+
+    def part(dsn, server):
+        url = server.url.rstrip("/") + "/%2F"
+        with Worker(dsn, PYTHON, HERE / "apps" / "queue_pika.py", url, way, str(prefetch)) as worker:
+            connection = pika.BlockingConnection(pika.URLParameters(url))
+            channel = connection.channel()
+            channel.queue_declare("jobs")
+            case(f"pika, {way}", worker, lambda plan: channel.basic_publish("", "jobs", json.dumps(plan)), {("amqp", "jobs")})
+            connection.close()
+
+    return part
+
+
+def rq_worker(way):
+    def part(dsn, server):
+        with Worker(dsn, PYTHON, HERE / "apps" / "queue_rq.py", str(server.port), way) as worker:
+            jobs = rq.Queue("jobs", connection=redis.Redis(port=server.port))
+            units, took = case(f"rq, {way}", worker, lambda plan: jobs.enqueue("queue_work.work", "jobs", plan), {("redis", "rq:queue:jobs")},
+                               blocks=True, elsewhere=way == "fork")
+            if way == "fork":
+                worked = mean([did[kind] for did in took for kind in KINDS]) * len(KINDS)
+                told = mean([unit["kinds_ns"]["ipc"] for unit in units])
+                tap.check("rq, fork: what the process does that is made for a job is `ipc`", worked < told < worked + 200 * MS, (worked, told))
+
+    return part
+
+
 PARTS = {
     Redis: {"lists": lists, "streams": streams, "redis-solo": celery_redis("solo", 1), "redis-prefork-1": celery_redis("prefork", 1),
-            "redis-prefork-8": celery_redis("prefork", 8)},
+            "redis-prefork-8": celery_redis("prefork", 8), "redis-prefork-fast": celery_redis("prefork", 2, FAST), "redis-killed": killed,
+            "rq-simple": rq_worker("simple"), "rq-fork": rq_worker("fork")},
     RabbitMQ: {"amqp-solo": celery_amqp("solo", 1), "amqp-prefork-1": celery_amqp("prefork", 1),
-               "amqp-prefork-8": celery_amqp("prefork", 8)},
+               "amqp-prefork-8": celery_amqp("prefork", 8), "pika-plain": pika_worker("plain"), "pika-publishes": pika_worker("publishes"),
+               "pika-confirms": pika_worker("confirms")},
 }
 
 tap = Tap()

@@ -453,6 +453,13 @@ static void gaps_without_requests_make_a_rate_unsure(void **state)
 	for (int i = 0; i < 6; i++)
 		blocks[i].at = (10ll * i + 10) * 1000000000 - 1;
 	assert_true(ww_estimate__rate(&sampling, 10).error < 0.001);
+	/* What a damaged file says has no rate that is known. */
+	blocks[0].at = INT64_MIN;
+	blocks[5].at = INT64_MAX;
+	assert_true(ww_estimate__rate(&sampling, 10).value == 10);
+	sampling.start_ns = INT64_MIN;
+	sampling.end_ns = INT64_MAX;
+	assert_int_equal(ww_estimate__rate(&sampling, 10).how, WW_ESTIMATE_UNKNOWN);
 }
 
 /* Waits for a CPU that others want are no evidence; what else differs is. */

@@ -77,6 +77,27 @@ static void folded_lines(void **state)
 	free(text);
 }
 
+/* Readers take the number at a line's end, and another one in front of that for a difference's. */
+static void names_end_in_no_number(void **state)
+{
+	const char *names[] = {"main", "f 12", "f 1.5", "g 12x", "h "};
+	const uint32_t all[] = {0, 1, 2, 3, 4}, one[] = {1};
+	const struct ww_profile_stack deep = {all, 5, true}, shallow = {one, 1, true};
+	struct ww_profile_sample of[] = {{"shop", "GET", "/a 7", "", &deep, WW_KIND_COMPUTE, 1000, 1, 1},
+					 {"shop", "GET", "/a 7", "", &shallow, WW_KIND_COMPUTE, 2000, 1, 1}};
+	const struct ww_profile numbered = {
+		.frames = names, .frames_len = 5, .samples = of, .samples_len = 2, .requests = 2, .sampled = 2};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_int_equal(ww_folded__write(out, &numbered), 0);
+	fclose(out);
+	assert_string_equal(text, "shop;GET /a_7;f_12 2\nshop;GET /a_7;main;f_12;f_1.5;g 12x;h  1\n");
+	free(text);
+}
+
 /* Of a request, in ns, before and after; `/b` may be of either service, so it is of neither. */
 static void differences_are_per_request(void **state)
 {
@@ -350,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(folded_lines),
+		cmocka_unit_test(names_end_in_no_number),
 		cmocka_unit_test(differences_are_per_request),
 		cmocka_unit_test(a_flame_graph_is_escaped),
 		cmocka_unit_test(speedscope_sums),

@@ -209,6 +209,25 @@ static void services_keep_both_ends(void **state)
 	free(text);
 }
 
+static void units_are_called_what_they_are(void **state)
+{
+	struct ww_endpoint_report endpoint = sample_endpoints[0];
+	struct ww_report report = sample_report;
+	const struct {
+		const char *protocol, *unit;
+	} cases[] = {{"queue", " messages, mean "}, {"function", " calls, mean "}, {"http", " requests, mean "}};
+
+	(void)state;
+	report.endpoints = &endpoint;
+	report.endpoints_len = 1;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		endpoint.protocol = cases[i].protocol;
+		char *text = draw_report(&report, (struct ww_style){.width = 80, .utf8 = true}, DETAILED);
+		assert_non_null(strstr(text, cases[i].unit));
+		free(text);
+	}
+}
+
 static void endpoints_without_details_are_counted(void **state)
 {
 	char *text = draw_report(&sample_report, (struct ww_style){.width = 80}, 1);
@@ -313,6 +332,7 @@ int main(void)
 		cmocka_unit_test(services_keep_both_ends),
 		cmocka_unit_test(empty_report),
 		cmocka_unit_test(endpoints_without_details_are_counted),
+		cmocka_unit_test(units_are_called_what_they_are),
 		cmocka_unit_test(request_at_80_columns),
 		cmocka_unit_test(request_without_time_line),
 		cmocka_unit_test(equal_operations_share_a_line_unless_they_overlap),

@@ -85,10 +85,13 @@ static void test_amqp(void **state)
 	(void)state;
 	assert_int_equal(ww_message_name__amqp(&bytes, name), WW_MESSAGE_QUEUE);
 	assert_string_equal(name, "orders");
-	bytes.head += 7;
-	bytes.head_len -= 7;
-	assert_int_equal(ww_message_name__amqp(&bytes, name), WW_MESSAGE_QUEUE);
-	assert_string_equal(name, "orders");
+	/* The frame's beginning may have been a read of its own, or in several. */
+	for (size_t i = 0; i < 7; i++) {
+		bytes.head++;
+		bytes.head_len--;
+		assert_int_equal(ww_message_name__amqp(&bytes, name), WW_MESSAGE_QUEUE);
+		assert_string_equal(name, "orders");
+	}
 	bytes = (struct ww_message_bytes){.head = (const uint8_t *)headers, .head_len = sizeof(headers) - 1};
 	assert_int_equal(ww_message_name__amqp(&bytes, name), WW_MESSAGE_TASK);
 	assert_string_equal(name, "shop.mail");

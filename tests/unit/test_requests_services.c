@@ -369,6 +369,7 @@ static void what_processes_share_counts_once(void **state)
 		assert_string_equal(service_of(host, pid, 80, "shop"), "shop:80");
 	}
 	set_shares(host->proc, 50, 1000);
+	ww_services__ask_shares(host->services, true);
 	ww_services__sample(host->services, 1);
 	usage = ww_services__usage(host->services, &len);
 	assert_true(usage->last.rss_bytes && !usage->last.pss_bytes);
