@@ -10,7 +10,6 @@ const express = require("express");
 const fs = require("fs");
 const http = require("http");
 const { Pool } = require("pg");
-const redis = require("redis");
 const { Worker, isMainThread, parentPort } = require("worker_threads");
 
 const now = () => Number(process.hrtime.bigint()); // CLOCK_MONOTONIC
@@ -36,7 +35,7 @@ const pool = new Pool({
 	host: "127.0.0.1", port: process.env.TRUTH_POSTGRES, user: "postgres", database: "test",
 	max: Number(process.env.TRUTH_POOL || 96), idleTimeoutMillis: 0,
 });
-const client = redis.createClient({ socket: { host: "127.0.0.1", port: Number(process.env.TRUTH_REDIS) } });
+let client; // of node-redis, where TRUTH_NODE_REDIS asks for it: it has to be installed for that
 const worker = new Worker(__filename);
 const awaited = new Map();
 worker.on("message", (id) => {
@@ -125,7 +124,10 @@ function answer(work) {
 }
 
 async function main() {
-	await client.connect();
+	if (process.env.TRUTH_NODE_REDIS) {
+		client = require("redis").createClient({ socket: { host: "127.0.0.1", port: Number(process.env.TRUTH_REDIS) } });
+		await client.connect();
+	}
 	const connections = await Promise.all([...Array(pool.options.max)].map(() => pool.connect()));
 	for (const connection of connections) {
 		await connection.query({
@@ -146,12 +148,12 @@ async function main() {
 		const { name } = request.params;
 		run(name, () => oneByOne(request.query.do)).then(() => {
 			response.type("text").send("done");
-			return run(`after-${name}`, () => oneByOne("redis,sleep:5,pg:3,http:3"));
+			return run(`after-${name}`, () => oneByOne("sleep:5,pg:3,http:3"));
 		}).catch(next);
 	});
 	app.get("/truth", (request, response) => response.json(ledgers));
 	if (process.env.TRUTH_TIMER) {
-		setInterval(() => run("nobody", () => oneByOne("redis,pg:2")), 20);
+		setInterval(() => run("nobody", () => oneByOne("pg:2")), 20);
 	}
 	app.listen(Number(process.env.PORT), "127.0.0.1");
 }
