@@ -36,7 +36,7 @@ struct ww_jvm_heap {
 	struct ww_jvm_thread {
 		uint64_t address, bytes;
 		uint64_t counted; /* of them, by the thread itself: only grows */
-	} * threads; /* of the last time, by address */
+	} * threads;		  /* of the last time, by address */
 	uint32_t threads_len;
 };
 
