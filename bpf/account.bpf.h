@@ -141,7 +141,7 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 		u64 due = to;
 		if (t->deadline > r->mark)
 			due = t->deadline;
-		else if (t->python && t->loop)
+		else if (t->python && t->loop && t->round_at[1])		      /* 0: its first round */
 			due = t->round_at[1] - (t->round_at[0] - t->round_at[1]) / 2; /* it came between two */
 		else if (t->round)
 			due = (t->round_at[0] > r->mark ? t->round_at[0] : r->mark) / 2 + to / 2;

@@ -43,6 +43,10 @@
 
 #define WW_TASK_KEY (1ull << 63) /* no address has that bit */
 
+#define WW_DIGITS_0    0x3030303030303030ull
+#define WW_DIGITS_HIGH 0xf0f0f0f0f0f0f0f0ull
+#define WW_DIGITS_OVER 0x0606060606060606ull /* takes what is behind '9' to the next sixteen */
+
 enum ww_future_is {
 	WW_FUTURE_NOT,
 	WW_FUTURE,
@@ -153,8 +157,13 @@ __weak u64 ww_task_key(u64 task)
 	u64 digits = name.length - WW_TASK_DIGITS;
 	if ((name.text[0] & WW_WORD5_MASK) != WW_WORD8('T', 'a', 's', 'k', '-', 0, 0, 0) || !digits || digits > 8)
 		return ww_user_word(task + WW_TASK_CONTEXT);
-	u64 number = __builtin_bswap64(name.text[0] >> 40 | name.text[1] << 24);
-	return number >> (8 * (8 - digits)) | WW_TASK_KEY;
+	u32 unused = 8 * (8 - digits);
+	u64 number = __builtin_bswap64(name.text[0] >> 40 | name.text[1] << 24) >> unused;
+	/* A program's own name may begin like that, and be many Tasks' at a time. Eight bytes at once are digits. */
+	u64 each = number | (WW_DIGITS_0 & ~(~0ull >> unused));
+	if ((each & WW_DIGITS_HIGH) != WW_DIGITS_0 || ((each + WW_DIGITS_OVER) & WW_DIGITS_HIGH) != WW_DIGITS_0)
+		return ww_user_word(task + WW_TASK_CONTEXT);
+	return number | WW_TASK_KEY;
 }
 
 /* A word by which a Task is told from one that has its memory afterwards. */
@@ -229,6 +238,7 @@ WW_GLOBAL2(u64, ww_awaiter_running, T, t, N, context)
 		if (!frame)
 			return 0;
 		t->handle_frame = frame;
+		t->handle_tries = 0; /* there is one: it may move again, in all of the thread's life */
 		handle = ww_user_word(WW_FRAME_LOCAL(frame, 0));
 	}
 	u64 callback = ww_user_word(handle + WW_HANDLE_CALLBACK), name = ww_type_name(callback), task = 0;

@@ -449,7 +449,8 @@ static __always_inline void ww_carrier_did(struct ww_request *r, struct ww_reque
 	ww_handoff_join(r, a, waits);
 	ww_handoff_joined(r, a, waits);
 	r->queued = 0;
-	r->state = WW_STATE_READY;
+	/* With answers of its own to come it goes on when those are there. */
+	r->state = r->outstanding ? WW_STATE_WAIT : WW_STATE_READY;
 }
 
 /* The same for a request, with work that a thread of the pool had without a wait. */
@@ -462,9 +463,9 @@ WW_GLOBAL2(int, ww_carrier_early, R, r, R, a)
 
 /*
  * An anonymous account was answered, outside of its Task's steps. One that awaits that Task may have come to do so only
- * since it has sent.
+ * since it has sent. Returns whose the work is now: the account is added to that one, and ended; 0: it stays.
  */
-WW_GLOBAL2(int, ww_carrier_again, T, t, R, a)
+WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 {
 	struct ww_carrier_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
 	if (!t || !a || !a->task || ww_task_key(a->task) != a->context)
@@ -482,11 +483,15 @@ WW_GLOBAL2(int, ww_carrier_again, T, t, R, a)
 		return 0;
 	}
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
-	if (r == a || ww_owns(r, t->tid))
+	/*
+	 * What others have yet to answer comes for this account, the last answer ends it. And what a thread is at,
+	 * which may be another loop's, that alone may charge.
+	 */
+	if (r == a || a->outstanding || r->state == WW_STATE_ATTACHED)
 		return 0;
 	ww_charge_gap(r, t, &step, a->account.start_ns);
 	ww_carrier_early(r, a);
-	return 1;
+	return r->account.id;
 }
 
 /*

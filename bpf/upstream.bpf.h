@@ -364,8 +364,13 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			ww_upstream_recorded(conn, r, conn->ready, now, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 			if (t->executor && r->helper)
 				ww_worker_answered(r);
-			if (t->python && r->anonymous && !r->helper && !ww_carrier_again(t, r))
-				ww_subtask_answered(t, r, now);
+			if (t->python && r->anonymous && !r->helper) {
+				ww_ref whose = ww_carrier_again(t, r);
+				if (!whose)
+					ww_subtask_answered(t, r, now);
+				else /* more of the answer may come */
+					conn->first = whose;
+			}
 		} else {
 			ww_upstream_unowned(conn, conn->ready, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
 		}
