@@ -19,6 +19,12 @@ __u32 ww_queue_parents_known __weak = 0; /* there is one */
 struct ww_queue_pipe {
 	u64 put;   /* that is handed on, */
 	u64 taken; /* and that is read */
+	/* What was written last, when that was a message: one that does not fit at once is written again, all of it. */
+	u64 at;
+	u64 len;
+	u64 reader; /* the thread that reads; 0: not seen yet */
+	u8 shared;  /* others read, too: they take what one leaves */
+	u8 pad[7];
 };
 
 struct {
@@ -61,7 +67,9 @@ WW_GLOBAL1(int, ww_queue_untaken, N, pipe)
 {
 	struct ww_queue_pipe *p = bpf_map_lookup_elem(&ww_queue_pipes, &pipe);
 	struct ww_queue_place place = {.pipe = pipe};
-	for (u32 i = 0; p && i < WW_UNTAKEN && ww_queue_next(p, &place.number); i++) {
+	if (!p || p->shared || p->reader != bpf_get_current_pid_tgid())
+		return 0;
+	for (u32 i = 0; i < WW_UNTAKEN && ww_queue_next(p, &place.number); i++) {
 		ww_ref *ref = bpf_map_lookup_elem(&ww_queue_handed, &place);
 		struct ww_request *r = ref ? ww_request_get(*ref) : NULL;
 		if (!r || bpf_map_delete_elem(&ww_queue_handed, &place))

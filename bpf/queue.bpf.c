@@ -60,18 +60,29 @@ static __always_inline void ww_queue_written(struct task_struct *task, struct pt
 {
 	u64 at = WW_REGS_ARG2(regs), len = WW_REGS_ARG3(regs);
 	u8 b[4];
-	if (len < WW_PICKLE_MIN || !ww_selected_process() || bpf_probe_read_user(b, sizeof(b), (void *)at) ||
-	    !ww_queue_is_pickle(b))
-		return;
 	u64 pipe = ww_queue_pipe(task, WW_REGS_ARG1(regs));
-	if (!pipe)
+	if (!pipe || !ww_selected_process())
 		return;
 	u64 now = bpf_ktime_get_ns();
 	struct ww_queue_pipe *p = bpf_map_lookup_elem(&ww_queue_pipes, &pipe);
+	if (len < WW_PICKLE_MIN || bpf_probe_read_user(b, sizeof(b), (void *)at) || !ww_queue_is_pickle(b)) {
+		/* The length in front of each message: the next one is another, also where the last one's memory was.
+		 */
+		if (p)
+			p->len = 0;
+		return;
+	}
+	/* The pipe was full: it has its number and account. */
+	if (p && p->at == at && p->len == len)
+		return;
 	if (!p) {
-		struct ww_queue_pipe new = {now, now};
+		struct ww_queue_pipe new = {.put = now, .taken = now};
 		bpf_map_update_elem(&ww_queue_pipes, &pipe, &new, BPF_NOEXIST);
 		p = bpf_map_lookup_elem(&ww_queue_pipes, &pipe);
+	}
+	if (p) {
+		p->at = at;
+		p->len = len;
 	}
 	/* It has its number also where nothing is known of it, so that those behind it keep theirs. */
 	struct ww_queue_place place = {.pipe = pipe, .number = p ? ww_next(&p->put) : 0};
@@ -80,7 +91,7 @@ static __always_inline void ww_queue_written(struct task_struct *task, struct pt
 		return;
 	r->message = 1;
 	ww_ref ref = r->account.id;
-	if (bpf_map_update_elem(&ww_queue_handed, &place, &ref, BPF_ANY)) {
+	if (bpf_map_update_elem(&ww_queue_handed, &place, &ref, BPF_NOEXIST)) {
 		ww_count(WW_COUNT_MESSAGE_UNTAKEN);
 		ww_request_free(r);
 		return;
@@ -96,9 +107,15 @@ static __always_inline bool ww_queue_takes(struct ww_thread *t)
 {
 	struct ww_queue_pipe *p = bpf_map_lookup_elem(&ww_queue_pipes, &t->pipe);
 	struct ww_queue_place place = {.pipe = t->pipe};
-	if (!p || !ww_queue_next(p, &place.number))
+	if (!p)
 		return false;
 	u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
+	if (!p->reader)
+		p->reader = id;
+	else if (p->reader != id)
+		p->shared = 1;
+	if (!ww_queue_next(p, &place.number))
+		return false;
 	ww_ref *ref = bpf_map_lookup_elem(&ww_queue_handed, &place);
 	struct ww_request *r = ref ? ww_request_get(*ref) : NULL;
 	t->taking = 1;

@@ -348,7 +348,7 @@ int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 		unit->account.flags |= WW_FLAG_ABORTED;
 		unit->opened = 0;
 	}
-	if (ww_queues_on && t && t->pipe)
+	if (ww_queues_on && t && t->pipe && t->takes)
 		ww_queue_untaken(t->pipe);
 	if (!ww_by_hand)
 		ww_job_leaves(p);

@@ -13,6 +13,12 @@ struct ww_look {
 	const struct ww_sweep_find *find;
 };
 
+/* A message that was handed on, and that nobody has taken: nothing was charged to it. */
+static __always_inline bool ww_sweep_untaken(const struct ww_request *r)
+{
+	return r->message && r->state == WW_STATE_READY && r->mark == r->account.start_ns;
+}
+
 static long ww_sweep_look(u32 index, void *context)
 {
 	struct ww_look *look = context;
@@ -36,7 +42,8 @@ static long ww_sweep_look(u32 index, void *context)
 	o->slot = slot;
 	o->closed = closed;
 	/* Work of an event loop that answered nobody: a background task's. */
-	o->nobodys = r->anonymous && r->mark < find->anonymous_older_than;
+	o->nobodys = (r->anonymous && r->mark < find->anonymous_older_than) ||
+		     (r->mark < find->untaken_older_than && ww_sweep_untaken(r));
 	list->len = n + 1;
 	return 0;
 }
@@ -106,6 +113,11 @@ int ww_sweep_end(struct ww_sweep_end *args)
 	if (!r || r->account.id != args->id || !r->live)
 		return 0;
 	if (r->anonymous) {
+		ww_request_free(r);
+		return 0;
+	}
+	if (ww_sweep_untaken(r)) {
+		ww_count(WW_COUNT_MESSAGE_UNTAKEN);
 		ww_request_free(r);
 		return 0;
 	}

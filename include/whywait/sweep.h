@@ -14,7 +14,7 @@ struct ww_sweep_orphan {
 	__u32 tgid;
 	__u32 slot;
 	__u8 closed;  /* its unix socket is gone */
-	__u8 nobodys; /* it is no request: work that an event loop did for nobody */
+	__u8 nobodys; /* work that an event loop did for nobody, or a message that nobody has taken */
 	__u8 pad[6];
 };
 
@@ -28,9 +28,10 @@ struct ww_sweep_list {
 struct ww_sweep_find {
 	__u64 older_than;
 	__u64 anonymous_older_than;
-	__u64 walked; /* when the last walk over the unix sockets began */
-	__u32 from;   /* slot to begin at */
-	__u32 walk;   /* its number */
+	__u64 untaken_older_than; /* of messages that were handed on */
+	__u64 walked;		  /* when the last walk over the unix sockets began */
+	__u32 from;		  /* slot to begin at */
+	__u32 walk;		  /* its number */
 };
 
 struct ww_sweep_end {

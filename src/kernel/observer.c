@@ -37,6 +37,8 @@
 #define ORPHAN_NS  5000000000ull
 /* Work under no request's name that has answered nobody for so long is nobody's. */
 #define NOBODYS_NS 60000000000ull
+/* A message handed on may wait for a long one before it; more of them than there is room for are lost in between. */
+#define UNTAKEN_NS 600000000000ull
 
 struct ww_observer {
 	struct whywait_bpf *bpf;
@@ -438,6 +440,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
 				     .anonymous_older_than = now - NOBODYS_NS,
+				     .untaken_older_than = now > UNTAKEN_NS ? now - UNTAKEN_NS : 0,
 				     .walked = now,
 				     .from = observer->sweep_from,
 				     .walk = bpf->bss->ww_unix_walk};
