@@ -39,7 +39,6 @@
 #define WW_AWAITER_MORE	  2  /* callbacks after the first one */
 #define WW_TASK_DIGITS	  5  /* of "Task-1" */
 #define WW_HANDLE_FRAMES  64 /* looked at to find the one in which the loop runs a Handle */
-#define WW_HANDLE_NONE	  4  /* where it was not found so often, the loop has none */
 #define WW_HANDLE_TRIES	  32
 
 #define WW_TASK_KEY (1ull << 63) /* no address has that bit */

@@ -496,7 +496,10 @@ WW_GLOBAL2(int, ww_carrier_again, T, t, R, a)
  */
 WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 {
-	if (!t || !r || (t->python ? t->handle_frame || t->handle_tries < WW_HANDLE_NONE : !t->phase_at || !r->waited))
+	if (!t || !r || (!t->python && (!t->phase_at || !r->waited)))
+		return 0;
+	struct ww_python *python = t->python ? ww_python_of() : NULL;
+	if (t->python && (!python || !python->uvloop))
 		return 0;
 	if ((!t->python || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
 		return 0;

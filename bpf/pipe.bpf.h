@@ -41,6 +41,19 @@ struct {
 	__type(value, ww_ref);
 } ww_queue_handed SEC(".maps") __weak;
 
+/* The number of the message that is read next, which is the caller's; false when there is none, or it is another's. */
+static __always_inline bool ww_queue_next(struct ww_queue_pipe *p, u64 *number)
+{
+	u64 next = p->taken;
+	if (next == p->put)
+		return false;
+	*number = next;
+	if (!ww_by_hand)
+		return __sync_val_compare_and_swap(&p->taken, next, next + 1) == next;
+	p->taken = next + 1;
+	return true;
+}
+
 #define WW_UNTAKEN 16 /* messages that are looked at, of a pipe whose reader ends */
 
 /* Who read from the pipe ends: nobody takes what it was given ahead. */
@@ -48,8 +61,7 @@ WW_GLOBAL1(int, ww_queue_untaken, N, pipe)
 {
 	struct ww_queue_pipe *p = bpf_map_lookup_elem(&ww_queue_pipes, &pipe);
 	struct ww_queue_place place = {.pipe = pipe};
-	for (u32 i = 0; p && i < WW_UNTAKEN && p->taken != p->put; i++) {
-		place.number = p->taken++;
+	for (u32 i = 0; p && i < WW_UNTAKEN && ww_queue_next(p, &place.number); i++) {
 		ww_ref *ref = bpf_map_lookup_elem(&ww_queue_handed, &place);
 		struct ww_request *r = ref ? ww_request_get(*ref) : NULL;
 		if (!r || bpf_map_delete_elem(&ww_queue_handed, &place))

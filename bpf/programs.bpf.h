@@ -19,7 +19,7 @@ struct ww_python {
 	u32 current_frame; /* _PyCFrame.current_frame; or of PyThreadState: current_frame, before 3.11 frame */
 	u32 minor;	   /* its version is 3.minor */
 	u32 loops;	   /* set by the BPF side: a thread of it that is followed runs an event loop */
-	u32 unused;
+	u32 uvloop;	   /* 1: it has uvloop's event loop, whose steps no frame tells */
 };
 
 struct {

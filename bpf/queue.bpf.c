@@ -74,7 +74,7 @@ static __always_inline void ww_queue_written(struct task_struct *task, struct pt
 		p = bpf_map_lookup_elem(&ww_queue_pipes, &pipe);
 	}
 	/* It has its number also where nothing is known of it, so that those behind it keep theirs. */
-	struct ww_queue_place place = {.pipe = pipe, .number = p ? p->put++ : 0};
+	struct ww_queue_place place = {.pipe = pipe, .number = p ? ww_next(&p->put) : 0};
 	struct ww_request *r = p ? ww_unit_new(now, WW_FLAG_MESSAGE, system) : NULL;
 	if (!r)
 		return;
@@ -95,18 +95,19 @@ static __always_inline void ww_queue_written(struct task_struct *task, struct pt
 static __always_inline bool ww_queue_takes(struct ww_thread *t)
 {
 	struct ww_queue_pipe *p = bpf_map_lookup_elem(&ww_queue_pipes, &t->pipe);
-	if (!p || p->taken == p->put)
+	struct ww_queue_place place = {.pipe = t->pipe};
+	if (!p || !ww_queue_next(p, &place.number))
 		return false;
-	struct ww_queue_place place = {.pipe = t->pipe, .number = p->taken++};
 	u64 now = bpf_ktime_get_ns(), id = bpf_get_current_pid_tgid();
 	ww_ref *ref = bpf_map_lookup_elem(&ww_queue_handed, &place);
 	struct ww_request *r = ref ? ww_request_get(*ref) : NULL;
 	t->taking = 1;
 	/* Who deletes it has it. */
-	if (bpf_map_delete_elem(&ww_queue_handed, &place) || !r || !ww_queue_ends(t, now)) {
+	bool mine = !bpf_map_delete_elem(&ww_queue_handed, &place);
+	if (!mine || !r || !ww_queue_ends(t, now)) {
 		ww_queue_ends(t, now);
 		ww_count(WW_COUNT_MESSAGE_UNTAKEN);
-		if (r)
+		if (mine && r)
 			ww_request_free(r);
 		return true;
 	}

@@ -161,27 +161,33 @@ static bool read_threads(pid_t pid, const struct ww_jvm_heap *heap, struct ww_jv
 		uint64_t start = numbers[3 * i + 1], top = numbers[3 * i + 2];
 
 		/* What it has used of its own buffer is not counted yet. */
-		threads[i].bytes = numbers[3 * i] + (top >= start && top - start <= TLAB_MOST ? top - start : 0);
+		threads[i].counted = numbers[3 * i];
+		threads[i].bytes = threads[i].counted + (top >= start && top - start <= TLAB_MOST ? top - start : 0);
 	}
 	return true;
 }
 
 /* A thread's count ends with it: what it was the last time is kept. */
-static uint64_t sum_threads(struct ww_jvm_heap *heap, const struct ww_jvm_thread *threads, uint32_t len)
+static uint64_t sum_threads(struct ww_jvm_heap *heap, struct ww_jvm_thread *threads, uint32_t len)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < len; i++)
-		sum += threads[i].bytes;
 	for (uint32_t i = 0; i < heap->threads_len; i++) {
 		const struct ww_jvm_thread *before = &heap->threads[i];
-		const struct ww_jvm_thread *now =
+		struct ww_jvm_thread *now =
 			len ? bsearch(before, threads, len, sizeof(*threads), compare_threads) : NULL;
 
-		/* Another one where it was has begun anew. */
-		if (!now || now->bytes < before->bytes)
+		/*
+		 * Another one where it was has begun anew. A thread that gives its buffer up counts that first: what is
+		 * read in between has the buffer twice, and the next time it is less, though nothing has ended.
+		 */
+		if (!now || now->counted < before->counted)
 			heap->ended += before->bytes;
+		else if (now->bytes < before->bytes)
+			now->bytes = before->bytes;
 	}
+	for (uint32_t i = 0; i < len; i++)
+		sum += threads[i].bytes;
 	return sum + heap->ended;
 }
 

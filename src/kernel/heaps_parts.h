@@ -35,7 +35,8 @@ struct ww_jvm_heap {
 	uint64_t ended; /* bytes of threads that have ended */
 	struct ww_jvm_thread {
 		uint64_t address, bytes;
-	} * threads; /* of the last time, by address */
+		uint64_t counted; /* of them, by the thread itself: only grows */
+	} * threads;		  /* of the last time, by address */
 	uint32_t threads_len;
 };
 

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include "kernel/dynsym.h"
+#include "util/mappings.h"
 
 #define VERSION_MINOR(hex) ((hex) >> 16 & 0xff) /* of PY_VERSION_HEX: 0xMMmmpp.. */
 #define VERSION_MAJOR(hex) ((hex) >> 24)
@@ -83,6 +84,20 @@ static int check_offsets(pid_t pid, const struct ww_python_layout *layout)
 	return same ? 0 : -ENOENT;
 }
 
+/* A module that is imported before the process serves: by its directory, as its file is named for the interpreter. */
+static bool has_uvloop(pid_t pid)
+{
+	struct ww_mappings mappings;
+	bool found = false;
+
+	if (ww_mappings__open(&mappings, pid))
+		return false;
+	while (!found && ww_mappings__next(&mappings))
+		found = strstr(mappings.path, "/uvloop/loop.");
+	ww_mappings__close(&mappings);
+	return found;
+}
+
 int ww_python__find(pid_t pid, struct ww_python_layout *layout)
 {
 	/* The interpreter or its library. */
@@ -107,6 +122,7 @@ int ww_python__find(pid_t pid, struct ww_python_layout *layout)
 		if (found.minor != minor)
 			continue;
 		found.runtime = symbols[0].address;
+		found.uvloop = has_uvloop(pid);
 		err = minor < 13 ? 0 : check_offsets(pid, &found);
 		if (!err)
 			*layout = found;

@@ -21,7 +21,7 @@ struct ww_python_layout {
 	uint32_t current_frame; /* of _PyCFrame.current_frame, or of PyThreadState without one */
 	uint32_t minor;		/* its version is 3.minor */
 	uint32_t loops;		/* 0: the BPF side sets it */
-	uint32_t unused;
+	uint32_t uvloop;	/* 1: it has uvloop's event loop mapped, whose steps no frame tells */
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include <elfutils/libdwelf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gelf.h>
 #include <libiberty/demangle.h>
 #include <stdio.h>
@@ -53,7 +54,11 @@ static int find_elf(Dwfl_Module *module, void **data, const char *name, Dwarf_Ad
 	return -1;
 }
 
-static char *debuginfo_path;
+#define DEBUGINFO_DIRECTORY "/usr/lib/debug"
+#define BUILD_ID_MOST	    64 /* bytes; libdwfl takes no longer one */
+
+static char debuginfo_directory[] = DEBUGINFO_DIRECTORY;
+static char *debuginfo_path = debuginfo_directory;
 
 /* What libelf reads of a file of debug information is its symbols; 0: libdw must not have it, as it would unpack it. */
 static uint64_t size_of_debuginfo(int fd)
@@ -76,21 +81,41 @@ static uint64_t size_of_debuginfo(int fd)
 	return sound && size <= 2ull * WW_ELF_TABLE_MOST ? size : 0;
 }
 
-/* By build-id only: by .gnu_debuglink, a file of whoever's container would tell what of the host's is opened. */
+/* Opens the debug information of an image where libdwfl finds it by build-id. */
+static int open_debuginfo(const struct ww_image *image)
+{
+	char path[sizeof(DEBUGINFO_DIRECTORY "/.build-id//.debug") + 2 * BUILD_ID_MOST];
+	const void *found;
+	size_t len = ww_image__build_id(image, &found);
+	const uint8_t *id = found;
+
+	if (len < 2 || len > BUILD_ID_MOST)
+		return -1;
+	int at = snprintf(path, sizeof(path), "%s/.build-id/%02x/", DEBUGINFO_DIRECTORY, id[0]);
+	for (size_t i = 1; i < len; i++)
+		at += snprintf(path + at, sizeof(path) - (size_t)at, "%02x", id[i]);
+	snprintf(path + at, sizeof(path) - (size_t)at, ".debug");
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/*
+ * By build-id only: by .gnu_debuglink, a file of whoever's container would tell what of the host's is opened. Looked at
+ * first: what libdwfl has found once it goes on with, also when that is not returned to it.
+ */
 static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base, const char *file,
 			  const char *link, GElf_Word sum, char **found)
 {
 	struct ww_image *image = *data;
-	int fd = dwfl_build_id_find_debuginfo(module, data, name, base, file, link, sum, found);
-	uint64_t size = fd < 0 ? 0 : size_of_debuginfo(fd);
+	int fd = open_debuginfo(image);
 
 	if (fd < 0)
-		return fd;
-	if (!size) {
-		close(fd);
 		return -1;
-	}
-	image->tables += size;
+	uint64_t size = size_of_debuginfo(fd);
+	close(fd);
+	if (!size)
+		return -1;
+	fd = dwfl_build_id_find_debuginfo(module, data, name, base, file, link, sum, found);
+	image->tables += fd < 0 ? 0 : size;
 	return fd;
 }
 

@@ -37,7 +37,7 @@ class Wrk:
     `errors` what went wrong for it."""
 
     def __init__(self, port, path, connections=64, script=None, env=None):
-        self.argv = ["wrk", "-t2", f"-c{connections}", "-d1h", *(["-s", str(script)] if script else []),
+        self.argv = ["wrk", "-t2", f"-c{connections}", "-d24h", *(["-s", str(script)] if script else []),
                      f"http://127.0.0.1:{port}{path}"]
         self.env = env
         self.counted, self.rate, self.errors = 0, 0.0, []
