@@ -11,7 +11,7 @@
 #include <argp.h>
 #include <stdio.h>
 
-/* INTERFACE.md, "Exit status". */
+/* What a command ends with. */
 enum ww_exit {
 	WW_EXIT_DONE,	      /* 0 */
 	WW_EXIT_UNMET,	      /* 1: a requirement of `compare` is not met */

@@ -8,8 +8,9 @@
 
 #include "kernel/heaps_parts.h"
 
-#define PROCESSES_MAX 64 /* of more the others are not known */
-#define UNSEEN_MAX    30 /* calls for others, of each of them, after which a process has ended */
+#define PROCESSES_MAX 64   /* of more the others are not known */
+#define NONES_MAX     1024 /* processes without such a runtime that are remembered */
+#define UNSEEN_MAX    30   /* calls for others, of each of them, after which a process has ended */
 
 enum runtime { RUNTIME_NONE, RUNTIME_GO, RUNTIME_JVM };
 
@@ -22,8 +23,16 @@ struct process {
 	struct ww_jvm_heap jvm;
 };
 
+/* Looked into, and without a runtime that counts. */
+struct none {
+	uint32_t pid;
+	uint64_t start_ticks, exe_inode;
+};
+
 struct ww_heaps {
 	struct process processes[PROCESSES_MAX];
+	struct none nones[NONES_MAX]; /* a ring */
+	uint32_t nones_len, next_none;
 	uint64_t calls;
 };
 
@@ -64,6 +73,27 @@ static void look_into(struct process *process)
 		process->runtime = RUNTIME_JVM;
 }
 
+/* Takes no place of those that count. */
+static void remember_none(struct ww_heaps *heaps, struct process *process)
+{
+	heaps->nones[heaps->next_none] = (struct none){process->pid, process->start_ticks, process->exe_inode};
+	heaps->next_none = (heaps->next_none + 1) % NONES_MAX;
+	if (heaps->nones_len < NONES_MAX)
+		heaps->nones_len++;
+	clear(process);
+}
+
+static bool is_none(const struct ww_heaps *heaps, uint32_t pid, const struct ww_process_usage *usage)
+{
+	for (uint32_t i = 0; i < heaps->nones_len; i++) {
+		const struct none *none = &heaps->nones[i];
+
+		if (none->pid == pid && none->start_ticks == usage->start_ticks && none->exe_inode == usage->exe_inode)
+			return true;
+	}
+	return false;
+}
+
 /* A process is another one when it began at another time, or runs another program: an exec keeps the number. */
 static struct process *process_of(struct ww_heaps *heaps, uint32_t pid, const struct ww_process_usage *usage,
 				  bool *looked)
@@ -82,12 +112,16 @@ static struct process *process_of(struct ww_heaps *heaps, uint32_t pid, const st
 		if (!process->pid && !place)
 			place = process;
 	}
-	if (!place)
+	if (!place || is_none(heaps, pid, usage))
 		return NULL;
 	place->pid = pid;
 	place->start_ticks = usage->start_ticks;
 	place->exe_inode = usage->exe_inode;
 	look_into(place);
+	if (place->runtime == RUNTIME_NONE) {
+		remember_none(heaps, place);
+		return NULL;
+	}
 	*looked = true;
 	return place;
 }

@@ -293,7 +293,7 @@ static int compare_chances(const void *left, const void *right)
 
 /*
  * Among many differences some look large by chance: Y. Benjamini, Y. Hochberg, Journal of the Royal Statistical Society
- * B 57 (1995). Where nothing differs it is one comparison in twenty that calls any sure.
+ * B 57 (1995). Where nothing differs it is one comparison in forty that calls any sure.
  */
 static int tell_noise(struct ww_comparison *comparison)
 {

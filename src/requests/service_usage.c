@@ -39,6 +39,15 @@ static void count_collections(struct ww_services *services, struct ww_member *me
 	*before = now;
 }
 
+/* Of a process it is not known what it has allocated: nor is it of its service, whose requests are those of all. */
+static void miss_allocations(struct ww_services *services, struct ww_member *member)
+{
+	struct ww_service_last *last = &services->services[member->service].now.last;
+
+	member->heap_known = false;
+	last->allocated_known = last->allocations_known = false;
+}
+
 /* What its runtime has allocated since the last sample. */
 static void count_allocations(struct ww_services *services, struct ww_member *member,
 			      const struct ww_process_usage *usage)
@@ -47,18 +56,19 @@ static void count_allocations(struct ww_services *services, struct ww_member *me
 	struct ww_heap_counts now = {0}, before = member->heap;
 	bool known = member->heap_known;
 
-	if (!services->allocated)
+	if (!services->allocated || services->allocated(services->allocated_ctx, member->pid, usage, &now)) {
+		miss_allocations(services, member);
 		return;
-	member->heap_known = !services->allocated(services->allocated_ctx, member->pid, usage, &now);
+	}
 	member->heap = now;
-	if (!known || !member->heap_known || now.bytes < before.bytes || now.allocations < before.allocations)
+	if (!known || now.bytes < before.bytes || now.allocations < before.allocations) {
+		miss_allocations(services, member);
+		member->heap_known = true;
 		return;
+	}
 	last->allocated_bytes += now.bytes - before.bytes;
-	last->allocated_known = true;
-	if (!now.allocations_known || !before.allocations_known)
-		return;
 	last->allocations += now.allocations - before.allocations;
-	last->allocations_known = true;
+	last->allocations_known &= now.allocations_known && before.allocations_known;
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -69,12 +79,14 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)time.tv_sec * NSEC + (uint64_t)time.tv_nsec;
 }
 
-/* Reads what it shares, where that is due, and there is time for it in this call: *left_ns. */
+/* Reads what it shares, where that is due, and takes the time for it from *left_ns. */
 static void share_memory(struct ww_services *services, struct ww_member *member, uint64_t now_ns, uint64_t *left_ns)
 {
 	uint64_t began_ns, took_ns;
 
-	if (!services->shares || now_ns < member->pss_due_ns || !*left_ns || member->usage.rss_bytes > PSS_RSS_MOST)
+	if (member->usage.rss_bytes > PSS_RSS_MOST)
+		member->pss_bytes = 0;
+	if (now_ns < member->pss_due_ns || member->usage.rss_bytes > PSS_RSS_MOST)
 		return;
 	began_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (ww_process__pss(services->proc, (pid_t)member->pid, &member->pss_bytes))
@@ -82,6 +94,23 @@ static void share_memory(struct ww_services *services, struct ww_member *member,
 	took_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - began_ns;
 	*left_ns -= MIN(*left_ns, took_ns);
 	member->pss_due_ns = now_ns + MAX(PSS_EVERY_NS, took_ns * PSS_PART);
+}
+
+/* Goes on behind the last one that was read: however many there are, each has its turn. */
+static void share_memory_of_some(struct ww_services *services)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), left_ns = PSS_BUDGET_NS;
+	uint32_t first = services->next_share;
+
+	for (uint32_t i = 0; services->shares && left_ns && i < WW_SLOTS; i++) {
+		uint32_t slot = (first + i) & (WW_SLOTS - 1);
+		struct ww_member *member = &services->members[slot];
+
+		if (!member->pid || member->gone)
+			continue;
+		share_memory(services, member, now_ns, &left_ns);
+		services->next_share = (slot + 1) & (WW_SLOTS - 1);
+	}
 }
 
 /* Looks at a process anew; false when it has ended or is another program now. */
@@ -121,27 +150,32 @@ static void count_kills(struct ww_service *service)
 
 static void look_at_some(struct ww_services *services)
 {
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), left_ns = PSS_BUDGET_NS;
 	uint32_t looked = 0;
 
 	for (uint32_t id = 0; id < services->catalog->services_len; id++)
-		services->services[id].now.last = (struct ww_service_last){0};
+		services->services[id].now.last =
+			(struct ww_service_last){.allocations_known = true, .allocated_known = true};
 	for (uint32_t i = 0; i < WW_SLOTS; i++) {
 		struct ww_member *member = &services->members[(services->next_sample + i) & (WW_SLOTS - 1)];
 
 		if (!member->pid)
 			continue;
 		member->unseen += member->unseen < WW_ENDED - 1;
-		if (!member->gone && looked < SAMPLES_MAX) {
-			if (look_at(services, member))
-				share_memory(services, member, now_ns, &left_ns);
-			else
+		if (member->gone)
+			continue;
+		if (looked == SAMPLES_MAX) {
+			miss_allocations(services, member);
+		} else {
+			if (!look_at(services, member)) {
 				member->unseen = WW_ENDED;
+				miss_allocations(services, member);
+			}
 			if (++looked == SAMPLES_MAX)
 				services->next_sample = (services->next_sample + i + 1) & (WW_SLOTS - 1);
 		}
 	}
 	ww_members__forget_ended(services);
+	share_memory_of_some(services);
 }
 
 static void start_interval(struct ww_services *services, int64_t interval)
@@ -182,6 +216,8 @@ static void sum_up(struct ww_services *services)
 
 		if (!row.processes && !service->samples)
 			continue;
+		service->now.last.allocated_known &= row.processes > 0;
+		service->now.last.allocations_known &= row.processes > 0;
 		if (row.processes) {
 			service->samples++;
 			service->rss_sum += row.rss_bytes;

@@ -57,6 +57,7 @@ struct ww_services {
 	struct ww_member *members; /* a hash table with linear probing */
 	uint32_t members_len;
 	uint32_t next_sample; /* slot */
+	uint32_t next_share;  /* slot: of what processes share */
 
 	struct ww_intern *keys; /* program, executable, address, container; or comm, address */
 	struct ww_service_map key_services;

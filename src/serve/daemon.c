@@ -419,7 +419,6 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	};
 	int err;
 
-	daemon->offset_ns = unix_offset();
 	session_options.keep_signals = true;
 	session_options.each_drain = each_drain;
 	session_options.each_second = each_second;
@@ -431,6 +430,7 @@ static int open_session(struct ww_daemon *daemon, char *message, size_t message_
 	ww_data_file__look_through(&recorder_options, is_ended);
 	if (ended)
 		return 0;
+	daemon->offset_ns = unix_offset();
 	err = ww_session__open(&daemon->session, &session_options, message, message_size);
 	if (err)
 		return err;

@@ -8,6 +8,10 @@
 #include "serve/log.h"
 
 #define LARGE_BYTES (64ll << 20) /* what is smaller takes no time */
+#define EVERY_S	    86400	 /* before that has passed nothing is looked for anew in a large one */
+
+/* When this daemon did last, in seconds of CLOCK_MONOTONIC; 0: never. */
+static time_t looked_through;
 
 struct looking {
 	bool (*ends)(void);
@@ -33,16 +37,21 @@ void ww_data_file__look_through(const struct ww_recorder_options *options, bool 
 	struct looking looking = {.ends = ends};
 	struct ww_recorder_options patient = *options;
 	struct ww_recorder *recorder;
+	struct timespec now;
 	struct stat status;
 	char message[256];
 
-	if (stat(options->path, &status) || status.st_size <= LARGE_BYTES)
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((looked_through && now.tv_sec - looked_through < EVERY_S) || stat(options->path, &status) ||
+	    status.st_size <= LARGE_BYTES)
 		return;
 	patient.each_while = each_while;
 	patient.each_ctx = &looking;
 	/* What is wrong with it is said when it is opened for good. */
-	if (!ww_data_file__open(&recorder, &patient, message, sizeof(message)))
+	if (!ww_data_file__open(&recorder, &patient, message, sizeof(message))) {
+		looked_through = now.tv_sec;
 		ww_recorder__close(recorder);
+	}
 }
 
 int ww_data_file__open(struct ww_recorder **recorder, const struct ww_recorder_options *options, char *message,

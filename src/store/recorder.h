@@ -39,7 +39,7 @@ struct ww_recorder_options {
 	unsigned keep;	       /* most requests kept whole per endpoint, interval and reason; 0: none */
 	/*
 	 * Called now and then while an existing file is looked through, which may take minutes; true gives up: -EINTR.
-	 * NULL: nobody asks.
+	 * What the file says of how it is recorded stays as it was then. NULL: nobody asks, and it is to be recorded.
 	 */
 	bool (*each_while)(void *ctx);
 	void *each_ctx;

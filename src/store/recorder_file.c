@@ -184,7 +184,8 @@ static int go_on(struct ww_recorder *recorder, const struct ww_recorder_options 
 		rc = ww_rows__prepare(&recorder->rows, recorder->db, true);
 	if (rc == SQLITE_OK)
 		rc = ww_past__read(recorder);
-	if (rc == SQLITE_OK)
+	/* Who only looks through it records nothing: it stays as whoever wrote it has left it. */
+	if (rc == SQLITE_OK && !recorder->each_while)
 		rc = put_facts(recorder, options);
 	return rc;
 }

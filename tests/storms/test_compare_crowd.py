@@ -41,26 +41,28 @@ def sure(before, after):
 tap = Tap()
 stop = threading.Event()
 thread = threading.Thread(target=neighbours, args=(stop,))
-thread.start()
 false, found = [], 0
-with tempfile.TemporaryDirectory() as directory:
-    planted = pathlib.Path(directory, "planted")
-    planted.write_text("0")
-    with Gunicorn("compare_wsgi:app", cwd=APPS, workers=3, env={"PLANTED": str(planted)}) as web:
-        load(web.port, 1)
-        for pair in range(PAIRS):
-            paths = []
-            for number, plant in enumerate(("0", "0", "0.7")):
-                planted.write_text(plant)
-                paths.append(pathlib.Path(directory, f"{pair}-{number}.db"))
-                with Record("--port", web.port, keep=10, path=paths[-1], timeout=60):
-                    load(web.port, SECONDS)
-            alike = sure(*paths[:2])
-            tap.note(f"pair {pair}: sure of what is alike {alike}, of what is not {sure(*paths[1:])}, load {os.getloadavg()[0]:.1f}")
-            false += [alike] if alike else []
-            found += "sleep" in sure(*paths[1:])
-stop.set()
-thread.join()
+thread.start()
+try:
+    with tempfile.TemporaryDirectory() as directory:
+        planted = pathlib.Path(directory, "planted")
+        planted.write_text("0")
+        with Gunicorn("compare_wsgi:app", cwd=APPS, workers=3, env={"PLANTED": str(planted)}) as web:
+            load(web.port, 1)
+            for pair in range(PAIRS):
+                paths = []
+                for number, plant in enumerate(("0", "0", "0.7")):
+                    planted.write_text(plant)
+                    paths.append(pathlib.Path(directory, f"{pair}-{number}.db"))
+                    with Record("--port", web.port, keep=10, path=paths[-1], timeout=60):
+                        load(web.port, SECONDS)
+                alike = sure(*paths[:2])
+                tap.note(f"pair {pair}: sure of what is alike {alike}, of what is not {sure(*paths[1:])}, load {os.getloadavg()[0]:.1f}")
+                false += [alike] if alike else []
+                found += "sleep" in sure(*paths[1:])
+finally:
+    stop.set()
+    thread.join()
 tap.check("of recordings alike nothing is sure, but for one pair in twenty", len(false) <= max(PAIRS // 20, 1), false)
 tap.check("what was planted is found in some", found >= PAIRS / 5, found)
 tap.done()

@@ -64,11 +64,12 @@ def under_load(tap, directory):
     tap.note(f"{load.rate:.0f} requests/s, {100 * cpu:.1f} % of one CPU in user space, {most['all'] / MIB:.1f} MiB")
     tap.check("every request is counted", load.counted <= counted <= load.counted + 2 * CONNECTIONS and not lost({"losses": losses}),
               f"{load.counted} answered, {counted} counted, lost {losses}")
+    if load.rate < BUSY:
+        tap.skip("memory and CPU time", f"this machine is too slow or too busy for {BUSY} requests/s: what is promised was not tried")
+        return
     tap.check(f"it takes {MOST_MIB} MiB in all at most", most["all"] <= MOST_MIB * MIB,
               ", ".join(f"{part} {size / MIB:.1f}" for part, size in most.items()))
     tap.check(f"and {100 * MOST_CPU:.0f} % of a CPU", cpu <= MOST_CPU, f"{100 * cpu:.2f} %")
-    if load.rate < BUSY:
-        tap.note(f"this machine is too slow or too busy for {BUSY} requests/s: what is promised was not tried")
 
 
 def main():

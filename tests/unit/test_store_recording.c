@@ -423,12 +423,26 @@ static void opening_can_be_given_up(void **state)
 	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
 	assert_int_equal(sqlite3_column_int64(statement, 0), 1);
 	sqlite3_reset(statement);
+	/* Who looks through it only leaves it as it was: another has ended it. */
+	assert_int_equal(sqlite3_exec(db,
+				      "UPDATE meta SET value = 1 WHERE key = 'ended';"
+				      "UPDATE meta SET value = 'of before' WHERE key = 'stand_ins'",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
 	options.each_while = go;
 	assert_int_equal(ww_recorder__create(&recorder, &options, fixture->message, sizeof(fixture->message)), 0);
 	assert_true(asked > 2);
 	assert_int_equal(ww_recorder__close(recorder), 0);
 	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
 	assert_int_equal(sqlite3_column_int64(statement, 0), 0);
+	sqlite3_finalize(statement);
+	assert_int_equal(sqlite3_prepare_v2(db,
+					    "SELECT count(*) FROM meta WHERE key = 'ended' AND value = 1"
+					    " OR key = 'stand_ins' AND value = 'of before'",
+					    -1, &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(statement, 0), 2);
 	sqlite3_finalize(statement);
 	sqlite3_close(db);
 }
