@@ -319,16 +319,16 @@ static void what_processes_share_counts_once(void **state)
 static uint64_t seconds; /* 0: the time is the host's */
 
 /* In place of the C library's: what is asked for twice has taken 1.5 ms of CPU time. */
-int clock_gettime(clockid_t clock, struct timespec *time)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
 	static uint64_t cpu_ns;
 
 	if (!seconds)
-		return (int)syscall(SYS_clock_gettime, clock, time);
+		return (int)syscall(SYS_clock_gettime, clock_id, tp);
 	cpu_ns += 1500000;
-	*time = clock == CLOCK_THREAD_CPUTIME_ID ? (struct timespec){.tv_sec = (time_t)(cpu_ns / 1000000000),
-								     .tv_nsec = (long)(cpu_ns % 1000000000)}
-						 : (struct timespec){.tv_sec = (time_t)seconds};
+	*tp = clock_id == CLOCK_THREAD_CPUTIME_ID ? (struct timespec){.tv_sec = (time_t)(cpu_ns / 1000000000),
+								      .tv_nsec = (long)(cpu_ns % 1000000000)}
+						  : (struct timespec){.tv_sec = (time_t)seconds};
 	return 0;
 }
 
