@@ -78,11 +78,27 @@ static __always_inline void ww_charge_sights(struct ww_request *r, u64 to)
 	ww_charge_goroutine(r, cause, due, to);
 }
 
+/*
+ * Charges of a gap what the request's goroutine was made to collect in it, on threads that nobody has seen it on. What
+ * the thread itself did so is in its interval, which begins where the gap ends.
+ */
+static __always_inline void ww_charge_assisted(struct ww_request *r, struct ww_thread *t, u64 to)
+{
+	u64 ns = r->assisted, own = to == t->start ? t->kinds_ns[WW_KIND_GC] : 0;
+	r->assisted = 0;
+	if (ns <= own)
+		return;
+	ns -= own;
+	ww_charge(r, WW_KIND_GC, WW_DETAIL_NAME, WW_NAME_ASSIST, to - r->mark > ns ? r->mark + ns : to);
+}
+
 /* Charges the gap of a request that is not just in the queue. */
 WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 {
 	if (!r || !t || !touch)
 		return 0;
+	if (r->assisted)
+		ww_charge_assisted(r, t, to);
 	if (r->state == WW_STATE_ATTACHED && t->go && (touch->receive || to - r->mark < WW_GO_MOVES_NS)) {
 		/* A goroutine moves to another thread without a word. Where that follows at once, the first one ran it.
 		 */
@@ -359,6 +375,7 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 		ww_charge_gap(r, t, touch, now);
 	}
 	ww_attach(t, r, tid, now);
+	r->assisted = 0;
 	r->unread = touch->receive;
 	if (t->python)
 		ww_loop_step(t, r, touch, now);

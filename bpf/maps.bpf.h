@@ -134,12 +134,15 @@ struct ww_tenure {
  */
 struct ww_thread {
 	u64 start;
-	u64 mark;   /* the interval is accounted up to here */
-	u64 waking; /* when it was last woken */
-	u64 on_cpu; /* when it last got a CPU */
-	u64 gc;	    /* runs while it collects garbage: the only word here that probes write besides the next */
-	u64 gc_at;  /* when that began last */
-	ww_ref ref; /* the request that it is attached to */
+	u64 mark;	   /* the interval is accounted up to here */
+	u64 waking;	   /* when it was last woken */
+	u64 on_cpu;	   /* when it last got a CPU */
+	u64 gc;		   /* runs while it collects garbage: the only word here that probes write besides the next */
+	u64 gc_at;	   /* when that began last */
+	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect: probes write
+			    */
+	u64 assist_at;	   /* this, and since when */
+	ww_ref ref;	   /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
 	u8 details_len;
@@ -191,6 +194,7 @@ struct ww_thread {
 	u8 go_tries;	  /* how often that was looked for */
 	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
 	u8 job_waits;	  /* and is one of those that want a CPU */
+	u8 assists;	  /* what it has collected since `mark` it was made to: only probes write this, too */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
@@ -349,6 +353,7 @@ struct ww_request {
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */
 	u64 window;	 /* in which it began: allocation.bpf.h; 0: in none */
+	u64 assisted;	 /* so long its goroutine was made to collect on threads that are not attached to it */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u32 held;	 /* 1 while a CPU charges it: several threads may work for it (goroutines) */
 	u32 sights_len;

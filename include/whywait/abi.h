@@ -70,6 +70,7 @@ enum ww_detail_name {
 	WW_NAME_CHANNEL,    /* lock: another goroutine's word */
 	WW_NAME_GIL,	    /* lock: CPython's interpreter lock */
 	WW_NAME_GVL,	    /* lock: Ruby's */
+	WW_NAME_ASSIST,	    /* gc: what an allocation is made to help Go's collector with */
 	WW_NAME_COUNT
 };
 

@@ -4,14 +4,26 @@
 #include <errno.h>
 #include <gelf.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/static_probes.h"
 #include "symbols/gopclntab.h"
 #include "symbols/elf_tables.h"
 
-enum runtime { RUNTIME_PYTHON, RUNTIME_RUBY, RUNTIME_HOTSPOT, RUNTIME_V8, RUNTIME_PHP, RUNTIME_GO, RUNTIMES };
+enum runtime {
+	RUNTIME_PYTHON,
+	RUNTIME_RUBY,
+	RUNTIME_HOTSPOT,
+	RUNTIME_V8,
+	RUNTIME_PHP,
+	RUNTIME_GO,
+	RUNTIME_GO_ASSIST,
+	RUNTIMES
+};
 
-enum how { NOTE, SYMBOL, RETURN };
+enum how { NOTE, SYMBOL, RETURN, LEAVES };
+
+#define RETURNS_MAX 16 /* of a function of Go's */
 
 static const struct probe {
 	enum ww_probe_program program;
@@ -33,6 +45,8 @@ static const struct probe {
 struct search {
 	Elf *elf;
 	uint64_t text; /* where the code begins */
+	unsigned machine;
+	int fd;
 	struct {
 		size_t probe;
 		struct ww_static_probe site;
@@ -90,9 +104,40 @@ static void symbols_read(struct search *search, Elf_Scn *section, const GElf_Shd
 			continue;
 		const char *name = elf_strptr(search->elf, header->sh_link, symbol.st_name);
 		for (size_t i = 0; name && i < PROBES; i++)
-			if (probes[i].how != NOTE && name_is(name, probes[i].name))
+			if ((probes[i].how == SYMBOL || probes[i].how == RETURN) && name_is(name, probes[i].name))
 				function_add(search, i, symbol.st_value);
 	}
+}
+
+/* Whether the instruction there is one that goes back to the caller. */
+static bool is_return(const struct search *search, uint64_t address)
+{
+	static const unsigned char x86[] = {0xc3}, arm64[] = {0xc0, 0x03, 0x5f, 0xd6};
+	bool arm = search->machine == EM_AARCH64;
+	size_t len = arm ? sizeof(arm64) : sizeof(x86);
+	uint64_t at = ww_static_probes__offset(search->elf, address);
+	unsigned char read[sizeof(arm64)];
+
+	if ((!arm && search->machine != EM_X86_64) || !at || at > INT64_MAX)
+		return false;
+	return pread(search->fd, read, len, (off_t)at) == (ssize_t)len && !memcmp(read, arm ? arm64 : x86, len);
+}
+
+/* Without a frame, a function also asks for a larger stack, at its end: that goes back nowhere. */
+static void returns_add(struct search *search, size_t probe, const struct ww_gopclntab *table,
+			const struct ww_gofunction *function)
+{
+	uint64_t addresses[RETURNS_MAX];
+	int len = ww_gopclntab__returns(table, function, addresses, RETURNS_MAX);
+
+	for (int i = 0; i < len; i++)
+		if (is_return(search, addresses[i]))
+			function_add(search, probe, addresses[i]);
+}
+
+static bool is_gos(const struct probe *probe)
+{
+	return probe->runtime == RUNTIME_GO || probe->runtime == RUNTIME_GO_ASSIST;
 }
 
 /* Go's functions, also of a stripped program. */
@@ -105,15 +150,22 @@ static void gopclntab_read(struct search *search, Elf_Scn *section)
 	if (!data || ww_gopclntab__open(&table, data->d_buf, data->d_size, search->text))
 		return;
 	while (ww_gopclntab__next(&table, &function))
-		for (size_t i = 0; i < PROBES; i++)
-			if (probes[i].runtime == RUNTIME_GO && !strcmp(function.name, probes[i].name))
+		for (size_t i = 0; i < PROBES; i++) {
+			if (!is_gos(&probes[i]) || strcmp(function.name, probes[i].name) != 0)
+				continue;
+			if (probes[i].how == LEAVES)
+				returns_add(search, i, &table, &function);
+			else
 				function_add(search, i, function.start);
+		}
 }
 
 static void sections_read(struct search *search)
 {
 	size_t names = 0;
+	GElf_Ehdr file;
 
+	search->machine = gelf_getehdr(search->elf, &file) ? file.e_machine : EM_NONE;
 	ww_static_probes__each(search->elf, note_add, search);
 	if (ww_elf__section_names(search->elf, &names))
 		return;
@@ -146,7 +198,7 @@ static bool has(const struct search *search, size_t probe)
 
 int ww_probes__find(int fd, struct ww_probe_site sites[WW_PROBE_SITES])
 {
-	struct search search = {0};
+	struct search search = {.fd = fd};
 	bool whole[RUNTIMES];
 	int len = 0;
 
