@@ -185,7 +185,7 @@ struct ww_estimate ww_estimate__ratio(const struct ww_sampling *sampling,
 	return mean_of(&ratio);
 }
 
-/* Requests in stretches of equal length, also where none came; the first and the last one may be shorter. */
+/* Requests in stretches of equal length, also where none came; what of them was observed may be shorter. */
 struct cells {
 	double requests[CELLS_MAX], ns[CELLS_MAX];
 };
@@ -218,6 +218,21 @@ static int64_t cell_ns_of(const struct ww_sampling *sampling, int64_t window_ns)
 	return cell_ns;
 }
 
+/* What was not observed has no part in a rate: stretches without requests are those in which some could be seen. */
+static void leave_out(struct cells *cells, uint32_t len, int64_t first, int64_t cell_ns, const struct ww_gap *gap)
+{
+	for (int64_t cell = (gap->start_ns - first) / cell_ns; cell < len; cell++) {
+		int64_t at = first + cell * cell_ns;
+		int64_t from = at > gap->start_ns ? at : gap->start_ns;
+		int64_t to = at + cell_ns < gap->end_ns ? at + cell_ns : gap->end_ns;
+
+		if (from >= to)
+			return;
+		/* Those of a damaged file may be beside each other. */
+		cells->ns[cell] = fmax(cells->ns[cell] - (double)(to - from), 0);
+	}
+}
+
 struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double rate_per_s)
 {
 	struct ww_estimate estimate = ww_estimate__bare(rate_per_s);
@@ -238,6 +253,8 @@ struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double 
 
 		cells.ns[series.len++] = (double)(to - from);
 	}
+	for (uint32_t i = 0; i < sampling->gaps_len; i++)
+		leave_out(&cells, series.len, first, cell_ns, &sampling->gaps[i]);
 	for (uint32_t i = 0; i < sampling->blocks_len; i++) {
 		int64_t at = sampling->blocks[i].at;
 		int64_t cell = at < first ? 0 : at < sampling->end_ns ? (at - first) / cell_ns : series.len - 1;
@@ -248,8 +265,7 @@ struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double 
 	if (ratio.blocks < WW_BLOCKS_LEAST || !(ratio.sum > 0))
 		return estimate;
 	estimate.how = WW_ESTIMATE_MEAN;
-	/* What was not observed of the window has no part in the rate. */
-	estimate.error = sqrt(ratio.variance) * rate_per_s / (ratio.sum / ratio.number);
+	estimate.error = sqrt(ratio.variance) * NSEC;
 	estimate.freedom = ratio.blocks - 1;
 	return estimate;
 }

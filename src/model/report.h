@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/aggregate.h"
+#include "model/blocks.h"
 #include "model/finding.h"
 #include "model/operation.h"
 #include "model/outlook.h"
@@ -129,6 +130,8 @@ struct ww_report {
 	uint64_t host_busy_ns; /* CPU time of all that ran on the host; 0: not known */
 	int64_t start_unix_ns, end_unix_ns;
 	int64_t unobserved_ns; /* of that: what a recording that goes on has gaps of */
+	const struct ww_gap *gaps;
+	uint32_t gaps_len;
 	bool complete;
 	bool unended;		/* the recording is still being written, or was cut short */
 	struct ww_loss *losses; /* causes with a count above 0 */

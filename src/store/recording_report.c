@@ -26,7 +26,9 @@ struct reading {
 	struct ww_sums sums;
 	struct ww_studies studies;
 	int64_t start_unix_ns, end_unix_ns; /* the window */
-	int64_t unobserved_ns;		    /* of it */
+	int64_t unobserved_ns;		    /* of it: the sum of .. */
+	struct ww_gap *gaps;
+	uint32_t gaps_len, gaps_cap;
 
 	struct ww_service_report *services; /* by id */
 	uint64_t *rss;			    /* of the service that is being read: in each interval, ascending */
@@ -56,6 +58,7 @@ static void free_reading(struct reading *reading)
 	ww_profile_free(reading->profile);
 	free(reading->losses);
 	free(reading->unreadable);
+	free(reading->gaps);
 }
 
 /* Goes through the rows of a query, whose placeholders, if any, are `from` and `to`. */
@@ -203,8 +206,19 @@ static int add_gap(struct reading *reading, sqlite3_stmt *row)
 
 	from = from > reading->start_unix_ns ? from : reading->start_unix_ns;
 	to = to < reading->end_unix_ns ? to : reading->end_unix_ns;
-	if (from < to)
-		reading->unobserved_ns += to - from;
+	if (from >= to)
+		return SQLITE_OK;
+	if (reading->gaps_len == reading->gaps_cap) {
+		uint32_t cap = reading->gaps_cap ? reading->gaps_cap * 2 : 16;
+		struct ww_gap *larger = reallocarray(reading->gaps, cap, sizeof(*larger));
+
+		if (!larger)
+			return SQLITE_NOMEM;
+		reading->gaps = larger;
+		reading->gaps_cap = cap;
+	}
+	reading->gaps[reading->gaps_len++] = (struct ww_gap){.start_ns = from, .end_ns = to};
+	reading->unobserved_ns += to - from;
 	return SQLITE_OK;
 }
 
@@ -410,6 +424,8 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.start_unix_ns = reading->start_unix_ns,
 		.end_unix_ns = reading->end_unix_ns,
 		.unobserved_ns = reading->unobserved_ns,
+		.gaps = reading->gaps,
+		.gaps_len = reading->gaps_len,
 		.profile = reading->profile && reading->profile->samples_len ? reading->profile : NULL,
 	};
 

@@ -462,6 +462,56 @@ static void gaps_without_requests_make_a_rate_unsure(void **state)
 	assert_int_equal(ww_estimate__rate(&sampling, 10).how, WW_ESTIMATE_UNKNOWN);
 }
 
+/* What was not observed is no stretch without requests: a daemon that did not run for a while is as sure of its rate. */
+static void gaps_in_observing_leave_a_rate_as_sure(void **state)
+{
+	const struct ww_gap gaps[] = {{120000000000ll, 297000000000ll}, {420000000000ll, 541000000000ll}};
+	struct ww_block blocks[60];
+	struct ww_sampling sampling = {.blocks = blocks, .end_ns = 600000000000ll, .unit_ns = 10000000000ll};
+	struct ww_change change = {0};
+	struct ww_endpoint_report report = {.requests = 1};
+	struct ww_endpoint_comparison endpoint = {.before = &report, .after = &report};
+	struct ww_requirement requirement;
+	struct ww_sentence why = {0};
+	struct ww_estimate all;
+	char message[256];
+
+	(void)state;
+	seed = 10;
+	for (int64_t i = 0; i < 60; i++) {
+		int64_t from = i * 10000000000ll, observed = 10000000000ll;
+
+		for (size_t gap = 0; gap < 2; gap++) {
+			int64_t begin = gaps[gap].start_ns > from ? gaps[gap].start_ns : from;
+			int64_t end =
+				gaps[gap].end_ns < from + 10000000000ll ? gaps[gap].end_ns : from + 10000000000ll;
+
+			observed -= end > begin ? end - begin : 0;
+		}
+		if (observed)
+			blocks[sampling.blocks_len++] = (struct ww_block){
+				.at = from + 10000000000ll - 1,
+				.requests = (uint64_t)((100 + 3 * normal()) * (double)observed / 1e9)};
+	}
+	all = ww_estimate__rate(&sampling, 100);
+	sampling.gaps = gaps;
+	sampling.gaps_len = 2;
+	change.before = change.after = ww_estimate__rate(&sampling, 100);
+	assert_int_equal(change.after.how, WW_ESTIMATE_MEAN);
+	assert_true(change.after.error > 0.1 && change.after.error < 1.5);
+	assert_true(all.error > 5 * change.after.error);
+	/* So that a pass line is decided. */
+	endpoint.changes[WW_METRIC_REQUESTS] = change;
+	assert_int_equal(ww_requirement__parse("requests -5%", &requirement, message, sizeof(message)), 0);
+	assert_int_equal(ww_requirement__judge(&requirement, &endpoint, &why), WW_REQUIREMENT_MET);
+	endpoint.changes[WW_METRIC_REQUESTS].before = endpoint.changes[WW_METRIC_REQUESTS].after = all;
+	assert_int_equal(ww_requirement__judge(&requirement, &endpoint, &why), WW_REQUIREMENT_UNDECIDED);
+	/* Where all of it is one gap nothing is known; nor does one beyond the window do harm. */
+	sampling.gaps = &(struct ww_gap){0, INT64_MAX / 2};
+	sampling.gaps_len = 1;
+	assert_int_equal(ww_estimate__rate(&sampling, 100).how, WW_ESTIMATE_UNKNOWN);
+}
+
 /* Waits for a CPU that others want are no evidence; what else differs is. */
 static void neighbours_are_no_difference(void **state)
 {
@@ -545,6 +595,7 @@ int main(void)
 		cmocka_unit_test(intervals_hold_the_truth),
 		cmocka_unit_test(memory_and_rates_are_judged),
 		cmocka_unit_test(gaps_without_requests_make_a_rate_unsure),
+		cmocka_unit_test(gaps_in_observing_leave_a_rate_as_sure),
 		cmocka_unit_test(neighbours_are_no_difference),
 		cmocka_unit_test(services_at_the_same_time_share_their_luck),
 	};

@@ -291,6 +291,9 @@ static void it_goes_on_in_the_same_file(void **state)
 	assert_int_equal(report->start_unix_ns, START);
 	assert_int_equal(report->end_unix_ns, START + 6 * INTERVAL);
 	assert_int_equal(ww_report__observed_ns(report), 4 * INTERVAL);
+	assert_int_equal(report->gaps_len, 1);
+	assert_int_equal(report->gaps[0].start_ns, START + 3 * INTERVAL);
+	assert_int_equal(report->gaps[0].end_ns, START + 5 * INTERVAL);
 	assert_int_equal((int)(report->endpoints[0].rate_per_s * 100), 100);
 	assert_false(report->complete);
 	assert_int_equal(report->losses_len, 1);
