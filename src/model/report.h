@@ -77,8 +77,9 @@ struct ww_endpoint_report {
 	const struct ww_sampling *sampling; /* model/blocks.h; NULL where nobody asked for it */
 };
 
-/* A service in a second, or in an interval: what came in it, and its memory then. */
+/* A service in a second, or in an interval: what came in it, and its memory then, on the mean. */
 struct ww_service_sample {
+	uint64_t samples; /* that it is the mean of, one a second: how long it is */
 	uint64_t requests;
 	uint64_t rss_bytes, pss_bytes; /* of all its processes; the second is 0 where it is not known */
 	/* What its runtimes say that they allocated, objects and bytes; of one that does not count them, not known. */

@@ -18,6 +18,12 @@
 
 #define NSEC 1000000000
 
+/* Resident size of a service in an interval, and how long that is. */
+struct resident {
+	uint64_t bytes;
+	double ns;
+};
+
 /* What is being read for a report. */
 struct reading {
 	struct ww_recording *recording;
@@ -31,8 +37,9 @@ struct reading {
 	uint32_t gaps_len, gaps_cap;
 
 	struct ww_service_report *services; /* by id */
-	uint64_t *rss;			    /* of the service that is being read: in each interval, ascending */
-	size_t rss_len, rss_cap;
+	struct resident *rss;		    /* of the service that is being read: in each interval, ascending */
+	size_t rss_len, rss_cap, rss_median;
+	double rss_ns, rss_upto_ns; /* of all, and of those before the median */
 	int64_t rss_service;
 
 	struct ww_profile *profile; /* of computing */
@@ -81,31 +88,56 @@ static int each_row(struct reading *reading, const char *query, int (*add)(struc
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Rows come in the order of service and resident size, so the median so far is in the end that of all. */
-static int add_usage(struct reading *reading, sqlite3_stmt *row)
+/* How long the interval of a row is; what is not the start of a longer one has not become one yet. */
+static int64_t length_of(const struct ww_recording *recording, int64_t interval)
 {
-	int64_t id = sqlite3_column_int64(row, 0);
-	uint64_t processes = (uint64_t)sqlite3_column_int64(row, 1), threads = (uint64_t)sqlite3_column_int64(row, 2);
-	uint64_t rss = (uint64_t)sqlite3_column_int64(row, 3), peak = (uint64_t)sqlite3_column_int64(row, 4);
-	struct ww_service_report *service;
+	int64_t unit = ww_recording__unit_at(recording, interval);
 
-	if (id < 0 || id >= reading->catalog.services_len)
-		return SQLITE_CORRUPT;
-	if (id != reading->rss_service)
-		reading->rss_len = 0;
-	reading->rss_service = id;
+	if (interval % unit && unit > WW_SCHEMA_MINUTE_NS && !(interval % WW_SCHEMA_MINUTE_NS))
+		return WW_SCHEMA_MINUTE_NS;
+	return interval % unit ? recording->interval_ns : unit;
+}
+
+/* Rows come in the order of service and resident size, so the median so far is in the end that of all. */
+static int add_resident(struct reading *reading, int64_t service, uint64_t bytes, int64_t ns, uint64_t *median)
+{
+	if (service != reading->rss_service) {
+		reading->rss_len = reading->rss_median = 0;
+		reading->rss_ns = reading->rss_upto_ns = 0;
+	}
+	reading->rss_service = service;
 	if (reading->rss_len == reading->rss_cap) {
 		size_t cap = reading->rss_cap ? reading->rss_cap * 2 : 64;
-		uint64_t *larger = reallocarray(reading->rss, cap, sizeof(*larger));
+		struct resident *larger = reallocarray(reading->rss, cap, sizeof(*larger));
 
 		if (!larger)
 			return SQLITE_NOMEM;
 		reading->rss = larger;
 		reading->rss_cap = cap;
 	}
-	reading->rss[reading->rss_len++] = rss;
+	reading->rss[reading->rss_len++] = (struct resident){bytes, (double)ns};
+	reading->rss_ns += (double)ns;
+	while (reading->rss_upto_ns + reading->rss[reading->rss_median].ns <= reading->rss_ns / 2)
+		reading->rss_upto_ns += reading->rss[reading->rss_median++].ns;
+	*median = reading->rss[reading->rss_median].bytes;
+	return SQLITE_OK;
+}
+
+static int add_usage(struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	uint64_t processes = (uint64_t)sqlite3_column_int64(row, 1), threads = (uint64_t)sqlite3_column_int64(row, 2);
+	uint64_t rss = (uint64_t)sqlite3_column_int64(row, 3), peak = (uint64_t)sqlite3_column_int64(row, 4);
+	struct ww_service_report *service;
+	int rc;
+
+	if (id < 0 || id >= reading->catalog.services_len)
+		return SQLITE_CORRUPT;
 	service = &reading->services[id];
-	service->rss_steady_bytes = reading->rss[reading->rss_len / 2];
+	rc = add_resident(reading, id, rss, length_of(reading->recording, sqlite3_column_int64(row, 11)),
+			  &service->rss_steady_bytes);
+	if (rc != SQLITE_OK)
+		return rc;
 	if (service->rss_peak_bytes < peak)
 		service->rss_peak_bytes = peak;
 	if (service->processes < processes)
@@ -142,6 +174,7 @@ static int add_sample(struct reading *reading, sqlite3_stmt *row)
 		.allocated_bytes = number_or_0(row, 5),
 		.allocations_known = sqlite3_column_type(row, 4) == SQLITE_INTEGER,
 		.allocated_known = sqlite3_column_type(row, 5) == SQLITE_INTEGER,
+		.samples = number_or_0(row, 6),
 	};
 	struct ww_service_report *service;
 
@@ -337,7 +370,8 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	rc = ww_sums__read(&reading->sums, true);
 	reading->rss_service = -1;
 	snprintf(query, sizeof(query),
-		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s FROM service_usage"
+		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s, interval FROM "
+		 "service_usage"
 		 " WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes",
 		 recording->has_collections ? "gc_count, gc_ns" : "0, 0",
 		 recording->has_faults ? "minor_faults, major_faults, oom_kills" : "0, 0, NULL");
@@ -351,7 +385,7 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	if (rc == SQLITE_OK && recording->has_samples)
 		rc = each_row(
 			reading,
-			"SELECT service, requests, rss_bytes, pss_bytes, allocations, allocated_bytes"
+			"SELECT service, requests, rss_bytes, pss_bytes, allocations, allocated_bytes, samples"
 			" FROM service_sample WHERE interval >= ? AND interval < ? ORDER BY service, second_unix_ns",
 			add_sample);
 	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
