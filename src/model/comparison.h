@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Two reports side by side, endpoint by endpoint: what differs, and whether that is more than noise. Of all the
- * differences of a comparison that are called sure, one in twenty is expected to be noise at the most.
+ * differences of a comparison that are called sure, one in forty is expected to be noise at the most.
  */
 #ifndef WHYWAIT_COMPARISON_H
 #define WHYWAIT_COMPARISON_H
@@ -41,7 +41,8 @@ const char *ww_certainty_name(enum ww_certainty certainty); /* "sure" */
 
 struct ww_change {
 	struct ww_estimate before, after;
-	double low, high;   /* of after - before, in 95 of 100 cases; infinite where they are not known */
+	/* Of after - before, in 95 of 100 cases; infinite where they are not known. What is sure leaves out 0. */
+	double low, high;
 	double correlation; /* of the two, where they are of the same time; else 0 */
 	double chance;	    /* how likely noise makes as large a difference */
 	enum ww_certainty certainty;

@@ -444,8 +444,8 @@ static double joint(double first, double second, double correlation)
  * From the two intervals: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10; for any two, also dependent
  * ones: G. Y. Zou, A. Donner, Statistics in Medicine 27 (2008).
  */
-void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double correlation,
-			     double factor, double alpha, double *low, double *high)
+static void from_intervals(const struct ww_estimate *before, const struct ww_estimate *after, double correlation,
+			   double factor, double alpha, double *low, double *high)
 {
 	double first[2], second[2], difference = after->value - factor * before->value;
 
@@ -456,30 +456,38 @@ void ww_difference__interval(const struct ww_estimate *before, const struct ww_e
 }
 
 /* Of the logarithm, to the first order. */
-static struct ww_estimate logarithm(const struct ww_estimate *mean)
+static struct ww_estimate logarithm(const struct ww_estimate *mean, double factor)
 {
 	struct ww_estimate estimate = *mean;
 
-	estimate.value = log(mean->value);
+	estimate.value = log(factor * mean->value);
 	estimate.error = mean->error / mean->value;
 	return estimate;
+}
+
+void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double correlation,
+			     double factor, double alpha, double *low, double *high)
+{
+	/* What makes both slower does so by a factor: the larger one's moods are larger. */
+	if (correlation > 0 && factor > 0 && before->how == WW_ESTIMATE_MEAN && after->how == WW_ESTIMATE_MEAN &&
+	    before->value > 0 && after->value > 0) {
+		struct ww_estimate first = logarithm(before, factor), second = logarithm(after, 1);
+
+		from_intervals(&first, &second, correlation, 1, alpha, low, high);
+		/* Of what was before. */
+		*low = factor * before->value * expm1(*low);
+		*high = factor * before->value * expm1(*high);
+		return;
+	}
+	from_intervals(before, after, correlation, factor, alpha, low, high);
 }
 
 double ww_difference__chance(const struct ww_estimate *before, const struct ww_estimate *after, double correlation)
 {
 	double none = log(LEAST_CHANCE), all = 0, low, high;
-	struct ww_estimate first, second;
 
 	if (before->how == WW_ESTIMATE_UNKNOWN || after->how == WW_ESTIMATE_UNKNOWN)
 		return 1;
-	/* What makes both slower does so by a factor: the larger one's moods are larger. */
-	if (correlation > 0 && before->how == WW_ESTIMATE_MEAN && after->how == WW_ESTIMATE_MEAN && before->value > 0 &&
-	    after->value > 0) {
-		first = logarithm(before);
-		second = logarithm(after);
-		before = &first;
-		after = &second;
-	}
 	for (int i = 0; i < HALVINGS / 2; i++) {
 		double middle = (none + all) / 2;
 
