@@ -80,6 +80,9 @@ void ww_comparison__free(struct ww_comparison *comparison);
 /* Whether a figure is there to be compared; a kind of time from 1 % of the wall time on, on either side. */
 bool ww_comparison__counts(const struct ww_endpoint_comparison *endpoint, enum ww_metric metric);
 
+/* What comes to it: "request", "message", .. */
+const char *ww_comparison__unit(const struct ww_endpoint_comparison *endpoint);
+
 /* What changed, in one sentence: "p95 212 -> 61 ms (-71 %, sure), by db -150 ms; compute unchanged". */
 void ww_comparison__sentence(const struct ww_endpoint_comparison *endpoint, struct ww_sentence *sentence);
 

@@ -105,7 +105,7 @@ static void gaps_in_observing_leave_a_rate_as_sure(void **state)
 	struct ww_block blocks[60];
 	struct ww_sampling sampling = {.blocks = blocks, .end_ns = 600000000000ll, .unit_ns = 10000000000ll};
 	struct ww_change change = {0};
-	struct ww_endpoint_report report = {.requests = 1};
+	struct ww_endpoint_report report = {.protocol = "http", .requests = 1};
 	struct ww_endpoint_comparison endpoint = {.before = &report, .after = &report};
 	struct ww_requirement requirement;
 	struct ww_sentence why = {0};
