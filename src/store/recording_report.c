@@ -41,6 +41,8 @@ struct reading {
 	size_t rss_len, rss_cap, rss_median;
 	double rss_ns, rss_upto_ns; /* of all, and of those before the median */
 	int64_t rss_service;
+	int64_t samples_of; /* the service whose intervals are being read, .. */
+	bool has_samples;   /* .. and whether it has others than these */
 
 	struct ww_profile *profile; /* of computing */
 	struct ww_arena *arena;	    /* of the rows below */
@@ -182,6 +184,27 @@ static int add_sample(struct reading *reading, sqlite3_stmt *row)
 		return SQLITE_CORRUPT;
 	service = &reading->services[id];
 	return ww_service_samples__add(reading->arena, service, &sample) ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+/* What goes on has no samples, nor have recordings of earlier versions: its intervals are. In the order of service and
+ * time. */
+static int add_interval(struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0), interval = sqlite3_column_int64(row, 1);
+	const struct ww_service_sample sample = {
+		.samples = (uint64_t)length_of(reading->recording, interval) / NSEC,
+		.rss_bytes = number_or_0(row, 2),
+	};
+
+	if (id < 0 || id >= reading->catalog.services_len)
+		return SQLITE_CORRUPT;
+	if (reading->samples_of < id) {
+		reading->samples_of = id;
+		reading->has_samples = reading->services[id].samples_len > 0;
+	}
+	if (reading->has_samples)
+		return SQLITE_OK;
+	return ww_service_samples__add(reading->arena, &reading->services[id], &sample) ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 static int add_program(struct reading *reading, sqlite3_stmt *row)
@@ -368,7 +391,7 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	reading->sums.wanted = reading->wanted;
 	reading->sums.times_only = selection->times_only;
 	rc = ww_sums__read(&reading->sums, true);
-	reading->rss_service = -1;
+	reading->rss_service = reading->samples_of = -1;
 	snprintf(query, sizeof(query),
 		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s, interval FROM "
 		 "service_usage"
@@ -388,6 +411,12 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 			"SELECT service, requests, rss_bytes, pss_bytes, allocations, allocated_bytes, samples"
 			" FROM service_sample WHERE interval >= ? AND interval < ? ORDER BY service, second_unix_ns",
 			add_sample);
+	if (rc == SQLITE_OK && selection->sampling)
+		rc = each_row(
+			reading,
+			"SELECT service, interval, rss_bytes FROM service_usage WHERE interval >= ? AND interval < ?"
+			" AND rss_bytes > 0 ORDER BY service, interval",
+			add_interval);
 	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
 		if (ww_service_samples__sum(&reading->services[id]))
 			rc = SQLITE_NOMEM;
