@@ -221,6 +221,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (!conn || !ww_upstream_classify_sent(conn, sk, task, len))
 			return;
 	}
+	if (ww_queues_on && r->message && conn->peer != r->broker)
+		r->worked = 1;
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
 	bool connected = conn->connecting;
@@ -244,7 +246,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (r->anonymous && !r->heir_of && conn->first != r->account.id)
 		r->heir_of = conn->first;
 	conn->sent = now;
-	if (t->go == WW_GO_TOKIO)
+	if (t->go == WW_GO_TOKIO && !ww_handoffs_off)
 		conn->awaited_by = ww_tokio_awaited();
 	if (t->shared)
 		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
