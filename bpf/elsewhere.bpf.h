@@ -6,7 +6,7 @@
  *
  * - The thread wakes, or makes, another one of its process while it has the message.
  * - Threads that take none ask databases or services for something that is nobody's.
- * - The message ends while answers are outstanding that were asked for in it.
+ * - The message ends while answers are outstanding that were asked for in it, of others than the broker.
  *
  * One for which its thread asks something of others than the broker itself is worked on there, whomever it wakes.
  */
@@ -78,7 +78,7 @@ WW_GLOBAL2(int, ww_elsewhere_ends, T, t, R, r)
 		t->strays = *strays;
 	if (r->worked)
 		t->spreads = 0;
-	if (!r->outstanding && (r->worked || !(t->spreads || strayed)))
+	if (!r->awaits && (r->worked || !(t->spreads || strayed)))
 		return 0;
 	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 	ww_traffic_note(r, false);

@@ -37,7 +37,7 @@ const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
-const volatile bool ww_queues_on __weak = false; /* messages of queues are units of work */
+const volatile bool ww_queues_on __weak = false;    /* messages of queues are units of work */
 const volatile bool ww_handoffs_off __weak = false; /* what CPython's threads and tokio's tasks hand on is left out */
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
@@ -349,6 +349,7 @@ struct ww_request {
 	u8 worked;	 /* a message's: its thread has sent to others than the broker */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
 	u32 broker;	 /* a message's: as ww_conn.peer; 0: not known */
+	u32 awaits;	 /* a message's: as `outstanding`, of others than that */
 	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */

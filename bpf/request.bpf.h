@@ -55,6 +55,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->asked = 0;
 	r->worked = 0;
 	r->broker = 0;
+	r->awaits = 0;
 	r->outstanding = 0;
 	r->answered = 0;
 	r->guessed = 0;
