@@ -323,6 +323,8 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	}
 	r->goroutine = at.g ? at.g : at.id;
 	r->goid = at.id;
+	if (go->is_tokio && ww_handoffs_off)
+		ww_traffic_note(r, false);
 	if (go->is_tokio && !go->tokio.current) {
 		/* Which task that is was found on a stack, where others may be left over. */
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
@@ -341,6 +343,8 @@ static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struc
 	struct ww_request *r = *known ? ww_request_get((*known)->ref) : NULL;
 	if (r && !r->anonymous)
 		return r->account.id;
+	if (go->is_tokio && ww_handoffs_off)
+		return 0;
 	if (go->is_tokio && !at->g)
 		at->g = ww_tokio_address(at->id);
 	ww_ref ref = ww_goroutine_for(at->g, false);
@@ -364,6 +368,8 @@ WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 	if (room)
 		room->awaited = 0;
 	ww_ref ref = ww_goroutine_request(go, &at, &key, &known);
+	if (go->is_tokio && ww_handoffs_off)
+		return ref;
 	struct ww_request *a = ref || !known ? NULL : ww_request_get(known->ref);
 	if (a && a->outstanding)
 		ref = a->account.id;

@@ -276,6 +276,13 @@ WW_GLOBAL1(int, ww_worker_blocks, T, t)
 	t->awaits = ww_worker_awaits(t);
 	if (!t->awaits)
 		return 0;
+	if (ww_handoffs_off) {
+		struct ww_request *r = ww_handoff_of(t);
+		if (r && !r->account.traffic_lost)
+			ww_traffic_note(r, false);
+		t->awaits = 0;
+		return 0;
+	}
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!bpf_map_lookup_elem(&ww_workers, &tgid))
 		bpf_map_update_elem(&ww_workers, &tgid, &none, BPF_NOEXIST);

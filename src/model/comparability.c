@@ -103,16 +103,25 @@ static void note_programs(const struct ww_comparison *comparison, struct ww_doub
 
 /* Where others leave no CPU idle, how many of them want one shows in the waits for one, and differs from minute to
  * minute. */
-static void doubt_crowd(const struct ww_report *report, const char *which, struct ww_doubts *doubts)
+static void doubt_crowd(const struct ww_report *before, const struct ww_report *after, struct ww_doubts *doubts)
 {
+	bool first = ww_others__crowd(before), second = ww_others__crowd(after);
 	struct ww_sentence *text;
 
-	if (!ww_others__crowd(report))
+	if (!first && !second)
 		return;
 	text = add(doubts);
-	ww_sentence__add(text, "%s was made on a host without an idle CPU: what else ran took ", which);
-	ww_sentence__number(text, ww_others__cpus(report));
-	ww_sentence__add(text, " of %u, and how long requests wait for one is its doing", report->cpus);
+	ww_sentence__add(text, "%s made on a host without an idle CPU: what else ran took ",
+			 first && second ? "both recordings were"
+			 : first	 ? "the first recording was"
+					 : "the second recording was");
+	ww_sentence__number(text, ww_others__cpus(first ? before : after));
+	if (first && second) {
+		ww_sentence__add(text, " and ");
+		ww_sentence__number(text, ww_others__cpus(after));
+	}
+	ww_sentence__add(text, " of %u, and how long requests wait for one is its doing",
+			 first ? before->cpus : after->cpus);
 }
 
 /* What else ran is what requests waited for a CPU for. */
@@ -170,8 +179,7 @@ void ww_comparability__doubt(const struct ww_comparison *comparison, struct ww_d
 	doubt_recording(before, "the first recording", doubts);
 	doubt_recording(after, "the second recording", doubts);
 	doubt_host(before, after, doubts);
-	doubt_crowd(before, "the first recording", doubts);
-	doubt_crowd(after, "the second recording", doubts);
+	doubt_crowd(before, after, doubts);
 	doubt_others(before, after, doubts);
 	doubt_load(comparison, doubts);
 }
