@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/losses.h"
 #include "model/others.h"
 
 #define LOAD_PART 0.2		/* a load that differs by more makes other queues */
@@ -43,9 +44,12 @@ static void doubt_recording(const struct ww_report *report, const char *which, s
 		text = add(doubts);
 		ww_sentence__add(text, "%s is NOT COMPLETE:", which);
 		for (size_t i = 0; i < report->losses_len; i++) {
-			if (report->losses[i].loses)
-				ww_sentence__add(text, " %llu %s", (unsigned long long)report->losses[i].count,
-						 report->losses[i].cause);
+			const struct ww_loss *loss = &report->losses[i];
+
+			if (loss->loses && !strcmp(loss->cause, ww_loss_cause(WW_LOSS_NOT_OBSERVED)))
+				ww_sentence__add(text, " %llu s were not observed", (unsigned long long)loss->count);
+			else if (loss->loses)
+				ww_sentence__add(text, " %llu %s", (unsigned long long)loss->count, loss->cause);
 		}
 	}
 	if (report->unended)
