@@ -88,6 +88,21 @@ static void note_program(const struct ww_service_report *before, const struct ww
 	doubts->notes_len++;
 }
 
+/* Memory is that of the processes that answered requests: of workers that had nothing to do it is not known. */
+static void note_processes(const struct ww_service_report *before, const struct ww_service_report *after,
+			   struct ww_doubts *doubts)
+{
+	struct ww_sentence *text = &doubts->notes[doubts->notes_len];
+
+	if (before->processes == after->processes || doubts->notes_len == WW_DOUBTS_MAX)
+		return;
+	*text = (struct ww_sentence){0};
+	ww_sentence__add(text, "%s answered from %llu process%s, then from %llu: its memory is theirs", after->service,
+			 (unsigned long long)before->processes, before->processes == 1 ? "" : "es",
+			 (unsigned long long)after->processes);
+	doubts->notes_len++;
+}
+
 /* Of each pair of services once. */
 static void note_programs(const struct ww_comparison *comparison, struct ww_doubts *doubts)
 {
@@ -100,8 +115,10 @@ static void note_programs(const struct ww_comparison *comparison, struct ww_doub
 		for (size_t j = 0; j < i && !known; j++)
 			known = !strcmp(comparison->endpoints[j].before->service, before->service) &&
 				!strcmp(comparison->endpoints[j].after->service, after->service);
-		if (!known)
-			note_program(before, after, doubts);
+		if (known)
+			continue;
+		note_program(before, after, doubts);
+		note_processes(before, after, doubts);
 	}
 }
 

@@ -61,7 +61,7 @@ with tempfile.TemporaryDirectory() as directory:
 first, second, slower = (record.path for record in recordings)
 
 sure, alike = sure_of(first, second)
-tap.check("what the service runs is the same", not alike["notes"], alike["notes"])
+tap.check("what the service runs is the same", not any(" runs " in note for note in alike["notes"]), alike["notes"])
 program = recordings[0].report["services"][0]["program"]
 tap.check("it is the interpreter", program["executable"] == executable and program["bytes"] == pathlib.Path(executable).stat().st_size,
           (program, executable))

@@ -151,6 +151,9 @@ static void each_difference_is_told(void **state)
 	assert_note("shop:80 runs another version of /usr/bin/shop");
 	services[1].arguments++;
 	assert_note("shop:80 runs with other arguments");
+	services[0].processes = 1;
+	services[1].processes = 3;
+	assert_note("shop:80 answered from 1 process, then from 3: its memory is theirs");
 }
 
 int main(void)
