@@ -226,6 +226,7 @@ struct ww_thread {
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
 	u8 handle_tries;	       /* how often that frame was looked for */
 	u8 nested;		       /* Tasks of its do work for others that await them */
+	u8 led;			       /* how `task` was found to: WW_AWAITER_BITS */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
 	u64 item;		       /* what it works at, */
@@ -478,7 +479,7 @@ struct {
 
 struct ww_carrier_key {
 	u64 context; /* asyncio: the Task's number, or the Context that it runs in; a goroutine's number */
-	u64 tgid;
+	u64 program; /* ww_program() */
 };
 
 struct ww_carrier {

@@ -289,6 +289,9 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	struct ww_collector *c = ww_collector_of(p);
 	if (c)
 		__builtin_memset(c, 0, sizeof(*c));
+	struct ww_loop *loop = ww_loop_get(false);
+	if (loop)
+		__builtin_memset(loop->serving, 0, sizeof(loop->serving));
 	struct ww_thread *t = ww_thread_get(p);
 	if (!t)
 		return 0;
