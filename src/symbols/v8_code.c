@@ -10,7 +10,12 @@
 #include "util/process_memory.h"
 #include "util/utf8.h"
 
-#define NAME_MOST    200	 /* characters */
+#define NAME_MOST  200 /* characters */
+#define TEXT_MOST  (4 * NAME_MOST + 1)
+#define PARTS_DEEP 6 /* what a name is guessed to be is put together of its parts */
+#define PART_OF_NAME                                                                                                   \
+	240 /* bytes of a function's, and of its file's: whoever writes the program may call it anything               \
+	     */
 #define SOURCE_MOST  (4u << 20)	 /* characters of a script that are looked through for the line */
 #define PART	     (16u << 10) /* bytes of it at a time */
 #define LINKS_MOST   8		 /* from a string to the one that has its characters */
@@ -87,7 +92,7 @@ static int text_at(const struct heap *heap, uint64_t string, int32_t how, bool w
 	return 0;
 }
 
-/* Goes from a string to the one that has its characters; what is put together of two and was never read has none. */
+/* Goes from a string to the one that has all of its characters; what is put together of two has none. */
 static int find_text(const struct heap *heap, uint64_t string, struct text *text)
 {
 	const struct ww_v8_layout *layout = heap->layout;
@@ -134,28 +139,54 @@ static uint32_t unit(const struct text *text, const uint8_t *from, size_t i)
 	return text->wide ? (uint32_t)from[2 * i] | (uint32_t)from[2 * i + 1] << 8 : from[i];
 }
 
-/* The string as UTF-8; of a long one the end. */
-static int read_text(const struct heap *heap, uint64_t string, char out[4 * NAME_MOST + 1])
+/* The two strings that one is put together of; -EFAULT: it is not. */
+static int read_parts(const struct heap *heap, uint64_t string, uint64_t parts[2])
+{
+	const struct ww_v8_layout *layout = heap->layout;
+	uint16_t type = 0;
+	int err = read_type(heap, string, &type);
+
+	if (!err && (type >= layout->strings_end || (type & layout->is_how) != layout->is_cons))
+		err = -EFAULT;
+	err = err ?: read_word(heap, string, layout->string_first, &parts[0]);
+	return err ?: read_word(heap, string, layout->string_second, &parts[1]);
+}
+
+/* Puts the string behind the `*len` bytes that are there, as UTF-8; of a long one the end. */
+static int append_text(const struct heap *heap, uint64_t string, unsigned depth, char out[TEXT_MOST], size_t *len)
 {
 	uint8_t units[2 * NAME_MOST];
+	uint64_t parts[2];
 	struct text text;
-	size_t len = 0;
-	int err = find_text(heap, string, &text);
 
+	if (depth < PARTS_DEEP && !read_parts(heap, string, parts)) {
+		int err = append_text(heap, parts[0], depth + 1, out, len);
+
+		return err ?: append_text(heap, parts[1], depth + 1, out, len);
+	}
+	int err = find_text(heap, string, &text);
 	if (err)
 		return err;
 	uint32_t most = text.len < NAME_MOST ? text.len : NAME_MOST;
 	uint64_t from = text.at + ((uint64_t)(text.len - most) << text.wide);
 	err = ww_process_memory__read(heap->pid, from, units, (size_t)most << text.wide);
-	for (size_t i = 0; i < most && !err; i++) {
+	for (size_t i = 0; i < most && !err && *len + 4 < TEXT_MOST; i++) {
 		uint32_t c = unit(&text, units, i), low = i + 1 < most ? unit(&text, units, i + 1) : 0;
 
 		if ((c & 0xfffffc00) == 0xd800 && (low & 0xfffffc00) == 0xdc00) {
 			c = 0x10000 + ((c & 0x3ff) << 10) + (low & 0x3ff);
 			i++;
 		}
-		len += ww_utf8__put(out + len, c);
+		*len += ww_utf8__put(out + *len, c);
 	}
+	return err;
+}
+
+static int read_text(const struct heap *heap, uint64_t string, char out[TEXT_MOST])
+{
+	size_t len = 0;
+	int err = append_text(heap, string, 0, out, &len);
+
 	out[len] = '\0';
 	return err;
 }
@@ -208,14 +239,14 @@ static void look_behind(const struct heap *heap, const uint64_t slots[SLOTS], si
 		uint16_t type = 0;
 
 		if (is_smi(word)) {
-			bool place = i && is_smi(slots[i - 1]) && slots[i - 1] >> SMI_SHIFT < word >> SMI_SHIFT &&
-				     word >> SMI_SHIFT < SOURCE_MOST;
+			uint64_t before = i && is_smi(slots[i - 1]) ? slots[i - 1] : UINT64_MAX;
 
-			if (place && !scope->placed)
-				scope->start = (uint32_t)(slots[i - 1] >> SMI_SHIFT);
-			/* Of three in a row the last two are it. */
-			if (place && (i + 1 == len || !is_smi(slots[i + 1])))
+			/* Of three that rise the last two are it. */
+			if (!scope->placed && before < word && word >> SMI_SHIFT < SOURCE_MOST &&
+			    (i + 1 == len || !is_smi(slots[i + 1]) || slots[i + 1] <= word)) {
 				scope->placed = true;
+				scope->start = (uint32_t)(before >> SMI_SHIFT);
+			}
 			continue;
 		}
 		if (scope->placed || read_type(heap, word, &type) || type == heap->layout->scope_type)
@@ -273,7 +304,7 @@ int ww_v8_code__name(const struct ww_v8_layout *layout, pid_t pid, const struct 
 		     size_t size)
 {
 	const struct heap heap = {layout, pid};
-	char called[4 * NAME_MOST + 1] = "", file[4 * NAME_MOST + 1] = "";
+	char text[TEXT_MOST] = "", called[PART_OF_NAME], file[PART_OF_NAME];
 	struct scope scope = {0};
 	uint64_t path = 0;
 	uint16_t type = 0;
@@ -287,14 +318,17 @@ int ww_v8_code__name(const struct ww_v8_layout *layout, pid_t pid, const struct 
 		scope.name = function->name; /* it is not compiled any more, or its only name is that of its text */
 	if (err)
 		return err;
-	if (!scope.name || read_text(&heap, scope.name, called) || !*called)
-		snprintf(called, sizeof(called), "(anonymous)");
-	if (read_text(&heap, path, file))
-		snprintf(file, sizeof(file), "[eval]");
+	if (!scope.name || read_text(&heap, scope.name, text) || !*text)
+		snprintf(text, sizeof(text), "(anonymous)");
+	ww_utf8__copy(called, sizeof(called), text, strlen(text));
+	if (read_text(&heap, path, text))
+		snprintf(text, sizeof(text), "[eval]");
+	const char *end = ww_path__end(text);
+	ww_utf8__copy(file, sizeof(file), end, strlen(end));
 	unsigned line = scope.placed ? line_of(&heap, function->script, scope.start) : 0;
 	if (line)
-		snprintf(name, size, "%s (%s:%u)", called, ww_path__end(file), line);
+		snprintf(name, size, "%s (%s:%u)", called, file, line);
 	else
-		snprintf(name, size, "%s (%s)", called, ww_path__end(file));
+		snprintf(name, size, "%s (%s)", called, file);
 	return 0;
 }
