@@ -273,7 +273,7 @@ static __always_inline struct ww_request *ww_request_of_goroutine(u64 g)
 	struct ww_go *go = ww_go_get();
 	if (!go || go->is_tokio)
 		return NULL;
-	struct ww_carrier_key key = {.context = ww_user_word(g + go->goid), .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = ww_user_word(g + go->goid), .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	return known ? ww_request_get(known->ref) : NULL;
 }
