@@ -133,6 +133,11 @@ static void each_difference_is_told(void **state)
 	reports[0].losses = lost;
 	reports[0].losses_len = 1;
 	assert_doubt("the first recording is NOT COMPLETE: 3 account_ring_full");
+	lost[0] = (struct ww_loss){.cause = "not_observed", .count = 8, .loses = true};
+	reports[0].complete = false;
+	reports[0].losses = lost;
+	reports[0].losses_len = 1;
+	assert_doubt("the first recording is NOT COMPLETE: 8 s were not observed");
 	reports[1].unended = true;
 	assert_doubt("the second recording has not ended");
 	reports[0].end_unix_ns = 9000000000;
@@ -146,6 +151,9 @@ static void each_difference_is_told(void **state)
 	assert_note("shop:80 runs another version of /usr/bin/shop");
 	services[1].arguments++;
 	assert_note("shop:80 runs with other arguments");
+	services[0].processes = 1;
+	services[1].processes = 3;
+	assert_note("shop:80 answered from 1 process, then from 3: its memory is theirs");
 }
 
 int main(void)
