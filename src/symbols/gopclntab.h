@@ -34,9 +34,9 @@ int ww_gopclntab__open(struct ww_gopclntab *table, const void *bytes, size_t len
 bool ww_gopclntab__next(struct ww_gopclntab *table, struct ww_gofunction *function);
 
 /*
- * Where the function, of one that has a frame on the stack, goes back to its caller: behind its beginning, wherever that
- * frame is gone. Writes addresses, `most` at the most, and returns how many there are. -ENOENT: the table is broken;
- * -E2BIG: there are more. Whether such an instruction stands there is for the caller to see.
+ * Where the function, of one that has a frame on the stack, goes back to its caller: behind its beginning, wherever
+ * that frame is gone. Writes addresses, `most` at the most, and returns how many there are. -ENOENT: the table is
+ * broken; -E2BIG: there are more. Whether such an instruction stands there is for the caller to see.
  */
 int ww_gopclntab__returns(const struct ww_gopclntab *table, const struct ww_gofunction *function, uint64_t *addresses,
 			  int most);

@@ -253,7 +253,8 @@ static void parts(void **state)
 	script_end();
 }
 
-/* What Go's runtime itself says of when its stops end: of the second before the threads are woken, of the first after. */
+/* What Go's runtime itself says of when its stops end: of the second before the threads are woken, of the first after.
+ */
 static void parts_as_told(void **state)
 {
 	(void)state;

@@ -42,7 +42,8 @@ static void make(unsigned char bytes[LEN], uint32_t magic, uint64_t text)
 	put(bytes, FUNCTIONS + 40 + 4, 7, 4);
 	/*
 	 * main.b's frame: none for 9 bytes, 8 for 5, 72 for 16; none for 1, 72 for 20; none to the end, 29 bytes. Each
-	 * number is how much larger it is than before, from -1 on, twice that, or one less than that when it is negative.
+	 * number is how much larger it is than before, from -1 on, twice that, or one less than that when it is
+	 * negative.
 	 */
 	const unsigned char steps[] = {2, 9, 16, 5, 0x80, 1, 16, 0x8f, 1, 1, 0x90, 1, 20, 0x8f, 1, 29, 0};
 	put(bytes, FUNCTIONS + 40 + FRAME, 3, 4);
