@@ -308,28 +308,8 @@ static void assists(void **state)
 	assert_int_equal(a->kinds_ns[WW_KIND_GC], 300);
 	assert_int_equal(a->kinds_ns[WW_KIND_RUNQ], 7);
 	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 40);
-	assert_int_equal(a->details[0].kind, WW_KIND_GC);
 	assert_int_equal(a->details[0].value, WW_NAME_ASSIST);
 	assert_int_equal(a->details[0].ns, 300);
-	script_end();
-}
-
-static void assists_and_stops(void **state)
-{
-	(void)state;
-	script_begin(4);
-	request_taken();
-	ww_assist_begin(&regs);
-	pass(100);
-	ww_assist_end(&regs);
-	ww_stop_begin(&regs);
-	ww_part_last(&regs);
-	pass(30);
-	ww_stop_end(&regs);
-	counted(1, 30);
-	const struct ww_account *a = done();
-	assert_int_equal(a->kinds_ns[WW_KIND_GC], 130);
-	assert_int_equal(a->details_len, 0);
 	script_end();
 }
 
@@ -611,7 +591,6 @@ int main(void)
 		cmocka_unit_test(parts),
 		cmocka_unit_test(parts_as_told),
 		cmocka_unit_test(assists),
-		cmocka_unit_test(assists_and_stops),
 		cmocka_unit_test(functions),
 		cmocka_unit_test(another_program),
 		cmocka_unit_test(preempted_probe),
