@@ -34,7 +34,9 @@ struct ww_go_slot {
 	u32 votes;
 	u32 misses; /* work of such goroutines that nobody waited for */
 	u32 asked;  /* tokio: while it was not known whether somebody does */
-	u32 from;   /* tokio: where looking through such a task was cut off */
+	u32 from;   /* tokio: where looking through such a task was cut off, */
+	u32 cuts;   /* and how often since one was found */
+	u64 last;   /* tokio: the request, or task, that was found last */
 };
 
 struct {
@@ -116,8 +118,7 @@ WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
 	u64 waiter = ww_goroutine_of_word(g, room->words[i & (WW_GO_WORDS - 1)]);
 	if (!waiter || waiter == g)
 		return 0;
-	struct ww_carrier_key key = {.context = ww_user_word(waiter + go->goid),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = ww_user_word(waiter + go->goid), .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
 	if (r && !r->anonymous) {
@@ -139,13 +140,21 @@ enum ww_go_found {
 	WW_GO_FOUND_PERHAPS,
 };
 
+/* The first that is known of such functions: a way, or where a search was cut off. Apart, as its caller's stack is
+ * full.
+ */
+static __noinline long ww_go_slot_make(const struct ww_go_slot_key *key, u32 at, u32 from, u32 cuts, u64 last)
+{
+	struct ww_go_slot first = {.at = at, .votes = !cuts, .from = from, .cuts = cuts, .last = last};
+	return bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
+}
+
 /* Notes which word it was. */
 static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot, const struct ww_go_slot_key *key,
-							u32 at)
+							u32 at, u64 last)
 {
-	struct ww_go_slot first = {.at = at, .votes = 1};
 	if (!slot) {
-		bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
+		ww_go_slot_make(key, at, 0, 0, last);
 		return WW_GO_FOUND;
 	}
 	bool sure = slot->votes >= WW_GO_SURE, left = slot->misses * WW_GO_LEFT > slot->votes;
@@ -171,8 +180,7 @@ WW_GLOBAL1(int, ww_goroutine_left_alone, N, g)
 	struct ww_go *go = ww_go_get();
 	if (!go)
 		return 0;
-	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc), .program = ww_program()};
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key), first = {.misses = 1};
 	if (!slot)
 		bpf_map_update_elem(&ww_go_slots, &key, &first, BPF_ANY);
@@ -193,8 +201,7 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 	if (bpf_probe_read_user(room->words, sizeof(room->words),
 				(void *)(ww_user_word(g + go->stack_hi) - sizeof(room->words))))
 		return 0;
-	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc), .program = ww_program()};
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key);
 	if (slot && slot->votes >= WW_GO_SURE)
 		ww_goroutine_look(g, slot->at);
@@ -202,7 +209,22 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 		ww_goroutine_look(g, i);
 	if (!room->ref && !room->next)
 		return WW_GO_FOUND_NOBODY;
-	return ww_go_slot_vote(slot, &key, room->at);
+	return ww_go_slot_vote(slot, &key, room->at, 0);
+}
+
+/* Notes where looking through a task of tokio's was cut off, if it was; the slot is of its type, NULL: there is none.
+ */
+static __always_inline void ww_goroutine_cut(struct ww_go_slot *slot)
+{
+	struct ww_go_room *room = ww_go_room();
+	if (!room)
+		return;
+	if (slot) {
+		slot->from = room->from;
+		slot->cuts += room->cut && slot->cuts <= WW_TOKIO_MISSES;
+	} else if (room->cut) {
+		ww_go_slot_make(&room->key, 0, room->from, 1, 0);
+	}
 }
 
 /*
@@ -217,15 +239,16 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	if (!go || !room)
 		return 0;
 	room->key.function = ww_user_word(task + go->startpc);
-	room->key.tgid = bpf_get_current_pid_tgid() >> 32;
+	room->key.program = ww_program();
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &room->key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
-	bool seldom = slot && slot->misses > WW_TOKIO_MISSES && (slot->asked++ & WW_TOKIO_SELDOM);
+	bool alone = slot && slot->misses > WW_TOKIO_MISSES, dense = slot && slot->cuts > WW_TOKIO_MISSES;
+	bool seldom = (alone || dense) && (slot->asked++ & WW_TOKIO_SELDOM);
 	bool known = first && slot && slot->votes, all = first && !seldom;
 	room->from = slot ? slot->from : 0;
 	int waits = ww_tokio_waiter(task, known ? slot->at : 0, all);
-	if (slot)
-		slot->from = room->from;
+	room->cut |= seldom && !alone;
+	ww_goroutine_cut(slot);
 	switch (waits) {
 	case WW_TOKIO_JOINED:
 		return WW_GO_FOUND;
@@ -233,8 +256,18 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 		/* Another way, where the known one leads to nobody: it may have been one that is left over itself. */
 		if (slot && slot->at != room->at)
 			slot->votes /= 2;
-		int found = ww_go_slot_vote(slot, &room->key, room->at);
-		bool left = slot && slot->misses * 2 > slot->votes;
+		if (slot)
+			slot->cuts = 0;
+		/*
+		 * What is left over leads to one that waits for long again and again: that is one vote. What is right
+		 * leads to all that there are.
+		 */
+		u64 last = room->ref ? room->ref : room->next;
+		bool again = slot && slot->at == room->at && slot->last == last;
+		int found = again ? WW_GO_FOUND : ww_go_slot_vote(slot, &room->key, room->at, last);
+		if (slot)
+			slot->last = last;
+		bool left = slot && slot->misses * WW_GO_LEFT > slot->votes;
 		/* What was so once or twice may be left over. */
 		if (!slot || slot->votes < WW_TOKIO_VOTES || left)
 			return left ? WW_GO_FOUND_OTHER : WW_GO_FOUND_PERHAPS;
@@ -256,7 +289,8 @@ WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 	room->awaited = 0;
 	for (u32 i = 0; i < WW_GO_CHAIN && g; i++) {
 		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i) : ww_goroutine_waiter(g);
-		if (found == WW_GO_FOUND_NOBODY && (go->is_tokio ? !i : done))
+		/* Of a search that was cut off nothing is known. */
+		if (found == WW_GO_FOUND_NOBODY && (go->is_tokio ? !i && !room->cut : done))
 			ww_goroutine_left_alone(g);
 		struct ww_request *perhaps = found == WW_GO_FOUND_PERHAPS ? ww_request_get(room->ref) : NULL;
 		if (perhaps && done)
@@ -285,7 +319,7 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 		return 0;
 	if (r->goroutine && r->goid == at.id)
 		return 0;
-	struct ww_carrier_key key = {.context = at.id, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = at.id, .program = ww_program()};
 	ww_carrier_know(bpf_map_lookup_elem(&ww_carriers, &key), &key, r->account.id);
 	if (go->is_tokio && !at.g) {
 		/* Who waits is known by where it is. */
@@ -295,6 +329,8 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	}
 	r->goroutine = at.g ? at.g : at.id;
 	r->goid = at.id;
+	if (go->is_tokio && ww_handoffs_off)
+		ww_traffic_note(r, false);
 	if (go->is_tokio && !go->tokio.current) {
 		/* Which task that is was found on a stack, where others may be left over. */
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
@@ -303,16 +339,27 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	return 0;
 }
 
-/* The request that a goroutine works for; 0: none that is known. */
-static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struct ww_goroutine *at,
-						   struct ww_carrier_key *key, struct ww_carrier **known)
+/* The account that is known of the goroutine of that number; 0: there is none. */
+static __always_inline ww_ref ww_goroutine_account(u64 id)
 {
-	key->context = at->id;
-	key->tgid = bpf_get_current_pid_tgid() >> 32;
-	*known = bpf_map_lookup_elem(&ww_carriers, key);
-	struct ww_request *r = *known ? ww_request_get((*known)->ref) : NULL;
+	struct ww_go_room *room = ww_go_room();
+	if (!room || !id)
+		return 0;
+	room->own.context = id;
+	room->own.program = ww_program();
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &room->own);
+	return known ? known->ref : 0;
+}
+
+/* The request that a goroutine works for; 0: none that is known. Its account until now, if it has one, is `before`. */
+static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struct ww_goroutine *at, ww_ref *before)
+{
+	*before = ww_goroutine_account(at->id);
+	struct ww_request *r = ww_request_get(*before);
 	if (r && !r->anonymous)
 		return r->account.id;
+	if (go->is_tokio && ww_handoffs_off)
+		return 0;
 	if (go->is_tokio && !at->g)
 		at->g = ww_tokio_address(at->id);
 	ww_ref ref = ww_goroutine_for(at->g, false);
@@ -322,21 +369,40 @@ static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struc
 	return ref;
 }
 
+/* Begins an account for what the running goroutine sends, and nobody is known to wait for. */
+WW_GLOBAL3(u64, ww_goroutine_opens, T, t, N, g, N, id)
+{
+	struct ww_carrier_key key = {.context = id, .program = ww_program()};
+	struct ww_request *a = t ? ww_carrier_begin(t) : NULL;
+	if (!a)
+		return 0;
+	/* What the thread did before was another goroutine's. */
+	a->account.start_ns = bpf_ktime_get_ns();
+	a->mark = a->account.start_ns;
+	a->drawn = a->account.start_ns;
+	a->goroutine = g;
+	a->goid = id;
+	ww_carrier_know(bpf_map_lookup_elem(&ww_carriers, &key), &key, a->account.id);
+	ww_tokio_sends(a->account.id);
+	return a->account.id;
+}
+
 /* Whose work is it that the running goroutine sends something upstream? Nobody's has an anonymous account. */
 WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 {
 	struct ww_go *go = ww_go_get();
 	struct ww_goroutine at;
-	struct ww_carrier_key key;
-	struct ww_carrier *known;
+	ww_ref before;
 	if (!t || !go || !ww_goroutine_now(go, &at))
 		return 0;
 	ww_goroutine_review(bpf_ktime_get_ns());
 	struct ww_go_room *room = ww_go_room();
 	if (room)
 		room->awaited = 0;
-	ww_ref ref = ww_goroutine_request(go, &at, &key, &known);
-	struct ww_request *a = ref || !known ? NULL : ww_request_get(known->ref);
+	ww_ref ref = ww_goroutine_request(go, &at, &before);
+	if (go->is_tokio && ww_handoffs_off)
+		return ref;
+	struct ww_request *a = ref ? NULL : ww_request_get(before);
 	if (a && a->outstanding)
 		ref = a->account.id;
 	if (ref) {
@@ -345,18 +411,7 @@ WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 	}
 	if (a)
 		ww_request_free(a);
-	a = ww_carrier_begin(t);
-	if (!a)
-		return 0;
-	/* What the thread did before was another goroutine's. */
-	a->account.start_ns = bpf_ktime_get_ns();
-	a->mark = a->account.start_ns;
-	a->drawn = a->account.start_ns;
-	a->goroutine = at.g;
-	a->goid = at.id;
-	ww_carrier_know(known, &key, a->account.id);
-	ww_tokio_sends(a->account.id);
-	return a->account.id;
+	return ww_goroutine_opens(t, at.g, at.id);
 }
 
 /* Whether the goroutine that the account is of is there still. */
@@ -402,11 +457,8 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
  */
 static __always_inline void ww_goroutine_left(struct ww_thread *t, const struct ww_go *go, u64 scheduler, u64 now)
 {
-	struct ww_goroutine at = {.g = ww_user_word(ww_user_word(scheduler + go->sched) - 8)};
-	struct ww_carrier_key key = {.context = ww_user_word(at.g + go->goid),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
-	struct ww_carrier *known = key.context ? bpf_map_lookup_elem(&ww_carriers, &key) : NULL;
-	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	u64 g = ww_user_word(ww_user_word(scheduler + go->sched) - 8);
+	struct ww_request *r = ww_request_get(ww_goroutine_account(ww_user_word(g + go->goid)));
 	if (!r || r->anonymous || r->state != WW_STATE_WAIT || r->outstanding || r->mark > t->start)
 		return;
 	struct ww_go_state state;
@@ -423,8 +475,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 {
 	struct ww_go *go = ww_go_get();
 	struct ww_goroutine at = {};
-	struct ww_carrier_key key;
-	struct ww_carrier *known;
+	ww_ref of;
 	u32 nr = ww_syscall_nr(ww_current());
 	bool looks = nr == WW_SYS_FUTEX + 1 || ww_is_epoll(nr);
 	if (!t || !go)
@@ -444,7 +495,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	struct ww_request *before = ww_request_get(t->ref);
 	if (looks || (before && before->goid == at.id))
 		return 1;
-	struct ww_request *r = ww_request_get(ww_goroutine_request(go, &at, &key, &known));
+	struct ww_request *r = ww_request_get(ww_goroutine_request(go, &at, &of));
 	struct ww_touch touch = {.kind = WW_KIND_OTHER};
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (r && r != before) {

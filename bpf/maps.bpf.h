@@ -37,7 +37,8 @@ const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
-const volatile bool ww_queues_on __weak = false; /* messages of queues are units of work */
+const volatile bool ww_queues_on __weak = false;    /* messages of queues are units of work */
+const volatile bool ww_handoffs_off __weak = false; /* what CPython's threads and tokio's tasks hand on is left out */
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
@@ -232,6 +233,8 @@ struct ww_thread {
 	u8 takes;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
 	u8 taking;		       /* it reads the message from `pipe` */
 	u8 reading;		       /* it has begun to read from there when there was none */
+	u8 spreads;		       /* it wakes others for the messages that it takes: elsewhere.bpf.h */
+	u64 strays;		       /* what others of its process had sent when its last message ended, counted on */
 	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
 	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
 	u64 opened_at;		       /* when it read a new request last */
@@ -243,6 +246,7 @@ struct ww_thread {
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
 	u8 handle_tries;	       /* how often that frame was looked for */
 	u8 nested;		       /* Tasks of its do work for others that await them */
+	u8 led;			       /* how `task` was found to: WW_AWAITER_BITS */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
 	u64 item;		       /* what it works at, */
@@ -360,8 +364,11 @@ struct ww_request {
 	u8 early;	 /* of a helper: it may have begun before its work did */
 	u8 waited;	 /* how often it waited for a timer, or for something else that no socket tells */
 	u8 asked;	 /* a message's: something was sent to where it came from that may be answered */
+	u8 worked;	 /* a message's: its thread has sent to others than the broker */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
 	u64 popped;	 /* when its answer was read last, at once with others'; anonymous: follows on such a read */
+	u32 broker;	 /* a message's: as ww_conn.peer; 0: not known */
+	u32 awaits;	 /* a message's: as `outstanding`, of others than that */
 	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
@@ -497,7 +504,7 @@ struct {
 
 struct ww_carrier_key {
 	u64 context; /* asyncio: the Task's number, or the Context that it runs in; a goroutine's number */
-	u64 tgid;
+	u64 program; /* ww_program() */
 };
 
 struct ww_carrier {
@@ -598,18 +605,6 @@ static __always_inline struct ww_request *ww_request_get(ww_ref ref)
 	if (!r || r->account.id != ref || !r->live)
 		return NULL;
 	return r;
-}
-
-/* The thread takes no messages any more: of one that it works on, the end is not seen. The sweep sees to that. */
-static __always_inline void ww_takes_no_more(struct ww_thread *t)
-{
-	struct ww_request *r = ww_queues_on && t->takes ? ww_request_get(t->unit) : NULL;
-	if (r && r->message) {
-		r->account.flags |= WW_FLAG_ABORTED;
-		r->opened = 0;
-		t->unit = 0;
-	}
-	t->takes = 0;
 }
 
 #endif

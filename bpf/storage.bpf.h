@@ -77,6 +77,20 @@ static __always_inline struct task_struct *ww_current(void)
 }
 
 /*
+ * Names the program that the running process runs: what is kept by it does not outlive that. Ids of processes come
+ * again, and one may go on with another program, whose addresses and numbers of tasks are the same again.
+ */
+static __always_inline u64 ww_program(void)
+{
+	/* By hand these would be read into the stack, which has no room for that: there it is the process only. */
+	if (ww_by_hand)
+		return bpf_get_current_pid_tgid() >> 32;
+	struct task_struct *task = bpf_get_current_task_btf();
+	u32 run = task->group_leader->start_time + task->self_exec_id;
+	return (u64)run << 32 | (u32)task->tgid;
+}
+
+/*
  * What is kept of a task and of a socket; NULL when nothing is. Most have no storage of any program: to see that costs
  * a load, to ask for it a call.
  */

@@ -43,7 +43,7 @@ struct {
 
 struct ww_item_key {
 	u64 item; /* address of a _WorkItem */
-	u64 tgid;
+	u64 program;
 };
 
 /* For which request items are that no thread of a pool works at yet; 0: for none. */
@@ -91,7 +91,7 @@ static __always_inline ww_ref ww_worker_root(const struct ww_thread *t)
 /* Notes for whom the newest items of a queue are, back to the one that was seen last. Returns which one that is now. */
 WW_GLOBAL3(u64, ww_worker_sees, N, queue, N, before, N, root)
 {
-	struct ww_item_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_item_key key = {.program = ww_program()};
 	u64 at[2] = {}, list[2] = {}, newest = 0;
 	_Static_assert(WW_PYTHON_SIZE + 8 == WW_PYTHON_LIST, "the two are read at once");
 	if (bpf_probe_read_user(at, sizeof(at), (void *)(queue + WW_QUEUE_LIST)) ||
@@ -127,6 +127,25 @@ WW_GLOBAL1(int, ww_worker_claims, T, t)
 	return 0;
 }
 
+/*
+ * The running thread, a pool's, waits for its next item, and none is in its queue: what was seen there last is gone.
+ * Work that touched nothing was not seen to be taken, and the next item may have its address.
+ */
+WW_GLOBAL1(int, ww_worker_forgets, T, t)
+{
+	struct ww_workers *w = ww_workers_of();
+	u64 at[2] = {}, queue = t && w ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_QUEUE)) : 0;
+	if (!queue || bpf_probe_read_user(at, sizeof(at), (void *)(queue + WW_QUEUE_LIST)) ||
+	    at[1] < ww_user_word(at[0] + WW_PYTHON_SIZE))
+		return 0;
+#pragma unroll
+	for (u32 i = 0; i < WW_WORKER_QUEUES; i++) {
+		if (w->queues[i] == queue)
+			w->newest[i] = 0;
+	}
+	return 0;
+}
+
 /* ---- the thread that works ---- */
 
 /* What tells a piece of work from the next one: the function that the thread's loop has called, and its arguments. */
@@ -148,7 +167,7 @@ WW_GLOBAL1(u64, ww_worker_turn, T, t)
 	struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
 	if (a && !a->helper)
 		return a->account.id; /* it serves requests itself */
-	struct ww_item_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_item_key key = {.program = ww_program()};
 	key.item = t->worker ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_ITEM)) : 0;
 	if (!t->worker && t->loop_slot)
 		key.item = ww_worker_print(t->loop_slot);
@@ -257,6 +276,13 @@ WW_GLOBAL1(int, ww_worker_blocks, T, t)
 	t->awaits = ww_worker_awaits(t);
 	if (!t->awaits)
 		return 0;
+	if (ww_handoffs_off) {
+		struct ww_request *r = ww_handoff_of(t);
+		if (r && !r->account.traffic_lost)
+			ww_traffic_note(r, false);
+		t->awaits = 0;
+		return 0;
+	}
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!bpf_map_lookup_elem(&ww_workers, &tgid))
 		bpf_map_update_elem(&ww_workers, &tgid, &none, BPF_NOEXIST);

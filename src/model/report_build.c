@@ -172,16 +172,20 @@ static int fill_sampling(struct ww_arena *arena, struct ww_endpoint_report *endp
 	sampling->start_ns = frame->start_unix_ns;
 	sampling->end_ns = frame->end_unix_ns;
 	sampling->unit_ns = frame->unit_ns;
+	sampling->gaps = frame->gaps;
+	sampling->gaps_len = frame->gaps_len;
 	endpoint->sampling = sampling;
 	return 0;
 }
 
 static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
-			 uint32_t id, const struct ww_aggregate *aggregate, const struct ww_report_frame *frame)
+			 uint32_t id, const struct ww_aggregate *aggregate, const struct ww_report_frame *frame,
+			 struct ww_blockages *blockages)
 {
 	const struct ww_findings_input input = {
 		.study = frame->studies ? frame->studies[id] : NULL,
 		.crowd = frame->crowd,
+		.blockages = blockages,
 		.catalog = catalog,
 		.id = id,
 		.profile = frame->profile,
@@ -227,6 +231,8 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 
 static int fill_frame(struct ww_arena *arena, struct ww_report *report, const struct ww_report_frame *frame)
 {
+	struct ww_gap *gaps;
+
 	report->host = ww_arena__strdup(arena, frame->host);
 	report->kernel = ww_arena__strdup(arena, frame->kernel);
 	report->stand_ins = ww_arena__strdup(arena, frame->stand_ins ? frame->stand_ins : "");
@@ -234,7 +240,8 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	report->unreadable = ww_arena__array(arena, frame->unreadable_len, sizeof(*report->unreadable));
 	report->services = ww_arena__array(arena, frame->services_len, sizeof(*report->services));
 	report->settings = ww_arena__strdup(arena, frame->settings ? frame->settings : "");
-	if (!report->settings || !report->host || !report->kernel || !report->stand_ins || !report->losses ||
+	gaps = ww_arena__array(arena, frame->gaps_len, sizeof(*gaps));
+	if (!gaps || !report->settings || !report->host || !report->kernel || !report->stand_ins || !report->losses ||
 	    !report->unreadable || !report->services)
 		return -ENOMEM;
 	report->cpus = frame->cpus;
@@ -242,6 +249,10 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	report->start_unix_ns = frame->start_unix_ns;
 	report->end_unix_ns = frame->end_unix_ns;
 	report->unobserved_ns = frame->unobserved_ns;
+	if (frame->gaps_len)
+		memcpy(gaps, frame->gaps, frame->gaps_len * sizeof(*gaps));
+	report->gaps = gaps;
+	report->gaps_len = frame->gaps_len;
 	report->unended = frame->unended;
 	report->complete = true;
 	for (size_t i = 0; i < frame->losses_len; i++) {
@@ -294,6 +305,35 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	return 0;
 }
 
+static int compare_ids(const void *left, const void *right)
+{
+	const uint32_t *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* In the order of their ids, in which who held their threads is found quickly. */
+static int fill_endpoints(struct ww_arena *arena, struct ww_report *report, const struct ww_report_frame *frame,
+			  const struct ww_catalog *catalog, const struct ww_slice *slice)
+{
+	struct ww_report_frame lasting = *frame; /* what endpoints refer to is the report's */
+	struct ww_blockages blockages = {.crowd = frame->crowd};
+	uint32_t *ids = calloc(slice->used_len + 1, sizeof(*ids));
+	int err = ids ? 0 : -ENOMEM;
+
+	lasting.gaps = report->gaps;
+	if (slice->used_len && ids) {
+		memcpy(ids, slice->used, slice->used_len * sizeof(*ids));
+		qsort(ids, slice->used_len, sizeof(*ids), compare_ids);
+	}
+	for (uint32_t i = 0; !err && i < slice->used_len; i++)
+		err = fill_endpoint(arena, &report->endpoints[i], catalog, ids[i], slice->by_endpoint[ids[i]], &lasting,
+				    &blockages);
+	ww_blockages__free(&blockages);
+	free(ids);
+	return err;
+}
+
 int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalog *catalog,
 		     const struct ww_slice *slice, struct ww_report **report)
 {
@@ -311,17 +351,9 @@ int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalo
 	if (err)
 		goto fail;
 	built->endpoints = ww_arena__array(arena, slice->used_len, sizeof(*built->endpoints));
-	if (!built->endpoints) {
-		err = -ENOMEM;
+	err = built->endpoints ? fill_endpoints(arena, built, frame, catalog, slice) : -ENOMEM;
+	if (err)
 		goto fail;
-	}
-	for (uint32_t i = 0; i < slice->used_len; i++) {
-		uint32_t id = slice->used[i];
-
-		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id], frame);
-		if (err)
-			goto fail;
-	}
 	built->endpoints_len = slice->used_len;
 	qsort(built->endpoints, built->endpoints_len, sizeof(*built->endpoints), compare_endpoints);
 	*report = built;

@@ -214,8 +214,10 @@ static void units_are_called_what_they_are(void **state)
 	struct ww_endpoint_report endpoint = sample_endpoints[0];
 	struct ww_report report = sample_report;
 	const struct {
-		const char *protocol, *unit;
-	} cases[] = {{"queue", " messages, mean "}, {"function", " calls, mean "}, {"http", " requests, mean "}};
+		const char *protocol, *unit, *each;
+	} cases[] = {{"queue", " messages, mean ", " per msg "},
+		     {"function", " calls, mean ", " per call "},
+		     {"http", " requests, mean ", " per req "}};
 
 	(void)state;
 	report.endpoints = &endpoint;
@@ -224,6 +226,7 @@ static void units_are_called_what_they_are(void **state)
 		endpoint.protocol = cases[i].protocol;
 		char *text = draw_report(&report, (struct ww_style){.width = 80, .utf8 = true}, DETAILED);
 		assert_non_null(strstr(text, cases[i].unit));
+		assert_non_null(strstr(text, cases[i].each));
 		free(text);
 	}
 }
@@ -259,6 +262,33 @@ static void request_without_time_line(void **state)
 	bare.flags = WW_FLAG_ABORTED;
 	char *text = draw_request(&bare, (struct ww_style){.width = 80});
 	assert_golden("request-bare-80-ascii.txt", text);
+	free(text);
+}
+
+/* Nobody answers a message: that is no failure of it. */
+static void what_is_not_answered_has_no_status(void **state)
+{
+	struct ww_endpoint_report endpoint = sample_endpoints[0];
+	struct ww_report report = sample_report;
+	struct ww_request message = sample_request;
+	struct ww_status_count none = {.status = 0, .requests = 50};
+
+	(void)state;
+	message.protocol = endpoint.protocol = "queue";
+	message.status = 0;
+	char *text = draw_request(&message, (struct ww_style){.width = 80, .colour = true});
+	assert_null(strstr(text, "no response"));
+	free(text);
+	endpoint.status = &none;
+	endpoint.status_len = 1;
+	report.endpoints = &endpoint;
+	report.endpoints_len = 1;
+	text = draw_report(&report, (struct ww_style){.width = 80}, DETAILED);
+	assert_null(strstr(text, "  status"));
+	free(text);
+	endpoint.protocol = "http/1.1";
+	text = draw_report(&report, (struct ww_style){.width = 80}, DETAILED);
+	assert_non_null(strstr(text, "  status"));
 	free(text);
 }
 
@@ -333,6 +363,7 @@ int main(void)
 		cmocka_unit_test(empty_report),
 		cmocka_unit_test(endpoints_without_details_are_counted),
 		cmocka_unit_test(units_are_called_what_they_are),
+		cmocka_unit_test(what_is_not_answered_has_no_status),
 		cmocka_unit_test(request_at_80_columns),
 		cmocka_unit_test(request_without_time_line),
 		cmocka_unit_test(equal_operations_share_a_line_unless_they_overlap),
