@@ -197,7 +197,38 @@ static __always_inline void ww_pend(struct ww_thread *t, struct ww_request *r)
 		ww_count(WW_COUNT_PENDING_FORGOTTEN);
 	p->ref = r->account.id;
 	r->pended = at;
-	r->waited = 1;
+	if (r->waited < 0xff)
+		r->waited++;
+}
+
+/* That all that was done for the request is known is not certain. */
+static __always_inline void ww_doubt(struct ww_request *r)
+{
+	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	ww_traffic_note(r, false);
+}
+
+/* A request has a step in this turn of a loop of Node's kind. */
+WW_GLOBAL2(int, ww_turn_has, T, t, N, ref)
+{
+	if (!t)
+		return 0;
+	for (u32 i = 0; i < WW_TURN; i++) {
+		if (i < t->turn_len && t->turn[i] == ref)
+			return 0;
+	}
+	u32 at = t->turn_len;
+	barrier_var(at);
+	if (at < WW_TURN) {
+		t->turn[at] = ref;
+		t->turn_len = at + 1;
+	} else {
+		t->turn_unknown = 1;
+		struct ww_request *r = t->defers ? ww_request_get(ref) : NULL;
+		if (r)
+			ww_doubt(r);
+	}
+	return 0;
 }
 
 /* The thread lets go of its request, which is charged up to the thread's mark. */
@@ -380,6 +411,8 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	r->unread = touch->receive;
 	if (t->python)
 		ww_loop_step(t, r, touch, now);
+	else if (t->phase_at && touch->receive)
+		ww_turn_has(t, ref);
 	r->batch = t->batch;
 	r->newest = t->newest;
 	ww_let_go(t, r);
