@@ -78,11 +78,27 @@ static __always_inline void ww_charge_sights(struct ww_request *r, u64 to)
 	ww_charge_goroutine(r, cause, due, to);
 }
 
+/*
+ * Charges of a gap what the request's goroutine was made to collect in it, on threads that nobody has seen it on. What
+ * the thread itself did so is in its interval, which begins where the gap ends.
+ */
+static __always_inline void ww_charge_assisted(struct ww_request *r, struct ww_thread *t, u64 to)
+{
+	u64 ns = r->assisted, own = to == t->start ? t->kinds_ns[WW_KIND_GC] : 0;
+	r->assisted = 0;
+	if (ns <= own)
+		return;
+	ns -= own;
+	ww_charge(r, WW_KIND_GC, WW_DETAIL_NAME, WW_NAME_ASSIST, to - r->mark > ns ? r->mark + ns : to);
+}
+
 /* Charges the gap of a request that is not just in the queue. */
 WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 {
 	if (!r || !t || !touch)
 		return 0;
+	if (r->assisted)
+		ww_charge_assisted(r, t, to);
 	if (r->state == WW_STATE_ATTACHED && t->go && (touch->receive || to - r->mark < WW_GO_MOVES_NS)) {
 		/* A goroutine moves to another thread without a word. Where that follows at once, the first one ran it.
 		 */
@@ -181,7 +197,38 @@ static __always_inline void ww_pend(struct ww_thread *t, struct ww_request *r)
 		ww_count(WW_COUNT_PENDING_FORGOTTEN);
 	p->ref = r->account.id;
 	r->pended = at;
-	r->waited = 1;
+	if (r->waited < 0xff)
+		r->waited++;
+}
+
+/* That all that was done for the request is known is not certain. */
+static __always_inline void ww_doubt(struct ww_request *r)
+{
+	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	ww_traffic_note(r, false);
+}
+
+/* A request has a step in this turn of a loop of Node's kind. */
+WW_GLOBAL2(int, ww_turn_has, T, t, N, ref)
+{
+	if (!t)
+		return 0;
+	for (u32 i = 0; i < WW_TURN; i++) {
+		if (i < t->turn_len && t->turn[i] == ref)
+			return 0;
+	}
+	u32 at = t->turn_len;
+	barrier_var(at);
+	if (at < WW_TURN) {
+		t->turn[at] = ref;
+		t->turn_len = at + 1;
+	} else {
+		t->turn_unknown = 1;
+		struct ww_request *r = t->defers ? ww_request_get(ref) : NULL;
+		if (r)
+			ww_doubt(r);
+	}
+	return 0;
 }
 
 /* The thread lets go of its request, which is charged up to the thread's mark. */
@@ -360,9 +407,12 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 		ww_charge_gap(r, t, touch, now);
 	}
 	ww_attach(t, r, tid, now);
+	r->assisted = 0;
 	r->unread = touch->receive;
 	if (t->python)
 		ww_loop_step(t, r, touch, now);
+	else if (t->phase_at && touch->receive)
+		ww_turn_has(t, ref);
 	r->batch = t->batch;
 	r->newest = t->newest;
 	ww_let_go(t, r);

@@ -76,10 +76,10 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
  * The thread of a loop of Node's kind reads: notes in which phase of its loop, once that can be told. What user space
  * learns of a process comes some time after its first request, so it is asked for now and then.
  */
-static __always_inline void ww_phase_reads(struct ww_thread *t)
+WW_GLOBAL2(int, ww_phase_asks, T, t, C, conn)
 {
-	if (!t->loop || t->python)
-		return;
+	if (!t || !conn)
+		return 0;
 	if (!t->phase_at && (t->phase_asked++ & 31) == 0) {
 		u64 id = bpf_get_current_pid_tgid();
 		u32 tgid = id >> 32;
@@ -87,8 +87,24 @@ static __always_inline void ww_phase_reads(struct ww_thread *t)
 		if (uv)
 			t->phase_at = uv->slot;
 	}
-	if (t->phase_at)
-		t->phase_read = ww_user_word(t->phase_at);
+	if (!t->phase_at)
+		return 0;
+	t->phase_read = ww_user_word(t->phase_at);
+	t->several = 0;
+	/* What came after the first read of a turn, or after a sleep, is of another turn. */
+	if (t->slept > t->turn_at || conn->ready > t->turn_at) {
+		t->turn_at = bpf_ktime_get_ns();
+		t->turn_len = 0;
+		t->turn_unknown = 0;
+		t->turn_chains = 0;
+	}
+	return 0;
+}
+
+static __always_inline void ww_phase_reads(struct ww_thread *t, struct ww_conn *conn)
+{
+	if (t->loop && !t->python)
+		ww_phase_asks(t, conn);
 }
 
 /* Whether it is in another phase now: that of the timers, in which nothing follows from the last read. */
@@ -96,6 +112,16 @@ static __always_inline bool ww_phase_left(const struct ww_thread *t)
 {
 	u64 phase = t->phase_at ? ww_user_word(t->phase_at) : 0;
 	return phase && phase != t->phase_read;
+}
+
+#define WW_OTHERS_NS   10000000000ull
+#define WW_OTHERS_MANY 3 /* one may be a step that was taken for another request's */
+
+/* A request has waited for what no socket tells: that is remembered for some time. */
+static __always_inline void ww_others_seen(struct ww_thread *t, u64 now)
+{
+	t->others_seen = now - t->others > WW_OTHERS_NS ? 1 : t->others_seen + 1;
+	t->others = now;
 }
 
 /* Background work never meets a request: the oldest account of the loop is given up for the newest. */
@@ -372,6 +398,15 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		}
 		return ww_carrier_ref(r);
 	}
+	/* Answers of several were read at once: what follows is one's for each connection. */
+	if (t->several && !ww_phase_left(t) &&
+	    (!r || !conn || conn->first != t->ref || conn->system == WW_SYSTEM_REDIS)) {
+		t->turn_chains = 1;
+		r = ww_carrier_begin(t);
+		if (r)
+			r->popped = t->several;
+		return ww_carrier_ref(r);
+	}
 	/* One more send of the same step. */
 	if (r && conn && conn->awaited && conn->first == t->ref)
 		return t->ref;
@@ -395,6 +430,8 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		return t->ref;
 	if (maker)
 		return maker->account.id;
+	if (timer && conn)
+		ww_others_seen(t, bpf_ktime_get_ns());
 	/* Whose timer it was can't be told. It was one sleeper's, so giving it to one keeps the sums right. */
 	r = ww_request_get(ww_carrier_sleeper(t, !timer));
 	if (r) {
@@ -504,14 +541,64 @@ WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 }
 
 /*
+ * Whether there is an account but `found` for nobody, begun since the request was there, which followed on answers of
+ * several and now waits for nothing that is known: a part of what was done for the request may be in it.
+ */
+WW_GLOBAL3(int, ww_carrier_orphans, T, t, R, r, N, found)
+{
+	if (!t || !r)
+		return 0;
+	t->orphans = 0;
+	for (u32 i = 0; i < WW_PENDING; i++) {
+		struct ww_request *a = ww_request_get(t->pending[i].ref);
+		if (a && a->popped && a->account.id != found)
+			t->orphans += a->anonymous & !a->outstanding & (a->account.start_ns >= r->opened);
+	}
+	return t->orphans;
+}
+
+/*
+ * A loop of Node's kind answers the request: whether what it has waited for, where no socket told, has shown since. It
+ * has when the step is its own, or that of an account for nobody which followed on that wait.
+ */
+static __always_inline void ww_carrier_shows(struct ww_thread *t, struct ww_request *r)
+{
+	struct ww_request *a = ww_request_get(t->ref);
+	bool timer = ww_phase_left(t);
+	if (a == r && !timer)
+		return;
+	/* After a read of several's answers, it is one that has just begun, for another one's perhaps. */
+	bool chain = a && a->anonymous && !t->several;
+	if (chain && ww_carrier_orphans(t, r, t->ref))
+		ww_doubt(r);
+	if (chain || (!timer && t->several && r->popped == t->several)) {
+		u32 waited = r->waited - (r->waited > 0) + (chain ? a->waited : 0);
+		r->waited = waited < 0xff ? waited : 0xff;
+		return;
+	}
+	if (!t->several && !t->turn_unknown)
+		ww_others_seen(t, bpf_ktime_get_ns());
+	if (!r->waited)
+		r->waited = 1;
+	/* What the step was taken to be for may have had a part of this one's, and this one of that. */
+	if (!timer && a && a != r && (a->answered || !a->unread) && !ww_loop_alone(t, a, a->opened))
+		ww_doubt(a);
+}
+
+/*
  * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, what it has waited
  * for and what pools of threads did is not read; of Node's, what it did after a timer, or a pool's work, may have been
  * taken for another one's.
  */
 WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 {
-	if (!t || !r || (!t->python && (!t->phase_at || !r->waited)))
+	if (!t || !r || (!t->python && !t->phase_at))
 		return 0;
+	if (!t->python) {
+		ww_carrier_shows(t, r);
+		if (!r->waited)
+			return 0;
+	}
 	struct ww_python *python = t->python ? ww_python_of() : NULL;
 	if (t->python && (!python || !python->uvloop))
 		return 0;
@@ -562,7 +649,7 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 			ww_charge(r, r->answer.kind, r->answer.type, r->answer.value, t->start);
 		return 0;
 	}
-	return a && a->anonymous ? a->account.id : 0;
+	return a && a->anonymous && !t->several ? a->account.id : 0;
 }
 
 /* `found` was for `r`, whose response the thread sends now and to which it is attached afterwards. */

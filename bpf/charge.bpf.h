@@ -97,11 +97,35 @@ WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 	return 0;
 }
 
+/*
+ * The thread's interval is the request's, whose goroutine was made to collect garbage meanwhile on another thread: it
+ * had moved there without a word, so what is taken for its computing here was that.
+ */
+WW_GLOBAL2(int, ww_give_assisted, R, r, T, t)
+{
+	struct ww_cause assists = {.kind = WW_KIND_GC, .type = WW_DETAIL_NAME, .value = WW_NAME_ASSIST};
+	if (!r || !t)
+		return 0;
+	u64 ns = r->assisted;
+	r->assisted = 0;
+	if (ns > t->kinds_ns[WW_KIND_COMPUTE])
+		ns = t->kinds_ns[WW_KIND_COMPUTE];
+	if (!ns)
+		return 0;
+	t->kinds_ns[WW_KIND_COMPUTE] -= ns;
+	t->kinds_ns[WW_KIND_GC] += ns;
+	t->dirty |= WW_DIRTY_WAITED;
+	ww_interval_detail(t, assists, ns);
+	return 0;
+}
+
 /* Adds the thread's interval; the request must be charged up to its start exactly. */
 WW_GLOBAL2(int, ww_give, R, r, T, t)
 {
 	if (!r || !t)
 		return 0;
+	if (r->assisted && t->ref == r->account.id)
+		ww_give_assisted(r, t);
 	r->account.cpu_ns += t->cpu_ns;
 	if (ww_allocations_on)
 		r->account.allocations += t->allocations;

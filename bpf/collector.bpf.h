@@ -23,6 +23,7 @@ struct ww_collector {
 	u64 began;   /* when the collection under way began; 0: none is */
 	u64 sp;	     /* of a function that collects: the thread's stack pointer where it was called */
 	u64 stopped; /* since when the process is stopped, for whatever; 0: it is not */
+	u64 left;    /* when a first part of a collection of Go's ended but for waking the threads; 0: that is over */
 	u32 part;    /* enum ww_part, of that stop */
 	u32 small;   /* what is under way is a part of a collection that is counted elsewhere */
 };

@@ -117,6 +117,9 @@ static __always_inline void ww_goroutine_state(const struct ww_go *go, const str
 	case WW_GO_WAIT_CHANNEL:
 		state->cause = ww_named(WW_KIND_LOCK, WW_NAME_CHANNEL);
 		break;
+	case WW_GO_WAIT_ASSIST:
+		state->cause = ww_named(WW_KIND_GC, WW_NAME_STOPPED);
+		break;
 	}
 }
 

@@ -111,6 +111,10 @@ WW_GLOBAL2(u64, ww_interval_collected, T, t, N, now)
 	struct ww_cause collects = {.kind = WW_KIND_GC};
 	if (!t || now < t->mark)
 		return 0;
+	if (t->assists) {
+		collects.type = WW_DETAIL_NAME;
+		collects.value = WW_NAME_ASSIST;
+	}
 	u64 at = ww_clock_at(t->gc, now), ns = ww_clock_since(t->gc_mark, at), most = now - t->mark;
 	t->gc_mark = at;
 	if (ns > most)

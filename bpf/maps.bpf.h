@@ -77,6 +77,7 @@ struct ww_piece {
 #define WW_CARRIERS	  448 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
 #define WW_SERVED	  8
+#define WW_TURN		  16  /* requests that had a step in one turn of a loop of Node's kind */
 #define WW_ANSWERED	  256 /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
@@ -135,12 +136,15 @@ struct ww_tenure {
  */
 struct ww_thread {
 	u64 start;
-	u64 mark;   /* the interval is accounted up to here */
-	u64 waking; /* when it was last woken */
-	u64 on_cpu; /* when it last got a CPU */
-	u64 gc;	    /* runs while it collects garbage: the only word here that probes write besides the next */
-	u64 gc_at;  /* when that began last */
-	ww_ref ref; /* the request that it is attached to */
+	u64 mark;	   /* the interval is accounted up to here */
+	u64 waking;	   /* when it was last woken */
+	u64 on_cpu;	   /* when it last got a CPU */
+	u64 gc;		   /* runs while it collects garbage: the only word here that probes write besides the next */
+	u64 gc_at;	   /* when that began last */
+	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect: probes write
+			    */
+	u64 assist_at;	   /* this, and since when */
+	ww_ref ref;	   /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
 	u8 details_len;
@@ -157,19 +161,35 @@ struct ww_thread {
 	u64 cpu_ns;	 /* of the interval */
 	u64 allocations; /* the same: allocation.bpf.h */
 	u64 kinds_ns[WW_KIND_COUNT];
-	ww_ref home;	 /* the request that it was attached to when it last began to wait for sockets */
-	u64 deadline;	 /* when the timeout of its last wait for sockets ends; 0: none was given */
-	u64 slept;	 /* when that wait began */
-	u64 woke;	 /* when the last one ended */
-	u64 worked_ns;	 /* between the last two */
-	u32 off_nr;	 /* the syscall of its last wait for sockets + 1 */
-	u32 round;	 /* of an event loop: counts up when it reads after it sent */
-	u64 read_from;	 /* the connection that it read last */
-	u64 round_at[2]; /* when the current round began, and the one before */
-	u64 python;	 /* address of its PyThreadState in its process; 0: none */
-	u64 phase_at;	 /* address of the word that tells libuv's phase; 0: not known */
-	u64 phase_read;	 /* that word, when it last read: the phase in which it polls */
-	u32 phase_asked; /* reads since it was looked for */
+	ww_ref home;	      /* the request that it was attached to when it last began to wait for sockets */
+	u64 deadline;	      /* when the timeout of its last wait for sockets ends; 0: none was given */
+	u64 slept;	      /* when that wait began */
+	u64 woke;	      /* when the last one ended */
+	u64 worked_ns;	      /* between the last two */
+	u32 off_nr;	      /* the syscall of its last wait for sockets + 1 */
+	u32 round;	      /* of an event loop: counts up when it reads after it sent */
+	u64 read_from;	      /* the connection that it read last */
+	u64 round_at[2];      /* when the current round began, and the one before */
+	u64 python;	      /* address of its PyThreadState in its process; 0: none */
+	u64 phase_at;	      /* address of the word that tells libuv's phase; 0: not known */
+	u64 phase_read;	      /* that word, when it last read: the phase in which it polls */
+	u32 phase_asked;      /* reads since it was looked for */
+	u32 turn_len;	      /* of a loop of Node's kind: */
+	ww_ref turn[WW_TURN]; /* whose steps were in this turn, in order; */
+	u64 turn_at;	      /* when its first read was; */
+	/* The verifier follows every value of what a loop counts up, where that is not kept in memory: */
+	u32 turn_alive;	 /* of these, so many have not ended, */
+	u32 turn_first;	 /* and so many of those wait for nothing else that is known; */
+	ww_ref turn_one; /* the last of them; */
+	u32 turn_maybe;	 /* of those, some may wait for the rest of an answer */
+	u32 orphans;
+	u8 turn_unknown; /* it had others, of which nobody knows whose; */
+	u8 turn_chains;	 /* and began accounts for such as follow on the answers of several; */
+	u8 deferred;	 /* what it sends now may be of any of the turn: shared.bpf.h */
+	u8 defers;	 /* it has sent so before */
+	u64 several;	 /* when it read the answers of several at once, if that was its last read; 0: it was not */
+	u64 others;	 /* when a request was last seen to have waited for what no socket tells, */
+	u32 others_seen; /* how often that was */
 	u32 pending_len;
 	struct ww_cause connecting; /* what waiting for the connection is that it made last; type NONE: not known */
 	u64 cgroup_id;
@@ -192,6 +212,7 @@ struct ww_thread {
 	u8 go_tries;	  /* how often that was looked for */
 	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
 	u8 job_waits;	  /* and is one of those that want a CPU */
+	u8 assists;	  /* what it has collected since `mark` it was made to: only probes write this, too */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
@@ -345,10 +366,11 @@ struct ww_request {
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
-	u8 waited;	 /* it waited for a timer, or for something inside of its loop's process */
+	u8 waited;	 /* how often it waited for a timer, or for something else that no socket tells */
 	u8 asked;	 /* a message's: something was sent to where it came from that may be answered */
 	u8 worked;	 /* a message's: its thread has sent to others than the broker */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
+	u64 popped;	 /* when its answer was read last, at once with others'; anonymous: follows on such a read */
 	u32 broker;	 /* a message's: as ww_conn.peer; 0: not known */
 	u32 awaits;	 /* a message's: as `outstanding`, of others than that */
 	u64 folded;	 /* when a thread of a pool had done something for it last */
@@ -356,6 +378,7 @@ struct ww_request {
 	u64 goid;	 /* and its number, which is never another one's */
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */
 	u64 window;	 /* in which it began: allocation.bpf.h; 0: in none */
+	u64 assisted;	 /* so long its goroutine was made to collect on threads that are not attached to it */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u32 held;	 /* 1 while a CPU charges it: several threads may work for it (goroutines) */
 	u32 sights_len;
@@ -418,6 +441,7 @@ struct ww_conn {
 	u8 counted;	     /* upstream: that its answer arrived is counted */
 	u8 lost;	     /* server: the last read showed that what was taken before it is not known */
 	u8 queue;	     /* upstream, a queue's broker: enum ww_queue */
+	u8 shared;	     /* upstream: its commands are counted: shared.bpf.h; 2: answers are to come */
 	u8 unanswered;	     /* AMQP: what is published on it is not confirmed */
 	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
 	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */

@@ -46,6 +46,7 @@ enum ww_go_wait {
 	WW_GO_WAIT_SLEEP,
 	WW_GO_WAIT_LOCK,
 	WW_GO_WAIT_CHANNEL,
+	WW_GO_WAIT_ASSIST,
 };
 
 #define WW_GO_REASONS 64

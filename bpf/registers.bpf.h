@@ -15,7 +15,11 @@
 #define WW_REG_ARG3 dx
 #define WW_REG_ARG4 r10
 #define WW_REG_ARG5 r8
-#define WW_REG_GO   r14 /* in Go's code: the goroutine */
+#define WW_REG_GO   r14 /* in Go's code: the goroutine; */
+#define WW_REG_GO_1 ax	/* a function's first argument, and its result, */
+#define WW_REG_GO_2 bx	/* and the next */
+#define WW_REG_GO_3 cx
+#define WW_REG_GO_4 di
 #elif defined(__TARGET_ARCH_arm64)
 #define WW_REG_NR   syscallno
 #define WW_REG_ARG1 orig_x0 /* regs[0] is where the result goes */
@@ -24,6 +28,10 @@
 #define WW_REG_ARG4 regs[3]
 #define WW_REG_ARG5 regs[4]
 #define WW_REG_GO   regs[28]
+#define WW_REG_GO_1 regs[0]
+#define WW_REG_GO_2 regs[1]
+#define WW_REG_GO_3 regs[2]
+#define WW_REG_GO_4 regs[3]
 #endif
 
 #define WW_REGS_SP(of)	 ww_field(of, sp) /* of its stack in user space */

@@ -69,6 +69,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->early = 0;
 	r->leaf = 0;
 	r->waited = 0;
+	r->popped = 0;
 	r->goroutine = 0;
 	r->complete_at = 0;
 	r->arrived = 0;

@@ -8,19 +8,21 @@
  * charges what it shows.
  */
 #include "collector.bpf.h"
+#include "tokio.bpf.h"
 #include "registers.bpf.h"
 
 /*
  * The running thread begins to collect, or has begun to at `at`. It is charged up to `mark` already, which is later
- * where it was preempted since.
+ * where it was preempted since. What is not charged yet has one name, or none.
  */
-static __always_inline void ww_thread_collects(u64 at)
+static __always_inline void ww_thread_collects(u64 at, bool assists)
 {
 	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t || t->gc & WW_CLOCK_RUNS)
 		return;
 	if (at < t->mark)
 		at = t->mark;
+	t->assists = assists && (t->assists || t->gc == t->gc_mark);
 	t->gc_at = at;
 	t->gc = ww_clock_start(t->gc, at);
 }
@@ -70,7 +72,7 @@ static __always_inline void ww_begin(bool of_process, u64 sp, bool small)
 	c->sp = sp;
 	if (of_process)
 		c->stop = ww_clock_start(c->stop, now);
-	ww_thread_collects(now);
+	ww_thread_collects(now, false);
 }
 
 enum ww_counts { WW_COUNTS_NOTHING, WW_COUNTS_TIME, WW_COUNTS_ALL };
@@ -150,8 +152,10 @@ SEC("uprobe")
 int ww_stop_begin(struct pt_regs *ctx)
 {
 	struct ww_collector *c = ww_collector_make(true);
-	if (c && !c->stopped)
-		c->stopped = bpf_ktime_get_ns();
+	if (!c || c->stopped)
+		return 0;
+	c->stopped = bpf_ktime_get_ns();
+	c->left = 0;
 	return 0;
 }
 
@@ -181,6 +185,25 @@ int ww_pause_end(struct pt_regs *ctx)
 	return 0;
 }
 
+/*
+ * The time that Go's runtime itself says, where it does, by the same clock: since Go 1.22 it hands the function that
+ * ends its second stop the end that it reckons with, and that returns the one of the first. Else `now`.
+ */
+static __always_inline u64 ww_told(struct pt_regs *ctx, u64 after, u64 now)
+{
+	u64 told = ctx->WW_REG_GO_1;
+	return told > after && told < now ? told : now;
+}
+
+#define WW_GO_STOPS 64 /* reasons for which it stops, by number, at the most */
+
+/* The same of when that stop began, which leaves out what came before: why, since when, and from when on all stood. */
+static __always_inline u64 ww_told_start(struct pt_regs *ctx, u64 stopped, u64 now)
+{
+	u64 why = ctx->WW_REG_GO_2 & 0xff, start = ctx->WW_REG_GO_3, stood = ctx->WW_REG_GO_4;
+	return why < WW_GO_STOPS && start >= stopped && stood >= start && stood <= now ? start : stopped;
+}
+
 SEC("uprobe")
 int ww_stop_end(struct pt_regs *ctx)
 {
@@ -189,7 +212,10 @@ int ww_stop_end(struct pt_regs *ctx)
 	if (!c || !c->stopped)
 		return 0;
 	if (c->part)
-		ww_collected(c->part == WW_PART_LAST, now - c->stopped);
+		ww_collected(c->part == WW_PART_LAST,
+			     ww_told(ctx, c->stopped, now) - ww_told_start(ctx, c->stopped, now));
+	if (c->part == WW_PART_FIRST)
+		c->left = now;
 	ww_thread_collected(now);
 	c->part = WW_PART_NONE;
 	c->stopped = 0;
@@ -205,7 +231,7 @@ static __always_inline void ww_part(enum ww_part part)
 		return;
 	c->part = part;
 	c->stop = ww_clock_start(c->stop, c->stopped);
-	ww_thread_collects(c->stopped);
+	ww_thread_collects(c->stopped, false);
 }
 
 SEC("uprobe")
@@ -219,5 +245,81 @@ SEC("uprobe")
 int ww_part_last(struct pt_regs *ctx)
 {
 	ww_part(WW_PART_LAST);
+	return 0;
+}
+
+/* Go: the threads are woken. Its runtime has the first stop of a collection last until then, the second until before.
+ */
+SEC("uprobe")
+int ww_stop_left(struct pt_regs *ctx)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct ww_collector *c = ww_collector_make(true);
+	if (!c || !c->left)
+		return 0;
+	u64 end = ww_told(ctx, c->left, now);
+	ww_collected(false, end - c->left);
+	ww_thread_collects(c->left, false);
+	ww_thread_collected(end);
+	c->left = 0;
+	return 0;
+}
+
+/* ---- what a thread that allocates is made to do for a collector beside the program ---- */
+
+/* The request that the goroutine serves, or did something for; NULL: none. */
+static __always_inline struct ww_request *ww_request_of_goroutine(u64 g)
+{
+	struct ww_go *go = ww_go_get();
+	if (!go || go->is_tokio)
+		return NULL;
+	struct ww_carrier_key key = {.context = ww_user_word(g + go->goid), .program = ww_program()};
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	return known ? ww_request_get(known->ref) : NULL;
+}
+
+/*
+ * Goroutines move from thread to thread without a word. Where this one is not known to run here, what it does so is
+ * kept with its request until that is charged the time.
+ */
+SEC("uprobe")
+int ww_assist_begin(struct pt_regs *ctx)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct ww_request *r = ww_request_of_goroutine(ctx->WW_REG_GO_1);
+	struct task_struct *task = ww_current();
+	struct ww_thread *t = ww_thread_get(task);
+	if (!t && r) {
+		t = ww_thread_create(task);
+		if (!t) {
+			ww_count(WW_COUNT_TASK_STORAGE_FAILED);
+			return 0;
+		}
+		t->tid = ww_field(task, pid);
+		t->start = now;
+		t->mark = now;
+		t->go = WW_GO;
+	}
+	if (!t)
+		return 0;
+	bool its_own = r && r->account.id == t->ref && r->state == WW_STATE_ATTACHED && r->owner == t->tid;
+	t->assist_for = r && !its_own ? r->account.id : 0;
+	t->assist_at = now;
+	ww_thread_collects(now, true);
+	return 0;
+}
+
+SEC("uprobe")
+int ww_assist_end(struct pt_regs *ctx)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct ww_thread *t = ww_thread_get(ww_current());
+	if (!t || !(t->gc & WW_CLOCK_RUNS))
+		return 0;
+	struct ww_request *r = ww_request_get(t->assist_for);
+	if (r && now > t->assist_at)
+		__sync_fetch_and_add(&r->assisted, now - t->assist_at);
+	t->assist_for = 0;
+	ww_thread_collected(now);
 	return 0;
 }

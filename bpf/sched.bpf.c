@@ -340,6 +340,12 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->phase_at = 0;
 	t->phase_read = 0;
 	t->phase_asked = 0;
+	t->turn_len = 0;
+	t->several = 0;
+	t->others = 0;
+	t->others_seen = 0;
+	t->deferred = 0;
+	t->defers = 0;
 	return 0;
 }
 

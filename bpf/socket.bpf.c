@@ -229,7 +229,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 
 	struct ww_touch touch;
 	ww_loop_read(c.thread, conn);
-	ww_phase_reads(c.thread);
+	ww_phase_reads(c.thread, conn);
 	ww_touch_client(&touch, c.thread, conn, w->message.nr, true);
 	/* More of a request that is being read already. */
 	struct ww_request *r = ww_request_get(conn->first);

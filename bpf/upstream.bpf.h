@@ -12,19 +12,10 @@
 #include "job.bpf.h"
 #include "message.bpf.h"
 #include "peer.bpf.h"
+#include "shared.bpf.h"
 #include "stack.bpf.h"
 #include "system.bpf.h"
 #include "traffic.bpf.h"
-
-static __always_inline void ww_touch_upstream(struct ww_touch *touch, const struct ww_conn *conn)
-{
-	touch->kind = ww_system_kind(conn->system);
-	touch->type = WW_DETAIL_PEER;
-	touch->value = conn->peer;
-	touch->ready = conn->ready;
-	touch->receive = false;
-	touch->blocked = false;
-}
 
 /* Fills in whom a socket is connected to; false for what is no upstream: a socketpair, a socket without a peer. */
 static __always_inline bool ww_upstream_peer(struct ww_peer *peer, struct sock *sk)
@@ -93,6 +84,9 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 		return ww_request_get(t->unit) ? t->unit : 0;
 	if (t->python && t->loop)
 		ww_executor_folds(t);
+	ww_ref whose = ww_shared_whose(t, conn);
+	if (whose != ~0ull)
+		return whose;
 	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
 }
 
@@ -183,12 +177,23 @@ static __always_inline void ww_upstream_unowned(struct ww_conn *conn, u64 began,
 /* A socket may be connected again: that is another connection then. */
 static __always_inline void ww_upstream_closed(struct ww_conn *conn, struct sock *sk)
 {
+	ww_shared_closed(conn);
 	if (!conn->number)
 		return;
 	ww_traffic_state(conn, 0, WW_TRAFFIC_CLOSED, sk->sk_err);
 	conn->number = 0;
 	conn->calls[WW_RX] = 0;
 	conn->calls[WW_TX] = 0;
+}
+
+/* Several requests' commands were sent on it. */
+static __always_inline void ww_upstream_divided(struct ww_conn *conn, struct sock *sk)
+{
+	u64 now = bpf_ktime_get_ns();
+	conn->awaited = 1;
+	conn->first = 0;
+	conn->sent = now;
+	conn->ready = ww_waiting(sk) ? now : 0;
 }
 
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
@@ -210,6 +215,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		return;
 	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
 	if (!r) {
+		if (t && conn)
+			ww_shared_sent(t, conn, NULL, len);
 		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 		if (conn && conn->role == WW_ROLE_CLIENT && !conn->awaited)
 			conn->first = 0;
@@ -220,6 +227,13 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 			conn = ww_conn_create(sk, WW_ROLE_CLIENT);
 		if (!conn || !ww_upstream_classify_sent(conn, sk, task, len))
 			return;
+	}
+	if (!conn->sock)
+		conn->sock = (u64)sk;
+	if (!ww_shared_sent(t, conn, r, len)) {
+		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
+		ww_upstream_divided(conn, sk);
+		return;
 	}
 	if (ww_queues_on && r->message && conn->peer != r->broker)
 		r->worked = 1;
@@ -251,7 +265,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (t->shared)
 		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	/* Datagrams may go unanswered. */
-	if (sk->sk_type == SOCK_STREAM && (!conn->awaited || conn->first != r->account.id)) {
+	if (sk->sk_type == SOCK_STREAM && !conn->shared && (!conn->awaited || conn->first != r->account.id)) {
 		ww_outstanding(r, 1);
 		if (ww_queues_on && r->message && conn->peer != r->broker)
 			r->awaits++;
@@ -323,10 +337,10 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		if (!conn->classified && conn->connecting)
 			ww_upstream_greeted(conn, sk, task, len);
 		ww_loop_read(t, conn);
-		ww_phase_reads(t);
+		ww_phase_reads(t, conn);
 		if (ww_go_is(t))
 			ww_goroutine_answers(conn);
-		r = ww_request_get(conn->first);
+		r = ww_request_get(ww_shared_answers(t, conn, len, now));
 		if (!r && conn->guessed) {
 			/* Whom it was taken for has ended: it was another sleeper's. */
 			r = ww_request_get(ww_carrier_sleeper(t, false));
@@ -356,7 +370,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 			r->async |= r->helper && t->loop;
 			if (whole)
 				r = whole;
-			if (conn->awaited && r->outstanding)
+			if (conn->awaited && r->outstanding && !conn->shared)
 				ww_outstanding(r, -1);
 			if (ww_queues_on && conn->awaited && r->awaits && conn->peer != r->broker)
 				r->awaits--;
@@ -383,7 +397,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		}
 		if (conn->connecting)
 			conn->sent = 0;
-		conn->awaited = 0;
+		conn->awaited = conn->shared > 1;
 		conn->guessed = 0;
 		conn->ready = ww_waiting(sk) ? now : 0;
 		return;

@@ -70,6 +70,7 @@ enum ww_detail_name {
 	WW_NAME_CHANNEL,    /* lock: another goroutine's word */
 	WW_NAME_GIL,	    /* lock: CPython's interpreter lock */
 	WW_NAME_GVL,	    /* lock: Ruby's */
+	WW_NAME_ASSIST,	    /* gc: what an allocation is made to help Go's collector with */
 	WW_NAME_COUNT
 };
 
@@ -235,12 +236,15 @@ enum ww_traffic_type {
 	WW_TRAFFIC_CLOSED,  /* by this end, or connect() has failed: `total` is the errno, 0: none */
 	WW_TRAFFIC_ADOPTED, /* what was for the request in `connection` is for `request` */
 	WW_TRAFFIC_MESSAGE, /* what was received with a message of a queue that `request` is the unit of work of */
+	WW_TRAFFIC_OWNERS,  /* behind it, whose each command is, in order, that is sent next on the connection: u64 each
+			     */
 };
 
 #define WW_TRAFFIC_SENT_HEAD	 2048 /* bytes kept of the beginning of what was sent */
 #define WW_TRAFFIC_RECEIVED_HEAD 256
 #define WW_TRAFFIC_HTTP_HEAD	 512  /* the same, from HTTP servers: most heads are whole then */
 #define WW_TRAFFIC_TAIL		 64   /* and of its end, where it is longer */
+#define WW_TRAFFIC_OWNERS_MAX	 32   /* commands of one send of several requests */
 #define WW_TRAFFIC_MESSAGE_PART	 2048 /* the same, of either end of a message */
 
 struct ww_traffic {

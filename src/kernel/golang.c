@@ -27,28 +27,30 @@
 /* What a goroutine waits for, by runtime.waitReason. */
 #define REASONS_19                                                                                                     \
 	{                                                                                                              \
-		[9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL, [15] = WW_GOLANG_WAIT_CHANNEL,            \
-		[18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP, [20] = WW_GOLANG_WAIT_LOCK                    \
+		[11] = WW_GOLANG_WAIT_ASSIST, [9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL,             \
+		[15] = WW_GOLANG_WAIT_CHANNEL, [18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP,                \
+		[20] = WW_GOLANG_WAIT_LOCK                                                                             \
 	}
 #define REASONS_21                                                                                                     \
 	{                                                                                                              \
-		[9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL, [15] = WW_GOLANG_WAIT_CHANNEL,            \
-		[18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP, [20] = WW_GOLANG_WAIT_LOCK,                   \
-		[21] = WW_GOLANG_WAIT_LOCK, [22] = WW_GOLANG_WAIT_LOCK, [23] = WW_GOLANG_WAIT_LOCK                     \
+		[11] = WW_GOLANG_WAIT_ASSIST, [9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL,             \
+		[15] = WW_GOLANG_WAIT_CHANNEL, [18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP,                \
+		[20] = WW_GOLANG_WAIT_LOCK, [21] = WW_GOLANG_WAIT_LOCK, [22] = WW_GOLANG_WAIT_LOCK,                    \
+		[23] = WW_GOLANG_WAIT_LOCK                                                                             \
 	}
 #define REASONS_24                                                                                                     \
 	{                                                                                                              \
-		[9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL, [15] = WW_GOLANG_WAIT_CHANNEL,            \
-		[18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP, [20] = WW_GOLANG_WAIT_LOCK,                   \
-		[21] = WW_GOLANG_WAIT_LOCK, [22] = WW_GOLANG_WAIT_LOCK, [23] = WW_GOLANG_WAIT_LOCK,                    \
-		[24] = WW_GOLANG_WAIT_LOCK                                                                             \
+		[11] = WW_GOLANG_WAIT_ASSIST, [9] = WW_GOLANG_WAIT_CHANNEL, [14] = WW_GOLANG_WAIT_CHANNEL,             \
+		[15] = WW_GOLANG_WAIT_CHANNEL, [18] = WW_GOLANG_WAIT_LOCK, [19] = WW_GOLANG_WAIT_SLEEP,                \
+		[20] = WW_GOLANG_WAIT_LOCK, [21] = WW_GOLANG_WAIT_LOCK, [22] = WW_GOLANG_WAIT_LOCK,                    \
+		[23] = WW_GOLANG_WAIT_LOCK, [24] = WW_GOLANG_WAIT_LOCK                                                 \
 	}
 #define REASONS_26                                                                                                     \
 	{                                                                                                              \
-		[13] = WW_GOLANG_WAIT_LOCK, [14] = WW_GOLANG_WAIT_SLEEP, [18] = WW_GOLANG_WAIT_CHANNEL,                \
-		[19] = WW_GOLANG_WAIT_CHANNEL, [20] = WW_GOLANG_WAIT_CHANNEL, [21] = WW_GOLANG_WAIT_LOCK,              \
-		[22] = WW_GOLANG_WAIT_LOCK, [23] = WW_GOLANG_WAIT_LOCK, [24] = WW_GOLANG_WAIT_LOCK,                    \
-		[25] = WW_GOLANG_WAIT_LOCK                                                                             \
+		[7] = WW_GOLANG_WAIT_ASSIST, [13] = WW_GOLANG_WAIT_LOCK, [14] = WW_GOLANG_WAIT_SLEEP,                  \
+		[18] = WW_GOLANG_WAIT_CHANNEL, [19] = WW_GOLANG_WAIT_CHANNEL, [20] = WW_GOLANG_WAIT_CHANNEL,           \
+		[21] = WW_GOLANG_WAIT_LOCK, [22] = WW_GOLANG_WAIT_LOCK, [23] = WW_GOLANG_WAIT_LOCK,                    \
+		[24] = WW_GOLANG_WAIT_LOCK, [25] = WW_GOLANG_WAIT_LOCK                                                 \
 	}
 
 /*

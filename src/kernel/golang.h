@@ -17,6 +17,7 @@ enum ww_golang_wait {
 	WW_GOLANG_WAIT_SLEEP,
 	WW_GOLANG_WAIT_LOCK,	/* a mutex, a condition, a WaitGroup */
 	WW_GOLANG_WAIT_CHANNEL, /* of a channel or of several */
+	WW_GOLANG_WAIT_ASSIST,	/* until others have marked what it was to mark: there was nothing left for it */
 };
 
 #define WW_GOLANG_REASONS 64 /* a power of two */

@@ -41,6 +41,7 @@ static const struct reason {
 	{"runtime.waitReasonSyncRWMutexLock", WW_GOLANG_WAIT_LOCK},
 	{"runtime.waitReasonSyncWaitGroupWait", WW_GOLANG_WAIT_LOCK},
 	{"runtime.waitReasonSleep", WW_GOLANG_WAIT_SLEEP},
+	{"runtime.waitReasonGCAssistWait", WW_GOLANG_WAIT_ASSIST},
 };
 
 struct search {

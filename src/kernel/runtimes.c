@@ -65,6 +65,9 @@ struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf)
 		[WW_PROBE_PAUSE_END] = bpf->progs.ww_pause_end,
 		[WW_PROBE_PART_FIRST] = bpf->progs.ww_part_first,
 		[WW_PROBE_PART_LAST] = bpf->progs.ww_part_last,
+		[WW_PROBE_STOP_LEFT] = bpf->progs.ww_stop_left,
+		[WW_PROBE_ASSIST_BEGIN] = bpf->progs.ww_assist_begin,
+		[WW_PROBE_ASSIST_END] = bpf->progs.ww_assist_end,
 	};
 	memcpy(runtimes->programs, programs, sizeof(programs));
 	return runtimes;

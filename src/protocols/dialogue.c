@@ -15,7 +15,8 @@ struct ww_dialogue {
 	 * more than one. */
 	struct ww_draft *drafts;
 	uint32_t first, len, cap;
-	bool encrypted; /* the parser has asked for round trips */
+	uint32_t opened; /* in the call at hand */
+	bool encrypted;	 /* the parser has asked for round trips */
 };
 
 uint64_t ww_hash__add(uint64_t hash, const void *bytes, size_t len)
@@ -129,6 +130,31 @@ static bool reserve(struct ww_dialogue *dialogue)
 	return true;
 }
 
+/* Whose the command is that begins now. */
+static uint64_t owner(struct ww_dialogue *dialogue)
+{
+	const struct ww_call *call = dialogue->call;
+	uint32_t index = dialogue->opened++;
+
+	if (!call->owners_len)
+		return call->request;
+	return index < call->owners_len ? call->owners[index] : 0;
+}
+
+/* A call of several requests had more commands, or fewer, than they were thought to be: whose they are is not known. */
+static void disown(struct ww_dialogue *dialogue)
+{
+	const struct ww_call *call = dialogue->call;
+	uint32_t opened = dialogue->opened < dialogue->len ? dialogue->opened : dialogue->len;
+
+	for (uint32_t i = dialogue->len - opened; i < dialogue->len; i++)
+		ww_dialogue__draft(dialogue, i)->request = 0;
+	for (uint32_t i = 0; i < call->owners_len; i++) {
+		if (call->owners[i])
+			dialogue->sink->unsure(dialogue->sink->ctx, call->owners[i]);
+	}
+}
+
 struct ww_draft *ww_dialogue__open(struct ww_dialogue *dialogue)
 {
 	struct ww_draft *draft;
@@ -143,7 +169,7 @@ struct ww_draft *ww_dialogue__open(struct ww_dialogue *dialogue)
 	dialogue->len++;
 	draft = ww_dialogue__draft(dialogue, dialogue->len - 1);
 	*draft = (struct ww_draft){
-		.request = dialogue->call->request,
+		.request = owner(dialogue),
 		.start_ns = dialogue->call->began_ns,
 		.flags = dialogue->len > 1 ? WW_OPERATION_PIPELINED : 0,
 	};
@@ -287,6 +313,7 @@ void ww_dialogue__moved(struct ww_dialogue *dialogue, enum ww_direction directio
 		tail_len = 0;
 	between = call->total - head_len - tail_len;
 	dialogue->call = call;
+	dialogue->opened = 0;
 	if (head_len)
 		protocol->bytes(dialogue->state, dialogue, direction, head, head_len);
 	if (between)
@@ -295,6 +322,8 @@ void ww_dialogue__moved(struct ww_dialogue *dialogue, enum ww_direction directio
 		protocol->bytes(dialogue->state, dialogue, direction, tail, tail_len);
 	if (protocol->turn)
 		protocol->turn(dialogue->state, dialogue, direction);
+	if (call->owners_len && dialogue->opened != call->owners_len)
+		disown(dialogue);
 	if (dialogue->encrypted)
 		dialogue->encrypted = !change_to(dialogue, &ww_protocol_round_trips);
 	dialogue->call = NULL;

@@ -29,6 +29,9 @@ struct ww_call {
 	uint64_t began_ns; /* sent: when the call began to wait, at_ns when it did not. received: when bytes arrived */
 	uint64_t at_ns;	   /* when the bytes were handed over */
 	uint32_t total;	   /* bytes that it moved */
+	/* Sent for several requests: whose each command is that begins in it, in order; owners_len 0: `request`'s. */
+	const uint64_t *owners;
+	uint32_t owners_len;
 };
 
 /*

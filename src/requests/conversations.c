@@ -46,7 +46,10 @@ struct conversation {
 	struct ww_conversations *owner;
 	struct connecting connecting;
 	uint32_t calls[2]; /* expected next, by enum ww_direction */
-	uint32_t peer;	   /* index in the peer list */
+	uint32_t owned;	   /* the send whose commands `owners` are told of */
+	uint32_t owners_len;
+	uint64_t owners[WW_TRAFFIC_OWNERS_MAX];
+	uint32_t peer; /* index in the peer list */
 	uint8_t system;
 	bool whole; /* its beginning was seen */
 	bool used;  /* since it was looked at for making room */
@@ -289,10 +292,41 @@ static int give_up(struct ww_conversations *conversations, const struct ww_traff
 	return -ENOMEM;
 }
 
+/* The send that was told of did not come. */
+static void disown(struct conversation *conversation)
+{
+	for (uint32_t i = 0; i < conversation->owners_len; i++) {
+		if (conversation->owners[i])
+			take_unsure(conversation, conversation->owners[i]);
+	}
+	conversation->owners_len = 0;
+}
+
+/* Whose the commands of the next send are: each of them has a record more, and is owed their answers. */
+static int own(struct ww_conversations *conversations, const struct ww_traffic *traffic)
+{
+	uint32_t len = traffic->head / sizeof(uint64_t);
+	struct conversation *conversation = get(conversations, traffic->connection);
+
+	if (len > WW_TRAFFIC_OWNERS_MAX || len * sizeof(uint64_t) != traffic->head)
+		return -EPROTO;
+	if (!conversation)
+		return -ENOMEM; /* the records that accounts tell of are not here: they are not known */
+	disown(conversation);
+	memcpy(conversation->owners, traffic + 1, traffic->head);
+	conversation->owners_len = len;
+	conversation->owned = traffic->number;
+	for (uint32_t i = 0; i < len; i++) {
+		if (conversation->owners[i])
+			ww_operations__record(conversations->operations, conversation->owners[i], conversation->number);
+	}
+	return 0;
+}
+
 static int moved(struct conversation *conversation, const struct ww_traffic *traffic)
 {
 	enum ww_direction direction = traffic->type == WW_TRAFFIC_SENT ? WW_SENT : WW_RECEIVED;
-	const struct ww_call call = {
+	struct ww_call call = {
 		.request = traffic->request,
 		.began_ns = traffic->began_ns,
 		.at_ns = traffic->at_ns,
@@ -321,6 +355,15 @@ static int moved(struct conversation *conversation, const struct ww_traffic *tra
 	if (traffic->number != conversation->calls[direction])
 		ww_dialogue__lost(conversation->dialogue);
 	conversation->calls[direction] = traffic->number + 1;
+	if (direction == WW_SENT && conversation->owners_len) {
+		if (traffic->number == conversation->owned) {
+			call.owners = conversation->owners;
+			call.owners_len = conversation->owners_len;
+		} else {
+			disown(conversation);
+		}
+		conversation->owners_len = 0;
+	}
 	ww_dialogue__moved(conversation->dialogue, direction, &call, data, traffic->head, data + traffic->head,
 			   traffic->tail);
 	return 0;
@@ -380,8 +423,8 @@ int ww_conversations__traffic(struct ww_conversations *conversations, const stru
 {
 	struct conversation *conversation;
 
-	if (size < sizeof(*traffic) || traffic->type > WW_TRAFFIC_ADOPTED || traffic->system >= WW_SYSTEM_COUNT ||
-	    (size_t)traffic->head + traffic->tail > size - sizeof(*traffic))
+	if (size < sizeof(*traffic) || traffic->type > WW_TRAFFIC_OWNERS || traffic->type == WW_TRAFFIC_MESSAGE ||
+	    traffic->system >= WW_SYSTEM_COUNT || (size_t)traffic->head + traffic->tail > size - sizeof(*traffic))
 		return -EPROTO;
 	if (traffic->type == WW_TRAFFIC_ADOPTED) {
 		struct adoption adoption = {conversations, traffic->connection, traffic->request};
@@ -389,6 +432,8 @@ int ww_conversations__traffic(struct ww_conversations *conversations, const stru
 		ww_operations__adopt(conversations->operations, adoption.from, adoption.to, adopt, &adoption);
 		return 0;
 	}
+	if (traffic->type == WW_TRAFFIC_OWNERS)
+		return own(conversations, traffic);
 	if (traffic->request)
 		ww_operations__record(conversations->operations, traffic->request,
 				      traffic->type == WW_TRAFFIC_RECEIVED ? 0 : traffic->connection);

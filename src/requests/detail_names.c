@@ -41,6 +41,7 @@ static const char *const waits[WW_NAME_COUNT] = {
 	[WW_NAME_CHANNEL] = "channel",
 	[WW_NAME_GIL] = "gil",
 	[WW_NAME_GVL] = "gvl",
+	[WW_NAME_ASSIST] = "assist",
 };
 
 void ww_detail_names__free(struct ww_detail_names *names)

@@ -24,7 +24,7 @@ from workloads import WorkloadError
 
 APPS = HERE.parent / "runtimes/apps"
 BUILD = HERE.parents[1] / "build/tests/bench"
-PROBES = ("ww_gc_", "ww_stop_", "ww_pause_", "ww_part_")
+PROBES = ("ww_gc_", "ww_stop_", "ww_pause_", "ww_part_", "ww_assist_")
 CLIENTS = 2
 
 

@@ -12,6 +12,7 @@
 #include "lock.bpf.h"
 #include "registers.bpf.h"
 #include "select.bpf.h"
+#include "shared.bpf.h"
 #include "syscalls.bpf.h"
 #include "traffic.bpf.h"
 
@@ -82,6 +83,8 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_tokio_walks, 1);
 	MAP(ww_tokio_sents, 16);
 	MAP(ww_carriers, 8);
+	MAP(ww_shareds, 4);
+	MAP(ww_shared_blank, 1);
 	MAP_KEYLESS(ww_accounts, 0, 0);
 	MAP_KEYLESS(ww_details, 0, 0);
 	MAP_KEYLESS(ww_traffics, 0, 0);

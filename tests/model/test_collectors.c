@@ -253,6 +253,66 @@ static void parts(void **state)
 	script_end();
 }
 
+/* What Go's runtime itself says of when its stops end: of the second before the threads are woken, of the first after.
+ */
+static void parts_as_told(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	struct pt_regs told = {.sp = 4096};
+	ww_stop_begin(&regs);
+	ww_part_first(&regs);
+	pass(20);
+	ww_stop_end(&told);
+	pass(30);
+	told.ax = host.now;
+	pass(4);
+	ww_stop_left(&told);
+	pass(1000);
+	ww_stop_begin(&regs);
+	ww_part_last(&regs);
+	pass(40);
+	told.ax = host.now;
+	pass(5);
+	ww_stop_end(&told);
+	pass(6);
+	ww_stop_left(&told); /* which that of the first alone is */
+	counted(1, 90);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 95);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 1010);
+	script_end();
+}
+
+/* A goroutine that allocates is made to mark. That stops nobody, and has a name where all of a piece of `gc` is so. */
+static void assists(void **state)
+{
+	(void)state;
+	script_begin(4);
+	request_taken();
+	for (u32 i = 0; i < 3; i++) {
+		pass(10);
+		ww_assist_begin(&regs);
+		pass(100);
+		if (i == 1) {
+			is_preempted();
+			pass(7);
+			runs(0);
+		}
+		ww_assist_end(&regs);
+	}
+	pass(10);
+	counted(0, 0);
+	const struct ww_account *a = done();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 300);
+	assert_int_equal(a->kinds_ns[WW_KIND_RUNQ], 7);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 40);
+	assert_int_equal(a->details[0].value, WW_NAME_ASSIST);
+	assert_int_equal(a->details[0].ns, 300);
+	script_end();
+}
+
 /* Sweeping goes on in parts long after the collection was counted, and some of it within that. */
 static void small_parts(void **state)
 {
@@ -529,6 +589,8 @@ int main(void)
 		cmocka_unit_test(stops),
 		cmocka_unit_test(overlaps),
 		cmocka_unit_test(parts),
+		cmocka_unit_test(parts_as_told),
+		cmocka_unit_test(assists),
 		cmocka_unit_test(functions),
 		cmocka_unit_test(another_program),
 		cmocka_unit_test(preempted_probe),

@@ -12,9 +12,11 @@
 
 #include "symbols/gopclntab.h"
 
-#define LEN	  160
+#define LEN	  192
 #define NAMES	  72
 #define FUNCTIONS 96
+#define STEPS	  168
+#define FRAME	  16 /* in what is told of a function */
 
 static void put(unsigned char *bytes, size_t at, uint64_t value, size_t len)
 {
@@ -31,12 +33,21 @@ static void make(unsigned char bytes[LEN], uint32_t magic, uint64_t text)
 	put(bytes, 8, 2, 8);
 	put(bytes, 24, text, 8);
 	put(bytes, 32, NAMES, 8);
+	put(bytes, 56, STEPS, 8);
 	put(bytes, 64, FUNCTIONS, 8);
 	memcpy(bytes + NAMES, "main.a\0main.b", 14);
 	const uint32_t table[] = {0x10, 24, 0x40, 40, 0x90};
 	memcpy(bytes + FUNCTIONS, table, sizeof(table));
 	put(bytes, FUNCTIONS + 24 + 4, 0, 4);
 	put(bytes, FUNCTIONS + 40 + 4, 7, 4);
+	/*
+	 * main.b's frame: none for 9 bytes, 8 for 5, 72 for 16; none for 1, 72 for 20; none to the end, 29 bytes. Each
+	 * number is how much larger it is than before, from -1 on, twice that, or one less than that when it is
+	 * negative.
+	 */
+	const unsigned char steps[] = {2, 9, 16, 5, 0x80, 1, 16, 0x8f, 1, 1, 0x90, 1, 20, 0x8f, 1, 29, 0};
+	put(bytes, FUNCTIONS + 40 + FRAME, 3, 4);
+	memcpy(bytes + STEPS + 3, steps, sizeof(steps));
 }
 
 static void finds_functions(void **state)
@@ -71,6 +82,29 @@ static void counts_from_the_code_where_it_does_not_say(void **state)
 	assert_int_equal(function.start, 0x402010);
 }
 
+static void finds_where_a_function_goes_back(void **state)
+{
+	(void)state;
+	unsigned char bytes[LEN];
+	struct ww_gopclntab table;
+	struct ww_gofunction function;
+	uint64_t addresses[4];
+
+	make(bytes, 0xfffffff1u, 0x401000);
+	assert_int_equal(ww_gopclntab__open(&table, bytes, LEN, 0), 0);
+	assert_true(ww_gopclntab__next(&table, &function));
+	assert_true(ww_gopclntab__next(&table, &function));
+	assert_int_equal(ww_gopclntab__returns(&table, &function, addresses, 4), 2);
+	assert_int_equal(addresses[0], 0x401040 + 30);
+	assert_int_equal(addresses[1], 0x401040 + 51);
+	assert_int_equal(ww_gopclntab__returns(&table, &function, addresses, 1), -E2BIG);
+	/* Where it ends before the function does. */
+	put(bytes, STEPS + 3 + 15, 28, 1);
+	assert_int_equal(ww_gopclntab__returns(&table, &function, addresses, 4), -ENOENT);
+	put(bytes, FUNCTIONS + 40 + FRAME, LEN, 4);
+	assert_int_equal(ww_gopclntab__returns(&table, &function, addresses, 4), -ENOENT);
+}
+
 static void trusts_no_byte(void **state)
 {
 	(void)state;
@@ -90,8 +124,11 @@ static void trusts_no_byte(void **state)
 				bytes[at] = (const unsigned char[]){before, 0xff, 0x7f}[with];
 				if (ww_gopclntab__open(&table, bytes, len, 0))
 					continue;
-				while (ww_gopclntab__next(&table, &function))
+				while (ww_gopclntab__next(&table, &function)) {
+					uint64_t addresses[2];
 					assert_true(strlen(function.name) < len);
+					assert_true(ww_gopclntab__returns(&table, &function, addresses, 2) <= 2);
+				}
 			}
 			bytes[at] = before;
 		}
@@ -107,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_functions),
 		cmocka_unit_test(counts_from_the_code_where_it_does_not_say),
+		cmocka_unit_test(finds_where_a_function_goes_back),
 		cmocka_unit_test(trusts_no_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

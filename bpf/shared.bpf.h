@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Connections that all requests of an event loop share, as Node's clients of Redis do: commands of several are under
+ * way, and answers come in the order of the commands. So commands and answers are counted, and whose each command was
+ * is kept until its answer is there: the step that follows on the answer is that one's.
+ *
+ * Some clients (ioredis) write a command in the step that asks for it. Others (node-redis) write all commands of a turn
+ * of the loop together at its end, when it is in another phase. Then they are, in order, of those that had a step in
+ * this turn and have nothing else that they wait for, if there are as many of these as commands. Where that does not
+ * tell, all that had a step in the turn are doubted.
+ */
+#ifndef WHYWAIT_SHARED_H
+#define WHYWAIT_SHARED_H
+
+#include "carrier.bpf.h"
+#include "loop.bpf.h"
+#include "system.bpf.h"
+
+#define WW_SHARED_MOST	   256 /* connections */
+#define WW_SHARED_RING	   64  /* commands that are not answered, as user space has it */
+#define WW_SHARED_STEPS	   512
+#define WW_SHARED_LOOK	   16
+#define WW_SHARED_QUIET_NS 50000000ull /* after that, all is answered */
+
+/* Where a direction's stream is: in the midst of values, of a string, of a line. */
+struct ww_values {
+	u64 values; /* of the command, or answer, that are still to come; 0: the next one begins */
+	u64 skip;   /* bytes of a string that are still to come */
+	u64 line;
+};
+
+struct ww_shared {
+	struct ww_values kept[2]; /* by enum ww_direction */
+	struct ww_values now;	  /* the one that is looked at, */
+	u64 at;			  /* up to here */
+	u64 total;
+	u32 begun;
+	u32 ended;
+	u32 first; /* the oldest in the ring */
+	u32 len;
+	u64 heard; /* when something was read last */
+	u32 lost;  /* whose what comes is is not known, up to when it has been quiet */
+	u32 owners_len;
+	ww_ref owners[WW_TRAFFIC_OWNERS_MAX];
+	ww_ref ring[WW_SHARED_RING]; /* whose commands are; 0: nobody's that is known */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WW_SHARED_MOST);
+	__type(key, u64); /* ww_conn.sock */
+	__type(value, struct ww_shared);
+} ww_shareds SEC(".maps") __weak;
+
+/* What a new one is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ww_shared);
+} ww_shared_blank SEC(".maps") __weak;
+
+/* Whether the connection is one that is looked at here. */
+static __always_inline bool ww_shared_is(const struct ww_thread *t, const struct ww_conn *conn)
+{
+	return t->phase_at && conn && conn->system == WW_SYSTEM_REDIS && conn->role == WW_ROLE_CLIENT;
+}
+
+static __always_inline struct ww_shared *ww_shared_get(const struct ww_conn *conn)
+{
+	u64 key = conn->sock;
+	return key ? bpf_map_lookup_elem(&ww_shareds, &key) : NULL;
+}
+
+static __noinline struct ww_shared *ww_shared_make(const struct ww_conn *conn)
+{
+	u32 zero = 0;
+	u64 key = conn->sock;
+	struct ww_shared *s = ww_shared_get(conn), *blank = s ? NULL : bpf_map_lookup_elem(&ww_shared_blank, &zero);
+	if (blank)
+		bpf_map_update_elem(&ww_shareds, &key, blank, BPF_NOEXIST);
+	return s ? s : ww_shared_get(conn);
+}
+
+/* ---- counting ---- */
+
+static __always_inline void ww_shared_value_ends(struct ww_shared *s)
+{
+	s->now.skip = 0;
+	s->now.line = 0;
+	if (!--s->now.values)
+		s->ended++;
+}
+
+#define WW_SHARED_SIGN(sign) (1ull << ((sign)-32))
+#define WW_SHARED_LINES                                                                                                \
+	(WW_SHARED_SIGN('+') | WW_SHARED_SIGN('-') | WW_SHARED_SIGN(':') | WW_SHARED_SIGN('_') | WW_SHARED_SIGN('#') | \
+	 WW_SHARED_SIGN(',') | WW_SHARED_SIGN('('))
+
+static __always_inline bool ww_shared_one_of(u8 sign, u64 signs)
+{
+	return sign >= 32 && sign < 96 && signs >> (sign - 32) & 1;
+}
+
+/* So many digits, as they lie in memory: without branches, which the verifier would follow all. */
+static __always_inline u64 ww_shared_number(u64 text, u32 digits)
+{
+	text <<= (64 - 8 * digits) & 63;
+	text = (text & 0x0f0f0f0f0f0f0f0full) * 2561 >> 8;
+	text = (text & 0x00ff00ff00ff00ffull) * 6553601 >> 16;
+	return (text & 0x0000ffff0000ffffull) * 42949672960001ull >> 32;
+}
+
+/* One value's head, and what of the value is there. Returns 1 at the end, or when it is lost. */
+static __always_inline long ww_shared_step(struct ww_shared *s, struct ww_message *m)
+{
+	u64 at = s->at, left = s->total - at;
+	if (at >= s->total || s->lost)
+		return 1;
+	if (!s->now.skip) {
+		union {
+			u8 b[WW_SHARED_LOOK];
+			u64 words[2];
+		} look = {};
+		u64 len = left < WW_SHARED_LOOK ? left : WW_SHARED_LOOK;
+		s->lost = 1;
+		if (ww_message_look(m, at) != WW_FOUND)
+			return 1;
+		if (len > m->contiguous)
+			len = m->contiguous;
+		barrier_var(len);
+		if (len > WW_SHARED_LOOK || bpf_probe_read_user(&look, len, (void *)m->at))
+			return 1;
+		u64 mark = ww_match(look.words[0], '\n'), later = ww_match(look.words[1], '\n');
+		u32 end = mark ? ww_lowest(mark) : later ? 8 + ww_lowest(later) : WW_SHARED_LOOK;
+		u8 type = look.b[0];
+		bool whole = end < len;
+		s->at = at + (whole ? end + 1 : len);
+		if (!s->now.values) {
+			s->now.values = 1;
+			s->begun++;
+		}
+		if (s->now.line) {
+			s->lost = 0;
+			if (whole)
+				ww_shared_value_ends(s);
+			return 0;
+		}
+		if (ww_shared_one_of(type, WW_SHARED_LINES)) {
+			s->lost = 0;
+			s->now.line = 1;
+			if (whole)
+				ww_shared_value_ends(s);
+			return 0;
+		}
+		bool null = look.b[1] == '-';
+		u64 number = ww_shared_number(look.words[0] >> 8 | look.words[1] << 56, end - 2);
+		if (!whole || end < 3 || end > 10)
+			return 1;
+		if (type == '*' || type == '~' || type == '%') {
+			s->lost = 0;
+			s->now.values += null ? 0 : type == '%' ? 2 * number : number;
+			ww_shared_value_ends(s);
+			return 0;
+		}
+		if (type != '$' && type != '=' && type != '!')
+			return 1;
+		s->lost = 0;
+		if (null) {
+			ww_shared_value_ends(s);
+			return 0;
+		}
+		s->now.skip = number + 2;
+		at = s->at;
+		left = s->total - at;
+	}
+	if (s->now.skip > left) {
+		s->now.skip -= left;
+		s->at = s->total;
+		return 1;
+	}
+	s->at = at + s->now.skip;
+	ww_shared_value_ends(s);
+	return 0;
+}
+
+struct ww_shared_walk {
+	struct ww_shared *shared;
+	struct ww_message *message;
+};
+
+static long ww_shared_step_back(u32 i, void *ctx)
+{
+	struct ww_shared_walk *walk = ctx;
+	(void)i;
+	return ww_shared_step(walk->shared, walk->message);
+}
+
+WW_GLOBAL1(int, ww_shared_step_plain, C, conn)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	struct ww_message *m = ww_message_spare();
+	return !s || !m || ww_shared_step(s, m);
+}
+
+/* What the call has moved: how many commands, or answers, begin in it, and end (<< 32). ~0: it can't be told. */
+WW_GLOBAL2(u64, ww_shared_count, C, conn, N, call)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	struct ww_message *m = ww_message_spare();
+	bool sent = call >> 32 == WW_TRAFFIC_SENT;
+	if (!s || !m)
+		return ~0ull;
+	ww_message_find(m, ww_current(), WW_MESSAGE_SPARE);
+	s->now = sent ? s->kept[WW_TX] : s->kept[WW_RX];
+	s->at = 0;
+	s->total = (u32)call;
+	s->begun = 0;
+	s->ended = 0;
+	if (ww_without_loop) {
+		for (u32 i = 0; i < WW_SHARED_STEPS; i++) {
+			if (ww_shared_step_plain(conn))
+				break;
+		}
+	} else {
+		struct ww_shared_walk walk = {.shared = s, .message = m};
+		bpf_loop(WW_SHARED_STEPS, ww_shared_step_back, &walk, 0);
+	}
+	if (s->lost || s->at < s->total)
+		return ~0ull;
+	if (sent)
+		s->kept[WW_TX] = s->now;
+	else
+		s->kept[WW_RX] = s->now;
+	return (u64)s->ended << 32 | s->begun;
+}
+
+/* ---- whose ---- */
+
+static __always_inline void ww_shared_push(struct ww_shared *s, ww_ref ref)
+{
+	u32 at = (s->first + s->len) & (WW_SHARED_RING - 1);
+	s->ring[at] = ref;
+	if (s->len < WW_SHARED_RING)
+		s->len++;
+	else
+		s->lost = 1;
+}
+
+WW_GLOBAL2(int, ww_shared_loses, C, conn, N, at)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	struct ww_request *r = s ? ww_request_get(s->ring[at & (WW_SHARED_RING - 1)]) : NULL;
+	if (!r)
+		return 0;
+	ww_doubt(r);
+	if (r->outstanding)
+		ww_outstanding(r, -1);
+	return 0;
+}
+
+/* The count is lost: whose what is under way is can't be told. */
+WW_GLOBAL1(int, ww_shared_lose, C, conn)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	if (!s)
+		return 0;
+	for (u32 i = 0; i < WW_SHARED_RING && i < s->len; i++)
+		ww_shared_loses(conn, s->first + i);
+	s->len = 0;
+	s->lost = 1;
+	return 0;
+}
+
+/* It is closed. */
+static __always_inline void ww_shared_closed(const struct ww_conn *conn)
+{
+	u64 key = conn->sock;
+	if (conn->system != WW_SYSTEM_REDIS || !key || !bpf_map_lookup_elem(&ww_shareds, &key))
+		return;
+	ww_shared_lose((struct ww_conn *)conn);
+	bpf_map_delete_elem(&ww_shareds, &key);
+}
+
+/* Whether requests of the loop's have waited lately for what no socket tells, as for a timer. */
+static __always_inline bool ww_shared_others(const struct ww_thread *t, u64 now)
+{
+	return t->others_seen >= WW_OTHERS_MANY && now - t->others < WW_OTHERS_NS;
+}
+
+/* The request goes on to wait for what it has sent: a wait for nothing that is known was that. */
+static __always_inline void ww_shared_awaits(struct ww_request *r, u64 now)
+{
+	if (r->state != WW_STATE_WAIT || r->outstanding)
+		return;
+	r->waited -= r->waited > 0;
+	/* Up to here, for the end of the loop's turn. */
+	ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, now);
+}
+
+/* Counts who had a step in this turn. */
+WW_GLOBAL1(int, ww_shared_turn, T, t)
+{
+	if (!t)
+		return 0;
+	t->turn_alive = 0;
+	t->turn_first = 0;
+	t->turn_one = 0;
+	t->turn_maybe = 0;
+	for (u32 i = 0; i < WW_TURN; i++) {
+		struct ww_request *r = i < t->turn_len ? ww_request_get(t->turn[i]) : NULL;
+		if (!r)
+			continue;
+		t->turn_alive++;
+		t->turn_first += !r->outstanding;
+		t->turn_one = r->account.id;
+		if (!r->outstanding && r->unread && r->answered)
+			t->turn_maybe++;
+	}
+	return 0;
+}
+
+/*
+ * Commands are sent at the end of a turn: whose they are, if all are one's. Else notes that they are several's, and
+ * returns one of these, or 0. ~0: that is not so, they are sent in the step that asks for them.
+ */
+WW_GLOBAL2(u64, ww_shared_whose, T, t, C, conn)
+{
+	if (!t || !ww_shared_is(t, conn) || !ww_phase_left(t))
+		return ~0ull;
+	ww_shared_turn(t);
+	ww_ref one = t->turn_one;
+	u32 alive = t->turn_alive;
+	bool ended = alive != t->turn_len;
+	struct ww_request *r = ww_request_get(one);
+	u64 now = bpf_ktime_get_ns();
+	bool others = ww_shared_others(t, now);
+	if (!alive) {
+		/* Of a timer's continuation, or nobody's. */
+		r = ww_request_get(ww_carrier_sleeper(t, false));
+		if (!ended || r)
+			ww_others_seen(t, now);
+		if (!r)
+			return 0;
+		r->guessed = 1;
+		r->waited -= r->waited > 0;
+		ww_doubt(r);
+		return r->account.id;
+	}
+	t->defers = 1;
+	if (alive > 1 || ended || t->turn_unknown || !r) {
+		t->deferred = 1;
+		return one;
+	}
+	if (others) {
+		ww_ref sleeper = ww_carrier_sleeper(t, false);
+		if (sleeper && (sleeper != one || !ww_carrier_sleeper(t, true)))
+			ww_doubt(r);
+	}
+	ww_shared_awaits(r, now);
+	return one;
+}
+
+/* Tells user space whose the commands are that are sent now. */
+static __always_inline bool ww_shared_told(struct ww_conn *conn, const struct ww_shared *s, u64 now)
+{
+	struct ww_traffic_room *room = ww_traffic_room();
+	if (!room || !ww_traffic_thin)
+		return false;
+	ww_traffic_number(conn, now);
+	ww_traffic_fill(&room->record, WW_TRAFFIC_OWNERS, conn, 0, 0, now);
+	__builtin_memcpy(room->data, s->owners, sizeof(s->owners));
+	u64 size = 8 * (u64)s->owners_len;
+	if (size > sizeof(s->owners))
+		return false;
+	room->record.number = conn->calls[WW_TX];
+	room->record.total = size;
+	room->record.head = size;
+	return !ww_traffic_thinned(0, 1) && ww_traffic_put(&room->record, size);
+}
+
+/* A command that is sent now is of that account, or of nobody's. */
+WW_GLOBAL2(int, ww_shared_owns, C, conn, R, r)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	if (!s)
+		return 0;
+	u32 at = s->owners_len;
+	ww_ref ref = ww_carrier_ref(r);
+	barrier_var(at);
+	if (at >= WW_TRAFFIC_OWNERS_MAX)
+		return 0;
+	s->owners[at] = ref;
+	s->owners_len = at + 1;
+	if (r)
+		ww_outstanding(r, 1);
+	ww_shared_push(s, ref);
+	return 0;
+}
+
+enum ww_shared_how {
+	WW_SHARED_CERTAIN = 1 << 8, /* above a place in the turn */
+	WW_SHARED_FIRST = 1 << 9,   /* one command is each one's that waits for nothing else; */
+	WW_SHARED_EACH = 1 << 10,   /* is each one's */
+};
+
+/* Commands are sent at the end of a turn: which are of the request that had a step in it at that place. */
+WW_GLOBAL4(int, ww_shared_take, T, t, C, conn, N, how, N, now)
+{
+	u32 at = how & 0xff;
+	barrier_var(at);
+	struct ww_request *r = t && conn && at < WW_TURN ? ww_request_get(t->turn[at]) : NULL;
+	if (!r)
+		return 0;
+	if (!(how & WW_SHARED_CERTAIN))
+		ww_doubt(r);
+	if (!(how & WW_SHARED_EACH) && (!(how & WW_SHARED_FIRST) || r->outstanding))
+		return 0;
+	ww_shared_awaits(r, now);
+	ww_shared_owns(conn, r);
+	return 0;
+}
+
+/* Nothing tells whose a command is but what follows on its answer. */
+WW_GLOBAL3(int, ww_shared_nobodys, T, t, C, conn, N, now)
+{
+	struct ww_request *a = t ? ww_carrier_begin(t) : NULL;
+	if (a)
+		a->popped = now;
+	ww_shared_owns(conn, a);
+	return 0;
+}
+
+/* That was told, or not, to user space. */
+WW_GLOBAL3(int, ww_shared_noted, C, conn, N, at, N, sent)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	struct ww_request *r = s ? ww_request_get(s->owners[at & (WW_TRAFFIC_OWNERS_MAX - 1)]) : NULL;
+	if (r)
+		ww_traffic_note(r, sent);
+	return 0;
+}
+
+/* So many commands of several requests are sent. */
+WW_GLOBAL4(int, ww_shared_divide, T, t, C, conn, N, many, N, now)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	if (!t || !s)
+		return 0;
+	ww_shared_turn(t);
+	u32 first = t->turn_first, alive = t->turn_alive;
+	bool plain = !t->turn_unknown && !t->turn_chains && !ww_shared_others(t, now);
+	u64 how = many == first ? WW_SHARED_FIRST : many == alive ? WW_SHARED_EACH : 0;
+	if (how == WW_SHARED_FIRST && plain && (alive == first || !t->turn_maybe))
+		how |= WW_SHARED_CERTAIN;
+	s->owners_len = 0;
+	for (u32 i = 0; i < WW_TURN && i < t->turn_len; i++)
+		ww_shared_take(t, conn, how | i, now);
+	for (u32 i = 0; i < WW_TRAFFIC_OWNERS_MAX && i < many && !how; i++)
+		ww_shared_nobodys(t, conn, now);
+	if (many != s->owners_len) {
+		ww_shared_lose(conn);
+		return 0;
+	}
+	if (!ww_traffic_thin)
+		return 0;
+	bool sent = ww_shared_told(conn, s, now);
+	for (u32 i = 0; i < WW_TRAFFIC_OWNERS_MAX && i < many; i++)
+		ww_shared_noted(conn, i, sent);
+	return 0;
+}
+
+/*
+ * So many bytes are sent on it, by what ww_shared_whose() has told. Returns for whom the call is to be recorded; 0: it
+ * is not one's alone.
+ */
+WW_GLOBAL4(u64, ww_shared_sent, T, t, C, conn, R, r, N, len)
+{
+	if (!t || !conn)
+		return 0;
+	ww_ref ref = ww_carrier_ref(r);
+	conn->shared = ww_shared_is(t, conn);
+	if (!conn->shared)
+		return ref;
+	u64 now = bpf_ktime_get_ns();
+	bool deferred = t->deferred;
+	t->deferred = 0;
+	struct ww_shared *s = ww_shared_make(conn);
+	if (!s) {
+		ww_count(WW_COUNT_SHARED_FULL);
+		if (r)
+			ww_doubt(r);
+		return ref;
+	}
+	u64 last = conn->sent > s->heard ? conn->sent : s->heard;
+	if (s->lost && now - last > WW_SHARED_QUIET_NS) {
+		__builtin_memset(s->kept, 0, sizeof(s->kept));
+		s->lost = 0;
+	}
+	u64 count = s->lost ? ~0ull : ww_shared_count(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
+	if (count == ~0ull || s->len + (u32)count > WW_SHARED_RING) {
+		ww_shared_lose(conn);
+		for (u32 i = 0; i < WW_TURN && i < t->turn_len && deferred; i++)
+			ww_shared_take(t, conn, i, now);
+		if (r && !deferred)
+			ww_doubt(r);
+		return deferred ? 0 : ref;
+	}
+	u32 many = (u32)count;
+	if (deferred) {
+		ww_shared_divide(t, conn, many, now);
+		return 0;
+	}
+	for (u32 i = 0; i < WW_SHARED_RING && i < many; i++)
+		ww_shared_push(s, ref);
+	if (r && many)
+		ww_outstanding(r, many);
+	return ref;
+}
+
+static __always_inline void ww_touch_upstream(struct ww_touch *touch, const struct ww_conn *conn)
+{
+	touch->kind = ww_system_kind(conn->system);
+	touch->type = WW_DETAIL_PEER;
+	touch->value = conn->peer;
+	touch->ready = conn->ready;
+	touch->receive = false;
+	touch->blocked = false;
+}
+
+/* The request's answer is there, with those of others: its step follows, and is told by nothing yet. */
+WW_GLOBAL4(int, ww_shared_settle, T, t, C, conn, N, at, N, now)
+{
+	struct ww_shared *s = t && conn ? ww_shared_get(conn) : NULL;
+	struct ww_touch touch;
+	if (!s)
+		return 0;
+	ww_ref ref = s->ring[at & (WW_SHARED_RING - 1)];
+	struct ww_request *r = ww_request_get(ref);
+	t->turn_unknown |= !ref;
+	if (!r)
+		return 0;
+	if (r->outstanding)
+		ww_outstanding(r, -1);
+	if (r->state == WW_STATE_ATTACHED || r->popped == now)
+		return 0;
+	ww_touch_upstream(&touch, conn);
+	touch.receive = true;
+	ww_charge_gap(r, t, &touch, now);
+	r->state = WW_STATE_WAIT;
+	r->hint = (struct ww_cause){.kind = WW_KIND_OTHER};
+	r->answered = conn->ready ? conn->ready : now;
+	r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
+	r->popped = now;
+	ww_turn_has(t, r->account.id);
+	if (!r->outstanding)
+		ww_pend(t, r);
+	return 0;
+}
+
+/* The thread lets go of what it works for: what it does next is for others. */
+WW_GLOBAL2(int, ww_shared_leaves, T, t, N, now)
+{
+	if (!t)
+		return 0;
+	struct ww_request *before = ww_request_get(t->ref);
+	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+	ww_interval_ran(t, now);
+	if (before && ww_owns(before, t->tid)) {
+		if (before->mark == t->start)
+			ww_give(before, t);
+		ww_interval_reset(t, now);
+		ww_detach(t, before, nothing);
+	}
+	ww_interval_reset(t, now);
+	t->ref = 0;
+	return 0;
+}
+
+/* Whether the oldest in the ring are all one's, so many. */
+WW_GLOBAL2(int, ww_shared_same, C, conn, N, many)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	if (!s)
+		return 0;
+	ww_ref one = s->ring[s->first & (WW_SHARED_RING - 1)];
+	for (u32 i = 1; i < WW_SHARED_RING && i < many; i++) {
+		if (s->ring[(s->first + i) & (WW_SHARED_RING - 1)] != one)
+			return 0;
+	}
+	return 1;
+}
+
+/* So many bytes are read from it. Returns whose answer that is; 0: nobody's, not one's alone, or it is not whole. */
+WW_GLOBAL4(u64, ww_shared_received, T, t, C, conn, N, len, N, now)
+{
+	struct ww_shared *s = t && conn ? ww_shared_get(conn) : NULL;
+	if (!s)
+		return conn ? conn->first : 0;
+	s->heard = now;
+	u64 count = s->lost ? ~0ull : ww_shared_count(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
+	u32 many = count >> 32, first = s->first;
+	if (count == ~0ull || many > s->len) {
+		ww_shared_lose(conn);
+		t->turn_unknown = 1;
+		ww_shared_leaves(t, now);
+		return 0;
+	}
+	ww_ref one = s->ring[first & (WW_SHARED_RING - 1)];
+	bool same = ww_shared_same(conn, many);
+	s->first = (first + many) & (WW_SHARED_RING - 1);
+	s->len -= many;
+	if (!many)
+		return 0;
+	struct ww_request *r = ww_request_get(one);
+	if (same && r) {
+		ww_outstanding(r, r->outstanding < many ? 0 : -(int)many);
+		return one;
+	}
+	ww_shared_leaves(t, now);
+	if (same) {
+		t->turn_unknown = 1;
+		return 0;
+	}
+	t->several = now;
+	for (u32 i = 0; i < WW_SHARED_RING && i < many; i++)
+		ww_shared_settle(t, conn, first + i, now);
+	return 0;
+}
+
+/*
+ * So many bytes are read from an upstream: whose answer that is. All that there is to do for loops of Node's kind is
+ * done here: where it is read, the verifier would follow it together with all else.
+ */
+WW_GLOBAL4(u64, ww_shared_answers, T, t, C, conn, N, len, N, now)
+{
+	if (!t || !conn)
+		return 0;
+	conn->shared = ww_shared_is(t, conn);
+	if (conn->shared) {
+		ww_ref whose = ww_shared_received(t, conn, len, now);
+		struct ww_shared *s = ww_shared_get(conn);
+		conn->shared += s && s->len;
+		conn->guessed = 0;
+		return whose;
+	}
+	struct ww_request *r = t->phase_at ? ww_request_get(conn->first) : NULL;
+	if (r && !conn->awaited && r->waited && !r->outstanding && r->state == WW_STATE_WAIT) {
+		/* More of an answer: it has waited for that. */
+		r->waited--;
+	} else if (!r && t->phase_at && t->loop && !conn->guessed) {
+		/* What follows is for nobody that is known, and not for whom it has read before. */
+		ww_shared_leaves(t, now);
+		t->turn_unknown = 1;
+	}
+	return conn->first;
+}
+
+#endif
