@@ -415,7 +415,8 @@ static bool take_python(struct ww_unwinder *unwinder, uint32_t frame)
 static const char *find_v8_name(struct ww_unwinder *unwinder, Dwfl_Frame *frame)
 {
 	struct process *process = unwinder->process;
-	Dwarf_Word pointer, kind, function;
+	struct ww_v8_frame of;
+	Dwarf_Word pointer;
 
 	if (!process->v8_sought) {
 		process->v8_sought = true;
@@ -423,10 +424,10 @@ static const char *find_v8_name(struct ww_unwinder *unwinder, Dwfl_Frame *frame)
 	}
 	if (!process->v8 || dwfl_frame_reg(frame, FRAME_POINTER, &pointer))
 		return NULL;
-	if (!read_stack(unwinder, pointer + (Dwarf_Word)ww_v8_names__kind_at(process->v8), &kind) ||
-	    !read_stack(unwinder, pointer + (Dwarf_Word)ww_v8_names__function_at(process->v8), &function))
+	if (!read_stack(unwinder, pointer + (Dwarf_Word)ww_v8_names__context_at(process->v8), &of.context) ||
+	    !read_stack(unwinder, pointer + (Dwarf_Word)ww_v8_names__function_at(process->v8), &of.function))
 		return NULL;
-	return ww_v8_names__find(process->v8, kind, function);
+	return ww_v8_names__find(process->v8, &of, process->used_ns);
 }
 
 /* In place of code that V8 made, or of its interpreter: the function whose code that is. False when it is none's. */

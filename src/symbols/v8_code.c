@@ -16,20 +16,16 @@
 #define PART_OF_NAME                                                                                                   \
 	240 /* bytes of a function's, and of its file's: whoever writes the program may call it anything               \
 	     */
-#define SOURCE_MOST  (4u << 20)	 /* characters of a script that are looked through for the line */
-#define PART	     (16u << 10) /* bytes of it at a time */
-#define LINKS_MOST   8		 /* from a string to the one that has its characters */
-#define LOCALS_MOST  4096	 /* variables of a function; their names are kept apart from INLINED_MOST on */
-#define INLINED_MOST 75
-#define SLOTS	     9 /* of a ScopeInfo behind its variables that are looked at */
+#define SOURCE_MOST   (4u << 20)  /* characters of a script that are looked through for the line */
+#define PART	      (16u << 10) /* bytes of it at a time */
+#define LINKS_MOST    8		  /* from a string to the one that has its characters */
+#define LOCALS_MOST   4096	  /* variables of a function; their names are kept apart from INLINED_MOST on */
+#define INLINED_MOST  75
+#define CONTEXTS_DEEP 6 /* that a function has made within its own */
+#define SLOTS	      9 /* of a ScopeInfo behind its variables that are looked at */
 
 #define TAG	  1u
 #define SMI_SHIFT 32
-
-struct heap {
-	const struct ww_v8_layout *layout;
-	pid_t pid;
-};
 
 static bool is_smi(uint64_t word)
 {
@@ -41,28 +37,28 @@ static bool is_pointer(uint64_t word)
 	return (word & 3) == TAG;
 }
 
-static int read_at(const struct heap *heap, uint64_t object, int32_t offset, void *to, size_t size)
+static int read_at(const struct ww_v8_heap *heap, uint64_t object, int32_t offset, void *to, size_t size)
 {
 	return is_pointer(object)
 		       ? ww_process_memory__read(heap->pid, object - TAG + (uint64_t)(int64_t)offset, to, size)
 		       : -EFAULT;
 }
 
-static int read_word(const struct heap *heap, uint64_t object, int32_t offset, uint64_t *word)
+static int read_word(const struct ww_v8_heap *heap, uint64_t object, int32_t offset, uint64_t *word)
 {
 	return read_at(heap, object, offset, word, sizeof(*word));
 }
 
-static int read_type(const struct heap *heap, uint64_t object, uint16_t *type)
+static int read_type(const struct ww_v8_heap *heap, uint64_t object, uint16_t *type)
 {
 	uint64_t map = 0;
-	int err = read_word(heap, object, heap->layout->map, &map);
+	int err = read_word(heap, object, heap->layout.map, &map);
 
-	return err ?: read_at(heap, map, heap->layout->type, type, sizeof(*type));
+	return err ?: read_at(heap, map, heap->layout.type, type, sizeof(*type));
 }
 
 /* -EFAULT unless the object is of that type. */
-static int expect(const struct heap *heap, uint64_t object, int32_t expected)
+static int expect(const struct ww_v8_heap *heap, uint64_t object, int32_t expected)
 {
 	uint16_t type = 0;
 	int err = read_type(heap, object, &type);
@@ -80,9 +76,9 @@ struct text {
 };
 
 /* Where the characters of a flat string begin, by its type. */
-static int text_at(const struct heap *heap, uint64_t string, int32_t how, bool wide, uint64_t *at)
+static int text_at(const struct ww_v8_heap *heap, uint64_t string, int32_t how, bool wide, uint64_t *at)
 {
-	const struct ww_v8_layout *layout = heap->layout;
+	const struct ww_v8_layout *layout = &heap->layout;
 
 	if (how == layout->is_external) /* behind its resource there is where that has them */
 		return read_word(heap, string, layout->string_resource + (int32_t)sizeof(uint64_t), at);
@@ -93,9 +89,9 @@ static int text_at(const struct heap *heap, uint64_t string, int32_t how, bool w
 }
 
 /* Goes from a string to the one that has all of its characters; what is put together of two has none. */
-static int find_text(const struct heap *heap, uint64_t string, struct text *text)
+static int find_text(const struct ww_v8_heap *heap, uint64_t string, struct text *text)
 {
-	const struct ww_v8_layout *layout = heap->layout;
+	const struct ww_v8_layout *layout = &heap->layout;
 	uint64_t skipped = 0, offset = 0, second = 0;
 	uint32_t len = 0, rest = 0;
 	uint16_t type = 0;
@@ -140,9 +136,9 @@ static uint32_t unit(const struct text *text, const uint8_t *from, size_t i)
 }
 
 /* The two strings that one is put together of; -EFAULT: it is not. */
-static int read_parts(const struct heap *heap, uint64_t string, uint64_t parts[2])
+static int read_parts(const struct ww_v8_heap *heap, uint64_t string, uint64_t parts[2])
 {
-	const struct ww_v8_layout *layout = heap->layout;
+	const struct ww_v8_layout *layout = &heap->layout;
 	uint16_t type = 0;
 	int err = read_type(heap, string, &type);
 
@@ -153,7 +149,7 @@ static int read_parts(const struct heap *heap, uint64_t string, uint64_t parts[2
 }
 
 /* Puts the string behind the `*len` bytes that are there, as UTF-8; of a long one the end. */
-static int append_text(const struct heap *heap, uint64_t string, unsigned depth, char out[TEXT_MOST], size_t *len)
+static int append_text(const struct ww_v8_heap *heap, uint64_t string, unsigned depth, char out[TEXT_MOST], size_t *len)
 {
 	uint8_t units[2 * NAME_MOST];
 	uint64_t parts[2];
@@ -182,7 +178,7 @@ static int append_text(const struct heap *heap, uint64_t string, unsigned depth,
 	return err;
 }
 
-static int read_text(const struct heap *heap, uint64_t string, char out[TEXT_MOST])
+static int read_text(const struct ww_v8_heap *heap, uint64_t string, char out[TEXT_MOST])
 {
 	size_t len = 0;
 	int err = append_text(heap, string, 0, out, &len);
@@ -191,16 +187,26 @@ static int read_text(const struct heap *heap, uint64_t string, char out[TEXT_MOS
 	return err;
 }
 
+static unsigned lines_in(const struct text *text, const uint8_t *part, size_t units)
+{
+	const uint8_t *end = part + (units << text->wide);
+	unsigned lines = 0;
+
+	for (const uint8_t *at = part; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+		lines += !text->wide || (!((at - part) & 1) && !at[1]); /* the lower byte comes first here */
+	return lines;
+}
+
 /* The line of a place in a script; 0: that is not known. */
-static unsigned line_of(const struct heap *heap, uint64_t script, uint32_t position)
+static unsigned line_of(const struct ww_v8_heap *heap, uint64_t script, uint32_t position)
 {
 	uint8_t part[PART];
 	uint64_t source = 0;
 	struct text text;
 	unsigned line = 1;
 
-	if (heap->layout->script_source == WW_V8_NOT_TOLD || position > SOURCE_MOST ||
-	    read_word(heap, script, heap->layout->script_source, &source) || find_text(heap, source, &text) ||
+	if (heap->layout.script_source == WW_V8_NOT_TOLD || position > SOURCE_MOST ||
+	    read_word(heap, script, heap->layout.script_source, &source) || find_text(heap, source, &text) ||
 	    position > text.len)
 		return 0;
 	for (uint32_t done = 0; done < position;) {
@@ -210,8 +216,7 @@ static unsigned line_of(const struct heap *heap, uint64_t script, uint32_t posit
 		if (ww_process_memory__read(heap->pid, text.at + ((uint64_t)done << text.wide), part,
 					    (size_t)units << text.wide))
 			return 0;
-		for (uint32_t i = 0; i < units; i++)
-			line += unit(&text, part, i) == '\n';
+		line += lines_in(&text, part, units);
 		done += units;
 	}
 	return line;
@@ -232,7 +237,7 @@ struct scope {
  * these there are flags tell whose bits are others in each version; but only the place is two numbers one behind the
  * other that rise, right before the end or the scope around it.
  */
-static void look_behind(const struct heap *heap, const uint64_t slots[SLOTS], size_t len, struct scope *scope)
+static void look_behind(const struct ww_v8_heap *heap, const uint64_t slots[SLOTS], size_t len, struct scope *scope)
 {
 	for (size_t i = 0; i < len; i++) {
 		uint64_t word = slots[i];
@@ -249,18 +254,18 @@ static void look_behind(const struct heap *heap, const uint64_t slots[SLOTS], si
 			}
 			continue;
 		}
-		if (scope->placed || read_type(heap, word, &type) || type == heap->layout->scope_type)
+		if (scope->placed || read_type(heap, word, &type) || type == heap->layout.scope_type)
 			break;
 		uint32_t letters = 0;
-		if (!scope->name && type < heap->layout->strings_end &&
-		    !read_at(heap, word, heap->layout->string_length, &letters, sizeof(letters)) && letters)
+		if (!scope->name && type < heap->layout.strings_end &&
+		    !read_at(heap, word, heap->layout.string_length, &letters, sizeof(letters)) && letters)
 			scope->name = word;
 	}
 }
 
-static int read_scope(const struct heap *heap, uint64_t info, struct scope *scope)
+static int read_scope(const struct ww_v8_heap *heap, uint64_t info, struct scope *scope)
 {
-	const struct ww_v8_layout *layout = heap->layout;
+	const struct ww_v8_layout *layout = &heap->layout;
 	const int32_t word = (int32_t)sizeof(uint64_t), first = layout->map + word;
 	uint64_t locals = 0, place[2], slots[SLOTS];
 	size_t len = SLOTS;
@@ -285,50 +290,103 @@ static int read_scope(const struct heap *heap, uint64_t info, struct scope *scop
 	return 0;
 }
 
-int ww_v8_code__find(const struct ww_v8_layout *layout, pid_t pid, uint64_t function, struct ww_v8_function *found)
+/* Copies an object up to and with the later one of two of its words. */
+static int read_object(const struct ww_v8_heap *heap, uint64_t object, int32_t one, int32_t other,
+		       uint64_t words[WW_V8_OBJECT / 8])
 {
-	const struct heap heap = {layout, pid};
-	struct ww_v8_function new = {0};
-	int err = read_word(&heap, function, layout->function_shared, &new.shared);
+	int32_t last = one > other ? one : other;
 
-	err = err ?: expect(&heap, new.shared, layout->shared_type);
-	err = err ?: read_word(&heap, new.shared, layout->shared_name, &new.name);
-	err = err ?: read_word(&heap, new.shared, layout->shared_script, &new.script);
-	err = err ?: !is_pointer(new.script) || expect(&heap, new.script, layout->script_type) ? -ENOENT : 0;
-	if (!err)
-		*found = new;
-	return err;
+	return read_at(heap, object, 0, words, (size_t)last + sizeof(*words));
 }
 
-int ww_v8_code__name(const struct ww_v8_layout *layout, pid_t pid, const struct ww_v8_function *function, char *name,
-		     size_t size)
+/*
+ * Whether a function's frame may run in this context: in that which the function has, or in one that it has made within
+ * that. If not, its memory has become another function's since the stack was taken.
+ */
+static bool may_run_in(const struct ww_v8_heap *heap, uint64_t context, uint64_t own)
 {
-	const struct heap heap = {layout, pid};
-	char text[TEXT_MOST] = "", called[PART_OF_NAME], file[PART_OF_NAME];
-	struct scope scope = {0};
-	uint64_t path = 0;
-	uint16_t type = 0;
-	int err = read_word(&heap, function->script, layout->script_name, &path);
+	const int32_t outer = heap->layout.elements + heap->layout.context_outer * (int32_t)sizeof(uint64_t);
+
+	for (int i = 0; i < CONTEXTS_DEEP; i++) {
+		if (context == own)
+			return true;
+		if (read_word(heap, context, outer, &context))
+			return false;
+	}
+	return false;
+}
+
+int ww_v8_code__find(struct ww_v8_heap *heap, const struct ww_v8_frame *frame, struct ww_v8_function *found)
+{
+	const struct ww_v8_layout *layout = &heap->layout;
+	uint64_t words[WW_V8_OBJECT / 8] = {0};
+	struct ww_v8_function new;
+	int err = read_object(heap, frame->function, layout->function_shared, layout->function_context, words);
 
 	if (err)
 		return err;
-	if (!is_smi(function->name) && !read_type(&heap, function->name, &type) && type == layout->scope_type)
-		err = read_scope(&heap, function->name, &scope);
+	new.shared = words[layout->function_shared / 8];
+	if (!may_run_in(heap, frame->context, words[layout->function_context / 8]))
+		return -EFAULT;
+	err = read_object(heap, new.shared, layout->shared_name, layout->shared_script, words);
+	if (err)
+		return err;
+	uint64_t map = words[layout->map / 8];
+	if (map != heap->shared_map) {
+		err = expect(heap, new.shared, layout->shared_type);
+		if (err)
+			return err;
+		heap->shared_map = map;
+	}
+	new.name = words[layout->shared_name / 8];
+	new.script = words[layout->shared_script / 8];
+	if (!is_pointer(new.script))
+		return -ENOENT;
+	*found = new;
+	return 0;
+}
+
+/* A string for a name; `none` where it is no string. -EAGAIN: it is one that can't be read. */
+static int read_part(const struct ww_v8_heap *heap, uint64_t string, const char *none, char out[TEXT_MOST])
+{
+	uint16_t type = heap->layout.strings_end < 0 ? 0 : (uint16_t)heap->layout.strings_end;
+	int err = is_pointer(string) ? read_type(heap, string, &type) : 0;
+
+	if (!err && type < heap->layout.strings_end)
+		err = read_text(heap, string, out);
+	else
+		*out = '\0';
+	if (err || !*out)
+		snprintf(out, TEXT_MOST, "%s", err ? "[unknown]" : none);
+	return err ? -EAGAIN : 0;
+}
+
+int ww_v8_code__name(const struct ww_v8_heap *heap, const struct ww_v8_function *function, char *name, size_t size)
+{
+	char text[TEXT_MOST], called[PART_OF_NAME], file[PART_OF_NAME];
+	struct scope scope = {0};
+	uint64_t path = 0;
+	uint16_t type = 0;
+	int err = expect(heap, function->script, heap->layout.script_type) ? -ENOENT : 0;
+
+	err = err ?: read_word(heap, function->script, heap->layout.script_name, &path);
+	if (err)
+		return err;
+	if (is_pointer(function->name) && !read_type(heap, function->name, &type) && type == heap->layout.scope_type)
+		err = read_scope(heap, function->name, &scope);
 	else
 		scope.name = function->name; /* it is not compiled any more, or its only name is that of its text */
 	if (err)
 		return err;
-	if (!scope.name || read_text(&heap, scope.name, text) || !*text)
-		snprintf(text, sizeof(text), "(anonymous)");
+	bool incomplete = read_part(heap, scope.name, "(anonymous)", text);
 	ww_utf8__copy(called, sizeof(called), text, strlen(text));
-	if (read_text(&heap, path, text))
-		snprintf(text, sizeof(text), "[eval]");
+	incomplete |= read_part(heap, path, "[eval]", text);
 	const char *end = ww_path__end(text);
 	ww_utf8__copy(file, sizeof(file), end, strlen(end));
-	unsigned line = scope.placed ? line_of(&heap, function->script, scope.start) : 0;
+	unsigned line = scope.placed ? line_of(heap, function->script, scope.start) : 0;
 	if (line)
 		snprintf(name, size, "%s (%s:%u)", called, file, line);
 	else
 		snprintf(name, size, "%s (%s)", called, file);
-	return 0;
+	return incomplete ? -EAGAIN : 0;
 }

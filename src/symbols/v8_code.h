@@ -12,6 +12,18 @@
 
 #include "symbols/v8_layout.h"
 
+struct ww_v8_heap {
+	struct ww_v8_layout layout;
+	pid_t pid;
+	uint64_t shared_map; /* of all SharedFunctionInfos; 0: none was seen yet */
+};
+
+/* What a frame has: tagged pointers. */
+struct ww_v8_frame {
+	uint64_t context; /* in which it runs */
+	uint64_t function;
+};
+
 /* A function's code, however many closures there are of it: as long as these are the same it is the same. */
 struct ww_v8_function {
 	uint64_t shared; /* its SharedFunctionInfo, */
@@ -20,13 +32,15 @@ struct ww_v8_function {
 };
 
 /*
- * That of the JSFunction at `function`, as a frame has it (a tagged pointer). -EFAULT: it is none, or can't be read any
- * more; -ENOENT: it is in no script, as V8's own are.
+ * That of a frame. -EFAULT: there is no function any more where it was, or one of another context, or it can't be read;
+ * -ENOENT: it is in no script, as V8's own are.
  */
-int ww_v8_code__find(const struct ww_v8_layout *layout, pid_t pid, uint64_t function, struct ww_v8_function *found);
+int ww_v8_code__find(struct ww_v8_heap *heap, const struct ww_v8_frame *frame, struct ww_v8_function *found);
 
-/* Writes "function (directory/file.js:12)", the line being that where the function begins. Errors as above. */
-int ww_v8_code__name(const struct ww_v8_layout *layout, pid_t pid, const struct ww_v8_function *function, char *name,
-		     size_t size);
+/*
+ * Writes "function (directory/file.js:12)", the line being that where the function begins. Errors as above; -EAGAIN:
+ * something of it could not be read, and the name is what there is.
+ */
+int ww_v8_code__name(const struct ww_v8_heap *heap, const struct ww_v8_function *function, char *name, size_t size);
 
 #endif

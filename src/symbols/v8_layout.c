@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <gelf.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static const struct constant {
 
 #define CONSTANTS (sizeof(constants) / sizeof(constants[0]))
 
-#define SMI_SHIFT 31 /* beside the tag's bit: pointers are whole words */
+#define LARGEST	  4096 /* of any of them */
+#define SMI_SHIFT 31   /* beside the tag's bit: pointers are whole words */
 
 static void find_in(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, uint64_t found[CONSTANTS])
 {
@@ -40,6 +42,26 @@ static void find_in(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, uint64_
 			if (!found[k] && !strncmp(name + sizeof(PREFIX) - 1, constants[k].name, constants[k].len))
 				found[k] = symbol.st_value;
 	}
+}
+
+static bool is_word_of_object(int32_t offset)
+{
+	return offset >= 0 && offset % (int32_t)sizeof(uint64_t) == 0 && offset < WW_V8_OBJECT;
+}
+
+/* Whoever has the file has written into it what he likes. */
+static bool is_sound(const struct ww_v8_layout *layout)
+{
+	for (size_t k = 0; k < CONSTANTS; k++) {
+		int32_t value = *(const int32_t *)((const char *)layout + constants[k].offset);
+
+		if (value < -LARGEST || value > LARGEST)
+			return false;
+	}
+	return layout->smi_shift == SMI_SHIFT && layout->scope_locals >= 0 && layout->scope_rest >= 0 &&
+	       layout->context_outer >= 0 && is_word_of_object(layout->map) &&
+	       is_word_of_object(layout->function_shared) && is_word_of_object(layout->function_context) &&
+	       is_word_of_object(layout->shared_name) && is_word_of_object(layout->shared_script);
 }
 
 int ww_v8_layout__read(struct ww_v8_layout *layout, pid_t pid, Elf *elf, uint64_t bias)
@@ -62,7 +84,7 @@ int ww_v8_layout__read(struct ww_v8_layout *layout, pid_t pid, Elf *elf, uint64_
 		else if (err)
 			return err;
 	}
-	if (new.smi_shift != SMI_SHIFT)
+	if (!is_sound(&new))
 		return -ENOTSUP;
 	*layout = new;
 	return 0;

@@ -18,6 +18,9 @@
 	WW_V8(map, "class_HeapObject__map__")                                                                          \
 	WW_V8(type, "class_Map__instance_type__")                                                                      \
 	WW_V8(function_shared, "class_JSFunction__shared__")                                                           \
+	WW_V8(function_context, "class_JSFunction__context__")                                                         \
+	WW_V8(elements, "class_FixedArray__data__")                                                                    \
+	WW_V8(context_outer, "context_idx_prev")                                                                       \
 	WW_V8(shared_name, "class_SharedFunctionInfo__name_or_scope_info__")                                           \
 	WW_V8(shared_script, "class_SharedFunctionInfo__script")                                                       \
 	WW_V8(script_name, "class_Script__name__")                                                                     \
@@ -52,11 +55,13 @@ struct ww_v8_layout {
 #undef WW_V8
 };
 
+#define WW_V8_OBJECT   64   /* bytes of a function, or of what its closures share, that are looked at */
 #define WW_V8_NOT_TOLD (-1) /* of script_source: Node 16 does not say where it is */
 
 /*
  * Reads it from a process that has the file mapped, `bias` behind its own addresses. -ENOENT: there is no V8 in it, or
- * one that does not tell all of it; -ENOTSUP: its pointers are compressed; else it can't be read.
+ * one that does not tell all of it; -ENOTSUP: its pointers are compressed, or what it tells can't be; else it can't be
+ * read.
  */
 int ww_v8_layout__read(struct ww_v8_layout *layout, pid_t pid, Elf *elf, uint64_t bias);
 

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "symbols/v8_names.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "symbols/v8_code.h"
 #include "util/hash.h"
 
 #define NAMES	  2048 /* a power of two */
+#define WAYS	  4    /* places that a function may have */
 #define NAME_MOST WW_IMAGE_NAME
+#define CHECK_NS  10000000000ull /* the memory of one that is gone may have become another one's */
 
 struct ww_v8_names {
-	struct ww_v8_layout layout;
-	pid_t pid;
+	struct ww_v8_heap heap;
 	struct named {
 		struct ww_v8_function function;
+		uint64_t read_ns, used_ns;
 		char *name; /* NULL: nothing here */
 	} named[NAMES];
 	char name[NAME_MOST];
@@ -32,10 +34,8 @@ struct ww_v8_names *ww_v8_names__new(const struct ww_modules *modules)
 		elf_end(elf);
 	}
 	struct ww_v8_names *new = found ? calloc(1, sizeof(*new)) : NULL;
-	if (new) {
-		new->layout = layout;
-		new->pid = modules->pid;
-	}
+	if (new)
+		new->heap = (struct ww_v8_heap){.layout = layout, .pid = modules->pid};
 	return new;
 }
 
@@ -46,30 +46,48 @@ void ww_v8_names__free(struct ww_v8_names *names)
 	free(names);
 }
 
-int ww_v8_names__kind_at(const struct ww_v8_names *names)
+int ww_v8_names__context_at(const struct ww_v8_names *names)
 {
-	return names->layout.frame_context;
+	return names->heap.layout.frame_context;
 }
 
 int ww_v8_names__function_at(const struct ww_v8_names *names)
 {
-	return names->layout.frame_function;
+	return names->heap.layout.frame_function;
 }
 
-const char *ww_v8_names__find(struct ww_v8_names *names, uint64_t kind, uint64_t function)
+/* The function's place, or the one that it may have: free, or that of what was not seen for longest. */
+static struct named *place_of(struct ww_v8_names *names, const struct ww_v8_function *function)
+{
+	struct named *first = &names->named[ww_hash_mix(function->shared) & (NAMES - 1) & ~(WAYS - 1u)],
+		     *oldest = first;
+
+	for (struct named *named = first; named < first + WAYS; named++) {
+		if (named->name && !memcmp(&named->function, function, sizeof(*function)))
+			return named;
+		if (named->used_ns < oldest->used_ns)
+			oldest = named;
+	}
+	return oldest;
+}
+
+const char *ww_v8_names__find(struct ww_v8_names *names, const struct ww_v8_frame *frame, uint64_t now)
 {
 	struct ww_v8_function code;
 
 	/* In place of a context the others have a number, as a Smi of theirs. */
-	if (!(kind & 1) || ww_v8_code__find(&names->layout, names->pid, function, &code))
+	if (!(frame->context & 1) || ww_v8_code__find(&names->heap, frame, &code))
 		return NULL;
-	struct named *named = &names->named[ww_hash_mix(code.shared) & (NAMES - 1)];
-	if (named->name && !memcmp(&named->function, &code, sizeof(code)))
+	struct named *named = place_of(names, &code);
+	named->used_ns = now;
+	if (named->name && !memcmp(&named->function, &code, sizeof(code)) && now - named->read_ns < CHECK_NS)
 		return named->name;
-	if (ww_v8_code__name(&names->layout, names->pid, &code, names->name, sizeof(names->name)))
+	int err = ww_v8_code__name(&names->heap, &code, names->name, sizeof(names->name));
+	if (err && err != -EAGAIN)
 		return NULL;
 	free(named->name);
-	named->name = strdup(names->name);
+	named->name = err ? NULL : strdup(names->name);
 	named->function = code;
+	named->read_ns = now;
 	return names->name;
 }

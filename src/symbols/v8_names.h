@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "symbols/modules.h"
+#include "symbols/v8_code.h"
 
 struct ww_v8_names;
 
@@ -16,14 +17,14 @@ struct ww_v8_names *ww_v8_names__new(const struct ww_modules *modules);
 /* NULL-safe. */
 void ww_v8_names__free(struct ww_v8_names *names);
 
-/* Where a frame has what tells what it is, and its function: bytes from where its frame pointer points to. */
-int ww_v8_names__kind_at(const struct ww_v8_names *names);
+/* Where a frame has its context and its function: bytes from where its frame pointer points to. */
+int ww_v8_names__context_at(const struct ww_v8_names *names);
 int ww_v8_names__function_at(const struct ww_v8_names *names);
 
 /*
- * The name of a frame's function, by these two words of it; until the next call. NULL: the frame is none of
- * JavaScript's, or its function can't be read.
+ * The name of a frame's function, at the time `now`, in ns of any clock; until the next call. NULL: the frame is none
+ * of JavaScript's, or its function can't be read.
  */
-const char *ww_v8_names__find(struct ww_v8_names *names, uint64_t kind, uint64_t function);
+const char *ww_v8_names__find(struct ww_v8_names *names, const struct ww_v8_frame *frame, uint64_t now);
 
 #endif

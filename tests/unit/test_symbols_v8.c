@@ -12,7 +12,7 @@
 
 #include "symbols/v8_code.h"
 
-enum { SHARED = 262, SCRIPT = 167, SCOPE = 261, FUNCTION = 1059, ODDBALL = 131 };
+enum { SHARED = 262, SCRIPT = 167, SCOPE = 261, FUNCTION = 1059, CONTEXT = 250, ODDBALL = 131 };
 enum { NARROW = 8, SEQUENTIAL = 0, CONS = 1, EXTERNAL = 2, SLICED = 3, THIN = 5 };
 
 /* As Node 20 has it. */
@@ -23,6 +23,9 @@ static const struct ww_v8_layout layout_20 = {
 	.map = 0,
 	.type = 12,
 	.function_shared = 24,
+	.function_context = 32,
+	.elements = 16,
+	.context_outer = 1,
 	.shared_name = 16,
 	.shared_script = 32,
 	.script_name = 16,
@@ -128,14 +131,24 @@ static uint64_t make_scope(unsigned locals, const uint64_t *behind, size_t len)
 	return tagged(scope);
 }
 
-static uint64_t make_function(uint64_t name, uint64_t script)
+/* A context within another one. */
+static uint64_t make_context(uint64_t outer)
 {
-	uint64_t *shared = make(SHARED, 4), *function = make(FUNCTION, 3);
+	uint64_t *context = make(CONTEXT, 3);
+
+	context[3] = outer;
+	return tagged(context);
+}
+
+static struct ww_v8_frame make_function(uint64_t name, uint64_t script)
+{
+	uint64_t *shared = make(SHARED, 4), *function = make(FUNCTION, 4);
 
 	shared[2] = name;
 	shared[4] = script;
 	function[3] = tagged(shared);
-	return tagged(function);
+	function[4] = make_context(0);
+	return (struct ww_v8_frame){function[4], tagged(function)};
 }
 
 /* What a function is called whose SharedFunctionInfo has this as its name or ScopeInfo. */
@@ -143,10 +156,13 @@ static const char *called(const struct ww_v8_layout *layout, uint64_t name, uint
 {
 	static char got[512];
 	uint64_t script = tagged(make_script(text("/srv/shop/lib/app.js"), content));
+	struct ww_v8_heap of = {.layout = *layout, .pid = getpid()};
+	struct ww_v8_frame frame = make_function(name, script);
 	struct ww_v8_function function;
 
-	assert_int_equal(ww_v8_code__find(layout, getpid(), make_function(name, script), &function), 0);
-	assert_int_equal(ww_v8_code__name(layout, getpid(), &function, got, sizeof(got)), 0);
+	assert_int_equal(ww_v8_code__find(&of, &frame, &function), 0);
+	int err = ww_v8_code__name(&of, &function, got, sizeof(got));
+	assert_true(!err || err == -EAGAIN);
 	return got;
 }
 
@@ -234,31 +250,57 @@ static void test_strings_of_all_kinds(void **state)
 	assert_string_equal(called(&layout_20, make_scope(0, named, 4), both), "burn (lib/app.js)");
 }
 
+static int find(uint64_t context, uint64_t function, struct ww_v8_function *found)
+{
+	struct ww_v8_heap of = {.layout = layout_20, .pid = getpid()};
+	const struct ww_v8_frame frame = {context, function};
+
+	return ww_v8_code__find(&of, &frame, found);
+}
+
 static void test_what_is_none(void **state)
 {
 	(void)state;
 	struct ww_v8_function function;
-	uint64_t script = tagged(make_script(text("app.js"), 0)), *stranger = make(FUNCTION, 3);
-	uint64_t loop = tagged(link_text(NARROW | THIN, 8, 0, 0)),
+	uint64_t script = tagged(make_script(text("app.js"), 0)), *stranger = make(FUNCTION, 4);
+	uint64_t *loop = link_text(NARROW | THIN, 8, 0, 0),
 		 *beyond = link_text(NARROW | SLICED, 4, text("burn"), smi(3));
+	struct ww_v8_frame builtin = make_function(text("burn"), smi(0));
 
 	stranger[3] = script;
-	assert_int_equal(ww_v8_code__find(&layout_20, getpid(), tagged(stranger), &function), -EFAULT);
-	assert_int_equal(ww_v8_code__find(&layout_20, getpid(), smi(5), &function), -EFAULT);
-	assert_int_equal(ww_v8_code__find(&layout_20, getpid(), 1, &function), -EFAULT);
-	assert_int_equal(ww_v8_code__find(&layout_20, getpid(), make_function(text("burn"), tagged(make(ODDBALL, 1))),
-					  &function),
-			 -ENOENT);
-	((uint64_t *)(uintptr_t)(loop & ~1ull))[2] = loop;
-	assert_string_equal(called(&layout_20, loop, 0), "(anonymous) (lib/app.js)");
-	assert_string_equal(called(&layout_20, tagged(beyond), 0), "(anonymous) (lib/app.js)");
+	stranger[4] = make_context(0);
+	assert_int_equal(find(stranger[4], tagged(stranger), &function), -EFAULT);
+	assert_int_equal(find(stranger[4], smi(5), &function), -EFAULT);
+	assert_int_equal(find(stranger[4], 1, &function), -EFAULT);
+	assert_int_equal(find(builtin.context, builtin.function, &function), -ENOENT);
+	loop[2] = tagged(loop);
+	assert_string_equal(called(&layout_20, tagged(loop), 0), "[unknown] (lib/app.js)");
+	assert_string_equal(called(&layout_20, tagged(beyond), 0), "[unknown] (lib/app.js)");
 	/* A place behind the script's end, and more variables than any function has. */
 	uint64_t far[] = {text("burn"), smi(-1), smi(4000), smi(4001)}, *many = make(SCOPE, 8);
 	assert_string_equal(called(&layout_20, make_scope(0, far, 4), text(source)), "burn (lib/app.js)");
 	many[3] = smi(1 << 30);
 	char name[64];
-	assert_int_equal(ww_v8_code__find(&layout_20, getpid(), make_function(tagged(many), script), &function), 0);
-	assert_int_equal(ww_v8_code__name(&layout_20, getpid(), &function, name, sizeof(name)), -EFAULT);
+	struct ww_v8_heap of = {.layout = layout_20, .pid = getpid()};
+	struct ww_v8_frame frame = make_function(tagged(many), script);
+	assert_int_equal(ww_v8_code__find(&of, &frame, &function), 0);
+	assert_int_equal(ww_v8_code__name(&of, &function, name, sizeof(name)), -EFAULT);
+}
+
+/* The collector has given its memory to another one since. */
+static void test_function_of_another_context(void **state)
+{
+	(void)state;
+	struct ww_v8_function function;
+	struct ww_v8_frame frame = make_function(text("burn"), tagged(make_script(text("app.js"), 0)));
+	uint64_t inner = make_context(make_context(frame.context)), other = make_context(make_context(0));
+	uint64_t loop = make_context(0);
+
+	((uint64_t *)(uintptr_t)(loop - 1))[3] = loop;
+	assert_int_equal(find(frame.context, frame.function, &function), 0);
+	assert_int_equal(find(inner, frame.function, &function), 0);
+	assert_int_equal(find(other, frame.function, &function), -EFAULT);
+	assert_int_equal(find(loop, frame.function, &function), -EFAULT);
 }
 
 int main(void)
@@ -268,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup(test_place_before_variables, clear),
 		cmocka_unit_test_setup(test_strings_of_all_kinds, clear),
 		cmocka_unit_test_setup(test_what_is_none, clear),
+		cmocka_unit_test_setup(test_function_of_another_context, clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
