@@ -13,6 +13,8 @@
 #ifndef WHYWAIT_CARRIER_H
 #define WHYWAIT_CARRIER_H
 
+#include "phase.bpf.h"
+#include "sleeper.bpf.h"
 #include "subtask.bpf.h"
 #include "worker.bpf.h"
 
@@ -72,48 +74,6 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	return key->context != 0;
 }
 
-/*
- * The thread of a loop of Node's kind reads: notes in which phase of its loop, once that can be told. What user space
- * learns of a process comes some time after its first request, so it is asked for now and then.
- */
-WW_GLOBAL2(int, ww_phase_asks, T, t, C, conn)
-{
-	if (!t || !conn)
-		return 0;
-	if (!t->phase_at && (t->phase_asked++ & 31) == 0) {
-		u64 id = bpf_get_current_pid_tgid();
-		u32 tgid = id >> 32;
-		struct ww_libuv *uv = (u32)id == tgid ? bpf_map_lookup_elem(&ww_libuvs, &tgid) : NULL;
-		if (uv)
-			t->phase_at = uv->slot;
-	}
-	if (!t->phase_at)
-		return 0;
-	t->phase_read = ww_user_word(t->phase_at);
-	t->several = 0;
-	/* What came after the first read of a turn, or after a sleep, is of another turn. */
-	if (t->slept > t->turn_at || conn->ready > t->turn_at) {
-		t->turn_at = bpf_ktime_get_ns();
-		t->turn_len = 0;
-		t->turn_unknown = 0;
-		t->turn_chains = 0;
-	}
-	return 0;
-}
-
-static __always_inline void ww_phase_reads(struct ww_thread *t, struct ww_conn *conn)
-{
-	if (t->loop && !t->python)
-		ww_phase_asks(t, conn);
-}
-
-/* Whether it is in another phase now: that of the timers, in which nothing follows from the last read. */
-static __always_inline bool ww_phase_left(const struct ww_thread *t)
-{
-	u64 phase = t->phase_at ? ww_user_word(t->phase_at) : 0;
-	return phase && phase != t->phase_read;
-}
-
 #define WW_OTHERS_NS   10000000000ull
 #define WW_OTHERS_MANY 3 /* one may be a step that was taken for another request's */
 
@@ -164,64 +124,6 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->heir_of = 0;
 	ww_carrier_keep(loop, a->account.id);
 	return a;
-}
-
-struct ww_sleepers {
-	struct ww_thread *thread;
-	ww_ref oldest;
-	u64 since; /* it has waited since */
-	u32 others;
-	u32 pad;
-};
-
-static __always_inline long ww_sleepers_step(u32 i, void *ctx)
-{
-	struct ww_sleepers *s = ctx;
-	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
-	if (!r || r->state != WW_STATE_WAIT || r->outstanding || r->client || r->account.id == s->oldest)
-		return 0;
-	s->others++;
-	if (r->mark < s->since) {
-		s->since = r->mark;
-		s->oldest = r->account.id;
-	}
-	return 0;
-}
-
-static long ww_sleepers_step_back(u32 i, void *ctx)
-{
-	return ww_sleepers_step(i, ctx);
-}
-
-WW_GLOBAL2(int, ww_sleepers_plain, T, t, N, i)
-{
-	struct ww_cell *cell = ww_cell_of(WW_CELL_SLEEPERS);
-	struct ww_sleepers s;
-	if (!t || !cell)
-		return 1;
-	ww_cell_take(cell, s);
-	s.thread = t;
-	ww_sleepers_step(i, &s);
-	ww_cell_put(cell, s);
-	return 0;
-}
-
-/*
- * The request of a loop of Node's kind that has waited for a timer longest; 0 when there is none, or, with `only`,
- * when there are several.
- */
-WW_GLOBAL2(u64, ww_carrier_sleeper, T, t, N, only)
-{
-	struct ww_sleepers s = {.thread = t, .since = ~0ull};
-	if (!t)
-		return 0;
-	if (ww_without_loop)
-		WW_TURNS(WW_CELL_SLEEPERS, s, WW_PENDING, ww_sleepers_plain(t, turn_));
-	else
-		bpf_loop(WW_PENDING, ww_sleepers_step_back, &s, 0);
-	if (!s.others && !t->python)
-		t->pending_len = 0;
-	return only && s.others > 1 ? 0 : s.oldest;
 }
 
 /*

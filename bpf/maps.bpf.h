@@ -493,20 +493,6 @@ struct {
 	__type(value, u32);
 } ww_freed_slot SEC(".maps") __weak;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, struct ww_peer);
-	__type(value, u32);
-} ww_peer_index SEC(".maps") __weak;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct ww_peer);
-} ww_peer_list SEC(".maps") __weak;
-
 struct ww_carrier_key {
 	u64 context; /* asyncio: the Task's number, or the Context that it runs in; a goroutine's number */
 	u64 program; /* ww_program() */
@@ -557,18 +543,6 @@ struct {
 	__type(key, u32);
 	__type(value, u64);
 } ww_listening SEC(".maps") __weak;
-
-struct ww_unreadable_key {
-	u16 port;
-	u16 what; /* enum ww_unreadable */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct ww_unreadable_key);
-	__type(value, u64);
-} ww_unreadable SEC(".maps") __weak;
 
 /* Copies `len` bytes, or nothing when that is more than `most`. One check, so that the verifier can follow it. */
 static __always_inline void ww_copy(void *to, const void *from, u32 len, u32 most)

@@ -8,6 +8,20 @@
 
 #include "storage.bpf.h"
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct ww_peer);
+	__type(value, u32);
+} ww_peer_index SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ww_peer);
+} ww_peer_list SEC(".maps") __weak;
+
 __u32 ww_peer_count __weak = 1; /* index that the next new address gets */
 
 /* Instead, where such a number can't be drawn (claim.bpf.h): the indexes that no address has yet. */

@@ -104,6 +104,18 @@ static __always_inline bool ww_selected(u16 port)
 	return ww_selected_process();
 }
 
+struct ww_unreadable_key {
+	u16 port;
+	u16 what; /* enum ww_unreadable */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct ww_unreadable_key);
+	__type(value, u64);
+} ww_unreadable SEC(".maps") __weak;
+
 static __always_inline void ww_unreadable_count(u16 port, u16 what)
 {
 	struct ww_unreadable_key key = {.port = port, .what = what};

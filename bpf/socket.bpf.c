@@ -5,7 +5,6 @@
 #include "again.bpf.h"
 #include "compat.bpf.h"
 #include "conn.bpf.h"
-#include "exchange.bpf.h"
 #include "queue.bpf.h"
 #include "select.bpf.h"
 #include "stream.bpf.h"

@@ -5,7 +5,7 @@
 #ifndef WHYWAIT_TURN_H
 #define WHYWAIT_TURN_H
 
-#include "exchange.bpf.h"
+#include "abandon.bpf.h"
 
 #define WW_SPINS 50000 /* a tenth of a millisecond or two */
 #define WW_TRIES 1000  /* the same by hand */

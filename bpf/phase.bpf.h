@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Phases of libuv's loop, as Node runs it: which one it is in tells what a step may follow from. */
+#ifndef WHYWAIT_PHASE_H
+#define WHYWAIT_PHASE_H
+
+#include "global.bpf.h"
+#include "programs.bpf.h"
+
+/*
+ * The thread of a loop of Node's kind reads: notes in which phase of its loop, once that can be told. What user space
+ * learns of a process comes some time after its first request, so it is asked for now and then.
+ */
+WW_GLOBAL2(int, ww_phase_asks, T, t, C, conn)
+{
+	if (!t || !conn)
+		return 0;
+	if (!t->phase_at && (t->phase_asked++ & 31) == 0) {
+		u64 id = bpf_get_current_pid_tgid();
+		u32 tgid = id >> 32;
+		struct ww_libuv *uv = (u32)id == tgid ? bpf_map_lookup_elem(&ww_libuvs, &tgid) : NULL;
+		if (uv)
+			t->phase_at = uv->slot;
+	}
+	if (!t->phase_at)
+		return 0;
+	t->phase_read = ww_user_word(t->phase_at);
+	t->several = 0;
+	/* What came after the first read of a turn, or after a sleep, is of another turn. */
+	if (t->slept > t->turn_at || conn->ready > t->turn_at) {
+		t->turn_at = bpf_ktime_get_ns();
+		t->turn_len = 0;
+		t->turn_unknown = 0;
+		t->turn_chains = 0;
+	}
+	return 0;
+}
+
+static __always_inline void ww_phase_reads(struct ww_thread *t, struct ww_conn *conn)
+{
+	if (t->loop && !t->python)
+		ww_phase_asks(t, conn);
+}
+
+/* Whether it is in another phase now: that of the timers, in which nothing follows from the last read. */
+static __always_inline bool ww_phase_left(const struct ww_thread *t)
+{
+	u64 phase = t->phase_at ? ww_user_word(t->phase_at) : 0;
+	return phase && phase != t->phase_read;
+}
+
+#endif
