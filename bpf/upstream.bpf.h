@@ -228,7 +228,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (!conn || !ww_upstream_classify_sent(conn, sk, task, len))
 			return;
 	}
-	if (!conn->sock)
+	/* By hand it is there already, and is what functions know the connection by: never the pointer itself. */
+	if (!ww_by_hand && !conn->sock)
 		conn->sock = (u64)sk;
 	if (!ww_shared_sent(t, conn, r, len)) {
 		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
