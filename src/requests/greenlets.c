@@ -35,7 +35,7 @@ bool ww_greenlets__has(const char *proc, pid_t pid)
 	if (!maps)
 		return false;
 	while (!gevent && getline(&line, &size, maps) > 0) {
-		gevent = strstr(line, "/gevent/");
+		gevent = strstr(line, "/gevent/_"); /* its compiled modules; a directory may have the name */
 		greenlets |= strstr(line, "/greenlet/") != NULL;
 	}
 	free(line);
