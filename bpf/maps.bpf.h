@@ -430,6 +430,7 @@ struct ww_conn {
 	u8 role;
 	u8 protocol;
 	u8 system; /* enum ww_system, of an upstream */
+	u8 counts; /* an upstream whose commands can be counted: Redis, by its bytes */
 	u8 classified;
 	u8 tx_blocked;	     /* the last send did not fit */
 	u8 connecting;	     /* upstream: nothing was sent since connect() */

@@ -134,7 +134,11 @@ static __always_inline struct ww_conn *ww_conn_make(struct sock *sk)
 	}
 	struct ww_conn *conn = bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	/* Of two CPUs that make it at the same time the later one gets none (-EAGAIN, -EEXIST): then it is there. */
-	return conn ?: bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!conn)
+		conn = bpf_sk_storage_get(&ww_conns, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (conn)
+		conn->sock = (u64)sk;
+	return conn;
 }
 
 static __always_inline void ww_conn_forget(struct sock *sk)

@@ -45,6 +45,8 @@ static __noinline bool ww_upstream_classify(struct ww_conn *conn, struct sock *s
 		return false;
 	u8 system = first ? ww_system_of_bytes(first, len) : WW_SYSTEM_UNKNOWN;
 	u8 wellknown = ww_system_of_port(peer.port);
+	/* Not what only its port says, which may be behind TLS; and of a unix socket nothing tells that it is gone. */
+	conn->counts = system == WW_SYSTEM_REDIS && peer.family != AF_UNIX;
 	/* Behind TLS there is what the port says, and so where the first bytes say nothing. */
 	if (system == WW_SYSTEM_UNKNOWN || (system == WW_SYSTEM_TLS && ww_system_kind(wellknown) == WW_KIND_DB))
 		system = wellknown;
@@ -228,9 +230,6 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (!conn || !ww_upstream_classify_sent(conn, sk, task, len))
 			return;
 	}
-	/* By hand it is there already, and is what functions know the connection by: never the pointer itself. */
-	if (!ww_by_hand && !conn->sock)
-		conn->sock = (u64)sk;
 	if (!ww_shared_sent(t, conn, r, len)) {
 		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 		ww_upstream_divided(conn, sk);
@@ -373,7 +372,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				r = whole;
 			if (conn->awaited && r->outstanding && !conn->shared)
 				ww_outstanding(r, -1);
-			if (ww_queues_on && conn->awaited && r->awaits && conn->peer != r->broker)
+			if (ww_queues_on && conn->awaited && !conn->shared && r->awaits && conn->peer != r->broker)
 				r->awaits--;
 			if (conn->awaited_by) {
 				if (!ww_tokio_answered(conn->awaited_by))

@@ -54,7 +54,7 @@ struct {
 /* Whether the connection is one that is looked at here. */
 static __always_inline bool ww_shared_is(const struct ww_thread *t, const struct ww_conn *conn)
 {
-	return t->phase_at && conn && conn->system == WW_SYSTEM_REDIS && conn->role == WW_ROLE_CLIENT;
+	return t->phase_at && conn && conn->counts && conn->role == WW_ROLE_CLIENT;
 }
 
 static __always_inline struct ww_shared *ww_shared_get(const struct ww_conn *conn)

@@ -127,7 +127,8 @@ static uint64_t make_scope(unsigned locals, const uint64_t *behind, size_t len)
 		scope[4 + i] = text("variable");
 		scope[4 + locals + i] = smi(1);
 	}
-	memcpy(&scope[4 + 2 * locals], behind, len * sizeof(*behind));
+	for (size_t i = 0; i < len; i++)
+		scope[4 + 2 * locals + i] = behind[i];
 	return tagged(scope);
 }
 
