@@ -11,7 +11,7 @@
 # make test-kernels  the same truths on Debian's kernels from 5.10 to the newest, under QEMU (minutes; needs no KVM)
 # make test-builds  other compilers, another architecture (cross-compiled, under qemu-user), no BTF on the build host
 # make faults   what goes wrong while observing, and the storms that make test leaves out (root)
-# make test-long   those of its suites that it has no time for (root; 5 minutes)
+# make test-long   those of its suites that it has no time for (root; 7 minutes)
 # make test-runtimes  servers of many languages, at 1, 8 and 64 requests in flight (root)
 # make test-live  what the daemon tells over HTTP, in a real browser and a real Prometheus (root)
 # make soak     five minutes of load: memory flat, nothing lost (SOAK_SECONDS; root)
