@@ -19,8 +19,9 @@ struct ww_unwinder;
 
 struct ww_walk {
 	uint32_t len;
-	bool whole;		       /* it reaches the thread's start */
-	uint64_t names_ns;	       /* CPU time that finding those names took that were not known yet */
+	bool whole; /* it reaches the thread's start */
+	uint64_t
+		names_ns; /* CPU time that finding names took: those that were not known yet, and all of JavaScript's */
 	uint32_t frames[WW_WALK_MOST]; /* in `frames`, innermost first */
 };
 

@@ -11,49 +11,10 @@
 #include <cmocka.h>
 
 #include "symbols/v8_code.h"
+#include "v8_node_20.h"
 
 enum { SHARED = 262, SCRIPT = 167, SCOPE = 261, FUNCTION = 1059, CONTEXT = 250, ODDBALL = 131 };
 enum { NARROW = 8, SEQUENTIAL = 0, CONS = 1, EXTERNAL = 2, SLICED = 3, THIN = 5 };
-
-/* As Node 20 has it. */
-static const struct ww_v8_layout layout_20 = {
-	.frame_context = -8,
-	.frame_function = -16,
-	.smi_shift = 31,
-	.map = 0,
-	.type = 12,
-	.function_shared = 24,
-	.function_context = 32,
-	.elements = 16,
-	.context_outer = 1,
-	.shared_name = 16,
-	.shared_script = 32,
-	.script_name = 16,
-	.script_source = 8,
-	.string_length = 12,
-	.string_narrow = 16,
-	.string_wide = 16,
-	.string_first = 16,
-	.string_second = 24,
-	.string_parent = 16,
-	.string_offset = 24,
-	.string_actual = 16,
-	.string_resource = 16,
-	.strings_end = 128,
-	.is_how = 7,
-	.is_encoded = 8,
-	.is_narrow = NARROW,
-	.is_sequential = SEQUENTIAL,
-	.is_cons = CONS,
-	.is_external = EXTERNAL,
-	.is_sliced = SLICED,
-	.is_thin = THIN,
-	.shared_type = SHARED,
-	.script_type = SCRIPT,
-	.scope_type = SCOPE,
-	.scope_locals = 2,
-	.scope_rest = 3,
-};
 
 static uint64_t heap[4096];
 static size_t used;
