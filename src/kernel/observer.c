@@ -2,6 +2,7 @@
 #include "kernel/observer.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/abilities.h"
 #include "kernel/allocations.h"
 #include "kernel/sampler.h"
 #include "kernel/descendants.h"
@@ -22,6 +24,7 @@
 #include "kernel/hooks.h"
 #include "kernel/iterator.h"
 #include "kernel/listeners.h"
+#include "kernel/loader.h"
 #include "kernel/map_sizes.h"
 #include "kernel/object_modules.h"
 #include "kernel/programs.h"
@@ -286,6 +289,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	libbpf_print_fn_t print = libbpf_set_print(keep_warning);
 	last_warning[0] = '\0';
 	struct ww_observer *new = calloc(1, sizeof(*new));
+	struct btf *btf = NULL;
 	int err = -ENOMEM;
 	if (!new) {
 		snprintf(message, message_size, "out of memory");
@@ -295,7 +299,8 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	new->host_pids = ww_features__host_pids();
 	new->cpus = libbpf_num_possible_cpus();
 	new->percpu = calloc((size_t) new->cpus, sizeof(*new->percpu));
-	err = ww_hooks__prepare();
+	struct ww_abilities abilities;
+	err = ww_hooks__prepare(&btf, &abilities);
 	if (err) {
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
@@ -313,11 +318,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "sizing the maps");
 		goto out;
 	}
-	err = ww_hooks__choose(new->bpf);
-	if (err) {
-		fail(err, message, message_size, "reading the kernel's types");
-		goto out;
-	}
+	ww_hooks__choose(new->bpf, btf, &abilities);
 	ww_units__prepare(new->bpf, options->units_len);
 	ww_allocations__prepare(new->bpf, options->allocations > 0);
 	new->bpf->rodata->ww_queues_on = options->queues;
@@ -327,7 +328,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	if (err)
 		goto out;
 	new->bpf->bss->ww_job_leader = new->host_pids && !new->bpf->rodata->ww_by_hand ? (uint32_t)options->command : 0;
-	err = whywait_bpf__load(new->bpf);
+	err = ww_loader__load(new->bpf, last_warning, sizeof(last_warning));
 	if (err) {
 		fail(err, message, message_size, "loading the BPF programs");
 		goto out;
@@ -380,6 +381,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	*observer = new;
 	new = NULL;
 out:
+	btf__free(btf);
 	ww_observer__close(new);
 	libbpf_set_print(print);
 	return err;
