@@ -238,7 +238,7 @@ struct ww_thread {
 	u8 taking;		       /* it reads the message from `pipe` */
 	u8 reading;		       /* it has begun to read from there when there was none */
 	u8 spreads;		       /* it wakes others for the messages that it takes: elsewhere.bpf.h */
-	u64 strays;		       /* what others of its process had sent when its last message ended, counted on */
+	u64 strays;		       /* what others of its process had sent when its last message ended, or it began to take them */
 	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
 	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
 	u64 opened_at;		       /* when it read a new request last */
