@@ -60,9 +60,11 @@ struct ww_observer {
 	struct {
 		uint32_t pid;
 		uint32_t generation;
+		bool goroutines;  /* what those of its program are at is told by probes, if it is one of Go's */
 	} processes[PROCESSES];	  /* looked at, by pid modulo the size; one that is forgotten is looked at again */
 	struct ww_ingest *ingest; /* during a drain */
 	uint64_t wanted;	  /* id of the account whose time line is looked for */
+	bool goroutines;	  /* exact states of them are wanted */
 	bool collectors;	  /* programs are attached to what tells of theirs */
 	bool host_pids;		  /* process ids mean the same here as to the BPF side */
 	uint32_t sweep_from;	  /* slot that the next sweep begins at */
@@ -89,17 +91,22 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 		return;
 	uint32_t slot = pid % PROCESSES;
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
-	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
+	bool goroutines = observer->goroutines && serves;
+	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation &&
+	    observer->processes[slot].goroutines >= goroutines)
 		return;
 	bool learnt = ww_programs__learn(observer->bpf, pid);
 	/* What is remembered is not looked at again when it serves. */
 	if (observer->collectors)
 		ww_runtimes__look(observer->runtimes, pid, serves || learnt);
+	if (goroutines)
+		ww_runtimes__look_at_goroutines(observer->runtimes, pid);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
 	if (!learnt && !serves)
 		return;
 	observer->processes[slot].pid = pid;
 	observer->processes[slot].generation = generation;
+	observer->processes[slot].goroutines = goroutines;
 }
 
 /* What runs already is learnt before it is observed. */
@@ -323,6 +330,8 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	ww_allocations__prepare(new->bpf, options->allocations > 0);
 	new->bpf->rodata->ww_queues_on = options->queues;
 	new->collectors = !options->no_collectors;
+	new->goroutines = options->exact_goroutines;
+	ww_runtimes__want_goroutines(new->bpf, options->exact_goroutines);
 	bpf_program__set_autoload(new->bpf->progs.ww_queue_call, options->queues);
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)
@@ -333,7 +342,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "loading the BPF programs");
 		goto out;
 	}
-	new->runtimes = ww_runtimes__new(new->bpf);
+	new->runtimes = ww_runtimes__new(new->bpf, new->collectors);
 	err = new->runtimes ? slots_fill(new->bpf) : -ENOMEM;
 	err = err ?: select_load(new->bpf, &options->select);
 	err = err ?: rings_open(new);
@@ -373,6 +382,8 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "selecting the processes");
 		goto out;
 	}
+	for (size_t i = 0; i < options->select.pids_len && new->goroutines; i++)
+		process_look(new, (uint32_t)options->select.pids[i], true);
 	err = ww_hooks__stand_ins(new->bpf, new->stand_ins, sizeof(new->stand_ins));
 	if (err) {
 		fail(err, message, message_size, "naming what stands in for what is not there");
