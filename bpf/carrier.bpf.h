@@ -14,6 +14,7 @@
 #define WHYWAIT_CARRIER_H
 
 #include "subtask.bpf.h"
+#include "uvloop.bpf.h"
 #include "worker.bpf.h"
 
 #define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
@@ -34,6 +35,7 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	t->python_tries = WW_PYTHON_TRIES;
 	if (python->context)
 		t->python = ww_python_state(python);
+	t->uvloop = t->python && python->uvloop == WW_UVLOOP_FOLLOWED;
 	return 0;
 }
 
@@ -56,8 +58,9 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		ww_python_loops = 1;
 	}
 	key->tgid = tgid;
-	key->context = ww_user_word(t->python + python->context);
-	t->task = key->context ? ww_awaiter_running(t, key->context) : 0;
+	/* uvloop sends from a Context of its own. */
+	key->context = t->uvloop ? 0 : ww_user_word(t->python + python->context);
+	t->task = t->uvloop ? ww_uvloop_task(t) : key->context ? ww_awaiter_running(t, key->context) : 0;
 	if (t->task) {
 		t->leaf = t->task;
 		u64 own = ww_task_key(t->task);
@@ -291,6 +294,13 @@ static __always_inline void ww_carrier_leaf(const struct ww_thread *t, struct ww
 	r->root_print = ww_task_print(t->task);
 }
 
+/* The account if it is none of a request that answers. */
+static __always_inline struct ww_request *ww_carrier_own(ww_ref ref)
+{
+	struct ww_request *a = ww_request_get(ref);
+	return a && a->anonymous ? a : NULL;
+}
+
 static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
 {
 	return r ? r->account.id : 0;
@@ -344,7 +354,11 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		if (t->handle_frame && !t->task && conn && conn->awaited && ww_request_get(conn->first))
 			return conn->first;
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-		r = known ? ww_request_get(known->ref) : NULL;
+		r = ww_request_get(t->uvloop ? ww_uvloop_serves(t->task) : known ? known->ref : 0);
+		if (r && t->uvloop)
+			ww_task_serves(t);
+		else if (t->uvloop && known)
+			r = ww_carrier_own(known->ref);
 		if (r && !ww_carrier_outlived(t, r)) {
 			ww_subtask_fill(t, r, t->start);
 			ww_carrier_leaf(t, r);
@@ -363,6 +377,13 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 			ww_carrier_know(known, &key, r->account.id);
 		}
 		return ww_carrier_ref(r);
+	}
+	if (t->uvloop) {
+		/* More of what its Task awaits the answer to. */
+		if (conn && conn->awaited && ww_request_get(conn->first))
+			return conn->first;
+		t->unsure_at = bpf_ktime_get_ns();
+		return 0;
 	}
 	/* One more send of the same step. */
 	if (r && conn && conn->awaited && conn->first == t->ref)
@@ -475,7 +496,9 @@ WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 	if (!key.context)
 		return 0;
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	struct ww_request *r = ww_request_get(t->uvloop ? ww_uvloop_serves(root) : known ? known->ref : 0);
+	if (!r && t->uvloop && known)
+		r = ww_carrier_own(known->ref);
 	if (!r) {
 		a->context = key.context;
 		a->task = root;
@@ -495,8 +518,8 @@ WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 }
 
 /*
- * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, what it has waited
- * for and what pools of threads did is not read; of Node's, what it did after a timer, or a pool's work, may have been
+ * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, not all that it has
+ * waited for may be told, nor what pools of threads did; of Node's, what it did after a timer, or a pool's work, may have been
  * taken for another one's.
  */
 WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
@@ -504,7 +527,7 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 	if (!t || !r || (!t->python && (!t->phase_at || !r->waited)))
 		return 0;
 	struct ww_python *python = t->python ? ww_python_of() : NULL;
-	if (t->python && (!python || !python->uvloop))
+	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(t, r->opened))))
 		return 0;
 	if ((!t->python || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
 		return 0;
@@ -524,6 +547,11 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 	if (!t->loop)
 		return 0;
 	ww_carrier_doubts(t, r);
+	if (t->uvloop) {
+		/* It is sent when no Task runs. */
+		ww_subtask_fill(t, r, t->start);
+		return 0;
+	}
 	if (ww_carrier_context(t, &key)) {
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		a = known ? ww_request_get(known->ref) : NULL;

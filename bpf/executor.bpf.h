@@ -376,6 +376,7 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_thread *of)
 {
 	struct ww_carrier_key key;
+	t->pooled |= t->uvloop;
 	if (!ww_carrier_context(t, &key))
 		return;
 	struct ww_executor *e = ww_executor_make(key.tgid);

@@ -226,6 +226,9 @@ struct ww_thread {
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
 	u8 handle_tries;	       /* how often that frame was looked for */
 	u8 nested;		       /* Tasks of its do work for others that await them */
+	u8 uvloop;		       /* it runs uvloop's loop, and is followed: uvloop.bpf.h; */
+	u8 pooled;		       /* that has given work to a pool's threads, */
+	u64 unsure_at;		       /* and has sent something last then of which no Task is known */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
 	u64 item;		       /* what it works at, */

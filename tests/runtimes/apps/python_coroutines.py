@@ -189,7 +189,8 @@ async def nobodys():
 @app.on_event("startup")
 async def startup():
     of.set("setup")
-    note_sends(asyncio.selector_events._SelectorSocketTransport)
+    if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop):
+        note_sends(asyncio.selector_events._SelectorSocketTransport)
     ledgers["setup"] = {"operations": [], "waits": {}, "cpu": 0, "delay": 0}
     size = int(os.environ.get("TRUTH_POOL", "96"))
     app.pool = await asyncpg.create_pool(os.environ["TRUTH_URL"], min_size=size, max_size=size, connection_class=Pooled,

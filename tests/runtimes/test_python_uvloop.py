@@ -1,0 +1,11 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""FastAPI's coroutines under uvicorn with uvloop, as test_python_coroutines.py has them on asyncio's own loop."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
+from python_truth import Uvicorn, compare  # noqa: E402  (the path comes first)
+
+compare(lambda environment: Uvicorn("python_coroutines:app", "uvloop", env=environment),
+        ("plain", "timed", "tasks", "middleware", "after"), together=("tasks",))
