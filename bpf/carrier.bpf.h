@@ -519,8 +519,8 @@ WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 
 /*
  * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, not all that it has
- * waited for may be told, nor what pools of threads did; of Node's, what it did after a timer, or a pool's work, may have been
- * taken for another one's.
+ * waited for may be told, nor what pools of threads did; of Node's, what it did after a timer, or a pool's work, may
+ * have been taken for another one's.
  */
 WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 {

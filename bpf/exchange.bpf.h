@@ -9,7 +9,6 @@
 
 #include "job.bpf.h"
 #include "peer.bpf.h"
-#include "uvloop.bpf.h"
 #include "window.bpf.h"
 
 /* Messages and parts of messages that one call may move; more is counted and gives the connection up. */
@@ -116,8 +115,6 @@ WW_GLOBAL5(int, ww_exchange_open, C, conn, T, t, N, arrival, N, now, N, who)
 	conn->last = ref;
 	conn->http.reading = ref;
 	ww_loop_serves(t, ref);
-	if (t->uvloop)
-		ww_uvloop_opens(ref);
 	return 1;
 }
 

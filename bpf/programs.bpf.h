@@ -39,20 +39,20 @@ struct {
 
 /* Where one with uvloop's event loop keeps its streams and Tasks (src/kernel/uvloop.h). */
 struct ww_uvloop {
-	u64 loop; /* addresses: of its uv_loop_t, */
+	u64 loop;   /* addresses: of its uv_loop_t, */
 	u64 object; /* and of the Loop that it belongs to */
-	u64 tasks; /* of a dict with the Task whose step each loop is in */
+	u64 tasks;  /* of a dict with the Task whose step each loop is in */
 	u64 future; /* of types */
 	u64 reader;
 	u64 event;
 	u64 deque;
 	u64 reference;
-	u64 cycles[WW_UVLOOP_CYCLES]; /* uvicorn's, that answer a request each, */
+	u64 cycles[WW_UVLOOP_CYCLES];	/* uvicorn's, that answer a request each, */
 	u32 complete[WW_UVLOOP_CYCLES]; /* and which attribute says that they have */
 	/* The BPF side's: */
 	u32 protocol; /* where a stream has its protocol; 0: not known, */
-	u32 tries; /* and how often that was looked for */
-	u32 serves; /* a Task was seen that has a request's connection */
+	u32 tries;    /* and how often that was looked for */
+	u32 serves;   /* a Task was seen that has a request's connection */
 	u32 unused;
 };
 

@@ -2,8 +2,8 @@
 /*
  * Tasks of asyncio on uvloop's event loop, of CPython 3.11. Its steps are in no frame, and what they write is sent at
  * the end of the loop's turn, when none runs. But by then the Task awaits the answer: on the way from the descriptor to
- * libuv's stream, to the object that uvloop has for it, to the protocol that gets what is read there, is the Future that
- * it waits for. What is sent, or begun, in the midst of a step is the Task's that asyncio has for the current one.
+ * libuv's stream, to the object that uvloop has for it, to the protocol that gets what is read there, is the Future
+ * that it waits for. What is sent, or begun, in the midst of a step is the Task's that asyncio has for the current one.
  *
  * Whom a Task answers is read, too: a server's protocols make a Task of a method, whose object has the transport that
  * the request came on, and which the transport's protocol has in turn, unless it has gone on to another request.
@@ -26,25 +26,25 @@
 #define WW_UVLOOP_LOOP	 32
 
 /* Offsets in CPython 3.11's objects. */
-#define WW_DICT_USED	   16 /* PyDictObject.ma_used, then ma_version_tag, ma_keys, ma_values */
-#define WW_DICT_KEYS	   32
-#define WW_KEYS_INDICES	   32 /* PyDictKeysObject.dk_indices */
-#define WW_KEYS_COUNT	   24 /* PyDictKeysObject.dk_nentries */
-#define WW_TYPE_BASICSIZE  32
-#define WW_TYPE_FLAGS	   168
-#define WW_TYPE_KEYS	   872	    /* PyHeapTypeObject.ht_cached_keys */
-#define WW_TYPE_MANAGED	   (1 << 4) /* Py_TPFLAGS_MANAGED_DICT: the words in front of an object lead to its attributes */
-#define WW_INSTANCE_DICT   24
-#define WW_REFERENCE_TO	   16 /* PyWeakReference.wr_object */
-#define WW_DEQUE_LEFT	   24 /* dequeobject.leftblock, rightblock, leftindex */
-#define WW_DEQUE_DATA	   8
-#define WW_OBJECT_HEAD	   16
-#define WW_CORO_LOCALS	   152 /* PyCoroObject.cr_iframe.localsplus */
-#define WW_UVLOOP_WORDS	   48  /* of an object that are looked at */
-#define WW_UVLOOP_METHODS  32  /* of a stream, to find its protocol */
-#define WW_UVLOOP_TRIES	   64
-#define WW_UVLOOP_FD	   (1ull << 62) /* with a descriptor, in place of a Context */
-#define WW_UVLOOP_ADDRESS  0xffffffffffffffull
+#define WW_DICT_USED	  16 /* PyDictObject.ma_used, then ma_version_tag, ma_keys, ma_values */
+#define WW_DICT_KEYS	  32
+#define WW_KEYS_INDICES	  32 /* PyDictKeysObject.dk_indices */
+#define WW_KEYS_COUNT	  24 /* PyDictKeysObject.dk_nentries */
+#define WW_TYPE_BASICSIZE 32
+#define WW_TYPE_FLAGS	  168
+#define WW_TYPE_KEYS	  872	   /* PyHeapTypeObject.ht_cached_keys */
+#define WW_TYPE_MANAGED	  (1 << 4) /* Py_TPFLAGS_MANAGED_DICT: the words in front of an object lead to its attributes */
+#define WW_INSTANCE_DICT  24
+#define WW_REFERENCE_TO	  16 /* PyWeakReference.wr_object */
+#define WW_DEQUE_LEFT	  24 /* dequeobject.leftblock, rightblock, leftindex */
+#define WW_DEQUE_DATA	  8
+#define WW_OBJECT_HEAD	  16
+#define WW_CORO_LOCALS	  152 /* PyCoroObject.cr_iframe.localsplus */
+#define WW_UVLOOP_WORDS	  48  /* of an object that are looked at */
+#define WW_UVLOOP_METHODS 32  /* of a stream, to find its protocol */
+#define WW_UVLOOP_TRIES	  64
+#define WW_UVLOOP_FD	  (1ull << 62) /* with a descriptor, in place of a Context */
+#define WW_UVLOOP_ADDRESS 0xffffffffffffffull
 
 /* So many words from an address on, as one number. */
 #define WW_UVLOOP_SOME(at, len) ((at) | (u64)(len) << 56)

@@ -46,22 +46,22 @@ static bool is_text(pid_t pid, uint64_t object, const char *name, size_t len)
 	       text.length == (int64_t)len && !memcmp(text.text, name, len);
 }
 
-int ww_python_keys__find(pid_t pid, uint64_t at, const char *name, uint32_t *index, uint64_t *value)
+int ww_python_keys__find(pid_t pid, uint64_t keys, const char *name, uint32_t *index, uint64_t *value)
 {
-	struct keys keys;
+	struct keys head;
 	size_t len = strlen(name);
-	int err = ww_python_read(pid, at, &keys, sizeof(keys));
+	int err = ww_python_read(pid, keys, &head, sizeof(head));
 
 	if (err)
 		return err;
-	if (len > TEXT_MAX || keys.entries <= 0 || keys.entries > ENTRIES_MAX || keys.log2_index_bytes > 20)
+	if (len > TEXT_MAX || head.entries <= 0 || head.entries > ENTRIES_MAX || head.log2_index_bytes > 20)
 		return -ENOENT;
 	/* Where not all keys are texts, their hashes are in front of them. */
-	size_t words = keys.kind ? 2 : 3, count = (size_t)keys.entries;
+	size_t words = head.kind ? 2 : 3, count = (size_t)head.entries;
 	uint64_t *entries = calloc(count, words * sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
-	err = ww_python_read(pid, at + sizeof(keys) + (1ull << keys.log2_index_bytes), entries,
+	err = ww_python_read(pid, keys + sizeof(head) + (1ull << head.log2_index_bytes), entries,
 			     count * words * sizeof(*entries));
 	size_t i = 0;
 	while (!err && i < count && !is_text(pid, entries[i * words + words - 2], name, len))

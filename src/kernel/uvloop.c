@@ -91,9 +91,12 @@ int ww_uvloop__find(pid_t pid, const struct ww_python_layout *python, struct ww_
 		const char *module, *name;
 		uint64_t *to;
 	} objects[] = {
-		{"_asyncio", "_current_tasks", &found.tasks},	 {"_asyncio", "Future", &found.future},
-		{"asyncio.streams", "StreamReader", &found.reader}, {"asyncio.locks", "Event", &found.event},
-		{"_collections", "deque", &found.deque},	 {"_weakref", "ref", &found.reference},
+		{"_asyncio", "_current_tasks", &found.tasks},
+		{"_asyncio", "Future", &found.future},
+		{"asyncio.streams", "StreamReader", &found.reader},
+		{"asyncio.locks", "Event", &found.event},
+		{"_collections", "deque", &found.deque},
+		{"_weakref", "ref", &found.reference},
 	};
 	uint64_t interpreter, modules;
 

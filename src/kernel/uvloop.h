@@ -15,15 +15,15 @@
 
 /* Addresses in the process; the same layout as the BPF map's value. */
 struct ww_uvloop_layout {
-	uint64_t loop;			   /* its uv_loop_t, */
-	uint64_t object;		   /* and the Loop that it belongs to */
-	uint64_t tasks;			   /* _asyncio._current_tasks */
-	uint64_t future;		   /* types: asyncio.Future as written in C, */
-	uint64_t reader;		   /* asyncio.StreamReader, */
-	uint64_t event;			   /* asyncio.Event, */
-	uint64_t deque;			   /* collections.deque, */
-	uint64_t reference;		   /* weakref.ref, */
-	uint64_t cycles[WW_UVLOOP_CYCLES]; /* uvicorn's RequestResponseCycle; 0: it has none */
+	uint64_t loop;			     /* its uv_loop_t, */
+	uint64_t object;		     /* and the Loop that it belongs to */
+	uint64_t tasks;			     /* _asyncio._current_tasks */
+	uint64_t future;		     /* types: asyncio.Future as written in C, */
+	uint64_t reader;		     /* asyncio.StreamReader, */
+	uint64_t event;			     /* asyncio.Event, */
+	uint64_t deque;			     /* collections.deque, */
+	uint64_t reference;		     /* weakref.ref, */
+	uint64_t cycles[WW_UVLOOP_CYCLES];   /* uvicorn's RequestResponseCycle; 0: it has none */
 	uint32_t complete[WW_UVLOOP_CYCLES]; /* which attribute of that is response_complete */
 	uint32_t protocol;		     /* the BPF side's, from here on, as the rest */
 	uint32_t tries;
