@@ -194,7 +194,8 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	t->ref = 0;
 	if (ww_stacks_on) {
 		t->sampled = 0;
-		if (!r->stack && t->stack != WW_STACK_RUNS)
+		/* A loop's own stack says nothing of the request. */
+		if (!r->stack && !t->loop && t->stack != WW_STACK_RUNS)
 			r->stack = t->stack;
 	}
 	/* Of Node's kind: with nothing outstanding it waits for a timer, whose continuation will not say whose it is.

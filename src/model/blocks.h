@@ -50,6 +50,11 @@ bool ww_blocks__add_allocated(struct ww_blocks *blocks, int64_t second, const st
 /* Adds all blocks, each begun at a multiple of `unit_ns`: 0 as they are. -ENOMEM may leave a part added. */
 int ww_blocks__merge(struct ww_blocks *blocks, const struct ww_blocks *from, int64_t unit_ns);
 
+/* Of a window, what was not observed: Unix ns. */
+struct ww_gap {
+	int64_t start_ns, end_ns;
+};
+
 /* What an endpoint's report says of its requests for those who ask how sure it is. Of an arena. */
 struct ww_sampling {
 	/* The wall times in ascending order. */
@@ -62,6 +67,8 @@ struct ww_sampling {
 	uint32_t blocks_len;
 	int64_t start_ns, end_ns; /* what they are of, and how long a block is at the most; of what builds the report */
 	int64_t unit_ns;
+	const struct ww_gap *gaps; /* the same; within the window */
+	uint32_t gaps_len;
 };
 
 /* A copy of both; -ENOMEM. `blocks` may be NULL. */

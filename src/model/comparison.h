@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Two reports side by side, endpoint by endpoint: what differs, and whether that is more than noise. Of all the
- * differences of a comparison that are called sure, one in twenty is expected to be noise at the most.
+ * differences of a comparison that are called sure, one in forty is expected to be noise at the most.
  */
 #ifndef WHYWAIT_COMPARISON_H
 #define WHYWAIT_COMPARISON_H
@@ -41,7 +41,8 @@ const char *ww_certainty_name(enum ww_certainty certainty); /* "sure" */
 
 struct ww_change {
 	struct ww_estimate before, after;
-	double low, high;   /* of after - before, in 95 of 100 cases; infinite where they are not known */
+	/* Of after - before, in 95 of 100 cases; infinite where they are not known. What is sure leaves out 0. */
+	double low, high;
 	double correlation; /* of the two, where they are of the same time; else 0 */
 	double chance;	    /* how likely noise makes as large a difference */
 	enum ww_certainty certainty;
@@ -78,6 +79,9 @@ void ww_comparison__free(struct ww_comparison *comparison);
 
 /* Whether a figure is there to be compared; a kind of time from 1 % of the wall time on, on either side. */
 bool ww_comparison__counts(const struct ww_endpoint_comparison *endpoint, enum ww_metric metric);
+
+/* What comes to it: "request", "message", .. */
+const char *ww_comparison__unit(const struct ww_endpoint_comparison *endpoint);
 
 /* What changed, in one sentence: "p95 212 -> 61 ms (-71 %, sure), by db -150 ms; compute unchanged". */
 void ww_comparison__sentence(const struct ww_endpoint_comparison *endpoint, struct ww_sentence *sentence);

@@ -2,6 +2,7 @@
 /* What a comparison says of an endpoint, in one sentence. */
 #include <math.h>
 
+#include "model/catalog.h"
 #include "model/comparison.h"
 #include "model/names.h"
 
@@ -106,6 +107,11 @@ static void add_compute(struct ww_sentence *sentence, const struct ww_endpoint_c
 	ww_sentence__ms(sentence, (uint64_t)llround(fabs(difference)));
 }
 
+const char *ww_comparison__unit(const struct ww_endpoint_comparison *endpoint)
+{
+	return ww_protocol_unit((endpoint->after ? endpoint->after : endpoint->before)->protocol);
+}
+
 void ww_comparison__sentence(const struct ww_endpoint_comparison *endpoint, struct ww_sentence *sentence)
 {
 	static const enum ww_metric heads[] = {WW_METRIC_P95, WW_METRIC_MEAN, WW_METRIC_P50, WW_METRIC_P99};
@@ -114,7 +120,8 @@ void ww_comparison__sentence(const struct ww_endpoint_comparison *endpoint, stru
 		endpoint->changes[WW_METRIC_P95].certainty == WW_CERTAINTY_SHORT ? WW_METRIC_MEAN : WW_METRIC_P95;
 
 	if (!endpoint->before || !endpoint->after) {
-		ww_sentence__add(sentence, "no requests %s", endpoint->before ? "after" : "before");
+		ww_sentence__add(sentence, "no %ss %s", ww_comparison__unit(endpoint),
+				 endpoint->before ? "after" : "before");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {

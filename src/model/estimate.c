@@ -185,7 +185,7 @@ struct ww_estimate ww_estimate__ratio(const struct ww_sampling *sampling,
 	return mean_of(&ratio);
 }
 
-/* Requests in stretches of equal length, also where none came; the first and the last one may be shorter. */
+/* Requests in stretches of equal length, also where none came; what of them was observed may be shorter. */
 struct cells {
 	double requests[CELLS_MAX], ns[CELLS_MAX];
 };
@@ -218,6 +218,21 @@ static int64_t cell_ns_of(const struct ww_sampling *sampling, int64_t window_ns)
 	return cell_ns;
 }
 
+/* What was not observed has no part in a rate: stretches without requests are those in which some could be seen. */
+static void leave_out(struct cells *cells, uint32_t len, int64_t first, int64_t cell_ns, const struct ww_gap *gap)
+{
+	for (int64_t cell = (gap->start_ns - first) / cell_ns; cell < len; cell++) {
+		int64_t at = first + cell * cell_ns;
+		int64_t from = at > gap->start_ns ? at : gap->start_ns;
+		int64_t to = at + cell_ns < gap->end_ns ? at + cell_ns : gap->end_ns;
+
+		if (from >= to)
+			return;
+		/* Those of a damaged file may be beside each other. */
+		cells->ns[cell] = fmax(cells->ns[cell] - (double)(to - from), 0);
+	}
+}
+
 struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double rate_per_s)
 {
 	struct ww_estimate estimate = ww_estimate__bare(rate_per_s);
@@ -238,6 +253,8 @@ struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double 
 
 		cells.ns[series.len++] = (double)(to - from);
 	}
+	for (uint32_t i = 0; i < sampling->gaps_len; i++)
+		leave_out(&cells, series.len, first, cell_ns, &sampling->gaps[i]);
 	for (uint32_t i = 0; i < sampling->blocks_len; i++) {
 		int64_t at = sampling->blocks[i].at;
 		int64_t cell = at < first ? 0 : at < sampling->end_ns ? (at - first) / cell_ns : series.len - 1;
@@ -248,8 +265,7 @@ struct ww_estimate ww_estimate__rate(const struct ww_sampling *sampling, double 
 	if (ratio.blocks < WW_BLOCKS_LEAST || !(ratio.sum > 0))
 		return estimate;
 	estimate.how = WW_ESTIMATE_MEAN;
-	/* What was not observed of the window has no part in the rate. */
-	estimate.error = sqrt(ratio.variance) * rate_per_s / (ratio.sum / ratio.number);
+	estimate.error = sqrt(ratio.variance) * NSEC;
 	estimate.freedom = ratio.blocks - 1;
 	return estimate;
 }
@@ -428,8 +444,8 @@ static double joint(double first, double second, double correlation)
  * From the two intervals: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10; for any two, also dependent
  * ones: G. Y. Zou, A. Donner, Statistics in Medicine 27 (2008).
  */
-void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double correlation,
-			     double factor, double alpha, double *low, double *high)
+static void from_intervals(const struct ww_estimate *before, const struct ww_estimate *after, double correlation,
+			   double factor, double alpha, double *low, double *high)
 {
 	double first[2], second[2], difference = after->value - factor * before->value;
 
@@ -440,30 +456,38 @@ void ww_difference__interval(const struct ww_estimate *before, const struct ww_e
 }
 
 /* Of the logarithm, to the first order. */
-static struct ww_estimate logarithm(const struct ww_estimate *mean)
+static struct ww_estimate logarithm(const struct ww_estimate *mean, double factor)
 {
 	struct ww_estimate estimate = *mean;
 
-	estimate.value = log(mean->value);
+	estimate.value = log(factor * mean->value);
 	estimate.error = mean->error / mean->value;
 	return estimate;
+}
+
+void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double correlation,
+			     double factor, double alpha, double *low, double *high)
+{
+	/* What makes both slower does so by a factor: the larger one's moods are larger. */
+	if (correlation > 0 && factor > 0 && before->how == WW_ESTIMATE_MEAN && after->how == WW_ESTIMATE_MEAN &&
+	    before->value > 0 && after->value > 0) {
+		struct ww_estimate first = logarithm(before, factor), second = logarithm(after, 1);
+
+		from_intervals(&first, &second, correlation, 1, alpha, low, high);
+		/* Of what was before. */
+		*low = factor * before->value * expm1(*low);
+		*high = factor * before->value * expm1(*high);
+		return;
+	}
+	from_intervals(before, after, correlation, factor, alpha, low, high);
 }
 
 double ww_difference__chance(const struct ww_estimate *before, const struct ww_estimate *after, double correlation)
 {
 	double none = log(LEAST_CHANCE), all = 0, low, high;
-	struct ww_estimate first, second;
 
 	if (before->how == WW_ESTIMATE_UNKNOWN || after->how == WW_ESTIMATE_UNKNOWN)
 		return 1;
-	/* What makes both slower does so by a factor: the larger one's moods are larger. */
-	if (correlation > 0 && before->how == WW_ESTIMATE_MEAN && after->how == WW_ESTIMATE_MEAN && before->value > 0 &&
-	    after->value > 0) {
-		first = logarithm(before);
-		second = logarithm(after);
-		before = &first;
-		after = &second;
-	}
 	for (int i = 0; i < HALVINGS / 2; i++) {
 		double middle = (none + all) / 2;
 

@@ -71,8 +71,10 @@ double ww_sampling__correlation(const struct ww_sampling *before, const struct w
 double ww_sampling__correlation_at(const struct ww_sampling *before, const struct ww_sampling *after,
 				   uint64_t before_ns, uint64_t after_ns);
 
-/* The same as ww_estimate__interval() for after - factor * before; `correlation`: of the two, 0 where they are
- * independent. */
+/*
+ * The same as ww_estimate__interval() for after - factor * before; `correlation`: of the two, 0 where they are
+ * independent. Of means that go up and down together it is told of their quotient, as a part of before.
+ */
 void ww_difference__interval(const struct ww_estimate *before, const struct ww_estimate *after, double correlation,
 			     double factor, double alpha, double *low, double *high);
 

@@ -84,15 +84,16 @@ static void add_subject(struct ww_making *making, const struct ww_subject *subje
 }
 
 /* "50 times a request", "2 to 120 times a request, 50.3 on the mean" */
-static void add_times(struct ww_sentence *text, const struct sums *sums)
+static void add_times(struct ww_sentence *text, const struct ww_finder *finder, const struct sums *sums)
 {
+	const char *unit = ww_protocol_unit(finder->endpoint->protocol);
 	double mean = sums->runs / sums->requests;
 
 	if (sums->least == sums->most) {
 		ww_sentence__number(text, mean);
-		ww_sentence__add(text, " times a request");
+		ww_sentence__add(text, " times a %s", unit);
 	} else {
-		ww_sentence__add(text, "%u to %u times a request, ", sums->least, sums->most);
+		ww_sentence__add(text, "%u to %u times a %s, ", sums->least, sums->most, unit);
 		ww_sentence__number(text, mean);
 		ww_sentence__add(text, " on the mean");
 	}
@@ -136,7 +137,7 @@ static int find_rounds(struct ww_finder *finder, uint32_t id)
 	grows = correlation(finder, id);
 	ww_sentence__query(&making.text, subject->summary, subject->statement);
 	ww_sentence__add(&making.text, " ran ");
-	add_times(&making.text, &sums);
+	add_times(&making.text, finder, &sums);
 	if (grows >= WW_LIMIT_CORRELATION)
 		ww_sentence__add(&making.text, ", the more the larger the answer");
 	add_in(&making.text, finder, share);
@@ -172,7 +173,7 @@ static int find_repeats(struct ww_finder *finder, uint32_t id)
 	ww_sentence__query(&making.text, subject->summary, subject->statement);
 	ww_sentence__add(&making.text, " was asked again with the same arguments ");
 	ww_sentence__number(&making.text, repeats / sums.requests);
-	ww_sentence__add(&making.text, " times a request");
+	ww_sentence__add(&making.text, " times a %s", ww_protocol_unit(finder->endpoint->protocol));
 	add_in(&making.text, finder, share);
 	ww_advise__repeats(&making.advice, subject);
 	add_subject(&making, subject);

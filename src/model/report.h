@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/aggregate.h"
+#include "model/blocks.h"
 #include "model/finding.h"
 #include "model/operation.h"
 #include "model/outlook.h"
@@ -76,8 +77,9 @@ struct ww_endpoint_report {
 	const struct ww_sampling *sampling; /* model/blocks.h; NULL where nobody asked for it */
 };
 
-/* A service in a second, or in an interval: what came in it, and its memory then. */
+/* A service in a second, or in an interval: what came in it, and its memory then, on the mean. */
 struct ww_service_sample {
+	uint64_t samples; /* that it is the mean of, one a second: how long it is */
 	uint64_t requests;
 	uint64_t rss_bytes, pss_bytes; /* of all its processes; the second is 0 where it is not known */
 	/* What its runtimes say that they allocated, objects and bytes; of one that does not count them, not known. */
@@ -129,6 +131,8 @@ struct ww_report {
 	uint64_t host_busy_ns; /* CPU time of all that ran on the host; 0: not known */
 	int64_t start_unix_ns, end_unix_ns;
 	int64_t unobserved_ns; /* of that: what a recording that goes on has gaps of */
+	const struct ww_gap *gaps;
+	uint32_t gaps_len;
 	bool complete;
 	bool unended;		/* the recording is still being written, or was cut short */
 	struct ww_loss *losses; /* causes with a count above 0 */

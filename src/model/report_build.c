@@ -172,6 +172,8 @@ static int fill_sampling(struct ww_arena *arena, struct ww_endpoint_report *endp
 	sampling->start_ns = frame->start_unix_ns;
 	sampling->end_ns = frame->end_unix_ns;
 	sampling->unit_ns = frame->unit_ns;
+	sampling->gaps = frame->gaps;
+	sampling->gaps_len = frame->gaps_len;
 	endpoint->sampling = sampling;
 	return 0;
 }
@@ -227,6 +229,8 @@ static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endp
 
 static int fill_frame(struct ww_arena *arena, struct ww_report *report, const struct ww_report_frame *frame)
 {
+	struct ww_gap *gaps;
+
 	report->host = ww_arena__strdup(arena, frame->host);
 	report->kernel = ww_arena__strdup(arena, frame->kernel);
 	report->stand_ins = ww_arena__strdup(arena, frame->stand_ins ? frame->stand_ins : "");
@@ -234,7 +238,8 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	report->unreadable = ww_arena__array(arena, frame->unreadable_len, sizeof(*report->unreadable));
 	report->services = ww_arena__array(arena, frame->services_len, sizeof(*report->services));
 	report->settings = ww_arena__strdup(arena, frame->settings ? frame->settings : "");
-	if (!report->settings || !report->host || !report->kernel || !report->stand_ins || !report->losses ||
+	gaps = ww_arena__array(arena, frame->gaps_len, sizeof(*gaps));
+	if (!gaps || !report->settings || !report->host || !report->kernel || !report->stand_ins || !report->losses ||
 	    !report->unreadable || !report->services)
 		return -ENOMEM;
 	report->cpus = frame->cpus;
@@ -242,6 +247,10 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	report->start_unix_ns = frame->start_unix_ns;
 	report->end_unix_ns = frame->end_unix_ns;
 	report->unobserved_ns = frame->unobserved_ns;
+	if (frame->gaps_len)
+		memcpy(gaps, frame->gaps, frame->gaps_len * sizeof(*gaps));
+	report->gaps = gaps;
+	report->gaps_len = frame->gaps_len;
 	report->unended = frame->unended;
 	report->complete = true;
 	for (size_t i = 0; i < frame->losses_len; i++) {
@@ -298,6 +307,7 @@ int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalo
 		     const struct ww_slice *slice, struct ww_report **report)
 {
 	struct ww_arena *arena = ww_arena__new();
+	struct ww_report_frame lasting = *frame; /* what endpoints refer to is the report's */
 	struct ww_report *built;
 	int err = -ENOMEM;
 
@@ -310,6 +320,7 @@ int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalo
 	err = fill_frame(arena, built, frame);
 	if (err)
 		goto fail;
+	lasting.gaps = built->gaps;
 	built->endpoints = ww_arena__array(arena, slice->used_len, sizeof(*built->endpoints));
 	if (!built->endpoints) {
 		err = -ENOMEM;
@@ -318,7 +329,7 @@ int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalo
 	for (uint32_t i = 0; i < slice->used_len; i++) {
 		uint32_t id = slice->used[i];
 
-		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id], frame);
+		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id], &lasting);
 		if (err)
 			goto fail;
 	}

@@ -19,7 +19,9 @@ struct ww_report_frame {
 	unsigned cpus;
 	uint64_t host_busy_ns;
 	int64_t start_unix_ns, end_unix_ns;
-	int64_t unobserved_ns; /* of that */
+	int64_t unobserved_ns; /* of that: the sum of .. */
+	const struct ww_gap *gaps;
+	uint32_t gaps_len;
 	bool unended;
 	const struct ww_loss *losses; /* rows with a count of 0 are left out */
 	size_t losses_len;

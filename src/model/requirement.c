@@ -247,7 +247,8 @@ static void explain_undecided(const struct ww_endpoint_comparison *endpoint, con
 	}
 	if (both && endpoint->before->requests < requests)
 		requests = endpoint->before->requests;
-	ww_sentence__add(why, "; %llu requests are too few to tell", (unsigned long long)requests);
+	ww_sentence__add(why, "; %llu %ss are too few to tell", (unsigned long long)requests,
+			 ww_comparison__unit(endpoint));
 	if (isfinite(times) && times * times * (double)requests < 1e12) {
 		double needed = ceil(times * times * (double)requests), unit = pow(10, floor(log10(needed)) - 1);
 
@@ -269,8 +270,9 @@ static bool is_without_errors(const struct ww_endpoint_comparison *endpoint, con
 	if (after->value != 0 || !(high < NONE_SHARE))
 		return false;
 	if (high > CLOSE_SHARE)
-		ww_sentence__add(why, "; that none of %llu requests failed leaves %.2g %% possible",
-				 (unsigned long long)endpoint->after->requests, 100 * high);
+		ww_sentence__add(why, "; that none of %llu %ss failed leaves %.2g %% possible",
+				 (unsigned long long)endpoint->after->requests, ww_comparison__unit(endpoint),
+				 100 * high);
 	return true;
 }
 
@@ -283,7 +285,7 @@ enum ww_verdict_of_requirement ww_requirement__judge(const struct ww_requirement
 	bool met;
 
 	if (!endpoint->after || (requirement->change && !endpoint->before)) {
-		ww_sentence__add(why, "no requests %s", endpoint->after ? "before" : "after");
+		ww_sentence__add(why, "no %ss %s", ww_comparison__unit(endpoint), endpoint->after ? "before" : "after");
 		return WW_REQUIREMENT_UNDECIDED;
 	}
 	if (isnan(of->after.value) || (requirement->change && isnan(of->before.value))) {

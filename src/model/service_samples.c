@@ -26,16 +26,36 @@ int ww_service_samples__add(struct ww_arena *arena, struct ww_service_report *se
 	return 0;
 }
 
+/* A number of bytes, and how long it was so. */
+struct lasting {
+	uint64_t bytes;
+	double samples;
+};
+
 static int compare_bytes(const void *left, const void *right)
 {
-	const uint64_t *a = left, *b = right;
+	const struct lasting *a = left, *b = right;
 
-	return (*a > *b) - (*a < *b);
+	return (a->bytes > b->bytes) - (a->bytes < b->bytes);
+}
+
+/* What it was less than for half of the time. */
+static uint64_t median(struct lasting *bytes, size_t len)
+{
+	double all = 0, upto = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < len; i++)
+		all += bytes[i].samples;
+	qsort(bytes, len, sizeof(*bytes), compare_bytes);
+	while (at + 1 < len && (upto += bytes[at].samples) <= all / 2)
+		at++;
+	return bytes[at].bytes;
 }
 
 int ww_service_samples__sum(struct ww_service_report *service)
 {
-	uint64_t *bytes = service->samples_len ? calloc(service->samples_len, sizeof(*bytes)) : NULL;
+	struct lasting *bytes = service->samples_len ? calloc(service->samples_len, sizeof(*bytes)) : NULL;
 	size_t len = 0;
 
 	if (service->samples_len && !bytes)
@@ -44,7 +64,7 @@ int ww_service_samples__sum(struct ww_service_report *service)
 		const struct ww_service_sample *sample = &service->samples[i];
 
 		if (sample->pss_bytes)
-			bytes[len++] = sample->pss_bytes;
+			bytes[len++] = (struct lasting){sample->pss_bytes, (double)sample->samples};
 		if (sample->allocations_known) {
 			service->allocations += sample->allocations;
 			service->allocations_requests += sample->requests;
@@ -54,24 +74,23 @@ int ww_service_samples__sum(struct ww_service_report *service)
 			service->allocated_requests += sample->requests;
 		}
 	}
-	if (len) {
-		qsort(bytes, len, sizeof(*bytes), compare_bytes);
-		service->pss_steady_bytes = bytes[len / 2];
-	}
+	if (len)
+		service->pss_steady_bytes = median(bytes, len);
 	free(bytes);
 	return 0;
 }
 
+/* By how long they are: an interval says as much as its seconds. */
 static double rss_of(const void *of, uint32_t at)
 {
-	return (double)((const struct ww_service_sample *)of)[at].rss_bytes;
+	const struct ww_service_sample *sample = (const struct ww_service_sample *)of + at;
+
+	return (double)sample->rss_bytes * (double)sample->samples;
 }
 
-static double one_of(const void *of, uint32_t at)
+static double samples_of(const void *of, uint32_t at)
 {
-	(void)of;
-	(void)at;
-	return 1;
+	return (double)((const struct ww_service_sample *)of)[at].samples;
 }
 
 struct ww_estimate ww_service_samples__memory(const struct ww_service_report *service)
@@ -82,7 +101,7 @@ struct ww_estimate ww_service_samples__memory(const struct ww_service_report *se
 	/* Recordings of earlier versions tell no more than that. */
 	if (!service->samples_len || isnan(steady))
 		return ww_estimate__exact(steady);
-	estimate = ww_estimate__series(service->samples, (uint32_t)service->samples_len, rss_of, one_of);
+	estimate = ww_estimate__series(service->samples, (uint32_t)service->samples_len, rss_of, samples_of);
 	estimate.value = steady;
 	return estimate;
 }

@@ -175,8 +175,8 @@ static void write_rows(const struct ww_page_out *page, const struct ww_endpoint_
 	for (enum ww_metric metric = 0; metric < WW_METRIC_COUNT; metric++)
 		if (ww_comparison__counts(endpoint, metric))
 			write_row(page, metric, &endpoint->changes[metric]);
-	snprintf(line, sizeof(line), "%s requests before, %s after%s%s", ww_text__count(counts[0], before),
-		 ww_text__count(counts[1], after), services ? ": it served " : "",
+	snprintf(line, sizeof(line), "%s %ss before, %s after%s%s", ww_text__count(counts[0], before),
+		 ww_comparison__unit(endpoint), ww_text__count(counts[1], after), services ? ": it served " : "",
 		 services ? ww_text__share(counts[2], after, before + after) : "");
 	fprintf(page->out, "  %s", ww_style__dim(&page->style));
 	ww_table__rest(page, line, 2);

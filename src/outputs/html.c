@@ -272,15 +272,16 @@ static void put_findings(FILE *out, const struct ww_endpoint_report *endpoint)
 
 static void put_operations(FILE *out, const struct ww_endpoint_report *endpoint)
 {
+	const char *unit = ww_protocol_unit(endpoint->protocol);
 	char text[3][WW_TEXT_NUMBER];
 
 	if (!endpoint->operations_len)
 		return;
-	fputs("<h3>What it asked of others</h3>\n<table class=\"w\"><tr><th>operation</th><th>peer</th><th "
-	      "class=\"n\">per "
-	      "request</th>"
-	      "<th class=\"n\">mean ms</th><th class=\"n\">p95 ms</th><th class=\"n\">errors</th></tr>\n",
-	      out);
+	fprintf(out,
+		"<h3>What it asked of others</h3>\n<table class=\"w\"><tr><th>operation</th><th>peer</th><th "
+		"class=\"n\">per %s</th><th class=\"n\">mean ms</th><th class=\"n\">p95 ms</th>"
+		"<th class=\"n\">errors</th></tr>\n",
+		unit);
 	for (size_t i = 0; i < endpoint->operations_len && i < OPERATIONS; i++) {
 		const struct ww_operation_row *row = &endpoint->operations[i];
 
@@ -296,9 +297,9 @@ static void put_operations(FILE *out, const struct ww_endpoint_report *endpoint)
 		fputc(' ', out);
 		ww_text__markup(out, row->peer);
 		fprintf(out,
-			"</td><td class=\"n\" data-l=\"per request\">%s</td><td class=\"n\" data-l=\"mean ms\">%s</td>"
+			"</td><td class=\"n\" data-l=\"per %s\">%s</td><td class=\"n\" data-l=\"mean ms\">%s</td>"
 			"<td class=\"n\" data-l=\"p95 ms\">%s</td>",
-			ww_text__number(text[0], (double)row->count / (double)endpoint->operations_requests),
+			unit, ww_text__number(text[0], (double)row->count / (double)endpoint->operations_requests),
 			ww_text__ms(text[1], row->sum_ns / row->count), ww_text__ms(text[2], row->p95_ns));
 		fprintf(out, "<td class=\"n%s\" data-l=\"errors\">%s</td></tr>\n", row->errors ? " bad" : "",
 			ww_text__count(text[0], row->errors));
@@ -344,9 +345,11 @@ static void put_endpoint(FILE *out, const struct ww_html *html, size_t at)
 	put_kinds(out, endpoint);
 	put_operations(out, endpoint);
 	if (html->flames[at]) {
-		fputs("<h3>Where in the code</h3>\n<div class=\"flame\"><p class=\"dim\">as wide as the time, callers "
-		      "below; of a sample of the requests</p>\n",
-		      out);
+		fprintf(out,
+			"<h3>Where in the code</h3>\n<div class=\"flame\"><p class=\"dim\">as wide as the time, "
+			"callers "
+			"below; of a sample of the %ss</p>\n",
+			unit);
 		fputs(html->flames[at], out);
 		fputs("</div>\n", out);
 	}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The page of one endpoint: where its requests spent their time, all of them beside the slowest. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "model/catalog.h"
 #include "model/names.h"
 #include "outputs/screen_pages.h"
 #include "outputs/text.h"
@@ -102,11 +104,14 @@ static void draw_facts(const struct ww_endpoint_report *endpoint, struct ww_scro
 {
 	char a[WW_TEXT_NUMBER], b[WW_TEXT_NUMBER], c[WW_TEXT_NUMBER], d[WW_TEXT_NUMBER], e[WW_TEXT_NUMBER], text[512];
 	uint64_t requests = endpoint->requests ? endpoint->requests : 1;
+	const char *unit = ww_protocol_unit(endpoint->protocol);
+	char units[16];
 
 	snprintf(text, sizeof(text), "%s, %s/s, in flight %s on average, %s at most",
 		 ww_text__count(a, endpoint->requests), ww_text__number(b, endpoint->rate_per_s),
 		 ww_text__number(c, endpoint->in_flight_mean), ww_text__count(d, endpoint->in_flight_max));
-	draw_fact(screen, ww_scroll__next_line(scroll), "requests", text);
+	snprintf(units, sizeof(units), "%ss", unit);
+	draw_fact(screen, ww_scroll__next_line(scroll), units, text);
 	snprintf(text, sizeof(text), "%s (%s), of them %s aborted by the client", ww_text__count(a, endpoint->errors),
 		 ww_text__share(b, endpoint->errors, endpoint->requests), ww_text__count(c, endpoint->aborted));
 	draw_fact(screen, ww_scroll__next_line(scroll), "errors", text);
@@ -118,8 +123,8 @@ static void draw_facts(const struct ww_endpoint_report *endpoint, struct ww_scro
 	draw_fact(screen, ww_scroll__next_line(scroll), "wall", text);
 	snprintf(text, sizeof(text), "mean %s over all threads", ww_text__duration(a, endpoint->cpu_sum_ns / requests));
 	draw_fact(screen, ww_scroll__next_line(scroll), "cpu", text);
-	snprintf(text, sizeof(text), "%s in, %s out per request", ww_text__bytes(a, endpoint->bytes_in / requests),
-		 ww_text__bytes(b, endpoint->bytes_out / requests));
+	snprintf(text, sizeof(text), "%s in, %s out per %s", ww_text__bytes(a, endpoint->bytes_in / requests),
+		 ww_text__bytes(b, endpoint->bytes_out / requests), unit);
 	draw_fact(screen, ww_scroll__next_line(scroll), "bytes", text);
 	snprintf(text, sizeof(text), "%s exact, %s inferred, %s ambiguous",
 		 ww_text__count(a, endpoint->attribution[WW_ATTRIBUTION_EXACT]),
@@ -187,8 +192,8 @@ static void draw_details(const struct ww_endpoint_report *endpoint, enum ww_kind
 		draw_share(screen, y, places->share_x, dim_pen, detail->sum_ns, endpoint->wall.sum);
 		if (places->tail_mean_x && endpoint->requests)
 			ww_screen__print(screen, y, places->tail_mean_x + 2, screen->width - places->tail_mean_x - 2,
-					 dim_pen, "%.2f waits a request",
-					 (double)detail->count / (double)endpoint->requests);
+					 dim_pen, "%.2f waits a %s", (double)detail->count / (double)endpoint->requests,
+					 ww_protocol_unit(endpoint->protocol));
 	}
 }
 
@@ -238,7 +243,10 @@ static void draw_operations(const struct ww_endpoint_report *endpoint, struct ww
 	ww_scroll__next_line(scroll);
 	y = ww_scroll__next_line(scroll);
 	ww_screen__text(screen, y, 0, places.name_width, bold_pen, "OPERATION");
-	ww_screen__text_right(screen, y, places.each_x, EACH_WIDTH, bold_pen, "PER REQ");
+	ww_text__per(text, ww_protocol_unit(endpoint->protocol));
+	for (char *at = text; *at; at++)
+		*at = (char)toupper(*at);
+	ww_screen__text_right(screen, y, places.each_x, EACH_WIDTH, bold_pen, text);
 	ww_screen__text_right(screen, y, places.mean_x, NUMBER_WIDTH, bold_pen, "MEAN");
 	ww_screen__text_right(screen, y, places.share_x, 7, bold_pen, "OF WALL");
 	if (places.peer_x)
@@ -295,7 +303,7 @@ void ww_endpoint__draw(struct ww_view *view, const struct ww_report *report, str
 		ww_screen__text(screen, ww_scroll__next_line(&scroll), 0, screen->width, bold_pen, view->drilled);
 		ww_scroll__next_line(&scroll);
 		ww_screen__text(screen, ww_scroll__next_line(&scroll), 0, screen->width, plain_pen,
-				"None of its requests has ended in this time.");
+				"Nothing of it has ended in this time.");
 	} else {
 		ww_screen__print(screen, ww_scroll__next_line(&scroll), 0, screen->width, bold_pen, "%s %s",
 				 endpoint->method, endpoint->route);

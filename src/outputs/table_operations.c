@@ -36,7 +36,7 @@ static int name_columns(const struct ww_page_out *page, bool *p95)
 
 static void write_headings(const struct ww_page_out *page, const struct ww_endpoint_report *endpoint)
 {
-	char text[NAME_BYTES] = "operations", known[WW_TEXT_NUMBER], all[WW_TEXT_NUMBER];
+	char text[NAME_BYTES] = "operations", known[WW_TEXT_NUMBER], all[WW_TEXT_NUMBER], each[WW_TEXT_NUMBER];
 	bool p95;
 	int columns = name_columns(page, &p95);
 
@@ -46,7 +46,7 @@ static void write_headings(const struct ww_page_out *page, const struct ww_endpo
 			 ww_text__plural(all, endpoint->requests, ww_protocol_unit(endpoint->protocol)));
 	fprintf(page->out, "  %s", ww_style__dim(&page->style));
 	ww_table__cell(page, text, columns);
-	fprintf(page->out, "%*s%*s", EACH, "per req", DURATION, "mean");
+	fprintf(page->out, "%*s%*s", EACH, ww_text__per(each, ww_protocol_unit(endpoint->protocol)), DURATION, "mean");
 	if (p95)
 		fprintf(page->out, "%*s", DURATION, "p95");
 	fprintf(page->out, "%*s%s\n", SHARE, "of wall", ww_style__plain(&page->style));

@@ -242,6 +242,15 @@ char *ww_text__plural(char *out, uint64_t count, const char *noun)
 	return out;
 }
 
+char *ww_text__per(char *out, const char *unit)
+{
+	snprintf(out, WW_TEXT_NUMBER, "per %s",
+		 !strcmp(unit, "request")   ? "req"
+		 : !strcmp(unit, "message") ? "msg"
+					    : unit);
+	return out;
+}
+
 char *ww_text__real(char *out, double number)
 {
 	for (int precision = 15; precision <= 17; precision++) {

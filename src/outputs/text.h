@@ -48,6 +48,7 @@ char *ww_text__count(char *out, uint64_t count);		    /* "12,345" */
 char *ww_text__number(char *out, double number);		    /* "0.33", "51.2", "1,234" */
 char *ww_text__bytes(char *out, uint64_t bytes);		    /* "312 MiB" */
 char *ww_text__plural(char *out, uint64_t count, const char *noun); /* "1 process", "5 processes"; `noun` singular */
+char *ww_text__per(char *out, const char *unit); /* "per req", "per msg", "per call": as a heading has room for */
 
 /* For machines: the shortest decimal that reads back as the same number. */
 char *ww_text__real(char *out, double number);

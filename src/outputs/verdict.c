@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/catalog.h"
 #include "model/limits.h"
 #include "model/names.h"
 #include "outputs/text.h"
@@ -101,7 +102,7 @@ static void add_faster(char *text, const struct ww_endpoint_report *endpoint)
 		add(&writer, "; one without a garbage collector spares up to %s more",
 		    ww_text__duration(then, endpoint->kinds_sum_ns[WW_KIND_GC] / endpoint->requests));
 	if (endpoint->outlook.from_buckets)
-		add(&writer, " (no request was kept: by the means of its histogram)");
+		add(&writer, " (no %s was kept: by the means of its histogram)", ww_protocol_unit(endpoint->protocol));
 }
 
 struct ww_verdict ww_verdict__of(const struct ww_endpoint_report *endpoint)

@@ -18,6 +18,12 @@
 
 #define NSEC 1000000000
 
+/* Resident size of a service in an interval, and how long that is. */
+struct resident {
+	uint64_t bytes;
+	double ns;
+};
+
 /* What is being read for a report. */
 struct reading {
 	struct ww_recording *recording;
@@ -26,12 +32,17 @@ struct reading {
 	struct ww_sums sums;
 	struct ww_studies studies;
 	int64_t start_unix_ns, end_unix_ns; /* the window */
-	int64_t unobserved_ns;		    /* of it */
+	int64_t unobserved_ns;		    /* of it: the sum of .. */
+	struct ww_gap *gaps;
+	uint32_t gaps_len, gaps_cap;
 
 	struct ww_service_report *services; /* by id */
-	uint64_t *rss;			    /* of the service that is being read: in each interval, ascending */
-	size_t rss_len, rss_cap;
+	struct resident *rss;		    /* of the service that is being read: in each interval, ascending */
+	size_t rss_len, rss_cap, rss_median;
+	double rss_ns, rss_upto_ns; /* of all, and of those before the median */
 	int64_t rss_service;
+	int64_t samples_of; /* the service whose intervals are being read, .. */
+	bool has_samples;   /* .. and whether it has others than these */
 
 	struct ww_profile *profile; /* of computing */
 	struct ww_arena *arena;	    /* of the rows below */
@@ -56,6 +67,7 @@ static void free_reading(struct reading *reading)
 	ww_profile_free(reading->profile);
 	free(reading->losses);
 	free(reading->unreadable);
+	free(reading->gaps);
 }
 
 /* Goes through the rows of a query, whose placeholders, if any, are `from` and `to`. */
@@ -78,31 +90,56 @@ static int each_row(struct reading *reading, const char *query, int (*add)(struc
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Rows come in the order of service and resident size, so the median so far is in the end that of all. */
-static int add_usage(struct reading *reading, sqlite3_stmt *row)
+/* How long the interval of a row is; what is not the start of a longer one has not become one yet. */
+static int64_t length_of(const struct ww_recording *recording, int64_t interval)
 {
-	int64_t id = sqlite3_column_int64(row, 0);
-	uint64_t processes = (uint64_t)sqlite3_column_int64(row, 1), threads = (uint64_t)sqlite3_column_int64(row, 2);
-	uint64_t rss = (uint64_t)sqlite3_column_int64(row, 3), peak = (uint64_t)sqlite3_column_int64(row, 4);
-	struct ww_service_report *service;
+	int64_t unit = ww_recording__unit_at(recording, interval);
 
-	if (id < 0 || id >= reading->catalog.services_len)
-		return SQLITE_CORRUPT;
-	if (id != reading->rss_service)
-		reading->rss_len = 0;
-	reading->rss_service = id;
+	if (interval % unit && unit > WW_SCHEMA_MINUTE_NS && !(interval % WW_SCHEMA_MINUTE_NS))
+		return WW_SCHEMA_MINUTE_NS;
+	return interval % unit ? recording->interval_ns : unit;
+}
+
+/* Rows come in the order of service and resident size, so the median so far is in the end that of all. */
+static int add_resident(struct reading *reading, int64_t service, uint64_t bytes, int64_t ns, uint64_t *median)
+{
+	if (service != reading->rss_service) {
+		reading->rss_len = reading->rss_median = 0;
+		reading->rss_ns = reading->rss_upto_ns = 0;
+	}
+	reading->rss_service = service;
 	if (reading->rss_len == reading->rss_cap) {
 		size_t cap = reading->rss_cap ? reading->rss_cap * 2 : 64;
-		uint64_t *larger = reallocarray(reading->rss, cap, sizeof(*larger));
+		struct resident *larger = reallocarray(reading->rss, cap, sizeof(*larger));
 
 		if (!larger)
 			return SQLITE_NOMEM;
 		reading->rss = larger;
 		reading->rss_cap = cap;
 	}
-	reading->rss[reading->rss_len++] = rss;
+	reading->rss[reading->rss_len++] = (struct resident){bytes, (double)ns};
+	reading->rss_ns += (double)ns;
+	while (reading->rss_upto_ns + reading->rss[reading->rss_median].ns <= reading->rss_ns / 2)
+		reading->rss_upto_ns += reading->rss[reading->rss_median++].ns;
+	*median = reading->rss[reading->rss_median].bytes;
+	return SQLITE_OK;
+}
+
+static int add_usage(struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	uint64_t processes = (uint64_t)sqlite3_column_int64(row, 1), threads = (uint64_t)sqlite3_column_int64(row, 2);
+	uint64_t rss = (uint64_t)sqlite3_column_int64(row, 3), peak = (uint64_t)sqlite3_column_int64(row, 4);
+	struct ww_service_report *service;
+	int rc;
+
+	if (id < 0 || id >= reading->catalog.services_len)
+		return SQLITE_CORRUPT;
 	service = &reading->services[id];
-	service->rss_steady_bytes = reading->rss[reading->rss_len / 2];
+	rc = add_resident(reading, id, rss, length_of(reading->recording, sqlite3_column_int64(row, 11)),
+			  &service->rss_steady_bytes);
+	if (rc != SQLITE_OK)
+		return rc;
 	if (service->rss_peak_bytes < peak)
 		service->rss_peak_bytes = peak;
 	if (service->processes < processes)
@@ -139,6 +176,7 @@ static int add_sample(struct reading *reading, sqlite3_stmt *row)
 		.allocated_bytes = number_or_0(row, 5),
 		.allocations_known = sqlite3_column_type(row, 4) == SQLITE_INTEGER,
 		.allocated_known = sqlite3_column_type(row, 5) == SQLITE_INTEGER,
+		.samples = number_or_0(row, 6),
 	};
 	struct ww_service_report *service;
 
@@ -146,6 +184,27 @@ static int add_sample(struct reading *reading, sqlite3_stmt *row)
 		return SQLITE_CORRUPT;
 	service = &reading->services[id];
 	return ww_service_samples__add(reading->arena, service, &sample) ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+/* What goes on has no samples, nor have recordings of earlier versions: its intervals are. In the order of service and
+ * time. */
+static int add_interval(struct reading *reading, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0), interval = sqlite3_column_int64(row, 1);
+	const struct ww_service_sample sample = {
+		.samples = (uint64_t)length_of(reading->recording, interval) / NSEC,
+		.rss_bytes = number_or_0(row, 2),
+	};
+
+	if (id < 0 || id >= reading->catalog.services_len)
+		return SQLITE_CORRUPT;
+	if (reading->samples_of < id) {
+		reading->samples_of = id;
+		reading->has_samples = reading->services[id].samples_len > 0;
+	}
+	if (reading->has_samples)
+		return SQLITE_OK;
+	return ww_service_samples__add(reading->arena, &reading->services[id], &sample) ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 static int add_program(struct reading *reading, sqlite3_stmt *row)
@@ -203,8 +262,19 @@ static int add_gap(struct reading *reading, sqlite3_stmt *row)
 
 	from = from > reading->start_unix_ns ? from : reading->start_unix_ns;
 	to = to < reading->end_unix_ns ? to : reading->end_unix_ns;
-	if (from < to)
-		reading->unobserved_ns += to - from;
+	if (from >= to)
+		return SQLITE_OK;
+	if (reading->gaps_len == reading->gaps_cap) {
+		uint32_t cap = reading->gaps_cap ? reading->gaps_cap * 2 : 16;
+		struct ww_gap *larger = reallocarray(reading->gaps, cap, sizeof(*larger));
+
+		if (!larger)
+			return SQLITE_NOMEM;
+		reading->gaps = larger;
+		reading->gaps_cap = cap;
+	}
+	reading->gaps[reading->gaps_len++] = (struct ww_gap){.start_ns = from, .end_ns = to};
+	reading->unobserved_ns += to - from;
 	return SQLITE_OK;
 }
 
@@ -321,9 +391,10 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	reading->sums.wanted = reading->wanted;
 	reading->sums.times_only = selection->times_only;
 	rc = ww_sums__read(&reading->sums, true);
-	reading->rss_service = -1;
+	reading->rss_service = reading->samples_of = -1;
 	snprintf(query, sizeof(query),
-		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s FROM service_usage"
+		 "SELECT service, processes, threads, rss_bytes, rss_peak_bytes, cpu_ns, %s, %s, interval FROM "
+		 "service_usage"
 		 " WHERE interval >= ? AND interval < ? ORDER BY service, rss_bytes",
 		 recording->has_collections ? "gc_count, gc_ns" : "0, 0",
 		 recording->has_faults ? "minor_faults, major_faults, oom_kills" : "0, 0, NULL");
@@ -337,9 +408,15 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	if (rc == SQLITE_OK && recording->has_samples)
 		rc = each_row(
 			reading,
-			"SELECT service, requests, rss_bytes, pss_bytes, allocations, allocated_bytes"
+			"SELECT service, requests, rss_bytes, pss_bytes, allocations, allocated_bytes, samples"
 			" FROM service_sample WHERE interval >= ? AND interval < ? ORDER BY service, second_unix_ns",
 			add_sample);
+	if (rc == SQLITE_OK && selection->sampling)
+		rc = each_row(
+			reading,
+			"SELECT service, interval, rss_bytes FROM service_usage WHERE interval >= ? AND interval < ?"
+			" AND rss_bytes > 0 ORDER BY service, interval",
+			add_interval);
 	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
 		if (ww_service_samples__sum(&reading->services[id]))
 			rc = SQLITE_NOMEM;
@@ -410,6 +487,8 @@ static int build(struct reading *reading, const struct ww_selection *selection, 
 		.start_unix_ns = reading->start_unix_ns,
 		.end_unix_ns = reading->end_unix_ns,
 		.unobserved_ns = reading->unobserved_ns,
+		.gaps = reading->gaps,
+		.gaps_len = reading->gaps_len,
 		.profile = reading->profile && reading->profile->samples_len ? reading->profile : NULL,
 	};
 

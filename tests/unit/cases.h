@@ -22,6 +22,8 @@
 #define SEGMENTS   32
 #define START	   1763655730000000000ll
 
+static const char *scene_protocol = "http/1.1"; /* of what a scene's endpoints do */
+
 /* A service with endpoints, and what was seen of it. */
 struct scene {
 	struct ww_catalog catalog;
@@ -49,7 +51,7 @@ static inline void scene_begin(struct scene *scene)
 
 static inline uint32_t scene_endpoint(struct scene *scene, const char *route)
 {
-	const struct ww_catalog_endpoint endpoint = {0, "http/1.1", "GET", route};
+	const struct ww_catalog_endpoint endpoint = {0, scene_protocol, "GET", route};
 	int64_t id = ww_catalog__add_endpoint(&scene->catalog, &endpoint);
 
 	assert_in_range(id, 0, ENDPOINTS - 1);

@@ -182,6 +182,22 @@ static void plant_repeats(struct made *made, int number)
 	}
 }
 
+/* Work that is no request is called what it is. */
+static void messages_are_called_so(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_protocol = "queue";
+	assert_string_equal(must_find(scene_of(&scene, plant_rounds), "n-plus-one")->text,
+			    ITEMS " ran 50 times a message, one after the other");
+	scene_end(&scene);
+	assert_non_null(
+		strstr(must_find(scene_of(&scene, plant_repeats), "repeated-query")->text, " 2 times a message"));
+	scene_end(&scene);
+	scene_protocol = "http/1.1";
+}
+
 static void finds_repeats(void **state)
 {
 	struct scene scene;
@@ -526,6 +542,7 @@ int main(void)
 		cmocka_unit_test(waking_up_belongs_to_what_was_waited_for),
 		cmocka_unit_test(finds_no_operation_where_none_was_planted),
 		cmocka_unit_test(finds_repeats),
+		cmocka_unit_test(messages_are_called_so),
 		cmocka_unit_test(repeats_without_a_wait_count),
 		cmocka_unit_test(what_may_be_of_another_request_is_no_finding),
 		cmocka_unit_test(a_read_after_a_write_is_no_repeat),

@@ -107,7 +107,7 @@ static struct ww_estimate share(double value, double number)
 	return (struct ww_estimate){.how = WW_ESTIMATE_SHARE, .value = value, .number = number, .freedom = 1e6};
 }
 
-static struct ww_endpoint_report some = {.requests = 1000};
+static struct ww_endpoint_report some = {.protocol = "http", .requests = 1000};
 
 static void judges(const char *text, struct ww_estimate before, struct ww_estimate after,
 		   enum ww_verdict_of_requirement verdict, const char *says)

@@ -130,6 +130,22 @@ static void requests_are_drawn_below_their_endpoint(void **state)
 	assert_true(count("class=\"line\"") >= 5 * WW_HTML_REQUESTS);
 }
 
+/* Units of work are called what they are, as often as they are spoken of. */
+static void messages_are_called_so(void **state)
+{
+	struct ww_endpoint_report endpoint = sample_endpoints[0];
+	struct ww_report report = sample_report;
+
+	(void)state;
+	report.endpoints = &endpoint;
+	report.endpoints_len = 1;
+	endpoint.protocol = "queue";
+	draw(&report, NULL, 0);
+	assert_non_null(strstr(page, ">per message</th>"));
+	assert_non_null(strstr(page, "data-l=\"per message\""));
+	assert_null(strstr(page, "per request"));
+}
+
 static void an_empty_report_is_a_page(void **state)
 {
 	struct ww_report none = sample_report;
@@ -147,6 +163,7 @@ int main(void)
 		cmocka_unit_test(a_page_has_all_of_the_report),
 		cmocka_unit_test(stacks_are_drawn_without_script),
 		cmocka_unit_test(requests_are_drawn_below_their_endpoint),
+		cmocka_unit_test(messages_are_called_so),
 		cmocka_unit_test(an_empty_report_is_a_page),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

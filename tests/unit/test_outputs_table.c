@@ -214,8 +214,10 @@ static void units_are_called_what_they_are(void **state)
 	struct ww_endpoint_report endpoint = sample_endpoints[0];
 	struct ww_report report = sample_report;
 	const struct {
-		const char *protocol, *unit;
-	} cases[] = {{"queue", " messages, mean "}, {"function", " calls, mean "}, {"http", " requests, mean "}};
+		const char *protocol, *unit, *each;
+	} cases[] = {{"queue", " messages, mean ", " per msg "},
+		     {"function", " calls, mean ", " per call "},
+		     {"http", " requests, mean ", " per req "}};
 
 	(void)state;
 	report.endpoints = &endpoint;
@@ -224,6 +226,7 @@ static void units_are_called_what_they_are(void **state)
 		endpoint.protocol = cases[i].protocol;
 		char *text = draw_report(&report, (struct ww_style){.width = 80, .utf8 = true}, DETAILED);
 		assert_non_null(strstr(text, cases[i].unit));
+		assert_non_null(strstr(text, cases[i].each));
 		free(text);
 	}
 }

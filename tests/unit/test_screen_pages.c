@@ -233,7 +233,7 @@ static void endpoint_without_requests_says_so(void **state)
 	assert_int_equal(ww_view__update(&view, &sample_empty), 0);
 	ww_view__draw(&view, &sample_empty, &screen);
 	assert_row("shop GET /products/{id}");
-	assert_row("None of its requests has ended in this time.");
+	assert_row("Nothing of it has ended in this time.");
 }
 
 static void idle_table_says_for_what_it_waits(void **state)
