@@ -17,27 +17,7 @@
 #include "uvloop.bpf.h"
 #include "worker.bpf.h"
 
-#define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
-
 __u32 ww_units_any __weak = 0;	  /* functions are units of work */
-__u32 ww_python_loops __weak = 0; /* there are event loops of CPython's */
-
-/* Finds the thread's PyThreadState, once. */
-WW_GLOBAL1(int, ww_python_find, T, t)
-{
-	if (!t)
-		return 0;
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
-	t->python_tries++;
-	if (!python)
-		return 0; /* not known yet: asked again */
-	t->python_tries = WW_PYTHON_TRIES;
-	if (python->context)
-		t->python = ww_python_state(python);
-	t->uvloop = t->python && python->uvloop == WW_UVLOOP_FOLLOWED;
-	return 0;
-}
 
 /* The Task that awaits what the thread, a loop's, does, as a key; else the Context that it is in; false: neither is
  * told. */
@@ -53,10 +33,7 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
 	if (!python)
 		return false;
-	if (!python->loops) {
-		python->loops = 1;
-		ww_python_loops = 1;
-	}
+	ww_python_is_loop(python);
 	key->tgid = tgid;
 	/* uvloop sends from a Context of its own. */
 	key->context = t->uvloop ? 0 : ww_user_word(t->python + python->context);
@@ -382,7 +359,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		/* More of what its Task awaits the answer to. */
 		if (conn && conn->awaited && ww_request_get(conn->first))
 			return conn->first;
-		t->unsure_at = bpf_ktime_get_ns();
+		ww_uvloop_doubts();
 		return 0;
 	}
 	/* One more send of the same step. */
@@ -527,7 +504,9 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 	if (!t || !r || (!t->python && (!t->phase_at || !r->waited)))
 		return 0;
 	struct ww_python *python = t->python ? ww_python_of() : NULL;
-	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(t, r->opened))))
+	if (python)
+		ww_python_is_loop(python);
+	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(r->opened))))
 		return 0;
 	if ((!t->python || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
 		return 0;
@@ -548,7 +527,9 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 		return 0;
 	ww_carrier_doubts(t, r);
 	if (t->uvloop) {
-		/* It is sent when no Task runs. */
+		/* It is sent when no Task runs. What a pool's thread did last may not have been seen yet. */
+		if (r->lent)
+			r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		ww_subtask_fill(t, r, t->start);
 		return 0;
 	}

@@ -54,6 +54,7 @@ struct ww_uvloop {
 	u32 tries;    /* and how often that was looked for */
 	u32 serves;   /* a Task was seen that has a request's connection */
 	u32 unused;
+	u64 unsure_at; /* when something was sent last of which no Task is known */
 };
 
 struct {

@@ -15,6 +15,7 @@
 #include "stack.bpf.h"
 #include "system.bpf.h"
 #include "traffic.bpf.h"
+#include "uvpool.bpf.h"
 
 static __always_inline void ww_touch_upstream(struct ww_touch *touch, const struct ww_conn *conn)
 {
@@ -93,6 +94,8 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 		return ww_request_get(t->unit) ? t->unit : 0;
 	if (t->python && t->loop)
 		ww_executor_folds(t);
+	if (t->uvloop && t->executor)
+		return ww_uvpool_turn(t);
 	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
 }
 

@@ -340,11 +340,19 @@ __weak u64 ww_uvloop_serves(u64 task)
 	return ww_uvloop_complete(uv, self) ? 0 : r->account.id;
 }
 
-/* Whether all that the loop's thread has sent since then was a Task's that is known. */
-static __always_inline bool ww_uvloop_sure(const struct ww_thread *t, u64 since)
+/* Something was sent, and whose it was is not known. */
+static __always_inline void ww_uvloop_doubts(void)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
-	return uv && uv->serves && !t->pooled && t->unsure_at < since;
+	if (uv)
+		uv->unsure_at = bpf_ktime_get_ns();
+}
+
+/* Whether all that the process has sent since then was a Task's that is known, or nobody's. */
+static __always_inline bool ww_uvloop_sure(u64 since)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	return uv && uv->serves && uv->unsure_at < since;
 }
 
 #endif

@@ -29,6 +29,7 @@ struct ww_uvloop_layout {
 	uint32_t tries;
 	uint32_t serves;
 	uint32_t unused;
+	uint64_t unsure_at;
 };
 
 /*
