@@ -27,9 +27,12 @@
 #define WW_TEXT_LENGTH	    16 /* PyASCIIObject.length */
 #define WW_BUILTIN_SELF	    24 /* PyCFunctionObject.m_self */
 #define WW_STEP_TASK	    16 /* TaskStepMethWrapper.sw_task */
+#define WW_FUNCTION_CODE    48
 #define WW_FUNCTION_CLOSURE 72
 #define WW_CELL_CONTENTS    16
+#define WW_PARTIAL_FUNCTION 16
 #define WW_PARTIAL_ARGS	    24
+#define WW_METHOD_FUNCTION  16
 #define WW_METHOD_SELF	    24
 #define WW_INSTANCE_VALUES  32 /* in front of an object whose attributes are no dict yet */
 
@@ -42,6 +45,11 @@
 #define WW_HANDLE_TRIES	  32
 
 #define WW_TASK_KEY (1ull << 63) /* no address has that bit */
+
+/* How one that awaits was found: bits that no object's address has. None: by Tasks' own wake-ups only. */
+#define WW_AWAITER_TOLD	 1ull /* by what libraries have put there: gather(), wait_for(), a task group */
+#define WW_AWAITER_GUESS 2ull /* by a function of the program's, which has it at hand, but may not be called for it */
+#define WW_AWAITER_BITS	 (WW_AWAITER_TOLD | WW_AWAITER_GUESS)
 
 #define WW_DIGITS_0    0x3030303030303030ull
 #define WW_DIGITS_HIGH 0xf0f0f0f0f0f0f0f0ull
@@ -96,7 +104,31 @@ __weak u64 ww_awaiter_of_group(u64 group)
 	return 0;
 }
 
-/* The Future or Task that a callback of a Future's is for; 0: none. */
+/* How a function's name begins. */
+static __always_inline u64 ww_function_name(u64 function)
+{
+	u64 code = ww_user_word(function + WW_FUNCTION_CODE);
+	return ww_user_word(ww_user_word(code + WW_PYTHON_CODE_NAME) + WW_PYTHON_TEXT);
+}
+
+/* How certain it is that one awaits whom that function leads to, when it is called at the end of something. */
+static __always_inline u64 ww_awaiter_by(u64 function)
+{
+	switch (ww_function_name(function)) {
+	case WW_WORD8('_', 'd', 'o', 'n', 'e', '_', 'c', 'a'): /* _done_callback(), of gather() */
+	case WW_WORD8('_', 'i', 'n', 'n', 'e', 'r', '_', 'd'): /* _inner_done_callback(), of shield() */
+	case WW_WORD8('_', 'o', 'u', 't', 'e', 'r', '_', 'd'):
+	case WW_WORD8('_', 'o', 'n', '_', 'c', 'o', 'm', 'p'): /* _on_completion(), of wait() and as_completed() */
+	case WW_WORD8('_', 'r', 'e', 'l', 'e', 'a', 's', 'e'): /* _release_waiter(), of wait_for() */
+	case WW_WORD8('_', 'o', 'n', '_', 't', 'a', 's', 'k'): /* _on_task_done(), of asyncio's task groups */
+	case WW_WORD8('t', 'a', 's', 'k', '_', 'd', 'o', 'n'): /* task_done(), of anyio's */
+	case WW_WORD8('_', 'c', 'a', 'l', 'l', '_', 's', 'e'): /* _call_set_state(), of wrap_future() */
+		return WW_AWAITER_TOLD;
+	}
+	return WW_AWAITER_GUESS;
+}
+
+/* The Future or Task that a callback of a Future's is for, with WW_AWAITER_BITS; 0: none. */
 __weak u64 ww_awaiter_of_callback(u64 callback)
 {
 	u64 name = callback ? ww_type_name(callback) : 0, object;
@@ -106,11 +138,14 @@ __weak u64 ww_awaiter_of_callback(u64 callback)
 	}
 	if (name == WW_WORD8('f', 'u', 'n', 'c', 't', 'o', 'o', 'l')) { /* of wait_for() */
 		object = ww_user_word(ww_user_word(callback + WW_PARTIAL_ARGS) + WW_PYTHON_TUPLE);
-		return ww_future_is(object) == WW_FUTURE ? object : 0;
+		if (ww_future_is(object) != WW_FUTURE)
+			return 0;
+		return object | ww_awaiter_by(ww_user_word(callback + WW_PARTIAL_FUNCTION));
 	}
 	if ((name & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0)) {
 		object = ww_user_word(callback + WW_METHOD_SELF);
-		return ww_future_is(object) == WW_FUTURE_GROUP ? ww_awaiter_of_group(object) : 0;
+		object = ww_future_is(object) == WW_FUTURE_GROUP ? ww_awaiter_of_group(object) : 0;
+		return object ? object | ww_awaiter_by(ww_user_word(callback + WW_METHOD_FUNCTION)) : 0;
 	}
 	if (name != WW_WORD8('f', 'u', 'n', 'c', 't', 'i', 'o', 'n'))
 		return 0;
@@ -119,26 +154,35 @@ __weak u64 ww_awaiter_of_callback(u64 callback)
 	for (u32 i = 0; i < WW_AWAITER_CELLS && i < cells; i++) {
 		object = ww_user_word(ww_user_word(closure + WW_PYTHON_TUPLE + 8 * i) + WW_CELL_CONTENTS);
 		u32 is = ww_future_is(object);
-		if (is == WW_FUTURE || is == WW_FUTURE_TASK)
-			return object;
 		if (is == WW_FUTURE_GROUP)
-			return ww_awaiter_of_group(object);
+			object = ww_awaiter_of_group(object);
+		if (is == WW_FUTURE || is == WW_FUTURE_TASK || is == WW_FUTURE_GROUP)
+			return object ? object | ww_awaiter_by(callback) : 0;
 	}
 	return 0;
 }
 
-/* What awaits a Future or a Task, itself one; 0: nothing does. A shielded one names the one that it came from, too. */
+static __always_inline bool ww_awaiter_other(u64 found, u64 future, u64 before)
+{
+	u64 object = found & ~WW_AWAITER_BITS;
+	return object && object != future && object != before;
+}
+
+/*
+ * What awaits a Future or a Task, itself one, with WW_AWAITER_BITS; 0: nothing does. A shielded one names the one that
+ * it came from, too.
+ */
 __weak u64 ww_awaiter_next(u64 future, u64 before)
 {
 	u64 found = ww_awaiter_of_callback(ww_user_word(future + WW_FUTURE_CALLBACK));
-	if (found && found != before && found != future)
+	if (ww_awaiter_other(found, future, before))
 		return found;
 	u64 list = ww_user_word(future + WW_FUTURE_CALLBACKS);
 	u64 len = list ? ww_user_word(list + WW_PYTHON_SIZE) : 0;
 	for (u32 i = 0; i < WW_AWAITER_MORE && i < len; i++) {
 		u64 pair = ww_user_word(ww_user_word(list + WW_PYTHON_LIST) + 8 * i);
 		found = ww_awaiter_of_callback(ww_user_word(pair + WW_PYTHON_TUPLE));
-		if (found && found != before && found != future)
+		if (ww_awaiter_other(found, future, before))
 			return found;
 	}
 	return 0;
@@ -172,24 +216,27 @@ static __always_inline u64 ww_task_print(u64 task)
 	return ww_user_word(ww_user_word(task + WW_TASK_NAME) + WW_PYTHON_TEXT + WW_TASK_DIGITS);
 }
 
-/* The Task that awaits all of what a Future, or a Task, is awaited by: that itself if nothing does; 0: there is none.
+/*
+ * The Task that awaits all of what a Future, or a Task, is awaited by, with WW_AWAITER_BITS: that itself if nothing
+ * does; 0: there is none.
  */
-__weak u64 ww_awaiter_root(u64 future, u32 tgid)
+__weak u64 ww_awaiter_root(u64 future)
 {
-	u64 before = 0, root = ww_future_is(future) == WW_FUTURE_TASK ? future : 0;
+	u64 before = 0, how = 0, root = ww_future_is(future) == WW_FUTURE_TASK ? future : 0;
 	for (u32 i = 0; i < WW_AWAITERS; i++) {
 		u64 next = ww_awaiter_next(future, before);
 		if (!next)
 			break;
+		how |= next & WW_AWAITER_BITS;
 		before = future;
-		future = next;
-		if (ww_future_is(next) != WW_FUTURE_TASK)
+		future = next & ~WW_AWAITER_BITS;
+		if (ww_future_is(future) != WW_FUTURE_TASK)
 			continue;
-		struct ww_carrier_key key = {.context = ww_task_key(next), .tgid = tgid};
+		struct ww_carrier_key key = {.context = ww_task_key(future), .program = ww_program()};
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		if (known && known->several)
 			break;
-		root = next;
+		root = future | how;
 	}
 	return root;
 }
@@ -249,6 +296,21 @@ WW_GLOBAL2(u64, ww_awaiter_running, T, t, N, context)
 	if (ww_future_is(task) != WW_FUTURE_TASK || ww_user_word(task + WW_TASK_CONTEXT) != context)
 		return 0;
 	return task;
+}
+
+/*
+ * Whether the Handle that the running thread's loop runs is one that sends the rest of what did not fit: a transport's
+ * _write_ready(), or _sock_sendall() of the loop.
+ */
+WW_GLOBAL1(int, ww_handle_writes, T, t)
+{
+	u64 handle = t && t->handle_frame ? ww_user_word(WW_FRAME_LOCAL(t->handle_frame, 0)) : 0;
+	u64 callback = handle ? ww_user_word(handle + WW_HANDLE_CALLBACK) : 0;
+	if (!callback || (ww_type_name(callback) & WW_WORD7_MASK) != WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0))
+		return 0;
+	u64 name = ww_function_name(ww_user_word(callback + WW_METHOD_FUNCTION));
+	return name == WW_WORD8('_', 'w', 'r', 'i', 't', 'e', '_', 'r') ||
+	       name == WW_WORD8('_', 's', 'o', 'c', 'k', '_', 's', 'e');
 }
 
 #endif

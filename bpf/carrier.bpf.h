@@ -17,7 +17,7 @@
 #include "uvloop.bpf.h"
 #include "worker.bpf.h"
 
-__u32 ww_units_any __weak = 0;	  /* functions are units of work */
+__u32 ww_units_any __weak = 0; /* functions are units of work */
 
 /* The Task that awaits what the thread, a loop's, does, as a key; else the Context that it is in; false: neither is
  * told. */
@@ -34,16 +34,20 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	if (!python)
 		return false;
 	ww_python_is_loop(python);
-	key->tgid = tgid;
+	key->program = ww_program();
 	/* uvloop sends from a Context of its own. */
 	key->context = t->uvloop ? 0 : ww_user_word(t->python + python->context);
 	t->task = t->uvloop ? ww_uvloop_task(t) : key->context ? ww_awaiter_running(t, key->context) : 0;
 	if (t->task) {
+		u64 led = t->task & WW_AWAITER_BITS;
+		t->task &= ~WW_AWAITER_BITS;
 		t->leaf = t->task;
 		u64 own = ww_task_key(t->task);
 		if (own & WW_TASK_KEY && own > t->newest)
 			t->newest = own;
-		t->task = ww_awaiter_root(t->task, tgid);
+		u64 root = ww_awaiter_root(t->task);
+		t->task = root & ~WW_AWAITER_BITS;
+		t->led = (root | led) & WW_AWAITER_BITS;
 		t->nested |= t->task != t->leaf;
 		key->context = ww_task_key(t->task);
 	}
@@ -269,6 +273,8 @@ static __always_inline void ww_carrier_leaf(const struct ww_thread *t, struct ww
 	r->leaf_print = ww_task_print(t->leaf);
 	r->root_task = t->task;
 	r->root_print = ww_task_print(t->task);
+	if (t->task)
+		ww_awaiter_marks(r, t->led);
 }
 
 /* The account if it is none of a request that answers. */
@@ -327,9 +333,13 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		return ww_carrier_ref(r ? r : ww_request_get(conn ? conn->first : 0));
 	}
 	if (ww_carrier_context(t, &key)) {
-		/* The rest of what did not fit, which its loop sends itself. */
-		if (t->handle_frame && !t->task && conn && conn->awaited && ww_request_get(conn->first))
+		/* The rest of what did not fit, which its loop sends itself. What else is sent so may be another's. */
+		r = t->handle_frame && !t->task && conn && conn->awaited ? ww_request_get(conn->first) : NULL;
+		if (r) {
+			if (!ww_handle_writes(t))
+				ww_awaiter_marks(r, WW_AWAITER_GUESS);
 			return conn->first;
+		}
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		r = ww_request_get(t->uvloop ? ww_uvloop_serves(t->task) : known ? known->ref : 0);
 		if (r && t->uvloop)
@@ -465,13 +475,14 @@ WW_GLOBAL2(int, ww_carrier_early, R, r, R, a)
  */
 WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 {
-	struct ww_carrier_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.program = ww_program()};
 	if (!t || !a || !a->task || ww_task_key(a->task) != a->context)
 		return 0;
-	u64 root = ww_awaiter_root(a->task, key.tgid);
+	u64 found = ww_awaiter_root(a->task), root = found & ~WW_AWAITER_BITS;
 	key.context = root && root != a->task ? ww_task_key(root) : 0;
 	if (!key.context)
 		return 0;
+	ww_awaiter_marks(a, found & WW_AWAITER_BITS);
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *r = ww_request_get(t->uvloop ? ww_uvloop_serves(root) : known ? known->ref : 0);
 	if (!r && t->uvloop && known)
@@ -540,6 +551,8 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 			ww_carrier_answers(t, r, a, known, key.context & WW_TASK_KEY);
 		ww_carrier_know(known, &key, id);
 		ww_task_serves(t);
+		if (t->task)
+			ww_awaiter_marks(r, t->led);
 		t->responded = key.context;
 		/* Older than the request: of a task that ended, whose Context's memory is this one's now. */
 		if (a && a->account.start_ns < r->opened) {

@@ -91,7 +91,7 @@ WW_GLOBAL1(int, ww_executor_idles, T, t)
 
 /*
  * The thread wakes an event loop, in BaseEventLoop.call_soon_threadsafe(callback, *args): which Task awaits what it
- * calls? 0: this is no end of work. ~0: it can't be read.
+ * calls, with WW_AWAITER_BITS? 0: this is no end of work. ~0: it can't be read.
  */
 WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 {
@@ -109,7 +109,7 @@ WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
 	u64 type = ww_user_word(ww_user_word(future + WW_PYTHON_TYPE) + WW_PYTHON_TYPE_NAME);
 	if (!future || ww_user_word(type) != WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o'))
 		return 0;
-	u64 root = ww_awaiter_root(future, bpf_get_current_pid_tgid() >> 32);
+	u64 root = ww_awaiter_root(future);
 	return root ? root : ~0ull;
 }
 
@@ -205,9 +205,10 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 {
 	if (!t)
 		return 0;
-	u64 task = ww_executor_awaiter(t), context = task == ~0ull ? task : ww_task_key(task), submitter = t->submitter;
+	u64 found = ww_executor_awaiter(t), task = found == ~0ull ? 0 : found & ~WW_AWAITER_BITS;
+	u64 context = found == ~0ull ? found : ww_task_key(task), submitter = t->submitter;
 	bool unknown = !t->executor;
-	if (!task || !context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
+	if (!found || !context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
 		return 0;
 	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
 	if (!e)
@@ -230,8 +231,10 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 	a->early = !submitter;
 	t->submitter = 0;
 	a->context = context;
-	a->task = task == ~0ull ? 0 : task;
+	a->task = task;
 	a->code = ww_task_code(a->task);
+	if (task)
+		ww_awaiter_marks(a, found & WW_AWAITER_BITS);
 	if (unknown) {
 		/* What it did for this one was not seen. */
 		a->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
@@ -292,7 +295,7 @@ WW_GLOBAL2(u64, ww_executor_fold, T, t, R, a)
 		return 0;
 	if (t->uvloop)
 		return ww_executor_lent(t, a);
-	struct ww_carrier_key key = {.context = a->context, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = a->context, .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
 	u64 now = bpf_ktime_get_ns();
@@ -401,7 +404,7 @@ static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_t
 	struct ww_carrier_key key;
 	if (!ww_carrier_context(t, &key))
 		return;
-	struct ww_executor *e = ww_executor_make(key.tgid);
+	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
 	if (!of->executor)
 		of->executor = WW_EXECUTOR_IDLE;
 	/* A Task that has answered, and goes on at once: what it has done now is nobody's. */

@@ -47,19 +47,21 @@ static __always_inline bool ww_goroutine_now(struct ww_go *go, struct ww_gorouti
 
 struct ww_go_slot_key {
 	u64 function; /* that `go` has called */
-	u64 tgid;
+	u64 program;
 };
 
 struct ww_go_room {
 	u64 words[WW_GO_WORDS];
-	ww_ref ref;  /* the request that waits */
-	u64 next;    /* or the first goroutine found that waits and serves none: who waits for that one? */
-	u32 at;	     /* which word that was */
-	u32 from;    /* of tokio: from which word on a task is looked through */
-	u64 awaited; /* of tokio: by what the first one waits */
-	u64 waiter;  /* which that is */
-	u64 by;	     /* and for what it waits */
-	u64 waker;   /* and where its waker is */
+	ww_ref ref; /* the request that waits */
+	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
+	u32 at;	    /* which word that was */
+	u32 from;   /* of tokio: from which word on a task is looked through */
+	u32 cut;    /* and whether that came to no end */
+	u32 pad;
+	u64 awaited;		   /* of tokio: by what the first one waits */
+	u64 waiter;		   /* which that is */
+	u64 by;			   /* and for what it waits */
+	u64 waker;		   /* and where its waker is */
 	struct ww_go_slot_key key; /* of tokio: what is looked for */
 };
 

@@ -34,7 +34,8 @@ struct ww_go_slot {
 	u32 votes;
 	u32 misses; /* work of such goroutines that nobody waited for */
 	u32 asked;  /* tokio: while it was not known whether somebody does */
-	u32 from;   /* tokio: where looking through such a task was cut off */
+	u32 from;   /* tokio: where looking through such a task was cut off, */
+	u32 cuts;   /* and how often since one was found */
 };
 
 struct {
@@ -116,8 +117,7 @@ WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
 	u64 waiter = ww_goroutine_of_word(g, room->words[i & (WW_GO_WORDS - 1)]);
 	if (!waiter || waiter == g)
 		return 0;
-	struct ww_carrier_key key = {.context = ww_user_word(waiter + go->goid),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = ww_user_word(waiter + go->goid), .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
 	if (r && !r->anonymous) {
@@ -171,8 +171,7 @@ WW_GLOBAL1(int, ww_goroutine_left_alone, N, g)
 	struct ww_go *go = ww_go_get();
 	if (!go)
 		return 0;
-	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc), .program = ww_program()};
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key), first = {.misses = 1};
 	if (!slot)
 		bpf_map_update_elem(&ww_go_slots, &key, &first, BPF_ANY);
@@ -193,8 +192,7 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 	if (bpf_probe_read_user(room->words, sizeof(room->words),
 				(void *)(ww_user_word(g + go->stack_hi) - sizeof(room->words))))
 		return 0;
-	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc), .program = ww_program()};
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key);
 	if (slot && slot->votes >= WW_GO_SURE)
 		ww_goroutine_look(g, slot->at);
@@ -203,6 +201,23 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 	if (!room->ref && !room->next)
 		return WW_GO_FOUND_NOBODY;
 	return ww_go_slot_vote(slot, &key, room->at);
+}
+
+/* Notes where looking through a task of tokio's was cut off, if it was; the slot is of its type, NULL: there is none.
+ */
+static __always_inline void ww_goroutine_cut(struct ww_go_slot *slot)
+{
+	struct ww_go_room *room = ww_go_room();
+	struct ww_go_slot first = {.cuts = 1};
+	if (!room)
+		return;
+	if (slot) {
+		slot->from = room->from;
+		slot->cuts += room->cut && slot->cuts <= WW_TOKIO_MISSES;
+	} else if (room->cut) {
+		first.from = room->from;
+		bpf_map_update_elem(&ww_go_slots, &room->key, &first, BPF_ANY);
+	}
 }
 
 /*
@@ -217,15 +232,16 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	if (!go || !room)
 		return 0;
 	room->key.function = ww_user_word(task + go->startpc);
-	room->key.tgid = bpf_get_current_pid_tgid() >> 32;
+	room->key.program = ww_program();
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &room->key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
-	bool seldom = slot && slot->misses > WW_TOKIO_MISSES && (slot->asked++ & WW_TOKIO_SELDOM);
+	bool alone = slot && slot->misses > WW_TOKIO_MISSES, dense = slot && slot->cuts > WW_TOKIO_MISSES;
+	bool seldom = (alone || dense) && (slot->asked++ & WW_TOKIO_SELDOM);
 	bool known = first && slot && slot->votes, all = first && !seldom;
 	room->from = slot ? slot->from : 0;
 	int waits = ww_tokio_waiter(task, known ? slot->at : 0, all);
-	if (slot)
-		slot->from = room->from;
+	room->cut |= seldom && !alone;
+	ww_goroutine_cut(slot);
 	switch (waits) {
 	case WW_TOKIO_JOINED:
 		return WW_GO_FOUND;
@@ -233,6 +249,8 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 		/* Another way, where the known one leads to nobody: it may have been one that is left over itself. */
 		if (slot && slot->at != room->at)
 			slot->votes /= 2;
+		if (slot)
+			slot->cuts = 0;
 		int found = ww_go_slot_vote(slot, &room->key, room->at);
 		bool left = slot && slot->misses * 2 > slot->votes;
 		/* What was so once or twice may be left over. */
@@ -256,7 +274,8 @@ WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 	room->awaited = 0;
 	for (u32 i = 0; i < WW_GO_CHAIN && g; i++) {
 		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i) : ww_goroutine_waiter(g);
-		if (found == WW_GO_FOUND_NOBODY && (go->is_tokio ? !i : done))
+		/* Of a search that was cut off nothing is known. */
+		if (found == WW_GO_FOUND_NOBODY && (go->is_tokio ? !i && !room->cut : done))
 			ww_goroutine_left_alone(g);
 		struct ww_request *perhaps = found == WW_GO_FOUND_PERHAPS ? ww_request_get(room->ref) : NULL;
 		if (perhaps && done)
@@ -285,7 +304,7 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 		return 0;
 	if (r->goroutine && r->goid == at.id)
 		return 0;
-	struct ww_carrier_key key = {.context = at.id, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = at.id, .program = ww_program()};
 	ww_carrier_know(bpf_map_lookup_elem(&ww_carriers, &key), &key, r->account.id);
 	if (go->is_tokio && !at.g) {
 		/* Who waits is known by where it is. */
@@ -308,7 +327,7 @@ static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struc
 						   struct ww_carrier_key *key, struct ww_carrier **known)
 {
 	key->context = at->id;
-	key->tgid = bpf_get_current_pid_tgid() >> 32;
+	key->program = ww_program();
 	*known = bpf_map_lookup_elem(&ww_carriers, key);
 	struct ww_request *r = *known ? ww_request_get((*known)->ref) : NULL;
 	if (r && !r->anonymous)
@@ -403,8 +422,7 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
 static __always_inline void ww_goroutine_left(struct ww_thread *t, const struct ww_go *go, u64 scheduler, u64 now)
 {
 	struct ww_goroutine at = {.g = ww_user_word(ww_user_word(scheduler + go->sched) - 8)};
-	struct ww_carrier_key key = {.context = ww_user_word(at.g + go->goid),
-				     .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = ww_user_word(at.g + go->goid), .program = ww_program()};
 	struct ww_carrier *known = key.context ? bpf_map_lookup_elem(&ww_carriers, &key) : NULL;
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
 	if (!r || r->anonymous || r->state != WW_STATE_WAIT || r->outstanding || r->mark > t->start)

@@ -227,6 +227,7 @@ struct ww_thread {
 	u8 handle_tries;	       /* how often that frame was looked for */
 	u8 nested;		       /* Tasks of its do work for others that await them */
 	u8 uvloop;		       /* it runs uvloop's loop, or works for that, and is followed: uvloop.bpf.h */
+	u8 led;			       /* how `task` was found to: WW_AWAITER_BITS */
 	u64 taker;		       /* of a thread that takes from a queue.Queue: the frame that does */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
@@ -237,8 +238,7 @@ struct ww_thread {
 	u8 awaits;		       /* it waits for the end of what another thread does: worker.bpf.h */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	u8 holders_len;
-	u8 tenures_len; /* of the lock that it waits for, or waited for last: who had it meanwhile, the last one first
-			 */
+	u8 tenures_len; /* of the lock that it waits, or waited, for last: who had it meanwhile, the last one first */
 	u64 lock;	/* which that was: as `futex` */
 	u64 lock_at;	/* when the wait was ended */
 	struct ww_tenure tenures[WW_TENURES];
@@ -481,7 +481,7 @@ struct {
 
 struct ww_carrier_key {
 	u64 context; /* asyncio: the Task's number, or the Context that it runs in; a goroutine's number */
-	u64 tgid;
+	u64 program; /* ww_program() */
 };
 
 struct ww_carrier {

@@ -77,7 +77,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		b.may_idle |= ww_queues_on && t->pipe && b.cause.value == WW_NAME_PIPE;
 		if (t->executor) {
 			if (t->uvloop)
-				ww_uvpool_blocks(t, b.may_idle && b.waits);
+				ww_uvpool_blocks(t, b.may_idle && b.waits && !ww_is_interpreters(b.cause));
 			else if (b.may_idle && b.waits)
 				ww_executor_waits(t);
 		} else if (t->pool && b.may_idle && b.waits)
@@ -233,7 +233,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_executor_wakes(&w, waker);
 	} else if (waker && waker->uvloop && waker->executor) {
-		if (t && t->loop) /* its work may be done */
+		/* Its work may be done. What an interrupt wakes says nothing of the thread that it came in. */
+		if (t && t->loop && (s64)WW_REGS_NR(ww_task_regs(by)) == WW_SYS_WRITE)
 			ww_uvpool_turn(waker);
 	} else if (waker ? !waker->go && (waker->ref || waker->pool || waker->executor || waker->submits)
 			 : t && t->executor) {
@@ -297,6 +298,9 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	struct ww_collector *c = ww_collector_of(p);
 	if (c)
 		__builtin_memset(c, 0, sizeof(*c));
+	struct ww_loop *loop = ww_loop_get(false);
+	if (loop)
+		__builtin_memset(loop->serving, 0, sizeof(loop->serving));
 	struct ww_thread *t = ww_thread_get(p);
 	if (!t)
 		return 0;

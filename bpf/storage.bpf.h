@@ -77,6 +77,21 @@ static __always_inline struct task_struct *ww_current(void)
 }
 
 /*
+ * Names the program that the running process runs: what is kept by it does not outlive that. Ids of processes come
+ * again, and one may go on with another program, whose addresses and numbers of tasks are the same again.
+ */
+static __always_inline u64 ww_program(void)
+{
+	struct task_struct *task = ww_current();
+	if (ww_by_hand) {
+		u32 run = BPF_CORE_READ(task, group_leader, start_time) + BPF_CORE_READ(task, self_exec_id);
+		return (u64)run << 32 | (u32)BPF_CORE_READ(task, tgid);
+	}
+	u32 run = task->group_leader->start_time + task->self_exec_id;
+	return (u64)run << 32 | (u32)task->tgid;
+}
+
+/*
  * What is kept of a task and of a socket; NULL when nothing is. Most have no storage of any program: to see that costs
  * a load, to ask for it a call.
  */

@@ -71,6 +71,17 @@ WW_GLOBAL3(int, ww_carrier_add, R, r, R, a, T, t)
 	return 0;
 }
 
+/* How the Task was found that the account is of, or for which its work is: with WW_AWAITER_BITS. */
+static __always_inline void ww_awaiter_marks(struct ww_request *r, u64 how)
+{
+	if (how)
+		ww_infer(r);
+	if (!(how & WW_AWAITER_GUESS) || r->account.attribution == WW_ATTRIBUTION_AMBIGUOUS)
+		return;
+	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	ww_traffic_note(r, false);
+}
+
 /* The function that a Task runs by: its coroutine's code. */
 static __always_inline u64 ww_task_code(u64 task)
 {

@@ -202,7 +202,7 @@ WW_GLOBAL1(u64, ww_tokio_find, N, wanted)
 		bpf_loop(WW_TOKIO_STACK / 4, ww_tokio_stack_step, &s, 0);
 	if (!s.address)
 		return 0;
-	struct ww_carrier_key key = {.context = s.id, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = s.id, .program = ww_program()};
 	bpf_map_update_elem(&ww_tokio_tasks, &key, &s.address, BPF_ANY);
 	return s.address;
 }
@@ -211,7 +211,7 @@ WW_GLOBAL1(u64, ww_tokio_find, N, wanted)
 WW_GLOBAL1(u64, ww_tokio_address, N, id)
 {
 	struct ww_go *go = ww_go_get();
-	struct ww_carrier_key key = {.context = id, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key key = {.context = id, .program = ww_program()};
 	struct ww_tokio_header header;
 	u64 *known = bpf_map_lookup_elem(&ww_tokio_tasks, &key);
 	u64 address = known ? *known : 0, misses = 0;

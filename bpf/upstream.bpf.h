@@ -95,7 +95,7 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 	if (t->python && t->loop)
 		ww_executor_folds(t);
 	if (t->uvloop && t->executor)
-		return ww_uvpool_turn(t);
+		return ww_uvpool_sends(t);
 	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
 }
 

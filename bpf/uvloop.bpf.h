@@ -246,7 +246,10 @@ static __always_inline u32 ww_uvloop_sends_on(void)
 	return sends ? WW_REGS_ARG1(regs) : ~0u;
 }
 
-/* The Task that does what the loop's thread does now, or awaits the answer to what it sends; 0: not known. */
+/*
+ * The Task that does what the loop's thread does now, or awaits the answer to what it sends, with WW_AWAITER_BITS; 0:
+ * not known.
+ */
 WW_GLOBAL1(u64, ww_uvloop_task, T, t)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
@@ -258,7 +261,7 @@ WW_GLOBAL1(u64, ww_uvloop_task, T, t)
 	if (!future)
 		return task;
 	task = ww_awaiter_next(future, 0);
-	return ww_future_is(task) == WW_FUTURE_TASK ? task : ww_awaiter_root(future, bpf_get_current_pid_tgid() >> 32);
+	return ww_future_is(task & ~WW_AWAITER_BITS) == WW_FUTURE_TASK ? task : ww_awaiter_root(future);
 }
 
 /* ---- whom a Task answers ---- */
@@ -269,7 +272,7 @@ __weak int ww_uvloop_opens(u64 ref)
 	struct pt_regs *regs = ww_task_regs(ww_current());
 	struct ww_carrier_key key = {.context = WW_UVLOOP_FD | (u32)WW_REGS_ARG1(regs)};
 	struct ww_carrier carrier = {.ref = ref};
-	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.program = ww_program();
 	bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
 	return 0;
 }
@@ -328,7 +331,7 @@ __weak u64 ww_uvloop_serves(u64 task)
 	u64 handle = ww_user_word(stream + WW_UVLOOP_HANDLE);
 	u32 fd = ww_user_word(handle + WW_UV_STREAM_IO + WW_UV_WATCH_FD);
 	struct ww_carrier_key key = {.context = WW_UVLOOP_FD | fd};
-	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.program = ww_program();
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
 	if (!r)

@@ -31,7 +31,7 @@ static __always_inline u64 ww_uvpool_of_item(u64 item)
 	u64 called = ww_user_word(WW_UVLOOP_AT(words, WW_FUTURE_WHEN_DONE));
 	if (!called || bpf_probe_read_user(list, sizeof(list), (void *)(called + WW_PYTHON_SIZE)) || !list[0])
 		return 0;
-	return ww_awaiter_of_callback(ww_user_word(list[1]));
+	return ww_awaiter_of_callback(ww_user_word(list[1])) & ~WW_AWAITER_BITS;
 }
 
 /* The Future that is set when what the thread works at is done; 0: not known. */
@@ -64,8 +64,7 @@ static __always_inline void ww_uvpool_ends(struct ww_thread *t, struct ww_reques
 /* The thread is about to do something for what it works at: the account of that, made if need be. */
 WW_GLOBAL1(u64, ww_uvpool_turn, T, t)
 {
-	struct ww_uvloop *uv = ww_uvloop_of();
-	if (!t || !uv)
+	if (!t)
 		return 0;
 	struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
 	if (a && !a->helper)
@@ -78,7 +77,7 @@ WW_GLOBAL1(u64, ww_uvpool_turn, T, t)
 			a = NULL;
 		}
 		t->item = future;
-		u64 task = ww_awaiter_root(future, bpf_get_current_pid_tgid() >> 32);
+		u64 task = ww_awaiter_root(future) & ~WW_AWAITER_BITS;
 		t->item_for = task ? ww_uvloop_serves(task) : 0;
 	}
 	if (!a)
@@ -88,9 +87,18 @@ WW_GLOBAL1(u64, ww_uvpool_turn, T, t)
 	if (t->item) {
 		a->root = t->item_for;
 		a->direct = 1;
-	} else if (!a->root && !t->submitter) {
-		ww_uvloop_doubts();
 	}
+	return a->account.id;
+}
+
+/* It sends something: for which account, and whether that is known. */
+WW_GLOBAL1(u64, ww_uvpool_sends, T, t)
+{
+	struct ww_request *a = t ? ww_request_get(ww_uvpool_turn(t)) : NULL;
+	if (!a)
+		return 0;
+	if (a->helper && !a->root && !t->item && !t->submitter)
+		ww_uvloop_doubts();
 	return a->account.id;
 }
 
@@ -108,7 +116,10 @@ WW_GLOBAL2(int, ww_uvpool_blocks, T, t, N, may_idle)
 		return 0;
 	}
 	if (a) {
-		ww_handoff_charge(t, a, bpf_ktime_get_ns());
+		/* That it has run up to now is noted already. */
+		if (a->mark == t->start)
+			ww_give(a, t);
+		ww_interval_reset(t, t->mark);
 		ww_uvpool_ends(t, a);
 	}
 	t->item = 0;

@@ -133,6 +133,8 @@ struct task_struct {
 	int tgid;
 	int exit_code;
 	struct task_struct *group_leader;
+	u64 start_time;
+	u64 self_exec_id; /* counts the programs that it has begun */
 	unsigned in_iowait : 1;
 	struct sched_entity se;
 	struct files_struct *files;

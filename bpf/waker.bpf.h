@@ -107,7 +107,7 @@ static __always_inline void ww_tokio_met(struct ww_tokio_walk *w, u64 waiter, u6
 	if (waiter == w->own || !ww_tokio_task(&w->tokio, waiter, &w->header) || w->header.state & WW_TOKIO_COMPLETE)
 		return;
 	w->key.context = awaited;
-	w->key.tgid = bpf_get_current_pid_tgid() >> 32;
+	w->key.program = ww_program();
 	struct ww_tokio_sent *sent = bpf_map_lookup_elem(&ww_tokio_sents, &w->key);
 	struct ww_request *r = sent && sent->waiter == waiter ? ww_request_get(sent->ref) : NULL;
 	bool outstanding = r && r->outstanding;
@@ -296,12 +296,17 @@ WW_GLOBAL1(int, ww_tokio_go, N, path)
 	return 0;
 }
 
-/* Looks through the task, which has so many words, from one of them on. Returns where it was cut off; 0: it was not. */
-static __always_inline u32 ww_tokio_look(struct ww_tokio_walk *w, u64 words, u32 from)
+/*
+ * Looks through the task, which has so many words, from one of them on. Where that is cut off is noted: the next time,
+ * for a task of the same type, it goes on there; or behind that word, if all steps went into what it leads to.
+ */
+static __always_inline void ww_tokio_look(struct ww_tokio_walk *w, struct ww_go_room *room, u64 words)
 {
 	struct ww_tokio_step step = {.walk = w};
+	u32 from = room->from;
+	room->from = 0;
 	if (bpf_probe_read_user(w->words, sizeof(w->words), (void *)w->own))
-		return 0;
+		return;
 	w->looks = 0;
 	w->at_word = from;
 	w->words_len = words < WW_TOKIO_CELL ? words : WW_TOKIO_CELL;
@@ -309,7 +314,12 @@ static __always_inline u32 ww_tokio_look(struct ww_tokio_walk *w, u64 words, u32
 	w->behind_len = 0;
 	w->at_inner = 0;
 	w->inner_len = 0;
-	return bpf_loop(WW_TOKIO_STEPS, ww_tokio_look_step, &step, 0) < WW_TOKIO_STEPS ? 0 : w->word;
+	if (bpf_loop(WW_TOKIO_STEPS, ww_tokio_look_step, &step, 0) < WW_TOKIO_STEPS)
+		return;
+	u32 next = w->word == from ? from + 1 : w->word;
+	room->from = next < w->words_len ? next : 0;
+	room->cut = 1;
+	ww_count(WW_COUNT_TOKIO_CUT);
 }
 
 #define WW_TOKIO_LINKS                                                                                                 \
@@ -362,6 +372,7 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 		return WW_TOKIO_NOBODY;
 	room->ref = 0;
 	room->next = 0;
+	room->cut = 0;
 	u64 end = ww_tokio_begin(w, go, task);
 	if (!end)
 		return WW_TOKIO_NOBODY;
@@ -370,12 +381,12 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 	if (!joined && known)
 		ww_tokio_go(known);
 	if (all && !w->fresh.waiter && !w->sent.waiter)
-		room->from = ww_tokio_look(w, (end - task) / 8, room->from);
+		ww_tokio_look(w, room, (end - task) / 8);
 	struct ww_tokio_found *found = w->fresh.waiter ? &w->fresh : &w->sent;
 	if (!found->waiter)
 		return WW_TOKIO_NOBODY;
 	w->key.context = found->waiter;
-	w->key.tgid = bpf_get_current_pid_tgid() >> 32;
+	w->key.program = ww_program();
 	struct ww_carrier *carrier = bpf_map_lookup_elem(&ww_carriers, &w->key);
 	struct ww_request *r = carrier ? ww_request_get(carrier->ref) : NULL;
 	bool serves = r && !r->anonymous;
@@ -397,7 +408,7 @@ static __always_inline void ww_tokio_sends(ww_ref ref)
 	struct ww_go_room *room = ww_go_room();
 	if (!room || !room->awaited)
 		return;
-	struct ww_carrier_key what = {.context = room->awaited, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key what = {.context = room->awaited, .program = ww_program()};
 	struct ww_tokio_sent sent = {.waiter = room->waiter, .by = room->by, .ref = ref, .waker = room->waker};
 	bpf_map_update_elem(&ww_tokio_sents, &what, &sent, BPF_ANY);
 }
@@ -415,7 +426,7 @@ static __always_inline u64 ww_tokio_awaited(void)
  */
 WW_GLOBAL1(int, ww_tokio_answered, N, awaited)
 {
-	struct ww_carrier_key what = {.context = awaited, .tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_carrier_key what = {.context = awaited, .program = ww_program()};
 	struct ww_go *go = ww_go_get();
 	struct ww_tokio_sent *sent = bpf_map_lookup_elem(&ww_tokio_sents, &what);
 	u64 pair[2] = {};

@@ -43,7 +43,7 @@ struct {
 
 struct ww_item_key {
 	u64 item; /* address of a _WorkItem */
-	u64 tgid;
+	u64 program;
 };
 
 /* For which request items are that no thread of a pool works at yet; 0: for none. */
@@ -91,7 +91,7 @@ static __always_inline ww_ref ww_worker_root(const struct ww_thread *t)
 /* Notes for whom the newest items of a queue are, back to the one that was seen last. Returns which one that is now. */
 WW_GLOBAL3(u64, ww_worker_sees, N, queue, N, before, N, root)
 {
-	struct ww_item_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_item_key key = {.program = ww_program()};
 	u64 at[2] = {}, list[2] = {}, newest = 0;
 	_Static_assert(WW_PYTHON_SIZE + 8 == WW_PYTHON_LIST, "the two are read at once");
 	if (bpf_probe_read_user(at, sizeof(at), (void *)(queue + WW_QUEUE_LIST)) ||
@@ -148,7 +148,7 @@ WW_GLOBAL1(u64, ww_worker_turn, T, t)
 	struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
 	if (a && !a->helper)
 		return a->account.id; /* it serves requests itself */
-	struct ww_item_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+	struct ww_item_key key = {.program = ww_program()};
 	key.item = t->worker ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_ITEM)) : 0;
 	if (!t->worker && t->loop_slot)
 		key.item = ww_worker_print(t->loop_slot);

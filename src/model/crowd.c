@@ -7,6 +7,8 @@
 
 #include "model/limits.h"
 
+#define HELD_MOST (1u << 19) /* sums of who held whom that are kept at once: 4 MiB */
+
 void ww_crowd__free(struct ww_crowd *crowd)
 {
 	if (!crowd)
@@ -217,19 +219,28 @@ int ww_crowd__settle(struct ww_crowd *crowd, const struct ww_crowd_beside *besid
 	return each_pair(crowd, mark_interleaved, NULL);
 }
 
+struct ways;
+
+/* What is being found of some endpoints. */
 struct looking {
-	const struct ww_crowd *crowd;
-	struct ww_blockage *blockage;
-	uint32_t endpoint;
+	struct ww_blockages *blockages;
+	struct ways *ways;
 };
 
-static void hold(struct looking *looking, const struct ww_crowd_stretch *queued, const struct ww_crowd_stretch *by,
-		 double ns)
+static struct ww_blockage *sought(const struct looking *looking, uint32_t endpoint)
 {
-	struct ww_blockage *blockage = looking->blockage;
-	double weighed = ns * (by->sampled ? looking->crowd->spans[by->endpoint].weight : 1);
+	const struct ww_blockages *blockages = looking->blockages;
 
-	if (queued->state != WW_CROWD_QUEUED || queued->endpoint != looking->endpoint || by->state == WW_CROWD_QUEUED)
+	return endpoint - blockages->first < blockages->len ? &blockages->of[endpoint - blockages->first] : NULL;
+}
+
+static void hold(const struct looking *looking, const struct ww_crowd_stretch *queued,
+		 const struct ww_crowd_stretch *by, double ns)
+{
+	struct ww_blockage *blockage = sought(looking, queued->endpoint);
+	double weighed = ns * (by->sampled ? looking->blockages->crowd->spans[by->endpoint].weight : 1);
+
+	if (queued->state != WW_CROWD_QUEUED || !blockage || by->state == WW_CROWD_QUEUED)
 		return;
 	/* While a request waits, its event loop serves others; unless it stands still in a call that blocks. */
 	if (by->state == WW_CROWD_WAITING && by->interleaved)
@@ -247,53 +258,112 @@ static void look(void *ctx, struct ww_crowd_stretch *one, struct ww_crowd_stretc
 	hold(ctx, other, one, ns);
 }
 
-/* How the processes that serve an endpoint do it. */
-static void tell_how(const struct ww_crowd *crowd, uint32_t endpoint, struct ww_blockage *blockage)
+/* How the processes that serve an endpoint do it: sums over all that they did. */
+struct ways {
+	double queued, late, waited, interleaved;
+	const struct ww_crowd_stretch *process, *thread; /* the last one that served it: its first stretch, and one */
+};
+
+static void add_ways(struct ways *ways, const struct ww_crowd_stretch *stretch)
 {
-	double queued = 0, late = 0, waited = 0, interleaved = 0;
-	uint32_t last_tid = 0, last_pid = 0;
+	double ns = (double)(stretch->to_ns - stretch->from_ns);
 
-	for (size_t first = 0, end; first < crowd->len; first = end) {
-		bool serves = false;
-
-		for (end = first; end < crowd->len && crowd->stretches[end].pid == crowd->stretches[first].pid; end++)
-			serves = serves || crowd->stretches[end].endpoint == endpoint;
-		for (size_t i = first; serves && i < end; i++) {
-			const struct ww_crowd_stretch *stretch = &crowd->stretches[i];
-			double ns = (double)(stretch->to_ns - stretch->from_ns);
-
-			queued += stretch->state == WW_CROWD_QUEUED ? ns : 0;
-			late += stretch->late && ns >= WW_LIMIT_LATE_QUEUE_NS ? ns : 0;
-			waited += stretch->state == WW_CROWD_WAITING ? ns : 0;
-			interleaved += stretch->interleaved ? ns : 0;
-			if (stretch->endpoint == endpoint &&
-			    (!blockage->threads || stretch->tid != last_tid || stretch->pid != last_pid)) {
-				blockage->threads++;
-				last_tid = stretch->tid;
-				last_pid = stretch->pid;
-			}
-			if (stretch->endpoint == endpoint && stretch->state == WW_CROWD_QUEUED)
-				blockage->queued_ns += ns;
-		}
-	}
-	if ((queued > 0 && late >= WW_LIMIT_LATE_QUEUE_SHARE * queued) ||
-	    (waited > 0 && interleaved >= WW_LIMIT_LATE_QUEUE_SHARE * waited))
-		blockage->how = WW_CROWD_LOOP;
-	else
-		blockage->how = blockage->threads == 1 ? WW_CROWD_ONE_THREAD : WW_CROWD_WORKERS;
+	ways->queued += stretch->state == WW_CROWD_QUEUED ? ns : 0;
+	ways->late += stretch->late && ns >= WW_LIMIT_LATE_QUEUE_NS ? ns : 0;
+	ways->waited += stretch->state == WW_CROWD_WAITING ? ns : 0;
+	ways->interleaved += stretch->interleaved ? ns : 0;
 }
 
-int ww_crowd__blockage(const struct ww_crowd *crowd, uint32_t endpoint, struct ww_blockage *blockage)
+/* Counts a stretch of a process, all of which is in `all`. */
+static void add_stretch(const struct looking *looking, const struct ww_crowd_stretch *process, const struct ways *all,
+			const struct ww_crowd_stretch *stretch)
 {
-	struct ww_blockage told = {.held_ns = calloc(crowd->spans_len + 1, sizeof(*told.held_ns))};
-	struct looking looking = {.crowd = crowd, .blockage = &told, .endpoint = endpoint};
-	int err = told.held_ns ? each_pair(crowd, look, &looking) : -ENOMEM;
+	struct ww_blockage *blockage = sought(looking, stretch->endpoint);
+	struct ways *ways;
 
-	if (err) {
-		free(told.held_ns);
-		return err;
+	if (!blockage)
+		return;
+	ways = &looking->ways[stretch->endpoint - looking->blockages->first];
+	if (ways->process != process) {
+		ways->queued += all->queued;
+		ways->late += all->late;
+		ways->waited += all->waited;
+		ways->interleaved += all->interleaved;
+		ways->process = process;
 	}
-	tell_how(crowd, endpoint, &told);
-	*blockage = told;
-	return 0;
+	if (!ways->thread || ways->thread->tid != stretch->tid || ways->thread->pid != stretch->pid) {
+		blockage->threads++;
+		ways->thread = stretch;
+	}
+	if (stretch->state == WW_CROWD_QUEUED)
+		blockage->queued_ns += (double)(stretch->to_ns - stretch->from_ns);
+}
+
+static void tell_how(const struct looking *looking)
+{
+	const struct ww_crowd *crowd = looking->blockages->crowd;
+
+	for (size_t first = 0, end; first < crowd->len; first = end) {
+		struct ways all = {0};
+
+		for (end = first; end < crowd->len && crowd->stretches[end].pid == crowd->stretches[first].pid; end++)
+			add_ways(&all, &crowd->stretches[end]);
+		for (size_t i = first; i < end; i++)
+			add_stretch(looking, &crowd->stretches[first], &all, &crowd->stretches[i]);
+	}
+	for (uint32_t i = 0; i < looking->blockages->len; i++) {
+		struct ww_blockage *blockage = &looking->blockages->of[i];
+		const struct ways *ways = &looking->ways[i];
+
+		if ((ways->queued > 0 && ways->late >= WW_LIMIT_LATE_QUEUE_SHARE * ways->queued) ||
+		    (ways->waited > 0 && ways->interleaved >= WW_LIMIT_LATE_QUEUE_SHARE * ways->waited))
+			blockage->how = WW_CROWD_LOOP;
+		else
+			blockage->how = blockage->threads == 1 ? WW_CROWD_ONE_THREAD : WW_CROWD_WORKERS;
+	}
+}
+
+void ww_blockages__free(struct ww_blockages *blockages)
+{
+	if (!blockages)
+		return;
+	free(blockages->of);
+	free(blockages->held_ns);
+	*blockages = (struct ww_blockages){.crowd = blockages->crowd};
+}
+
+/* From that one on as many as there is room for: to go through the stretches for each alone takes seconds. */
+static int find_some(struct ww_blockages *blockages, uint32_t endpoint)
+{
+	uint32_t spans = blockages->crowd->spans_len ? blockages->crowd->spans_len : 1, len = HELD_MOST / spans;
+	struct looking looking = {.blockages = blockages};
+	int err = -ENOMEM;
+
+	ww_blockages__free(blockages);
+	len = !len ? 1 : len < spans ? len : spans;
+	blockages->of = calloc(len, sizeof(*blockages->of));
+	blockages->held_ns = calloc((size_t)len * spans, sizeof(*blockages->held_ns));
+	looking.ways = calloc(len, sizeof(*looking.ways));
+	if (blockages->of && blockages->held_ns && looking.ways) {
+		blockages->first = endpoint;
+		blockages->len = len;
+		for (uint32_t i = 0; i < len; i++)
+			blockages->of[i].held_ns = &blockages->held_ns[(size_t)i * spans];
+		err = each_pair(blockages->crowd, look, &looking);
+		if (!err)
+			tell_how(&looking);
+	}
+	free(looking.ways);
+	if (err)
+		ww_blockages__free(blockages);
+	return err;
+}
+
+int ww_blockages__find(struct ww_blockages *blockages, uint32_t endpoint, struct ww_blockage *blockage)
+{
+	int err = endpoint - blockages->first < blockages->len ? 0 : find_some(blockages, endpoint);
+
+	if (!err)
+		*blockage = blockages->of[endpoint - blockages->first];
+	return err;
 }

@@ -78,14 +78,29 @@ struct ww_blockage {
 	enum ww_crowd_how how;
 	uint32_t threads; /* that its requests ran on */
 	double queued_ns;
-	double seen_ns;	   /* of it: its thread is known to have been with others */
-	double *held_ns;   /* by endpoint, spans_len of them: who kept the threads meanwhile */
-	double busy_ns;	   /* their sum, where they were on a CPU, or in want of one */
+	double seen_ns;	 /* of it: its thread is known to have been with others */
+	double *held_ns; /* by endpoint, spans_len of them: who kept the threads meanwhile; the caller may change it */
+	double busy_ns;	 /* their sum, where they were on a CPU, or in want of one */
 	double waiting_ns; /* the rest of it */
 	double blocked_ns; /* of both: by one that took up much of the time that another waited */
 };
 
-/* Looks for who held the threads. held_ns is the caller's, to be freed with free(). -ENOMEM. */
-int ww_crowd__blockage(const struct ww_crowd *crowd, uint32_t endpoint, struct ww_blockage *blockage);
+/*
+ * The same of many endpoints, some hundred of which are looked for at once: all that is to be set is `crowd`. To be
+ * freed with ww_blockages__free().
+ */
+struct ww_blockages {
+	const struct ww_crowd *crowd;
+	struct ww_blockage *of; /* `len` endpoints, from the first one on */
+	double *held_ns;	/* of these */
+	uint32_t first, len;
+};
+
+/* Who held the threads. Quick where endpoints are asked for in ascending order. It is valid until the next call.
+ * -ENOMEM. */
+int ww_blockages__find(struct ww_blockages *blockages, uint32_t endpoint, struct ww_blockage *blockage);
+
+/* NULL-safe. Frees the content, not `blockages` itself. */
+void ww_blockages__free(struct ww_blockages *blockages);
 
 #endif

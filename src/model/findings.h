@@ -17,6 +17,7 @@
 struct ww_findings_input {
 	const struct ww_study *study;	  /* of the endpoint; NULL: no request was kept */
 	const struct ww_crowd *crowd;	  /* of all endpoints; NULL: the same */
+	struct ww_blockages *blockages;	  /* .. and what is found in it */
 	const struct ww_catalog *catalog; /* names the endpoints of the crowd */
 	uint32_t id;			  /* of the endpoint, there */
 	const struct ww_profile *profile; /* of computing; NULL: no stacks were taken */

@@ -2,7 +2,6 @@
 /* pool-starved: requests wait for a thread, because there are too few, or because their event loop is blocked. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "model/findings_parts.h"
 #include "model/limits.h"
@@ -164,11 +163,10 @@ int ww_findings__queue(struct ww_finder *finder)
 	    !ww_finder__worth(finder, &making.saving, WW_LIMIT_KIND_SHARE))
 		return err;
 	if (input->crowd && input->crowd->spans_len)
-		err = ww_crowd__blockage(input->crowd, input->id, &blockage);
+		err = ww_blockages__find(input->blockages, input->id, &blockage);
 	/* Where requests were kept, and none of them held a thread, there may have been none to wait for. */
 	if (!err && (!blockage.threads || blockage.seen_ns >= WW_LIMIT_SEEN_SHARE * blockage.queued_ns ||
 		     (double)queue >= WW_LIMIT_UNSEEN_SHARE * (double)endpoint->wall.sum))
 		err = tell(finder, &making, &blockage);
-	free(blockage.held_ns);
 	return err;
 }

@@ -179,11 +179,13 @@ static int fill_sampling(struct ww_arena *arena, struct ww_endpoint_report *endp
 }
 
 static int fill_endpoint(struct ww_arena *arena, struct ww_endpoint_report *endpoint, const struct ww_catalog *catalog,
-			 uint32_t id, const struct ww_aggregate *aggregate, const struct ww_report_frame *frame)
+			 uint32_t id, const struct ww_aggregate *aggregate, const struct ww_report_frame *frame,
+			 struct ww_blockages *blockages)
 {
 	const struct ww_findings_input input = {
 		.study = frame->studies ? frame->studies[id] : NULL,
 		.crowd = frame->crowd,
+		.blockages = blockages,
 		.catalog = catalog,
 		.id = id,
 		.profile = frame->profile,
@@ -303,11 +305,39 @@ static int fill_frame(struct ww_arena *arena, struct ww_report *report, const st
 	return 0;
 }
 
+static int compare_ids(const void *left, const void *right)
+{
+	const uint32_t *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* In the order of their ids, in which who held their threads is found quickly. */
+static int fill_endpoints(struct ww_arena *arena, struct ww_report *report, const struct ww_report_frame *frame,
+			  const struct ww_catalog *catalog, const struct ww_slice *slice)
+{
+	struct ww_report_frame lasting = *frame; /* what endpoints refer to is the report's */
+	struct ww_blockages blockages = {.crowd = frame->crowd};
+	uint32_t *ids = calloc(slice->used_len + 1, sizeof(*ids));
+	int err = ids ? 0 : -ENOMEM;
+
+	lasting.gaps = report->gaps;
+	if (slice->used_len && ids) {
+		memcpy(ids, slice->used, slice->used_len * sizeof(*ids));
+		qsort(ids, slice->used_len, sizeof(*ids), compare_ids);
+	}
+	for (uint32_t i = 0; !err && i < slice->used_len; i++)
+		err = fill_endpoint(arena, &report->endpoints[i], catalog, ids[i], slice->by_endpoint[ids[i]], &lasting,
+				    &blockages);
+	ww_blockages__free(&blockages);
+	free(ids);
+	return err;
+}
+
 int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalog *catalog,
 		     const struct ww_slice *slice, struct ww_report **report)
 {
 	struct ww_arena *arena = ww_arena__new();
-	struct ww_report_frame lasting = *frame; /* what endpoints refer to is the report's */
 	struct ww_report *built;
 	int err = -ENOMEM;
 
@@ -320,19 +350,10 @@ int ww_report__build(const struct ww_report_frame *frame, const struct ww_catalo
 	err = fill_frame(arena, built, frame);
 	if (err)
 		goto fail;
-	lasting.gaps = built->gaps;
 	built->endpoints = ww_arena__array(arena, slice->used_len, sizeof(*built->endpoints));
-	if (!built->endpoints) {
-		err = -ENOMEM;
+	err = built->endpoints ? fill_endpoints(arena, built, frame, catalog, slice) : -ENOMEM;
+	if (err)
 		goto fail;
-	}
-	for (uint32_t i = 0; i < slice->used_len; i++) {
-		uint32_t id = slice->used[i];
-
-		err = fill_endpoint(arena, &built->endpoints[i], catalog, id, slice->by_endpoint[id], &lasting);
-		if (err)
-			goto fail;
-	}
 	built->endpoints_len = slice->used_len;
 	qsort(built->endpoints, built->endpoints_len, sizeof(*built->endpoints), compare_endpoints);
 	*report = built;

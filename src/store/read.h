@@ -61,6 +61,15 @@ int ww_recording__catalog(struct ww_recording *recording, struct ww_catalog *cat
  */
 bool *ww_recording__wanted(const struct ww_catalog *catalog, const char *glob, bool over_time);
 
+/* Requests of a service, interval by interval, in the order of time. All zeros is none. */
+struct ww_served {
+	struct ww_served_in {
+		int64_t interval;
+		uint64_t requests;
+	} * in;
+	uint32_t len, cap;
+};
+
 /* What the rows of a stretch of time sum up to. */
 struct ww_sums {
 	const struct ww_recording *recording;
@@ -70,6 +79,7 @@ struct ww_sums {
 	bool times_only;	  /* without status, details and operations */
 	struct ww_slice slice;	  /* to be freed by the caller, also on failure */
 	struct ww_blocks *blocks; /* by endpoint; NULL: not asked for */
+	struct ww_served *served; /* by service, of all endpoints; the same */
 };
 
 /* Adds the rows, and those of the journal, too, or not, to the slice and the blocks. An SQLite result code. */
@@ -87,10 +97,11 @@ int ww_recording__newest(struct ww_recording *recording, const struct ww_selecti
 uint32_t ww_request_cursor__endpoint(const struct ww_request_cursor *cursor);
 
 /*
- * By how many bytes a service's memory grew with each request, in the intervals of [from, to); NaN: not known. An
- * SQLite result code.
+ * By how many bytes each service's memory grew with each request that it served, in the intervals of [from, to), into
+ * `rss_growth_bytes`; NaN: not known. An SQLite result code.
  */
-int ww_recording__growth(struct ww_recording *recording, uint32_t service, int64_t from, int64_t to, double *bytes);
+int ww_recording__growth(struct ww_recording *recording, const struct ww_served *served,
+			 struct ww_service_report *services, uint32_t services_len, int64_t from, int64_t to);
 
 /* What the kept requests of a report's endpoints say. */
 struct ww_studies {

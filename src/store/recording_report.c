@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,9 @@ static void free_reading(struct reading *reading)
 	for (uint32_t i = 0; reading->sums.blocks && i < reading->catalog.endpoints_len; i++)
 		ww_blocks__free(&reading->sums.blocks[i]);
 	free(reading->sums.blocks);
+	for (uint32_t i = 0; reading->sums.served && i < reading->catalog.services_len; i++)
+		free(reading->sums.served[i].in);
+	free(reading->sums.served);
 	ww_catalog__free(&reading->catalog);
 	free(reading->wanted);
 	ww_slice__free(&reading->sums.slice);
@@ -373,8 +377,9 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 	set_window(reading, selection);
 	reading->wanted = ww_recording__wanted(&reading->catalog, selection->endpoint, selection->over_time);
 	reading->services = calloc(reading->catalog.services_len + 1, sizeof(*reading->services));
+	reading->sums.served = calloc(reading->catalog.services_len + 1, sizeof(*reading->sums.served));
 	reading->arena = ww_arena__new();
-	if (!reading->wanted || !reading->services || !reading->arena)
+	if (!reading->wanted || !reading->services || !reading->arena || !reading->sums.served)
 		return SQLITE_NOMEM;
 	if (selection->sampling) {
 		reading->sums.blocks = calloc(reading->catalog.endpoints_len + 1, sizeof(*reading->sums.blocks));
@@ -385,6 +390,7 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		reading->services[i].service = reading->catalog.services[i].name;
 		reading->services[i].container = reading->catalog.services[i].container;
 		reading->services[i].cgroup = reading->catalog.services[i].cgroup;
+		reading->services[i].rss_growth_bytes = NAN;
 	}
 	reading->sums.recording = recording;
 	reading->sums.catalog = &reading->catalog;
@@ -400,11 +406,9 @@ static int read_all(struct reading *reading, const struct ww_selection *selectio
 		 recording->has_faults ? "minor_faults, major_faults, oom_kills" : "0, 0, NULL");
 	if (rc == SQLITE_OK)
 		rc = each_row(reading, query, add_usage);
-	for (uint32_t id = 0; rc == SQLITE_OK && id < reading->catalog.services_len; id++)
-		/* Hosts of containers have had many services: most of them at another time. */
-		if (reading->services[id].processes)
-			rc = ww_recording__growth(recording, id, reading->sums.from, reading->sums.to,
-						  &reading->services[id].rss_growth_bytes);
+	if (rc == SQLITE_OK)
+		rc = ww_recording__growth(recording, reading->sums.served, reading->services,
+					  reading->catalog.services_len, reading->sums.from, reading->sums.to);
 	if (rc == SQLITE_OK && recording->has_samples)
 		rc = each_row(
 			reading,

@@ -44,8 +44,9 @@ static void is_wanted(sqlite3_context *context, int count, sqlite3_value **value
 /* The order in which requests come. */
 static const char *order_of(const struct ww_request_cursor *cursor, uint64_t slowest)
 {
+	/* As they lie in the file, or in the index that what goes on has: nothing is sorted. */
 	if (cursor->each)
-		return "id DESC"; /* as they lie in the file: nothing is sorted */
+		return cursor->recording->has_gaps ? "start_unix_ns DESC, id DESC" : "id DESC";
 	return slowest ? "wall_ns DESC, start_unix_ns, id" : "start_unix_ns, id";
 }
 

@@ -63,6 +63,32 @@ static int add_blocks(struct ww_sums *sums, sqlite3_stmt *row, int column, int64
 	return !err && requests != aggregate->requests ? -EBADMSG : err;
 }
 
+/* They come in the order of time for the most part. */
+static int add_served(struct ww_served *served, int64_t interval, uint64_t requests)
+{
+	uint32_t at = served->len;
+
+	while (at && served->in[at - 1].interval >= interval)
+		at--;
+	if (at < served->len && served->in[at].interval == interval) {
+		served->in[at].requests += requests;
+		return 0;
+	}
+	if (served->len == served->cap) {
+		uint32_t cap = served->cap ? served->cap * 2 : 16;
+		struct ww_served_in *larger = reallocarray(served->in, cap, sizeof(*larger));
+
+		if (!larger)
+			return -ENOMEM;
+		served->in = larger;
+		served->cap = cap;
+	}
+	memmove(&served->in[at + 1], &served->in[at], (served->len - at) * sizeof(*served->in));
+	served->in[at] = (struct ww_served_in){.interval = interval, .requests = requests};
+	served->len++;
+	return 0;
+}
+
 static int add_interval(struct ww_sums *sums, sqlite3_stmt *row)
 {
 	struct ww_aggregate aggregate = {0};
@@ -72,6 +98,9 @@ static int add_interval(struct ww_sums *sums, sqlite3_stmt *row)
 
 	if (endpoint < 0)
 		return SQLITE_CORRUPT;
+	if (sums->served && add_served(&sums->served[sums->catalog->endpoints[endpoint].service],
+				       sqlite3_column_int64(row, 0), (uint64_t)sqlite3_column_int64(row, 2)))
+		return SQLITE_NOMEM;
 	if (!sums->wanted[endpoint])
 		return SQLITE_OK;
 	requests = (uint64_t)sqlite3_column_int64(row, column++);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who waits for what a task of tokio's sends, in memory as its runtime and glibc's malloc() have it. */
+#include "plant.h"
+
+#include "goroutine.bpf.h"
+
+#define PROCESS 100
+#define WORDS	64 /* of a task, in front of its end */
+
+static u64 tables, waker;
+
+/* A process with tokio: its tables are where no task is. */
+static int begin(void **state)
+{
+	u32 tgid = PROCESS;
+	struct ww_go go = {.is_tokio = 1, .startpc = 16};
+	(void)state;
+	script_begin(8);
+	plant_begin();
+	tables = plant(256);
+	waker = plant(64);
+	go.tokio.vtables = tables;
+	go.tokio.vtables_len = 256;
+	go.tokio.waker = waker;
+	go.tokio.image = tables;
+	go.tokio.image_len = 512;
+	plant_word(tables + WW_TOKIO_TRAILER, 8 * WORDS);
+	plant_word(tables + WW_TOKIO_ID, 24);
+	bpf_map_update_elem(&ww_gos, &tgid, &go, BPF_ANY);
+	host.current[0] = &script.threads[0];
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	host.current[0] = NULL;
+	script_end();
+	return 0;
+}
+
+/* What malloc() gives, of so many words. */
+static u64 chunk(u64 words)
+{
+	u64 at = plant(8 * words + 16) + 16;
+	plant_word(at - 8, (8 * words + 8 + 15) & ~15ull);
+	return at;
+}
+
+static u64 task(u64 id)
+{
+	u64 at = chunk(WORDS + 8);
+	plant_word(at, WW_TOKIO_NOTIFIED);
+	plant_word(at + 16, tables);
+	plant_word(at + 24, id);
+	return at;
+}
+
+/* A channel's middle, which two share, with the waker of a task. */
+static u64 channel(u64 waits)
+{
+	u64 at = chunk(8);
+	plant_word(at, 2);
+	plant_word(at + 8, 1);
+	plant_word(at + 32, waits ? waker : 0);
+	plant_word(at + 40, waits);
+	return at;
+}
+
+static struct ww_go_slot *slot(void)
+{
+	struct ww_go_slot_key key = {.function = tables, .program = ww_program()};
+	return host_map_value(&ww_go_slots, &key);
+}
+
+static void direct(void **state)
+{
+	u64 sends = task(1), waits = task(2);
+	(void)state;
+	plant_word(sends + 8 * 20, channel(waits));
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_AWAITED);
+	assert_int_equal(ww_go_room()->next, waits);
+	assert_int_equal(host_counter(WW_COUNT_TOKIO_CUT), 0);
+	/* Nobody: that is one miss. */
+	plant_word(sends + 8 * 20, channel(0));
+	ww_goroutine_for(sends, false);
+	assert_int_equal(slot()->misses, 1);
+}
+
+/*
+ * A word that leads to more than is looked at in one go. That comes to an end behind it, some sends later, and it is no
+ * sign that nobody waits.
+ */
+static void dense(void **state)
+{
+	u64 sends = task(1), waits = task(2), table = chunk(WW_TOKIO_BLOCK), inner = chunk(WW_TOKIO_BLOCK);
+	(void)state;
+	plant_word(inner, 2);
+	plant_word(inner + 8, 1);
+	for (u64 i = 0; i < WW_TOKIO_BLOCK; i++)
+		plant_word(table + 8 * i, inner);
+	for (u64 i = 4; i < 12; i++)
+		plant_word(sends + 8 * i, table);
+	plant_word(sends + 8 * 20, channel(waits));
+	u32 calls = 0;
+	for (; calls < 40 && !(slot() && slot()->votes); calls++) {
+		ww_goroutine_for(sends, false);
+		assert_int_equal(slot() ? slot()->misses : 0, 0);
+	}
+	assert_true(slot() && slot()->votes);
+	assert_int_equal(slot()->at >> 16, 20);
+	assert_in_range(calls, 2, 20);
+	assert_int_equal(host_counter(WW_COUNT_TOKIO_CUT), calls - 1);
+}
+
+/* Where no search ever comes to an end it is made now and then only. */
+static void endless(void **state)
+{
+	u64 sends = task(1), table = chunk(WW_TOKIO_BLOCK), inner = chunk(WW_TOKIO_BLOCK);
+	(void)state;
+	plant_word(inner, 2);
+	plant_word(inner + 8, 1);
+	for (u64 i = 0; i < WW_TOKIO_BLOCK; i++)
+		plant_word(table + 8 * i, inner);
+	for (u64 i = 4; i < WORDS; i++)
+		plant_word(sends + 8 * i, table);
+	for (u32 i = 0; i < 1000; i++)
+		ww_goroutine_for(sends, false);
+	assert_in_range(host_counter(WW_COUNT_TOKIO_CUT), WW_TOKIO_MISSES, 4 * WW_TOKIO_MISSES);
+	/* Some of it was the end of a pass through all its words: nobody was there. */
+	assert_in_range(slot()->misses, 0, 2);
+}
+
+/* Numbers of tasks begin anew with each program: what was not found of one is looked for in the next. */
+static void programs(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < 3; i++)
+		ww_tokio_address(7);
+	struct ww_carrier_key key = {.context = 7, .program = ww_program()};
+	assert_non_null(host_map_value(&ww_tokio_tasks, &key));
+	script.threads[0].task.self_exec_id++;
+	key.program = ww_program();
+	assert_null(host_map_value(&ww_tokio_tasks, &key));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(direct, begin, end),
+		cmocka_unit_test_setup_teardown(dense, begin, end),
+		cmocka_unit_test_setup_teardown(endless, begin, end),
+		cmocka_unit_test_setup_teardown(programs, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
