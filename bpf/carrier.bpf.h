@@ -538,9 +538,7 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 		return 0;
 	ww_carrier_doubts(t, r);
 	if (t->uvloop) {
-		/* It is sent when no Task runs. What a pool's thread did last may not have been seen yet. */
-		if (r->lent)
-			r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		/* It is sent when no Task runs. */
 		ww_subtask_fill(t, r, t->start);
 		return 0;
 	}

@@ -78,7 +78,6 @@ WW_GLOBAL1(int, ww_executor_idles, T, t)
 	if ((name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0)) {
 		t->loop_slot = frame; /* there the frame of what it calls next will be */
 		frame = ww_frame_below(frame);
-		t->taker = frame;
 	}
 	/* It is Thread.run(), or what that calls. */
 	for (u32 i = 0; i < 2 && frame; i++) {
@@ -268,33 +267,11 @@ static __always_inline void ww_executor_becomes(struct ww_thread *t, struct ww_r
 		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
 }
 
-/* The same on uvloop, where it is known for which request that is; 0: for none. */
-static __always_inline ww_ref ww_executor_lent(struct ww_thread *t, struct ww_request *a)
-{
-	struct ww_request *r = ww_request_get(a->root);
-	if (r && r->lent)
-		r->lent--;
-	if (!r || (r->state == WW_STATE_ATTACHED && !ww_owns(r, t->tid))) {
-		if (r)
-			r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
-		ww_handoff_end(a);
-		return 0;
-	}
-	if (a->account.start_ns > r->mark)
-		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, a->account.start_ns);
-	r->handed = 1;
-	r->folded = bpf_ktime_get_ns();
-	r->batch = t->batch;
-	return r->account.id;
-}
-
 /* Finds the account to which one of work that is done is to be added, its Context's; 0: it is that now. */
 WW_GLOBAL2(u64, ww_executor_fold, T, t, R, a)
 {
 	if (!t || !a)
 		return 0;
-	if (t->uvloop)
-		return ww_executor_lent(t, a);
 	struct ww_carrier_key key = {.context = a->context, .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
@@ -402,6 +379,11 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_thread *of)
 {
 	struct ww_carrier_key key;
+	/* When such a thread is done no byte tells there. */
+	if (t->uvloop) {
+		ww_uvloop_pools();
+		return;
+	}
 	if (!ww_carrier_context(t, &key))
 		return;
 	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
@@ -419,12 +401,6 @@ static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_t
 	of->submitter = key.context;
 	struct ww_request *r = ww_request_get(ww_carrier_of_send(t, NULL));
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
-	if (t->uvloop) {
-		of->uvloop = 1;
-		of->given = r && !r->anonymous ? r->account.id : 0;
-		if (of->given)
-			r->lent++;
-	}
 	if (!r)
 		return;
 	r->submitted |= waited && r->anonymous && r->mark == r->account.start_ns;

@@ -226,9 +226,8 @@ struct ww_thread {
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
 	u8 handle_tries;	       /* how often that frame was looked for */
 	u8 nested;		       /* Tasks of its do work for others that await them */
-	u8 uvloop;		       /* it runs uvloop's loop, or works for that, and is followed: uvloop.bpf.h */
+	u8 uvloop;		       /* it runs uvloop's loop, and is followed: uvloop.bpf.h */
 	u8 led;			       /* how `task` was found to: WW_AWAITER_BITS */
-	u64 taker;		       /* of a thread that takes from a queue.Queue: the frame that does */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
 	u64 item;		       /* what it works at, */
@@ -343,7 +342,6 @@ struct ww_request {
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
 	u8 early;	 /* of a helper: it may have begun before its work did */
-	u8 lent;	 /* threads of a pool work for it, and have not come back: uvpool.bpf.h */
 	u8 waited;	 /* it waited for a timer, or for something inside of its loop's process */
 	u8 asked;	 /* a message's: something was sent to where it came from that may be answered */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */

@@ -53,6 +53,8 @@ struct ww_uvloop {
 	u32 protocol; /* where a stream has its protocol; 0: not known, */
 	u32 tries;    /* and how often that was looked for */
 	u32 serves;   /* a Task was seen that has a request's connection */
+	u32 pooled;   /* its loop has given work to a pool of threads */
+	u32 looks;    /* at threads that are not known */
 	u32 unused;
 	u64 unsure_at; /* when something was sent last of which no Task is known */
 };

@@ -65,7 +65,6 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->folded = 0;
 	r->early = 0;
 	r->leaf = 0;
-	r->lent = 0;
 	r->waited = 0;
 	r->goroutine = 0;
 	r->complete_at = 0;

@@ -15,7 +15,6 @@
 #include "select.bpf.h"
 #include "stack.bpf.h"
 #include "unit.bpf.h"
-#include "uvpool.bpf.h"
 
 #define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
 
@@ -76,9 +75,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		t->futex_sp = b.sp;
 		b.may_idle |= ww_queues_on && t->pipe && b.cause.value == WW_NAME_PIPE;
 		if (t->executor) {
-			if (t->uvloop)
-				ww_uvpool_blocks(t, b.may_idle && b.waits && !ww_is_interpreters(b.cause));
-			else if (b.may_idle && b.waits)
+			if (b.may_idle && b.waits)
 				ww_executor_waits(t);
 		} else if (t->pool && b.may_idle && b.waits)
 			ww_handoff_parks(t);
@@ -232,10 +229,6 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (waker && waker->python && waker->loop) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_executor_wakes(&w, waker);
-	} else if (waker && waker->uvloop && waker->executor) {
-		/* Its work may be done. What an interrupt wakes says nothing of the thread that it came in. */
-		if (t && t->loop && (s64)WW_REGS_NR(ww_task_regs(by)) == WW_SYS_WRITE)
-			ww_uvpool_turn(waker);
 	} else if (waker ? !waker->go && (waker->ref || waker->pool || waker->executor || waker->submits)
 			 : t && t->executor) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
@@ -322,7 +315,6 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->handle_tries = 0;
 	t->nested = 0;
 	t->uvloop = 0;
-	t->taker = 0;
 	t->worker = 0;
 	ww_takes_no_more(t);
 	t->taking = 0;

@@ -15,7 +15,6 @@
 #include "stack.bpf.h"
 #include "system.bpf.h"
 #include "traffic.bpf.h"
-#include "uvpool.bpf.h"
 
 static __always_inline void ww_touch_upstream(struct ww_touch *touch, const struct ww_conn *conn)
 {
@@ -94,8 +93,6 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 		return ww_request_get(t->unit) ? t->unit : 0;
 	if (t->python && t->loop)
 		ww_executor_folds(t);
-	if (t->uvloop && t->executor)
-		return ww_uvpool_sends(t);
 	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
 }
 
@@ -208,6 +205,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 			ww_executor_ends(t);
 		return;
 	}
+	if (!t && ww_python_loops && !ww_by_hand)
+		ww_uvloop_meets(bpf_get_current_pid_tgid() >> 32);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;

@@ -43,6 +43,7 @@
 #define WW_UVLOOP_WORDS	  48  /* of an object that are looked at */
 #define WW_UVLOOP_METHODS 32  /* of a stream, to find its protocol */
 #define WW_UVLOOP_TRIES	  64
+#define WW_UVLOOP_LOOKS	  256	       /* at threads that send and are not known */
 #define WW_UVLOOP_FD	  (1ull << 62) /* with a descriptor, in place of a Context */
 #define WW_UVLOOP_ADDRESS 0xffffffffffffffull
 
@@ -351,11 +352,39 @@ static __always_inline void ww_uvloop_doubts(void)
 		uv->unsure_at = bpf_ktime_get_ns();
 }
 
+/* The loop gives work to a pool of threads. */
+static __always_inline void ww_uvloop_pools(void)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	if (uv)
+		uv->pooled = 1;
+}
+
+/*
+ * A thread that is not known sends something, of a process that may be followed: whether it is one of a pool that has
+ * been at work without a pause since before.
+ */
+__weak int ww_uvloop_meets(u32 tgid)
+{
+	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
+	struct ww_python *python = uv ? bpf_map_lookup_elem(&ww_pythons, &tgid) : NULL;
+	if (!python || uv->pooled || uv->looks >= WW_UVLOOP_LOOKS)
+		return 0;
+	uv->looks++;
+	u64 state = ww_python_state(python), frame = state ? ww_python_frame(python, state) : 0;
+	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++) {
+		if ((ww_frame_name(frame) & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
+			uv->pooled = 1;
+		frame = ww_frame_below(frame);
+	}
+	return 0;
+}
+
 /* Whether all that the process has sent since then was a Task's that is known, or nobody's. */
 static __always_inline bool ww_uvloop_sure(u64 since)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
-	return uv && uv->serves && uv->unsure_at < since;
+	return uv && uv->serves && !uv->pooled && uv->unsure_at < since;
 }
 
 #endif

@@ -28,6 +28,8 @@ struct ww_uvloop_layout {
 	uint32_t protocol;		     /* the BPF side's, from here on, as the rest */
 	uint32_t tries;
 	uint32_t serves;
+	uint32_t pooled;
+	uint32_t looks;
 	uint32_t unused;
 	uint64_t unsure_at;
 };
