@@ -154,6 +154,8 @@ WW_GLOBAL1(int, ww_executor_waits, T, t)
 		return 0; /* it serves requests itself */
 	if (!ww_executor_idles(t))
 		return 0;
+	if (t->worker)
+		ww_worker_forgets(t);
 	if (a)
 		ww_handoff_end(a);
 	t->item = 0;

@@ -36,6 +36,7 @@ struct ww_go_slot {
 	u32 asked;  /* tokio: while it was not known whether somebody does */
 	u32 from;   /* tokio: where looking through such a task was cut off, */
 	u32 cuts;   /* and how often since one was found */
+	u64 last;   /* tokio: the request, or task, that was found last */
 };
 
 struct {
@@ -141,9 +142,9 @@ enum ww_go_found {
 
 /* Notes which word it was. */
 static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot, const struct ww_go_slot_key *key,
-							u32 at)
+							u32 at, u64 last)
 {
-	struct ww_go_slot first = {.at = at, .votes = 1};
+	struct ww_go_slot first = {.at = at, .votes = 1, .last = last};
 	if (!slot) {
 		bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
 		return WW_GO_FOUND;
@@ -200,7 +201,7 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 		ww_goroutine_look(g, i);
 	if (!room->ref && !room->next)
 		return WW_GO_FOUND_NOBODY;
-	return ww_go_slot_vote(slot, &key, room->at);
+	return ww_go_slot_vote(slot, &key, room->at, 0);
 }
 
 /* Notes where looking through a task of tokio's was cut off, if it was; the slot is of its type, NULL: there is none.
@@ -251,8 +252,16 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 			slot->votes /= 2;
 		if (slot)
 			slot->cuts = 0;
-		int found = ww_go_slot_vote(slot, &room->key, room->at);
-		bool left = slot && slot->misses * 2 > slot->votes;
+		/*
+		 * What is left over leads to one that waits for long again and again: that is one vote. What is right
+		 * leads to all that there are.
+		 */
+		u64 last = room->ref ? room->ref : room->next;
+		bool again = slot && slot->at == room->at && slot->last == last;
+		int found = again ? WW_GO_FOUND : ww_go_slot_vote(slot, &room->key, room->at, last);
+		if (slot)
+			slot->last = last;
+		bool left = slot && slot->misses * WW_GO_LEFT > slot->votes;
 		/* What was so once or twice may be left over. */
 		if (!slot || slot->votes < WW_TOKIO_VOTES || left)
 			return left ? WW_GO_FOUND_OTHER : WW_GO_FOUND_PERHAPS;
@@ -314,6 +323,8 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	}
 	r->goroutine = at.g ? at.g : at.id;
 	r->goid = at.id;
+	if (go->is_tokio && ww_handoffs_off)
+		ww_traffic_note(r, false);
 	if (go->is_tokio && !go->tokio.current) {
 		/* Which task that is was found on a stack, where others may be left over. */
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
@@ -332,6 +343,8 @@ static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struc
 	struct ww_request *r = *known ? ww_request_get((*known)->ref) : NULL;
 	if (r && !r->anonymous)
 		return r->account.id;
+	if (go->is_tokio && ww_handoffs_off)
+		return 0;
 	if (go->is_tokio && !at->g)
 		at->g = ww_tokio_address(at->id);
 	ww_ref ref = ww_goroutine_for(at->g, false);
@@ -355,6 +368,8 @@ WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 	if (room)
 		room->awaited = 0;
 	ww_ref ref = ww_goroutine_request(go, &at, &key, &known);
+	if (go->is_tokio && ww_handoffs_off)
+		return ref;
 	struct ww_request *a = ref || !known ? NULL : ww_request_get(known->ref);
 	if (a && a->outstanding)
 		ref = a->account.id;

@@ -377,6 +377,15 @@ static __always_inline void ww_handoff_give(struct ww_thread *t, struct ww_reque
 		ww_handoff_end(other);
 }
 
+/* Whether the task is named like the threads that a JVM has for itself. */
+static __always_inline bool ww_handoff_of_machine(struct task_struct *task)
+{
+	u64 comm = ww_handoff_comm(task) & 0xffffff;
+	return comm == WW_WORD4('C', '1', ' ', 0) || comm == WW_WORD4('C', '2', ' ', 0) ||
+	       comm == WW_WORD4('V', 'M', ' ', 0) || comm == WW_WORD4('G', 'C', ' ', 0) ||
+	       comm == WW_WORD4('G', '1', ' ', 0);
+}
+
 /* A thread that waits for a futex, and is to be followed from now on. */
 static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake *w)
 {
@@ -392,10 +401,7 @@ static __always_inline struct ww_thread *ww_handoff_follow(const struct ww_wake 
 	t->off = WW_OFF_IDLE;
 	t->futex = w->place;
 	t->futex_sp = w->sp;
-	u64 comm = ww_handoff_comm(w->woken) & 0xffffff;
-	if (comm == WW_WORD4('C', '1', ' ', 0) || comm == WW_WORD4('C', '2', ' ', 0) ||
-	    comm == WW_WORD4('V', 'M', ' ', 0) || comm == WW_WORD4('G', 'C', ' ', 0) ||
-	    comm == WW_WORD4('G', '1', ' ', 0))
+	if (ww_handoff_of_machine(w->woken))
 		t->java = WW_JAVA_VM;
 	return t;
 }

@@ -37,7 +37,8 @@ const volatile __u32 ww_max_peers __weak = 0;
 const volatile __u64 ww_account_wakeup __weak = 0; /* bytes waiting in the ring at which its reader is woken */
 const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
-const volatile bool ww_queues_on __weak = false; /* messages of queues are units of work */
+const volatile bool ww_queues_on __weak = false;    /* messages of queues are units of work */
+const volatile bool ww_handoffs_off __weak = false; /* what CPython's threads and tokio's tasks hand on is left out */
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
@@ -215,6 +216,8 @@ struct ww_thread {
 	u8 takes;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
 	u8 taking;		       /* it reads the message from `pipe` */
 	u8 reading;		       /* it has begun to read from there when there was none */
+	u8 spreads;		       /* it wakes others for the messages that it takes: elsewhere.bpf.h */
+	u64 strays;		       /* what others of its process had sent when its last message ended, counted on */
 	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
 	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
 	u64 opened_at;		       /* when it read a new request last */
@@ -344,7 +347,10 @@ struct ww_request {
 	u8 early;	 /* of a helper: it may have begun before its work did */
 	u8 waited;	 /* it waited for a timer, or for something inside of its loop's process */
 	u8 asked;	 /* a message's: something was sent to where it came from that may be answered */
+	u8 worked;	 /* a message's: its thread has sent to others than the broker */
 	u8 apart;	 /* anonymous: when its Task ends something is called that leads to none that awaits it */
+	u32 broker;	 /* a message's: as ww_conn.peer; 0: not known */
+	u32 awaits;	 /* a message's: as `outstanding`, of others than that */
 	u64 folded;	 /* when a thread of a pool had done something for it last */
 	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
 	u64 goid;	 /* and its number, which is never another one's */
@@ -580,18 +586,6 @@ static __always_inline struct ww_request *ww_request_get(ww_ref ref)
 	if (!r || r->account.id != ref || !r->live)
 		return NULL;
 	return r;
-}
-
-/* The thread takes no messages any more: of one that it works on, the end is not seen. The sweep sees to that. */
-static __always_inline void ww_takes_no_more(struct ww_thread *t)
-{
-	struct ww_request *r = ww_queues_on && t->takes ? ww_request_get(t->unit) : NULL;
-	if (r && r->message) {
-		r->account.flags |= WW_FLAG_ABORTED;
-		r->opened = 0;
-		t->unit = 0;
-	}
-	t->takes = 0;
 }
 
 #endif

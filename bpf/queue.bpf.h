@@ -75,8 +75,10 @@ static __always_inline bool ww_queue_ends(struct ww_thread *t, u64 now)
 	struct ww_request *r = ww_request_get(t->unit);
 	if ((r && !r->message) || t->opened_at)
 		return false;
-	if (r)
+	if (r) {
+		ww_elsewhere_ends(t, r);
 		ww_unit_close(t, r, now);
+	}
 	if (!t->takes && (ww_queue_requests(t->ref) || ww_queue_requests(t->home)))
 		return false;
 	t->takes = 1;
@@ -85,11 +87,25 @@ static __always_inline bool ww_queue_ends(struct ww_thread *t, u64 now)
 	return true;
 }
 
+/* The running thread has sent something: is that nobody's, of a process that takes messages? */
+static __noinline void ww_queue_strays(struct sock *sk, struct ww_conn *conn)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	u64 *strays = bpf_map_lookup_elem(&ww_takers, &tgid);
+	if (!strays || ww_elsewhere_known(ww_thread_get(ww_current())) || ww_field(sk, sk_type) != SOCK_STREAM)
+		return;
+	if (conn ? conn->role == WW_ROLE_CLIENT : !ww_conn_of_server(sk) && ww_upstream_has_peer(sk))
+		__sync_fetch_and_add(strays, 1);
+}
+
 /* The running thread sends something: whether that was a fetch. */
 static __always_inline bool ww_queue_sends(struct sock *sk, struct ww_conn *conn, int len)
 {
-	if (!ww_queues_on ||
-	    (conn && conn->classified && conn->system != WW_SYSTEM_REDIS && conn->system != WW_SYSTEM_AMQP))
+	if (!ww_queues_on)
+		return false;
+	if (ww_takers_known)
+		ww_queue_strays(sk, conn);
+	if ((conn && conn->classified && conn->system != WW_SYSTEM_REDIS && conn->system != WW_SYSTEM_AMQP))
 		return false;
 	struct task_struct *task = ww_current();
 	struct ww_message *m = ww_message_spare();
@@ -215,6 +231,8 @@ static __always_inline void ww_queue_delivered(struct ww_conn *conn, struct ww_t
 	if (!r)
 		return;
 	r->message = 1;
+	r->broker = conn->peer;
+	ww_elsewhere_takes();
 	ww_touched(t, r, &touch, now);
 	t->unit = r->account.id;
 	conn->first = r->account.id;
@@ -229,6 +247,7 @@ static __always_inline void ww_amqp_ends(struct ww_thread *t, u64 now)
 	struct ww_request *r = ww_request_get(t->unit);
 	if (!r || !r->message)
 		return;
+	ww_elsewhere_ends(t, r);
 	if (r->state == WW_STATE_WAIT && r->mark > r->account.start_ns) {
 		t->unit = 0;
 		t->home = 0;

@@ -53,6 +53,9 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->job = 0;
 	r->message = 0;
 	r->asked = 0;
+	r->worked = 0;
+	r->broker = 0;
+	r->awaits = 0;
 	r->outstanding = 0;
 	r->answered = 0;
 	r->guessed = 0;
@@ -123,6 +126,18 @@ static __always_inline void ww_request_free(struct ww_request *r)
 {
 	if (ww_request_claim(r))
 		ww_request_release(r);
+}
+
+/* The thread takes no messages any more: of one that it works on, the end is not seen. The sweep sees to that. */
+static __always_inline void ww_takes_no_more(struct ww_thread *t)
+{
+	struct ww_request *r = ww_queues_on && t->takes ? ww_request_get(t->unit) : NULL;
+	if (r && r->message) {
+		r->account.flags |= WW_FLAG_ABORTED;
+		r->opened = 0;
+		t->unit = 0;
+	}
+	t->takes = 0;
 }
 
 /* Whether a finished request's time line is worth sending. */

@@ -213,12 +213,17 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t) {
 		now = bpf_ktime_get_ns();
 		t->waking = now;
-	} else if (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_tokio_any || ww_handoff_may_be(p))) {
+	} else if (!(ww_queues_on && ww_takers_known) &&
+		   (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_tokio_any || ww_handoff_may_be(p)))) {
 		return 0;
 	}
 	struct task_struct *by = ww_current();
 	if (ww_field(by, tgid) != p->tgid || by == p)
 		return 0;
+	if (ww_queues_on && ww_takers_known) {
+		struct ww_wake w = {.waker = by, .woken = p};
+		ww_elsewhere_wakes(&w);
+	}
 	if (!t && ww_tokio_any && ww_tokio_runs(by))
 		ww_tokio_met_thread(p);
 	if (t && t->timed)
@@ -247,6 +252,8 @@ int BPF_PROG(ww_sched_process_fork, struct task_struct *parent, struct task_stru
 	if (from != to && bpf_map_lookup_elem(&ww_selected_pids, &from) &&
 	    bpf_map_update_elem(&ww_selected_pids, &to, &one, BPF_ANY))
 		ww_count(WW_COUNT_SELECTED_FULL);
+	if (ww_queues_on && ww_takers_known && from == to)
+		ww_elsewhere_makes(ww_thread_get(parent));
 	if (from == to && (ww_python_loops || ww_workers_known) && !ww_by_hand)
 		ww_executor_made(parent, child);
 	if (from == to && ww_tokio_any && ww_tokio_runs(parent))
@@ -272,8 +279,10 @@ static __always_inline void ww_program_ended(u32 tgid)
 	bpf_map_delete_elem(&ww_gos, &tgid);
 	bpf_map_delete_elem(&ww_executors, &tgid);
 	bpf_map_delete_elem(&ww_workers, &tgid);
-	if (ww_queues_on)
+	if (ww_queues_on) {
 		bpf_map_delete_elem(&ww_queue_parents, &tgid);
+		bpf_map_delete_elem(&ww_takers, &tgid);
+	}
 	bpf_map_delete_elem(&ww_interpreters, &tgid);
 	struct ww_collections *collections = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (collections)
@@ -319,6 +328,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	ww_takes_no_more(t);
 	t->taking = 0;
 	t->reading = 0;
+	t->spreads = 0;
+	t->strays = 0;
 	t->pipe = 0;
 	t->loop_slot = 0;
 	t->item = 0;

@@ -8,6 +8,7 @@
 
 #include "account.bpf.h"
 #include "cause.bpf.h"
+#include "elsewhere.bpf.h"
 #include "goroutine.bpf.h"
 #include "select.bpf.h"
 
@@ -62,6 +63,7 @@ WW_GLOBAL2(int, ww_unit_waits, T, t, N, where)
 	/* Before the first message it was not followed: that it waits in epoll has to be enough. */
 	if (t->idle_wait ? t->idle_wait != where : !ww_is_epoll(where >> 32))
 		return 0;
+	ww_elsewhere_ends(t, r);
 	/* Up to here it ran. */
 	u8 off = t->off;
 	t->off = WW_OFF_NOT;

@@ -223,6 +223,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (!conn || !ww_upstream_classify_sent(conn, sk, task, len))
 			return;
 	}
+	if (ww_queues_on && r->message && conn->peer != r->broker)
+		r->worked = 1;
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
 	bool connected = conn->connecting;
@@ -246,13 +248,16 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (r->anonymous && !r->heir_of && conn->first != r->account.id)
 		r->heir_of = conn->first;
 	conn->sent = now;
-	if (t->go == WW_GO_TOKIO)
+	if (t->go == WW_GO_TOKIO && !ww_handoffs_off)
 		conn->awaited_by = ww_tokio_awaited();
 	if (t->shared)
 		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	/* Datagrams may go unanswered. */
-	if (sk->sk_type == SOCK_STREAM && (!conn->awaited || conn->first != r->account.id))
+	if (sk->sk_type == SOCK_STREAM && (!conn->awaited || conn->first != r->account.id)) {
 		ww_outstanding(r, 1);
+		if (ww_queues_on && r->message && conn->peer != r->broker)
+			r->awaits++;
+	}
 	/* Work that only made the connection has no other. */
 	struct ww_request *maker = ww_request_get(connected && conn->first != r->account.id ? conn->first : 0);
 	if (maker && maker->anonymous && !maker->outstanding && maker->state == WW_STATE_WAIT) {
@@ -355,6 +360,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				r = whole;
 			if (conn->awaited && r->outstanding)
 				ww_outstanding(r, -1);
+			if (ww_queues_on && conn->awaited && r->awaits && conn->peer != r->broker)
+				r->awaits--;
 			if (conn->awaited_by) {
 				if (!ww_tokio_answered(conn->awaited_by))
 					ww_traffic_note(r, false);

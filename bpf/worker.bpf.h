@@ -127,6 +127,25 @@ WW_GLOBAL1(int, ww_worker_claims, T, t)
 	return 0;
 }
 
+/*
+ * The running thread, a pool's, waits for its next item, and none is in its queue: what was seen there last is gone.
+ * Work that touched nothing was not seen to be taken, and the next item may have its address.
+ */
+WW_GLOBAL1(int, ww_worker_forgets, T, t)
+{
+	struct ww_workers *w = ww_workers_of();
+	u64 at[2] = {}, queue = t && w ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_QUEUE)) : 0;
+	if (!queue || bpf_probe_read_user(at, sizeof(at), (void *)(queue + WW_QUEUE_LIST)) ||
+	    at[1] < ww_user_word(at[0] + WW_PYTHON_SIZE))
+		return 0;
+#pragma unroll
+	for (u32 i = 0; i < WW_WORKER_QUEUES; i++) {
+		if (w->queues[i] == queue)
+			w->newest[i] = 0;
+	}
+	return 0;
+}
+
 /* ---- the thread that works ---- */
 
 /* What tells a piece of work from the next one: the function that the thread's loop has called, and its arguments. */
@@ -257,6 +276,13 @@ WW_GLOBAL1(int, ww_worker_blocks, T, t)
 	t->awaits = ww_worker_awaits(t);
 	if (!t->awaits)
 		return 0;
+	if (ww_handoffs_off) {
+		struct ww_request *r = ww_handoff_of(t);
+		if (r && !r->account.traffic_lost)
+			ww_traffic_note(r, false);
+		t->awaits = 0;
+		return 0;
+	}
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!bpf_map_lookup_elem(&ww_workers, &tgid))
 		bpf_map_update_elem(&ww_workers, &tgid, &none, BPF_NOEXIST);

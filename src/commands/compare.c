@@ -153,7 +153,7 @@ static int find_service(const struct arguments *arguments, const struct ww_repor
 	return WW_EXIT_DONE;
 }
 
-/* Judges every pass line for every endpoint; a line without any endpoint is undecided. */
+/* Judges every pass line for every endpoint, or service. */
 static int judge(const struct arguments *arguments, const struct ww_comparison *comparison,
 		 struct ww_judgement **judgements, size_t *len, bool *met)
 {
@@ -166,8 +166,11 @@ static int judge(const struct arguments *arguments, const struct ww_comparison *
 	*met = true;
 	for (size_t i = 0; i < arguments->requirements_len; i++) {
 		for (size_t j = 0; j < comparison->endpoints_len; j++) {
-			struct ww_judgement *judgement = &made[(*len)++];
+			struct ww_judgement *judgement = &made[*len];
 
+			if (ww_comparison__is_said(comparison, j, arguments->requirements[i].metric))
+				continue;
+			++*len;
 			judgement->requirement = &arguments->requirements[i];
 			judgement->endpoint = &comparison->endpoints[j];
 			judgement->verdict =
@@ -198,9 +201,13 @@ static void say_unmet(const struct ww_compared *compared)
 		return;
 	if (more)
 		snprintf(others, sizeof(others), " (and %zu more)", more);
+	bool whole = ww_metric_is_of_service(first->requirement->metric);
+	const struct ww_endpoint_report *named = first->endpoint->after ?: first->endpoint->before;
+
 	ww_command__fail("compare", WW_EXIT_UNMET, "%s: '%s' for %s %s: %.200s%s",
 			 ww_verdict_of_requirement_name(first->verdict), first->requirement->text,
-			 first->endpoint->method, first->endpoint->route, first->why.text, others);
+			 whole ? "service" : first->endpoint->method, whole ? named->service : first->endpoint->route,
+			 first->why.text, others);
 }
 
 static int write_out(const struct arguments *arguments, struct ww_compared *compared)

@@ -3,8 +3,6 @@
 #include "commands/command.h"
 #include "store/merge.h"
 
-#define GAP_NS 1000000000ll /* between recordings that follow one another */
-
 struct arguments {
 	const char *out;
 	const char *in[WW_MERGE_MOST];
@@ -48,8 +46,9 @@ static const struct ww_usage usage = {
 	.description =
 		"Makes one recording of several: of hosts that were observed at the same time, or of hours that "
 		"follow one another. Services of the same name are one, and so are their endpoints: sums are exact, "
-		"histograms are added up, and kept requests stay. Rates are of the whole window, from the first "
-		"start to the last end; time within it in which nothing was observed is told.\n\n"
+		"histograms are added up, and kept requests stay. Rates are of the window from the first "
+		"start to the last end, but for time between recordings in which none was made: that is told, and a "
+		"loss.\n\n"
 		"OUT must not exist. Recordings of other versions of the schema can't be mixed, and none counts "
 		"twice. A recording can be merged while it is being written: what was committed by then. "
 		"While it works the result is OUT.merging; interrupted, it leaves nothing.",
@@ -69,8 +68,8 @@ int ww_command_merge(int argc, char **argv)
 		return ww_command__fail("merge", WW_EXIT_USAGE, "%s", message);
 	fprintf(stderr, "whywait: merged %zu recordings with %llu requests into %s", arguments.in_len,
 		(unsigned long long)merged.requests, arguments.out);
-	if (merged.unobserved_ns > GAP_NS)
-		fprintf(stderr, "; %.0f s between them were not observed: rates are of the whole window",
+	if (merged.unobserved_ns)
+		fprintf(stderr, "; %.0f s between them were not observed: rates leave them out",
 			(double)merged.unobserved_ns / 1e9);
 	fputc('\n', stderr);
 	return WW_EXIT_DONE;

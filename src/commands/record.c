@@ -417,7 +417,7 @@ static int record_into(struct record *record, struct ww_session_options *session
 		.keep_all = arguments->keep_all,
 		.keep = arguments->keep,
 	};
-	char message[512], settings[96];
+	char message[512], settings[128];
 	char share[32];
 	int status, err;
 
@@ -428,6 +428,10 @@ static int record_into(struct record *record, struct ww_session_options *session
 		snprintf(settings, sizeof(settings), "keep %u", arguments->keep);
 	if (arguments->select.no_operations)
 		strcat(settings, "; no operations");
+	if (arguments->select.no_collectors)
+		strcat(settings, "; no collectors");
+	if (arguments->select.no_handoffs)
+		strcat(settings, "; no handoffs");
 	if (arguments->stacks)
 		snprintf(settings + strlen(settings), sizeof(settings) - strlen(settings), "; stacks %s",
 			 arguments->stacks_share > 0 ? share : "all");

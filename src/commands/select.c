@@ -28,6 +28,8 @@ enum {
 	KEY_MAX_REQUESTS,
 	KEY_RING,
 	KEY_NO_OPERATIONS,
+	KEY_NO_COLLECTORS,
+	KEY_NO_HANDOFFS,
 };
 
 #define CGROUPS_MAX	 256 /* as many as the BPF side takes */
@@ -55,6 +57,12 @@ static const struct argp_option options[] = {
 	{"max-requests", KEY_MAX_REQUESTS, "N", 0, "requests in flight on this host (default 4096)", 11},
 	{"no-operations", KEY_NO_OPERATIONS, 0, 0,
 	 "leave out what requests ask of databases and other services: only how long they wait for them is told", 11},
+	{"no-collectors", KEY_NO_COLLECTORS, 0, 0,
+	 "have no probes in programs: when they collect garbage they compute, or wait for a lock", 11},
+	{"no-handoffs", KEY_NO_HANDOFFS, 0, 0,
+	 "don't follow requests to other threads of CPython and tasks of tokio, which costs more than all else: such "
+	 "requests lack what those ask for, and say so",
+	 11},
 	{"ring", KEY_RING, "BYTES", 0,
 	 "room for finished requests until they are taken in, a power of two (default 4194304)", 11},
 	{0},
@@ -279,6 +287,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	case KEY_NO_OPERATIONS:
 		arguments->no_operations = true;
 		return 0;
+	case KEY_NO_COLLECTORS:
+		arguments->no_collectors = true;
+		return 0;
+	case KEY_NO_HANDOFFS:
+		arguments->no_handoffs = true;
+		return 0;
 	case KEY_RING:
 		set_ring(arguments, value);
 		return 0;
@@ -316,6 +330,8 @@ void ww_select_arguments__apply(const struct ww_select_arguments *arguments, str
 	observer->account_ring = arguments->ring;
 	observer->traffic_ring = arguments->ring;
 	observer->no_operations = arguments->no_operations;
+	observer->no_collectors = arguments->no_collectors;
+	observer->no_handoffs = arguments->no_handoffs;
 	ingest->no_operations = arguments->no_operations;
 	ingest->routes = (const char *const *)arguments->routes;
 	ingest->routes_len = arguments->routes_len;

@@ -33,6 +33,8 @@ struct ww_select_arguments {
 	uint32_t max_requests; /* in flight */
 	uint32_t ring;	       /* bytes */
 	bool no_operations;
+	bool no_collectors;
+	bool no_handoffs;
 };
 
 /*

@@ -31,7 +31,7 @@ struct reading {
 	struct reading *before; /* of an earlier one, which lives as long */
 	struct ww_select_arguments select;
 	struct ww_serve_config config;
-	char settings[64];
+	char settings[128];
 	struct ww_daemon_options options;
 };
 
@@ -160,6 +160,8 @@ static void add_select(struct ww_select_arguments *select, const struct ww_serve
 	if (!select->ring)
 		select->ring = (uint32_t)config->ring_bytes;
 	select->no_operations |= !config->operations;
+	select->no_collectors |= !config->collectors;
+	select->no_handoffs |= !config->handoffs;
 }
 
 static void set(struct ww_serve_config *config, char **string, const char *value)
@@ -225,8 +227,10 @@ static int read_all(struct serve *serve)
 		reading->config.stacks_share > 0 ? (double)reading->config.stacks_share / MILLION : 0;
 	session->ingest.service_names = (const char *const *)reading->config.names.texts;
 	session->ingest.service_names_len = reading->config.names.len / 2;
-	snprintf(reading->settings, sizeof(reading->settings), "keep %u%s%s", (unsigned)reading->config.keep,
-		 reading->select.no_operations ? "; no operations" : "", session->observer.stacks ? "; stacks" : "");
+	snprintf(reading->settings, sizeof(reading->settings), "keep %u%s%s%s%s", (unsigned)reading->config.keep,
+		 reading->select.no_operations ? "; no operations" : "",
+		 reading->select.no_collectors ? "; no collectors" : "",
+		 reading->select.no_handoffs ? "; no handoffs" : "", session->observer.stacks ? "; stacks" : "");
 	reading->options.settings = reading->settings;
 	reading->options.config = &reading->config;
 	return WW_EXIT_DONE;

@@ -33,7 +33,7 @@ static int unused_set(struct whywait_bpf *bpf, const struct ww_observer_options 
 	int err = options->select.pids_len ? 0 : bpf_map__set_max_entries(bpf->maps.ww_selected_pids, 1);
 
 	struct bpf_map *const of_queues[] = {bpf->maps.ww_queue_parents, bpf->maps.ww_queue_pipes,
-					     bpf->maps.ww_queue_handed};
+					     bpf->maps.ww_queue_handed, bpf->maps.ww_takers};
 	for (size_t i = 0; !err && !options->queues && i < sizeof(of_queues) / sizeof(of_queues[0]); i++)
 		err = bpf_map__set_max_entries(of_queues[i], 1);
 	return err;
@@ -56,6 +56,7 @@ int ww_map_sizes__set(struct whywait_bpf *bpf, const struct ww_observer_options 
 	bpf->rodata->ww_max_requests = requests;
 	bpf->rodata->ww_max_peers = peers;
 	bpf->rodata->ww_account_wakeup = ring / 4;
+	bpf->rodata->ww_handoffs_off = options->no_handoffs;
 	bpf->rodata->ww_traffic_thin = options->no_operations ? 0 : traffic / 4 * 3;
 	settings_set(bpf, options);
 

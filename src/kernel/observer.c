@@ -60,6 +60,7 @@ struct ww_observer {
 	} processes[PROCESSES];	  /* looked at, by pid modulo the size; one that is forgotten is looked at again */
 	struct ww_ingest *ingest; /* during a drain */
 	uint64_t wanted;	  /* id of the account whose time line is looked for */
+	bool collectors;	  /* programs are attached to what tells of theirs */
 	bool host_pids;		  /* process ids mean the same here as to the BPF side */
 	uint32_t sweep_from;	  /* slot that the next sweep begins at */
 	int ingest_error;
@@ -89,7 +90,8 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 		return;
 	bool learnt = ww_programs__learn(observer->bpf, pid);
 	/* What is remembered is not looked at again when it serves. */
-	ww_runtimes__look(observer->runtimes, pid, serves || learnt);
+	if (observer->collectors)
+		ww_runtimes__look(observer->runtimes, pid, serves || learnt);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
 	if (!learnt && !serves)
 		return;
@@ -319,6 +321,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	ww_units__prepare(new->bpf, options->units_len);
 	ww_allocations__prepare(new->bpf, options->allocations > 0);
 	new->bpf->rodata->ww_queues_on = options->queues;
+	new->collectors = !options->no_collectors;
 	bpf_program__set_autoload(new->bpf->progs.ww_queue_call, options->queues);
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)

@@ -31,15 +31,17 @@ struct ww_select {
 struct ww_observer_options {
 	struct ww_select select;
 	/* Sizes; 0 takes the default. Tests set tiny ones to provoke loss. */
-	uint32_t max_requests;	   /* requests in flight on the host */
-	uint32_t max_peers;	   /* different addresses */
-	uint32_t account_ring;	   /* bytes, a power of two and a multiple of the page size */
-	uint32_t detail_ring;	   /* the same */
-	uint32_t traffic_ring;	   /* the same */
-	bool stacks;		   /* of a sample of requests are taken */
-	double stacks_share;	   /* of the host's CPU time that they may cost; 0: every request's are taken */
-	double allocations;	   /* share of the time in which allocations are counted; 0: they are not */
-	bool no_operations;	   /* nothing is taken of what requests exchange with upstreams */
+	uint32_t max_requests; /* requests in flight on the host */
+	uint32_t max_peers;    /* different addresses */
+	uint32_t account_ring; /* bytes, a power of two and a multiple of the page size */
+	uint32_t detail_ring;  /* the same */
+	uint32_t traffic_ring; /* the same */
+	bool stacks;	       /* of a sample of requests are taken */
+	double stacks_share;   /* of the host's CPU time that they may cost; 0: every request's are taken */
+	double allocations;    /* share of the time in which allocations are counted; 0: they are not */
+	bool no_operations;    /* nothing is taken of what requests exchange with upstreams */
+	bool no_collectors;    /* no probes in programs that tell when they collect garbage */
+	bool no_handoffs;      /* what CPython's threads and tokio's tasks do for others' requests is not followed */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
 	const char *const *units;  /* functions that are units of work, as units.h says */

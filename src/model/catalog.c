@@ -28,6 +28,11 @@ const char *ww_protocol_unit(const char *protocol)
 	return strcmp(protocol, WW_PROTOCOL_RUN) ? "request" : "run";
 }
 
+bool ww_protocol_answers(const char *protocol)
+{
+	return !strcmp(ww_protocol_unit(protocol), "request");
+}
+
 /* False when out of memory. */
 static bool make_key(struct key *key, const struct ww_catalog_operation *name)
 {

@@ -30,6 +30,9 @@ struct ww_catalog_service {
 /* What comes to an endpoint of that protocol: "message", "call", "run", "request". */
 const char *ww_protocol_unit(const char *protocol);
 
+/* Whether that is answered, with a status; work that nobody asked for is not. */
+bool ww_protocol_answers(const char *protocol);
+
 struct ww_catalog_endpoint {
 	uint32_t service;
 	const char *protocol, *method, *route;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/losses.h"
 #include "model/others.h"
 
 #define LOAD_PART 0.2		/* a load that differs by more makes other queues */
@@ -43,9 +44,12 @@ static void doubt_recording(const struct ww_report *report, const char *which, s
 		text = add(doubts);
 		ww_sentence__add(text, "%s is NOT COMPLETE:", which);
 		for (size_t i = 0; i < report->losses_len; i++) {
-			if (report->losses[i].loses)
-				ww_sentence__add(text, " %llu %s", (unsigned long long)report->losses[i].count,
-						 report->losses[i].cause);
+			const struct ww_loss *loss = &report->losses[i];
+
+			if (loss->loses && !strcmp(loss->cause, ww_loss_cause(WW_LOSS_NOT_OBSERVED)))
+				ww_sentence__add(text, " %llu s were not observed", (unsigned long long)loss->count);
+			else if (loss->loses)
+				ww_sentence__add(text, " %llu %s", (unsigned long long)loss->count, loss->cause);
 		}
 	}
 	if (report->unended)
@@ -84,6 +88,21 @@ static void note_program(const struct ww_service_report *before, const struct ww
 	doubts->notes_len++;
 }
 
+/* Memory is that of the processes that answered requests: of workers that had nothing to do it is not known. */
+static void note_processes(const struct ww_service_report *before, const struct ww_service_report *after,
+			   struct ww_doubts *doubts)
+{
+	struct ww_sentence *text = &doubts->notes[doubts->notes_len];
+
+	if (before->processes == after->processes || doubts->notes_len == WW_DOUBTS_MAX)
+		return;
+	*text = (struct ww_sentence){0};
+	ww_sentence__add(text, "%s answered from %llu process%s, then from %llu: its memory is theirs", after->service,
+			 (unsigned long long)before->processes, before->processes == 1 ? "" : "es",
+			 (unsigned long long)after->processes);
+	doubts->notes_len++;
+}
+
 /* Of each pair of services once. */
 static void note_programs(const struct ww_comparison *comparison, struct ww_doubts *doubts)
 {
@@ -96,23 +115,34 @@ static void note_programs(const struct ww_comparison *comparison, struct ww_doub
 		for (size_t j = 0; j < i && !known; j++)
 			known = !strcmp(comparison->endpoints[j].before->service, before->service) &&
 				!strcmp(comparison->endpoints[j].after->service, after->service);
-		if (!known)
-			note_program(before, after, doubts);
+		if (known)
+			continue;
+		note_program(before, after, doubts);
+		note_processes(before, after, doubts);
 	}
 }
 
 /* Where others leave no CPU idle, how many of them want one shows in the waits for one, and differs from minute to
  * minute. */
-static void doubt_crowd(const struct ww_report *report, const char *which, struct ww_doubts *doubts)
+static void doubt_crowd(const struct ww_report *before, const struct ww_report *after, struct ww_doubts *doubts)
 {
+	bool first = ww_others__crowd(before), second = ww_others__crowd(after);
 	struct ww_sentence *text;
 
-	if (!ww_others__crowd(report))
+	if (!first && !second)
 		return;
 	text = add(doubts);
-	ww_sentence__add(text, "%s was made on a host without an idle CPU: what else ran took ", which);
-	ww_sentence__number(text, ww_others__cpus(report));
-	ww_sentence__add(text, " of %u, and how long requests wait for one is its doing", report->cpus);
+	ww_sentence__add(text, "%s made on a host without an idle CPU: what else ran took ",
+			 first && second ? "both recordings were"
+			 : first	 ? "the first recording was"
+					 : "the second recording was");
+	ww_sentence__number(text, ww_others__cpus(first ? before : after));
+	if (first && second) {
+		ww_sentence__add(text, " and ");
+		ww_sentence__number(text, ww_others__cpus(after));
+	}
+	ww_sentence__add(text, " of %u, and how long requests wait for one is its doing",
+			 first ? before->cpus : after->cpus);
 }
 
 /* What else ran is what requests waited for a CPU for. */
@@ -170,8 +200,7 @@ void ww_comparability__doubt(const struct ww_comparison *comparison, struct ww_d
 	doubt_recording(before, "the first recording", doubts);
 	doubt_recording(after, "the second recording", doubts);
 	doubt_host(before, after, doubts);
-	doubt_crowd(before, "the first recording", doubts);
-	doubt_crowd(after, "the second recording", doubts);
+	doubt_crowd(before, after, doubts);
 	doubt_others(before, after, doubts);
 	doubt_load(comparison, doubts);
 }

@@ -32,6 +32,11 @@ const char *ww_metric_name(enum ww_metric metric)
 	return metric < WW_METRIC_KIND ? metrics[metric].name : ww_kind_name(metric - WW_METRIC_KIND);
 }
 
+bool ww_metric_is_of_service(enum ww_metric metric)
+{
+	return metric == WW_METRIC_MEMORY || metric == WW_METRIC_ALLOCATED;
+}
+
 enum ww_unit ww_metric_unit(enum ww_metric metric)
 {
 	return metric < WW_METRIC_KIND ? metrics[metric].unit : WW_UNIT_TIME;
@@ -284,6 +289,26 @@ static void fill_endpoint(const struct ww_comparison *comparison, struct ww_endp
 		discount_others(endpoint);
 }
 
+/* The first endpoint of the same services; of one that only one side has, of its service there. */
+static size_t first_alike(const struct ww_comparison *comparison, size_t endpoint)
+{
+	const struct ww_endpoint_comparison *of = &comparison->endpoints[endpoint];
+
+	for (size_t i = 0; i < endpoint; i++) {
+		const struct ww_endpoint_comparison *other = &comparison->endpoints[i];
+
+		if ((!of->before || (other->before && !strcmp(of->before->service, other->before->service))) &&
+		    (!of->after || (other->after && !strcmp(of->after->service, other->after->service))))
+			return i;
+	}
+	return endpoint;
+}
+
+bool ww_comparison__is_said(const struct ww_comparison *comparison, size_t endpoint, enum ww_metric metric)
+{
+	return ww_metric_is_of_service(metric) && first_alike(comparison, endpoint) != endpoint;
+}
+
 static int compare_chances(const void *left, const void *right)
 {
 	const struct ww_change *const *a = left, *const *b = right;
@@ -306,8 +331,8 @@ static int tell_noise(struct ww_comparison *comparison)
 		for (int metric = 0; metric < WW_METRIC_COUNT; metric++) {
 			struct ww_change *change = &comparison->endpoints[i].changes[metric];
 
-			/* Those that came out the same were looked at, too. */
-			if (change->certainty >= WW_CERTAINTY_SAME &&
+			/* Those that came out the same were looked at, too. A service is looked at once. */
+			if (change->certainty >= WW_CERTAINTY_SAME && !ww_comparison__is_said(comparison, i, metric) &&
 			    ww_comparison__counts(&comparison->endpoints[i], metric))
 				tested[len++] = change;
 		}
@@ -320,6 +345,13 @@ static int tell_noise(struct ww_comparison *comparison)
 	for (size_t i = 0; i < sure; i++)
 		tested[i]->certainty = WW_CERTAINTY_SURE;
 	free(tested);
+	for (size_t i = 0; i < comparison->common; i++) {
+		const struct ww_endpoint_comparison *first = &comparison->endpoints[first_alike(comparison, i)];
+
+		for (enum ww_metric metric = 0; metric < WW_METRIC_COUNT; metric++)
+			if (ww_metric_is_of_service(metric))
+				comparison->endpoints[i].changes[metric] = first->changes[metric];
+	}
 	return 0;
 }
 

@@ -27,6 +27,7 @@ enum ww_unit {
 };
 
 const char *ww_metric_name(enum ww_metric metric);
+bool ww_metric_is_of_service(enum ww_metric metric); /* as a whole: its endpoints all have the same */
 enum ww_unit ww_metric_unit(enum ww_metric metric);
 
 enum ww_certainty {
@@ -79,6 +80,9 @@ void ww_comparison__free(struct ww_comparison *comparison);
 
 /* Whether a figure is there to be compared; a kind of time from 1 % of the wall time on, on either side. */
 bool ww_comparison__counts(const struct ww_endpoint_comparison *endpoint, enum ww_metric metric);
+
+/* Whether a figure of a service has been told with an endpoint before that one. */
+bool ww_comparison__is_said(const struct ww_comparison *comparison, size_t endpoint, enum ww_metric metric);
 
 /* What comes to it: "request", "message", .. */
 const char *ww_comparison__unit(const struct ww_endpoint_comparison *endpoint);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/limits.h"
 #include "model/names.h"
 #include "outputs/csv.h"
 #include "outputs/table.h"
@@ -16,6 +17,28 @@
 #define USED	   11
 #define FULL	   17
 #define FAR	   3 /* times the rate that was recorded */
+
+/* The endpoint that waits for locks most, where that is much; such waits grow with the rate, how is not known. */
+static void add_locks(const struct ww_capacity_service *service, struct ww_sentence *sentence)
+{
+	const struct ww_endpoint_report *most = NULL;
+	double share = WW_LIMIT_KIND_SHARE;
+
+	for (size_t i = 0; i < service->endpoints_len; i++) {
+		const struct ww_endpoint_report *report = service->endpoints[i].report;
+		double of = (double)report->kinds_sum_ns[WW_KIND_LOCK] / (double)report->wall.sum;
+
+		if (report->wall.sum && of >= share) {
+			share = of;
+			most = report;
+		}
+	}
+	if (!most || service->rate_per_s <= service->recorded_per_s)
+		return;
+	ww_sentence__add(sentence, "; %s %s waits ", most->method, most->route);
+	ww_sentence__share(sentence, share);
+	ww_sentence__add(sentence, " of its time for locks: that grows with the rate, and may end it before");
+}
 
 void ww_capacity__sentence(const struct ww_capacity_service *service, struct ww_sentence *sentence)
 {
@@ -43,6 +66,7 @@ void ww_capacity__sentence(const struct ww_capacity_service *service, struct ww_
 		ww_sentence__number(sentence, service->recorded_per_s);
 		ww_sentence__add(sentence, "/s: try it before you rely on it");
 	}
+	add_locks(service, sentence);
 }
 
 static void write_number(const struct ww_page_out *page, double number)

@@ -84,27 +84,30 @@ static void write_sentence(const struct ww_page_out *page, const struct ww_endpo
 	fputc('\n', page->out);
 }
 
-/* "-12.3 .. -9.10 ms" */
+/* "-12.3 .. -9.10 ms", "+24 KiB .. +1.1 MiB": a unit that both have is said once. */
 static void add_between(struct ww_sentence *sentence, enum ww_metric metric, const struct ww_change *change)
 {
 	const double ends[2] = {change->low, change->high};
+	struct ww_sentence texts[2] = {0};
+	const char *units[2];
 
 	if (isinf(change->low) && isinf(change->high))
 		return;
 	for (int i = 0; i < 2; i++) {
-		struct ww_sentence end = {0};
-
-		ww_sentence__add(sentence, i ? " .. " : "");
-		if (isinf(ends[i])) {
-			ww_sentence__add(sentence, "?");
-			continue;
-		}
-		ww_sentence__metric(&end, metric, fabs(ends[i]));
-		/* The unit is said once. */
-		if (!i && strchr(end.text, ' '))
-			*strchr(end.text, ' ') = '\0';
-		ww_sentence__add(sentence, "%s%s", ends[i] < 0 ? "-" : "+", end.text);
+		if (isinf(ends[i]))
+			ww_sentence__add(&texts[i], "?");
+		else
+			ww_sentence__metric(&texts[i], metric, fabs(ends[i]));
+		units[i] = strchr(texts[i].text, ' ');
 	}
+	if (units[0] && units[1] && !strcmp(units[0], units[1]))
+		texts[0].text[units[0] - texts[0].text] = '\0';
+	for (int i = 0; i < 2; i++)
+		ww_sentence__add(sentence, "%s%s%s", i ? " .. " : "",
+				 isinf(ends[i]) ? ""
+				 : ends[i] < 0	? "-"
+						: "+",
+				 texts[i].text);
 }
 
 /* What there is room for: on a narrow screen what was before, and between what a difference lies, are left out. */
@@ -198,10 +201,16 @@ static void write_judgements(const struct ww_page_out *page, const struct ww_com
 		fputs(ww_style__plain(&page->style), page->out);
 		wrap.column = NAME;
 		wrap.indent = NAME;
-		snprintf(line, sizeof(line), "%s", judgement->requirement->text);
-		if (judgement->endpoint)
-			snprintf(line, sizeof(line), "%s for %s %s: %s", judgement->requirement->text,
-				 judgement->endpoint->method, judgement->endpoint->route, judgement->why.text);
+		const struct ww_endpoint_comparison *endpoint = judgement->endpoint;
+		const char *service = endpoint->after ? endpoint->after->service : endpoint->before->service;
+
+		if (ww_metric_is_of_service(judgement->requirement->metric))
+			snprintf(line, sizeof(line), "%s for %s: %s", judgement->requirement->text, service,
+				 judgement->why.text);
+		else
+			snprintf(line, sizeof(line), "%s for %s%s%s %s: %s", judgement->requirement->text,
+				 page->many_services ? service : "", page->many_services ? " " : "", endpoint->method,
+				 endpoint->route, judgement->why.text);
 		ww_table__words(&wrap, line);
 		fputc('\n', page->out);
 	}

@@ -76,12 +76,14 @@ static void append_endpoint(struct ww_builder *b, json_t *endpoints, const struc
 
 static void append_judgement(struct ww_builder *b, json_t *required, const struct ww_judgement *judgement)
 {
+	const struct ww_endpoint_comparison *endpoint = judgement->endpoint;
 	json_t *object = append_object(b, required);
 
 	put_text(b, object, "require", judgement->requirement->text);
-	if (judgement->endpoint) {
-		put_text(b, object, "method", judgement->endpoint->method);
-		put_text(b, object, "route", judgement->endpoint->route);
+	put_text(b, object, "service", endpoint->after ? endpoint->after->service : endpoint->before->service);
+	if (!ww_metric_is_of_service(judgement->requirement->metric)) {
+		put_text(b, object, "method", endpoint->method);
+		put_text(b, object, "route", endpoint->route);
 	}
 	put_text(b, object, "verdict", ww_verdict_of_requirement_name(judgement->verdict));
 	put_text(b, object, "text", judgement->why.text);

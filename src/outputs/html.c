@@ -40,7 +40,7 @@ static const char head[] =
 	"height:100%;min-width:1px}\n"
 	".key{display:inline-block;width:.9em;height:.9em;border-radius:2px;margin:0 .3em -.1em .8em}\n"
 	".kind{white-space:nowrap}code{font-size:.9em;overflow-wrap:anywhere}\n"
-	".s{table-layout:fixed}.s th:first-child{width:38%}.s th.n{width:8%}\n"
+	".s{table-layout:fixed}.s th:first-child{width:27%}.s th.n{width:8%}\n"
 	".flame{overflow-x:auto;margin:.4em 0}.flame svg{display:block;width:100%;min-width:46em;height:auto}\n"
 	".flame text{font:12px monospace;fill:#222}\n"
 	/* A phone: a row's cells stand below its name, each with its own. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/catalog.h"
 #include "model/names.h"
 #include "outputs/html_parts.h"
 #include "outputs/screen.h"
@@ -90,8 +91,9 @@ static void put_request(FILE *out, const struct ww_request *request)
 	ww_text__markup(out, request->method);
 	fputc(' ', out);
 	ww_text__markup(out, request->path);
-	fprintf(out, "</code> <span class=\"dim\">%.23s, status %u, ", ww_text__rfc3339(start, request->start_unix_ns),
-		request->status);
+	fprintf(out, "</code> <span class=\"dim\">%.23s, ", ww_text__rfc3339(start, request->start_unix_ns));
+	if (ww_protocol_answers(request->protocol))
+		fprintf(out, request->status ? "status %u, " : "no response, ", request->status);
 	fprintf(out, "%s ms%s</span></p>\n<table>\n", ww_text__ms(ms, request->wall_ns),
 		request->segments_len ? "" : ", no time line was kept");
 	for (enum ww_kind kind = 0; kind < WW_KIND_COUNT; kind++)

@@ -115,7 +115,8 @@ static void draw_facts(const struct ww_endpoint_report *endpoint, struct ww_scro
 	snprintf(text, sizeof(text), "%s (%s), of them %s aborted by the client", ww_text__count(a, endpoint->errors),
 		 ww_text__share(b, endpoint->errors, endpoint->requests), ww_text__count(c, endpoint->aborted));
 	draw_fact(screen, ww_scroll__next_line(scroll), "errors", text);
-	draw_status(endpoint, screen, ww_scroll__next_line(scroll));
+	if (ww_protocol_answers(endpoint->protocol))
+		draw_status(endpoint, screen, ww_scroll__next_line(scroll));
 	snprintf(text, sizeof(text), "mean %s  p50 %s  p95 %s  p99 %s  max %s",
 		 ww_text__duration(a, endpoint->wall.mean), ww_text__duration(b, endpoint->wall.p50),
 		 ww_text__duration(c, endpoint->wall.p95), ww_text__duration(d, endpoint->wall.p99),

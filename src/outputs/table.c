@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "outputs/table.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -48,10 +49,30 @@ void ww_table__wrap(struct ww_wrap *wrap, const char *word)
 	fputs(fitted, wrap->page->out);
 }
 
+/* A unit stays with its number. */
+static bool is_unit(const char *text)
+{
+	static const char *const units[] = {"%", "s", "ms", "us", "ns", "B", "KiB", "MiB", "GiB"};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		size_t len = strlen(units[i]);
+
+		if (!strncmp(text, units[i], len) && !isalnum((unsigned char)text[len]))
+			return true;
+	}
+	return false;
+}
+
 void ww_table__words(struct ww_wrap *wrap, char *text)
 {
-	for (const char *word; (word = strsep(&text, " "));)
+	for (char *word = text, *next; word; word = next) {
+		next = strchr(word, ' ');
+		while (next && next > word && isdigit((unsigned char)next[-1]) && is_unit(next + 1))
+			next = strchr(next + 1, ' ');
+		if (next)
+			*next++ = '\0';
 		ww_table__wrap(wrap, word);
+	}
 }
 
 /* "2026-11-20 16:22:10 to 16:22:40 UTC, 30.0 s", in local time */

@@ -100,6 +100,8 @@ static void write_statuses(const struct ww_page_out *page, const struct ww_endpo
 	char word[64], count[WW_TEXT_NUMBER];
 	bool all_well = !endpoint->errors;
 
+	if (!ww_protocol_answers(endpoint->protocol))
+		return;
 	for (size_t i = 0; i < endpoint->status_len; i++)
 		all_well = all_well && endpoint->status[i].status >= 200 && endpoint->status[i].status < 400;
 	if (all_well)

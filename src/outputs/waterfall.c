@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "model/catalog.h"
 #include "model/names.h"
 #include "outputs/bar.h"
 #include "outputs/text.h"
@@ -115,22 +116,23 @@ static void write_title(const struct ww_axis *axis)
 	const struct ww_request *request = axis->request;
 	const struct ww_style *style = &axis->style;
 	time_t seconds = (time_t)(request->start_unix_ns / NSEC);
-	char name[TEXT_BYTES], right[128], clock[16], status[16], text[WW_TEXT_NUMBER];
+	char name[TEXT_BYTES], right[128], clock[16], status[16] = "", text[WW_TEXT_NUMBER];
 	struct tm local;
 
 	localtime_r(&seconds, &local);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-	snprintf(status, sizeof(status), request->status ? "%u" : "no response", request->status);
-	snprintf(right, sizeof(right), "%s  %s.%03d  %*s", status, clock,
-		 (int)(request->start_unix_ns % NSEC / 1000000), WW_AXIS_FIGURES,
-		 ww_text__duration(text, request->wall_ns));
+	bool answers = ww_protocol_answers(request->protocol);
+	if (answers)
+		snprintf(status, sizeof(status), request->status ? "%u  " : "no response  ", request->status);
+	snprintf(right, sizeof(right), "%s%s.%03d  %*s", status, clock, (int)(request->start_unix_ns % NSEC / 1000000),
+		 WW_AXIS_FIGURES, ww_text__duration(text, request->wall_ns));
 	int room = style->width - (int)strlen(right) - 2;
 	snprintf(name, sizeof(name), "%s %s", request->method, request->path);
 	if (room < AXIS_MIN)
 		room = style->width;
 	char fitted[TEXT_BYTES];
 	int used = ww_text__fit(fitted, sizeof(fitted), name, room, style);
-	const char *bad = request->status >= 500 || !request->status ? ww_style__bad(style) : "";
+	const char *bad = answers && (request->status >= 500 || !request->status) ? ww_style__bad(style) : "";
 	fprintf(axis->out, "%s%s%s%*s%s%s%s\n", ww_style__bold(style), fitted, ww_style__plain(style),
 		room == style->width ? 2 : room - used + 2, room == style->width ? "\n  " : "", bad, right,
 		ww_style__plain(style));

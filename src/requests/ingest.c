@@ -341,6 +341,14 @@ static int take_account(struct ww_ingest *ingest, const struct ww_account *accou
 	service = run ? ww_services__command(ingest->services, command_name(ingest)) : find_service(ingest, account);
 	if (service < 0)
 		return (int)service;
+	struct ww_account doubted;
+	if (account->flags & WW_FLAG_MESSAGE && ww_services__mixes(ingest->services, account->tgid)) {
+		/* No more of it was sent. */
+		memcpy(&doubted, account, offsetof(struct ww_account, target) + account->target_len);
+		doubted.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		account = &doubted;
+		done.known = false;
+	}
 	ingest->endpoints.protocol = account->flags & WW_FLAG_FASTCGI ? "fastcgi" : "http";
 	/* Celery's main process hands it on: it counts where it is worked on. */
 	enum ww_message_named named = account->flags & WW_FLAG_HANDS_ON

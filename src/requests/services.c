@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "requests/detail_names.h"
+#include "requests/greenlets.h"
 #include "requests/oom.h"
 #include "requests/services_parts.h"
 #include "util/utf8.h"
@@ -304,8 +305,14 @@ int64_t ww_services__find(struct ww_services *services, const struct ww_account 
 	if (service < 0 || !new.pid)
 		return service;
 	new.service = (uint32_t)service;
+	new.greenlets = account->flags &WW_FLAG_MESSAGE &&ww_greenlets__has(services->proc, (pid_t) new.pid);
 	remember(services, &new);
 	return service;
+}
+
+bool ww_services__mixes(const struct ww_services *services, uint32_t pid)
+{
+	return services->members[ww_members__slot(services, pid, 0, 0)].greenlets;
 }
 
 int64_t ww_services__command(struct ww_services *services, const char *name)

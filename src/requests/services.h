@@ -67,6 +67,12 @@ void ww_services__free(struct ww_services *services);
  */
 int64_t ww_services__find(struct ww_services *services, const struct ww_account *account, const struct ww_peer *local);
 
+/*
+ * Whether which message a process works on can't be told, of one that has been found for a message: its threads go from
+ * one to another within a call.
+ */
+bool ww_services__mixes(const struct ww_services *services, uint32_t pid);
+
 /* The service that a command is which is one unit of work, by its name: its id in the catalog, -ENOMEM. */
 int64_t ww_services__command(struct ww_services *services, const char *name);
 

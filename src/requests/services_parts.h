@@ -16,7 +16,8 @@ struct ww_member {
 	uint32_t pid;	/* 0: a free slot */
 	uint32_t local; /* of a unix socket; else 0 */
 	uint16_t port;
-	bool gone; /* nothing could be read of it */
+	bool gone;	/* nothing could be read of it */
+	bool greenlets; /* of one that takes messages: which of them it works on can't be told */
 	uint32_t service;
 	uint32_t unseen; /* samples since its last request */
 	struct ww_process_usage usage;

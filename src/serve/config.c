@@ -65,6 +65,8 @@ int ww_serve_config__init(struct ww_serve_config *config)
 		.keep = 10,
 		.stacks_share = -1,
 		.operations = 1,
+		.collectors = 1,
+		.handoffs = 1,
 	};
 
 	fresh.data = strdup(WW_SERVE_DATA);

@@ -42,6 +42,8 @@ struct ww_serve_config {
 	int64_t keep;
 	int64_t stacks_share; /* millionths; 0: every request's, -1: none */
 	int64_t operations;   /* 1 or 0 */
+	int64_t collectors;   /* the same */
+	int64_t handoffs;     /* the same */
 	struct ww_config_list comms, ports, cgroups, containers, services;
 	struct ww_config_list names; /* glob, name, glob, name, .. */
 	struct ww_config_list routes;

@@ -21,6 +21,7 @@ struct facts {
 	char host[FACTS_SIZE], kernel[FACTS_SIZE], stand_ins[FACTS_SIZE], settings[FACTS_SIZE];
 	int64_t cpus; /* of different hosts */
 	int64_t start_unix_ns, end_unix_ns, observed_until_ns, unobserved_ns;
+	int64_t gap_from_ns; /* until the last source began nothing was observed; 0: there is no gap before it */
 	bool unended;
 };
 
@@ -139,8 +140,11 @@ static void add_facts(struct facts *facts, struct ww_recording *const *sources, 
 		facts->observed_until_ns = source->start_unix_ns;
 	}
 	/* They come in the order of their starts. */
-	if (source->start_unix_ns > facts->observed_until_ns)
+	facts->gap_from_ns = 0;
+	if (source->start_unix_ns - facts->observed_until_ns > WW_MERGE_GAP_NS) {
+		facts->gap_from_ns = facts->observed_until_ns;
 		facts->unobserved_ns += source->start_unix_ns - facts->observed_until_ns;
+	}
 	if (source->end_unix_ns > facts->observed_until_ns)
 		facts->observed_until_ns = source->end_unix_ns;
 	facts->end_unix_ns = facts->observed_until_ns;
@@ -196,13 +200,26 @@ static int attach(sqlite3 *db, const struct ww_recording *source)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Where one of them went on for long, so does what is made of them. */
+/* Where one of them went on for long, or nothing was observed between two, so it is with what is made of them. */
 static bool any_has_gaps(struct ww_recording *const *sources, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (sources[i]->has_gaps)
+	int64_t until = sources[0]->start_unix_ns;
+
+	for (size_t i = 0; i < len; i++) {
+		if (sources[i]->has_gaps || sources[i]->start_unix_ns - until > WW_MERGE_GAP_NS)
 			return true;
+		if (sources[i]->end_unix_ns > until)
+			until = sources[i]->end_unix_ns;
+	}
 	return false;
+}
+
+static int put_gap(sqlite3 *db, int64_t from, int64_t to)
+{
+	char query[128];
+
+	snprintf(query, sizeof(query), "INSERT INTO main.gap VALUES (%lld, %lld)", (long long)from, (long long)to);
+	return sqlite3_exec(db, query, NULL, NULL, NULL);
 }
 
 static bool is_one_host(struct ww_recording *const *sources, size_t len)
@@ -296,7 +313,10 @@ static int merge_into(const char *path, struct ww_recording **sources, size_t le
 	for (size_t i = 0; rc == SQLITE_OK && i < len; i++) {
 		at = sources[i]->path;
 		add_facts(&facts, sources, i);
-		rc = merge_one(&merging, sources[i], is_known_host(sources, i));
+		if (facts.gap_from_ns)
+			rc = put_gap(merging.db, facts.gap_from_ns, sources[i]->start_unix_ns);
+		if (rc == SQLITE_OK)
+			rc = merge_one(&merging, sources[i], is_known_host(sources, i));
 	}
 	if (rc == SQLITE_OK) {
 		at = path;

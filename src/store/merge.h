@@ -8,6 +8,9 @@
 
 #define WW_MERGE_MOST 1000
 
+/* What lies between two recordings and is longer was not observed; what is shorter is not spoken of. */
+#define WW_MERGE_GAP_NS 1000000000ll
+
 struct ww_merged {
 	uint64_t requests;     /* that are counted in it */
 	int64_t unobserved_ns; /* of its window, in which none of the recordings was made */

@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
+
+#include "util/path.h"
+#include "util/process_memory.h"
+#include "util/utf8.h"
 
 #define NAME_MOST  200	 /* characters */
 #define TABLE_MOST 16384 /* bytes of a table of locations that are looked at */
@@ -28,38 +31,6 @@ static const struct layout {
 #define BYTES_LENGTH   16
 #define BYTES_DATA     32
 
-static int copy(pid_t pid, uint64_t from, void *to, size_t size)
-{
-	struct iovec here = {to, size}, there = {(void *)(uintptr_t)from, size};
-	ssize_t n = process_vm_readv(pid, &here, 1, &there, 1, 0);
-
-	return n < 0 ? -errno : (size_t)n < size ? -EFAULT : 0;
-}
-
-static size_t put_utf8(char *out, uint32_t c)
-{
-	if (c < 0x80) {
-		*out = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | (c >> 18 & 7));
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /* The string as UTF-8; of a long one the end. */
 static int read_text(pid_t pid, const struct layout *layout, uint64_t address, char out[4 * NAME_MOST + 1])
 {
@@ -67,7 +38,7 @@ static int read_text(pid_t pid, const struct layout *layout, uint64_t address, c
 	uint64_t length;
 	uint32_t state;
 	size_t len = 0;
-	int err = copy(pid, address, head, sizeof(head));
+	int err = ww_process_memory__read(pid, address, head, sizeof(head));
 
 	if (err)
 		return err;
@@ -79,12 +50,12 @@ static int read_text(pid_t pid, const struct layout *layout, uint64_t address, c
 		return -EFAULT;
 	uint64_t most = length < NAME_MOST ? length : NAME_MOST;
 	uint64_t from = address + (ascii ? layout->ascii : layout->compact) + (length - most) * width;
-	err = copy(pid, from, characters, most * width);
+	err = ww_process_memory__read(pid, from, characters, most * width);
 	for (size_t i = 0; i < most && !err; i++) {
 		uint32_t c = 0;
 
 		memcpy(&c, characters + i * width, width); /* the lowest byte comes first here */
-		len += put_utf8(out + len, c);
+		len += ww_utf8__put(out + len, c);
 	}
 	out[len] = '\0';
 	return err;
@@ -189,11 +160,11 @@ static int read_line(pid_t pid, unsigned minor, uint64_t table, int first, uint6
 	uint8_t bytes[TABLE_MOST];
 	uint64_t length;
 
-	if (copy(pid, table + BYTES_LENGTH, &length, sizeof(length)))
+	if (ww_process_memory__read(pid, table + BYTES_LENGTH, &length, sizeof(length)))
 		return first;
 	if (length > sizeof(bytes))
 		length = sizeof(bytes);
-	if (copy(pid, table + BYTES_DATA, bytes, length))
+	if (ww_process_memory__read(pid, table + BYTES_DATA, bytes, length))
 		return first;
 	return ww_python_code__line(minor, bytes, length, first, offset);
 }
@@ -209,17 +180,6 @@ static uint64_t offset_of(const struct layout *layout, uint64_t code, uint64_t a
 	return last < 0 ? 0 : (uint64_t)last * (layout->minor == 10 ? 2 : 1);
 }
 
-/* "directory/file.py": a file's name alone is often that of many. */
-static const char *end_of(const char *path)
-{
-	const char *at = path + strlen(path);
-
-	for (int slashes = 0; at > path; at--)
-		if (at[-1] == '/' && ++slashes == 2)
-			break;
-	return at;
-}
-
 int ww_python_code__name(pid_t pid, unsigned minor, uint64_t code, uint64_t at, char *name, size_t size)
 {
 	char function[4 * NAME_MOST + 1], file[4 * NAME_MOST + 1];
@@ -232,7 +192,7 @@ int ww_python_code__name(pid_t pid, unsigned minor, uint64_t code, uint64_t at, 
 		layout++;
 	if (layout == end)
 		return -ENOTSUP;
-	int err = copy(pid, code, object, layout->table + sizeof(table));
+	int err = ww_process_memory__read(pid, code, object, layout->table + sizeof(table));
 	if (err)
 		return err;
 	memcpy(&text, object + layout->name, sizeof(text));
@@ -244,6 +204,6 @@ int ww_python_code__name(pid_t pid, unsigned minor, uint64_t code, uint64_t at, 
 	if (err)
 		return err;
 	int line = read_line(pid, minor, table, first, offset_of(layout, code, at));
-	snprintf(name, size, "%s (%s:%d)", function, end_of(file), line);
+	snprintf(name, size, "%s (%s:%d)", function, ww_path__end(file), line);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "symbols/unwind.h"
 
+#include <elfutils/version.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "symbols/modules.h"
 #include "symbols/perf_map.h"
 #include "symbols/python_code.h"
+#include "symbols/v8_names.h"
 #include "util/hash.h"
 
 #define PROCESSES    64	   /* known at a time */
@@ -43,6 +45,8 @@ struct process {
 	uint64_t checked_ns, used_ns;
 	struct ww_perf_map *map; /* of code that it made itself; NULL: there is none */
 	uint64_t map_due_ns;	 /* when it may be read again */
+	struct ww_v8_names *v8;	 /* of JavaScript; NULL: there is no V8 in it, */
+	bool v8_sought;		 /* or nobody has looked yet */
 	struct python_named python[PYTHON_NAMES];
 };
 
@@ -87,6 +91,7 @@ static void forget(struct process *process)
 	if (process) {
 		ww_modules__close(&process->modules);
 		ww_perf_map__free(process->map);
+		ww_v8_names__free(process->v8);
 	}
 	free(process);
 }
@@ -122,19 +127,27 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread)
 	return true;
 }
 
+/* A word of the stack, as far as that was copied. */
+static bool read_stack(const struct ww_unwinder *unwinder, Dwarf_Addr address, Dwarf_Word *word)
+{
+	uint64_t at = address - unwinder->stack->sp;
+
+	if (address < unwinder->stack->sp || at > unwinder->stack->user_len ||
+	    unwinder->stack->user_len - at < sizeof(*word))
+		return false;
+	memcpy(word, unwinder->user + at, sizeof(*word));
+	return true;
+}
+
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *arg)
 {
 	struct ww_unwinder *unwinder = arg;
-	uint64_t at = address - unwinder->stack->sp;
 
 	(void)dwfl;
-	if (address < unwinder->stack->sp || at > unwinder->stack->user_len ||
-	    unwinder->stack->user_len - at < sizeof(*word)) {
-		unwinder->ran_out = true; /* a register may be lost; or libdwfl takes it for the end */
-		return false;
-	}
-	memcpy(word, unwinder->user + at, sizeof(*word));
-	return true;
+	if (read_stack(unwinder, address, word))
+		return true;
+	unwinder->ran_out = true; /* a register may be lost; or libdwfl takes it for the end */
+	return false;
 }
 
 static bool set_registers(Dwfl_Thread *thread, void *arg)
@@ -391,6 +404,57 @@ static bool take_python(struct ww_unwinder *unwinder, uint32_t frame)
 	return true;
 }
 
+#if _ELFUTILS_PREREQ(0, 188) /* has dwfl_frame_reg() */
+
+#if defined(__aarch64__)
+#define FRAME_POINTER 29
+#else
+#define FRAME_POINTER 6
+#endif
+
+static const char *find_v8_name(struct ww_unwinder *unwinder, Dwfl_Frame *frame)
+{
+	struct process *process = unwinder->process;
+	Dwarf_Word pointer, kind, function;
+
+	if (!process->v8_sought) {
+		process->v8_sought = true;
+		process->v8 = ww_v8_names__new(&process->modules);
+	}
+	if (!process->v8 || dwfl_frame_reg(frame, FRAME_POINTER, &pointer))
+		return NULL;
+	if (!read_stack(unwinder, pointer + (Dwarf_Word)ww_v8_names__kind_at(process->v8), &kind) ||
+	    !read_stack(unwinder, pointer + (Dwarf_Word)ww_v8_names__function_at(process->v8), &function))
+		return NULL;
+	return ww_v8_names__find(process->v8, kind, function);
+}
+
+/* In place of code that V8 made, or of its interpreter: the function whose code that is. False when it is none's. */
+static bool take_v8(struct ww_unwinder *unwinder, Dwfl_Frame *frame, uint32_t name)
+{
+	const char *is = name == NO_NAME ? "" : ww_intern__get(unwinder->frames, name);
+
+	if ((unwinder->process->v8_sought && !unwinder->process->v8) ||
+	    (strcmp(is, "[jit]") != 0 && strcmp(is, "Builtins_InterpreterEntryTrampoline") != 0))
+		return false;
+	uint64_t begun = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	const char *found = find_v8_name(unwinder, frame);
+	unwinder->walk->names_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun;
+	if (found)
+		put(unwinder, intern(unwinder, found));
+	return found != NULL;
+}
+
+#else
+
+static bool take_v8(struct ww_unwinder *unwinder, Dwfl_Frame *frame, uint32_t name)
+{
+	(void)unwinder, (void)frame, (void)name;
+	return false;
+}
+
+#endif
+
 static int take_frame(Dwfl_Frame *frame, void *arg)
 {
 	struct ww_unwinder *unwinder = arg;
@@ -403,7 +467,7 @@ static int take_frame(Dwfl_Frame *frame, void *arg)
 		return DWARF_CB_ABORT;
 	/* A return address may lie behind the function that called. */
 	uint32_t name = find_name(unwinder, activation ? pc : pc - 1);
-	if (!take_python(unwinder, name))
+	if (!take_python(unwinder, name) && !take_v8(unwinder, frame, name))
 		put(unwinder, name);
 	return unwinder->failed ? DWARF_CB_ABORT : DWARF_CB_OK;
 }

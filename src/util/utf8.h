@@ -39,4 +39,7 @@ size_t ww_utf8__len(const unsigned char *bytes, size_t len);
  */
 void ww_utf8__copy(char *out, size_t size, const char *text, size_t len);
 
+/* Writes a character, of up to 4 bytes, without a NUL; returns how many. What is no character becomes U+FFFD. */
+size_t ww_utf8__put(char *out, uint32_t code);
+
 #endif

@@ -259,17 +259,24 @@ class Bench:
             self.judge(f"operations.{text}", added["ns"])
 
     def runtimes(self):
-        """What programs of each runtime pay that is observed, and its probes' part of it."""
-        found = {}
-        for name in runtimes.RUNTIMES:
-            progress(f"runtimes: {name}")
-            try:
-                found[name] = runtimes.measure(self.make_whywait, name, self.chosen.pairs, self.chosen.seconds)
-            except (WorkloadError, ServiceError) as error:
-                self.leave_out(name, error)
+        """What programs of each runtime pay for the probes in them, and servers for being followed."""
+        progress("runtimes: a hit")
+        hits = runtimes.hit_ns(self.make_whywait, self.chosen.pairs, self.chosen.seconds)
+        found = {"hit_ns": pairs.summary(hits), "probes": {}, "handoffs": {}}
+        for kind, names, measure in (("probes", runtimes.RUNTIMES, lambda name: runtimes.measure(self.make_whywait, name, self.chosen.pairs, self.chosen.seconds)),
+                                     ("handoffs", runtimes.HANDOFFS, lambda name: runtimes.handoffs(self.make_whywait, name))):
+            for name in names:
+                progress(f"runtimes: {name}")
+                try:
+                    found[kind][name] = measure(name)
+                except (WorkloadError, ServiceError, subprocess.SubprocessError) as error:
+                    self.leave_out(name, error)
+        pages = [page for of in found["probes"].values() for page in of.values()]
+        for page in pages:
+            page["share"] = page["hits_per_cpu_s"] * found["hit_ns"]["median"] / 1e9
         self.result["runtimes"] = found
-        if found:
-            self.judge("runtimes.probes", max(page["probes_share"] for pages in found.values() for page in pages.values()))
+        if pages:
+            self.judge("runtimes.probes", max(page["share"] for page in pages))
 
     def stacks(self):
         """What a stack costs of programs of several runtimes, and what stacks cost by default."""
@@ -376,10 +383,13 @@ def main():
         try:
             result = json.loads(chosen.json.read_text())
             if chosen.docs:
-                # After --only stacks there is no more to say.
-                if "growth" in result or "stacks" not in result:
+                # After --only stacks or runtimes there is no more to say.
+                if "growth" in result or not {"stacks", "runtimes"} & result.keys():
                     (ROOT / "docs/cost.svg").write_text(plot.svg(result))
-                    (ROOT / "docs/cost.md").write_text(results.docs(result))
+                    page = ROOT / "docs/cost.md"
+                    page.write_text(results.runtimes_kept(results.docs(result), page.read_text()))
+                page = ROOT / "docs/cost.md"
+                page.write_text(results.runtimes_docs(result, page.read_text()))
                 page = ROOT / "docs/stacks.md"
                 page.write_text(results.stacks_docs(result, page.read_text()))
             else:

@@ -105,15 +105,78 @@ def _operations(result):
 
 
 def _runtimes(result):
-    yield "Programs of each runtime that are observed: CPU time of a request, times what it is unobserved"
-    for name, pages in result["runtimes"].items():
+    hit = result["runtimes"]["hit_ns"]
+    yield f"Probes in runtimes: a hit costs its program {hit['median']:,.0f} ns, trap and all ({hit['min']:,.0f} .. {hit['max']:,.0f})"
+    for name, pages in result["runtimes"]["probes"].items():
         for title, page in pages.items():
-            yield f"    {name + ', ' + title:<20}{page['cpu_us']:10,.0f} us  times {_spread(page['ratio'])}, noise {_spread(page['noise'])}"
-            yield f"    {'':<20}probes: {page['probes_per_request']:.2f} a request, {page['probes_share']:.3%}; all programs: " \
-                  f"{page['programs_share']:.2%}"
+            times = f"with them times {_spread(page['ratio'])}, noise {_spread(page['noise'])}" if "ratio" in page else ""
+            yield f"    {name + ', ' + title:<20}{page['cpu_us']:10,.0f} us a request  {times}"
+            yield f"    {'':<20}{page['hits_per_request']:.2f} hits a request, {page['hits_per_cpu_s']:.0f} per second of CPU time: " \
+                  f"{page['share']:.3%}; all programs: {page['programs_share']:.2%}"
     if "runtimes.probes" in result["verdicts"]:
         yield f"    target {result['verdicts']['runtimes.probes']['text']}"
+    for name, ways in result["runtimes"]["handoffs"].items():
+        for way, title in HANDED.items():
+            found = ways[way]
+            yield f"{name}, {title}: all programs {found['us']:.0f} us of a request's {found['cpu_us']:,.0f} us: {found['share']:.2%}"
+            for program, entry in found["hottest"].items():
+                yield f"    {program:<24}{entry['per_request']:8.1f} a request, {entry['ns']:7,.0f} ns: {entry['share']:.2%}"
     yield ""
+
+
+HANDED = {"followed": "followed", "left": "not followed (`--no-handoffs`)"}
+
+
+def runtimes_docs(result, text):
+    """docs/cost.md with what probes and handoffs cost anew, if that was measured."""
+    if not result.get("runtimes"):
+        return text
+    begin, end = "<!-- runtimes: tests/bench/run --docs writes it -->\n", "<!-- end of runtimes -->\n"
+    before, _, rest = text.partition(begin)
+    return before + begin + "\n".join(_runtimes_table(result)) + "\n" + end + rest.partition(end)[2]
+
+
+def runtimes_kept(text, old):
+    """A page that was made anew, with that part of the old one."""
+    begin, end = "<!-- runtimes: tests/bench/run --docs writes it -->\n", "<!-- end of runtimes -->\n"
+    kept = old.partition(begin)[2].partition(end)[0]
+    return text + "\n" + begin + kept + end if kept else text
+
+
+def _runtimes_table(result):
+    hit = result["runtimes"]["hit_ns"]
+    yield "## What programs pay for probes in their runtimes"
+    yield ""
+    yield f"Measured {_host(result)}. The probes by which collectors tell when they work are the only ones that whywait has in programs by default; " \
+          "`--no-collectors` (`collectors: false`) leaves them out. A hit of one costs the program " \
+          f"{hit['median'] / 1000:.1f} µs ({hit['min'] / 1000:.1f} .. {hit['max'] / 1000:.1f}), the trap and all, as CPython shows that does " \
+          "nothing else than collect what is not there. The share is hits times that; the last columns are the CPU time of a request with the " \
+          "probes, of what it is without them, in turn, and of the latter from one run to the next."
+    yield ""
+    yield "| runtime | CPU time of a request, µs | hits a request | a second of CPU time | share of CPU time | times with probes | noise |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for name, pages in result["runtimes"]["probes"].items():
+        for title, page in pages.items():
+            times = f"{_spread(page['ratio'])} | {_spread(page['noise'])}" if "ratio" in page else "- | -"
+            yield f"| {name}, {PAGES[title]} | {page['cpu_us']:,.0f} | {page['hits_per_request']:.2f} | {page['hits_per_cpu_s']:,.0f} | " \
+                  f"{page['share']:.2%} | {times} |"
+    yield ""
+    yield "## What following requests to other threads and tasks costs"
+    yield ""
+    yield "All of whywait's programs by the kernel's clock, 8 requests in flight that compute little, ask PostgreSQL, Redis and an HTTP server, and " \
+          "sleep. `--no-handoffs` (`handoffs: false`) does not follow them: such requests have `operations_missing`, and what they waited for there is `lock` or `other`."
+    yield ""
+    yield "| server | CPU time of a request, µs | programs, µs a request | share | the hottest |"
+    yield "|---|---:|---:|---:|---|"
+    for name, ways in result["runtimes"]["handoffs"].items():
+        for way, title in HANDED.items():
+            found = ways[way]
+            program, entry = next(iter(found["hottest"].items()))
+            yield f"| {name}, {title} | {found['cpu_us']:,.0f} | {found['us']:.0f} | {found['share']:.1%} | " \
+                  f"`{program}`: {entry['per_request']:.0f} a request, {entry['ns'] / 1000:.2f} µs |"
+
+
+PAGES = {"garbage": "much garbage", "requests": "requests that do nothing"}
 
 
 def _stacks(result):

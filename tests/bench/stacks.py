@@ -35,7 +35,7 @@ PROGRAMS = {
     "C, computing": (_c, "/mix"),
     "CPython": (lambda: ["/usr/bin/python3", APPS / "stacks_threads.py"], "/mix"),
     "Go": (_go, "/mix"),
-    "Node": (lambda: ["node", "--perf-basic-prof", APPS / "stacks_node.js"], "/mix"),
+    "Node": (lambda: ["node", APPS / "stacks_node.js"], "/mix"),
 }
 
 

@@ -14,7 +14,7 @@ TARGETS = {
     "programs.ns_per_request": ("BPF time per request on (a)", "<=", 1500, "{:.0f} ns"),
     "operations.short": ("what it adds to tell an operation, BPF and own CPU: a query of some 30 bytes", "<=", 2000, "{:.0f} ns"),
     "operations.long": ("the same, of some 500 bytes", "<=", 2000, "{:.0f} ns"),
-    "runtimes.probes": ("time of the programs on a runtime's probes by the kernel's clock, of the CPU time of its program, the worst",
+    "runtimes.probes": ("what probes in a runtime take, the trap and all, of its program's CPU time, the worst",
                         "<=", 0.01, "{:.2%}"),
     "stacks.share": ("CPU time that stacks add by default, BPF and own CPU, of the host's, the worst", "<=", 0.01, "{:.2%}"),
     "others.syscalls": ("CPU time of a program of system calls that is not observed", "<=", 1.01, "{:.3f}"),

@@ -87,6 +87,36 @@ static void direct(void **state)
 	assert_int_equal(slot()->misses, 1);
 }
 
+static void waits_for(struct ww_request *r, u64 task)
+{
+	struct ww_carrier_key key = {.context = task, .program = ww_program()};
+	struct ww_carrier carrier = {.ref = r->account.id};
+	bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
+}
+
+/* A way is believed that leads to several requests; one that leads to the same again and again is left over. */
+static void believed(void **state)
+{
+	u64 sends = task(1), waits = task(2), middle = channel(waits);
+	struct ww_request *r = ww_request_open(1000);
+	(void)state;
+	plant_word(sends + 8 * 20, middle);
+	waits_for(r, waits);
+	for (u32 i = 0; i < 20; i++)
+		assert_int_equal(ww_goroutine_for(sends, false), 0);
+	assert_int_equal(slot()->votes, 1);
+	ww_ref found = 0;
+	for (u32 i = 0; i < 6; i++) {
+		ww_request_free(r);
+		r = ww_request_open(2000 + i);
+		waits_for(r, waits);
+		found = ww_goroutine_for(sends, false);
+	}
+	assert_int_equal(found, r->account.id);
+	assert_int_equal(ww_goroutine_for(sends, false), found);
+	ww_request_free(r);
+}
+
 /*
  * A word that leads to more than is looked at in one go. That comes to an end behind it, some sends later, and it is no
  * sign that nobody waits.
@@ -148,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(direct, begin, end),
+		cmocka_unit_test_setup_teardown(believed, begin, end),
 		cmocka_unit_test_setup_teardown(dense, begin, end),
 		cmocka_unit_test_setup_teardown(endless, begin, end),
 		cmocka_unit_test_setup_teardown(programs, begin, end),

@@ -52,10 +52,14 @@ class Worker(Server):
 
     def done(self):
         with open(self.env["LEDGER"], encoding="ascii") as ledger:
-            return [json.loads(line) for line in ledger]
+            return [json.loads(line) for line in ledger if line.endswith("\n")]
 
     def finish(self, count):
         wait_until(lambda: len(self.done()) >= count, 60, f"{count} messages\n{self.log()[-2000:]}")
+
+
+def doubtful(units):
+    return [unit for unit in units if unit["attribution"] == "ambiguous" and unit["operations_missing"]]
 
 
 def mean(values):
@@ -111,6 +115,8 @@ def case(label, worker, submit, names, count=80, warm=8, at_a_time=1, pause=0.00
     tap.check(f"{label}: {count} messages, as many units", len(units) == count, len(units))
     found = {(unit["protocol"], unit["method"], unit["route"]) for unit in units}
     tap.check(f"{label}: they are called as they are", found == {("queue", *name) for name in names}, found)
+    tap.check(f"{label}: none of them is in doubt", not doubtful(units),
+              (len(doubtful(units)), [(unit["kinds_ns"], [o["summary"] for o in unit["operations"]]) for unit in doubtful(units)][:2]))
     if not elsewhere:
         compare(label, units, took, at_a_time)
     return units, took
@@ -146,6 +152,14 @@ def celery(dsn, broker, method, pool, at_a_time, start=None, backend=None):
              at_a_time=at_a_time)
 
 
+def redis_url(server):
+    return f"redis://127.0.0.1:{server.port}/0"
+
+
+def amqp_url(server):
+    return server.url
+
+
 def celery_redis(pool, at_a_time, start=None):
     return lambda dsn, server: celery(dsn, f"redis://127.0.0.1:{server.port}/0", "redis", pool, at_a_time, start,
                                       backend=f"redis://127.0.0.1:{server.port}/1")
@@ -153,6 +167,42 @@ def celery_redis(pool, at_a_time, start=None):
 
 def celery_amqp(pool, at_a_time):
     return lambda dsn, server: celery(dsn, server.url, "amqp", pool, at_a_time)
+
+
+def unfollowed(broker_of, method, pool, busy=False):
+    """Pools in which another thread works on a message than has taken it, or one thread on many: no unit of it may look certain.
+    `busy`: more messages wait than it has threads all the while, so that none of these is ever woken."""
+
+    def part(dsn, server):
+        broker = broker_of(server)
+        os.environ.update(BROKER=broker, BACKEND="")
+        sys.modules.pop("queue_celery", None)
+        tasks = importlib.import_module("queue_celery")
+        argv = ["-m", "celery", "-A", "queue_celery", "worker", "--pool", pool, "-c", "4", "-l", "INFO", "--without-gossip", "--without-mingle"]
+        worker = Worker(dsn, PYTHON, *argv, env={"BROKER": broker, "BACKEND": ""})
+        worker.ready = lambda: " ready." in worker.log()
+        label = f"Celery {method} {pool}{', busy' if busy else ''}"
+        count = 1500 if busy else 80
+        with worker:
+            for plan in plans(count if busy else 8, 1):
+                tasks.mail.delay(plan)
+            worker.finish(40 if busy else 8)
+            with Record("--pid", worker.pid, "--unit", "queue") as record:
+                before = len(worker.done())
+                time.sleep(1.3)
+                for plan in plans(0 if busy else count, 2):
+                    tasks.mail.delay(plan)
+                    time.sleep(0.004 * (plan["n"] % 3))
+                worker.finish(0 if busy else 8 + count)
+                time.sleep(0.3)
+                took = len(worker.done()) - before
+        record.check(tap)
+        units, sure = record.requests, [unit for unit in record.requests if unit not in doubtful(record.requests)]
+        tap.check(f"{label}: messages are units", len(units) >= (0.8 * took if busy else count - 1), (len(units), took))
+        # What is busy shows by what its threads ask for.
+        tap.check(f"{label}: all {len(units)} are in doubt, and say so", len(sure) <= (1 if busy else 0), (len(sure), sure[:2]))
+
+    return part
 
 
 def killed(dsn, server):
@@ -216,9 +266,12 @@ def rq_worker(way):
 PARTS = {
     Redis: {"lists": lists, "streams": streams, "redis-solo": celery_redis("solo", 1), "redis-prefork-1": celery_redis("prefork", 1),
             "redis-prefork-8": celery_redis("prefork", 8), "redis-prefork-fast": celery_redis("prefork", 2, FAST), "redis-killed": killed,
+            "redis-threads": unfollowed(redis_url, "redis", "threads"), "redis-threads-busy": unfollowed(redis_url, "redis", "threads", busy=True),
+            "redis-gevent": unfollowed(redis_url, "redis", "gevent"), "redis-eventlet": unfollowed(redis_url, "redis", "eventlet"),
             "rq-simple": rq_worker("simple"), "rq-fork": rq_worker("fork")},
     RabbitMQ: {"amqp-solo": celery_amqp("solo", 1), "amqp-prefork-1": celery_amqp("prefork", 1),
-               "amqp-prefork-8": celery_amqp("prefork", 8), "pika-plain": pika_worker("plain"), "pika-publishes": pika_worker("publishes"),
+               "amqp-prefork-8": celery_amqp("prefork", 8), "amqp-threads": unfollowed(amqp_url, "amqp", "threads"),
+               "amqp-gevent": unfollowed(amqp_url, "amqp", "gevent"), "pika-plain": pika_worker("plain"), "pika-publishes": pika_worker("publishes"),
                "pika-confirms": pika_worker("confirms")},
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* `capacity` on recordings that are made here: what its laws say can be worked out by hand. */
 #include "commands_recordings.h"
+#include "outputs/capacity.h"
 
 static char pool[] = "/tmp/whywait-test-XXXXXX", loop[] = "/tmp/whywait-test-XXXXXX",
 	    answers[] = "/tmp/whywait-test-XXXXXX", threads[] = "/tmp/whywait-test-XXXXXX";
@@ -47,6 +48,27 @@ static void is_about(double is, double wanted)
 {
 	if (!(is > 0.97 * wanted && is < 1.03 * wanted))
 		fail_msg("%g is not %g", is, wanted);
+}
+
+/* Nobody knows how long a lock is held: that it is waited for is said, where the rate is more than was recorded. */
+static void waits_for_locks_are_told(void **state)
+{
+	struct ww_endpoint_report endpoint = {.method = "POST",
+					      .route = "/reserve",
+					      .wall = {.sum = 100},
+					      .kinds_sum_ns = {[WW_KIND_COMPUTE] = 67, [WW_KIND_LOCK] = 33}};
+	struct ww_capacity_endpoint endpoints[] = {{.report = &endpoint}};
+	struct ww_capacity_service service = {
+		.recorded_per_s = 10, .rate_per_s = 20, .endpoints = endpoints, .endpoints_len = 1};
+	struct ww_sentence said = {0}, calm = {0};
+
+	(void)state;
+	ww_capacity__sentence(&service, &said);
+	assert_non_null(
+		strstr(said.text, "; POST /reserve waits 33 % of its time for locks: that grows with the rate"));
+	service.rate_per_s = 10;
+	ww_capacity__sentence(&service, &calm);
+	assert_null(strstr(calm.text, "lock"));
 }
 
 static void workers_saturate_by_the_time_that_they_are_held(void **state)
@@ -140,6 +162,7 @@ static void failures_are_one_line_and_two(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_for_locks_are_told),
 		cmocka_unit_test(workers_saturate_by_the_time_that_they_are_held),
 		cmocka_unit_test(loops_saturate_by_the_time_that_they_compute),
 		cmocka_unit_test(a_moment_after_an_answer_makes_no_loop),

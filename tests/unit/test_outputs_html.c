@@ -146,6 +146,20 @@ static void messages_are_called_so(void **state)
 	assert_null(strstr(page, "per request"));
 }
 
+static void what_has_no_answer_says_so(void **state)
+{
+	struct ww_request request = sample_request;
+
+	(void)state;
+	request.status = 0;
+	draw(&sample_report, &request, 1);
+	assert_non_null(strstr(page, ", no response, "));
+	assert_null(strstr(page, "status 0"));
+	request.protocol = "queue";
+	draw(&sample_report, &request, 1);
+	assert_null(strstr(page, "no response"));
+}
+
 static void an_empty_report_is_a_page(void **state)
 {
 	struct ww_report none = sample_report;
@@ -164,6 +178,7 @@ int main(void)
 		cmocka_unit_test(stacks_are_drawn_without_script),
 		cmocka_unit_test(requests_are_drawn_below_their_endpoint),
 		cmocka_unit_test(messages_are_called_so),
+		cmocka_unit_test(what_has_no_answer_says_so),
 		cmocka_unit_test(an_empty_report_is_a_page),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

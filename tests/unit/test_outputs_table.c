@@ -265,6 +265,33 @@ static void request_without_time_line(void **state)
 	free(text);
 }
 
+/* Nobody answers a message: that is no failure of it. */
+static void what_is_not_answered_has_no_status(void **state)
+{
+	struct ww_endpoint_report endpoint = sample_endpoints[0];
+	struct ww_report report = sample_report;
+	struct ww_request message = sample_request;
+	struct ww_status_count none = {.status = 0, .requests = 50};
+
+	(void)state;
+	message.protocol = endpoint.protocol = "queue";
+	message.status = 0;
+	char *text = draw_request(&message, (struct ww_style){.width = 80, .colour = true});
+	assert_null(strstr(text, "no response"));
+	free(text);
+	endpoint.status = &none;
+	endpoint.status_len = 1;
+	report.endpoints = &endpoint;
+	report.endpoints_len = 1;
+	text = draw_report(&report, (struct ww_style){.width = 80}, DETAILED);
+	assert_null(strstr(text, "  status"));
+	free(text);
+	endpoint.protocol = "http/1.1";
+	text = draw_report(&report, (struct ww_style){.width = 80}, DETAILED);
+	assert_non_null(strstr(text, "  status"));
+	free(text);
+}
+
 #define MANY 120
 
 /* How many lines of a request's drawing hold some text. */
@@ -336,6 +363,7 @@ int main(void)
 		cmocka_unit_test(empty_report),
 		cmocka_unit_test(endpoints_without_details_are_counted),
 		cmocka_unit_test(units_are_called_what_they_are),
+		cmocka_unit_test(what_is_not_answered_has_no_status),
 		cmocka_unit_test(request_at_80_columns),
 		cmocka_unit_test(request_without_time_line),
 		cmocka_unit_test(equal_operations_share_a_line_unless_they_overlap),

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -282,6 +283,56 @@ def daemon():
     say("the daemon sees collections, after a reload, too", serve.returncode == 0 and not wrong, f"{serve.returncode}, {wrong}")
 
 
+class Broker:
+    """Says to who fetches, as Redis does, that there is nothing, until give() has it hand out messages."""
+
+    def __init__(self):
+        self.listener, self.left, self.ms = socket.create_server(("127.0.0.1", 0)), 0, 0
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        client, _ = self.listener.accept()
+        while client.recv(4096):
+            if not self.left:
+                time.sleep(0.05)
+            if not self.left:
+                client.sendall(b"*-1\r\n")
+                continue
+            self.left -= 1
+            text = str(self.ms)
+            client.sendall(f"*2\r\n$4\r\njobs\r\n${len(text)}\r\n{text}\r\n".encode())
+            time.sleep(0.01)
+
+    def give(self, count, ms):
+        self.ms, self.left = ms, count
+
+
+def messages():
+    """Messages of queues are units, also where another process works on them."""
+    with contextlib.ExitStack() as stack:
+        brokers = {way: Broker() for way in ("itself", "hands-on")}
+        workers = {way: stack.enter_context(Server([PYTHON, HERE / "queue_worker.py", way, str(broker.port)], ready=lambda: True))
+                   for way, broker in brokers.items()}
+        time.sleep(0.5 * SLOW)
+        with Record(*[word for worker in workers.values() for word in ("--pid", worker.pid)], "--unit", "queue", timeout=180) as record:
+            time.sleep(0.5 * SLOW)
+            for broker in brokers.values():
+                broker.give(EACH, 50)
+            for worker in workers.values():
+                end = time.monotonic() + 30 * SLOW
+                while len(worker.log().splitlines()) < EACH and time.monotonic() < end:
+                    time.sleep(0.1)
+            time.sleep(0.5)
+        for way, worker in workers.items():
+            done = [line.split() for line in worker.log().splitlines()]
+            units = [unit for unit in record.requests if done and unit["pid"] == int(done[0][0])]
+            # Those of the process that is handed them are told apart by their order.
+            right = [unit for unit in units if unit["kinds_ns"]["sleep"] >= LEAST * 50 * MS and not sum_error(unit["kinds_ns"], unit["wall_ns"])]
+            say(f"messages, {way}", record.status == 0 and len(done) == EACH and EACH - 1 <= len(right) <= len(units) <= EACH,
+                f"{len(units)} units, {len(right)} of them right, {len(done)} messages; {record.report['losses']}; {record.stderr}")
+
+
 def own_test(called, name, again=True):
     """One of the tree's own truth tests: it prints TAP. As `make test` does, a failed one is made once more."""
     began = time.monotonic()
@@ -328,6 +379,11 @@ def main():
     except Exception:
         traceback.print_exc(file=sys.stdout)
         say("the daemon observes", False, traceback.format_exc().splitlines()[-1])
+    try:
+        messages()
+    except Exception:
+        traceback.print_exc(file=sys.stdout)
+        say("messages are units", False, traceback.format_exc().splitlines()[-1])
     own_test("every way to read and write", "test_counts_syscalls.py")
 
 

@@ -90,6 +90,8 @@ def matched(request, ledger, offset):
         def within(own):
             return own[1] - SLACK <= start and end <= own[2] + SLACK
 
+        if operation["summary"] == "connect" and any(map(within, connects)):
+            continue
         own = next((own for own in left if operation["system"] == SYSTEMS[own[0]] and within(own)), None)
         if own:
             left.remove(own)
