@@ -151,8 +151,10 @@ def _runtimes_table(result):
           "`--no-collectors` (`collectors: false`) leaves them out. A hit of one costs the program " \
           f"{hit['median'] / 1000:.1f} µs ({hit['min'] / 1000:.1f} .. {hit['max'] / 1000:.1f}), the trap and all, as CPython shows that does " \
           "nothing else than collect what is not there. The share is hits times that; the last columns are the CPU time of a request with the " \
-          "probes, of what it is without them, in turn, and of the latter from one run to the next."
+          "probes, of what it is without them, in turn, and of the latter from one run to the next: where the noise is wide, the share is what can " \
+          "be relied on."
     yield ""
+    yield from _busy(result)
     yield "| runtime | CPU time of a request, µs | hits a request | a second of CPU time | share of CPU time | times with probes | noise |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
     for name, pages in result["runtimes"]["probes"].items():
@@ -176,7 +178,7 @@ def _runtimes_table(result):
                   f"`{program}`: {entry['per_request']:.0f} a request, {entry['ns'] / 1000:.2f} µs |"
 
 
-PAGES = {"garbage": "much garbage", "requests": "requests that do nothing"}
+PAGES = {"garbage": "does nothing but make garbage", "documents": "reads and writes JSON", "requests": "requests that do nothing"}
 
 
 def _stacks(result):

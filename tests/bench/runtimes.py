@@ -38,6 +38,9 @@ def _go():
     return [BUILD / "gc_http"]
 
 
+# A page that does what services do.
+DOCUMENTS = {"CPython": "/json/500"}
+
 # Name, what starts it, and a page that makes garbage.
 RUNTIMES = {
     "CPython": (lambda: ["/usr/bin/python3", HERE.parent / "truth/apps/gc_httpserver.py"], "/allocate/20"),
@@ -77,13 +80,13 @@ class Load:
     def run(self, server, seconds):
         """{"cpu_ns" of the server, "requests"}"""
         self.open, self.requests = [], [0] * CLIENTS
-        before, self.ends = procfs.run_ns(server.pids()), time.monotonic() + seconds
+        before, self.ends = procfs.cpu_ns(server.pids()), time.monotonic() + seconds
         clients = [threading.Thread(target=self._client, args=(at,)) for at in range(CLIENTS)]
         for client in clients:
             client.start()
         for client in clients:
             client.join()
-        spent = procfs.run_ns(server.pids()) - before
+        spent = procfs.cpu_ns(server.pids()) - before
         for connection in self.open:
             connection.close()
         if self.failure:
@@ -152,7 +155,7 @@ def hit_ns(make_whywait, pairs, seconds):
 
 
 def measure(make_whywait, name, pairs, seconds):
-    """{"garbage": .., "requests": ..}: what a server of that runtime pays."""
+    """{"garbage": .., "documents": .., "requests": ..}: what a server of that runtime pays."""
     BUILD.mkdir(parents=True, exist_ok=True)
     start, garbage = RUNTIMES[name]
     port = free_port()
@@ -161,8 +164,10 @@ def measure(make_whywait, name, pairs, seconds):
     except (OSError, subprocess.CalledProcessError) as error:
         raise WorkloadError(f"{name}: {error}") from error
     with Server(argv, port=port, env={"PORT": str(port)}) as server:
-        return {"garbage": _page(make_whywait, server, garbage, pairs, seconds),
-                "requests": _page(make_whywait, server, "/wait/0", 0, seconds)}
+        pages = {"garbage": _page(make_whywait, server, garbage, pairs, seconds)}
+        if name in DOCUMENTS:
+            pages["documents"] = _page(make_whywait, server, DOCUMENTS[name], pairs, seconds)
+        return {**pages, "requests": _page(make_whywait, server, "/wait/0", 0, seconds)}
 
 
 # ---- handoffs ----

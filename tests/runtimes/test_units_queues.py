@@ -222,7 +222,7 @@ def killed(dsn, server):
             time.sleep(1.3)
             for _ in range(8):
                 tasks.mail.delay(plan)
-            time.sleep(0.5)
+            worker.finish(9)  # by then all of them have been written
             os.kill(worker.done()[-1]["pid"], signal.SIGKILL)
             time.sleep(4)
     record.check(tap, complete=False)

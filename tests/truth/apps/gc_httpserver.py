@@ -4,6 +4,7 @@
 
     /collect/N     collects four times, with so many thousand objects to look at
     /allocate/N    makes so many thousand objects, which the collector looks at as it sees fit
+    /json/N        reads a JSON document of so many records, and writes one
     /wait/MS       computes for so long, in Python, holding the interpreter lock most of the time
     /sleep/MS      sleeps
 """
@@ -49,6 +50,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif what == "allocate":
             kept.append([[i] for i in range(1000 * number)])
             del kept[:-1]
+        elif what == "json":
+            records = json.loads(json.dumps([{"id": i, "name": "a name", "tags": ["b", "c"], "price": {"eur": i}} for i in range(number)]))
+            body = json.dumps(records[-1]).encode()
         elif what == "wait":
             end = time.monotonic() + number / 1000
             while time.monotonic() < end:
