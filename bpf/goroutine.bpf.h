@@ -140,13 +140,21 @@ enum ww_go_found {
 	WW_GO_FOUND_PERHAPS,
 };
 
+/* The first thing known of a function. Apart, since chains of functions have no room for it on the stack. */
+__weak int ww_go_slot_begin(u64 function, u64 last, u32 at, u32 from, u32 cuts)
+{
+	struct ww_go_slot_key key = {.function = function, .program = ww_program()};
+	struct ww_go_slot first = {.at = at, .votes = !cuts, .last = last, .from = from, .cuts = cuts};
+	bpf_map_update_elem(&ww_go_slots, &key, &first, BPF_ANY);
+	return 0;
+}
+
 /* Notes which word it was. */
 static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot, const struct ww_go_slot_key *key,
 							u32 at, u64 last)
 {
-	struct ww_go_slot first = {.at = at, .votes = 1, .last = last};
 	if (!slot) {
-		bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
+		ww_go_slot_begin(key->function, last, at, 0, 0);
 		return WW_GO_FOUND;
 	}
 	bool sure = slot->votes >= WW_GO_SURE, left = slot->misses * WW_GO_LEFT > slot->votes;
@@ -209,16 +217,23 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 static __always_inline void ww_goroutine_cut(struct ww_go_slot *slot)
 {
 	struct ww_go_room *room = ww_go_room();
-	struct ww_go_slot first = {.cuts = 1};
 	if (!room)
 		return;
 	if (slot) {
 		slot->from = room->from;
 		slot->cuts += room->cut && slot->cuts <= WW_TOKIO_MISSES;
 	} else if (room->cut) {
-		first.from = room->from;
-		bpf_map_update_elem(&ww_go_slots, &room->key, &first, BPF_ANY);
+		ww_go_slot_begin(room->key.function, 0, 0, room->from, 1);
 	}
+}
+
+/* Of which program the room's key is. Apart for the stack, as above. */
+__weak int ww_go_room_named(void)
+{
+	struct ww_go_room *room = ww_go_room();
+	if (room)
+		room->key.program = ww_program();
+	return 0;
 }
 
 /*
@@ -233,7 +248,7 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	if (!go || !room)
 		return 0;
 	room->key.function = ww_user_word(task + go->startpc);
-	room->key.program = ww_program();
+	ww_go_room_named();
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &room->key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
 	bool alone = slot && slot->misses > WW_TOKIO_MISSES, dense = slot && slot->cuts > WW_TOKIO_MISSES;

@@ -43,6 +43,7 @@
 #define WW_UVLOOP_WORDS	  48  /* of an object that are looked at */
 #define WW_UVLOOP_METHODS 32  /* of a stream, to find its protocol */
 #define WW_UVLOOP_TRIES	  64
+#define WW_UVLOOP_FUTURES 3	       /* between what a protocol has and the first Task */
 #define WW_UVLOOP_LOOKS	  256	       /* at threads that send and are not known */
 #define WW_UVLOOP_FD	  (1ull << 62) /* with a descriptor, in place of a Context */
 #define WW_UVLOOP_ADDRESS 0xffffffffffffffull
@@ -261,8 +262,16 @@ WW_GLOBAL1(u64, ww_uvloop_task, T, t)
 	u64 future = fd == ~0u ? 0 : ww_uvloop_awaited(fd);
 	if (!future)
 		return task;
-	task = ww_awaiter_next(future, 0);
-	return ww_future_is(task & ~WW_AWAITER_BITS) == WW_FUTURE_TASK ? task : ww_awaiter_root(future);
+	u64 before = 0, how = 0;
+	for (u32 i = 0; i < WW_UVLOOP_FUTURES && future; i++) {
+		u64 next = ww_awaiter_next(future, before);
+		how |= next & WW_AWAITER_BITS;
+		before = future;
+		future = next & ~WW_AWAITER_BITS;
+		if (ww_future_is(future) == WW_FUTURE_TASK)
+			return future | how;
+	}
+	return 0;
 }
 
 /* ---- whom a Task answers ---- */

@@ -107,7 +107,6 @@ static __always_inline void ww_tokio_met(struct ww_tokio_walk *w, u64 waiter, u6
 	if (waiter == w->own || !ww_tokio_task(&w->tokio, waiter, &w->header) || w->header.state & WW_TOKIO_COMPLETE)
 		return;
 	w->key.context = awaited;
-	w->key.program = ww_program();
 	struct ww_tokio_sent *sent = bpf_map_lookup_elem(&ww_tokio_sents, &w->key);
 	struct ww_request *r = sent && sent->waiter == waiter ? ww_request_get(sent->ref) : NULL;
 	bool outstanding = r && r->outstanding;
@@ -373,6 +372,7 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 	room->ref = 0;
 	room->next = 0;
 	room->cut = 0;
+	w->key.program = room->key.program;
 	u64 end = ww_tokio_begin(w, go, task);
 	if (!end)
 		return WW_TOKIO_NOBODY;
@@ -386,7 +386,6 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 	if (!found->waiter)
 		return WW_TOKIO_NOBODY;
 	w->key.context = found->waiter;
-	w->key.program = ww_program();
 	struct ww_carrier *carrier = bpf_map_lookup_elem(&ww_carriers, &w->key);
 	struct ww_request *r = carrier ? ww_request_get(carrier->ref) : NULL;
 	bool serves = r && !r->anonymous;
