@@ -21,7 +21,7 @@ __u32 ww_units_any __weak = 0; /* functions are units of work */
 
 /* The Task that awaits what the thread, a loop's, does, as a key; else the Context that it is in; false: neither is
  * told. */
-static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key)
+static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key, const bool sends)
 {
 	if (!t->loop)
 		return false;
@@ -36,8 +36,9 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	ww_python_is_loop(python);
 	key->program = ww_program();
 	/* uvloop sends from a Context of its own. */
-	key->context = t->uvloop ? 0 : ww_user_word(t->python + python->context);
-	t->task = t->uvloop ? ww_uvloop_task(t) : key->context ? ww_awaiter_running(t, key->context) : 0;
+	bool uvloop = sends && t->uvloop;
+	key->context = uvloop ? 0 : ww_user_word(t->python + python->context);
+	t->task = uvloop ? ww_uvloop_task(t) : key->context ? ww_awaiter_running(t, key->context) : 0;
 	if (t->task) {
 		u64 led = t->task & WW_AWAITER_BITS;
 		t->task &= ~WW_AWAITER_BITS;
@@ -332,7 +333,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		r = r ? r : ww_request_get(t->home);
 		return ww_carrier_ref(r ? r : ww_request_get(conn ? conn->first : 0));
 	}
-	if (ww_carrier_context(t, &key)) {
+	if (ww_carrier_context(t, &key, true)) {
 		/* The rest of what did not fit, which its loop sends itself. What else is sent so may be another's. */
 		r = t->handle_frame && !t->task && conn && conn->awaited ? ww_request_get(conn->first) : NULL;
 		if (r) {
@@ -537,12 +538,9 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 	if (!t->loop)
 		return 0;
 	ww_carrier_doubts(t, r);
-	if (t->uvloop) {
-		/* It is sent when no Task runs. */
-		ww_subtask_fill(t, r, t->start);
-		return 0;
-	}
-	if (ww_carrier_context(t, &key)) {
+	if (t->uvloop)
+		return 0; /* it is sent when no Task runs */
+	if (ww_carrier_context(t, &key, false)) {
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		a = known ? ww_request_get(known->ref) : NULL;
 		if (known)

@@ -386,7 +386,7 @@ static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_t
 		ww_uvloop_pools();
 		return;
 	}
-	if (!ww_carrier_context(t, &key))
+	if (!ww_carrier_context(t, &key, false))
 		return;
 	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
 	if (!of->executor)

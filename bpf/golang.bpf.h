@@ -63,6 +63,7 @@ struct ww_go_room {
 	u64 by;			   /* and for what it waits */
 	u64 waker;		   /* and where its waker is */
 	struct ww_go_slot_key key; /* of tokio: what is looked for */
+	struct ww_carrier_key own; /* whose work is looked for: the stack has no room for it */
 };
 
 struct {

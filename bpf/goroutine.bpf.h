@@ -140,13 +140,13 @@ enum ww_go_found {
 	WW_GO_FOUND_PERHAPS,
 };
 
-/* The first thing known of a function. Apart, since chains of functions have no room for it on the stack. */
-__weak int ww_go_slot_begin(u64 function, u64 last, u32 at, u32 from, u32 cuts)
+/* The first that is known of such functions: a way, or where a search was cut off. Apart, as its caller's stack is
+ * full.
+ */
+static __noinline long ww_go_slot_make(const struct ww_go_slot_key *key, u32 at, u32 from, u32 cuts, u64 last)
 {
-	struct ww_go_slot_key key = {.function = function, .program = ww_program()};
-	struct ww_go_slot first = {.at = at, .votes = !cuts, .last = last, .from = from, .cuts = cuts};
-	bpf_map_update_elem(&ww_go_slots, &key, &first, BPF_ANY);
-	return 0;
+	struct ww_go_slot first = {.at = at, .votes = !cuts, .from = from, .cuts = cuts, .last = last};
+	return bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
 }
 
 /* Notes which word it was. */
@@ -154,7 +154,7 @@ static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot,
 							u32 at, u64 last)
 {
 	if (!slot) {
-		ww_go_slot_begin(key->function, last, at, 0, 0);
+		ww_go_slot_make(key, at, 0, 0, last);
 		return WW_GO_FOUND;
 	}
 	bool sure = slot->votes >= WW_GO_SURE, left = slot->misses * WW_GO_LEFT > slot->votes;
@@ -223,17 +223,8 @@ static __always_inline void ww_goroutine_cut(struct ww_go_slot *slot)
 		slot->from = room->from;
 		slot->cuts += room->cut && slot->cuts <= WW_TOKIO_MISSES;
 	} else if (room->cut) {
-		ww_go_slot_begin(room->key.function, 0, 0, room->from, 1);
+		ww_go_slot_make(&room->key, 0, room->from, 1, 0);
 	}
-}
-
-/* Of which program the room's key is. Apart for the stack, as above. */
-__weak int ww_go_room_named(void)
-{
-	struct ww_go_room *room = ww_go_room();
-	if (room)
-		room->key.program = ww_program();
-	return 0;
 }
 
 /*
@@ -248,7 +239,7 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	if (!go || !room)
 		return 0;
 	room->key.function = ww_user_word(task + go->startpc);
-	ww_go_room_named();
+	room->key.program = ww_program();
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &room->key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
 	bool alone = slot && slot->misses > WW_TOKIO_MISSES, dense = slot && slot->cuts > WW_TOKIO_MISSES;
@@ -348,14 +339,23 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	return 0;
 }
 
-/* The request that a goroutine works for; 0: none that is known. */
-static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struct ww_goroutine *at,
-						   struct ww_carrier_key *key, struct ww_carrier **known)
+/* The account that is known of the goroutine of that number; 0: there is none. */
+static __always_inline ww_ref ww_goroutine_account(u64 id)
 {
-	key->context = at->id;
-	key->program = ww_program();
-	*known = bpf_map_lookup_elem(&ww_carriers, key);
-	struct ww_request *r = *known ? ww_request_get((*known)->ref) : NULL;
+	struct ww_go_room *room = ww_go_room();
+	if (!room || !id)
+		return 0;
+	room->own.context = id;
+	room->own.program = ww_program();
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &room->own);
+	return known ? known->ref : 0;
+}
+
+/* The request that a goroutine works for; 0: none that is known. Its account until now, if it has one, is `before`. */
+static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struct ww_goroutine *at, ww_ref *before)
+{
+	*before = ww_goroutine_account(at->id);
+	struct ww_request *r = ww_request_get(*before);
 	if (r && !r->anonymous)
 		return r->account.id;
 	if (go->is_tokio && ww_handoffs_off)
@@ -369,23 +369,40 @@ static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struc
 	return ref;
 }
 
+/* Begins an account for what the running goroutine sends, and nobody is known to wait for. */
+WW_GLOBAL3(u64, ww_goroutine_opens, T, t, N, g, N, id)
+{
+	struct ww_carrier_key key = {.context = id, .program = ww_program()};
+	struct ww_request *a = t ? ww_carrier_begin(t) : NULL;
+	if (!a)
+		return 0;
+	/* What the thread did before was another goroutine's. */
+	a->account.start_ns = bpf_ktime_get_ns();
+	a->mark = a->account.start_ns;
+	a->drawn = a->account.start_ns;
+	a->goroutine = g;
+	a->goid = id;
+	ww_carrier_know(bpf_map_lookup_elem(&ww_carriers, &key), &key, a->account.id);
+	ww_tokio_sends(a->account.id);
+	return a->account.id;
+}
+
 /* Whose work is it that the running goroutine sends something upstream? Nobody's has an anonymous account. */
 WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 {
 	struct ww_go *go = ww_go_get();
 	struct ww_goroutine at;
-	struct ww_carrier_key key;
-	struct ww_carrier *known;
+	ww_ref before;
 	if (!t || !go || !ww_goroutine_now(go, &at))
 		return 0;
 	ww_goroutine_review(bpf_ktime_get_ns());
 	struct ww_go_room *room = ww_go_room();
 	if (room)
 		room->awaited = 0;
-	ww_ref ref = ww_goroutine_request(go, &at, &key, &known);
+	ww_ref ref = ww_goroutine_request(go, &at, &before);
 	if (go->is_tokio && ww_handoffs_off)
 		return ref;
-	struct ww_request *a = ref || !known ? NULL : ww_request_get(known->ref);
+	struct ww_request *a = ref ? NULL : ww_request_get(before);
 	if (a && a->outstanding)
 		ref = a->account.id;
 	if (ref) {
@@ -394,18 +411,7 @@ WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 	}
 	if (a)
 		ww_request_free(a);
-	a = ww_carrier_begin(t);
-	if (!a)
-		return 0;
-	/* What the thread did before was another goroutine's. */
-	a->account.start_ns = bpf_ktime_get_ns();
-	a->mark = a->account.start_ns;
-	a->drawn = a->account.start_ns;
-	a->goroutine = at.g;
-	a->goid = at.id;
-	ww_carrier_know(known, &key, a->account.id);
-	ww_tokio_sends(a->account.id);
-	return a->account.id;
+	return ww_goroutine_opens(t, at.g, at.id);
 }
 
 /* Whether the goroutine that the account is of is there still. */
@@ -451,10 +457,8 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
  */
 static __always_inline void ww_goroutine_left(struct ww_thread *t, const struct ww_go *go, u64 scheduler, u64 now)
 {
-	struct ww_goroutine at = {.g = ww_user_word(ww_user_word(scheduler + go->sched) - 8)};
-	struct ww_carrier_key key = {.context = ww_user_word(at.g + go->goid), .program = ww_program()};
-	struct ww_carrier *known = key.context ? bpf_map_lookup_elem(&ww_carriers, &key) : NULL;
-	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	u64 g = ww_user_word(ww_user_word(scheduler + go->sched) - 8);
+	struct ww_request *r = ww_request_get(ww_goroutine_account(ww_user_word(g + go->goid)));
 	if (!r || r->anonymous || r->state != WW_STATE_WAIT || r->outstanding || r->mark > t->start)
 		return;
 	struct ww_go_state state;
@@ -471,8 +475,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 {
 	struct ww_go *go = ww_go_get();
 	struct ww_goroutine at = {};
-	struct ww_carrier_key key;
-	struct ww_carrier *known;
+	ww_ref of;
 	u32 nr = ww_syscall_nr(ww_current());
 	bool looks = nr == WW_SYS_FUTEX + 1 || ww_is_epoll(nr);
 	if (!t || !go)
@@ -492,7 +495,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	struct ww_request *before = ww_request_get(t->ref);
 	if (looks || (before && before->goid == at.id))
 		return 1;
-	struct ww_request *r = ww_request_get(ww_goroutine_request(go, &at, &key, &known));
+	struct ww_request *r = ww_request_get(ww_goroutine_request(go, &at, &of));
 	struct ww_touch touch = {.kind = WW_KIND_OTHER};
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (r && r != before) {

@@ -82,11 +82,10 @@ static __always_inline struct task_struct *ww_current(void)
  */
 static __always_inline u64 ww_program(void)
 {
-	struct task_struct *task = ww_current();
-	if (ww_by_hand) {
-		u32 run = BPF_CORE_READ(task, group_leader, start_time) + BPF_CORE_READ(task, self_exec_id);
-		return (u64)run << 32 | (u32)BPF_CORE_READ(task, tgid);
-	}
+	/* By hand these would be read into the stack, which has no room for that: there it is the process only. */
+	if (ww_by_hand)
+		return bpf_get_current_pid_tgid() >> 32;
+	struct task_struct *task = bpf_get_current_task_btf();
 	u32 run = task->group_leader->start_time + task->self_exec_id;
 	return (u64)run << 32 | (u32)task->tgid;
 }

@@ -349,6 +349,7 @@ static __always_inline u64 ww_tokio_begin(struct ww_tokio_walk *w, const struct 
 {
 	w->tokio = go->tokio;
 	w->own = task;
+	w->key.program = ww_program();
 	w->fresh = (struct ww_tokio_found){};
 	w->sent = (struct ww_tokio_found){};
 	if (!ww_tokio_task(&w->tokio, task, &w->header))
@@ -372,7 +373,6 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 	room->ref = 0;
 	room->next = 0;
 	room->cut = 0;
-	w->key.program = room->key.program;
 	u64 end = ww_tokio_begin(w, go, task);
 	if (!end)
 		return WW_TOKIO_NOBODY;
