@@ -18,7 +18,7 @@ from fastapi import BackgroundTasks, FastAPI, Request
 
 REALTIME = int(os.environ["REALTIME"])
 SLEEP = "SELECT pg_sleep($1), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint"
-RESET = 300_000  # what that takes at most when nothing else runs
+RESET = 300_000  # what that takes, or any question to a peer, at most when nothing else runs
 KINDS = {"postgres": "db", "redis": "db", "http": "net", "sleep": "sleep", "fsync": "disk"}
 
 gc.disable()  # handlers don't know of collections, so there is to be none
@@ -27,6 +27,7 @@ inner = FastAPI()
 of = contextvars.ContextVar("of", default=None)  # the ledger's name
 ledgers = {}
 sent = {}
+noted = False  # uvloop's writes can't be, and wait for the end of the loop's turn: there, what the peer was asked to take is known
 left = set()
 
 
@@ -43,10 +44,12 @@ def note_sends(transport):
     transport.write, transport.writelines = sends(write), sends(writelines)
 
 
-def wait(system, start, ready):
+def wait(system, start, ready, ms=0):
     ledger = ledgers[of.get()]
     kind = KINDS[system]
-    asked = sent.get(of.get(), start) if kind in ("db", "net") else start
+    asked = start
+    if kind in ("db", "net"):
+        asked = sent.get(of.get(), start) if noted else max(start, ready - int(ms * 1e6) - RESET)
     ledger["waits"][kind] = ledger["waits"].get(kind, 0) + max(0, ready - asked)
     if kind in ("db", "net"):
         ledger["operations"].append([system, start, time.monotonic_ns()])
@@ -78,7 +81,7 @@ async def pg(ms):
     async with app.pool.acquire() as connection:
         start = time.monotonic_ns()
         row = await connection.fetchrow(SLEEP, ms / 1000)
-        wait("postgres", start, row[1] * 1000 - REALTIME)
+        wait("postgres", start, row[1] * 1000 - REALTIME, ms)
 
 
 async def ask_redis(_):
@@ -92,7 +95,7 @@ async def http(ms):
     async with app.http.get(f"http://127.0.0.1:{os.environ['TRUTH_UPSTREAM']}/delay/{ms}/2") as response:
         ready = int(response.headers["X-Sent-Ns"])
         await response.read()
-        wait("http", start, ready)
+        wait("http", start, ready, ms)
 
 
 def _fsync():
@@ -182,14 +185,17 @@ async def truth():
 async def nobodys():
     """Timers and connections that are no request's, of the same pools."""
     while True:
-        await run("nobody", "redis,pg:2,http:2,fsync")
+        await run("nobody", os.environ.get("TRUTH_NOBODY", "redis,pg:2,http:2,fsync"))
         await asyncio.sleep(0.02)
 
 
 @app.on_event("startup")
 async def startup():
+    global noted
     of.set("setup")
-    note_sends(asyncio.selector_events._SelectorSocketTransport)
+    if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop):
+        note_sends(asyncio.selector_events._SelectorSocketTransport)
+        noted = True
     ledgers["setup"] = {"operations": [], "waits": {}, "cpu": 0, "delay": 0}
     size = int(os.environ.get("TRUTH_POOL", "96"))
     app.pool = await asyncpg.create_pool(os.environ["TRUTH_URL"], min_size=size, max_size=size, connection_class=Pooled,
