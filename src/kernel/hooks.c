@@ -137,7 +137,7 @@ static void memory_choose(struct whywait_bpf *bpf, const struct btf *btf)
 		bpf_map__set_map_flags(maps[i], BPF_F_NO_PREALLOC);
 }
 
-int ww_hooks__prepare(void)
+int ww_hooks__prepare(bool *by_hand)
 {
 	struct ww_abilities abilities;
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -145,7 +145,8 @@ int ww_hooks__prepare(void)
 	if (!btf)
 		return -errno;
 	ww_abilities__find(&abilities, btf);
-	if (!abilities.storage)
+	*by_hand = !abilities.storage;
+	if (*by_hand)
 		return ww_instructions__replace(btf);
 	btf__free(btf);
 	return 0;

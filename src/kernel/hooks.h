@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_HOOKS_H
 #define WHYWAIT_HOOKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,11 @@ int ww_hooks__function(const struct btf *btf, const char *name);
 /* The function that is hooked where there is no such tracepoint; NULL when nothing can stand in for it. */
 const char *ww_hooks__substitute(const char *tracepoint);
 
-/* Before the skeleton is opened: sees to what this kernel would not even load. A negative errno. */
-int ww_hooks__prepare(void);
+/*
+ * Before the skeleton is opened: sees to what this kernel would not even load, and tells whether state is kept by hand
+ * there. A negative errno.
+ */
+int ww_hooks__prepare(bool *by_hand);
 
 /* Chooses among the programs of an opened, not yet loaded skeleton. A negative errno when there is no BTF. */
 int ww_hooks__choose(struct whywait_bpf *bpf);

@@ -23,6 +23,7 @@
 #include "kernel/iterator.h"
 #include "kernel/listeners.h"
 #include "kernel/map_sizes.h"
+#include "kernel/object_forms.h"
 #include "kernel/object_modules.h"
 #include "kernel/programs.h"
 #include "kernel/run_time.h"
@@ -266,20 +267,6 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
-/*
- * The BPF programs are 6 MiB of this program's file. They have been read, and what is needed of them copied: their
- * pages need not stay, and come from the file again when they are read again.
- */
-static void forget_object(void)
-{
-	size_t size, page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t start = (uintptr_t)whywait_bpf__elf_bytes(&size), end = (start + size) / page * page;
-
-	start = (start + page - 1) / page * page;
-	if (start < end)
-		madvise((void *)start, end - start, MADV_DONTNEED);
-}
-
 int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
 		      size_t message_size)
 {
@@ -295,13 +282,13 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	new->host_pids = ww_features__host_pids();
 	new->cpus = libbpf_num_possible_cpus();
 	new->percpu = calloc((size_t) new->cpus, sizeof(*new->percpu));
-	err = ww_hooks__prepare();
+	bool by_hand;
+	err = ww_hooks__prepare(&by_hand);
 	if (err) {
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	new->bpf = whywait_bpf__open();
-	forget_object();
+	new->bpf = ww_object_forms__open(by_hand);
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Stack frames of the BPF programs: kernels up to 6.12 refuse a chain of calls that takes more than 512 bytes, newer ones
-do not, so this can't be left to the kernel that the tests run on. test_stack.py [OBJECT]: build/whywait.bpf.o.
+do not, so this can't be left to the kernel that the tests run on. And how many functions each has: all refuse more than
+256 ("too many subprograms"). test_stack.py [OBJECT]: build/whywait.bpf.o.
 """
 import pathlib
 import struct
@@ -12,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tests/lib"))
 from tap import Tap  # noqa: E402  (the path comes first)
 
 MOST = 512   # MAX_BPF_STACK
+FUNCTIONS = 256  # BPF_MAX_SUBPROGS
 ROUND = 32   # what check_max_stack_depth() rounds a frame to; 16 where the JIT is used, since 6.9
 FRAME = 10   # the register
 EXECUTABLE, FUNCTION, RELOCATIONS = 4, 2, 9  # SHF_EXECINSTR, STT_FUNC, SHT_REL
@@ -84,6 +86,22 @@ def deepest(looked, function, known):
     return known[function]
 
 
+def reached(bpf, looked, function, unused):
+    """The functions that are loaded with a program: itself, and all that it leads to, of which those of the form that is
+    not used give way to the other one (src/kernel/object_forms.c)."""
+    by_name = {name: at for at, (name, _) in bpf.functions.items()}
+    found, left = set(), [function]
+    while left:
+        at = left.pop()
+        name = bpf.functions[at][0]
+        if name.endswith(unused):
+            at = by_name.get(name[:-2] + {"_p": "_n", "_n": "_p"}[unused], at)
+        if at not in found:
+            found.add(at)
+            left += looked[at][1]
+    return found
+
+
 def main():
     tap = Tap()
     path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/whywait.bpf.o"
@@ -96,6 +114,8 @@ def main():
         total, chain = deepest(looked, function, known)
         tap.check(f"{bpf.functions[function][0]}: {total} bytes", total <= MOST,
                   " > ".join(f"{bpf.functions[f][0]} ({looked[f][0]})" for f in chain))
+        functions = max(len(reached(bpf, looked, function, unused)) for unused in ("_p", "_n"))
+        tap.check(f"{bpf.functions[function][0]}: {functions} functions", functions <= FUNCTIONS)
     tap.done()
 
 
