@@ -40,7 +40,7 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	/* uvloop sends from a Context of its own. */
 	bool uvloop = sends && t->uvloop;
 	key->context = uvloop ? 0 : ww_user_word(t->python + python->context);
-	t->task = uvloop ? ww_uvloop_task(t) : key->context ? ww_awaiter_running(t, key->context) : 0;
+	t->task = uvloop ? ww_uvloop_task() : key->context ? ww_awaiter_running(t, key->context) : 0;
 	if (t->task) {
 		u64 led = t->task & WW_AWAITER_BITS;
 		t->task &= ~WW_AWAITER_BITS;

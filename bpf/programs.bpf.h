@@ -36,6 +36,7 @@ struct {
 } ww_pythons SEC(".maps") __weak;
 
 #define WW_UVLOOP_CYCLES 2
+#define WW_UVLOOP_PLACES 16 /* types are told apart by that */
 
 /* Where one with uvloop's event loop keeps its streams and Tasks (src/kernel/uvloop.h). */
 struct ww_uvloop {
@@ -57,6 +58,11 @@ struct ww_uvloop {
 	u32 looks;    /* at threads that are not known */
 	u32 unused;
 	u64 unsure_at; /* when something was sent last of which no Task is known */
+	/* Types, and in which place objects of theirs have what (uvloop.bpf.h): */
+	u64 futures[WW_UVLOOP_PLACES]; /* the Future that is awaited, */
+	u64 behind[WW_UVLOOP_PLACES];  /* what has that in turn, */
+	u64 streams[WW_UVLOOP_PLACES]; /* a stream, */
+	u64 holders[WW_UVLOOP_PLACES]; /* whom a protocol has answer */
 };
 
 struct {

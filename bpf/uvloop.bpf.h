@@ -39,10 +39,12 @@
 #define WW_DEQUE_LEFT	  24 /* dequeobject.leftblock, rightblock, leftindex */
 #define WW_DEQUE_DATA	  8
 #define WW_OBJECT_HEAD	  16
-#define WW_CORO_LOCALS	  152 /* PyCoroObject.cr_iframe.localsplus */
-#define WW_UVLOOP_WORDS	  48  /* of an object that are looked at */
-#define WW_UVLOOP_METHODS 32  /* of a stream, to find its protocol */
+#define WW_CORO_LOCALS	  152  /* PyCoroObject.cr_iframe.localsplus */
+#define WW_UVLOOP_WORDS	  48   /* of an object that are looked at */
+#define WW_UVLOOP_OWN	  0x80 /* a place in the object itself, not among its attributes */
+#define WW_UVLOOP_METHODS 32   /* of a stream, to find its protocol */
 #define WW_UVLOOP_TRIES	  64
+#define WW_UVLOOP_WAITING 4	       /* what protocols leave waiting to, that are looked at */
 #define WW_UVLOOP_FUTURES 3	       /* between what a protocol has and the first Task */
 #define WW_UVLOOP_LOOKS	  256	       /* at threads that send and are not known */
 #define WW_UVLOOP_FD	  (1ull << 62) /* with a descriptor, in place of a Context */
@@ -60,6 +62,27 @@ static __always_inline struct ww_uvloop *ww_uvloop_of(void)
 }
 
 /* ---- what an object has ---- */
+
+/*
+ * In which place objects of a type have had something, from 1 on; 0: not known. Whether it is there is looked at anew
+ * each time.
+ */
+static __always_inline u32 ww_uvloop_place(const u64 *places, u64 type)
+{
+	u64 place = places[(type >> 4) % WW_UVLOOP_PLACES];
+	return (place & WW_UVLOOP_ADDRESS) == type ? WW_UVLOOP_LEN(place) : 0;
+}
+
+static __always_inline void ww_uvloop_places(u64 *places, u64 type, u32 at)
+{
+	places[(type >> 4) % WW_UVLOOP_PLACES] = WW_UVLOOP_SOME(type, at);
+}
+
+/* The word in that place; 0: it is not among them. */
+static __always_inline u64 ww_uvloop_placed(u64 words, u32 at)
+{
+	return at && at <= WW_UVLOOP_LEN(words) ? ww_user_word(WW_UVLOOP_AT(words, at - 1)) : 0;
+}
 
 /* What it has of its own, as slots and as classes written in C and Cython have it. */
 __weak u64 ww_uvloop_body(u64 object)
@@ -105,55 +128,104 @@ static __always_inline u64 ww_uvloop_first(u64 deque)
 	return ww_user_word(at[0] + WW_DEQUE_DATA + 8 * (at[2] & 63));
 }
 
-/* A Future that something awaits, among some words; 0: none is. */
+/* The Future that an object is, or is the first one of, if something awaits it; else 0. */
+static __always_inline u64 ww_uvloop_pending(const struct ww_uvloop *uv, u64 object)
+{
+	u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (type && type == uv->deque) {
+		object = ww_uvloop_first(object);
+		type = object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	}
+	if (!type || type != uv->future || (u32)ww_user_word(object + WW_FUTURE_STATE) ||
+	    !ww_user_word(object + WW_FUTURE_CALLBACK))
+		return 0;
+	return object;
+}
+
+/* One that is awaited, among some words, with the place of its word among them, from 1 on; 0: none is. */
 __weak u64 ww_uvloop_future_in(u64 words)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
 	if (!uv)
 		return 0;
 	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		u64 object = ww_user_word(WW_UVLOOP_AT(words, i));
-		if (!object || object & 7)
-			continue;
-		u64 type = ww_user_word(object + WW_PYTHON_TYPE);
-		if (type == uv->deque) {
-			object = ww_uvloop_first(object);
-			type = object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
-		}
-		if (type == uv->future && !(u32)ww_user_word(object + WW_FUTURE_STATE) &&
-		    ww_user_word(object + WW_FUTURE_CALLBACK))
-			return object;
+		u64 found = ww_uvloop_pending(uv, ww_user_word(WW_UVLOOP_AT(words, i)));
+		if (found)
+			return WW_UVLOOP_SOME(found, i + 1);
 	}
 	return 0;
 }
 
-/* One that an object has. */
+/* One that an object has: where objects of its type had it last, or else wherever it is. */
 __weak u64 ww_uvloop_future_of(u64 object)
 {
-	u64 found = ww_uvloop_future_in(ww_uvloop_attributes(object));
-	return found ? found : ww_uvloop_future_in(ww_uvloop_body(object));
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (!type)
+		return 0;
+	u32 at = ww_uvloop_place(uv->futures, type);
+	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
+	u64 found = ww_uvloop_pending(uv, ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN));
+	if (found)
+		return found;
+	u32 own = 0;
+	found = ww_uvloop_future_in(ww_uvloop_attributes(object));
+	if (!found) {
+		own = WW_UVLOOP_OWN;
+		found = ww_uvloop_future_in(ww_uvloop_body(object));
+	}
+	if (found)
+		ww_uvloop_places(uv->futures, type, own | WW_UVLOOP_LEN(found));
+	return found & WW_UVLOOP_ADDRESS;
 }
 
-/* The same of what asyncio has for waiting, by which protocols leave that to another object. */
-__weak u64 ww_uvloop_future_behind(u64 words)
+/* What asyncio has for waiting, if an object is that or refers to it: by these, protocols leave it to others. */
+static __always_inline u64 ww_uvloop_waits_by(const struct ww_uvloop *uv, u64 object)
+{
+	u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (type && type == uv->reference) {
+		object = ww_user_word(object + WW_REFERENCE_TO);
+		type = ww_user_word(object + WW_PYTHON_TYPE);
+	}
+	return type && (type == uv->reader || type == uv->event) ? object : 0;
+}
+
+/* The first such one among some words, from that place on, with its place; 0: there is none. */
+__weak u64 ww_uvloop_waiting_in(u64 words, u32 from)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
 	if (!uv)
 		return 0;
 	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		u64 object = ww_user_word(WW_UVLOOP_AT(words, i));
-		u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
-		if (type && type == uv->reference) {
-			object = ww_user_word(object + WW_REFERENCE_TO);
-			type = ww_user_word(object + WW_PYTHON_TYPE);
-		}
-		if (!type || (type != uv->reader && type != uv->event))
-			continue;
-		u64 found = ww_uvloop_future_of(object);
-		if (found)
-			return found;
+		u64 by = i < from ? 0 : ww_uvloop_waits_by(uv, ww_user_word(WW_UVLOOP_AT(words, i)));
+		if (by)
+			return WW_UVLOOP_SOME(by, i + 1);
 	}
 	return 0;
+}
+
+/* The Future by which what is read for a protocol is awaited: that has it, or such a one among its attributes. */
+__weak u64 ww_uvloop_awaited(u64 protocol)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && protocol ? ww_user_word(protocol + WW_PYTHON_TYPE) : 0;
+	if (!type)
+		return 0;
+	u32 at = ww_uvloop_place(uv->behind, type), from = 0;
+	u64 found = at ? 0 : ww_uvloop_future_of(protocol);
+	u64 words = found ? 0 : ww_uvloop_attributes(protocol);
+	if (at)
+		found = ww_uvloop_future_of(ww_uvloop_waits_by(uv, ww_uvloop_placed(words, at)));
+	for (u32 i = 0; i < WW_UVLOOP_WAITING && !found; i++) {
+		u64 by = ww_uvloop_waiting_in(words, from);
+		from = WW_UVLOOP_LEN(by);
+		if (!by)
+			break;
+		found = ww_uvloop_future_of(by & WW_UVLOOP_ADDRESS);
+		if (found)
+			ww_uvloop_places(uv->behind, type, from);
+	}
+	return found || !at ? found : ww_uvloop_future_of(protocol);
 }
 
 /* ---- streams ---- */
@@ -201,23 +273,20 @@ static __always_inline u64 ww_uvloop_protocol(struct ww_uvloop *uv, u64 stream)
 	return uv->protocol ? ww_user_word(stream + uv->protocol) : 0;
 }
 
-/* The Future by which the answer on a descriptor is awaited; 0: none is found. */
-__weak u64 ww_uvloop_awaited(u32 fd)
+/* That of the stream of a descriptor. */
+__weak u64 ww_uvloop_protocol_of(u32 fd)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
 	u64 stream = uv ? ww_uvloop_stream(uv, fd) : 0;
-	u64 protocol = stream ? ww_uvloop_protocol(uv, stream) : 0;
-	if (!protocol)
-		return 0;
-	u64 found = ww_uvloop_future_of(protocol);
-	return found ? found : ww_uvloop_future_behind(ww_uvloop_attributes(protocol));
+	return stream ? ww_uvloop_protocol(uv, stream) : 0;
 }
 
 /* ---- Tasks ---- */
 
 /* The Task whose step the loop's thread is in; 0: in none. What was put into the dict last stands last. */
-static __always_inline u64 ww_uvloop_step(const struct ww_uvloop *uv)
+__weak u64 ww_uvloop_step(void)
 {
+	struct ww_uvloop *uv = ww_uvloop_of();
 	struct {
 		u64 used, version, at;
 	} dict = {};
@@ -230,7 +299,7 @@ static __always_inline u64 ww_uvloop_step(const struct ww_uvloop *uv)
 	struct {
 		u64 hash, key, value;
 	} last = {};
-	if (bpf_probe_read_user(&dict, sizeof(dict), (void *)(uv->tasks + WW_DICT_USED)) || !dict.used ||
+	if (!uv || bpf_probe_read_user(&dict, sizeof(dict), (void *)(uv->tasks + WW_DICT_USED)) || !dict.used ||
 	    bpf_probe_read_user(&keys, sizeof(keys), (void *)dict.at) || keys.kind || !keys.count || keys.bytes >= 32)
 		return 0;
 	u64 entries = dict.at + WW_KEYS_INDICES + (1ull << (keys.bytes & 31));
@@ -252,14 +321,11 @@ static __always_inline u32 ww_uvloop_sends_on(void)
  * The Task that does what the loop's thread does now, or awaits the answer to what it sends, with WW_AWAITER_BITS; 0:
  * not known.
  */
-WW_GLOBAL1(u64, ww_uvloop_task, T, t)
+__weak u64 ww_uvloop_task(void)
 {
-	struct ww_uvloop *uv = ww_uvloop_of();
-	if (!t || !uv)
-		return 0;
-	u64 task = ww_uvloop_step(uv);
+	u64 task = ww_uvloop_step();
 	u32 fd = task ? ~0u : ww_uvloop_sends_on();
-	u64 future = fd == ~0u ? 0 : ww_uvloop_awaited(fd);
+	u64 future = fd == ~0u ? 0 : ww_uvloop_awaited(ww_uvloop_protocol_of(fd));
 	if (!future)
 		return task;
 	u64 before = 0, how = 0;
@@ -287,7 +353,17 @@ __weak int ww_uvloop_opens(u64 ref)
 	return 0;
 }
 
-/* A stream among some words; 0: there is none. */
+/* Whether an object is a stream of uvloop's. */
+static __always_inline bool ww_uvloop_is_stream(const struct ww_uvloop *uv, u64 object)
+{
+	u64 head[2] = {};
+	if (!object || object & 7 || ww_user_word(object + WW_UVLOOP_LOOP) != uv->object ||
+	    bpf_probe_read_user(head, sizeof(head), (void *)ww_user_word(object + WW_UVLOOP_HANDLE)))
+		return false;
+	return head[0] == object && head[1] == uv->loop;
+}
+
+/* A stream among some words, with the place of its word; 0: there is none. */
 __weak u64 ww_uvloop_stream_in(u64 words)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
@@ -295,22 +371,49 @@ __weak u64 ww_uvloop_stream_in(u64 words)
 		return 0;
 	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
 		u64 object = ww_user_word(WW_UVLOOP_AT(words, i));
-		if (!object || object & 7 || ww_user_word(object + WW_UVLOOP_LOOP) != uv->object)
-			continue;
-		u64 head[2] = {};
-		bpf_probe_read_user(head, sizeof(head), (void *)ww_user_word(object + WW_UVLOOP_HANDLE));
-		if (head[0] == object && head[1] == uv->loop)
-			return object;
+		if (ww_uvloop_is_stream(uv, object))
+			return WW_UVLOOP_SOME(object, i + 1);
 	}
 	return 0;
 }
 
-/* Whether an object is among some words. */
-__weak int ww_uvloop_has(u64 words, u64 object)
+/* The stream that an object has; 0: it has none. */
+__weak u64 ww_uvloop_stream_of(u64 object)
 {
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (!type)
+		return 0;
+	u32 at = ww_uvloop_place(uv->streams, type);
+	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
+	u64 found = ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN);
+	if (ww_uvloop_is_stream(uv, found))
+		return found;
+	u32 own = 0;
+	found = ww_uvloop_stream_in(ww_uvloop_attributes(object));
+	if (!found) {
+		own = WW_UVLOOP_OWN;
+		found = ww_uvloop_stream_in(ww_uvloop_body(object));
+	}
+	if (found)
+		ww_uvloop_places(uv->streams, type, own | WW_UVLOOP_LEN(found));
+	return found & WW_UVLOOP_ADDRESS;
+}
+
+/* Whether an object has another one among its attributes. */
+__weak int ww_uvloop_has(u64 object, u64 other)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && object ? ww_user_word(object + WW_PYTHON_TYPE) : 0, words = ww_uvloop_attributes(object);
+	if (!type)
+		return 0;
+	if (ww_uvloop_placed(words, ww_uvloop_place(uv->holders, type)) == other)
+		return 1;
 	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		if (ww_user_word(WW_UVLOOP_AT(words, i)) == object)
+		if (ww_user_word(WW_UVLOOP_AT(words, i)) == other) {
+			ww_uvloop_places(uv->holders, type, i + 1);
 			return 1;
+		}
 	}
 	return 0;
 }
@@ -332,9 +435,7 @@ __weak u64 ww_uvloop_serves(u64 task)
 	u64 self = uv ? ww_user_word(ww_user_word(task + WW_TASK_CORO) + WW_CORO_LOCALS) : 0;
 	if (!self || self & 7)
 		return 0;
-	u64 stream = ww_uvloop_stream_in(ww_uvloop_attributes(self));
-	if (!stream)
-		stream = ww_uvloop_stream_in(ww_uvloop_body(self));
+	u64 stream = ww_uvloop_stream_of(self);
 	u64 protocol = stream ? ww_uvloop_protocol(uv, stream) : 0;
 	if (!protocol)
 		return 0;
@@ -348,7 +449,7 @@ __weak u64 ww_uvloop_serves(u64 task)
 		return 0;
 	uv->serves = 1;
 	/* It may go on after its response, and the next request be there already. */
-	if (protocol != self && !ww_uvloop_has(ww_uvloop_attributes(protocol), self))
+	if (protocol != self && !ww_uvloop_has(protocol, self))
 		return 0;
 	return ww_uvloop_complete(uv, self) ? 0 : r->account.id;
 }

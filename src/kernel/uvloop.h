@@ -12,6 +12,7 @@
 #include "kernel/python.h"
 
 #define WW_UVLOOP_CYCLES 2
+#define WW_UVLOOP_PLACES 16
 
 /* Addresses in the process; the same layout as the BPF map's value. */
 struct ww_uvloop_layout {
@@ -32,6 +33,10 @@ struct ww_uvloop_layout {
 	uint32_t looks;
 	uint32_t unused;
 	uint64_t unsure_at;
+	uint64_t futures[WW_UVLOOP_PLACES];
+	uint64_t behind[WW_UVLOOP_PLACES];
+	uint64_t streams[WW_UVLOOP_PLACES];
+	uint64_t holders[WW_UVLOOP_PLACES];
 };
 
 /*

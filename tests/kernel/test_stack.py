@@ -75,30 +75,37 @@ class Object:
         return depth, called
 
 
-def deepest(looked, function, known):
+def chosen(bpf, looked, unused):
+    """{function: those that it calls}, where those of the form that is not used give way to the other one
+    (src/kernel/object_forms.c)."""
+    by_name = {name: at for at, (name, _) in bpf.functions.items()}
+    other = {"_p": "_n", "_n": "_p"}[unused]
+
+    def instead(at):
+        name = bpf.functions[at][0]
+        return by_name.get(name[:-2] + other, at) if name.endswith(unused) else at
+
+    return {function: {instead(at) for at in called} for function, (_, called) in looked.items()}
+
+
+def deepest(looked, calls, function, known):
     """(bytes of the deepest chain from here, its functions)."""
     if function not in known:
-        depth, called = looked[function]
-        frame = -(-max(depth, 1) // ROUND) * ROUND
-        chains = [deepest(looked, other, known) for other in called] or [(0, ())]
+        frame = -(-max(looked[function][0], 1) // ROUND) * ROUND
+        chains = [deepest(looked, calls, other, known) for other in calls[function]] or [(0, ())]
         most = max(chains)
         known[function] = (frame + most[0], (function, *most[1]))
     return known[function]
 
 
-def reached(bpf, looked, function, unused):
-    """The functions that are loaded with a program: itself, and all that it leads to, of which those of the form that is
-    not used give way to the other one (src/kernel/object_forms.c)."""
-    by_name = {name: at for at, (name, _) in bpf.functions.items()}
+def reached(calls, function):
+    """The functions that are loaded with a program: itself, and all that it leads to."""
     found, left = set(), [function]
     while left:
         at = left.pop()
-        name = bpf.functions[at][0]
-        if name.endswith(unused):
-            at = by_name.get(name[:-2] + {"_p": "_n", "_n": "_p"}[unused], at)
         if at not in found:
             found.add(at)
-            left += looked[at][1]
+            left += calls[at]
     return found
 
 
@@ -107,14 +114,14 @@ def main():
     path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/whywait.bpf.o"
     bpf = Object(path)
     looked = {function: bpf.look(function) for function in bpf.functions}
-    known = {}
+    forms = [(chosen(bpf, looked, unused), {}) for unused in ("_p", "_n")]
     for function in sorted(bpf.functions):
         if function[0] == bpf.shared:
             continue
-        total, chain = deepest(looked, function, known)
+        total, chain = max(deepest(looked, calls, function, known) for calls, known in forms)
         tap.check(f"{bpf.functions[function][0]}: {total} bytes", total <= MOST,
                   " > ".join(f"{bpf.functions[f][0]} ({looked[f][0]})" for f in chain))
-        functions = max(len(reached(bpf, looked, function, unused)) for unused in ("_p", "_n"))
+        functions = max(len(reached(calls, function)) for calls, _ in forms)
         tap.check(f"{bpf.functions[function][0]}: {functions} functions", functions <= FUNCTIONS)
     tap.done()
 

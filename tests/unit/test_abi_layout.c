@@ -88,9 +88,10 @@ static const struct member python[] = {Y(runtime), Y(interpreters),  Y(threads),
 static const struct member libuv[] = {V(slot)};
 
 #define U(member) M(struct ww_uvloop_layout, member)
-static const struct member uvloop[] = {U(loop),	  U(object),	U(tasks),  U(future),	U(reader),   U(event),
-				       U(deque),  U(reference), U(cycles), U(complete), U(protocol), U(tries),
-				       U(serves), U(pooled),	U(looks),  U(unused),	U(unsure_at)};
+static const struct member uvloop[] = {U(loop),	  U(object),	U(tasks),  U(future),	U(reader),    U(event),
+				       U(deque),  U(reference), U(cycles), U(complete), U(protocol),  U(tries),
+				       U(serves), U(pooled),	U(looks),  U(unused),	U(unsure_at), U(futures),
+				       U(behind), U(streams),	U(holders)};
 
 #define R(member) M(struct ww_tokio_layout, member)
 static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R(image), R(image_len),

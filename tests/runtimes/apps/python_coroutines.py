@@ -18,7 +18,7 @@ from fastapi import BackgroundTasks, FastAPI, Request
 
 REALTIME = int(os.environ["REALTIME"])
 SLEEP = "SELECT pg_sleep($1), (extract(epoch FROM clock_timestamp()) * 1e6)::bigint"
-RESET = 300_000  # what that takes, or any question to a peer, at most when nothing else runs
+RESET = 300_000  # what that takes at most when nothing else runs
 KINDS = {"postgres": "db", "redis": "db", "http": "net", "sleep": "sleep", "fsync": "disk"}
 
 gc.disable()  # handlers don't know of collections, so there is to be none
@@ -27,7 +27,8 @@ inner = FastAPI()
 of = contextvars.ContextVar("of", default=None)  # the ledger's name
 ledgers = {}
 sent = {}
-noted = False  # uvloop's writes can't be, and wait for the end of the loop's turn: there, what the peer was asked to take is known
+noted = False  # uvloop's transports can't be patched
+asking = []  # ledgers whose Tasks write in this turn of uvloop's
 left = set()
 
 
@@ -44,12 +45,24 @@ def note_sends(transport):
     transport.write, transport.writelines = sends(write), sends(writelines)
 
 
-def wait(system, start, ready, ms=0):
+def asks():
+    """uvloop sends at the end of its turn what a Task writes now: it has before the next one's first step."""
+    if noted:
+        return
+    if not asking:
+        asyncio.get_running_loop().call_soon(flushed)
+    asking.append(of.get())
+
+
+def flushed():
+    sent.update(dict.fromkeys(asking, time.monotonic_ns()))
+    asking.clear()
+
+
+def wait(system, start, ready):
     ledger = ledgers[of.get()]
     kind = KINDS[system]
-    asked = start
-    if kind in ("db", "net"):
-        asked = sent.get(of.get(), start) if noted else max(start, ready - int(ms * 1e6) - RESET)
+    asked = sent.get(of.get(), start) if kind in ("db", "net") else start
     ledger["waits"][kind] = ledger["waits"].get(kind, 0) + max(0, ready - asked)
     if kind in ("db", "net"):
         ledger["operations"].append([system, start, time.monotonic_ns()])
@@ -60,6 +73,7 @@ class Pooled(asyncpg.Connection):
 
     async def reset(self, *, timeout=None):
         start = time.monotonic_ns()
+        asks()
         await super().reset(timeout=timeout)
         wait("postgres", start, min(time.monotonic_ns(), sent.get(of.get(), start) + RESET))
 
@@ -80,22 +94,25 @@ async def sleep(ms):
 async def pg(ms):
     async with app.pool.acquire() as connection:
         start = time.monotonic_ns()
+        asks()
         row = await connection.fetchrow(SLEEP, ms / 1000)
-        wait("postgres", start, row[1] * 1000 - REALTIME, ms)
+        wait("postgres", start, row[1] * 1000 - REALTIME)
 
 
 async def ask_redis(_):
     start = time.monotonic_ns()
+    asks()
     seconds, us = await app.redis.time()
     wait("redis", start, (seconds * 1000000 + us) * 1000 - REALTIME)
 
 
 async def http(ms):
     start = time.monotonic_ns()
+    asks()
     async with app.http.get(f"http://127.0.0.1:{os.environ['TRUTH_UPSTREAM']}/delay/{ms}/2") as response:
         ready = int(response.headers["X-Sent-Ns"])
         await response.read()
-        wait("http", start, ready, ms)
+        wait("http", start, ready)
 
 
 def _fsync():
