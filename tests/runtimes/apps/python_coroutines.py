@@ -68,6 +68,14 @@ def wait(system, start, ready):
         ledger["operations"].append([system, start, time.monotonic_ns()])
 
 
+class RedisConnection(redis.asyncio.Connection):
+    """Between asking for one and writing to it there may be turns of the loop."""
+
+    async def send_packed_command(self, command, check_health=True):
+        asks()
+        await super().send_packed_command(command, check_health)
+
+
 class Pooled(asyncpg.Connection):
     """Tells of the query by which it is reset, in the Task that the pool makes for that."""
 
@@ -101,7 +109,6 @@ async def pg(ms):
 
 async def ask_redis(_):
     start = time.monotonic_ns()
-    asks()
     seconds, us = await app.redis.time()
     wait("redis", start, (seconds * 1000000 + us) * 1000 - REALTIME)
 
@@ -218,7 +225,7 @@ async def startup():
     app.pool = await asyncpg.create_pool(os.environ["TRUTH_URL"], min_size=size, max_size=size, connection_class=Pooled,
                                          init=lambda connection: connection.fetchrow(SLEEP, 0))
     app.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=300))
-    app.redis = redis.asyncio.Redis(port=int(os.environ["TRUTH_REDIS"]))
+    app.redis = redis.asyncio.Redis(connection_pool=redis.asyncio.ConnectionPool(connection_class=RedisConnection, port=int(os.environ["TRUTH_REDIS"])))
     url = f"http://127.0.0.1:{os.environ['TRUTH_UPSTREAM']}/delay/100/2"
     for response in await asyncio.gather(*(app.http.get(url) for _ in range(size))):
         await response.read()
