@@ -507,6 +507,11 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 	struct ww_python *python = t->python ? ww_python_of() : NULL;
 	if (python)
 		ww_python_is_loop(python);
+	/* Requests that it has by now did not begin as those that are followed do. */
+	if (python && python->uvloop == WW_UVLOOP_FOLLOWED && !t->uvloop) {
+		t->uvloop = 1;
+		ww_uvloop_doubts();
+	}
 	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(r->opened))))
 		return 0;
 	if ((!t->python || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))

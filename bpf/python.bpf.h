@@ -105,7 +105,8 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	t->python_tries = WW_PYTHON_TRIES;
 	if (python->context)
 		t->python = ww_python_state(python);
-	t->uvloop = t->python && python->uvloop == WW_UVLOOP_FOLLOWED;
+	/* Before it has read a request; else that is begun when one is answered (carrier.bpf.h). */
+	t->uvloop = t->python && !t->served_len && python->uvloop == WW_UVLOOP_FOLLOWED;
 	return 0;
 }
 

@@ -125,6 +125,8 @@ static __always_inline void ww_loop_continue(struct ww_thread *t, const struct w
 /* The thread reads the beginning of a request. */
 static __always_inline void ww_loop_serves(struct ww_thread *t, ww_ref ref)
 {
+	if (!t->served_len && t->python_tries < WW_PYTHON_TRIES)
+		ww_python_find(t);
 	u32 at = t->served_len++ & (WW_SERVED - 1);
 	if (ww_request_get(t->served[at]))
 		t->crowd = t->served[at];

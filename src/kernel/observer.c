@@ -58,6 +58,7 @@ struct ww_observer {
 	struct {
 		uint32_t pid;
 		uint32_t generation;
+		bool served;	  /* it did by then */
 	} processes[PROCESSES];	  /* looked at, by pid modulo the size; one that is forgotten is looked at again */
 	struct ww_ingest *ingest; /* during a drain */
 	uint64_t wanted;	  /* id of the account whose time line is looked for */
@@ -87,15 +88,17 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 		return;
 	uint32_t slot = pid % PROCESSES;
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
-	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
+	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation &&
+	    observer->processes[slot].served >= serves)
 		return;
 	bool learnt = ww_programs__learn(observer->bpf, pid);
 	/* What is remembered is not looked at again when it serves. */
 	if (observer->collectors)
 		ww_runtimes__look(observer->runtimes, pid, serves || learnt);
-	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
+	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter, or uvloop. */
 	if (!learnt && !serves)
 		return;
+	observer->processes[slot].served = serves;
 	observer->processes[slot].pid = pid;
 	observer->processes[slot].generation = generation;
 }
