@@ -111,21 +111,21 @@ static void name_others(const struct object *object, const struct form *used, si
 	}
 }
 
-int ww_object_forms__choose(void *bytes, size_t size, bool numbers)
+int ww_object_forms__choose(void *object, size_t size, bool numbers)
 {
-	struct object object = {.bytes = bytes, .size = size};
-	int err = read_tables(&object);
+	struct object parts = {.bytes = object, .size = size};
+	int err = read_tables(&parts);
 
 	if (err)
 		return err;
-	struct form *used = calloc(object.symbols_len, sizeof(*used));
+	struct form *used = calloc(parts.symbols_len, sizeof(*used));
 	size_t used_len = 0;
 	if (!used)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < object.symbols_len; i++)
-		used_len += form_of(&object, i, numbers ? "_n" : "_p", &used[used_len]);
+	for (uint32_t i = 0; i < parts.symbols_len; i++)
+		used_len += form_of(&parts, i, numbers ? "_n" : "_p", &used[used_len]);
 	qsort(used, used_len, sizeof(*used), compare);
-	name_others(&object, used, used_len, numbers ? "_p" : "_n");
+	name_others(&parts, used, used_len, numbers ? "_p" : "_n");
 	free(used);
 	return 0;
 }
