@@ -78,7 +78,7 @@ static uint64_t leads(uint64_t end, const uint8_t *distance)
 }
 
 /* Whether the code there does nothing but jump on to the function: `endbr64`, where it is, and `jmp *SLOT(%rip)`. */
-static bool is_stub(const struct calls *calls, uint64_t address)
+static bool is_jump(const struct calls *calls, uint64_t address)
 {
 	static const uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
 	uint64_t offset = ww_static_probes__offset(calls->elf, address);
@@ -91,11 +91,11 @@ static bool is_stub(const struct calls *calls, uint64_t address)
 	return code[at] == 0xff && code[at + 1] == 0x25 && is_slot(calls, leads(address + at + 6, code + at + 2));
 }
 
-/* Whether the instruction calls it: by way of a stub, or of where the linker has put its address. */
+/* Whether the instruction calls it: by way of such a jump, or of where the linker has put its address. */
 static bool is_call(const struct calls *calls, const uint8_t *code, size_t len, uint64_t address)
 {
 	if (len >= 5 && code[0] == 0xe8)
-		return is_stub(calls, leads(address + 5, code + 1));
+		return is_jump(calls, leads(address + 5, code + 1));
 	return len >= 6 && code[0] == 0xff && code[1] == 0x15 && is_slot(calls, leads(address + 6, code + 2));
 }
 
