@@ -107,6 +107,12 @@ enum ww_go_is {
 	WW_GO_TOKIO, /* Rust's tokio, with tasks */
 };
 
+/* Whether probes tell which goroutine a thread runs: goexact.bpf.c. */
+enum ww_exact {
+	WW_EXACT = 1 << 0,
+	WW_EXACT_CHANGES = 1 << 1, /* one is in the middle of that: the scheduler is not to charge anything meanwhile */
+};
+
 /* Whether a thread is one of a Java process. */
 enum ww_java {
 	WW_JAVA_UNKNOWN,
@@ -215,6 +221,7 @@ struct ww_thread {
 	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
 	u8 job_waits;	  /* and is one of those that want a CPU */
 	u8 assists;	  /* what it has collected since `mark` it was made to: only probes write this, too */
+	u8 exact;	  /* enum ww_exact */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
@@ -381,6 +388,7 @@ struct ww_request {
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */
 	u64 window;	 /* in which it began: allocation.bpf.h; 0: in none */
 	u64 assisted;	 /* so long its goroutine was made to collect on threads that are not attached to it */
+	u64 stops; /* its goroutine wants to run: how long its process had been stopped by its collector then, + 1 */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u32 held;	 /* 1 while a CPU charges it: several threads may work for it (goroutines) */
 	u32 sights_len;

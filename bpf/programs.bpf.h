@@ -89,6 +89,10 @@ struct ww_go {
 	u32 channel;		   /* sudog.c */
 	u32 sched;		   /* g.sched.sp */
 	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
+	u32 nextwhen;		   /* timer.nextwhen, of what is about to sleep; 0: */
+	u32 sleepwhen;		   /* g.sleepWhen */
+	u32 exact;		   /* the BPF side's: probes tell what goroutines are at (goexact.bpf.c) */
+	u32 unused;
 };
 
 struct {
