@@ -258,6 +258,7 @@ struct ww_thread {
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
 	u8 handle_tries;	       /* how often that frame was looked for */
 	u8 nested;		       /* Tasks of its do work for others that await them */
+	u8 uvloop;		       /* it runs uvloop's loop, and is followed: uvloop.bpf.h */
 	u8 led;			       /* how `task` was found to: WW_AWAITER_BITS */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
@@ -268,8 +269,7 @@ struct ww_thread {
 	u8 awaits;		       /* it waits for the end of what another thread does: worker.bpf.h */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	u8 holders_len;
-	u8 tenures_len; /* of the lock that it waits for, or waited for last: who had it meanwhile, the last one first
-			 */
+	u8 tenures_len; /* of the lock that it waits, or waited, for last: who had it meanwhile, the last one first */
 	u64 lock;	/* which that was: as `futex` */
 	u64 lock_at;	/* when the wait was ended */
 	struct ww_tenure tenures[WW_TENURES];

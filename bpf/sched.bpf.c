@@ -274,6 +274,8 @@ static __always_inline void ww_program_ended(u32 tgid)
 {
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
+	if (ww_python_loops)
+		bpf_map_delete_elem(&ww_uvloops, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
 	bpf_map_delete_elem(&ww_executors, &tgid);
@@ -322,6 +324,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->newest = 0;
 	t->handle_tries = 0;
 	t->nested = 0;
+	t->uvloop = 0;
 	t->worker = 0;
 	ww_takes_no_more(t);
 	t->taking = 0;

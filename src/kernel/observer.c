@@ -26,6 +26,7 @@
 #include "kernel/listeners.h"
 #include "kernel/loader.h"
 #include "kernel/map_sizes.h"
+#include "kernel/object_forms.h"
 #include "kernel/object_modules.h"
 #include "kernel/programs.h"
 #include "kernel/run_time.h"
@@ -60,7 +61,7 @@ struct ww_observer {
 	struct {
 		uint32_t pid;
 		uint32_t generation;
-		bool goroutines;  /* what those of its program are at is told by probes, if it is one of Go's */
+		bool served;	  /* it did by then */
 	} processes[PROCESSES];	  /* looked at, by pid modulo the size; one that is forgotten is looked at again */
 	struct ww_ingest *ingest; /* during a drain */
 	uint64_t wanted;	  /* id of the account whose time line is looked for */
@@ -91,22 +92,21 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 		return;
 	uint32_t slot = pid % PROCESSES;
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
-	bool goroutines = observer->goroutines && serves;
 	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation &&
-	    observer->processes[slot].goroutines >= goroutines)
+	    observer->processes[slot].served >= serves)
 		return;
 	bool learnt = ww_programs__learn(observer->bpf, pid);
 	/* What is remembered is not looked at again when it serves. */
 	if (observer->collectors)
 		ww_runtimes__look(observer->runtimes, pid, serves || learnt);
-	if (goroutines)
+	if (observer->goroutines && serves)
 		ww_runtimes__look_at_goroutines(observer->runtimes, pid);
-	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
+	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter, or uvloop. */
 	if (!learnt && !serves)
 		return;
+	observer->processes[slot].served = serves;
 	observer->processes[slot].pid = pid;
 	observer->processes[slot].generation = generation;
-	observer->processes[slot].goroutines = goroutines;
 }
 
 /* What runs already is learnt before it is observed. */
@@ -276,20 +276,6 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
-/*
- * The BPF programs are 6 MiB of this program's file. They have been read, and what is needed of them copied: their
- * pages need not stay, and come from the file again when they are read again.
- */
-static void forget_object(void)
-{
-	size_t size, page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t start = (uintptr_t)whywait_bpf__elf_bytes(&size), end = (start + size) / page * page;
-
-	start = (start + page - 1) / page * page;
-	if (start < end)
-		madvise((void *)start, end - start, MADV_DONTNEED);
-}
-
 int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
 		      size_t message_size)
 {
@@ -312,8 +298,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	new->bpf = whywait_bpf__open();
-	forget_object();
+	new->bpf = ww_object_forms__open(!abilities.storage);
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;
