@@ -482,6 +482,11 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 		return !looks;
 	if (go->is_tokio)
 		ww_tokio_expired(&go->tokio, t);
+	/* Within the runtime, on the thread's own stack, as where it stops all others: it has not left the goroutine.
+	 */
+	if (t->exact && t->ref && t->goroutine &&
+	    (u32)(ww_user_word(t->goroutine + go->status) & ~WW_GO_SCAN) != WW_GO_DEAD)
+		return 1;
 	/* Until it is known where that stands, what looks for one is not told by its stack: there is a thread's own. */
 	bool none = go->is_tokio && looks && !go->tokio.current;
 	if (none || !ww_goroutine_now(go, &at)) {

@@ -147,6 +147,7 @@ struct ww_thread {
 	u64 on_cpu;	   /* when it last got a CPU */
 	u64 gc;		   /* runs while it collects garbage: the only word here that probes write besides the next */
 	u64 gc_at;	   /* when that began last */
+	u64 goroutine;	   /* where probes tell it: its g, which stays when that ends */
 	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect: probes write
 			    */
 	u64 assist_at;	   /* this, and since when */
