@@ -232,11 +232,11 @@ static void closures(void **state)
 	assert_int_equal(ww_awaiter_root(own), own);
 	/* Names that begin like one of asyncio's are others. */
 	calls(own, function("_done_callbacks", &parent, 1));
-	assert_int_equal(ww_awaiter_root(own), parent | WW_AWAITER_GUESS);
+	assert_int_equal(ww_awaiter_root(own), outer | WW_AWAITER_GUESS);
 	calls(own, function("task_done_too", &parent, 1));
-	assert_int_equal(ww_awaiter_root(own), parent | WW_AWAITER_GUESS);
+	assert_int_equal(ww_awaiter_root(own), outer | WW_AWAITER_GUESS);
 	calls(own, function("_inner_done_by_mine", &parent, 1));
-	assert_int_equal(ww_awaiter_root(own), parent | WW_AWAITER_GUESS);
+	assert_int_equal(ww_awaiter_root(own), outer | WW_AWAITER_GUESS);
 	calls(own, function("<lambda>", (u64[]){object("_GatheringFork"), object("CancelScopes")}, 2));
 	assert_int_equal(ww_awaiter_root(own), own);
 	u64 functional = function("_done_callback", &parent, 1);
