@@ -32,11 +32,13 @@
 struct ww_go_slot {
 	u32 at;
 	u32 votes;
-	u32 misses; /* work of such goroutines that nobody waited for */
-	u32 asked;  /* tokio: while it was not known whether somebody does */
-	u32 from;   /* tokio: where looking through such a task was cut off, */
-	u32 cuts;   /* and how often since one was found */
-	u64 last;   /* tokio: the request, or task, that was found last */
+	u32 misses; /* work of such goroutines that nobody waited for, up to its answer */
+	u32 alone;  /* tokio: so often nobody was found, and not found since */
+	u32 pad;
+	u32 asked; /* tokio: while it was not known whether somebody does */
+	u32 from;  /* tokio: where looking through such a task was cut off, */
+	u32 cuts;  /* and how often since one was found */
+	u64 last;  /* tokio: the request, or task, that was found last */
 };
 
 struct {
@@ -140,13 +142,19 @@ enum ww_go_found {
 	WW_GO_FOUND_PERHAPS,
 };
 
+static __always_inline void ww_go_slot_put(const struct ww_go_slot_key *key, const struct ww_go_slot *first)
+{
+	if (bpf_map_update_elem(&ww_go_slots, key, first, BPF_ANY))
+		ww_count(WW_COUNT_GO_SLOT_FAILED);
+}
+
 /* The first that is known of such functions: a way, or where a search was cut off. Apart, as its caller's stack is
  * full.
  */
-static __noinline long ww_go_slot_make(const struct ww_go_slot_key *key, u32 at, u32 from, u32 cuts, u64 last)
+static __noinline void ww_go_slot_make(const struct ww_go_slot_key *key, u32 at, u32 from, u32 cuts, u64 last)
 {
 	struct ww_go_slot first = {.at = at, .votes = !cuts, .from = from, .cuts = cuts, .last = last};
-	return bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
+	ww_go_slot_put(key, &first);
 }
 
 /* Notes which word it was. */
@@ -174,18 +182,23 @@ static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot,
 	return same || !sure ? WW_GO_FOUND : WW_GO_FOUND_OTHER;
 }
 
-/* What the goroutine did, and has an answer to, nobody waits for. */
-WW_GLOBAL1(int, ww_goroutine_left_alone, N, g)
+/*
+ * What the goroutine does nobody waits for; `done`: nor did anybody when it had its answer. Until then one may come to
+ * wait, where there are more threads than one.
+ */
+WW_GLOBAL2(int, ww_goroutine_left_alone, N, g, N, done)
 {
 	struct ww_go *go = ww_go_get();
 	if (!go)
 		return 0;
 	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc), .program = ww_program()};
-	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key), first = {.misses = 1};
-	if (!slot)
-		bpf_map_update_elem(&ww_go_slots, &key, &first, BPF_ANY);
-	else if (slot->misses < WW_GO_SLOTS_MAX)
-		slot->misses++;
+	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key), first = {.misses = done, .alone = 1};
+	if (!slot) {
+		ww_go_slot_put(&key, &first);
+		return 0;
+	}
+	slot->misses += done && slot->misses < WW_GO_SLOTS_MAX;
+	slot->alone += slot->alone < WW_GO_SLOTS_MAX;
 	return 0;
 }
 
@@ -242,13 +255,15 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	room->key.program = ww_program();
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &room->key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
-	bool alone = slot && slot->misses > WW_TOKIO_MISSES, dense = slot && slot->cuts > WW_TOKIO_MISSES;
+	bool alone = slot && slot->alone > WW_TOKIO_MISSES, dense = slot && slot->cuts > WW_TOKIO_MISSES;
 	bool seldom = (alone || dense) && (slot->asked++ & WW_TOKIO_SELDOM);
 	bool known = first && slot && slot->votes, all = first && !seldom;
 	room->from = slot ? slot->from : 0;
 	int waits = ww_tokio_waiter(task, known ? slot->at : 0, all);
 	room->cut |= seldom && !alone;
 	ww_goroutine_cut(slot);
+	if (waits != WW_TOKIO_NOBODY && slot)
+		slot->alone /= 2;
 	switch (waits) {
 	case WW_TOKIO_JOINED:
 		return WW_GO_FOUND;
@@ -291,7 +306,7 @@ WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i) : ww_goroutine_waiter(g);
 		/* Of a search that was cut off nothing is known. */
 		if (found == WW_GO_FOUND_NOBODY && (go->is_tokio ? !i && !room->cut : done))
-			ww_goroutine_left_alone(g);
+			ww_goroutine_left_alone(g, done);
 		struct ww_request *perhaps = found == WW_GO_FOUND_PERHAPS ? ww_request_get(room->ref) : NULL;
 		if (perhaps && done)
 			ww_traffic_note(perhaps, false);
