@@ -33,12 +33,12 @@ struct ww_go_slot {
 	u32 at;
 	u32 votes;
 	u32 misses; /* work of such goroutines that nobody waited for, up to its answer */
-	u32 alone;  /* tokio: so often nobody was found, and not found since */
-	u32 pad;
-	u32 asked; /* tokio: while it was not known whether somebody does */
-	u32 from;  /* tokio: where looking through such a task was cut off, */
-	u32 cuts;  /* and how often since one was found */
-	u64 last;  /* tokio: the request, or task, that was found last */
+	u32 alone;  /* tokio: so often nobody was found up to the answer, and not found since */
+	u32 early;  /* tokio: so often in a row nobody was found when something was sent */
+	u32 asked;  /* tokio: while it was not known whether somebody does */
+	u32 from;   /* tokio: where looking through such a task was cut off, */
+	u32 cuts;   /* and how often since one was found */
+	u64 last;   /* tokio: the request, or task, that was found last */
 };
 
 struct {
@@ -192,13 +192,15 @@ WW_GLOBAL2(int, ww_goroutine_left_alone, N, g, N, done)
 	if (!go)
 		return 0;
 	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc), .program = ww_program()};
-	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key), first = {.misses = done, .alone = 1};
+	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key),
+			  first = {.misses = done, .alone = done, .early = !done};
 	if (!slot) {
 		ww_go_slot_put(&key, &first);
 		return 0;
 	}
 	slot->misses += done && slot->misses < WW_GO_SLOTS_MAX;
-	slot->alone += slot->alone < WW_GO_SLOTS_MAX;
+	slot->alone += done && slot->alone < WW_GO_SLOTS_MAX;
+	slot->early = done ? 0 : slot->early + 1;
 	return 0;
 }
 
@@ -245,7 +247,7 @@ static __always_inline void ww_goroutine_cut(struct ww_go_slot *slot)
  * who joins them counts: other ways may lead to a connection's task that has waited for what they send, and now works
  * for others.
  */
-WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
+WW_GLOBAL3(int, ww_goroutine_waiter_of_task, N, task, N, first, N, done)
 {
 	struct ww_go *go = ww_go_get();
 	struct ww_go_room *room = ww_go_room();
@@ -255,15 +257,19 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	room->key.program = ww_program();
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &room->key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
-	bool alone = slot && slot->alone > WW_TOKIO_MISSES, dense = slot && slot->cuts > WW_TOKIO_MISSES;
+	/* What is sent and not answered, nobody can be found to wait for later. */
+	bool alone = slot && (slot->alone > WW_TOKIO_MISSES || (!done && slot->early > WW_TOKIO_EARLY)),
+	     dense = slot && slot->cuts > WW_TOKIO_MISSES;
 	bool seldom = (alone || dense) && (slot->asked++ & WW_TOKIO_SELDOM);
 	bool known = first && slot && slot->votes, all = first && !seldom;
 	room->from = slot ? slot->from : 0;
 	int waits = ww_tokio_waiter(task, known ? slot->at : 0, all);
 	room->cut |= seldom && !alone;
 	ww_goroutine_cut(slot);
-	if (waits != WW_TOKIO_NOBODY && slot)
+	if (waits != WW_TOKIO_NOBODY && slot) {
 		slot->alone /= 2;
+		slot->early = 0;
+	}
 	switch (waits) {
 	case WW_TOKIO_JOINED:
 		return WW_GO_FOUND;
@@ -303,7 +309,7 @@ WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 		return 0;
 	room->awaited = 0;
 	for (u32 i = 0; i < WW_GO_CHAIN && g; i++) {
-		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i) : ww_goroutine_waiter(g);
+		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i, done) : ww_goroutine_waiter(g);
 		/* Of a search that was cut off nothing is known. */
 		if (found == WW_GO_FOUND_NOBODY && (go->is_tokio ? !i && !room->cut : done))
 			ww_goroutine_left_alone(g, done);

@@ -17,6 +17,7 @@
 #define WW_TOKIO_COUNTS 64  /* no more than so many share what is awaited */
 #define WW_TOKIO_VOTES	3
 #define WW_TOKIO_MISSES 16 /* so often nobody waited: it is looked for now and then only */
+#define WW_TOKIO_EARLY	64 /* the same, of what is sent and not answered */
 #define WW_TOKIO_SELDOM 63
 
 /* A way from a task to who waits, as a number. */

@@ -94,7 +94,7 @@ static void direct(void **state)
 	assert_int_equal(host_counter(WW_COUNT_TOKIO_CUT), 0);
 	/* Nobody: that is one miss. */
 	plant_word(sends + 8 * 20, channel(0));
-	ww_goroutine_for(sends, false);
+	ww_goroutine_for(sends, true);
 	assert_int_equal(slot()->misses, 1);
 }
 
@@ -190,6 +190,37 @@ static void believed(void **state)
 	ww_request_free(r);
 }
 
+/* While nobody waits yet when something is sent, who does when it is answered is found; and the other way round. */
+static void late(void **state)
+{
+	u64 sends = task(1), waits = task(2), middle = channel(0);
+	struct ww_request *r = ww_request_open(1000);
+	(void)state;
+	plant_word(sends + 8 * 20, middle);
+	ww_ref found = 0;
+	for (u32 i = 0; i < 40; i++) {
+		ww_request_free(r);
+		r = ww_request_open(2000 + i);
+		waits_for(r, waits);
+		plant_word(middle + 32, 0);
+		assert_int_equal(ww_goroutine_for(sends, false), 0);
+		plant_word(middle + 32, waker);
+		plant_word(middle + 40, waits);
+		found = ww_goroutine_for(sends, true);
+		assert_true(i < WW_TOKIO_VOTES || found == r->account.id);
+	}
+	assert_int_equal(slot()->misses, 0);
+	ww_request_free(r);
+	/* Nobody waits for the answer: that is looked for now and then only. */
+	plant_word(middle + 32, 0);
+	for (u32 i = 0; i < 2 * WW_TOKIO_MISSES; i++)
+		assert_int_equal(ww_goroutine_for(sends, true), 0);
+	assert_int_equal(slot()->misses, 2 * WW_TOKIO_MISSES);
+	u32 asked = slot()->asked;
+	ww_goroutine_for(sends, true);
+	assert_int_equal(slot()->asked, asked + 1);
+}
+
 /*
  * A word that leads to more than is looked at in one go. That comes to an end behind it, some sends later, and it is no
  * sign that nobody waits.
@@ -254,6 +285,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(behind, begin, end),
 		cmocka_unit_test_setup_teardown(left_over, begin, end),
 		cmocka_unit_test_setup_teardown(believed, begin, end),
+		cmocka_unit_test_setup_teardown(late, begin, end),
 		cmocka_unit_test_setup_teardown(dense, begin, end),
 		cmocka_unit_test_setup_teardown(endless, begin, end),
 		cmocka_unit_test_setup_teardown(programs, begin, end),
