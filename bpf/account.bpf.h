@@ -99,12 +99,16 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 		return 0;
 	if (r->assisted)
 		ww_charge_assisted(r, t, to);
-	if (r->state == WW_STATE_ATTACHED && t->go && (touch->receive || to - r->mark < WW_GO_MOVES_NS)) {
-		/* A goroutine moves to another thread without a word. Where that follows at once, the first one ran it.
+	bool moved = t->exact || to - r->mark < WW_GO_MOVES_NS;
+	if (r->state == WW_STATE_ATTACHED && t->go && (touch->receive || moved)) {
+		/*
+		 * A goroutine moves to another thread without a word. Where that follows at once, the first one ran it.
+		 * Where probes tell that it goes, it has not gone: both threads work for the request.
 		 */
 		if (!touch->receive) {
 			ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, to);
-			ww_infer(r);
+			if (!t->exact)
+				ww_infer(r);
 			return 0;
 		}
 	} else if (r->state == WW_STATE_ATTACHED && !(r->helper && touch->receive)) {

@@ -16,32 +16,14 @@
 #include "phase.bpf.h"
 #include "sleeper.bpf.h"
 #include "subtask.bpf.h"
+#include "uvloop.bpf.h"
 #include "worker.bpf.h"
 
-#define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
-
-__u32 ww_units_any __weak = 0;	  /* functions are units of work */
-__u32 ww_python_loops __weak = 0; /* there are event loops of CPython's */
-
-/* Finds the thread's PyThreadState, once. */
-WW_GLOBAL1(int, ww_python_find, T, t)
-{
-	if (!t)
-		return 0;
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
-	t->python_tries++;
-	if (!python)
-		return 0; /* not known yet: asked again */
-	t->python_tries = WW_PYTHON_TRIES;
-	if (python->context)
-		t->python = ww_python_state(python);
-	return 0;
-}
+__u32 ww_units_any __weak = 0; /* functions are units of work */
 
 /* The Task that awaits what the thread, a loop's, does, as a key; else the Context that it is in; false: neither is
  * told. */
-static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key)
+static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key, const bool sends)
 {
 	if (!t->loop)
 		return false;
@@ -53,21 +35,22 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
 	if (!python)
 		return false;
-	if (!python->loops) {
-		python->loops = 1;
-		ww_python_loops = 1;
-	}
+	ww_python_is_loop(python);
 	key->program = ww_program();
-	key->context = ww_user_word(t->python + python->context);
-	t->task = key->context ? ww_awaiter_running(t, key->context) : 0;
+	/* uvloop sends from a Context of its own. */
+	bool uvloop = sends && t->uvloop;
+	key->context = uvloop ? 0 : ww_user_word(t->python + python->context);
+	t->task = uvloop ? ww_uvloop_task() : key->context ? ww_awaiter_running(t, key->context) : 0;
 	if (t->task) {
+		u64 led = t->task & WW_AWAITER_BITS;
+		t->task &= ~WW_AWAITER_BITS;
 		t->leaf = t->task;
 		u64 own = ww_task_key(t->task);
 		if (own & WW_TASK_KEY && own > t->newest)
 			t->newest = own;
 		u64 root = ww_awaiter_root(t->task);
 		t->task = root & ~WW_AWAITER_BITS;
-		t->led = root & WW_AWAITER_BITS;
+		t->led = (root | led) & WW_AWAITER_BITS;
 		t->nested |= t->task != t->leaf;
 		key->context = ww_task_key(t->task);
 	}
@@ -223,6 +206,13 @@ static __always_inline void ww_carrier_leaf(const struct ww_thread *t, struct ww
 		ww_awaiter_marks(r, t->led);
 }
 
+/* The account if it is none of a request that answers. */
+static __always_inline struct ww_request *ww_carrier_own(ww_ref ref)
+{
+	struct ww_request *a = ww_request_get(ref);
+	return a && a->anonymous ? a : NULL;
+}
+
 static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
 {
 	return r ? r->account.id : 0;
@@ -271,7 +261,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		r = r ? r : ww_request_get(t->home);
 		return ww_carrier_ref(r ? r : ww_request_get(conn ? conn->first : 0));
 	}
-	if (ww_carrier_context(t, &key)) {
+	if (ww_carrier_context(t, &key, true)) {
 		/* The rest of what did not fit, which its loop sends itself. What else is sent so may be another's. */
 		r = t->handle_frame && !t->task && conn && conn->awaited ? ww_request_get(conn->first) : NULL;
 		if (r) {
@@ -280,7 +270,11 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 			return conn->first;
 		}
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-		r = known ? ww_request_get(known->ref) : NULL;
+		r = ww_request_get(t->uvloop ? ww_uvloop_serves(t->task) : known ? known->ref : 0);
+		if (r && t->uvloop)
+			ww_task_serves(t);
+		else if (t->uvloop && known)
+			r = ww_carrier_own(known->ref);
 		if (r && !ww_carrier_outlived(t, r)) {
 			ww_subtask_fill(t, r, t->start);
 			ww_carrier_leaf(t, r);
@@ -299,6 +293,13 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 			ww_carrier_know(known, &key, r->account.id);
 		}
 		return ww_carrier_ref(r);
+	}
+	if (t->uvloop) {
+		/* More of what its Task awaits the answer to. */
+		if (conn && conn->awaited && ww_request_get(conn->first))
+			return conn->first;
+		ww_uvloop_doubts();
+		return 0;
 	}
 	/* Answers of several were read at once: what follows is one's for each connection. */
 	if (t->several && !ww_phase_left(t) &&
@@ -423,7 +424,9 @@ WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 		return 0;
 	ww_awaiter_marks(a, found & WW_AWAITER_BITS);
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	struct ww_request *r = ww_request_get(t->uvloop ? ww_uvloop_serves(root) : known ? known->ref : 0);
+	if (!r && t->uvloop && known)
+		r = ww_carrier_own(known->ref);
 	if (!r) {
 		a->context = key.context;
 		a->task = root;
@@ -488,9 +491,9 @@ static __always_inline void ww_carrier_shows(struct ww_thread *t, struct ww_requ
 }
 
 /*
- * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, what it has waited
- * for and what pools of threads did is not read; of Node's, what it did after a timer, or a pool's work, may have been
- * taken for another one's.
+ * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, not all that it has
+ * waited for may be told, nor what pools of threads did; of Node's, what it did after a timer, or a pool's work, may
+ * have been taken for another one's.
  */
 WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 {
@@ -502,7 +505,14 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 			return 0;
 	}
 	struct ww_python *python = t->python ? ww_python_of() : NULL;
-	if (t->python && (!python || !python->uvloop))
+	if (python)
+		ww_python_is_loop(python);
+	/* Requests that it has by now did not begin as those that are followed do. */
+	if (python && python->uvloop == WW_UVLOOP_FOLLOWED && !t->uvloop) {
+		t->uvloop = 1;
+		ww_uvloop_doubts();
+	}
+	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(r->opened))))
 		return 0;
 	if ((!t->python || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
 		return 0;
@@ -522,7 +532,9 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 	if (!t->loop)
 		return 0;
 	ww_carrier_doubts(t, r);
-	if (ww_carrier_context(t, &key)) {
+	if (t->uvloop)
+		return 0; /* it is sent when no Task runs */
+	if (ww_carrier_context(t, &key, false)) {
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		a = known ? ww_request_get(known->ref) : NULL;
 		if (known)

@@ -381,7 +381,12 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_thread *of)
 {
 	struct ww_carrier_key key;
-	if (!ww_carrier_context(t, &key))
+	/* When such a thread is done no byte tells there. */
+	if (t->uvloop) {
+		ww_uvloop_pools();
+		return;
+	}
+	if (!ww_carrier_context(t, &key, false))
 		return;
 	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
 	if (!of->executor)

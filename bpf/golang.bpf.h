@@ -85,6 +85,32 @@ struct ww_go_state {
 	u64 due;
 };
 
+/* What a goroutine waits for, by its reason; one that is `about` to sleep has noted elsewhere until when. */
+static __always_inline void ww_goroutine_waits_for(const struct ww_go *go, u64 g, bool about, struct ww_go_state *state)
+{
+	u32 reason = ww_user_word(g + go->waitreason) & (WW_GO_REASONS - 1);
+	switch (go->reasons[reason]) {
+	case WW_GO_WAIT_SLEEP:
+		state->cause.kind = WW_KIND_SLEEP;
+		if (!about)
+			state->due = ww_user_word(ww_user_word(g + go->timer) + go->when);
+		else if (go->nextwhen)
+			state->due = ww_user_word(ww_user_word(g + go->timer) + go->nextwhen);
+		else if (go->sleepwhen)
+			state->due = ww_user_word(g + go->sleepwhen);
+		break;
+	case WW_GO_WAIT_LOCK:
+		state->cause = ww_named(WW_KIND_LOCK, WW_NAME_MUTEX);
+		break;
+	case WW_GO_WAIT_CHANNEL:
+		state->cause = ww_named(WW_KIND_LOCK, WW_NAME_CHANNEL);
+		break;
+	case WW_GO_WAIT_ASSIST:
+		state->cause = ww_named(WW_KIND_GC, WW_NAME_STOPPED);
+		break;
+	}
+}
+
 static __always_inline void ww_goroutine_state(const struct ww_go *go, const struct ww_request *r,
 					       struct ww_go_state *state)
 {
@@ -103,24 +129,8 @@ static __always_inline void ww_goroutine_state(const struct ww_go *go, const str
 		state->cause.kind = WW_KIND_QUEUE;
 	if (status == WW_GO_RUNNING)
 		state->cause.kind = WW_KIND_COMPUTE;
-	if (status != WW_GO_WAITING)
-		return;
-	u32 reason = ww_user_word(g + go->waitreason) & (WW_GO_REASONS - 1);
-	switch (go->reasons[reason]) {
-	case WW_GO_WAIT_SLEEP:
-		state->cause.kind = WW_KIND_SLEEP;
-		state->due = ww_user_word(ww_user_word(g + go->timer) + go->when);
-		break;
-	case WW_GO_WAIT_LOCK:
-		state->cause = ww_named(WW_KIND_LOCK, WW_NAME_MUTEX);
-		break;
-	case WW_GO_WAIT_CHANNEL:
-		state->cause = ww_named(WW_KIND_LOCK, WW_NAME_CHANNEL);
-		break;
-	case WW_GO_WAIT_ASSIST:
-		state->cause = ww_named(WW_KIND_GC, WW_NAME_STOPPED);
-		break;
-	}
+	if (status == WW_GO_WAITING)
+		ww_goroutine_waits_for(go, g, false, state);
 }
 
 #define WW_GO_CROWDS 64
@@ -156,12 +166,12 @@ WW_GLOBAL1(int, ww_goroutine_waits, R, r)
 		return 0;
 	ww_goroutine_state(go, r, &state);
 	/* A thread that goes to sleep runs none. */
-	if (state.cause.kind == WW_KIND_COMPUTE)
+	if (state.cause.kind == WW_KIND_COMPUTE && !go->exact)
 		state.cause.kind = WW_KIND_OTHER;
 	r->hint = state.cause;
 	r->due = state.due;
 	r->sights_len = 0;
-	if (r->goroutine && !r->outstanding)
+	if (r->goroutine && !r->outstanding && !go->exact)
 		crowd->refs[r->account.id & (WW_GO_CROWD - 1)] = r->account.id;
 	return 0;
 }
@@ -176,7 +186,7 @@ WW_GLOBAL1(int, ww_goroutine_review, N, now)
 	struct ww_go_crowd *crowd = ww_go_crowd();
 	struct ww_request *r = NULL;
 	struct ww_go_state state;
-	if (!go || !crowd)
+	if (!go || !crowd || go->exact)
 		return 0;
 	u32 at = crowd->next;
 	for (u32 i = 0; i < 8 && !r; i++) {

@@ -507,7 +507,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	bool none = go->is_tokio && looks && !go->tokio.current;
 	if (none || !ww_goroutine_now(go, &at)) {
 		if (looks) {
-			if (!go->is_tokio)
+			if (!go->is_tokio && !go->exact)
 				ww_goroutine_left(t, go, at.g, now);
 			ww_goroutine_review(now);
 		}

@@ -107,6 +107,12 @@ enum ww_go_is {
 	WW_GO_TOKIO, /* Rust's tokio, with tasks */
 };
 
+/* Whether probes tell which goroutine a thread runs: goexact.bpf.c. */
+enum ww_exact {
+	WW_EXACT = 1 << 0,
+	WW_EXACT_CHANGES = 1 << 1, /* one is in the middle of that: the scheduler is not to charge anything meanwhile */
+};
+
 /* Whether a thread is one of a Java process. */
 enum ww_java {
 	WW_JAVA_UNKNOWN,
@@ -213,6 +219,7 @@ struct ww_thread {
 	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
 	u8 job_waits;	  /* and is one of those that want a CPU */
 	u8 assists;	  /* what it has collected since `mark` it was made to: only probes write this, too */
+	u8 exact;	  /* enum ww_exact */
 	u32 tid;
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
@@ -250,6 +257,7 @@ struct ww_thread {
 	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
 	u8 handle_tries;	       /* how often that frame was looked for */
 	u8 nested;		       /* Tasks of its do work for others that await them */
+	u8 uvloop;		       /* it runs uvloop's loop, and is followed: uvloop.bpf.h */
 	u8 led;			       /* how `task` was found to: WW_AWAITER_BITS */
 	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
@@ -260,8 +268,7 @@ struct ww_thread {
 	u8 awaits;		       /* it waits for the end of what another thread does: worker.bpf.h */
 	u64 stack;		       /* where it blocked last; 0: none was taken */
 	u8 holders_len;
-	u8 tenures_len; /* of the lock that it waits for, or waited for last: who had it meanwhile, the last one first
-			 */
+	u8 tenures_len; /* of the lock that it waits, or waited, for last: who had it meanwhile, the last one first */
 	u64 lock;	/* which that was: as `futex` */
 	u64 lock_at;	/* when the wait was ended */
 	struct ww_tenure tenures[WW_TENURES];
@@ -379,6 +386,7 @@ struct ww_request {
 	u64 due;	 /* when the timer is due that it waits for; 0: not known */
 	u64 window;	 /* in which it began: allocation.bpf.h; 0: in none */
 	u64 assisted;	 /* so long its goroutine was made to collect on threads that are not attached to it */
+	u64 stops; /* its goroutine wants to run: how long its process had been stopped by its collector then, + 1 */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u32 held;	 /* 1 while a CPU charges it: several threads may work for it (goroutines) */
 	u32 sights_len;

@@ -7,6 +7,12 @@
 
 #include "maps.bpf.h"
 
+enum ww_uvloop_is {
+	WW_UVLOOP_NONE,
+	WW_UVLOOP_MAPPED,
+	WW_UVLOOP_FOLLOWED,
+};
+
 /* Where a CPython process keeps what its threads are at (Include/internal/pycore_runtime.h, cpython/pystate.h). */
 struct ww_python {
 	u64 runtime;	   /* address of _PyRuntime */
@@ -19,7 +25,7 @@ struct ww_python {
 	u32 current_frame; /* _PyCFrame.current_frame; or of PyThreadState: current_frame, before 3.11 frame */
 	u32 minor;	   /* its version is 3.minor */
 	u32 loops;	   /* set by the BPF side: a thread of it that is followed runs an event loop */
-	u32 uvloop;	   /* 1: it has uvloop's event loop, whose steps no frame tells */
+	u32 uvloop;	   /* enum ww_uvloop_is: it has uvloop's event loop, whose steps no frame tells */
 };
 
 struct {
@@ -28,6 +34,43 @@ struct {
 	__type(key, u32); /* tgid */
 	__type(value, struct ww_python);
 } ww_pythons SEC(".maps") __weak;
+
+#define WW_UVLOOP_CYCLES 2
+#define WW_UVLOOP_PLACES 16 /* types are told apart by that */
+
+/* Where one with uvloop's event loop keeps its streams and Tasks (src/kernel/uvloop.h). */
+struct ww_uvloop {
+	u64 loop;   /* addresses: of its uv_loop_t, */
+	u64 object; /* and of the Loop that it belongs to */
+	u64 tasks;  /* of a dict with the Task whose step each loop is in */
+	u64 future; /* of types */
+	u64 reader;
+	u64 event;
+	u64 deque;
+	u64 reference;
+	u64 cycles[WW_UVLOOP_CYCLES];	/* uvicorn's, that answer a request each, */
+	u32 complete[WW_UVLOOP_CYCLES]; /* and which attribute says that they have */
+	/* The BPF side's: */
+	u32 protocol; /* where a stream has its protocol; 0: not known, */
+	u32 tries;    /* and how often that was looked for */
+	u32 serves;   /* a Task was seen that has a request's connection */
+	u32 pooled;   /* its loop has given work to a pool of threads */
+	u32 looks;    /* at threads that are not known */
+	u32 unused;
+	u64 unsure_at; /* when something was sent last of which no Task is known */
+	/* Types, and in which place objects of theirs have what (uvloop.bpf.h): */
+	u64 futures[WW_UVLOOP_PLACES]; /* the Future that is awaited, */
+	u64 behind[WW_UVLOOP_PLACES];  /* what has that in turn, */
+	u64 streams[WW_UVLOOP_PLACES]; /* a stream, */
+	u64 holders[WW_UVLOOP_PLACES]; /* whom a protocol has answer */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_uvloop);
+} ww_uvloops SEC(".maps") __weak;
 
 /* Where a process that runs libuv's event loop shows the phase that it is in (src/kernel/libuv.h). */
 struct ww_libuv {
@@ -89,6 +132,10 @@ struct ww_go {
 	u32 channel;		   /* sudog.c */
 	u32 sched;		   /* g.sched.sp */
 	u8 reasons[WW_GO_REASONS]; /* enum ww_go_wait */
+	u32 nextwhen;		   /* timer.nextwhen, of what is about to sleep; 0: */
+	u32 sleepwhen;		   /* g.sleepWhen */
+	u32 exact;		   /* the BPF side's: probes tell what goroutines are at (goexact.bpf.c) */
+	u32 unused;
 };
 
 struct {

@@ -88,6 +88,37 @@ static __always_inline u64 ww_python_state(const struct ww_python *python)
 								   : ww_own_tid(ww_current()));
 }
 
+#define WW_PYTHON_TRIES 100 /* what is no CPython by then is none */
+
+__u32 ww_python_loops __weak = 0; /* there are event loops of CPython's */
+
+/* Finds the thread's PyThreadState, once. */
+WW_GLOBAL1(int, ww_python_find, T, t)
+{
+	if (!t)
+		return 0;
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	t->python_tries++;
+	if (!python)
+		return 0; /* not known yet: asked again */
+	t->python_tries = WW_PYTHON_TRIES;
+	if (python->context)
+		t->python = ww_python_state(python);
+	/* Before it has read a request; else that is begun when one is answered (carrier.bpf.h). */
+	t->uvloop = t->python && !t->served_len && python->uvloop == WW_UVLOOP_FOLLOWED;
+	return 0;
+}
+
+/* A thread of the process that is followed runs an event loop. */
+static __always_inline void ww_python_is_loop(struct ww_python *python)
+{
+	if (!python->loops) {
+		python->loops = 1;
+		ww_python_loops = 1;
+	}
+}
+
 #define WW_FRAMES_TRIES 16 /* user space may learn of a process a little late */
 
 /* Whether the running thread's PyThreadState is known, as t->frames_of. */

@@ -73,6 +73,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->goroutine = 0;
 	r->complete_at = 0;
 	r->assisted = 0;
+	r->stops = 0;
 	r->arrived = 0;
 	r->held = 0;
 	r->sights_len = 0;

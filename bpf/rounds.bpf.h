@@ -7,6 +7,7 @@
 
 #include "awaiter.bpf.h"
 #include "charge.bpf.h"
+#include "uvloop.bpf.h"
 
 /* What ends a gap, as the touching side knows it. */
 struct ww_touch {
@@ -124,10 +125,14 @@ static __always_inline void ww_loop_continue(struct ww_thread *t, const struct w
 /* The thread reads the beginning of a request. */
 static __always_inline void ww_loop_serves(struct ww_thread *t, ww_ref ref)
 {
+	if (!t->served_len && t->python_tries < WW_PYTHON_TRIES)
+		ww_python_find(t);
 	u32 at = t->served_len++ & (WW_SERVED - 1);
 	if (ww_request_get(t->served[at]))
 		t->crowd = t->served[at];
 	t->served[at] = ref;
+	if (t->uvloop)
+		ww_uvloop_opens(ref);
 }
 
 /* Whether the thread has had no other request than `r`, or than the one that the anonymous `r` is for, since then. */

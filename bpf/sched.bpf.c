@@ -176,14 +176,15 @@ static __always_inline int ww_switched(bool preempt, struct task_struct *prev, s
 {
 	u64 now = 0;
 	struct ww_thread *t = ww_thread_get(prev);
-	if (t) {
+	/* What is left out of this it computes. */
+	if (t && !(t->exact & WW_EXACT_CHANGES)) {
 		now = bpf_ktime_get_ns();
 		ww_switch_out(t, prev, !preempt && prev_state, prev_state, now);
 		if (t->job)
 			ww_job_out(t, now);
 	}
 	t = ww_thread_get(next);
-	if (!t)
+	if (!t || t->exact & WW_EXACT_CHANGES)
 		return 0;
 	now = now ? now : bpf_ktime_get_ns();
 	if (t->job)
@@ -273,6 +274,8 @@ static __always_inline void ww_program_ended(u32 tgid)
 {
 	bpf_map_delete_elem(&ww_pythons, &tgid);
 	bpf_map_delete_elem(&ww_libuvs, &tgid);
+	if (ww_python_loops)
+		bpf_map_delete_elem(&ww_uvloops, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
 	bpf_map_delete_elem(&ww_executors, &tgid);
@@ -321,6 +324,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->newest = 0;
 	t->handle_tries = 0;
 	t->nested = 0;
+	t->uvloop = 0;
 	t->worker = 0;
 	ww_takes_no_more(t);
 	t->taking = 0;
@@ -337,6 +341,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->frames_tries = 0;
 	t->go = 0;
 	t->go_tries = 0;
+	t->exact = 0;
 	t->phase_at = 0;
 	t->phase_read = 0;
 	t->phase_asked = 0;

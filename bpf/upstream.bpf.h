@@ -212,6 +212,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 			ww_executor_ends(t);
 		return;
 	}
+	if (!t && ww_python_loops && !ww_by_hand)
+		ww_uvloop_meets(bpf_get_current_pid_tgid() >> 32);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
 		return;

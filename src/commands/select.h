@@ -35,6 +35,7 @@ struct ww_select_arguments {
 	bool no_operations;
 	bool no_collectors;
 	bool no_handoffs;
+	bool exact_goroutines;
 };
 
 /*

@@ -40,6 +40,10 @@ struct ww_golang_layout {
 	uint32_t channel;		    /* sudog.c */
 	uint32_t sched;			    /* g.sched.sp */
 	uint8_t reasons[WW_GOLANG_REASONS]; /* enum ww_golang_wait, by g.waitreason */
+	uint32_t nextwhen;		    /* timer.nextwhen; 0: */
+	uint32_t sleepwhen;		    /* g.sleepWhen */
+	uint32_t exact;			    /* the BPF side's */
+	uint32_t unused;
 };
 
 /*

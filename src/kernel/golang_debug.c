@@ -9,6 +9,7 @@
 #include "symbols/elf_tables.h"
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define NEEDED (FIELDS - 2) /* the others are of some versions */
 
 static const struct field {
 	const char *structure, *member;
@@ -25,6 +26,9 @@ static const struct field {
 	{"runtime.hchan", "recvq", offsetof(struct ww_golang_layout, recvq)},
 	{"runtime.sudog", "elem", offsetof(struct ww_golang_layout, elem)},
 	{"runtime.sudog", "c", offsetof(struct ww_golang_layout, channel)},
+	/* Until when one is about to sleep: before Go 1.23, and since. */
+	{"runtime.timer", "nextwhen", offsetof(struct ww_golang_layout, nextwhen)},
+	{"runtime.g", "sleepWhen", offsetof(struct ww_golang_layout, sleepwhen)},
 };
 
 static const struct reason {
@@ -140,21 +144,21 @@ Dwarf *ww_golang_file__open_debug(Elf *elf)
 
 bool ww_golang_file__debug(Elf *elf, struct ww_golang_layout *layout)
 {
-	const unsigned all = (1u << FIELDS) - 1;
+	const unsigned all = (1u << NEEDED) - 1;
 	struct search search = {0};
 	Dwarf_CU *unit = NULL;
 	Dwarf_Die die;
 	Dwarf *debug = ww_golang_file__open_debug(elf);
 	if (!debug)
 		return false;
-	while ((search.found != all || !search.sleeps) &&
+	while (((search.found & all) != all || !search.sleeps) &&
 	       !dwarf_get_units(debug, unit, &unit, NULL, NULL, &die, NULL)) {
 		const char *name = dwarf_diename(&die);
 		if (name && !strcmp(name, "runtime"))
 			unit_read(&search, &die);
 	}
 	dwarf_end(debug);
-	if (search.found != all || !search.sleeps)
+	if ((search.found & all) != all || !search.sleeps)
 		return false;
 	*layout = search.layout;
 	return true;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "kernel/abilities.h"
-#include "kernel/instructions.h"
+#include "kernel/loader.h"
 #include "kernel/user_probes.h"
 #include "whywait.skel.h"
 
@@ -137,17 +137,19 @@ static void memory_choose(struct whywait_bpf *bpf, const struct btf *btf)
 		bpf_map__set_map_flags(maps[i], BPF_F_NO_PREALLOC);
 }
 
-int ww_hooks__prepare(void)
+int ww_hooks__prepare(struct btf **btf, struct ww_abilities *abilities)
 {
-	struct ww_abilities abilities;
-	struct btf *btf = btf__load_vmlinux_btf();
+	struct btf *types = btf__load_vmlinux_btf();
 
-	if (!btf)
+	if (!types)
 		return -errno;
-	ww_abilities__find(&abilities, btf);
-	if (!abilities.storage)
-		return ww_instructions__replace(btf);
-	btf__free(btf);
+	ww_abilities__find(abilities, types);
+	int err = ww_loader__prepare(types, !abilities->storage);
+	if (err) {
+		btf__free(types);
+		return err;
+	}
+	*btf = types;
 	return 0;
 }
 
@@ -213,25 +215,17 @@ static void programs_choose(struct whywait_bpf *bpf, const struct btf *btf, bool
 				  functions && ww_hooks__function(btf, "unix_sock_destructor"));
 }
 
-int ww_hooks__choose(struct whywait_bpf *bpf)
+void ww_hooks__choose(struct whywait_bpf *bpf, const struct btf *btf, const struct ww_abilities *abilities)
 {
-	struct ww_abilities abilities;
-	struct btf *btf = btf__load_vmlinux_btf();
-
-	if (!btf)
-		return -errno;
-	ww_abilities__find(&abilities, btf);
-	bpf->rodata->ww_by_hand = !abilities.storage;
-	bpf->rodata->ww_without_loop = !abilities.bpf_loop;
-	bpf->rodata->ww_preemptible = !abilities.whole || preemptible(btf);
+	bpf->rodata->ww_by_hand = !abilities->storage;
+	bpf->rodata->ww_without_loop = !abilities->bpf_loop;
+	bpf->rodata->ww_preemptible = !abilities->whole || preemptible(btf);
 	bpf_program__set_autoload(bpf->progs.ww_sock_recv_length_again, bpf->rodata->ww_preemptible);
 	bpf_program__set_autoload(bpf->progs.ww_sock_send_length_again, bpf->rodata->ww_preemptible);
-	programs_choose(bpf, btf, !abilities.storage);
+	programs_choose(bpf, btf, !abilities->storage);
 	state_choose(bpf);
 	memory_choose(bpf, btf);
 	globals_choose(bpf);
-	btf__free(btf);
-	return 0;
 }
 
 int ww_hooks__stand_ins(const struct whywait_bpf *bpf, char *text, size_t size)

@@ -11,6 +11,7 @@
 
 struct btf;
 struct whywait_bpf;
+struct ww_abilities;
 
 /* The BTF id by which programs attach to a tracepoint, and how many arguments it has; 0 when there is none. */
 int ww_hooks__tracepoint(const struct btf *btf, const char *name, int *arguments);
@@ -21,11 +22,14 @@ int ww_hooks__function(const struct btf *btf, const char *name);
 /* The function that is hooked where there is no such tracepoint; NULL when nothing can stand in for it. */
 const char *ww_hooks__substitute(const char *tracepoint);
 
-/* Before the skeleton is opened: sees to what this kernel would not even load. A negative errno. */
-int ww_hooks__prepare(void);
+/*
+ * Before the skeleton is opened: finds what this kernel can do and sees to what it would not even load. `btf`, the
+ * kernel's, is the caller's to free, when the skeleton is loaded. A negative errno.
+ */
+int ww_hooks__prepare(struct btf **btf, struct ww_abilities *abilities);
 
-/* Chooses among the programs of an opened, not yet loaded skeleton. A negative errno when there is no BTF. */
-int ww_hooks__choose(struct whywait_bpf *bpf);
+/* Chooses among the programs of an opened, not yet loaded skeleton. */
+void ww_hooks__choose(struct whywait_bpf *bpf, const struct btf *btf, const struct ww_abilities *abilities);
 
 /*
  * What stands in for something that this kernel does not give, in words, of a loaded skeleton; empty when nothing has

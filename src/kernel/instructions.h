@@ -6,12 +6,9 @@
 #ifndef WHYWAIT_INSTRUCTIONS_H
 #define WHYWAIT_INSTRUCTIONS_H
 
-struct btf;
+struct bpf_program;
 
-/*
- * From now on, what is opened is loaded without them: by handlers of libbpf for each section that the programs use. The
- * kernel's `btf` is used as long as the process lives. A negative errno.
- */
-int ww_instructions__replace(struct btf *btf);
+/* Leaves them out of a program that is about to be loaded. A negative errno. */
+int ww_instructions__replace(struct bpf_program *program);
 
 #endif

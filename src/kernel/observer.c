@@ -2,6 +2,7 @@
 #include "kernel/observer.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/abilities.h"
 #include "kernel/allocations.h"
 #include "kernel/sampler.h"
 #include "kernel/descendants.h"
@@ -22,7 +24,9 @@
 #include "kernel/hooks.h"
 #include "kernel/iterator.h"
 #include "kernel/listeners.h"
+#include "kernel/loader.h"
 #include "kernel/map_sizes.h"
+#include "kernel/object_forms.h"
 #include "kernel/object_modules.h"
 #include "kernel/programs.h"
 #include "kernel/run_time.h"
@@ -57,9 +61,11 @@ struct ww_observer {
 	struct {
 		uint32_t pid;
 		uint32_t generation;
+		bool served;	  /* it did by then */
 	} processes[PROCESSES];	  /* looked at, by pid modulo the size; one that is forgotten is looked at again */
 	struct ww_ingest *ingest; /* during a drain */
 	uint64_t wanted;	  /* id of the account whose time line is looked for */
+	bool goroutines;	  /* exact states of them are wanted */
 	bool collectors;	  /* programs are attached to what tells of theirs */
 	bool host_pids;		  /* process ids mean the same here as to the BPF side */
 	uint32_t sweep_from;	  /* slot that the next sweep begins at */
@@ -86,15 +92,19 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 		return;
 	uint32_t slot = pid % PROCESSES;
 	uint32_t generation = __atomic_load_n(&observer->bpf->bss->ww_generations[slot], __ATOMIC_RELAXED);
-	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation)
+	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation &&
+	    observer->processes[slot].served >= serves)
 		return;
 	bool learnt = ww_programs__learn(observer->bpf, pid);
 	/* What is remembered is not looked at again when it serves. */
 	if (observer->collectors)
 		ww_runtimes__look(observer->runtimes, pid, serves || learnt);
-	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter. */
+	if (observer->goroutines && serves)
+		ww_runtimes__look_at_goroutines(observer->runtimes, pid);
+	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter, or uvloop. */
 	if (!learnt && !serves)
 		return;
+	observer->processes[slot].served = serves;
 	observer->processes[slot].pid = pid;
 	observer->processes[slot].generation = generation;
 }
@@ -266,26 +276,13 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
-/*
- * The BPF programs are 6 MiB of this program's file. They have been read, and what is needed of them copied: their
- * pages need not stay, and come from the file again when they are read again.
- */
-static void forget_object(void)
-{
-	size_t size, page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t start = (uintptr_t)whywait_bpf__elf_bytes(&size), end = (start + size) / page * page;
-
-	start = (start + page - 1) / page * page;
-	if (start < end)
-		madvise((void *)start, end - start, MADV_DONTNEED);
-}
-
 int ww_observer__open(struct ww_observer **observer, const struct ww_observer_options *options, char *message,
 		      size_t message_size)
 {
 	libbpf_print_fn_t print = libbpf_set_print(keep_warning);
 	last_warning[0] = '\0';
 	struct ww_observer *new = calloc(1, sizeof(*new));
+	struct btf *btf = NULL;
 	int err = -ENOMEM;
 	if (!new) {
 		snprintf(message, message_size, "out of memory");
@@ -295,13 +292,13 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	new->host_pids = ww_features__host_pids();
 	new->cpus = libbpf_num_possible_cpus();
 	new->percpu = calloc((size_t) new->cpus, sizeof(*new->percpu));
-	err = ww_hooks__prepare();
+	struct ww_abilities abilities;
+	err = ww_hooks__prepare(&btf, &abilities);
 	if (err) {
 		fail(err, message, message_size, "reading the kernel's types");
 		goto out;
 	}
-	new->bpf = whywait_bpf__open();
-	forget_object();
+	new->bpf = ww_object_forms__open(!abilities.storage);
 	if (!new->percpu || !new->bpf) {
 		err = fail(new->percpu ? -errno : -ENOMEM, message, message_size, "opening the BPF programs");
 		goto out;
@@ -313,26 +310,24 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "sizing the maps");
 		goto out;
 	}
-	err = ww_hooks__choose(new->bpf);
-	if (err) {
-		fail(err, message, message_size, "reading the kernel's types");
-		goto out;
-	}
+	ww_hooks__choose(new->bpf, btf, &abilities);
 	ww_units__prepare(new->bpf, options->units_len);
 	ww_allocations__prepare(new->bpf, options->allocations > 0);
 	new->bpf->rodata->ww_queues_on = options->queues;
 	new->collectors = !options->no_collectors;
+	new->goroutines = options->exact_goroutines;
+	ww_runtimes__want_goroutines(new->bpf, options->exact_goroutines);
 	bpf_program__set_autoload(new->bpf->progs.ww_queue_call, options->queues);
 	err = ww_sampler__prepare(new->bpf, options->stacks, message, message_size);
 	if (err)
 		goto out;
 	new->bpf->bss->ww_job_leader = new->host_pids && !new->bpf->rodata->ww_by_hand ? (uint32_t)options->command : 0;
-	err = whywait_bpf__load(new->bpf);
+	err = ww_loader__load(new->bpf, last_warning, sizeof(last_warning));
 	if (err) {
 		fail(err, message, message_size, "loading the BPF programs");
 		goto out;
 	}
-	new->runtimes = ww_runtimes__new(new->bpf);
+	new->runtimes = ww_runtimes__new(new->bpf, new->collectors);
 	err = new->runtimes ? slots_fill(new->bpf) : -ENOMEM;
 	err = err ?: select_load(new->bpf, &options->select);
 	err = err ?: rings_open(new);
@@ -372,6 +367,8 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		fail(err, message, message_size, "selecting the processes");
 		goto out;
 	}
+	for (size_t i = 0; i < options->select.pids_len && new->goroutines; i++)
+		process_look(new, (uint32_t)options->select.pids[i], true);
 	err = ww_hooks__stand_ins(new->bpf, new->stand_ins, sizeof(new->stand_ins));
 	if (err) {
 		fail(err, message, message_size, "naming what stands in for what is not there");
@@ -380,6 +377,7 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	*observer = new;
 	new = NULL;
 out:
+	btf__free(btf);
 	ww_observer__close(new);
 	libbpf_set_print(print);
 	return err;

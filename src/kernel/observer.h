@@ -41,6 +41,7 @@ struct ww_observer_options {
 	double allocations;    /* share of the time in which allocations are counted; 0: they are not */
 	bool no_operations;    /* nothing is taken of what requests exchange with upstreams */
 	bool no_collectors;    /* no probes in programs that tell when they collect garbage */
+	bool exact_goroutines; /* probes in observed programs of Go's tell what their goroutines are at */
 	bool no_handoffs;      /* what CPython's threads and tokio's tasks do for others' requests is not followed */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */

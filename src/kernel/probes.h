@@ -28,6 +28,10 @@ enum ww_probe_program {
 	WW_PROBE_STOP_LEFT,
 	WW_PROBE_ASSIST_BEGIN,
 	WW_PROBE_ASSIST_END,
+	WW_PROBE_GO_RUNS, /* these of goroutines, on request only */
+	WW_PROBE_GO_PARKS,
+	WW_PROBE_GO_YIELDS,
+	WW_PROBE_GO_READIES,
 	WW_PROBE_PROGRAMS
 };
 

@@ -8,6 +8,7 @@
 #include "kernel/libuv.h"
 #include "kernel/python.h"
 #include "kernel/tokio.h"
+#include "kernel/uvloop.h"
 #include "whywait.skel.h"
 
 /* True when the process is an interpreter with a lock. */
@@ -24,6 +25,18 @@ static bool lock_learn(struct whywait_bpf *bpf, uint32_t pid)
 	return !bpf_map_update_elem(interpreters, &pid, &interpreter, BPF_ANY);
 }
 
+/* A CPython is known; what its event loop is may be. */
+static bool python_learn(struct whywait_bpf *bpf, uint32_t pid, struct ww_python_layout *python)
+{
+	struct ww_uvloop_layout uvloop;
+	int uvloops = bpf_map__fd(bpf->maps.ww_uvloops);
+
+	if (python->uvloop && !ww_uvloop__find((pid_t)pid, python, &uvloop) &&
+	    !bpf_map_update_elem(uvloops, &pid, &uvloop, BPF_ANY))
+		python->uvloop = WW_UVLOOP_FOLLOWED;
+	return !bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_pythons), &pid, python, BPF_ANY);
+}
+
 bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 {
 	bool locks = lock_learn(bpf, pid);
@@ -35,7 +48,7 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 	int libuvs = bpf_map__fd(bpf->maps.ww_libuvs);
 	int gos = bpf_map__fd(bpf->maps.ww_gos);
 	if (!ww_python__find((pid_t)pid, &python))
-		return !bpf_map_update_elem(pythons, &pid, &python, BPF_ANY);
+		return python_learn(bpf, pid, &python);
 	if (!ww_libuv__find((pid_t)pid, &libuv))
 		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
 	if (!ww_golang__find((pid_t)pid, &golang)) {

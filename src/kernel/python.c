@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "kernel/dynsym.h"
+#include "kernel/python_dicts.h"
 #include "util/mappings.h"
 
 #define VERSION_MINOR(hex) ((hex) >> 16 & 0xff) /* of PY_VERSION_HEX: 0xMMmmpp.. */
@@ -31,14 +31,6 @@ static const struct ww_python_layout layouts[] = {
 	{.minor = 12, .interpreters = 40, .threads = 72, .next = 8, .id = 144, .cframe = 56, .current_frame = 0},
 	{.minor = 13, .interpreters = 632, .threads = 7344, .next = 8, .id = 160, .current_frame = 72},
 };
-
-static int read_memory(pid_t pid, uint64_t from, void *to, size_t size)
-{
-	struct iovec here = {to, size}, there = {(void *)(uintptr_t)from, size};
-	ssize_t len = process_vm_readv(pid, &here, 1, &there, 1, 0);
-
-	return len < 0 ? -errno : (size_t)len < size ? -EFAULT : 0;
-}
 
 /* Before 3.11 it does not say its version: the newest function that it has tells. */
 static int find_older(pid_t pid, const char *const *files, struct ww_dynsym *runtime, uint32_t *minor)
@@ -72,7 +64,7 @@ static int check_offsets(pid_t pid, const struct ww_python_layout *layout)
 		uint64_t thread[9];	  /* size, prev, next, interp, current_frame, thread_id, native_thread_id, .. */
 		uint64_t frame[6];	  /* size, previous, executable, instr_ptr, localsplus, owner */
 	} said;
-	int err = read_memory(pid, layout->runtime, &said, sizeof(said));
+	int err = ww_python_read(pid, layout->runtime, &said, sizeof(said));
 
 	if (err)
 		return err;
@@ -109,7 +101,7 @@ int ww_python__find(pid_t pid, struct ww_python_layout *layout)
 	if (err == -ENOENT) {
 		err = find_older(pid, files, &symbols[0], &minor);
 	} else if (!err) {
-		err = read_memory(pid, symbols[1].address, &version, sizeof(version));
+		err = ww_python_read(pid, symbols[1].address, &version, sizeof(version));
 		minor = VERSION_MINOR(version);
 		if (!err && VERSION_MAJOR(version) != 3)
 			err = -ENOENT;
@@ -122,7 +114,7 @@ int ww_python__find(pid_t pid, struct ww_python_layout *layout)
 		if (found.minor != minor)
 			continue;
 		found.runtime = symbols[0].address;
-		found.uvloop = has_uvloop(pid);
+		found.uvloop = has_uvloop(pid) ? WW_UVLOOP_MAPPED : WW_UVLOOP_NONE;
 		err = minor < 13 ? 0 : check_offsets(pid, &found);
 		if (!err)
 			*layout = found;

@@ -9,6 +9,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Whether a process has uvloop's event loop, whose steps no frame tells. */
+enum ww_uvloop_is {
+	WW_UVLOOP_NONE,
+	WW_UVLOOP_MAPPED,
+	WW_UVLOOP_FOLLOWED, /* and where it keeps what is known (kernel/uvloop.h) */
+};
+
 /* An address and offsets within CPython's structures; the same layout as the BPF map's value. */
 struct ww_python_layout {
 	uint64_t runtime;	/* address of _PyRuntime in the process */
@@ -21,7 +28,7 @@ struct ww_python_layout {
 	uint32_t current_frame; /* of _PyCFrame.current_frame, or of PyThreadState without one */
 	uint32_t minor;		/* its version is 3.minor */
 	uint32_t loops;		/* 0: the BPF side sets it */
-	uint32_t uvloop;	/* 1: it has uvloop's event loop mapped, whose steps no frame tells */
+	uint32_t uvloop;	/* enum ww_uvloop_is */
 };
 
 /*

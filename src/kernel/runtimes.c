@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/golang.h"
 #include "kernel/probes.h"
 #include "kernel/user_events.h"
 #include "kernel/user_probes.h"
@@ -31,6 +32,7 @@ struct file {
 	pid_t pid;			/* the last process that was seen to have it mapped */
 	struct ww_user_probe *attached; /* NULL: it has no probes */
 	size_t attached_len;
+	bool goroutines; /* those of goroutines were looked for */
 };
 
 struct ww_runtimes {
@@ -38,9 +40,10 @@ struct ww_runtimes {
 	struct file *files;
 	size_t files_len, attached;
 	uint64_t failed;
+	bool collectors;
 };
 
-struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf)
+struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf, bool collectors)
 {
 	struct ww_runtimes *runtimes = calloc(1, sizeof(*runtimes));
 
@@ -68,8 +71,13 @@ struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf)
 		[WW_PROBE_STOP_LEFT] = bpf->progs.ww_stop_left,
 		[WW_PROBE_ASSIST_BEGIN] = bpf->progs.ww_assist_begin,
 		[WW_PROBE_ASSIST_END] = bpf->progs.ww_assist_end,
+		[WW_PROBE_GO_RUNS] = bpf->progs.ww_go_runs,
+		[WW_PROBE_GO_PARKS] = bpf->progs.ww_go_parks,
+		[WW_PROBE_GO_YIELDS] = bpf->progs.ww_go_yields,
+		[WW_PROBE_GO_READIES] = bpf->progs.ww_go_readies,
 	};
 	memcpy(runtimes->programs, programs, sizeof(programs));
+	runtimes->collectors = collectors;
 	return runtimes;
 }
 
@@ -148,9 +156,11 @@ static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, 
 
 	if (!bpf_program__autoload(runtimes->programs[sites[0].program]))
 		return -ENOTSUP;
-	file->attached = calloc(sites_len, sizeof(*file->attached));
-	if (!file->attached)
+	struct ww_user_probe *more =
+		reallocarray(file->attached, file->attached_len + sites_len, sizeof(*file->attached));
+	if (!more)
 		return -ENOMEM;
+	file->attached = more;
 	/* By its descriptor: the file may be in another mount namespace, or have no name any more. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	for (size_t at = 0, next; at < sites_len; at = next) {
@@ -168,6 +178,17 @@ static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, 
 	return 0;
 }
 
+/* Finds those that are attached to every file, which come first, and those of goroutines; how many of each. */
+static int sites_find(int fd, struct ww_probe_site sites[WW_PROBE_SITES], int *goroutines)
+{
+	int all = ww_probes__find(fd, sites), len = all;
+
+	while (len > 0 && sites[len - 1].program >= WW_PROBE_GO_RUNS)
+		len--;
+	*goroutines = all - len;
+	return len;
+}
+
 /* Remembers a file, and attaches to it where it has probes. */
 static void file_look(void *ctx, uint32_t pid, int fd)
 {
@@ -182,7 +203,7 @@ static void file_look(void *ctx, uint32_t pid, int fd)
 		file->pid = (pid_t)pid;
 		return;
 	}
-	int len = ww_probes__find(fd, sites);
+	int goroutines, len = runtimes->collectors ? sites_find(fd, sites, &goroutines) : 0;
 	if (runtimes->files_len == FILES_MAX)
 		make_room(runtimes, false);
 	if (len > 0 && runtimes->attached == ATTACHED_MAX)
@@ -252,6 +273,44 @@ void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves)
 	each_file(pid, serves, file_look, runtimes);
 }
 
+void ww_runtimes__want_goroutines(struct whywait_bpf *bpf, bool wanted)
+{
+	struct bpf_program *const programs[] = {bpf->progs.ww_go_runs, bpf->progs.ww_go_parks, bpf->progs.ww_go_yields,
+						bpf->progs.ww_go_readies};
+
+	for (size_t i = 0; !wanted && i < sizeof(programs) / sizeof(programs[0]); i++)
+		bpf_program__set_autoload(programs[i], false);
+}
+
+void ww_runtimes__look_at_goroutines(struct ww_runtimes *runtimes, uint32_t pid)
+{
+	struct ww_probe_site sites[WW_PROBE_SITES];
+	struct ww_golang_about about;
+	struct stat stat;
+	char path[32];
+
+	if (!bpf_program__autoload(runtimes->programs[WW_PROBE_GO_RUNS]))
+		return;
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	file_look(runtimes, pid, fd);
+	struct file *file = fstat(fd, &stat) ? NULL : file_find(runtimes, &stat);
+	if (file && !file->goroutines) {
+		bool had = file->attached != NULL;
+		int goroutines, len = sites_find(fd, sites, &goroutines);
+
+		file->goroutines = true;
+		if (goroutines > 0 ? file_attach(runtimes, file, fd, sites + len, (size_t)goroutines)
+				   : !ww_golang__tell((pid_t)pid, &about))
+			runtimes->failed++;
+		runtimes->attached += !had && file->attached;
+		runtimes->attached -= had && !file->attached;
+	}
+	close(fd);
+}
+
 /* Files whose probes' events are open, or that have none. */
 struct prepared {
 	struct {
@@ -276,7 +335,7 @@ static void file_prepare(void *ctx, uint32_t pid, int fd)
 	prepared->files[prepared->len].device = stat.st_dev;
 	prepared->files[prepared->len++].inode = stat.st_ino;
 
-	int len = ww_probes__find(fd, sites);
+	int goroutines, len = sites_find(fd, sites, &goroutines);
 
 	/* What can't be opened now is counted when programs are to be attached. */
 	for (int i = 0; i < len; i++)

@@ -12,9 +12,11 @@
 struct whywait_bpf;
 struct ww_runtimes;
 
-/* `bpf` is loaded and outlives the runtimes, which are the caller's, to be freed with ww_runtimes__free(). NULL: out of
- * memory. */
-struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf);
+/*
+ * `bpf` is loaded and outlives the runtimes, which are the caller's, to be freed with ww_runtimes__free(). Without
+ * `collectors` none is attached to these. NULL: out of memory.
+ */
+struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf, bool collectors);
 
 /* Detaches all. NULL-safe. */
 void ww_runtimes__free(struct ww_runtimes *runtimes);
@@ -24,6 +26,12 @@ void ww_runtimes__free(struct ww_runtimes *runtimes);
  * `serve` requests, only in files that are named like interpreters.
  */
 void ww_runtimes__look(struct ww_runtimes *runtimes, uint32_t pid, bool serves);
+
+/* Before loading: whether programs are loaded that tell what goroutines are at. */
+void ww_runtimes__want_goroutines(struct whywait_bpf *bpf, bool wanted);
+
+/* Attaches those, where they were wanted, to the program of a process that is observed, if it is one of Go's. */
+void ww_runtimes__look_at_goroutines(struct ww_runtimes *runtimes, uint32_t pid);
 
 /*
  * Before privileges are dropped: on kernels that want more than is kept for user probes, those of the runtimes that run

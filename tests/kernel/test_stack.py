@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Stack frames of the BPF programs: kernels up to 6.12 refuse a chain of calls that takes more than 512 bytes, newer ones
-do not, so this can't be left to the kernel that the tests run on. test_stack.py [OBJECT]: build/whywait.bpf.o.
+do not, so this can't be left to the kernel that the tests run on. And how many functions each has: all refuse more than
+256 ("too many subprograms"). test_stack.py [OBJECT]: build/whywait.bpf.o.
 """
 import pathlib
 import struct
@@ -12,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tests/lib"))
 from tap import Tap  # noqa: E402  (the path comes first)
 
 MOST = 512   # MAX_BPF_STACK
+FUNCTIONS = 256  # BPF_MAX_SUBPROGS
 ROUND = 32   # what check_max_stack_depth() rounds a frame to; 16 where the JIT is used, since 6.9
 FRAME = 10   # the register
 EXECUTABLE, FUNCTION, RELOCATIONS = 4, 2, 9  # SHF_EXECINSTR, STT_FUNC, SHT_REL
@@ -73,15 +75,38 @@ class Object:
         return depth, called
 
 
-def deepest(looked, function, known):
+def chosen(bpf, looked, unused):
+    """{function: those that it calls}, where those of the form that is not used give way to the other one
+    (src/kernel/object_forms.c)."""
+    by_name = {name: at for at, (name, _) in bpf.functions.items()}
+    other = {"_p": "_n", "_n": "_p"}[unused]
+
+    def instead(at):
+        name = bpf.functions[at][0]
+        return by_name.get(name[:-2] + other, at) if name.endswith(unused) else at
+
+    return {function: {instead(at) for at in called} for function, (_, called) in looked.items()}
+
+
+def deepest(looked, calls, function, known):
     """(bytes of the deepest chain from here, its functions)."""
     if function not in known:
-        depth, called = looked[function]
-        frame = -(-max(depth, 1) // ROUND) * ROUND
-        chains = [deepest(looked, other, known) for other in called] or [(0, ())]
+        frame = -(-max(looked[function][0], 1) // ROUND) * ROUND
+        chains = [deepest(looked, calls, other, known) for other in calls[function]] or [(0, ())]
         most = max(chains)
         known[function] = (frame + most[0], (function, *most[1]))
     return known[function]
+
+
+def reached(calls, function):
+    """The functions that are loaded with a program: itself, and all that it leads to."""
+    found, left = set(), [function]
+    while left:
+        at = left.pop()
+        if at not in found:
+            found.add(at)
+            left += calls[at]
+    return found
 
 
 def main():
@@ -89,13 +114,15 @@ def main():
     path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/whywait.bpf.o"
     bpf = Object(path)
     looked = {function: bpf.look(function) for function in bpf.functions}
-    known = {}
+    forms = [(chosen(bpf, looked, unused), {}) for unused in ("_p", "_n")]
     for function in sorted(bpf.functions):
         if function[0] == bpf.shared:
             continue
-        total, chain = deepest(looked, function, known)
+        total, chain = max(deepest(looked, calls, function, known) for calls, known in forms)
         tap.check(f"{bpf.functions[function][0]}: {total} bytes", total <= MOST,
                   " > ".join(f"{bpf.functions[f][0]} ({looked[f][0]})" for f in chain))
+        functions = max(len(reached(calls, function)) for calls, _ in forms)
+        tap.check(f"{bpf.functions[function][0]}: {functions} functions", functions <= FUNCTIONS)
     tap.done()
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """How many instructions the kernel's verifier looks at for each BPF program stays within a tenth of verifier.txt: more
-makes loading slower, and in the end fail on some kernel; less may mean that something is not done any more.
+makes loading slower, and in the end fail on some kernel; less may mean that something is not done any more. On several
+CPUs several threads load them (src/kernel/loader.c): the same programs as one does.
 
 test_verifier.py --renew writes the file anew, for this kernel.
 """
@@ -35,8 +36,15 @@ def setting():
     return f"kernel {kernel} {platform.machine()}, clang {version}"
 
 
+def cpu_ticks(stat):
+    """User and system time in a /proc/../stat."""
+    fields = pathlib.Path(stat).read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def counted():
-    """{program: instructions}, of the programs that a `record` has loaded."""
+    """{program: instructions}, of the programs that a `record` has loaded, and the share of its CPU time until then that
+    was not the main thread's."""
     with tempfile.TemporaryDirectory() as directory, \
             Record("--port", "9", path=pathlib.Path(directory) / "idle.db") as record:
         counts = {}
@@ -44,9 +52,20 @@ def counted():
             found = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
             if "prog_id" in found and "verified_insns" in found:
                 counts[int(found["prog_id"])] = int(found["verified_insns"])
+        main, every = cpu_ticks(f"/proc/{record.pid}/task/{record.pid}/stat"), cpu_ticks(f"/proc/{record.pid}/stat")
         shown = subprocess.run([BPFTOOL, "-j", "prog", "show"], capture_output=True, text=True, check=True)
         return {program["name"]: counts[program["id"]] for program in json.loads(shown.stdout)
-                if program["id"] in counts}
+                if program["id"] in counts}, 1 - main / every
+
+
+def on_one_cpu():
+    """counted() of a `record` that has a single CPU."""
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    try:
+        return counted()
+    finally:
+        os.sched_setaffinity(0, cpus)
 
 
 def kept():
@@ -56,7 +75,7 @@ def kept():
 
 
 def renew():
-    counts = counted()
+    counts, _ = counted()
     width = max(map(len, counts))
     lines = [f"{name:<{width}} {count}\n" for name, count in sorted(counts.items())]
     FILE.write_text(HEAD + setting() + "\n" + "".join(lines))
@@ -72,7 +91,13 @@ def main():
         tap.skip("instructions verified", f"{FILE.name} is of {of}, this is {setting()}")
         tap.done()
         return
-    now = counted()
+    now, shared = counted()
+    alone, shared_alone = on_one_cpu()
+    tap.check("one thread alone loads the same programs", alone == now,
+              f"only one has: {set(alone.items()) ^ set(now.items())}")
+    tap.check("on one CPU no thread helps", shared_alone == 0, f"{shared_alone:.0%} of the CPU time")
+    if len(os.sched_getaffinity(0)) > 1:
+        tap.check("on several CPUs several threads load", shared > 0.1, f"{shared:.0%} of the CPU time")
     tap.check("the programs are those of verifier.txt", set(now) == set(before),
               f"only one has: {', '.join(sorted(set(now) ^ set(before)))}")
     for name in sorted(set(now) & set(before)):

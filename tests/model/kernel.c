@@ -67,6 +67,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_peer_index, HOST_MAX_PEERS);
 	MAP(ww_peer_list, HOST_MAX_PEERS);
 	MAP(ww_pythons, 16);
+	MAP(ww_uvloops, 16);
 	MAP(ww_executors, 16);
 	MAP(ww_workers, 16);
 	MAP(ww_items, 64);

@@ -15,6 +15,7 @@
 #include "kernel/libuv.h"
 #include "kernel/python.h"
 #include "kernel/tokio.h"
+#include "kernel/uvloop.h"
 #include "whywait/abi.h"
 #include "whywait/sweep.h"
 
@@ -86,6 +87,12 @@ static const struct member python[] = {Y(runtime), Y(interpreters),  Y(threads),
 #define V(member) M(struct ww_libuv_layout, member)
 static const struct member libuv[] = {V(slot)};
 
+#define U(member) M(struct ww_uvloop_layout, member)
+static const struct member uvloop[] = {U(loop),	  U(object),	U(tasks),  U(future),	U(reader),    U(event),
+				       U(deque),  U(reference), U(cycles), U(complete), U(protocol),  U(tries),
+				       U(serves), U(pooled),	U(looks),  U(unused),	U(unsure_at), U(futures),
+				       U(behind), U(streams),	U(holders)};
+
 #define R(member) M(struct ww_tokio_layout, member)
 static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R(image), R(image_len),
 				      R(tls),	  R(data_first),  R(expired),  R(voted), R(current),
@@ -116,6 +123,7 @@ static const struct {
 	SHARED("ww_sweep_end", struct ww_sweep_end, sweep_end),
 	SHARED("ww_python", struct ww_python_layout, python),
 	SHARED("ww_libuv", struct ww_libuv_layout, libuv),
+	SHARED("ww_uvloop", struct ww_uvloop_layout, uvloop),
 	SHARED("ww_tokio", struct ww_tokio_layout, tokio),
 };
 

@@ -83,6 +83,14 @@ def doctor():
     return False
 
 
+def goroutines():
+    """What is loaded on request only is taken, too."""
+    done = subprocess.run([WHYWAIT, "record", "--exact-goroutines", "-d", "1", "-o", "/tmp/goroutines.db"],
+                          env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"}, capture_output=True, text=True, errors="replace", check=False)
+    if not say("loads what tells goroutines' states", done.returncode == 0, done.stderr.splitlines()[-1:]):
+        print("\n".join(done.stderr.splitlines()[-150:]), flush=True)
+
+
 def get(connection, path, body, pause):
     """Sends a request, its body after a pause; returns the status and the answer."""
     head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body or b'')}\r\n\r\n"
@@ -352,6 +360,7 @@ def own_test(called, name, again=True):
 def main():
     if not doctor():
         return
+    goroutines()
     try:
         with contextlib.ExitStack() as stack:
             dsns = postgres(stack)

@@ -6,7 +6,8 @@
 // queries), redis (TIME), http:MS (an upstream's delay), pgs:MS and https:MS (three of them side by side, in goroutines
 // that are waited for), sleep:MS, lock (a mutex that another goroutine holds most of the time), chan:MS (a timer's
 // goroutine sends), fsync, after:MS (when the response is out, a goroutine goes on with a query, a call of Redis and an
-// upstream, and computes). All the while a goroutine of nobody's queries every 50 ms. GET /truth answers with what was recorded,
+// upstream, and computes). Without a touch of a socket: locks:N (a mutex that is held by turns), chans:N (answers of a worker's goroutine),
+// sleeps:N (of half a millisecond), churn:MS (of CPU time, making garbage). All the while a goroutine of nobody's queries every 50 ms. GET /truth answers with what was recorded,
 // in CLOCK_MONOTONIC nanoseconds:
 //
 //	waits       {request: [[kind, start, ready, end]]}: ready: when what was waited for was done, by its own clock
@@ -44,6 +45,7 @@ const (
 	clockMonotonic = 1
 	clockThreadCPU = 3
 	clockCPU       = 2
+	aloneNs        = 1000000
 )
 
 func clock(id uintptr) int64 {
@@ -84,6 +86,11 @@ var (
 	realtime  int64
 	contended sync.Mutex
 	unlocked  int64
+	often     sync.Mutex
+	freed     int64
+	stays     *node
+	once      sync.Once
+	sink      atomic.Value
 	requests  = map[string]*request{}
 	guard     sync.Mutex
 )
@@ -94,7 +101,7 @@ func must(err error) {
 	}
 }
 
-// A thread's CPU time counts while the goroutine stays on it.
+// A thread's CPU time counts while the goroutine stays on it, and no other one runs there in between.
 func (r *request) cpu(ms float64) {
 	start, done := now(), int64(0)
 	for sum := uint64(1); done < int64(ms*1e6); {
@@ -102,7 +109,7 @@ func (r *request) cpu(ms float64) {
 		for i := 0; i < 20000; i++ {
 			sum = sum*6364136223846793005 + 1
 		}
-		if to := clock(clockThreadCPU); syscall.Gettid() == thread && sum != 0 {
+		if to := clock(clockThreadCPU); syscall.Gettid() == thread && sum != 0 && to-from < aloneNs {
 			done += to - from
 		}
 	}
@@ -197,6 +204,7 @@ func (r *request) contend() {
 	start := now()
 	contended.Lock()
 	ready := atomic.LoadInt64(&unlocked)
+	atomic.StoreInt64(&unlocked, now())
 	contended.Unlock()
 	if ready > start {
 		r.waited("lock", start, ready)
@@ -218,6 +226,86 @@ func (r *request) channel(ms float64) {
 	start := now()
 	time.AfterFunc(time.Duration(ms*1e6), func() { done <- now() })
 	r.waited("lock", start, <-done)
+}
+
+// So many waits one after the other, with some computing in between.
+func (r *request) locks(count float64) {
+	for i := 0; i < int(count); i++ {
+		start := now()
+		often.Lock()
+		ready := atomic.LoadInt64(&freed)
+		atomic.StoreInt64(&freed, now())
+		often.Unlock()
+		if ready > start {
+			r.waited("lock", start, ready)
+		}
+		r.cpu(0.05)
+	}
+}
+
+func holdOften() {
+	for {
+		often.Lock()
+		time.Sleep(time.Millisecond)
+		atomic.StoreInt64(&freed, now())
+		often.Unlock()
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
+func (r *request) chans(count float64) {
+	asks, answers := make(chan bool), make(chan int64)
+	go func() {
+		for range asks {
+			time.Sleep(500 * time.Microsecond)
+			answers <- now()
+		}
+	}()
+	for i := 0; i < int(count); i++ {
+		start := now()
+		asks <- true
+		r.waited("lock", start, <-answers)
+		r.cpu(0.05)
+	}
+	close(asks)
+}
+
+func (r *request) sleeps(count float64) {
+	for i := 0; i < int(count); i++ {
+		r.sleep(0.5)
+		r.cpu(0.05)
+	}
+}
+
+type node struct {
+	left, right *node
+	bytes       [64]byte
+}
+
+func tree(depth int) *node {
+	if depth == 0 {
+		return nil
+	}
+	return &node{left: tree(depth - 1), right: tree(depth - 1)}
+}
+
+// Makes garbage beside a heap that takes a while to mark.
+func (r *request) churn(ms float64) {
+	once.Do(func() { stays = tree(15) })
+	start, done := now(), int64(0)
+	for done < int64(ms*1e6) {
+		thread, from := syscall.Gettid(), clock(clockThreadCPU)
+		for i := 0; i < 100; i++ {
+			sink.Store(&node{})
+		}
+		if to := clock(clockThreadCPU); syscall.Gettid() == thread && to-from < aloneNs {
+			done += to - from
+		}
+	}
+	end := now()
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.CPU = append(r.CPU, []int64{start, end, done})
 }
 
 func (r *request) fsync(file *os.File) {
@@ -287,6 +375,14 @@ func job(w http.ResponseWriter, h *http.Request) {
 			r.contend()
 		case "chan":
 			r.channel(ms)
+		case "locks":
+			r.locks(ms)
+		case "chans":
+			r.chans(ms)
+		case "sleeps":
+			r.sleeps(ms)
+		case "churn":
+			r.churn(ms)
 		case "fsync":
 			file := files.Get().(*os.File)
 			r.fsync(file)
@@ -321,6 +417,7 @@ func main() {
 		return redis.Dial("tcp", "127.0.0.1:"+os.Getenv("REDIS_PORT"))
 	}}
 	go hold()
+	go holdOften()
 	go background()
 	http.HandleFunc("/job/", job)
 	http.HandleFunc("/truth", truth)

@@ -27,6 +27,8 @@ inner = FastAPI()
 of = contextvars.ContextVar("of", default=None)  # the ledger's name
 ledgers = {}
 sent = {}
+noted = False  # uvloop's transports can't be patched
+asking = []  # ledgers whose Tasks write in this turn of uvloop's
 left = set()
 
 
@@ -43,6 +45,20 @@ def note_sends(transport):
     transport.write, transport.writelines = sends(write), sends(writelines)
 
 
+def asks():
+    """uvloop sends at the end of its turn what a Task writes now: it has before the next one's first step."""
+    if noted:
+        return
+    if not asking:
+        asyncio.get_running_loop().call_soon(flushed)
+    asking.append(of.get())
+
+
+def flushed():
+    sent.update(dict.fromkeys(asking, time.monotonic_ns()))
+    asking.clear()
+
+
 def wait(system, start, ready):
     ledger = ledgers[of.get()]
     kind = KINDS[system]
@@ -52,11 +68,20 @@ def wait(system, start, ready):
         ledger["operations"].append([system, start, time.monotonic_ns()])
 
 
+class RedisConnection(redis.asyncio.Connection):
+    """Between asking for one and writing to it there may be turns of the loop."""
+
+    async def send_packed_command(self, command, check_health=True):
+        asks()
+        await super().send_packed_command(command, check_health)
+
+
 class Pooled(asyncpg.Connection):
     """Tells of the query by which it is reset, in the Task that the pool makes for that."""
 
     async def reset(self, *, timeout=None):
         start = time.monotonic_ns()
+        asks()
         await super().reset(timeout=timeout)
         wait("postgres", start, min(time.monotonic_ns(), sent.get(of.get(), start) + RESET))
 
@@ -77,6 +102,7 @@ async def sleep(ms):
 async def pg(ms):
     async with app.pool.acquire() as connection:
         start = time.monotonic_ns()
+        asks()
         row = await connection.fetchrow(SLEEP, ms / 1000)
         wait("postgres", start, row[1] * 1000 - REALTIME)
 
@@ -89,6 +115,7 @@ async def ask_redis(_):
 
 async def http(ms):
     start = time.monotonic_ns()
+    asks()
     async with app.http.get(f"http://127.0.0.1:{os.environ['TRUTH_UPSTREAM']}/delay/{ms}/2") as response:
         ready = int(response.headers["X-Sent-Ns"])
         await response.read()
@@ -182,20 +209,23 @@ async def truth():
 async def nobodys():
     """Timers and connections that are no request's, of the same pools."""
     while True:
-        await run("nobody", "redis,pg:2,http:2,fsync")
+        await run("nobody", os.environ.get("TRUTH_NOBODY", "redis,pg:2,http:2,fsync"))
         await asyncio.sleep(0.02)
 
 
 @app.on_event("startup")
 async def startup():
+    global noted
     of.set("setup")
-    note_sends(asyncio.selector_events._SelectorSocketTransport)
+    if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop):
+        note_sends(asyncio.selector_events._SelectorSocketTransport)
+        noted = True
     ledgers["setup"] = {"operations": [], "waits": {}, "cpu": 0, "delay": 0}
     size = int(os.environ.get("TRUTH_POOL", "96"))
     app.pool = await asyncpg.create_pool(os.environ["TRUTH_URL"], min_size=size, max_size=size, connection_class=Pooled,
                                          init=lambda connection: connection.fetchrow(SLEEP, 0))
     app.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=300))
-    app.redis = redis.asyncio.Redis(port=int(os.environ["TRUTH_REDIS"]))
+    app.redis = redis.asyncio.Redis(connection_pool=redis.asyncio.ConnectionPool(connection_class=RedisConnection, port=int(os.environ["TRUTH_REDIS"])))
     url = f"http://127.0.0.1:{os.environ['TRUTH_UPSTREAM']}/delay/100/2"
     for response in await asyncio.gather(*(app.http.get(url) for _ in range(size))):
         await response.read()

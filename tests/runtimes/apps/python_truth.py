@@ -41,17 +41,17 @@ NONE = ("ipc", "client", "gc", "other")
 
 
 class Uvicorn(Server):
-    """An application under uvicorn, on asyncio's own event loop."""
+    """An application under uvicorn, on asyncio's own event loop, or uvloop's."""
 
     name = "uvicorn"
 
-    def __init__(self, app, **options):
+    def __init__(self, app, loop="asyncio", **options):
         super().__init__(timeout=60, **options)
-        self.app = app
+        self.app, self.loop = app, loop
 
     def prepare(self):
         self.port = free_port()
-        self.argv = [PYTHON, "-m", "uvicorn", "--app-dir", APPS, self.app, "--port", str(self.port), "--loop", "asyncio",
+        self.argv = [PYTHON, "-m", "uvicorn", "--app-dir", APPS, self.app, "--port", str(self.port), "--loop", self.loop,
                      "--no-access-log", "--log-level", "warning"]
 
 

@@ -36,6 +36,11 @@ MS = 1_000_000
 STEPS = {"cpu": (0.5, 4), "pg": (2, 40), "many": (2, 6), "redis": None, "http": (2, 40), "pgs": (6, 40), "https": (6, 40),
          "sleep": (2, 30), "lock": None, "chan": (2, 30), "fsync": None, "after": (2, 10)}
 
+# The same of those by which a goroutine waits again and again without a socket.
+SOCKETLESS = {"cpu": (0.5, 4), "sleep": (2, 30), "lock": None, "chan": (2, 30), "locks": (3, 10), "chans": (3, 12), "sleeps": (3, 12)}
+
+COUNTED = ("many", "locks", "chans", "sleeps")
+
 # In flight: requests, the client's pause before each in ms, by how much the waits are longer (so that two CPUs are not too few),
 # tolerance of a kind's mean: share of the mean wall time, and ms more.
 PARTS = {1: (150, 1, 1, 0.03, 0.2), 8: (400, 0, 1, 0.05, 0.3), 64: (1200, 0, 5, 0.06, 0.5)}
@@ -54,10 +59,11 @@ def plan(prefix, number, steps, longer=1):
 
     def step():
         name = draw.choice(steps)
-        if STEPS[name] is None:
+        span = {**SOCKETLESS, **STEPS}[name]
+        if span is None:
             return name
-        number = draw.uniform(*STEPS[name])
-        return f"{name}:{number:.0f}" if name == "many" else f"{name}:{number * (1 if name == 'cpu' else longer):.2f}"
+        number = draw.uniform(*span)
+        return f"{name}:{number:.0f}" if name in COUNTED else f"{name}:{number * (1 if name in ('cpu', 'churn') else longer):.2f}"
 
     names = [f"{prefix}{letters(i)}" for i in range(number)]
     return [(name, f"/job/{name}?do={','.join(step() for _ in range(draw.randint(1, 5)))}") for name in names]

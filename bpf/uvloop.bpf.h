@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Tasks of asyncio on uvloop's event loop, of CPython 3.11. Its steps are in no frame, and what they write is sent at
+ * the end of the loop's turn, when none runs. But by then the Task awaits the answer: on the way from the descriptor to
+ * libuv's stream, to the object that uvloop has for it, to the protocol that gets what is read there, is the Future
+ * that it waits for. What is sent, or begun, in the midst of a step is the Task's that asyncio has for the current one.
+ *
+ * Whom a Task answers is read, too: a server's protocols make a Task of a method, whose object has the transport that
+ * the request came on, and which the transport's protocol has in turn, unless it has gone on to another request.
+ *
+ * No offset of uvloop's own is known here in advance: what is said at one end has to be said at the other one as well.
+ */
+#ifndef WHYWAIT_UVLOOP_H
+#define WHYWAIT_UVLOOP_H
+
+#include "awaiter.bpf.h"
+#include "cause.bpf.h"
+
+/* Offsets in libuv 1.x's structures, which all of its versions share. */
+#define WW_UV_WATCHERS	104 /* uv_loop_t.watchers; how many there are comes behind it */
+#define WW_UV_WATCH_FD	48  /* uv__io_t.fd */
+#define WW_UV_STREAM_IO 136 /* uv_stream_t.io_watcher; its first words are `data` and `loop` */
+
+/* Words of uvloop's UVHandle: its uv_handle_t, whose `data` it is in turn, and its Loop. */
+#define WW_UVLOOP_HANDLE 24
+#define WW_UVLOOP_LOOP	 32
+
+/* Offsets in CPython 3.11's objects. */
+#define WW_DICT_USED	  16 /* PyDictObject.ma_used, then ma_version_tag, ma_keys, ma_values */
+#define WW_DICT_KEYS	  32
+#define WW_KEYS_INDICES	  32 /* PyDictKeysObject.dk_indices */
+#define WW_KEYS_COUNT	  24 /* PyDictKeysObject.dk_nentries */
+#define WW_TYPE_BASICSIZE 32
+#define WW_TYPE_FLAGS	  168
+#define WW_TYPE_KEYS	  872	   /* PyHeapTypeObject.ht_cached_keys */
+#define WW_TYPE_MANAGED	  (1 << 4) /* Py_TPFLAGS_MANAGED_DICT: the words in front of an object lead to its attributes */
+#define WW_INSTANCE_DICT  24
+#define WW_REFERENCE_TO	  16 /* PyWeakReference.wr_object */
+#define WW_DEQUE_LEFT	  24 /* dequeobject.leftblock, rightblock, leftindex */
+#define WW_DEQUE_DATA	  8
+#define WW_OBJECT_HEAD	  16
+#define WW_CORO_LOCALS	  152  /* PyCoroObject.cr_iframe.localsplus */
+#define WW_UVLOOP_WORDS	  48   /* of an object that are looked at */
+#define WW_UVLOOP_OWN	  0x80 /* a place in the object itself, not among its attributes */
+#define WW_UVLOOP_METHODS 32   /* of a stream, to find its protocol */
+#define WW_UVLOOP_TRIES	  64
+#define WW_UVLOOP_WAITING 4	       /* what protocols leave waiting to, that are looked at */
+#define WW_UVLOOP_FUTURES 3	       /* between what a protocol has and the first Task */
+#define WW_UVLOOP_LOOKS	  256	       /* at threads that send and are not known */
+#define WW_UVLOOP_FD	  (1ull << 62) /* with a descriptor, in place of a Context */
+#define WW_UVLOOP_ADDRESS 0xffffffffffffffull
+
+/* So many words from an address on, as one number. */
+#define WW_UVLOOP_SOME(at, len) ((at) | (u64)(len) << 56)
+#define WW_UVLOOP_LEN(words)	((u32)((words) >> 56))
+#define WW_UVLOOP_AT(words, i)	(((words)&WW_UVLOOP_ADDRESS) + 8 * (i))
+
+static __always_inline struct ww_uvloop *ww_uvloop_of(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	return bpf_map_lookup_elem(&ww_uvloops, &tgid);
+}
+
+/* ---- what an object has ---- */
+
+/*
+ * In which place objects of a type have had something, from 1 on; 0: not known. Whether it is there is looked at anew
+ * each time.
+ */
+static __always_inline u32 ww_uvloop_place(const u64 *places, u64 type)
+{
+	u64 place = places[(type >> 4) % WW_UVLOOP_PLACES];
+	return (place & WW_UVLOOP_ADDRESS) == type ? WW_UVLOOP_LEN(place) : 0;
+}
+
+static __always_inline void ww_uvloop_places(u64 *places, u64 type, u32 at)
+{
+	places[(type >> 4) % WW_UVLOOP_PLACES] = WW_UVLOOP_SOME(type, at);
+}
+
+/* The word in that place; 0: it is not among them. */
+static __always_inline u64 ww_uvloop_placed(u64 words, u32 at)
+{
+	return at && at <= WW_UVLOOP_LEN(words) ? ww_user_word(WW_UVLOOP_AT(words, at - 1)) : 0;
+}
+
+/* What it has of its own, as slots and as classes written in C and Cython have it. */
+__weak u64 ww_uvloop_body(u64 object)
+{
+	u64 size = ww_user_word(ww_user_word(object + WW_PYTHON_TYPE) + WW_TYPE_BASICSIZE);
+	u64 len = size > WW_OBJECT_HEAD ? (size - WW_OBJECT_HEAD) / 8 : 0;
+	return object ? WW_UVLOOP_SOME(object + WW_OBJECT_HEAD, len < WW_UVLOOP_WORDS ? len : WW_UVLOOP_WORDS) : 0;
+}
+
+/* Its attributes: values, or, of a dict of its own, keys and values in turn. */
+__weak u64 ww_uvloop_attributes(u64 object)
+{
+	u64 type = object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	u64 dict[2] = {}, at = 0, len = 0;
+	if (!type || !(ww_user_word(type + WW_TYPE_FLAGS) & WW_TYPE_MANAGED))
+		return 0;
+	at = ww_user_word(object - WW_INSTANCE_VALUES);
+	if (at) {
+		len = ww_user_word(ww_user_word(type + WW_TYPE_KEYS) + WW_KEYS_COUNT);
+	} else {
+		u64 own = ww_user_word(object - WW_INSTANCE_DICT);
+		if (!own || bpf_probe_read_user(dict, sizeof(dict), (void *)(own + WW_DICT_KEYS)))
+			return 0;
+		len = ww_user_word(dict[0] + WW_KEYS_COUNT);
+		at = dict[1];
+		if (!at) {
+			u64 sizes = ww_user_word(dict[0] + 8);
+			u32 bytes = sizes >> 8 & 0xff, kind = sizes >> 16 & 0xff;
+			at = bytes < 32 ? dict[0] + WW_KEYS_INDICES + (1ull << bytes) : 0;
+			len *= kind ? 2 : 3;
+		}
+	}
+	return at ? WW_UVLOOP_SOME(at, len < WW_UVLOOP_WORDS ? len : WW_UVLOOP_WORDS) : 0;
+}
+
+/* The first object of a deque; 0: it is empty. */
+static __always_inline u64 ww_uvloop_first(u64 deque)
+{
+	u64 at[3] = {};
+	if (!ww_user_word(deque + WW_PYTHON_SIZE) ||
+	    bpf_probe_read_user(at, sizeof(at), (void *)(deque + WW_DEQUE_LEFT)))
+		return 0;
+	return ww_user_word(at[0] + WW_DEQUE_DATA + 8 * (at[2] & 63));
+}
+
+/* The Future that an object is, or is the first one of, if something awaits it; else 0. */
+static __always_inline u64 ww_uvloop_pending(const struct ww_uvloop *uv, u64 object)
+{
+	u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (type && type == uv->deque) {
+		object = ww_uvloop_first(object);
+		type = object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	}
+	if (!type || type != uv->future || (u32)ww_user_word(object + WW_FUTURE_STATE) ||
+	    !ww_user_word(object + WW_FUTURE_CALLBACK))
+		return 0;
+	return object;
+}
+
+/* One that is awaited, among some words, with the place of its word among them, from 1 on; 0: none is. */
+__weak u64 ww_uvloop_future_in(u64 words)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	if (!uv)
+		return 0;
+	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
+		u64 found = ww_uvloop_pending(uv, ww_user_word(WW_UVLOOP_AT(words, i)));
+		if (found)
+			return WW_UVLOOP_SOME(found, i + 1);
+	}
+	return 0;
+}
+
+/* One that an object has: where objects of its type had it last, or else wherever it is. */
+__weak u64 ww_uvloop_future_of(u64 object)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (!type)
+		return 0;
+	u32 at = ww_uvloop_place(uv->futures, type);
+	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
+	u64 found = ww_uvloop_pending(uv, ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN));
+	if (found)
+		return found;
+	u32 own = 0;
+	found = ww_uvloop_future_in(ww_uvloop_attributes(object));
+	if (!found) {
+		own = WW_UVLOOP_OWN;
+		found = ww_uvloop_future_in(ww_uvloop_body(object));
+	}
+	if (found)
+		ww_uvloop_places(uv->futures, type, own | WW_UVLOOP_LEN(found));
+	return found & WW_UVLOOP_ADDRESS;
+}
+
+/* What asyncio has for waiting, if an object is that or refers to it: by these, protocols leave it to others. */
+static __always_inline u64 ww_uvloop_waits_by(const struct ww_uvloop *uv, u64 object)
+{
+	u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (type && type == uv->reference) {
+		object = ww_user_word(object + WW_REFERENCE_TO);
+		type = ww_user_word(object + WW_PYTHON_TYPE);
+	}
+	return type && (type == uv->reader || type == uv->event) ? object : 0;
+}
+
+/* The first such one among some words, from that place on, with its place; 0: there is none. */
+__weak u64 ww_uvloop_waiting_in(u64 words, u32 from)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	if (!uv)
+		return 0;
+	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
+		u64 by = i < from ? 0 : ww_uvloop_waits_by(uv, ww_user_word(WW_UVLOOP_AT(words, i)));
+		if (by)
+			return WW_UVLOOP_SOME(by, i + 1);
+	}
+	return 0;
+}
+
+/* The Future by which what is read for a protocol is awaited: that has it, or such a one among its attributes. */
+__weak u64 ww_uvloop_awaited(u64 protocol)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && protocol ? ww_user_word(protocol + WW_PYTHON_TYPE) : 0;
+	if (!type)
+		return 0;
+	u32 at = ww_uvloop_place(uv->behind, type), from = 0;
+	u64 found = at ? 0 : ww_uvloop_future_of(protocol);
+	u64 words = found ? 0 : ww_uvloop_attributes(protocol);
+	if (at)
+		found = ww_uvloop_future_of(ww_uvloop_waits_by(uv, ww_uvloop_placed(words, at)));
+	for (u32 i = 0; i < WW_UVLOOP_WAITING && !found; i++) {
+		u64 by = ww_uvloop_waiting_in(words, from);
+		from = WW_UVLOOP_LEN(by);
+		if (!by)
+			break;
+		found = ww_uvloop_future_of(by & WW_UVLOOP_ADDRESS);
+		if (found)
+			ww_uvloop_places(uv->behind, type, from);
+	}
+	return found || !at ? found : ww_uvloop_future_of(protocol);
+}
+
+/* ---- streams ---- */
+
+/* The object of the stream of a descriptor; 0: it has none. */
+static __always_inline u64 ww_uvloop_stream(const struct ww_uvloop *uv, u32 fd)
+{
+	u64 watchers[2] = {}, head[2] = {};
+	if (bpf_probe_read_user(watchers, sizeof(watchers), (void *)(uv->loop + WW_UV_WATCHERS)) ||
+	    fd >= (u32)watchers[1])
+		return 0;
+	u64 io = ww_user_word(watchers[0] + 8 * (u64)fd);
+	if (!io || (u32)ww_user_word(io + WW_UV_WATCH_FD) != fd ||
+	    bpf_probe_read_user(head, sizeof(head), (void *)(io - WW_UV_STREAM_IO)))
+		return 0;
+	return head[1] == uv->loop ? head[0] : 0;
+}
+
+/* Where a stream has its protocol: of that it keeps a bound method as well. 0: it has none now. */
+__weak u32 ww_uvloop_protocol_at(u64 stream)
+{
+	u64 self = 0;
+	for (u32 i = 2; i < WW_UVLOOP_METHODS && !self; i++) {
+		u64 object = ww_user_word(stream + 8 * i);
+		u64 name = object && !(object & 7) ? ww_type_name(object) : 0;
+		if ((name & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0) ||
+		    name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_') ||
+		    name == WW_WORD8('c', 'y', 't', 'h', 'o', 'n', '_', 'f'))
+			self = ww_user_word(object + WW_METHOD_SELF);
+	}
+	for (u32 i = 2; i < WW_UVLOOP_METHODS && self; i++) {
+		if (ww_user_word(stream + 8 * i) == self)
+			return 8 * i;
+	}
+	return 0;
+}
+
+/* The protocol of a stream; 0: none is found. */
+static __always_inline u64 ww_uvloop_protocol(struct ww_uvloop *uv, u64 stream)
+{
+	if (!uv->protocol && uv->tries < WW_UVLOOP_TRIES) {
+		uv->tries++;
+		uv->protocol = ww_uvloop_protocol_at(stream);
+	}
+	return uv->protocol ? ww_user_word(stream + uv->protocol) : 0;
+}
+
+/* That of the stream of a descriptor. */
+__weak u64 ww_uvloop_protocol_of(u32 fd)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 stream = uv ? ww_uvloop_stream(uv, fd) : 0;
+	return stream ? ww_uvloop_protocol(uv, stream) : 0;
+}
+
+/* ---- Tasks ---- */
+
+/* The Task whose step the loop's thread is in; 0: in none. What was put into the dict last stands last. */
+__weak u64 ww_uvloop_step(void)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	struct {
+		u64 used, version, at;
+	} dict = {};
+	struct {
+		u64 references;
+		u8 size, bytes, kind, unused;
+		u32 version;
+		u64 usable, count;
+	} keys = {};
+	struct {
+		u64 hash, key, value;
+	} last = {};
+	if (!uv || bpf_probe_read_user(&dict, sizeof(dict), (void *)(uv->tasks + WW_DICT_USED)) || !dict.used ||
+	    bpf_probe_read_user(&keys, sizeof(keys), (void *)dict.at) || keys.kind || !keys.count || keys.bytes >= 32)
+		return 0;
+	u64 entries = dict.at + WW_KEYS_INDICES + (1ull << (keys.bytes & 31));
+	if (bpf_probe_read_user(&last, sizeof(last), (void *)(entries + sizeof(last) * (keys.count - 1))))
+		return 0;
+	return last.key == uv->object && ww_future_is(last.value) == WW_FUTURE_TASK ? last.value : 0;
+}
+
+/* The descriptor that the running thread sends on; ~0: it does something else. */
+static __always_inline u32 ww_uvloop_sends_on(void)
+{
+	struct pt_regs *regs = ww_task_regs(ww_current());
+	s64 nr = WW_REGS_NR(regs);
+	bool sends = nr == WW_SYS_WRITE || nr == WW_SYS_WRITEV || nr == WW_SYS_SENDMSG || nr == WW_SYS_SENDTO;
+	return sends ? WW_REGS_ARG1(regs) : ~0u;
+}
+
+/*
+ * The Task that does what the loop's thread does now, or awaits the answer to what it sends, with WW_AWAITER_BITS; 0:
+ * not known.
+ */
+__weak u64 ww_uvloop_task(void)
+{
+	u64 task = ww_uvloop_step();
+	u32 fd = task ? ~0u : ww_uvloop_sends_on();
+	u64 future = fd == ~0u ? 0 : ww_uvloop_awaited(ww_uvloop_protocol_of(fd));
+	if (!future)
+		return task;
+	u64 before = 0, how = 0;
+	for (u32 i = 0; i < WW_UVLOOP_FUTURES && future; i++) {
+		u64 next = ww_awaiter_next(future, before);
+		how |= next & WW_AWAITER_BITS;
+		before = future;
+		future = next & ~WW_AWAITER_BITS;
+		if (ww_future_is(future) == WW_FUTURE_TASK)
+			return future | how;
+	}
+	return 0;
+}
+
+/* ---- whom a Task answers ---- */
+
+/* A request begins, on the descriptor that the loop's thread reads from. */
+__weak int ww_uvloop_opens(u64 ref)
+{
+	struct pt_regs *regs = ww_task_regs(ww_current());
+	struct ww_carrier_key key = {.context = WW_UVLOOP_FD | (u32)WW_REGS_ARG1(regs)};
+	struct ww_carrier carrier = {.ref = ref};
+	key.program = ww_program();
+	bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
+	return 0;
+}
+
+/* Whether an object is a stream of uvloop's. */
+static __always_inline bool ww_uvloop_is_stream(const struct ww_uvloop *uv, u64 object)
+{
+	u64 head[2] = {};
+	if (!object || object & 7 || ww_user_word(object + WW_UVLOOP_LOOP) != uv->object ||
+	    bpf_probe_read_user(head, sizeof(head), (void *)ww_user_word(object + WW_UVLOOP_HANDLE)))
+		return false;
+	return head[0] == object && head[1] == uv->loop;
+}
+
+/* A stream among some words, with the place of its word; 0: there is none. */
+__weak u64 ww_uvloop_stream_in(u64 words)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	if (!uv)
+		return 0;
+	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
+		u64 object = ww_user_word(WW_UVLOOP_AT(words, i));
+		if (ww_uvloop_is_stream(uv, object))
+			return WW_UVLOOP_SOME(object, i + 1);
+	}
+	return 0;
+}
+
+/* The stream that an object has; 0: it has none. */
+__weak u64 ww_uvloop_stream_of(u64 object)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	if (!type)
+		return 0;
+	u32 at = ww_uvloop_place(uv->streams, type);
+	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
+	u64 found = ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN);
+	if (ww_uvloop_is_stream(uv, found))
+		return found;
+	u32 own = 0;
+	found = ww_uvloop_stream_in(ww_uvloop_attributes(object));
+	if (!found) {
+		own = WW_UVLOOP_OWN;
+		found = ww_uvloop_stream_in(ww_uvloop_body(object));
+	}
+	if (found)
+		ww_uvloop_places(uv->streams, type, own | WW_UVLOOP_LEN(found));
+	return found & WW_UVLOOP_ADDRESS;
+}
+
+/* Whether an object has another one among its attributes. */
+__weak int ww_uvloop_has(u64 object, u64 other)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && object ? ww_user_word(object + WW_PYTHON_TYPE) : 0, words = ww_uvloop_attributes(object);
+	if (!type)
+		return 0;
+	if (ww_uvloop_placed(words, ww_uvloop_place(uv->holders, type)) == other)
+		return 1;
+	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
+		if (ww_user_word(WW_UVLOOP_AT(words, i)) == other) {
+			ww_uvloop_places(uv->holders, type, i + 1);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* Whether all of the response has been written by the object, which knows that if it is uvicorn's. */
+static __always_inline bool ww_uvloop_complete(const struct ww_uvloop *uv, u64 self)
+{
+	u64 type = ww_user_word(self + WW_PYTHON_TYPE);
+	u32 at = type == uv->cycles[0] ? uv->complete[0] : type == uv->cycles[1] ? uv->complete[1] : ~0u;
+	u64 value = at == ~0u ? 0 : ww_user_word(WW_UVLOOP_AT(ww_uvloop_attributes(self), at));
+	return value && (ww_type_name(value) & WW_WORD5_MASK) == WW_WORD4('b', 'o', 'o', 'l') &&
+	       ww_user_word(value + WW_PYTHON_SIZE);
+}
+
+/* The request that the Task is to answer yet; 0: none is known. */
+__weak u64 ww_uvloop_serves(u64 task)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 self = uv ? ww_user_word(ww_user_word(task + WW_TASK_CORO) + WW_CORO_LOCALS) : 0;
+	if (!self || self & 7)
+		return 0;
+	u64 stream = ww_uvloop_stream_of(self);
+	u64 protocol = stream ? ww_uvloop_protocol(uv, stream) : 0;
+	if (!protocol)
+		return 0;
+	u64 handle = ww_user_word(stream + WW_UVLOOP_HANDLE);
+	u32 fd = ww_user_word(handle + WW_UV_STREAM_IO + WW_UV_WATCH_FD);
+	struct ww_carrier_key key = {.context = WW_UVLOOP_FD | fd};
+	key.program = ww_program();
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	if (!r)
+		return 0;
+	uv->serves = 1;
+	/* It may go on after its response, and the next request be there already. */
+	if (protocol != self && !ww_uvloop_has(protocol, self))
+		return 0;
+	return ww_uvloop_complete(uv, self) ? 0 : r->account.id;
+}
+
+/* Something was sent, and whose it was is not known. */
+static __always_inline void ww_uvloop_doubts(void)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	if (uv)
+		uv->unsure_at = bpf_ktime_get_ns();
+}
+
+/* The loop gives work to a pool of threads. */
+static __always_inline void ww_uvloop_pools(void)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	if (uv)
+		uv->pooled = 1;
+}
+
+/*
+ * A thread that is not known sends something, of a process that may be followed: whether it is one of a pool that has
+ * been at work without a pause since before.
+ */
+__weak int ww_uvloop_meets(u32 tgid)
+{
+	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
+	struct ww_python *python = uv ? bpf_map_lookup_elem(&ww_pythons, &tgid) : NULL;
+	if (!python || uv->pooled || uv->looks >= WW_UVLOOP_LOOKS)
+		return 0;
+	uv->looks++;
+	u64 state = ww_python_state(python), frame = state ? ww_python_frame(python, state) : 0;
+	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++) {
+		if ((ww_frame_name(frame) & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
+			uv->pooled = 1;
+		frame = ww_frame_below(frame);
+	}
+	return 0;
+}
+
+/* Whether all that the process has sent since then was a Task's that is known, or nobody's. */
+static __always_inline bool ww_uvloop_sure(u64 since)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	return uv && uv->serves && !uv->pooled && uv->unsure_at < since;
+}
+
+#endif
