@@ -25,7 +25,8 @@ struct ww_collector {
 	u64 stopped; /* since when the process is stopped, for whatever; 0: it is not */
 	u64 left;    /* when a first part of a collection of Go's ended but for waking the threads; 0: that is over */
 	u32 part;    /* enum ww_part, of that stop */
-	u32 small;   /* what is under way is a part of a collection that is counted elsewhere */
+	u16 small;   /* what is under way is a part of a collection that is counted elsewhere */
+	u16 clocked; /* and was begun by the runtime's own clock, which ends it */
 };
 
 struct {

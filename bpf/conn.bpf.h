@@ -57,6 +57,15 @@ static __always_inline void ww_outstanding(struct ww_request *r, int change)
 	__sync_fetch_and_add(&r->outstanding, change);
 }
 
+/* Nobody waits for the connection any more that the request has made: it failed, or another one uses it. */
+static __always_inline void ww_conn_unawaited(struct ww_conn *conn)
+{
+	struct ww_request *maker = ww_request_get(conn->first);
+	if (maker && conn->awaited && maker->outstanding)
+		ww_outstanding(maker, -1);
+	conn->awaited = 0;
+}
+
 /* An answer that a request of a goroutine's waits for is there. */
 static __always_inline void ww_answer_arrived(struct ww_conn *conn, struct ww_request *r, u64 now)
 {

@@ -183,6 +183,8 @@ struct ww_thread {
 	u32 turn_len;	      /* of a loop of Node's kind: */
 	ww_ref turn[WW_TURN]; /* whose steps were in this turn, in order; */
 	u64 turn_at;	      /* when its first read was; */
+	u64 turn_read;	      /* and its last one, */
+	u64 turn_from;	      /* which connection's that was; */
 	/* The verifier follows every value of what a loop counts up, where that is not kept in memory: */
 	u32 turn_alive;	 /* of these, so many have not ended, */
 	u32 turn_first;	 /* and so many of those wait for nothing else that is known; */

@@ -25,9 +25,13 @@ WW_GLOBAL2(int, ww_phase_asks, T, t, C, conn)
 		return 0;
 	t->phase_read = ww_user_word(t->phase_at);
 	t->several = 0;
-	/* What came after the first read of a turn, or after a sleep, is of another turn. */
-	if (t->slept > t->turn_at || conn->ready > t->turn_at) {
-		t->turn_at = bpf_ktime_get_ns();
+	u64 now = bpf_ktime_get_ns();
+	/* What came after the first read of a turn, or after a sleep, is of another turn; not what a read has left. */
+	bool rest = t->turn_from == conn->sock && conn->ready <= t->turn_read;
+	t->turn_from = conn->sock;
+	t->turn_read = now;
+	if (t->slept > t->turn_at || (conn->ready > t->turn_at && !rest)) {
+		t->turn_at = now;
 		t->turn_len = 0;
 		t->turn_unknown = 0;
 		t->turn_chains = 0;

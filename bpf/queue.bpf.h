@@ -156,7 +156,7 @@ static __always_inline bool ww_queue_sends(struct sock *sk, struct ww_conn *conn
 	if (!conn || (!conn->classified && !ww_upstream_classify_sent(conn, sk, task, len)))
 		return false;
 	ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
-	ww_upstream_unawaited(conn);
+	ww_conn_unawaited(conn);
 	conn->connecting = 0;
 	conn->first = 0;
 	conn->queue = WW_QUEUE_FETCHES;

@@ -34,30 +34,43 @@ static __always_inline void ww_thread_collected(u64 now)
 		t->gc = ww_clock_stop(t->gc, now < t->mark ? t->mark : now);
 }
 
-/* Counts a collection of the running process, or a part of one that is not whole yet, and how long that stopped it. */
-static __always_inline void ww_collected(bool whole, u64 ns)
+/* What is counted of the running process's collections; NULL: there is no memory for it. */
+static __always_inline struct ww_collections *ww_collections_of(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct ww_collections first = {.count = whole, .ns = ns};
+	struct ww_collections none = {};
 	struct ww_collections *all = bpf_map_lookup_elem(&ww_collections, &tgid);
 	if (!all) {
-		bpf_map_update_elem(&ww_collections, &tgid, &first, BPF_ANY);
-		return;
+		bpf_map_update_elem(&ww_collections, &tgid, &none, BPF_NOEXIST);
+		return bpf_map_lookup_elem(&ww_collections, &tgid);
 	}
 	if (all->ended) {
-		first.program = all->program + 1;
-		*all = first;
-		return;
+		none.program = all->program + 1;
+		*all = none;
 	}
+	return all;
+}
+
+/* Adds a collection, or a part of one that is not whole yet, and how long that stopped the process. */
+static __always_inline void ww_collections_add(struct ww_collections *all, bool whole, u64 ns)
+{
+	if (!all)
+		return;
 	/* To add a 0 would be made another atomic, which old kernels don't have. */
 	if (whole)
 		__sync_fetch_and_add(&all->count, 1);
 	__sync_fetch_and_add(&all->ns, ns);
 }
 
+static __always_inline void ww_collected(bool whole, u64 ns)
+{
+	ww_collections_add(ww_collections_of(), whole, ns);
+}
+
 /* ---- collectors that work on the thread that allocates ---- */
 
-static __always_inline void ww_begin(bool of_process, u64 sp, bool small)
+/* Whose begin is `clocked` ends by the same probe only: what others tell lies within. */
+static __always_inline void ww_begin(bool of_process, u64 sp, bool small, bool clocked)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct ww_collector *c = ww_collector_make(of_process);
@@ -70,6 +83,7 @@ static __always_inline void ww_begin(bool of_process, u64 sp, bool small)
 		return;
 	c->began = now;
 	c->sp = sp;
+	c->clocked = clocked;
 	if (of_process)
 		c->stop = ww_clock_start(c->stop, now);
 	ww_thread_collects(now, false);
@@ -77,14 +91,14 @@ static __always_inline void ww_begin(bool of_process, u64 sp, bool small)
 
 enum ww_counts { WW_COUNTS_NOTHING, WW_COUNTS_TIME, WW_COUNTS_ALL };
 
-static __always_inline void ww_end(bool of_process, u64 sp, enum ww_counts counts)
+static __always_inline void ww_end(struct ww_collector *c, u64 sp, enum ww_counts counts)
 {
-	u64 now = bpf_ktime_get_ns();
-	struct ww_collector *c = ww_collector_make(of_process);
 	if (!c || !c->began || sp < c->sp)
 		return;
-	if (counts)
-		ww_collected(counts == WW_COUNTS_ALL, now - c->began);
+	struct ww_collections *all = counts ? ww_collections_of() : NULL;
+	/* The program is stopped while this looks for them, too. */
+	u64 now = bpf_ktime_get_ns();
+	ww_collections_add(all, counts == WW_COUNTS_ALL, now - c->began);
 	c->began = 0;
 	c->stop = ww_clock_stop(c->stop, now);
 	ww_thread_collected(now);
@@ -94,14 +108,16 @@ static __always_inline void ww_end(bool of_process, u64 sp, enum ww_counts count
 SEC("uprobe")
 int ww_gc_begin(struct pt_regs *ctx)
 {
-	ww_begin(true, 0, false);
+	ww_begin(true, 0, false, false);
 	return 0;
 }
 
 SEC("uprobe")
 int ww_gc_end(struct pt_regs *ctx)
 {
-	ww_end(true, 0, WW_COUNTS_ALL);
+	struct ww_collector *c = ww_collector_make(true);
+	if (c && !c->clocked)
+		ww_end(c, 0, WW_COUNTS_ALL);
 	return 0;
 }
 
@@ -109,7 +125,7 @@ int ww_gc_end(struct pt_regs *ctx)
 SEC("uprobe")
 int ww_gc_part_begin(struct pt_regs *ctx)
 {
-	ww_begin(true, 0, true);
+	ww_begin(true, 0, true, false);
 	return 0;
 }
 
@@ -118,7 +134,27 @@ int ww_gc_part_end(struct pt_regs *ctx)
 {
 	struct ww_collector *c = ww_collector_make(true);
 	if (c && c->small)
-		ww_end(true, 0, WW_COUNTS_TIME);
+		ww_end(c, 0, WW_COUNTS_TIME);
+	return 0;
+}
+
+#define WW_CLOCK_FRAMES 4096 /* of the stack: what a function's caller has there for it is no further */
+
+/*
+ * Ruby measures each stretch of its collector's work by a clock: what that shows at first it keeps with the heap, what
+ * it shows at the end it has on its stack. What marks within that tells that it is one more collection.
+ */
+SEC("uprobe")
+int ww_gc_clock(struct pt_regs *ctx)
+{
+	if (ctx->WW_REG_ARG2 - ctx->sp >= WW_CLOCK_FRAMES) {
+		ww_begin(true, 0, true, true);
+		return 0;
+	}
+	struct ww_collector *c = ww_collector_make(true);
+	if (!c || !c->clocked)
+		return 0;
+	ww_end(c, 0, c->small ? WW_COUNTS_TIME : WW_COUNTS_ALL);
 	return 0;
 }
 
@@ -126,14 +162,14 @@ int ww_gc_part_end(struct pt_regs *ctx)
 SEC("uprobe")
 int ww_gc_enter(struct pt_regs *ctx)
 {
-	ww_begin(false, ctx->sp, false);
+	ww_begin(false, ctx->sp, false, false);
 	return 0;
 }
 
 SEC("uretprobe")
 int ww_gc_leave(struct pt_regs *ctx)
 {
-	ww_end(false, ctx->sp, WW_COUNTS_ALL);
+	ww_end(ww_collector_make(false), ctx->sp, WW_COUNTS_ALL);
 	return 0;
 }
 
@@ -141,7 +177,7 @@ int ww_gc_leave(struct pt_regs *ctx)
 SEC("uretprobe")
 int ww_gc_step_leave(struct pt_regs *ctx)
 {
-	ww_end(false, ctx->sp, WW_COUNTS_NOTHING);
+	ww_end(ww_collector_make(false), ctx->sp, WW_COUNTS_NOTHING);
 	return 0;
 }
 

@@ -12,6 +12,8 @@
 #ifndef WHYWAIT_SHARED_H
 #define WHYWAIT_SHARED_H
 
+#include "account.bpf.h"
+#include "conn.bpf.h"
 #include "values.bpf.h"
 
 static __always_inline void ww_shared_push(struct ww_shared *s, ww_ref ref)
@@ -20,8 +22,6 @@ static __always_inline void ww_shared_push(struct ww_shared *s, ww_ref ref)
 	s->ring[at] = ref;
 	if (s->len < WW_SHARED_RING)
 		s->len++;
-	else
-		s->lost = 1;
 }
 
 WW_GLOBAL2(int, ww_shared_loses, C, conn, N, at)
@@ -44,8 +44,81 @@ WW_GLOBAL1(int, ww_shared_lose, C, conn)
 		return 0;
 	for (u32 i = 0; i < WW_SHARED_RING && i < s->len; i++)
 		ww_shared_loses(conn, s->first + i);
+	if (!s->lost)
+		ww_count(WW_COUNT_SHARED_LOST);
 	s->len = 0;
 	s->lost = 1;
+	s->least = 0;
+	s->heard = 0;
+	s->quiet = 0;
+	return 0;
+}
+
+/*
+ * The count was lost, or was never known. Answers come in the order of the commands, so what is sent from now on is a
+ * least number of what is under way; and it is all, once an answer would have come that was due. One slow command may
+ * hold up all that come after it, but not three in a row, with others answered in between.
+ */
+static __always_inline bool ww_shared_finds(struct ww_shared *s, const struct ww_conn *conn, bool sent, u64 now)
+{
+	u64 enough = s->round_trips > WW_SHARED_QUIET_NS ? s->round_trips : WW_SHARED_QUIET_NS;
+	if (sent && s->heard && !s->least && !s->kept[WW_RX].values && !conn->ready && now - s->moved > enough) {
+		s->heard = 0;
+		s->quiet++;
+	}
+	s->moved = now;
+	if (sent && s->quiet >= WW_SHARED_QUIETS) {
+		s->lost = 0;
+		s->len = 0;
+		return true;
+	}
+	if (sent) {
+		s->least += s->begun;
+		return false;
+	}
+	if (s->ended > s->least)
+		s->quiet = 0;
+	s->least -= s->ended < s->least ? s->ended : s->least;
+	s->heard |= s->ended != 0;
+	return false;
+}
+
+/*
+ * The call has moved something: how many commands, or answers, begin in it, and end (<< 32). ~0: that says nothing, as
+ * whose they are is lost.
+ */
+WW_GLOBAL3(u64, ww_shared_moves, C, conn, N, call, N, now)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	if (!s)
+		return ~0ull;
+	bool sent = call >> 32 == WW_TRAFFIC_SENT;
+	u64 count = ww_shared_count(conn, call);
+	bool beyond = sent ? s->len + (u32)count > WW_SHARED_RING : count >> 32 > s->len;
+	if (count == ~0ull) {
+		ww_shared_lose(conn);
+		__builtin_memset(s->kept, 0, sizeof(s->kept));
+	} else if (s->lost) {
+		return ww_shared_finds(s, conn, sent, now) ? count : ~0ull;
+	} else if (beyond) {
+		ww_shared_lose(conn);
+	}
+	s->moved = now;
+	return s->lost ? ~0ull : count;
+}
+
+/* It is sent to: `first` says that it never was before, so that nothing is under way. */
+WW_GLOBAL3(int, ww_shared_meets, C, conn, N, first, N, round_trips)
+{
+	bool known = conn && ww_shared_get(conn);
+	struct ww_shared *s = conn ? ww_shared_make(conn) : NULL;
+	if (!s)
+		return 0;
+	if (!known && !first) {
+		ww_count(WW_COUNT_SHARED_LOST);
+		s->lost = 1;
+	}
+	s->round_trips = round_trips;
 	return 0;
 }
 
@@ -259,24 +332,21 @@ WW_GLOBAL4(u64, ww_shared_sent, T, t, C, conn, R, r, N, len)
 	conn->shared = ww_shared_is(t, conn);
 	if (!conn->shared)
 		return ref;
+	/* Waiting for the connection is over: it waits for what it sends, which is counted, or for nothing here. */
+	if (conn->connecting)
+		ww_conn_unawaited(conn);
 	u64 now = bpf_ktime_get_ns();
 	bool deferred = t->deferred;
 	t->deferred = 0;
-	struct ww_shared *s = ww_shared_make(conn);
+	struct ww_shared *s = ww_shared_get(conn);
 	if (!s) {
 		ww_count(WW_COUNT_SHARED_FULL);
 		if (r)
 			ww_doubt(r);
 		return ref;
 	}
-	u64 last = conn->sent > s->heard ? conn->sent : s->heard;
-	if (s->lost && now - last > WW_SHARED_QUIET_NS) {
-		__builtin_memset(s->kept, 0, sizeof(s->kept));
-		s->lost = 0;
-	}
-	u64 count = s->lost ? ~0ull : ww_shared_count(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
-	if (count == ~0ull || s->len + (u32)count > WW_SHARED_RING) {
-		ww_shared_lose(conn);
+	u64 count = ww_shared_moves(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len), now);
+	if (count == ~0ull) {
 		for (u32 i = 0; i < WW_TURN && i < t->turn_len && deferred; i++)
 			ww_shared_take(t, conn, i, now);
 		if (r && !deferred)
@@ -374,11 +444,9 @@ WW_GLOBAL4(u64, ww_shared_received, T, t, C, conn, N, len, N, now)
 	struct ww_shared *s = t && conn ? ww_shared_get(conn) : NULL;
 	if (!s)
 		return conn ? conn->first : 0;
-	s->heard = now;
-	u64 count = s->lost ? ~0ull : ww_shared_count(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len));
+	u64 count = ww_shared_moves(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_RECEIVED, len), now);
 	u32 many = count >> 32, first = s->first;
-	if (count == ~0ull || many > s->len) {
-		ww_shared_lose(conn);
+	if (count == ~0ull) {
 		t->turn_unknown = 1;
 		ww_shared_leaves(t, now);
 		return 0;

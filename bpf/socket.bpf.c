@@ -535,7 +535,7 @@ static __always_inline void ww_state_set(struct sock *sk, int from, int to)
 		if (!conn)
 			break;
 		if (from == WW_TCP_SYN_SENT)
-			ww_upstream_unawaited(conn);
+			ww_conn_unawaited(conn);
 		ww_upstream_closed(conn, sk);
 		break;
 	case WW_TCP_FIN_WAIT1:

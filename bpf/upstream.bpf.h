@@ -135,15 +135,6 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	t->connecting.value = touch.value;
 }
 
-/* Nobody waits for the connection any more that the request has made: it failed, or another one uses it. */
-static __always_inline void ww_upstream_unawaited(struct ww_conn *conn)
-{
-	struct ww_request *maker = ww_request_get(conn->first);
-	if (maker && conn->awaited && maker->outstanding)
-		ww_outstanding(maker, -1);
-	conn->awaited = 0;
-}
-
 /*
  * The first send on a connection that was made without blocking: charges the wait for it. From then on the request was
  * in the queue, up to the step that sends; unless its thread has slept since, and so had seen to the connection before.
@@ -193,9 +184,21 @@ static __always_inline void ww_upstream_divided(struct ww_conn *conn, struct soc
 {
 	u64 now = bpf_ktime_get_ns();
 	conn->awaited = 1;
+	conn->connecting = 0;
 	conn->first = 0;
 	conn->sent = now;
 	conn->ready = ww_waiting(sk) ? now : 0;
+}
+
+/* A connection is sent to whose commands are counted: whether that is all that was ever sent on it. */
+static __always_inline void ww_upstream_meets(const struct ww_thread *t, struct ww_conn *conn, struct sock *sk, int len)
+{
+	struct tcp_sock *tp = ww_shared_is(t, conn) ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (!tp)
+		return;
+	/* What was acknowledged counts the connection's beginning, too. */
+	u64 sent = tp->bytes_acked + (u32)(tp->write_seq - tp->snd_una);
+	ww_shared_meets(conn, sent <= (u64)len + 1, (u64)(tp->srtt_us >> 3) * 4000);
 }
 
 static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *conn, int len)
@@ -219,8 +222,12 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		return;
 	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
 	if (!r) {
-		if (t && conn)
+		if (t && t->phase_at && conn && !conn->classified)
+			ww_upstream_classify_sent(conn, sk, task, len);
+		if (t && conn) {
+			ww_upstream_meets(t, conn, sk, len);
 			ww_shared_sent(t, conn, NULL, len);
+		}
 		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 		if (conn && conn->role == WW_ROLE_CLIENT && !conn->awaited)
 			conn->first = 0;
@@ -232,6 +239,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (!conn || !ww_upstream_classify_sent(conn, sk, task, len))
 			return;
 	}
+	ww_upstream_meets(t, conn, sk, len);
 	if (!ww_shared_sent(t, conn, r, len)) {
 		ww_upstream_unowned(conn, 0, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len));
 		ww_upstream_divided(conn, sk);
@@ -246,7 +254,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		conn->connecting = 0;
 		ww_upstream_connected(r, conn, t, &touch);
 		if (conn->first != r->account.id)
-			ww_upstream_unawaited(conn);
+			ww_conn_unawaited(conn);
 	} else {
 		touch.blocked = (r->job || t->home == r->account.id) && t->off_nr == ww_syscall_nr(task);
 	}

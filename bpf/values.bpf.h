@@ -11,7 +11,8 @@
 #define WW_SHARED_RING	   64  /* commands that are not answered, as user space has it */
 #define WW_SHARED_STEPS	   512
 #define WW_SHARED_LOOK	   16
-#define WW_SHARED_QUIET_NS 50000000ull /* after that, all is answered */
+#define WW_SHARED_QUIET_NS 2000000ull /* an answer that is due comes sooner, or else within four round trips */
+#define WW_SHARED_QUIETS   3	      /* what is known to be under way is all, when it was quiet so often */
 
 /* Where a direction's stream is: in the midst of values, of a string, of a line. */
 struct ww_values {
@@ -29,9 +30,14 @@ struct ww_shared {
 	u32 ended;
 	u32 first; /* the oldest in the ring */
 	u32 len;
-	u64 heard; /* when something was read last */
-	u32 lost;  /* whose what comes is is not known, up to when it has been quiet */
+	u64 moved; /* when something was sent, or read, last */
+	u32 bad;   /* what is looked at can't be read */
+	u32 lost;  /* commands may be under way of which nothing is known: whose what comes is is not known, */
+	u32 least; /* and so many are for certain; */
+	u32 heard; /* some were answered since it was quiet last, */
+	u32 quiet; /* which it was so often */
 	u32 owners_len;
+	u64 round_trips; /* how long four of them take, ns */
 	ww_ref owners[WW_TRAFFIC_OWNERS_MAX];
 	ww_ref ring[WW_SHARED_RING]; /* whose commands are; 0: nobody's that is known */
 };
@@ -100,11 +106,11 @@ static __always_inline u64 ww_shared_number(u64 text, u32 digits)
 	return (text & 0x0000ffff0000ffffull) * 42949672960001ull >> 32;
 }
 
-/* One value's head, and what of the value is there. Returns 1 at the end, or when it is lost. */
+/* One value's head, and what of the value is there. Returns 1 at the end, or when it can't be read. */
 static __always_inline long ww_shared_step(struct ww_shared *s, struct ww_message *m)
 {
 	u64 at = s->at, left = s->total - at;
-	if (at >= s->total || s->lost)
+	if (at >= s->total || s->bad)
 		return 1;
 	if (!s->now.skip) {
 		union {
@@ -112,7 +118,7 @@ static __always_inline long ww_shared_step(struct ww_shared *s, struct ww_messag
 			u64 words[2];
 		} look = {};
 		u64 len = left < WW_SHARED_LOOK ? left : WW_SHARED_LOOK;
-		s->lost = 1;
+		s->bad = 1;
 		if (ww_message_look(m, at) != WW_FOUND)
 			return 1;
 		if (len > m->contiguous)
@@ -130,13 +136,13 @@ static __always_inline long ww_shared_step(struct ww_shared *s, struct ww_messag
 			s->begun++;
 		}
 		if (s->now.line) {
-			s->lost = 0;
+			s->bad = 0;
 			if (whole)
 				ww_shared_value_ends(s);
 			return 0;
 		}
 		if (ww_shared_one_of(type, WW_SHARED_LINES)) {
-			s->lost = 0;
+			s->bad = 0;
 			s->now.line = 1;
 			if (whole)
 				ww_shared_value_ends(s);
@@ -147,14 +153,14 @@ static __always_inline long ww_shared_step(struct ww_shared *s, struct ww_messag
 		if (!whole || end < 3 || end > 10)
 			return 1;
 		if (type == '*' || type == '~' || type == '%') {
-			s->lost = 0;
+			s->bad = 0;
 			s->now.values += null ? 0 : type == '%' ? 2 * number : number;
 			ww_shared_value_ends(s);
 			return 0;
 		}
 		if (type != '$' && type != '=' && type != '!')
 			return 1;
-		s->lost = 0;
+		s->bad = 0;
 		if (null) {
 			ww_shared_value_ends(s);
 			return 0;
@@ -206,6 +212,7 @@ WW_GLOBAL2(u64, ww_shared_count, C, conn, N, call)
 	s->total = (u32)call;
 	s->begun = 0;
 	s->ended = 0;
+	s->bad = 0;
 	if (ww_without_loop) {
 		for (u32 i = 0; i < WW_SHARED_STEPS; i++) {
 			if (ww_shared_step_plain(conn))
@@ -215,7 +222,7 @@ WW_GLOBAL2(u64, ww_shared_count, C, conn, N, call)
 		struct ww_shared_walk walk = {.shared = s, .message = m};
 		bpf_loop(WW_SHARED_STEPS, ww_shared_step_back, &walk, 0);
 	}
-	if (s->lost || s->at < s->total)
+	if (s->bad || s->at < s->total)
 		return ~0ull;
 	if (sent)
 		s->kept[WW_TX] = s->now;

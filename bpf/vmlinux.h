@@ -204,6 +204,10 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 rcv_nxt;
 	u32 copied_seq;
+	u32 snd_una;
+	u32 write_seq;
+	u32 srtt_us; /* << 3 */
+	u64 bytes_acked;
 };
 
 struct sockaddr_un {

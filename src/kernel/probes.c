@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <gelf.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "kernel/call_sites.h"
 #include "kernel/static_probes.h"
 #include "symbols/gopclntab.h"
 #include "symbols/elf_tables.h"
@@ -19,10 +21,9 @@ enum runtime {
 	RUNTIME_GO,
 	RUNTIME_GO_ASSIST,
 	RUNTIME_GO_ROUTINE,
-	RUNTIMES
 };
 
-enum how { NOTE, SYMBOL, RETURN, LEAVES, CHECKED };
+enum how { NOTE, SYMBOL, RETURN, LEAVES, CHECKED, CLOCK };
 
 #define RETURNS_MAX 16	/* of a function of Go's */
 #define PLACES	    256 /* at which it is seen whether functions are where they are told to be */
@@ -30,7 +31,7 @@ enum how { NOTE, SYMBOL, RETURN, LEAVES, CHECKED };
 static const struct probe {
 	enum ww_probe_program program;
 	enum runtime runtime;
-	enum { OPTIONAL, NEEDED } need;
+	enum { OPTIONAL, NEEDED, UNCLOCKED } need;
 	enum how how;
 	const char *provider;
 	const char *name;
@@ -245,27 +246,64 @@ static bool has(const struct search *search, size_t probe)
 	return false;
 }
 
+/* Whether a file with what was found so far has all that the runtime needs. */
+static bool is_whole(const struct search *search, enum runtime runtime)
+{
+	for (size_t i = 0; i < PROBES; i++)
+		if (probes[i].runtime == runtime && probes[i].need != OPTIONAL && !has(search, i))
+			return false;
+	return true;
+}
+
+struct clock {
+	struct search *search;
+	size_t probe;
+};
+
+static void clock_add(void *ctx, uint64_t address)
+{
+	const struct clock *clock = ctx;
+
+	function_add(clock->search, clock->probe, address);
+}
+
+/* All code is looked through for these: of runtimes only that the file has. Returns for which it has some, as bits. */
+static unsigned clocks_read(struct search *search)
+{
+	unsigned clocked = 0;
+
+	for (size_t i = 0; i < PROBES; i++) {
+		struct clock clock = {.search = search, .probe = i};
+
+		if (probes[i].how != CLOCK || !is_whole(search, probes[i].runtime))
+			continue;
+		ww_call_sites__each(search->elf, search->fd, probes[i].name, CLOCK_PROCESS_CPUTIME_ID, clock_add,
+				    &clock);
+		clocked |= has(search, i) ? 1u << probes[i].runtime : 0;
+	}
+	return clocked;
+}
+
 int ww_probes__find(int fd, struct ww_probe_site sites[WW_PROBE_SITES])
 {
 	struct search search = {.fd = fd};
-	bool whole[RUNTIMES];
+	unsigned clocked = 0;
 	int len = 0;
 
 	search.elf = ww_elf__open(fd);
 	const char *identity = search.elf ? elf_getident(search.elf, NULL) : NULL;
-	if (identity && identity[EI_CLASS] == ELFCLASS64)
+	if (identity && identity[EI_CLASS] == ELFCLASS64) {
 		sections_read(&search);
+		clocked = clocks_read(&search);
+	}
 	elf_end(search.elf);
 	if (search.too_many)
 		return -E2BIG;
-	for (size_t runtime = 0; runtime < RUNTIMES; runtime++)
-		whole[runtime] = true;
-	for (size_t i = 0; i < PROBES; i++)
-		if (probes[i].need == NEEDED && !has(&search, i))
-			whole[probes[i].runtime] = false;
 	for (size_t i = 0; i < PROBES; i++) {
+		bool spared = probes[i].need == UNCLOCKED && clocked & 1u << probes[i].runtime;
+
 		for (size_t k = 0; k < search.found_len; k++) {
-			if (search.found[k].probe != i || !whole[probes[i].runtime])
+			if (search.found[k].probe != i || spared || !is_whole(&search, probes[i].runtime))
 				continue;
 			sites[len++] = (struct ww_probe_site){.program = probes[i].program,
 							      .at_return = probes[i].how == RETURN,

@@ -59,6 +59,7 @@ struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf, bool collectors)
 		[WW_PROBE_GC_END] = bpf->progs.ww_gc_end,
 		[WW_PROBE_GC_PART_BEGIN] = bpf->progs.ww_gc_part_begin,
 		[WW_PROBE_GC_PART_END] = bpf->progs.ww_gc_part_end,
+		[WW_PROBE_GC_CLOCK] = bpf->progs.ww_gc_clock,
 		[WW_PROBE_GC_STEP_LEAVE] = bpf->progs.ww_gc_step_leave,
 		[WW_PROBE_GC_ENTER] = bpf->progs.ww_gc_enter,
 		[WW_PROBE_GC_LEAVE] = bpf->progs.ww_gc_leave,

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WW_USER_EVENT_TARGETS 24
+#define WW_USER_EVENT_TARGETS 32
 
 /* Opens one for a place in the file that is open as `file`: it calls what `target` has. A negative errno. */
 int ww_user_events__open(int file, unsigned target, uint64_t offset, uint64_t semaphore, bool at_return);

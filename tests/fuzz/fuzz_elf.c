@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 /* The search in one file is its own part of the whole, which begins with a process. */
+#include "../../src/kernel/call_sites.c"
 #include "../../src/kernel/dynsym.c"
 #include "../../src/kernel/probes.c"
 #include "../../src/kernel/static_probes.c"

@@ -149,6 +149,7 @@ int ww_gc_begin(struct pt_regs *ctx);
 int ww_gc_end(struct pt_regs *ctx);
 int ww_gc_part_begin(struct pt_regs *ctx);
 int ww_gc_part_end(struct pt_regs *ctx);
+int ww_gc_clock(struct pt_regs *ctx);
 int ww_gc_step_leave(struct pt_regs *ctx);
 int ww_gc_enter(struct pt_regs *ctx);
 int ww_gc_leave(struct pt_regs *ctx);

@@ -1,41 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What is charged to `gc`, and what is counted of collectors, to the nanosecond. */
-#include "script.h"
-
-#define GET "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
-#define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-static struct pt_regs regs; /* of a probe */
-
-static const struct ww_account *done(void)
-{
-	sends(&script.server, OK);
-	assert_int_equal(script.records_len, 1);
-	const struct ww_account *a = &script.records[0];
-	u64 sum = 0;
-	for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
-		sum += a->kinds_ns[kind];
-	assert_int_equal(sum, a->end_ns - a->start_ns);
-	return a;
-}
-
-static void request_taken(void)
-{
-	runs(0);
-	arrives(&script.server, strlen(GET));
-	receives(&script.server, GET);
-}
-
-static void counted(u64 count, u64 ns)
-{
-	u32 tgid = 100;
-	const struct ww_collections *all = host_map_value(&ww_collections, &tgid);
-	if (!count && !ns && !all)
-		return;
-	assert_non_null(all);
-	assert_int_equal(all->count, count);
-	assert_int_equal(all->ns, ns);
-}
+#include "collecting.h"
 
 static void on_its_own_thread(void **state)
 {
@@ -310,36 +275,6 @@ static void assists(void **state)
 	script_end();
 }
 
-/* Sweeping goes on in parts long after the collection was counted, and some of it within that. */
-static void small_parts(void **state)
-{
-	(void)state;
-	script_begin(4);
-	request_taken();
-	ww_gc_begin(&regs);
-	pass(10);
-	ww_gc_part_begin(&regs);
-	pass(10);
-	ww_gc_part_end(&regs);
-	pass(10);
-	ww_gc_end(&regs);
-	counted(1, 30);
-	pass(5);
-	for (u32 i = 0; i < 100; i++) {
-		ww_gc_part_begin(&regs);
-		ww_gc_part_begin(&regs);
-		pass(3);
-		ww_gc_part_end(&regs);
-		ww_gc_part_end(&regs);
-		pass(1);
-	}
-	counted(1, 330);
-	const struct ww_account *a = done();
-	assert_int_equal(a->kinds_ns[WW_KIND_GC], 330);
-	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 105);
-	script_end();
-}
-
 static void at(int (*program)(struct pt_regs *), u64 sp)
 {
 	struct pt_regs there = {.sp = sp};
@@ -592,7 +527,6 @@ int main(void)
 		cmocka_unit_test(another_program),
 		cmocka_unit_test(preempted_probe),
 		cmocka_unit_test(no_memory),
-		cmocka_unit_test(small_parts),
 		cmocka_unit_test(halted),
 		cmocka_unit_test(halts),
 	};

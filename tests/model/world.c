@@ -369,9 +369,9 @@ static void sweep(bool over)
 static void collect(struct thread *thread)
 {
 	static int (*const programs[])(struct pt_regs *) = {
-		ww_gc_begin,	  ww_gc_end,	ww_gc_enter,	 ww_gc_leave,  ww_stop_begin,	 ww_pause_begin,
-		ww_pause_end,	  ww_stop_end,	ww_part_first,	 ww_part_last, ww_gc_part_begin, ww_gc_part_end,
-		ww_gc_step_leave, ww_stop_left, ww_assist_begin, ww_assist_end};
+		ww_gc_begin,	  ww_gc_end,	ww_gc_enter,	 ww_gc_leave,	ww_stop_begin,	  ww_pause_begin,
+		ww_pause_end,	  ww_stop_end,	ww_part_first,	 ww_part_last,	ww_gc_part_begin, ww_gc_part_end,
+		ww_gc_step_leave, ww_stop_left, ww_assist_begin, ww_assist_end, ww_gc_clock};
 	struct pt_regs regs = {.sp = 4096 + 8 * host_draw(4)};
 	u64 program = host_draw(sizeof(programs) / sizeof(programs[0]));
 	world_note("probe %llu of %d, stack %lx", program, thread->task.task.pid, (unsigned long)regs.sp);

@@ -21,9 +21,9 @@ def collects():
                          (["/log"], [f"/allocate/200-{i}" for i in range(40)] + ["/log"]))
     counts, own, ns, times = (now - then for then, now in zip(before, after))
     tap.note(f"by Ruby's own figure, CPU time: {own / MS:.2f} ms; its threads were in it {times} times")
-    # Less is told than the clock says, by some 10 us each time that a thread enters: it is so, too, where no old objects are marked (so
-    # it is not incremental marking). What lies between its event and its probe, and the probes' traps, is in the clock only.
-    seen.agree(counts, ns, least=0.88)
+    # What Ruby itself sums up (gc.c, gc_enter_clock() and gc_exit_clock()) is CLOCK_PROCESS_CPUTIME_ID between the same two places: all
+    # threads' CPU time, and none in which the host had something else on that CPU. So the sum is held against a clock that goes on.
+    seen.agree(counts, ns)
     tap.check("requests are charged for it", seen.sum() > 0.9 * seen.stopped_ns, seen.sum())
 
 

@@ -36,8 +36,9 @@ def check(tap, record, times, waits):
     off = sorted(abs(found[name]["wall_ns"] - (answered - sent)) for name, (sent, answered) in times.items())
     share = sum(ns <= 300_000 for ns in off) / len(off)
     tap.check("wall time within 0.3 ms of the client's for 95 % of the requests", share >= 0.95, f"for {share:.1%}")
+    # A loop's thread that gets no CPU when it has just sent is taken to wait for that.
     own = statistics.mean(len(request["operations"]) == len(waits[name]) and not request.get("operations_missing") and
-                          request["kinds_ns"]["db"] >= sum(waits[name]) * 1e6 for name, request in found.items())
+                          request["kinds_ns"]["db"] + request["kinds_ns"]["runq"] >= sum(waits[name]) * 1e6 for name, request in found.items())
     tap.check("the requests have all of their own operations, and waited as long as these took", own >= 0.99, f"{own:.1%} have")
     ambiguous = statistics.mean(request["attribution"] == "ambiguous" for request in found.values())
     tap.check("no account is ambiguous", ambiguous <= 0.01, f"{ambiguous:.0%} are")

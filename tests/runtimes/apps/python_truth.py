@@ -113,9 +113,10 @@ class Part:
         self.offset = 0  # CLOCK_REALTIME - CLOCK_MONOTONIC: the former is set right now and then
 
     def observe(self, port, ways):
-        # The interpreter is looked at when it has answered a request, so the first ones are not compared.
+        # The interpreter is looked at when it has answered a request, and what is under way on connections that are shared is not known at
+        # first, so the first ones are not compared.
         self.plan = dict(plan(str(self.in_flight), self.requests, ways))
-        lead = plan(f"lead-{self.in_flight}", 2 * self.in_flight, ways)
+        lead = plan(f"lead-{self.in_flight}", max(16, 2 * self.in_flight), ways)
         with Record("--port", port) as self.record:
             send(port, [(self.in_flight, 0, lead)])
             time.sleep(0.3)

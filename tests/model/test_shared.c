@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Connections to Redis that all requests of a loop of Node's kind share: whose commands and answers are. */
+#include "plant.h"
+
+#include "shared.bpf.h"
+
+#define GET    "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define PING   "*1\r\n$4\r\nPING\r\n"
+#define PONG   "+PONG\r\n"
+#define US     1000ull
+#define MS     1000000ull
+
+#define REQUESTS 3
+
+enum { POLLS = 0x1000, CHECKS = 0x2000 }; /* phases of the loop, as its stack tells them */
+
+static struct host_sock clients[REQUESTS], others;
+static u64 phase;
+static ww_ref owners[WW_TRAFFIC_OWNERS_MAX];
+static u32 owners_len;
+
+static void note_owners(const struct ww_traffic *record, u64 size)
+{
+	if (record->type != WW_TRAFFIC_OWNERS)
+		return;
+	assert_int_equal(size, sizeof(*record) + record->head);
+	assert_true(record->head <= sizeof(owners));
+	memcpy(owners, record + 1, record->head);
+	owners_len = record->head / 8;
+}
+
+/* The loop sleeps, and is woken after so long. */
+static void sleeps(u64 ns)
+{
+	plant_word(phase, POLLS);
+	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 16, -1);
+	pass(ns);
+	is_woken(0);
+	runs(0);
+}
+
+static void asks(u32 request)
+{
+	arrives(&clients[request], strlen(GET));
+	receives(&clients[request], GET);
+	pass(10 * US);
+}
+
+/* Those from `from` on ask in one turn of the loop. */
+static void all_ask(u32 from)
+{
+	for (u32 i = from; i < REQUESTS; i++)
+		arrives(&clients[i], strlen(GET));
+	for (u32 i = from; i < REQUESTS; i++) {
+		receives(&clients[i], GET);
+		pass(10 * US);
+	}
+}
+
+static void answers(u32 request)
+{
+	sends(&clients[request], ANSWER);
+	pass(10 * US);
+}
+
+/* Sends so many commands on the shared connection. */
+static void commands(u32 many)
+{
+	char bytes[512] = "";
+	for (u32 i = 0; i < many; i++)
+		strcat(bytes, PING);
+	script.upstream.tcp.write_seq += strlen(bytes);
+	sends(&script.upstream, bytes);
+	pass(10 * US);
+}
+
+static void replies(u32 many)
+{
+	char bytes[512] = "";
+	for (u32 i = 0; i < many; i++)
+		strcat(bytes, PONG);
+	arrives(&script.upstream, strlen(bytes));
+	pass(10 * US);
+	receives(&script.upstream, bytes);
+	pass(10 * US);
+}
+
+static ww_ref ref_of(u32 request)
+{
+	return host_conn(&clients[request])->first;
+}
+
+static int begin(void **state)
+{
+	u32 tgid = 100;
+	(void)state;
+	script_begin(16);
+	plant_begin();
+	plant_next = HOST_USER + 3 * HOST_USER_SIZE; /* where no message is put */
+	phase = plant(8);
+	struct ww_libuv uv = {.slot = phase};
+	bpf_map_update_elem(&ww_libuvs, &tgid, &uv, BPF_ANY);
+	host.traffic = note_owners;
+	owners_len = 0;
+	host_tcp_init(&script.upstream, 50000, 6379);
+	script.upstream.unix_sock.sk.__sk_common.skc_state = 1;
+	host_tcp_init(&others, 50001, 5432);
+	others.unix_sock.sk.__sk_common.skc_state = 1;
+	for (u32 i = 0; i < REQUESTS; i++)
+		script_accept(&clients[i], (u16)(41000 + i));
+	host.current[0] = &script.threads[0];
+	runs(0);
+	/* It is known for a loop, and its phase is asked for, when it has served one. */
+	asks(0);
+	answers(0);
+	sleeps(MS);
+	asks(0);
+	answers(0);
+	script.records_len = 0;
+	assert_int_equal(host_thread(&script.threads[0])->phase_at, phase);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < REQUESTS; i++) {
+		ww_tcp_destroy_sock(&clients[i].unix_sock.sk);
+		host_sock_end(&clients[i]);
+	}
+	host_sock_end(&others);
+	script_end();
+	return 0;
+}
+
+static void all_are(u32 from, u32 to, u8 attribution)
+{
+	assert_int_equal(script.records_len, to);
+	for (u32 i = from; i < to; i++) {
+		u64 sum = 0;
+		for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
+			sum += script.records[i].kinds_ns[kind];
+		assert_int_equal(sum, script.records[i].end_ns - script.records[i].start_ns);
+		assert_int_equal(script.records[i].attribution, attribution);
+		assert_int_equal(script.records[i].traffic_lost != 0, attribution == WW_ATTRIBUTION_AMBIGUOUS);
+	}
+}
+
+/* Each is sent in the step that asks for it; answers come one by one, and are not waited for by others. */
+static void in_steps(void **state)
+{
+	(void)state;
+	sleeps(MS);
+	asks(0);
+	commands(1);
+	asks(1);
+	commands(1);
+	sleeps(2 * MS);
+	replies(1);
+	answers(0);
+	assert_int_equal(script.records_len, 1);
+	assert_true(host_request(ref_of(1)) != NULL);
+	sleeps(3 * MS);
+	replies(1);
+	answers(1);
+	all_are(0, 2, WW_ATTRIBUTION_EXACT);
+	assert_in_range(script.records[0].kinds_ns[WW_KIND_DB], 2 * MS, 2 * MS + 50 * US);
+	assert_in_range(script.records[1].kinds_ns[WW_KIND_DB], 5 * MS, 5 * MS + 90 * US);
+	assert_int_equal(host_counter(WW_COUNT_SHARED_LOST), 0);
+}
+
+/* All of a turn are sent at its end: in order of those that had a step in it. */
+static void at_the_end(void **state)
+{
+	(void)state;
+	sleeps(MS);
+	all_ask(0);
+	ww_ref refs[REQUESTS];
+	plant_word(phase, CHECKS);
+	commands(1);
+	/* It is not known for one that is shared before it is sent to. */
+	assert_int_equal(owners_len, 0);
+	sleeps(MS);
+	replies(1);
+	for (u32 i = 0; i < REQUESTS; i++)
+		answers(i);
+	script.records_len = 0;
+	sleeps(MS);
+	all_ask(0);
+	for (u32 i = 0; i < REQUESTS; i++)
+		refs[i] = ref_of(i);
+	plant_word(phase, CHECKS);
+	commands(REQUESTS);
+	assert_int_equal(owners_len, REQUESTS);
+	assert_memory_equal(owners, refs, sizeof(refs));
+	sleeps(MS);
+	for (u32 i = 0; i < REQUESTS; i++) {
+		replies(1);
+		answers(i);
+	}
+	all_are(0, REQUESTS, WW_ATTRIBUTION_EXACT);
+}
+
+/* One that waits for another answer has sent none of them; where there are fewer than who may have, all are doubted. */
+static void fewer(void **state)
+{
+	(void)state;
+	sleeps(MS);
+	asks(0);
+	commands(1);
+	sleeps(MS);
+	replies(1);
+	answers(0);
+	script.records_len = 0;
+	sleeps(MS);
+	all_ask(0);
+	plant_word(phase, CHECKS);
+	commands(2);
+	sleeps(MS);
+	replies(2);
+	for (u32 i = 0; i < REQUESTS; i++)
+		answers(i);
+	all_are(0, REQUESTS, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* A connection that is met in mid-load: one command is under way. All are doubted up to when that is known to be over.
+ */
+static void in_mid_load(void **state)
+{
+	(void)state;
+	script.upstream.tcp.write_seq = 1000;
+	sleeps(MS);
+	asks(0);
+	commands(1);
+	asks(1);
+	commands(1);
+	sleeps(10 * MS);
+	replies(1); /* of the one before */
+	answers(0);
+	sleeps(10 * MS);
+	replies(2);
+	answers(1);
+	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_int_equal(host_counter(WW_COUNT_SHARED_LOST), 1);
+	/* Quiet, but for less than a round trip, it is not over. */
+	script.upstream.tcp.srtt_us = 8 * 5000;
+	for (u32 i = 0; i < 2 * WW_SHARED_QUIETS; i++) {
+		sleeps(10 * MS);
+		asks(0);
+		commands(1);
+		sleeps(MS);
+		replies(1);
+		answers(0);
+	}
+	all_are(2, 2 + 2 * WW_SHARED_QUIETS, WW_ATTRIBUTION_AMBIGUOUS);
+	script.upstream.tcp.srtt_us = 8 * 100;
+	script.records_len = 0;
+	for (u32 i = 0; i <= WW_SHARED_QUIETS; i++) {
+		sleeps(10 * MS);
+		asks(0);
+		commands(1);
+		sleeps(MS);
+		replies(1);
+		answers(0);
+	}
+	assert_int_equal(script.records[0].attribution, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_int_equal(script.records[WW_SHARED_QUIETS].attribution, WW_ATTRIBUTION_EXACT);
+	assert_int_equal(host_counter(WW_COUNT_SHARED_LOST), 1);
+}
+
+/* A command that takes long, from before it was met: however long it is quiet meanwhile, that it is over is not
+ * believed. */
+static void slow_command(void **state)
+{
+	(void)state;
+	script.upstream.tcp.write_seq = 1000;
+	sleeps(MS);
+	for (u32 i = 0; i < WW_SHARED_QUIETS; i++) {
+		asks(0);
+		sleeps(500 * MS);
+		commands(1);
+		sleeps(500 * MS);
+		replies(1); /* always to the one before */
+		sleeps(500 * US);
+		answers(0);
+	}
+	all_are(0, WW_SHARED_QUIETS, WW_ATTRIBUTION_AMBIGUOUS);
+	sleeps(MS);
+	replies(1);
+	script.records_len = 0;
+	asks(0);
+	commands(1);
+	sleeps(MS);
+	replies(1);
+	answers(0);
+	all_are(0, 1, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* More answers than commands: from there on none is believed. */
+static void too_many(void **state)
+{
+	(void)state;
+	sleeps(MS);
+	asks(0);
+	commands(1);
+	asks(1);
+	commands(1);
+	sleeps(MS);
+	replies(3);
+	answers(0);
+	answers(1);
+	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_int_equal(host_counter(WW_COUNT_SHARED_LOST), 1);
+}
+
+/* A read that leaves bytes, which the next one gets, is no end of the turn; a later answer is. */
+static void large_reads(void **state)
+{
+	struct ww_thread *t;
+	(void)state;
+	sleeps(MS);
+	asks(0);
+	sends(&others, "Q\0\0\0\rSELECT 1\0");
+	sleeps(MS);
+	all_ask(1);
+	t = host_thread(&script.threads[0]);
+	assert_int_equal(t->turn_len, 2);
+	arrives(&others, 8);
+	receives(&others, "rows");
+	pass(US);
+	/* That was in front of the turn: it arrived since. */
+	assert_int_equal(t->turn_len, 1);
+	receives(&others, "more");
+	pass(US);
+	assert_int_equal(t->turn_len, 1);
+	answers(1);
+	sleeps(MS);
+	arrives(&clients[1], strlen(GET));
+	arrives(&others, 8);
+	receives(&clients[1], GET);
+	receives(&others, "rows");
+	receives(&others, "more");
+	assert_int_equal(t->turn_len, 2);
+}
+
+/* A connection that a request makes, and sends commands on: it waits for their answers, and for nothing else. */
+static void makes_one(void **state)
+{
+	(void)state;
+	sleeps(MS);
+	script.upstream.unix_sock.sk.__sk_common.skc_state = 7;
+	asks(0);
+	script.upstream.unix_sock.sk.__sk_common.skc_state = 2;
+	ww_inet_sock_set_state(&script.upstream.unix_sock.sk, 7, 2);
+	script.upstream.unix_sock.sk.__sk_common.skc_state = 1;
+	ww_inet_sock_set_state(&script.upstream.unix_sock.sk, 2, 1);
+	assert_int_equal(host_request(ref_of(0))->outstanding, 1);
+	commands(2);
+	assert_int_equal(host_request(ref_of(0))->outstanding, 2);
+	sleeps(MS);
+	replies(2);
+	assert_int_equal(host_request(ref_of(0))->outstanding, 0);
+	answers(0);
+	all_are(0, 1, WW_ATTRIBUTION_EXACT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(in_steps, begin, end),
+		cmocka_unit_test_setup_teardown(at_the_end, begin, end),
+		cmocka_unit_test_setup_teardown(fewer, begin, end),
+		cmocka_unit_test_setup_teardown(in_mid_load, begin, end),
+		cmocka_unit_test_setup_teardown(slow_command, begin, end),
+		cmocka_unit_test_setup_teardown(too_many, begin, end),
+		cmocka_unit_test_setup_teardown(large_reads, begin, end),
+		cmocka_unit_test_setup_teardown(makes_one, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
