@@ -19,6 +19,12 @@
 #define WW_GO_WAITING  4
 #define WW_GO_DEAD     6
 
+/* Whether probes tell which goroutine a thread runs: goexact.bpf.c. */
+enum ww_exact {
+	WW_EXACT = 1 << 0,
+	WW_EXACT_CHANGES = 1 << 1, /* one is in the middle of that: the scheduler is not to charge anything meanwhile */
+};
+
 __u32 ww_go_any __weak = 0;    /* there are Go programs, or some with tokio */
 __u32 ww_tokio_any __weak = 0; /* there are some with tokio */
 

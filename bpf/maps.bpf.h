@@ -107,12 +107,6 @@ enum ww_go_is {
 	WW_GO_TOKIO, /* Rust's tokio, with tasks */
 };
 
-/* Whether probes tell which goroutine a thread runs: goexact.bpf.c. */
-enum ww_exact {
-	WW_EXACT = 1 << 0,
-	WW_EXACT_CHANGES = 1 << 1, /* one is in the middle of that: the scheduler is not to charge anything meanwhile */
-};
-
 /* Whether a thread is one of a Java process. */
 enum ww_java {
 	WW_JAVA_UNKNOWN,
