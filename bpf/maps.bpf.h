@@ -147,9 +147,8 @@ struct ww_thread {
 	u64 on_cpu;	   /* when it last got a CPU */
 	u64 gc;		   /* runs while it collects garbage: the only word here that probes write besides the next */
 	u64 gc_at;	   /* when that began last */
-	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect: probes write
-			    */
-	u64 assist_at;	   /* this, and since when */
+	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect, */
+	u64 assist_at;	   /* and since when: probes write both */
 	ww_ref ref;	   /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
@@ -198,6 +197,7 @@ struct ww_thread {
 	u64 several;	 /* when it read the answers of several at once, if that was its last read; 0: it was not */
 	u64 others;	 /* when a request was last seen to have waited for what no socket tells, */
 	u32 others_seen; /* how often that was */
+	u64 pooled; /* when a step was last seen while it polls that follows on no read, as on libuv's pool's work */
 	u32 pending_len;
 	struct ww_cause connecting; /* what waiting for the connection is that it made last; type NONE: not known */
 	u64 cgroup_id;
