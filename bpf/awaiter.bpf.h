@@ -82,10 +82,12 @@ __weak u32 ww_future_is(u64 object)
 		return name[1] == WW_WORD8('.', 'F', 'u', 't', 'u', 'r', 'e', 0) ? WW_FUTURE : WW_FUTURE_NOT;
 	}
 	if (name[0] == WW_WORD8('_', 'G', 'a', 't', 'h', 'e', 'r', 'i'))
-		return WW_FUTURE;
+		return name[1] == WW_WORD8('n', 'g', 'F', 'u', 't', 'u', 'r', 'e') ? WW_FUTURE : WW_FUTURE_NOT;
 	if (name[0] == WW_WORD8('C', 'a', 'n', 'c', 'e', 'l', 'S', 'c'))
-		return WW_FUTURE_SCOPE;
-	return name[0] == WW_WORD8('T', 'a', 's', 'k', 'G', 'r', 'o', 'u') ? WW_FUTURE_GROUP : WW_FUTURE_NOT;
+		return (u32)name[1] == WW_WORD4('o', 'p', 'e', 0) ? WW_FUTURE_SCOPE : WW_FUTURE_NOT;
+	if (name[0] == WW_WORD8('T', 'a', 's', 'k', 'G', 'r', 'o', 'u'))
+		return (u16)name[1] == 'p' ? WW_FUTURE_GROUP : WW_FUTURE_NOT;
+	return WW_FUTURE_NOT;
 }
 
 /* The Task that waits for those of a task group, or of its scope; 0: not known. */
@@ -104,50 +106,68 @@ __weak u64 ww_awaiter_of_group(u64 group)
 	return 0;
 }
 
-/* How a function's name begins. */
-static __always_inline u64 ww_function_name(u64 function)
+/* A name, as far as it is looked at: how it begins, and goes on. */
+struct ww_name {
+	u64 first, second;
+};
+
+static __always_inline struct ww_name ww_function_name(u64 function)
 {
 	u64 code = ww_user_word(function + WW_FUNCTION_CODE);
-	return ww_user_word(ww_user_word(code + WW_PYTHON_CODE_NAME) + WW_PYTHON_TEXT);
+	u64 at = ww_user_word(code + WW_PYTHON_CODE_NAME) + WW_PYTHON_TEXT;
+	return (struct ww_name){ww_user_word(at), ww_user_word(at + 8)};
 }
+
+/* What a name of 8 letters and more has from there on: the end is in it where it is within. */
+#define WW_NAME_LETTER(letters, at)                                                                                    \
+	((at) < sizeof(letters) ? (u64)(u8)(letters)[(at) < sizeof(letters) ? (at) : 0] << (8 * ((at)&7)) : 0)
+#define WW_NAME_WORD(letters, at)                                                                                      \
+	(WW_NAME_LETTER(letters, at) | WW_NAME_LETTER(letters, (at) + 1) | WW_NAME_LETTER(letters, (at) + 2) |         \
+	 WW_NAME_LETTER(letters, (at) + 3) | WW_NAME_LETTER(letters, (at) + 4) | WW_NAME_LETTER(letters, (at) + 5) |   \
+	 WW_NAME_LETTER(letters, (at) + 6) | WW_NAME_LETTER(letters, (at) + 7))
+#define WW_NAME_MASK(letters) (sizeof(letters) >= 16 ? ~0ull : (1ull << (8 * (sizeof(letters) & 7))) - 1)
+#define ww_name_is(name, letters)                                                                                      \
+	((name).first == WW_NAME_WORD(letters, 0) &&                                                                   \
+	 ((name).second & WW_NAME_MASK(letters)) == WW_NAME_WORD(letters, 8))
 
 /* How certain it is that one awaits whom that function leads to, when it is called at the end of something. */
 static __always_inline u64 ww_awaiter_by(u64 function)
 {
-	switch (ww_function_name(function)) {
-	case WW_WORD8('_', 'd', 'o', 'n', 'e', '_', 'c', 'a'): /* _done_callback(), of gather() */
-	case WW_WORD8('_', 'i', 'n', 'n', 'e', 'r', '_', 'd'): /* _inner_done_callback(), of shield() */
-	case WW_WORD8('_', 'o', 'u', 't', 'e', 'r', '_', 'd'):
-	case WW_WORD8('_', 'o', 'n', '_', 'c', 'o', 'm', 'p'): /* _on_completion(), of wait() and as_completed() */
-	case WW_WORD8('_', 'r', 'e', 'l', 'e', 'a', 's', 'e'): /* _release_waiter(), of wait_for() */
-	case WW_WORD8('_', 'o', 'n', '_', 't', 'a', 's', 'k'): /* _on_task_done(), of asyncio's task groups */
-	case WW_WORD8('t', 'a', 's', 'k', '_', 'd', 'o', 'n'): /* task_done(), of anyio's */
-	case WW_WORD8('_', 'c', 'a', 'l', 'l', '_', 's', 'e'): /* _call_set_state(), of wrap_future() */
+	struct ww_name name = ww_function_name(function);
+	if (ww_name_is(name, "_done_callback") ||	/* of gather() */
+	    ww_name_is(name, "_inner_done_callback") || /* of shield() */
+	    ww_name_is(name, "_outer_done_callback") || /* of shield() */
+	    ww_name_is(name, "_on_completion") ||	/* of wait() and as_completed() */
+	    ww_name_is(name, "_release_waiter") ||	/* of wait_for() */
+	    ww_name_is(name, "_on_task_done") ||	/* of asyncio's task groups */
+	    ww_name_is(name, "task_done") ||		/* of anyio's */
+	    ww_name_is(name, "_call_set_state"))	/* of wrap_future() */
 		return WW_AWAITER_TOLD;
-	}
 	return WW_AWAITER_GUESS;
 }
 
 /* The Future or Task that a callback of a Future's is for, with WW_AWAITER_BITS; 0: none. */
 __weak u64 ww_awaiter_of_callback(u64 callback)
 {
-	u64 name = callback ? ww_type_name(callback) : 0, object;
-	if (name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_')) { /* a Task's wake-up */
+	u64 type = callback ? ww_user_word(callback + WW_PYTHON_TYPE) : 0, object;
+	u64 at = type ? ww_user_word(type + WW_PYTHON_TYPE_NAME) : 0;
+	struct ww_name name = {at ? ww_user_word(at) : 0, at ? ww_user_word(at + 8) : 0};
+	if (ww_name_is(name, "builtin_function_or_method")) { /* a Task's wake-up */
 		object = ww_user_word(callback + WW_BUILTIN_SELF);
 		return ww_future_is(object) == WW_FUTURE_TASK ? object : 0;
 	}
-	if (name == WW_WORD8('f', 'u', 'n', 'c', 't', 'o', 'o', 'l')) { /* of wait_for() */
+	if (ww_name_is(name, "functools.partial")) { /* of wait_for() */
 		object = ww_user_word(ww_user_word(callback + WW_PARTIAL_ARGS) + WW_PYTHON_TUPLE);
 		if (ww_future_is(object) != WW_FUTURE)
 			return 0;
 		return object | ww_awaiter_by(ww_user_word(callback + WW_PARTIAL_FUNCTION));
 	}
-	if ((name & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0)) {
+	if ((name.first & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0)) {
 		object = ww_user_word(callback + WW_METHOD_SELF);
 		object = ww_future_is(object) == WW_FUTURE_GROUP ? ww_awaiter_of_group(object) : 0;
 		return object ? object | ww_awaiter_by(ww_user_word(callback + WW_METHOD_FUNCTION)) : 0;
 	}
-	if (name != WW_WORD8('f', 'u', 'n', 'c', 't', 'i', 'o', 'n'))
+	if (!ww_name_is(name, "function"))
 		return 0;
 	u64 closure = ww_user_word(callback + WW_FUNCTION_CLOSURE);
 	u64 cells = closure ? ww_user_word(closure + WW_PYTHON_SIZE) : 0;
@@ -308,9 +328,8 @@ WW_GLOBAL1(int, ww_handle_writes, T, t)
 	u64 callback = handle ? ww_user_word(handle + WW_HANDLE_CALLBACK) : 0;
 	if (!callback || (ww_type_name(callback) & WW_WORD7_MASK) != WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0))
 		return 0;
-	u64 name = ww_function_name(ww_user_word(callback + WW_METHOD_FUNCTION));
-	return name == WW_WORD8('_', 'w', 'r', 'i', 't', 'e', '_', 'r') ||
-	       name == WW_WORD8('_', 's', 'o', 'c', 'k', '_', 's', 'e');
+	struct ww_name name = ww_function_name(ww_user_word(callback + WW_METHOD_FUNCTION));
+	return ww_name_is(name, "_write_ready") || ww_name_is(name, "_sock_sendall");
 }
 
 #endif

@@ -17,6 +17,8 @@
 #include "interpreter.bpf.h"
 #include "traffic.bpf.h"
 
+#define WW_EEXIST 17
+
 /* Processes that take messages: how often their other threads have sent what is nobody's, counted on. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -27,14 +29,28 @@ struct {
 
 __u32 ww_takers_known __weak = 0; /* there is one */
 
-/* The running process takes a message, for a thread of it. */
-static __always_inline void ww_elsewhere_takes(void)
+/* The process takes a message, for a thread of it. */
+static __always_inline void ww_elsewhere_takes(u32 tgid)
+{
+	u64 none = 0;
+	if (!bpf_map_lookup_elem(&ww_takers, &tgid)) {
+		long err = bpf_map_update_elem(&ww_takers, &tgid, &none, BPF_NOEXIST);
+		/* Of two threads that do this at a time the later one finds it there. */
+		if (err && err != -WW_EEXIST)
+			ww_count(WW_COUNT_TAKER_FORGOTTEN);
+	}
+	ww_takers_known = 1;
+}
+
+/*
+ * The running thread begins to take messages: what others of its process have sent before is not for them. Apart, as
+ * its callers have no room on the stack.
+ */
+static __noinline void ww_elsewhere_begins(struct ww_thread *t)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	u64 none = 0;
-	if (!bpf_map_lookup_elem(&ww_takers, &tgid))
-		bpf_map_update_elem(&ww_takers, &tgid, &none, BPF_NOEXIST);
-	ww_takers_known = 1;
+	u64 *strays = ww_takers_known ? bpf_map_lookup_elem(&ww_takers, &tgid) : NULL;
+	t->strays = strays ? *strays : 0;
 }
 
 /* The running thread is about to send something, or has: whether it takes messages, or works for something. */

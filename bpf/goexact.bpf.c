@@ -115,6 +115,7 @@ int ww_go_runs(struct pt_regs *ctx)
 		return 0;
 	u64 now = ww_exact_changes(t);
 	ww_exact_leaves(t, now);
+	t->goroutine = g;
 	if (r)
 		ww_exact_begins(t, r, now);
 	ww_exact_changed(t);
@@ -159,6 +160,7 @@ static __always_inline void ww_exact_left(u64 g, enum ww_exact_how how)
 	if (r && !ww_owns(r, t->tid))
 		ww_touched(t, r, &step, now);
 	ww_exact_leaves(t, now);
+	t->goroutine = 0;
 	if (r)
 		ww_exact_state(r, how, now);
 	ww_exact_changed(t);

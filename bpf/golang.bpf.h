@@ -17,6 +17,7 @@
 #define WW_GO_RUNNABLE 1
 #define WW_GO_RUNNING  2
 #define WW_GO_WAITING  4
+#define WW_GO_DEAD     6
 
 __u32 ww_go_any __weak = 0;    /* there are Go programs, or some with tokio */
 __u32 ww_tokio_any __weak = 0; /* there are some with tokio */

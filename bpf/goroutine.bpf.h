@@ -32,7 +32,9 @@
 struct ww_go_slot {
 	u32 at;
 	u32 votes;
-	u32 misses; /* work of such goroutines that nobody waited for */
+	u32 misses; /* work of such goroutines that nobody waited for, up to its answer */
+	u32 alone;  /* tokio: so often nobody was found up to the answer, and not found since */
+	u32 early;  /* tokio: so often in a row nobody was found when something was sent */
 	u32 asked;  /* tokio: while it was not known whether somebody does */
 	u32 from;   /* tokio: where looking through such a task was cut off, */
 	u32 cuts;   /* and how often since one was found */
@@ -140,13 +142,19 @@ enum ww_go_found {
 	WW_GO_FOUND_PERHAPS,
 };
 
+static __always_inline void ww_go_slot_put(const struct ww_go_slot_key *key, const struct ww_go_slot *first)
+{
+	if (bpf_map_update_elem(&ww_go_slots, key, first, BPF_ANY))
+		ww_count(WW_COUNT_GO_SLOT_FAILED);
+}
+
 /* The first that is known of such functions: a way, or where a search was cut off. Apart, as its caller's stack is
  * full.
  */
-static __noinline long ww_go_slot_make(const struct ww_go_slot_key *key, u32 at, u32 from, u32 cuts, u64 last)
+static __noinline void ww_go_slot_make(const struct ww_go_slot_key *key, u32 at, u32 from, u32 cuts, u64 last)
 {
 	struct ww_go_slot first = {.at = at, .votes = !cuts, .from = from, .cuts = cuts, .last = last};
-	return bpf_map_update_elem(&ww_go_slots, key, &first, BPF_ANY);
+	ww_go_slot_put(key, &first);
 }
 
 /* Notes which word it was. */
@@ -174,18 +182,25 @@ static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot,
 	return same || !sure ? WW_GO_FOUND : WW_GO_FOUND_OTHER;
 }
 
-/* What the goroutine did, and has an answer to, nobody waits for. */
-WW_GLOBAL1(int, ww_goroutine_left_alone, N, g)
+/*
+ * What the goroutine does nobody waits for; `done`: nor did anybody when it had its answer. Until then one may come to
+ * wait, where there are more threads than one.
+ */
+WW_GLOBAL2(int, ww_goroutine_left_alone, N, g, N, done)
 {
 	struct ww_go *go = ww_go_get();
 	if (!go)
 		return 0;
 	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc), .program = ww_program()};
-	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key), first = {.misses = 1};
-	if (!slot)
-		bpf_map_update_elem(&ww_go_slots, &key, &first, BPF_ANY);
-	else if (slot->misses < WW_GO_SLOTS_MAX)
-		slot->misses++;
+	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key),
+			  first = {.misses = done, .alone = done, .early = !done};
+	if (!slot) {
+		ww_go_slot_put(&key, &first);
+		return 0;
+	}
+	slot->misses += done && slot->misses < WW_GO_SLOTS_MAX;
+	slot->alone += done && slot->alone < WW_GO_SLOTS_MAX;
+	slot->early = done ? 0 : slot->early + 1;
 	return 0;
 }
 
@@ -232,7 +247,7 @@ static __always_inline void ww_goroutine_cut(struct ww_go_slot *slot)
  * who joins them counts: other ways may lead to a connection's task that has waited for what they send, and now works
  * for others.
  */
-WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
+WW_GLOBAL3(int, ww_goroutine_waiter_of_task, N, task, N, first, N, done)
 {
 	struct ww_go *go = ww_go_get();
 	struct ww_go_room *room = ww_go_room();
@@ -242,13 +257,19 @@ WW_GLOBAL2(int, ww_goroutine_waiter_of_task, N, task, N, first)
 	room->key.program = ww_program();
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &room->key);
 	bool believed = slot && slot->votes >= WW_GO_SURE && slot->misses * WW_GO_LEFT <= slot->votes;
-	bool alone = slot && slot->misses > WW_TOKIO_MISSES, dense = slot && slot->cuts > WW_TOKIO_MISSES;
+	/* What is sent and not answered, nobody can be found to wait for later. */
+	bool alone = slot && (slot->alone > WW_TOKIO_MISSES || (!done && slot->early > WW_TOKIO_EARLY)),
+	     dense = slot && slot->cuts > WW_TOKIO_MISSES;
 	bool seldom = (alone || dense) && (slot->asked++ & WW_TOKIO_SELDOM);
 	bool known = first && slot && slot->votes, all = first && !seldom;
 	room->from = slot ? slot->from : 0;
 	int waits = ww_tokio_waiter(task, known ? slot->at : 0, all);
 	room->cut |= seldom && !alone;
 	ww_goroutine_cut(slot);
+	if (waits != WW_TOKIO_NOBODY && slot) {
+		slot->alone /= 2;
+		slot->early = 0;
+	}
 	switch (waits) {
 	case WW_TOKIO_JOINED:
 		return WW_GO_FOUND;
@@ -288,10 +309,10 @@ WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 		return 0;
 	room->awaited = 0;
 	for (u32 i = 0; i < WW_GO_CHAIN && g; i++) {
-		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i) : ww_goroutine_waiter(g);
+		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i, done) : ww_goroutine_waiter(g);
 		/* Of a search that was cut off nothing is known. */
 		if (found == WW_GO_FOUND_NOBODY && (go->is_tokio ? !i && !room->cut : done))
-			ww_goroutine_left_alone(g);
+			ww_goroutine_left_alone(g, done);
 		struct ww_request *perhaps = found == WW_GO_FOUND_PERHAPS ? ww_request_get(room->ref) : NULL;
 		if (perhaps && done)
 			ww_traffic_note(perhaps, false);
@@ -482,6 +503,11 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 		return !looks;
 	if (go->is_tokio)
 		ww_tokio_expired(&go->tokio, t);
+	/* Within the runtime, on the thread's own stack, as where it stops all others: it has not left the goroutine.
+	 */
+	if (t->exact && t->ref && t->goroutine &&
+	    (u32)(ww_user_word(t->goroutine + go->status) & ~WW_GO_SCAN) != WW_GO_DEAD)
+		return 1;
 	/* Until it is known where that stands, what looks for one is not told by its stack: there is a thread's own. */
 	bool none = go->is_tokio && looks && !go->tokio.current;
 	if (none || !ww_goroutine_now(go, &at)) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
- * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h),
- * collectors (collector.bpf.h) and working memory; `__weak` lets each object name it and the linker keep one.
+ * State that the hook families share: what a thread, a connection and a request carry, maps, settings, counters. Every
+ * map is here, but for storage.bpf.h, collector.bpf.h and working memory; `__weak` lets the linker keep one.
  */
 #ifndef WHYWAIT_MAPS_H
 #define WHYWAIT_MAPS_H
@@ -147,6 +146,7 @@ struct ww_thread {
 	u64 on_cpu;	   /* when it last got a CPU */
 	u64 gc;		   /* runs while it collects garbage: the only word here that probes write besides the next */
 	u64 gc_at;	   /* when that began last */
+	u64 goroutine;	   /* where probes tell it: its g, which stays when that ends */
 	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect, */
 	u64 assist_at;	   /* and since when: probes write both */
 	ww_ref ref;	   /* the request that it is attached to */
@@ -247,28 +247,28 @@ struct ww_thread {
 	u8 taking;		       /* it reads the message from `pipe` */
 	u8 reading;		       /* it has begun to read from there when there was none */
 	u8 spreads;		       /* it wakes others for the messages that it takes: elsewhere.bpf.h */
-	u64 strays;		       /* what others of its process had sent when its last message ended, counted on */
-	u64 frames_of;		       /* its PyThreadState, for its frames; 0: none */
-	u64 folded;		       /* a loop of CPython's: when a thread of its pool had done something last */
-	u64 opened_at;		       /* when it read a new request last */
-	u64 responded;		       /* a loop of CPython's: the Context that answered last */
-	u64 submitter;		       /* the Context that has woken it for work; 0: not known */
-	u64 handle_frame;	       /* a loop of CPython's: the frame in which it runs Handles; 0: not known */
-	u64 leaf;		       /* the Task whose step it was in when it was looked at last, */
-	u64 task;		       /* and the one that awaits what that does */
-	u64 newest;		       /* the newest Task of its, as ww_carrier_key has it */
-	u8 handle_tries;	       /* how often that frame was looked for */
-	u8 nested;		       /* Tasks of its do work for others that await them */
-	u8 uvloop;		       /* it runs uvloop's loop, and is followed: uvloop.bpf.h */
-	u8 led;			       /* how `task` was found to: WW_AWAITER_BITS */
-	u64 worker;		       /* of a pool's thread of CPython's: the frame in which it takes its work; */
-	u64 loop_slot;		       /* of another one: where the frame of what its loop calls is; */
-	u64 item;		       /* what it works at, */
-	ww_ref item_for;	       /* and for which request; 0: not known */
-	ww_ref given;		       /* the request whose thread has made it */
-	u8 submits;		       /* without a request, it has woken such a thread */
-	u8 awaits;		       /* it waits for the end of what another thread does: worker.bpf.h */
-	u64 stack;		       /* where it blocked last; 0: none was taken */
+	u64 strays;    /* what others of its process had sent when its last message ended, or it began to take them */
+	u64 frames_of; /* its PyThreadState, for its frames; 0: none */
+	u64 folded;    /* a loop of CPython's: when a thread of its pool had done something last */
+	u64 opened_at; /* when it read a new request last */
+	u64 responded; /* a loop of CPython's: the Context that answered last */
+	u64 submitter; /* the Context that has woken it for work; 0: not known */
+	u64 handle_frame; /* a loop of CPython's: the frame in which it runs Handles; 0: not known */
+	u64 leaf;	  /* the Task whose step it was in when it was looked at last, */
+	u64 task;	  /* and the one that awaits what that does */
+	u64 newest;	  /* the newest Task of its, as ww_carrier_key has it */
+	u8 handle_tries;  /* how often that frame was looked for */
+	u8 nested;	  /* Tasks of its do work for others that await them */
+	u8 uvloop;	  /* it runs uvloop's loop, and is followed: uvloop.bpf.h */
+	u8 led;		  /* how `task` was found to: WW_AWAITER_BITS */
+	u64 worker;	  /* of a pool's thread of CPython's: the frame in which it takes its work; */
+	u64 loop_slot;	  /* of another one: where the frame of what its loop calls is; */
+	u64 item;	  /* what it works at, */
+	ww_ref item_for;  /* and for which request; 0: not known */
+	ww_ref given;	  /* the request whose thread has made it */
+	u8 submits;	  /* without a request, it has woken such a thread */
+	u8 awaits;	  /* it waits for the end of what another thread does: worker.bpf.h */
+	u64 stack;	  /* where it blocked last; 0: none was taken */
 	u8 holders_len;
 	u8 tenures_len; /* of the lock that it waits, or waited, for last: who had it meanwhile, the last one first */
 	u64 lock;	/* which that was: as `futex` */

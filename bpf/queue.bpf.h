@@ -79,8 +79,11 @@ static __always_inline bool ww_queue_ends(struct ww_thread *t, u64 now)
 		ww_elsewhere_ends(t, r);
 		ww_unit_close(t, r, now);
 	}
-	if (!t->takes && (ww_queue_requests(t->ref) || ww_queue_requests(t->home)))
-		return false;
+	if (!t->takes) {
+		if (ww_queue_requests(t->ref) || ww_queue_requests(t->home))
+			return false;
+		ww_elsewhere_begins(t);
+	}
 	t->takes = 1;
 	t->ref = 0;
 	t->home = 0;
@@ -210,10 +213,11 @@ static __noinline bool ww_queue_has_children(struct task_struct *task)
 	return false;
 }
 
-/* Whether the running process's messages may be for others; it is remembered then. */
+/* The running process takes a message: whether it may be for others; that is remembered then. */
 static __noinline bool ww_queue_hands_on(u8 system)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	ww_elsewhere_takes(tgid);
 	if (!ww_queue_has_children(ww_current()))
 		return false;
 	bpf_map_update_elem(&ww_queue_parents, &tgid, &system, BPF_ANY);
@@ -232,7 +236,6 @@ static __always_inline void ww_queue_delivered(struct ww_conn *conn, struct ww_t
 		return;
 	r->message = 1;
 	r->broker = conn->peer;
-	ww_elsewhere_takes();
 	ww_touched(t, r, &touch, now);
 	t->unit = r->account.id;
 	conn->first = r->account.id;

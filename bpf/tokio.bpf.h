@@ -186,6 +186,12 @@ WW_GLOBAL1(int, ww_tokio_learn, N, id)
 	return 0;
 }
 
+static __noinline void ww_tokio_tasks_put(const struct ww_carrier_key *key, u64 what)
+{
+	if (bpf_map_update_elem(&ww_tokio_tasks, key, &what, BPF_ANY))
+		ww_count(WW_COUNT_TOKIO_TASK_FAILED);
+}
+
 /* The task of that number, which the thread runs, or (0) the innermost one that it does: its address; 0: none. */
 WW_GLOBAL1(u64, ww_tokio_find, N, wanted)
 {
@@ -203,7 +209,7 @@ WW_GLOBAL1(u64, ww_tokio_find, N, wanted)
 	if (!s.address)
 		return 0;
 	struct ww_carrier_key key = {.context = s.id, .program = ww_program()};
-	bpf_map_update_elem(&ww_tokio_tasks, &key, &s.address, BPF_ANY);
+	ww_tokio_tasks_put(&key, s.address);
 	return s.address;
 }
 
@@ -226,10 +232,8 @@ WW_GLOBAL1(u64, ww_tokio_address, N, id)
 			return 0;
 	}
 	address = ww_tokio_find(id);
-	if (!address && !misses) {
-		misses = 1;
-		bpf_map_update_elem(&ww_tokio_tasks, &key, &misses, BPF_ANY);
-	}
+	if (!address && !misses)
+		ww_tokio_tasks_put(&key, 1);
 	return address;
 }
 

@@ -17,6 +17,7 @@
 #define WW_TOKIO_COUNTS 64  /* no more than so many share what is awaited */
 #define WW_TOKIO_VOTES	3
 #define WW_TOKIO_MISSES 16 /* so often nobody waited: it is looked for now and then only */
+#define WW_TOKIO_EARLY	64 /* the same, of what is sent and not answered */
 #define WW_TOKIO_SELDOM 63
 
 /* A way from a task to who waits, as a number. */
@@ -54,6 +55,8 @@ struct ww_tokio_queue {
 	u32 len;
 	u32 room;   /* elements that it has room for; 0: it is no queue */
 	u32 stride; /* words of an element */
+	u32 from;   /* the first word that is looked at */
+	u32 pad;
 };
 
 /* What is allocated at an address, as far as that can be told. */
@@ -61,6 +64,16 @@ struct ww_tokio_chunk {
 	u64 size;   /* glibc's malloc() keeps it in front */
 	u64 strong; /* counts of those who use it, where it is counted */
 	u64 weak;
+	u64 state; /* of a channel for one message, if that comes first */
+};
+
+/* A waker, and what is around it where there are two: who sends, and who waits (tokio::sync::oneshot::Inner). */
+struct ww_tokio_wakers {
+	u64 state;
+	u64 before[2];
+	u64 waker[2];
+	u64 after[2];
+	u64 behind;
 };
 
 /* The walk is kept in memory of its own, whose words the verifier does not follow, and which takes no room on the
@@ -78,8 +91,9 @@ struct ww_tokio_walk {
 	u32 at_word, words_len;
 	u32 at_behind, behind_len;
 	u32 at_inner, inner_len;
-	u32 pad;
+	u32 glibc; /* the task is what glibc's malloc() gave: so all is */
 	struct ww_tokio_chunk chunk;
+	struct ww_tokio_wakers wakers;
 	struct ww_tokio_header header;
 	struct ww_carrier_key key;
 	u64 around[5];		  /* words around the one that may be a queue's */
@@ -99,6 +113,46 @@ static __always_inline struct ww_tokio_walk *ww_tokio_walk(void)
 {
 	u32 zero = 0;
 	return bpf_map_lookup_elem(&ww_tokio_walks, &zero);
+}
+
+#define WW_TOKIO_CHUNK_LEAST 32
+#define WW_TOKIO_CHUNK_MOST  (1ull << 32)
+#define WW_TOKIO_CHUNK_OVER  256 /* bytes that are given beyond what was asked for */
+
+/* Whether glibc's malloc() may have written that. */
+static __always_inline bool ww_tokio_chunk_size(u64 size)
+{
+	return !(size & 8) && size - WW_TOKIO_CHUNK_LEAST < WW_TOKIO_CHUNK_MOST;
+}
+
+/* Whether so many bytes were asked for there. */
+static __always_inline bool ww_tokio_chunk_for(u64 size, u64 bytes)
+{
+	return ww_tokio_chunk_size(size) && (size & ~7ull) - 8 - bytes < WW_TOKIO_CHUNK_OVER;
+}
+
+#define WW_TOKIO_BOTH 9 /* state of a channel for one message: both ends have wakers in it, and nothing was sent */
+
+/* The task of a waker; 0: it is none of a task's. */
+static __always_inline u64 ww_tokio_waker_task(const struct ww_tokio *tokio, const u64 *pair)
+{
+	bool data_first = tokio->data_first;
+	return (data_first ? pair[1] : pair[0]) == tokio->waker ? data_first ? pair[0] : pair[1] : 0;
+}
+
+/*
+ * Whether what two share has wakers of two others: then the task has not sent by it, the address is left over in it.
+ */
+static __always_inline bool ww_tokio_of_others(const struct ww_tokio_walk *w, u64 waiter)
+{
+	const struct ww_tokio_wakers *near = &w->wakers;
+	u64 before = ww_tokio_waker_task(&w->tokio, near->before), after = ww_tokio_waker_task(&w->tokio, near->after);
+	u64 other = before ? before : after;
+	if (!other || other == w->own || other == waiter || w->chunk.strong != 2)
+		return false;
+	/* Where the state stands, the compiler decides. */
+	return w->chunk.state == WW_TOKIO_BOTH || near->state == WW_TOKIO_BOTH || near->before[1] == WW_TOKIO_BOTH ||
+	       near->after[0] == WW_TOKIO_BOTH || near->behind == WW_TOKIO_BOTH;
 }
 
 /* A waker of task `waiter` was found in what is at `awaited`. */
@@ -129,17 +183,15 @@ static __always_inline void ww_tokio_met(struct ww_tokio_walk *w, u64 waiter, u6
 
 #define WW_TOKIO_MANY 1000000 /* users of what tasks share */
 
-/* How many words are there, WW_TOKIO_BLOCK at most; 0: that can't be read. */
+/* How many words are there; 0: that can't be read. Of what another allocator gave that is not told. */
 static __always_inline u32 ww_tokio_chunk_read(struct ww_tokio_walk *w, u64 address)
 {
 	struct ww_tokio_chunk *chunk = &w->chunk;
 	if (!ww_tokio_heap(&w->tokio, address) || bpf_probe_read_user(chunk, sizeof(*chunk), (void *)(address - 8)))
 		return 0;
-	u64 words = (chunk->size & ~7ull) / 8 - 1;
-	/* Another allocator. */
-	if (chunk->size & 8 || chunk->size < 32 || words > WW_TOKIO_BLOCK)
-		return WW_TOKIO_BLOCK;
-	return words;
+	if (ww_tokio_chunk_size(chunk->size))
+		return (chunk->size & ~7ull) / 8 - 1;
+	return w->glibc ? 0 : WW_TOKIO_BLOCK;
 }
 
 /* Whether two at least share it, as the ends of a channel do. What was given back has other words there. */
@@ -159,21 +211,26 @@ static __always_inline void ww_tokio_inner(struct ww_tokio_walk *w, u64 address,
 		return;
 	w->block = address;
 	w->path = path;
-	w->inner_len = words;
+	w->inner_len = words < WW_TOKIO_BLOCK ? words : WW_TOKIO_BLOCK;
+}
+
+/* Whose waker is there, at the end of the way, in what is at `address`, and is shared? */
+static __always_inline void ww_tokio_at(struct ww_tokio_walk *w, u64 address, u32 path)
+{
+	u64 at = address + 8 * ((path & 0xff) - w->tokio.data_first);
+	struct ww_tokio_wakers *near = &w->wakers;
+	if (bpf_probe_read_user(near, sizeof(*near), (void *)(at - offsetof(struct ww_tokio_wakers, waker))))
+		return;
+	u64 waiter = ww_tokio_waker_task(&w->tokio, near->waker);
+	if (waiter && !ww_tokio_of_others(w, waiter))
+		ww_tokio_met(w, waiter, address, path);
 }
 
 /* What the way leads to from `address`, where something is that is shared. */
 static __always_inline void ww_tokio_end(struct ww_tokio_walk *w, u64 address, u32 path)
 {
-	u64 pair[2] = {};
-	if ((path & 0xff) >= ww_tokio_chunk_read(w, address) || !ww_tokio_is_shared(&w->chunk))
-		return;
-	bool data_first = w->tokio.data_first;
-	u64 at = address + 8 * ((path & 0xff) - data_first);
-	if (bpf_probe_read_user(pair, sizeof(pair), (void *)at))
-		return;
-	if ((data_first ? pair[1] : pair[0]) == w->tokio.waker)
-		ww_tokio_met(w, data_first ? pair[0] : pair[1], address, path);
+	if ((path & 0xff) < ww_tokio_chunk_read(w, address) && ww_tokio_is_shared(&w->chunk))
+		ww_tokio_at(w, address, path);
 }
 
 /*
@@ -197,11 +254,43 @@ static __always_inline void ww_tokio_queue_read(struct ww_tokio_walk *w, u32 wor
 		q->first = at[3];
 		q->len = at[4];
 		q->room = at[1];
+	} else if (at[3] - 1 < words && at[4] <= at[3]) {
+		/* A Vec has no first: address, room, length; */
+		q->first = 0;
+		q->len = at[4];
+		q->room = at[3];
+	} else if (at[1] - 1 < words && at[3] <= at[1]) {
+		/* room, address, length. */
+		q->first = 0;
+		q->len = at[3];
+		q->room = at[1];
 	}
 	q->stride = q->room ? words / q->room : 0;
 	/* What is allocated is rounded up to 16 bytes. */
-	if (words < WW_TOKIO_BLOCK && words - q->room * q->stride > 1)
+	if (ww_tokio_chunk_size(w->chunk.size) && words - q->room * q->stride > 1)
 		q->room = 0;
+}
+
+/* A table of a trait's functions, which a Box's address has behind it. */
+struct ww_tokio_trait {
+	u64 drop;
+	u64 size;
+	u64 align;
+};
+
+#define WW_TOKIO_ALIGN 256
+
+/* Whether it is a Box of something, as the word behind its address says. What is not may hold anything: bytes read. */
+static __always_inline bool ww_tokio_boxed(struct ww_tokio_walk *w)
+{
+	struct ww_tokio_trait trait;
+	u64 table = w->around[3], size = w->chunk.size;
+	if (table & 7 || table - w->tokio.image >= w->tokio.image_len ||
+	    bpf_probe_read_user(&trait, sizeof(trait), (void *)table))
+		return false;
+	if (trait.drop - w->tokio.image >= w->tokio.image_len || !trait.align || trait.align > WW_TOKIO_ALIGN)
+		return false;
+	return w->glibc ? ww_tokio_chunk_for(size, trait.size) : trait.size - 8 < WW_TOKIO_MOST;
 }
 
 /* Whether a word behind that is of an element that is in the queue. */
@@ -209,7 +298,7 @@ static __always_inline bool ww_tokio_queued(const struct ww_tokio_queue *q, u32 
 {
 	if (!q->room || !q->stride)
 		return true;
-	u32 element = word / q->stride;
+	u32 element = (q->from + word) / q->stride;
 	element += element < q->first ? q->room : 0;
 	return element - q->first < q->len;
 }
@@ -217,14 +306,23 @@ static __always_inline bool ww_tokio_queued(const struct ww_tokio_queue *q, u32 
 /* Looks at what is at `address`, said by the task's `word`, if that is the task's alone. */
 static __always_inline void ww_tokio_behind(struct ww_tokio_walk *w, u64 address, u32 word)
 {
+	struct ww_tokio_queue *q = &w->queue;
 	u32 words = ww_tokio_chunk_read(w, address);
 	w->at_behind = 0;
 	w->behind_len = 0;
-	if (!words || (w->chunk.strong - 1 < WW_TOKIO_MANY && w->chunk.weak - 1 < WW_TOKIO_MANY) ||
-	    bpf_probe_read_user(w->behind, sizeof(w->behind), (void *)address))
+	if (!words || (w->chunk.strong - 1 < WW_TOKIO_MANY && w->chunk.weak - 1 < WW_TOKIO_MANY))
 		return;
 	ww_tokio_queue_read(w, word, words);
-	w->behind_len = words;
+	if (!q->room && !ww_tokio_boxed(w))
+		return;
+	/* Of a long one, the part with the element that is the oldest. */
+	q->from = 0;
+	if (q->room && words > WW_TOKIO_BLOCK) {
+		q->from = q->first * q->stride;
+		q->from = q->from < words - WW_TOKIO_BLOCK ? q->from : words - WW_TOKIO_BLOCK;
+	}
+	if (!bpf_probe_read_user(w->behind, sizeof(w->behind), (void *)(address + 8 * (u64)q->from)))
+		w->behind_len = words < WW_TOKIO_BLOCK ? words : WW_TOKIO_BLOCK;
 }
 
 struct ww_tokio_step {
@@ -242,8 +340,7 @@ static long ww_tokio_look_step(u32 n, void *ctx)
 		u32 at = w->at_inner++;
 		if (!at || at >= WW_TOKIO_BLOCK - 1 || w->inner[at & (WW_TOKIO_BLOCK - 1)] != w->tokio.waker)
 			return 0;
-		u32 task = w->tokio.data_first ? at - 1 : at + 1;
-		ww_tokio_met(w, w->inner[task & (WW_TOKIO_BLOCK - 1)], w->block, w->path | at);
+		ww_tokio_at(w, w->block, w->path | at);
 		return 0;
 	}
 	if (w->at_behind < w->behind_len) {
@@ -323,6 +420,7 @@ static __always_inline void ww_tokio_look(struct ww_tokio_walk *w, struct ww_go_
 
 #define WW_TOKIO_LINKS                                                                                                 \
 	16 /* bytes at the end of a task in front of the waker of who joins it; behind that are left-overs */
+#define WW_TOKIO_TRAILER_LEAST 32
 
 /* Who joins the task. */
 WW_GLOBAL1(int, ww_tokio_joins, N, trailer)
@@ -355,6 +453,7 @@ static __always_inline u64 ww_tokio_begin(struct ww_tokio_walk *w, const struct 
 	if (!ww_tokio_task(&w->tokio, task, &w->header))
 		return 0;
 	u64 trailer = ww_user_word(w->header.vtable + WW_TOKIO_TRAILER);
+	w->glibc = ww_tokio_chunk_for(ww_user_word(task - 8), trailer + WW_TOKIO_TRAILER_LEAST);
 	return trailer < WW_TOKIO_MOST ? task + trailer : 0;
 }
 
@@ -409,7 +508,8 @@ static __always_inline void ww_tokio_sends(ww_ref ref)
 		return;
 	struct ww_carrier_key what = {.context = room->awaited, .program = ww_program()};
 	struct ww_tokio_sent sent = {.waiter = room->waiter, .by = room->by, .ref = ref, .waker = room->waker};
-	bpf_map_update_elem(&ww_tokio_sents, &what, &sent, BPF_ANY);
+	if (bpf_map_update_elem(&ww_tokio_sents, &what, &sent, BPF_ANY))
+		ww_count(WW_COUNT_TOKIO_SENT_FAILED);
 }
 
 /* By what is awaited what was sent last. */

@@ -20,7 +20,7 @@
 
 #define LARGE	    2048 /* instructions: of fewer the verifier has seen all before another thread would begin */
 #define JOBS_MAX    24	 /* programs; one more is loaded by libbpf */
-#define THREADS_MAX 8	 /* beside this one */
+#define THREADS_MAX 3	 /* beside this one: the largest program takes a quarter of the time */
 
 /* A program that is loaded when libbpf has loaded nothing in its place. */
 struct job {
@@ -170,7 +170,10 @@ static void load_all(void)
 		pthread_join(threads[--started], NULL);
 }
 
-/* How many threads would run at the same time as this one; none where libbpf is to tell what the verifier says. */
+/*
+ * How many threads would run at the same time as this one, on half of the CPUs, or two: others have work as well, and
+ * old kernels let nobody in between for some time. None where libbpf is to tell what the verifier says.
+ */
 static int threads_beside(void)
 {
 	cpu_set_t cpus;
@@ -179,7 +182,9 @@ static int threads_beside(void)
 		return 0;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus))
 		return 1; /* more CPUs than fit that set */
-	return CPU_COUNT(&cpus) > THREADS_MAX ? THREADS_MAX : CPU_COUNT(&cpus) - 1;
+	int count = CPU_COUNT(&cpus);
+	int threads = count > 4 ? count / 2 - 1 : count > 1;
+	return threads < THREADS_MAX ? threads : THREADS_MAX;
 }
 
 int ww_loader__load(struct whywait_bpf *bpf, char *why, size_t why_size)

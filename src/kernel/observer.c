@@ -32,6 +32,7 @@
 #include "kernel/run_time.h"
 #include "kernel/runtimes.h"
 #include "kernel/units.h"
+#include "util/mappings.h"
 #include "whywait.skel.h"
 #include "whywait/sweep.h"
 
@@ -95,10 +96,12 @@ static void process_look(struct ww_observer *observer, uint32_t pid, bool serves
 	if (observer->processes[slot].pid == pid && observer->processes[slot].generation == generation &&
 	    observer->processes[slot].served >= serves)
 		return;
+	ww_mappings__keep((pid_t)pid);
 	bool learnt = ww_programs__learn(observer->bpf, pid);
 	/* What is remembered is not looked at again when it serves. */
 	if (observer->collectors)
 		ww_runtimes__look(observer->runtimes, pid, serves || learnt);
+	ww_mappings__drop();
 	if (observer->goroutines && serves)
 		ww_runtimes__look_at_goroutines(observer->runtimes, pid);
 	/* One that does not serve yet may not have begun its event loop, nor loaded its interpreter, or uvloop. */

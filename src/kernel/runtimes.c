@@ -82,13 +82,20 @@ struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf, bool collectors)
 	return runtimes;
 }
 
-/* What was attached last goes first: beginnings before ends. */
-static void file_detach(struct file *file)
+/* Detaches all but the first ones; what was attached last goes first: beginnings before ends. */
+static void file_detach_behind(struct file *file, size_t kept)
 {
-	while (file->attached_len)
+	while (file->attached_len > kept)
 		ww_user_probe__detach(&file->attached[--file->attached_len]);
+	if (kept)
+		return;
 	free(file->attached);
 	file->attached = NULL;
+}
+
+static void file_detach(struct file *file)
+{
+	file_detach_behind(file, 0);
 }
 
 void ww_runtimes__free(struct ww_runtimes *runtimes)
@@ -153,6 +160,7 @@ static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, 
 		       size_t sites_len)
 {
 	uint64_t offsets[WW_PROBE_SITES], semaphores[WW_PROBE_SITES];
+	size_t before = file->attached_len;
 	char path[32];
 
 	if (!bpf_program__autoload(runtimes->programs[sites[0].program]))
@@ -171,7 +179,7 @@ static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, 
 		next = places_of(sites, at, sites_len, &places, offsets, semaphores);
 		int err = ww_user_probe__attach(&file->attached[file->attached_len], program, path, &places);
 		if (err) {
-			file_detach(file);
+			file_detach_behind(file, before);
 			return err;
 		}
 		file->attached_len++;
@@ -307,7 +315,6 @@ void ww_runtimes__look_at_goroutines(struct ww_runtimes *runtimes, uint32_t pid)
 				   : !ww_golang__tell((pid_t)pid, &about))
 			runtimes->failed++;
 		runtimes->attached += !had && file->attached;
-		runtimes->attached -= had && !file->attached;
 	}
 	close(fd);
 }

@@ -16,6 +16,14 @@ struct ww_mappings {
 	char line[4608];
 };
 
+/*
+ * Until ww_mappings__drop(), or another one is kept, the calling thread sees the mappings that the process has now: for
+ * those who look for several things in them. Where they can't be kept they are read each time.
+ */
+void ww_mappings__keep(pid_t pid);
+
+void ww_mappings__drop(void);
+
 /* Begins; a negative errno when the process can't be read. */
 int ww_mappings__open(struct ww_mappings *mappings, pid_t pid);
 

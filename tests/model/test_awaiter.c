@@ -131,6 +131,17 @@ static void nobody(void **state)
 	assert_int_equal(ww_awaiter_root(own), own);
 }
 
+static void names(void **state)
+{
+	static const char *const told[] = {"_done_callback", "_inner_done_callback", "_outer_done_callback",
+					   "_on_completion", "_release_waiter",	     "_on_task_done",
+					   "task_done",	     "_call_set_state"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		assert_int_equal(ww_awaiter_by(function(told[i], NULL, 0)), WW_AWAITER_TOLD);
+	assert_int_equal(ww_awaiter_by(function("_done_callbac", NULL, 0)), WW_AWAITER_GUESS);
+}
+
 /* `await task`, and a Future that a Task awaits. */
 static void wakeups(void **state)
 {
@@ -218,6 +229,19 @@ static void closures(void **state)
 	calls(parent, wakeup(outer));
 	assert_int_equal(ww_awaiter_root(own), outer | WW_AWAITER_GUESS);
 	calls(own, partial("notify", object(FUTURE)));
+	assert_int_equal(ww_awaiter_root(own), own);
+	/* Names that begin like one of asyncio's are others. */
+	calls(own, function("_done_callbacks", &parent, 1));
+	assert_int_equal(ww_awaiter_root(own), outer | WW_AWAITER_GUESS);
+	calls(own, function("task_done_too", &parent, 1));
+	assert_int_equal(ww_awaiter_root(own), outer | WW_AWAITER_GUESS);
+	calls(own, function("_inner_done_by_mine", &parent, 1));
+	assert_int_equal(ww_awaiter_root(own), outer | WW_AWAITER_GUESS);
+	calls(own, function("<lambda>", (u64[]){object("_GatheringFork"), object("CancelScopes")}, 2));
+	assert_int_equal(ww_awaiter_root(own), own);
+	u64 functional = function("_done_callback", &parent, 1);
+	plant_word(functional + WW_PYTHON_TYPE, ww_user_word(object("functional") + WW_PYTHON_TYPE));
+	calls(own, functional);
 	assert_int_equal(ww_awaiter_root(own), own);
 	/* Behind the first cells none is looked at. */
 	u64 other = object("int");
@@ -374,6 +398,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nobody, begin, end),
+		cmocka_unit_test_setup_teardown(names, begin, end),
 		cmocka_unit_test_setup_teardown(wakeups, begin, end),
 		cmocka_unit_test_setup_teardown(behind, begin, end),
 		cmocka_unit_test_setup_teardown(gather, begin, end),

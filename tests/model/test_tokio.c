@@ -7,7 +7,7 @@
 #define PROCESS 100
 #define WORDS	64 /* of a task, in front of its end */
 
-static u64 tables, waker;
+static u64 tables, waker, trait;
 
 /* A process with tokio: its tables are where no task is. */
 static int begin(void **state)
@@ -19,6 +19,7 @@ static int begin(void **state)
 	plant_begin();
 	tables = plant(256);
 	waker = plant(64);
+	trait = tables + 128;
 	go.tokio.vtables = tables;
 	go.tokio.vtables_len = 256;
 	go.tokio.waker = waker;
@@ -26,6 +27,9 @@ static int begin(void **state)
 	go.tokio.image_len = 512;
 	plant_word(tables + WW_TOKIO_TRAILER, 8 * WORDS);
 	plant_word(tables + WW_TOKIO_ID, 24);
+	plant_word(trait, tables);
+	plant_word(trait + 8, 8 * WW_TOKIO_BLOCK);
+	plant_word(trait + 16, 8);
 	bpf_map_update_elem(&ww_gos, &tgid, &go, BPF_ANY);
 	host.current[0] = &script.threads[0];
 	return 0;
@@ -67,6 +71,13 @@ static u64 channel(u64 waits)
 	return at;
 }
 
+/* A Box of something that has WW_TOKIO_BLOCK words. */
+static void box(u64 at, u64 address)
+{
+	plant_word(at, address);
+	plant_word(at + 8, trait);
+}
+
 static struct ww_go_slot *slot(void)
 {
 	struct ww_go_slot_key key = {.function = tables, .program = ww_program()};
@@ -83,8 +94,70 @@ static void direct(void **state)
 	assert_int_equal(host_counter(WW_COUNT_TOKIO_CUT), 0);
 	/* Nobody: that is one miss. */
 	plant_word(sends + 8 * 20, channel(0));
-	ww_goroutine_for(sends, false);
+	ww_goroutine_for(sends, true);
 	assert_int_equal(slot()->misses, 1);
+}
+
+/* What is in something that says how much it holds is looked at; and not what may be bytes that were read. */
+static void behind(void **state)
+{
+	u64 sends = task(1), waits = task(2), others = task(3), in = chunk(WW_TOKIO_BLOCK), queue = chunk(12);
+	(void)state;
+	plant_word(in + 8 * 50, channel(others));
+	plant_word(sends + 8 * 20, in);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_NOBODY);
+	plant_word(sends + 8 * 21, WW_TOKIO_BLOCK * 8);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_NOBODY);
+	box(sends + 8 * 20, in);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_AWAITED);
+	assert_int_equal(ww_go_room()->next, others);
+	/* A VecDeque of room for four, of which the fourth and the first are there. */
+	plant_word(queue, channel(waits));
+	plant_word(queue + 8 * 3, channel(others));
+	plant_word(sends + 8 * 20, 0);
+	plant_word(sends + 8 * 24, 4);
+	plant_word(sends + 8 * 25, queue);
+	plant_word(sends + 8 * 26, 3);
+	plant_word(sends + 8 * 27, 2);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_AWAITED);
+	assert_int_equal(ww_go_room()->next, waits);
+	/* One of more words than are looked at: the element that is the oldest is. */
+	queue = chunk(3 * 64);
+	plant_word(queue + 8 * 150, channel(waits));
+	plant_word(sends + 8 * 24, 64);
+	plant_word(sends + 8 * 25, queue);
+	plant_word(sends + 8 * 26, 50);
+	plant_word(sends + 8 * 27, 1);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_AWAITED);
+	assert_int_equal(ww_go_room()->next, waits);
+}
+
+/* Left over in a task may be where malloc() gave something that is in use again. */
+static void left_over(void **state)
+{
+	u64 sends = task(1), waits = task(2), others = task(3), middle = chunk(40);
+	(void)state;
+	/* A channel for one message, to which another task has the other end. */
+	plant_word(middle, 2);
+	plant_word(middle + 8, 1);
+	plant_word(middle + 8 * 20, 9);
+	plant_word(middle + 8 * 21, waker);
+	plant_word(middle + 8 * 22, others);
+	plant_word(middle + 8 * 23, waker);
+	plant_word(middle + 8 * 24, waits);
+	plant_word(sends + 8 * 20, middle);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_NOBODY);
+	/* It has that end itself; or the other waker is left over. */
+	plant_word(middle + 8 * 22, sends);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_AWAITED);
+	assert_int_equal(ww_go_room()->next, waits);
+	plant_word(middle + 8 * 22, others);
+	plant_word(middle + 8 * 20, 1);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_SEVERAL);
+	/* In the middle of something there is no channel. */
+	plant_word(middle + 8 * 22, sends);
+	plant_word(middle - 8, 9);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_NOBODY);
 }
 
 static void waits_for(struct ww_request *r, u64 task)
@@ -117,6 +190,37 @@ static void believed(void **state)
 	ww_request_free(r);
 }
 
+/* While nobody waits yet when something is sent, who does when it is answered is found; and the other way round. */
+static void late(void **state)
+{
+	u64 sends = task(1), waits = task(2), middle = channel(0);
+	struct ww_request *r = ww_request_open(1000);
+	(void)state;
+	plant_word(sends + 8 * 20, middle);
+	ww_ref found = 0;
+	for (u32 i = 0; i < 40; i++) {
+		ww_request_free(r);
+		r = ww_request_open(2000 + i);
+		waits_for(r, waits);
+		plant_word(middle + 32, 0);
+		assert_int_equal(ww_goroutine_for(sends, false), 0);
+		plant_word(middle + 32, waker);
+		plant_word(middle + 40, waits);
+		found = ww_goroutine_for(sends, true);
+		assert_true(i < WW_TOKIO_VOTES || found == r->account.id);
+	}
+	assert_int_equal(slot()->misses, 0);
+	ww_request_free(r);
+	/* Nobody waits for the answer: that is looked for now and then only. */
+	plant_word(middle + 32, 0);
+	for (u32 i = 0; i < 2 * WW_TOKIO_MISSES; i++)
+		assert_int_equal(ww_goroutine_for(sends, true), 0);
+	assert_int_equal(slot()->misses, 2 * WW_TOKIO_MISSES);
+	u32 asked = slot()->asked;
+	ww_goroutine_for(sends, true);
+	assert_int_equal(slot()->asked, asked + 1);
+}
+
 /*
  * A word that leads to more than is looked at in one go. That comes to an end behind it, some sends later, and it is no
  * sign that nobody waits.
@@ -129,8 +233,8 @@ static void dense(void **state)
 	plant_word(inner + 8, 1);
 	for (u64 i = 0; i < WW_TOKIO_BLOCK; i++)
 		plant_word(table + 8 * i, inner);
-	for (u64 i = 4; i < 12; i++)
-		plant_word(sends + 8 * i, table);
+	for (u64 i = 4; i < 18; i += 2)
+		box(sends + 8 * i, table);
 	plant_word(sends + 8 * 20, channel(waits));
 	u32 calls = 0;
 	for (; calls < 40 && !(slot() && slot()->votes); calls++) {
@@ -152,8 +256,8 @@ static void endless(void **state)
 	plant_word(inner + 8, 1);
 	for (u64 i = 0; i < WW_TOKIO_BLOCK; i++)
 		plant_word(table + 8 * i, inner);
-	for (u64 i = 4; i < WORDS; i++)
-		plant_word(sends + 8 * i, table);
+	for (u64 i = 4; i + 2 < WORDS; i += 2)
+		box(sends + 8 * i, table);
 	for (u32 i = 0; i < 1000; i++)
 		ww_goroutine_for(sends, false);
 	assert_in_range(host_counter(WW_COUNT_TOKIO_CUT), WW_TOKIO_MISSES, 4 * WW_TOKIO_MISSES);
@@ -178,7 +282,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(direct, begin, end),
+		cmocka_unit_test_setup_teardown(behind, begin, end),
+		cmocka_unit_test_setup_teardown(left_over, begin, end),
 		cmocka_unit_test_setup_teardown(believed, begin, end),
+		cmocka_unit_test_setup_teardown(late, begin, end),
 		cmocka_unit_test_setup_teardown(dense, begin, end),
 		cmocka_unit_test_setup_teardown(endless, begin, end),
 		cmocka_unit_test_setup_teardown(programs, begin, end),

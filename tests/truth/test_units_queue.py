@@ -87,15 +87,20 @@ def judge_all():
         workers = [start(stack, "Redis", "redis", server.port), start(stack, "AMQP in pieces", "pieces", pieces.port, len(delivery(PLANS[0], 3))),
                    start(stack, "AMQP in one read", "whole", whole.port, len(delivery(PLANS[0], 400)))]
         wait_until(lambda: client.info("clients")["blocked_clients"] == 1 and pieces.client and whole.client, 10, "the workers")
-        with Record(*[word for worker in workers for word in ("--pid", worker.pid)], "--unit", "queue") as record:
+        late = start(stack, "late", "late", server.port)
+        with Record(*[word for worker in [*workers, late] for word in ("--pid", worker.pid)], "--unit", "queue") as record:
             time.sleep(1)  # up to the next fetch of Redis, the first one that is seen
             for plan in PLANS:
                 client.lpush("jobs", json.dumps(plan))
+            client.lpush("first", json.dumps(PLANS[0]))
+            client.lpush("late", json.dumps(PLANS[0]))
             pieces.go.set()
             whole.go.set()
             wait_until(lambda: all(len(ledger(worker)) >= COUNT for worker in workers), 20, "messages")
-            time.sleep(0.1)
+            wait_until(lambda: late._process.poll() is not None, 5, "the late thread")
         record.check(tap)
+        first = [(unit["attribution"], unit["operations_missing"]) for unit in record.requests if unit["route"] == "late"]
+        tap.check("a thread's first message: what others sent before it took any says nothing of it", first == [("exact", 0)], first)
         for worker in workers:
             units = sorted((unit for unit in record.requests if unit["pid"] == worker.pid), key=lambda unit: unit["start"])
             judge(worker.name, units, ledger(worker), "redis" if worker.name == "Redis" else "amqp")

@@ -68,12 +68,61 @@ static void no_process(void **state)
 	struct ww_mappings mappings;
 	(void)state;
 	assert_int_equal(ww_mappings__open(&mappings, -1), -ENOENT);
+	ww_mappings__keep(-1);
+	assert_int_equal(ww_mappings__open(&mappings, -1), -ENOENT);
+	ww_mappings__drop();
+}
+
+static bool has(const void *address)
+{
+	struct ww_mappings mappings;
+	bool found = find(&mappings, address);
+	ww_mappings__close(&mappings);
+	return found;
+}
+
+/* What is kept is as it was, until it is dropped, or another process's is. */
+static void kept(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *at = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ww_mappings__keep(getpid());
+	munmap(at, page);
+	assert_true(has(at));
+	ww_mappings__keep(1);
+	assert_false(has(at));
+	ww_mappings__keep(getpid());
+	void *later = mmap(NULL, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(has(&page));
+	ww_mappings__drop();
+	assert_true(has(later));
+	munmap(later, page);
+	addresses_and_names(state);
+}
+
+/* More than are kept are told all the same. */
+static void too_many(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = 30000;
+	uint8_t *at = mmap(NULL, pages * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(at, MAP_FAILED);
+	for (size_t i = 0; i < pages; i += 2)
+		assert_int_equal(mprotect(at + i * page, page, PROT_READ), 0);
+	ww_mappings__keep(getpid());
+	assert_true(has(at + (pages - 2) * page));
+	ww_mappings__drop();
+	munmap(at, pages * page);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_and_names),
+		cmocka_unit_test(kept),
+		cmocka_unit_test(too_many),
 		cmocka_unit_test(no_process),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

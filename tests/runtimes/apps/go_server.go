@@ -295,7 +295,7 @@ func (r *request) churn(ms float64) {
 	start, done := now(), int64(0)
 	for done < int64(ms*1e6) {
 		thread, from := syscall.Gettid(), clock(clockThreadCPU)
-		for i := 0; i < 100; i++ {
+		for i := 0; i < 20; i++ {
 			sink.Store(&node{})
 		}
 		if to := clock(clockThreadCPU); syscall.Gettid() == thread && to-from < aloneNs {

@@ -148,7 +148,7 @@ class Part:
             return
         tap.check(f"{self.name}: {share:.1%} of {len(found)} requests have exactly their own operations", share >= 0.99,
                   "\n".join(wrong[:12]))
-        tap.note(f"{len(wrong)} have not, {len(unsaid)} of which do not say so")
+        tap.note("\n".join([f"{len(wrong)} have not, {len(unsaid)} of which do not say so", *wrong[:4]]))
         apart = {name: request for name, request in found.items() if self.plan[name].split("/")[1] not in together}
         self.check_means(tap, apart, ledgers)
 

@@ -39,6 +39,7 @@ STEPS = {"cpu": (0.5, 4), "pg": (2, 40), "many": (2, 6), "redis": None, "http": 
 # The same of those by which a goroutine waits again and again without a socket.
 SOCKETLESS = {"cpu": (0.5, 4), "sleep": (2, 30), "lock": None, "chan": (2, 30), "locks": (3, 10), "chans": (3, 12), "sleeps": (3, 12)}
 
+GARBAGE = {"churn": (1, 4), "cpu": (0.5, 4), "sleep": (2, 30), "chan": (2, 30)}
 COUNTED = ("many", "locks", "chans", "sleeps")
 
 # In flight: requests, the client's pause before each in ms, by how much the waits are longer (so that two CPUs are not too few),
@@ -59,7 +60,7 @@ def plan(prefix, number, steps, longer=1):
 
     def step():
         name = draw.choice(steps)
-        span = {**SOCKETLESS, **STEPS}[name]
+        span = {**GARBAGE, **SOCKETLESS, **STEPS}[name]
         if span is None:
             return name
         number = draw.uniform(*span)

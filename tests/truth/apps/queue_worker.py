@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A worker that takes messages, {"sleep", "compute"} of milliseconds, and measures itself: from a Redis list (`redis`), or from a
-broker of AMQP whose messages all have the same size, in odd pieces (`pieces`: frames' beginnings in several reads) or as a `whole`.
+second list after
+other threads have asked Redis for something (`late`), from a broker of AMQP whose messages all have the same size, in odd pieces (`pieces`: frames' beginnings in several reads) or as a `whole`.
 Its ledger is standard output."""
 import json
 import socket
 import sys
+import threading
 import time
 
 ACK = bytes([1, 0, 1, 0, 0, 0, 13, 0, 60, 0, 80, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0xce])
@@ -55,7 +57,38 @@ def amqp(port, way, size):
         count += 1
 
 
+def late(port):
+    """A thread begins to take messages when others of the process have asked for what is nobody's, which they do no more."""
+    import redis
+
+    taken, asked, done = [], [], []
+
+    def ask():
+        server = redis.Redis(port=port)
+        while not taken:
+            time.sleep(0.01)
+        for _ in range(3):
+            server.get("nothing")
+        asked.append(1)
+
+    def take():
+        server = redis.Redis(port=port)
+        while not asked:
+            time.sleep(0.01)
+        work(json.loads(server.brpop("late")[1]))
+        server.brpop("late", timeout=1)
+        done.append(1)
+
+    for target in (ask, take):
+        threading.Thread(target=target, daemon=True).start()
+    server = redis.Redis(port=port)
+    while not done:
+        taken += server.brpop("first", timeout=1) or []
+
+
 if sys.argv[1] == "redis":
     redis_list(int(sys.argv[2]))
+elif sys.argv[1] == "late":
+    late(int(sys.argv[2]))
 else:
     amqp(int(sys.argv[2]), sys.argv[1], int(sys.argv[3]))
