@@ -21,8 +21,7 @@
 
 __u32 ww_units_any __weak = 0; /* functions are units of work */
 
-/* The Task that awaits what the thread, a loop's, does, as a key; else the Context that it is in; false: neither is
- * told. */
+/* The Task that awaits what the thread, a loop's, does, as a key; else its Context; false: neither is told. */
 static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key, const bool sends)
 {
 	if (!t->loop)
@@ -65,6 +64,18 @@ static __always_inline void ww_others_seen(struct ww_thread *t, u64 now)
 {
 	t->others_seen = now - t->others > WW_OTHERS_NS ? 1 : t->others_seen + 1;
 	t->others = now;
+}
+
+/* Something follows on no read, and it is no timer's: other threads work for the loop's requests. */
+static __always_inline void ww_pooled(struct ww_thread *t, bool timer)
+{
+	if (t->phase_at && !timer)
+		t->pooled = bpf_ktime_get_ns();
+}
+
+static __always_inline bool ww_pooled_seen(const struct ww_thread *t)
+{
+	return t->pooled && bpf_ktime_get_ns() - t->pooled < WW_OTHERS_NS;
 }
 
 /* Background work never meets a request: the oldest account of the loop is given up for the newest. */
@@ -184,8 +195,7 @@ static __always_inline void ww_carrier_know(struct ww_carrier *known, const stru
 #define WW_LEFT_MANY 8
 #define WW_LEFT_MAX  16
 
-/* A Context begins a new account: whether it left the last one tells in the long run if requests wait for what it does.
- */
+/* A Context begins a new account: if it left the last one tells in the long run if requests wait for what it does. */
 static __always_inline bool ww_carrier_left(struct ww_carrier *known, ww_ref before)
 {
 	if (before && known->left < WW_LEFT_MAX)
@@ -322,24 +332,31 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		}
 		return ww_carrier_ref(r);
 	}
-	/* Where the phase is not known: one that waits for another answer already is more likely asleep than sending.
-	 */
+	/* Where the phase is not known, one that waits for another answer already is more likely asleep. */
 	bool timer = ww_phase_left(t);
 	struct ww_request *maker = ww_request_get(conn && conn->connecting ? conn->first : 0);
 	/* A loop without a pool of connections (nginx) sends first for whom it made one, whatever it read just now. */
 	if (maker && !t->phase_at && maker->state == WW_STATE_WAIT)
 		return maker->account.id;
-	if (r && !timer && (t->phase_at || !r->outstanding))
+	if (r && !timer && (t->phase_at || !r->outstanding)) {
+		/* Or it is after the work of libuv's pool, for one that waits for that. */
+		if (ww_pooled_seen(t) && ww_carrier_sleeper(t, false))
+			ww_doubt(r);
 		return t->ref;
+	}
 	if (maker)
 		return maker->account.id;
 	if (timer && conn)
 		ww_others_seen(t, bpf_ktime_get_ns());
 	/* Whose timer it was can't be told. It was one sleeper's, so giving it to one keeps the sums right. */
-	r = ww_request_get(ww_carrier_sleeper(t, !timer));
+	ww_pooled(t, timer);
+	ww_ref only = ww_carrier_sleeper(t, true);
+	r = ww_request_get(only || !timer ? only : ww_carrier_sleeper(t, false));
 	if (r) {
 		r->guessed |= timer;
 		ww_infer(r);
+		if (!only)
+			ww_doubt(r);
 		return r->account.id;
 	}
 	/* It has not been seen to wait: its timer follows on its read. */
@@ -470,6 +487,8 @@ static __always_inline void ww_carrier_shows(struct ww_thread *t, struct ww_requ
 {
 	struct ww_request *a = ww_request_get(t->ref);
 	bool timer = ww_phase_left(t);
+	if (!a)
+		ww_pooled(t, timer);
 	if (a == r && !timer)
 		return;
 	/* After a read of several's answers, it is one that has just begun, for another one's perhaps. */

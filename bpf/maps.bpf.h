@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * State that the hook families share: what a thread, a connection and a request carry, the maps that hold them, the
- * settings, and the counters. Every map is declared here, but for what stands in for storage (storage.bpf.h),
- * collectors (collector.bpf.h) and working memory; `__weak` lets each object name it and the linker keep one.
+ * State that the hook families share: what a thread, a connection and a request carry, maps, settings, counters. Every
+ * map is here, but for storage.bpf.h, collector.bpf.h and working memory; `__weak` lets the linker keep one.
  */
 #ifndef WHYWAIT_MAPS_H
 #define WHYWAIT_MAPS_H
@@ -142,9 +141,8 @@ struct ww_thread {
 	u64 gc;		   /* runs while it collects garbage: the only word here that probes write besides the next */
 	u64 gc_at;	   /* when that began last */
 	u64 goroutine;	   /* where probes tell it: its g, which stays when that ends */
-	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect: probes write
-			    */
-	u64 assist_at;	   /* this, and since when */
+	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect, */
+	u64 assist_at;	   /* and since when: probes write both */
 	ww_ref ref;	   /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
@@ -193,6 +191,7 @@ struct ww_thread {
 	u64 several;	 /* when it read the answers of several at once, if that was its last read; 0: it was not */
 	u64 others;	 /* when a request was last seen to have waited for what no socket tells, */
 	u32 others_seen; /* how often that was */
+	u64 pooled; /* when a step was last seen while it polls that follows on no read, as on libuv's pool's work */
 	u32 pending_len;
 	struct ww_cause connecting; /* what waiting for the connection is that it made last; type NONE: not known */
 	u64 cgroup_id;
