@@ -404,6 +404,7 @@ WW_GLOBAL4(int, ww_shared_settle, T, t, C, conn, N, at, N, now)
 	r->answered = conn->ready ? conn->ready : now;
 	r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	r->popped = now;
+	r->unread = 1;
 	ww_turn_has(t, r->account.id);
 	if (!r->outstanding)
 		ww_pend(t, r);
