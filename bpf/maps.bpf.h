@@ -191,7 +191,8 @@ struct ww_thread {
 	u64 several;	 /* when it read the answers of several at once, if that was its last read; 0: it was not */
 	u64 others;	 /* when a request was last seen to have waited for what no socket tells, */
 	u32 others_seen; /* how often that was */
-	u64 pooled; /* when a step was last seen while it polls that follows on no read, as on libuv's pool's work */
+	u64 pooled;    /* when a step was last seen while it polls that follows on no read, as on libuv's pool's work */
+	u64 forgotten; /* when the newest account for nobody began that had to make room in `pending` */
 	u32 pending_len;
 	struct ww_cause connecting; /* what waiting for the connection is that it made last; type NONE: not known */
 	u64 cgroup_id;
