@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 #include "kernel/run_time.h"
-#include "kernel/runtimes.h"
-#include "kernel/user_probes.h"
+#include "serve/as_root.h"
 #include "serve/data_file.h"
 #include "serve/log.h"
 #include "serve/privileges.h"
@@ -575,17 +574,7 @@ int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_
 	umask(027);
 	ww_log__set_level((enum ww_log_level)config->log);
 	/* What needs root comes before the drop: all of it is open then. */
-	measure = ww_run_time__measure();
-	if (measure < 0)
-		ww_log(WW_LOG_WARNING,
-		       "the kernel does not measure what its programs cost (%s): max_overhead is of this process alone",
-		       strerror(-measure));
-	/* To open events of these for all programs of Go that run would let each of them pay for the traps. */
-	if (config->exact_goroutines && !ww_user_probes__many())
-		ww_log(WW_LOG_WARNING, "exact_goroutines: before Linux 6.6 probes may take a privilege that this gives "
-				       "up: then goroutines are "
-				       "told by sockets, and runtimes_unattached counts the programs");
-	ww_runtimes__prepare();
+	measure = ww_as_root__open(config);
 	err = open_parts(&daemon, message, message_size);
 	if (!err)
 		err = ww_privileges__prepare(config->user, config->data, message, message_size);
