@@ -339,14 +339,10 @@ WW_GLOBAL4(u64, ww_shared_sent, T, t, C, conn, R, r, N, len)
 	bool deferred = t->deferred;
 	t->deferred = 0;
 	struct ww_shared *s = ww_shared_get(conn);
-	if (!s) {
+	if (!s)
 		ww_count(WW_COUNT_SHARED_FULL);
-		if (r)
-			ww_doubt(r);
-		return ref;
-	}
-	u64 count = ww_shared_moves(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len), now);
-	if (count == ~0ull) {
+	u64 count = s ? ww_shared_moves(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len), now) : ~0ull;
+	if (!s || count == ~0ull) {
 		for (u32 i = 0; i < WW_TURN && i < t->turn_len && deferred; i++)
 			ww_shared_take(t, conn, i, now);
 		if (r && !deferred)
