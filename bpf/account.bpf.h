@@ -199,8 +199,11 @@ static __always_inline void ww_pend(struct ww_thread *t, struct ww_request *r)
 	struct ww_pending *p = &t->pending[at & (WW_PENDING - 1)];
 	const struct ww_request *old = at >= WW_PENDING ? ww_request_get(p->ref) : NULL;
 	/* Others have let go of their request since, and have a later place. */
-	if (old && old != r && old->pended == at - WW_PENDING && old->state == WW_STATE_WAIT && !old->outstanding)
+	if (old && old != r && old->pended == at - WW_PENDING && old->state == WW_STATE_WAIT && !old->outstanding) {
 		ww_count(WW_COUNT_PENDING_FORGOTTEN);
+		if (old->anonymous && old->account.start_ns > t->forgotten)
+			t->forgotten = old->account.start_ns;
+	}
 	p->ref = r->account.id;
 	r->pended = at;
 	if (r->waited < 0xff)

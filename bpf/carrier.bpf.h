@@ -16,13 +16,14 @@
 #include "phase.bpf.h"
 #include "sleeper.bpf.h"
 #include "subtask.bpf.h"
+#include "untold.bpf.h"
 #include "uvloop.bpf.h"
 #include "worker.bpf.h"
 
 __u32 ww_units_any __weak = 0; /* functions are units of work */
 
 /* The Task that awaits what the thread, a loop's, does, as a key; else its Context; false: neither is told. */
-static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key, const bool sends)
+static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_carrier_key *key, const bool uvloop)
 {
 	if (!t->loop)
 		return false;
@@ -37,7 +38,6 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 	ww_python_is_loop(python);
 	key->program = ww_program();
 	/* uvloop sends from a Context of its own. */
-	bool uvloop = sends && t->uvloop;
 	key->context = uvloop ? 0 : ww_user_word(t->python + python->context);
 	t->task = uvloop ? ww_uvloop_task() : key->context ? ww_awaiter_running(t, key->context) : 0;
 	if (t->task) {
@@ -54,28 +54,6 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		key->context = ww_task_key(t->task);
 	}
 	return key->context != 0;
-}
-
-#define WW_OTHERS_NS   10000000000ull
-#define WW_OTHERS_MANY 3 /* one may be a step that was taken for another request's */
-
-/* A request has waited for what no socket tells: that is remembered for some time. */
-static __always_inline void ww_others_seen(struct ww_thread *t, u64 now)
-{
-	t->others_seen = now - t->others > WW_OTHERS_NS ? 1 : t->others_seen + 1;
-	t->others = now;
-}
-
-/* Something follows on no read, and it is no timer's: other threads work for the loop's requests. */
-static __always_inline void ww_pooled(struct ww_thread *t, bool timer)
-{
-	if (t->phase_at && !timer)
-		t->pooled = bpf_ktime_get_ns();
-}
-
-static __always_inline bool ww_pooled_seen(const struct ww_thread *t)
-{
-	return t->pooled && bpf_ktime_get_ns() - t->pooled < WW_OTHERS_NS;
 }
 
 /* Background work never meets a request: the oldest account of the loop is given up for the newest. */
@@ -228,9 +206,62 @@ static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
 	return r ? r->account.id : 0;
 }
 
+/* Whose work is what the thread sends: by the Context, or the Task, that it is in. */
+static __always_inline ww_ref ww_carrier_of_context(struct ww_thread *t, struct ww_conn *conn,
+						    struct ww_carrier_key *key, const bool uvloop)
+{
+	/* The rest of what did not fit, which its loop sends itself. What else is sent so may be another's. */
+	struct ww_request *r =
+		t->handle_frame && !t->task && conn && conn->awaited ? ww_request_get(conn->first) : NULL;
+	if (r) {
+		if (!ww_handle_writes(t))
+			ww_awaiter_marks(r, WW_AWAITER_GUESS);
+		return conn->first;
+	}
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, key);
+	r = ww_request_get(uvloop ? ww_uvloop_serves(t->task) : known ? known->ref : 0);
+	if (r && uvloop)
+		ww_task_serves(t);
+	else if (uvloop && known)
+		r = ww_carrier_own(known->ref);
+	if (r && !ww_carrier_outlived(t, r)) {
+		ww_subtask_fill(t, r, t->start);
+		ww_carrier_leaf(t, r);
+		return ww_carrier_ref(r);
+	}
+	ww_ref before = ww_carrier_ref(r);
+	r = ww_carrier_begin(t);
+	if (r) {
+		r->next = before;
+		r->context = key->context;
+		r->code = ww_task_code(t->task);
+		r->task = t->task;
+		r->apart = t->task && ww_user_word(t->task + WW_FUTURE_CALLBACK);
+		ww_carrier_leaf(t, r);
+		r->background = known && ww_carrier_left(known, before);
+		ww_carrier_know(known, key, r->account.id);
+	}
+	return ww_carrier_ref(r);
+}
+
+/* The same for a loop of uvloop's: apart, or the verifier would follow the rest of what is done once more for it. */
+WW_GLOBAL2(u64, ww_carrier_of_uvloop, T, t, C, conn)
+{
+	struct ww_carrier_key key;
+	if (!t)
+		return 0;
+	if (ww_carrier_context(t, &key, true))
+		return ww_carrier_of_context(t, conn, &key, true);
+	/* More of what its Task awaits the answer to. */
+	if (conn && conn->awaited && ww_request_get(conn->first))
+		return conn->first;
+	ww_uvloop_doubts();
+	return 0;
+}
+
 /*
  * Whose work is it that the thread sends something upstream, on a connection (NULL: on a new one)? 0 when that is
- * nobody's.
+ * nobody's. Not for uvloop's loops.
  */
 WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 {
@@ -271,46 +302,12 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		r = r ? r : ww_request_get(t->home);
 		return ww_carrier_ref(r ? r : ww_request_get(conn ? conn->first : 0));
 	}
-	if (ww_carrier_context(t, &key, true)) {
-		/* The rest of what did not fit, which its loop sends itself. What else is sent so may be another's. */
-		r = t->handle_frame && !t->task && conn && conn->awaited ? ww_request_get(conn->first) : NULL;
-		if (r) {
-			if (!ww_handle_writes(t))
-				ww_awaiter_marks(r, WW_AWAITER_GUESS);
-			return conn->first;
-		}
-		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-		r = ww_request_get(t->uvloop ? ww_uvloop_serves(t->task) : known ? known->ref : 0);
-		if (r && t->uvloop)
-			ww_task_serves(t);
-		else if (t->uvloop && known)
-			r = ww_carrier_own(known->ref);
-		if (r && !ww_carrier_outlived(t, r)) {
-			ww_subtask_fill(t, r, t->start);
-			ww_carrier_leaf(t, r);
-			return ww_carrier_ref(r);
-		}
-		ww_ref before = ww_carrier_ref(r);
-		r = ww_carrier_begin(t);
-		if (r) {
-			r->next = before;
-			r->context = key.context;
-			r->code = ww_task_code(t->task);
-			r->task = t->task;
-			r->apart = t->task && ww_user_word(t->task + WW_FUTURE_CALLBACK);
-			ww_carrier_leaf(t, r);
-			r->background = known && ww_carrier_left(known, before);
-			ww_carrier_know(known, &key, r->account.id);
-		}
-		return ww_carrier_ref(r);
-	}
-	if (t->uvloop) {
-		/* More of what its Task awaits the answer to. */
-		if (conn && conn->awaited && ww_request_get(conn->first))
-			return conn->first;
-		ww_uvloop_doubts();
-		return 0;
-	}
+	if (ww_carrier_context(t, &key, false))
+		return ww_carrier_of_context(t, conn, &key, false);
+	/* First it is sent for whom the connection was made, whatever was read just now. */
+	struct ww_request *maker = ww_request_get(conn && conn->connecting ? conn->first : 0);
+	if (maker && maker->state == WW_STATE_WAIT && !t->shared)
+		return maker->account.id;
 	/* Answers of several were read at once: what follows is one's for each connection. */
 	if (t->several && !ww_phase_left(t) &&
 	    (!r || !conn || conn->first != t->ref || conn->system == WW_SYSTEM_REDIS)) {
@@ -334,13 +331,9 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	}
 	/* Where the phase is not known, one that waits for another answer already is more likely asleep. */
 	bool timer = ww_phase_left(t);
-	struct ww_request *maker = ww_request_get(conn && conn->connecting ? conn->first : 0);
-	/* A loop without a pool of connections (nginx) sends first for whom it made one, whatever it read just now. */
-	if (maker && !t->phase_at && maker->state == WW_STATE_WAIT)
-		return maker->account.id;
 	if (r && !timer && (t->phase_at || !r->outstanding)) {
 		/* Or it is after the work of libuv's pool, for one that waits for that. */
-		if (ww_pooled_seen(t) && ww_carrier_sleeper(t, false))
+		if (ww_pooled_seen(t) && ww_untold_waits(t, r))
 			ww_doubt(r);
 		return t->ref;
 	}
@@ -357,11 +350,19 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		ww_infer(r);
 		if (!only)
 			ww_doubt(r);
+		else if (t->phase_at && !timer)
+			ww_untold_guess(t, r);
 		return r->account.id;
 	}
 	/* It has not been seen to wait: its timer follows on its read. */
 	r = ww_request_get(t->ref);
-	return ww_carrier_ref(r && !r->outstanding ? r : ww_carrier_begin(t));
+	if (r && !r->outstanding)
+		return t->ref;
+	r = ww_carrier_begin(t);
+	/* What it follows on was taken for somebody else's, who has ended. */
+	if (r)
+		r->waited = ww_turn_tells(t);
+	return ww_carrier_ref(r);
 }
 
 /* Adds the chain's account to the request that it turned out to be for; both are charged up to now. */
@@ -463,53 +464,6 @@ WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 }
 
 /*
- * Whether there is an account but `found` for nobody, begun since the request was there, which followed on answers of
- * several and now waits for nothing that is known: a part of what was done for the request may be in it.
- */
-WW_GLOBAL3(int, ww_carrier_orphans, T, t, R, r, N, found)
-{
-	if (!t || !r)
-		return 0;
-	t->orphans = 0;
-	for (u32 i = 0; i < WW_PENDING; i++) {
-		struct ww_request *a = ww_request_get(t->pending[i].ref);
-		if (a && a->popped && a->account.id != found)
-			t->orphans += a->anonymous & !a->outstanding & (a->account.start_ns >= r->opened);
-	}
-	return t->orphans;
-}
-
-/*
- * A loop of Node's kind answers the request: whether what it has waited for, where no socket told, has shown since. It
- * has when the step is its own, or that of an account for nobody which followed on that wait.
- */
-static __always_inline void ww_carrier_shows(struct ww_thread *t, struct ww_request *r)
-{
-	struct ww_request *a = ww_request_get(t->ref);
-	bool timer = ww_phase_left(t);
-	if (!a)
-		ww_pooled(t, timer);
-	if (a == r && !timer)
-		return;
-	/* After a read of several's answers, it is one that has just begun, for another one's perhaps. */
-	bool chain = a && a->anonymous && !t->several;
-	if (chain && ww_carrier_orphans(t, r, t->ref))
-		ww_doubt(r);
-	if (chain || (!timer && t->several && r->popped == t->several)) {
-		u32 waited = r->waited - (r->waited > 0) + (chain ? a->waited : 0);
-		r->waited = waited < 0xff ? waited : 0xff;
-		return;
-	}
-	if (!t->several && !t->turn_unknown)
-		ww_others_seen(t, bpf_ktime_get_ns());
-	if (!r->waited)
-		r->waited = 1;
-	/* What the step was taken to be for may have had a part of this one's, and this one of that. */
-	if (!timer && a && a != r && (a->answered || !a->unread) && !ww_loop_alone(t, a, a->opened))
-		ww_doubt(a);
-}
-
-/*
  * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, not all that it has
  * waited for may be told, nor what pools of threads did; of Node's, what it did after a timer, or a pool's work, may
  * have been taken for another one's.
@@ -519,7 +473,7 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 	if (!t || !r || (!t->python && !t->phase_at))
 		return 0;
 	if (!t->python) {
-		ww_carrier_shows(t, r);
+		ww_untold_shows(t, r);
 		if (!r->waited)
 			return 0;
 	}

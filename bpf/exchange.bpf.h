@@ -9,6 +9,7 @@
 
 #include "job.bpf.h"
 #include "peer.bpf.h"
+#include "untold.bpf.h"
 #include "window.bpf.h"
 
 /* Messages and parts of messages that one call may move; more is counted and gives the connection up. */
@@ -215,20 +216,12 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 	ww_let_go(c->thread, r);
 }
 
-/* A loop of Node's kind answers before what was asked for it is there: that may have been for another one. */
-WW_GLOBAL2(int, ww_answered_early, T, t, R, r)
-{
-	if (t && r && !ww_loop_alone(t, r, r->opened))
-		ww_doubt(r);
-	return 0;
-}
-
 /* The response is whole, or the account ends here for another reason. */
 static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
 	if (c->thread->phase_at && r->outstanding)
-		ww_answered_early(c->thread, r);
+		ww_untold_guess(c->thread, r);
 	ww_exchange_next(c->conn, r, c->thread, c->thread->tid, c->now);
 	if (c->conn->http.reading == r->account.id) {
 		c->conn->http.reading = 0;

@@ -159,6 +159,7 @@ WW_GLOBAL1(int, ww_executor_waits, T, t)
 	if (a)
 		ww_handoff_end(a);
 	t->item = 0;
+	t->item_vars = 0;
 	ww_executor_rests(t, bpf_get_current_pid_tgid() >> 32);
 	t->ref = 0;
 	t->home = 0;
@@ -429,7 +430,7 @@ static __noinline bool ww_worker_wakes(struct ww_wake *w, struct ww_thread *t)
 	/* What an interrupt wakes says nothing of the thread that it came in. */
 	if ((s64)WW_REGS_NR(ww_task_regs(w->waker)) != WW_SYS_FUTEX)
 		return true;
-	ww_worker_claims(t);
+	ww_worker_claims(t, false);
 	struct ww_thread *of = ww_thread_get(w->woken);
 	/* Who waits for the interpreter's lock is handed nothing. */
 	if ((of && of->off == WW_OFF_BLOCKED && ww_is_interpreters(of->off_cause)) || !ww_wakes_futex(w))

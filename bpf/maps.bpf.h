@@ -71,6 +71,7 @@ struct ww_piece {
 
 #define WW_PIECES	  6
 #define WW_THREAD_DETAILS 4
+#define WW_WORKER_VARS	  4
 #define WW_THREAD_HOLDERS 3
 #define WW_TENURES	  3
 #define WW_CARRIERS	  448 /* of one thread at a time */
@@ -191,7 +192,8 @@ struct ww_thread {
 	u64 several;	 /* when it read the answers of several at once, if that was its last read; 0: it was not */
 	u64 others;	 /* when a request was last seen to have waited for what no socket tells, */
 	u32 others_seen; /* how often that was */
-	u64 pooled; /* when a step was last seen while it polls that follows on no read, as on libuv's pool's work */
+	u64 pooled;    /* when a step was last seen while it polls that follows on no read, as on libuv's pool's work */
+	u64 forgotten; /* when the newest account for nobody began that had to make room in `pending` */
 	u32 pending_len;
 	struct ww_cause connecting; /* what waiting for the connection is that it made last; type NONE: not known */
 	u64 cgroup_id;
@@ -260,10 +262,13 @@ struct ww_thread {
 	u64 loop_slot;	  /* of another one: where the frame of what its loop calls is; */
 	u64 item;	  /* what it works at, */
 	ww_ref item_for;  /* and for which request; 0: not known */
-	ww_ref given;	  /* the request whose thread has made it */
-	u8 submits;	  /* without a request, it has woken such a thread */
-	u8 awaits;	  /* it waits for the end of what another thread does: worker.bpf.h */
-	u64 stack;	  /* where it blocked last; 0: none was taken */
+	/* The first variables of its loop when it took that up, and which of them (a bit each) that was given. */
+	u64 vars[WW_WORKER_VARS];
+	u32 item_vars;
+	ww_ref given; /* the request whose thread has made it */
+	u8 submits;   /* without a request, it has woken such a thread */
+	u8 awaits;    /* it waits for the end of what another thread does: worker.bpf.h */
+	u64 stack;    /* where it blocked last; 0: none was taken */
 	u8 holders_len;
 	u8 tenures_len; /* of the lock that it waits, or waited, for last: who had it meanwhile, the last one first */
 	u64 lock;	/* which that was: as `futex` */

@@ -148,7 +148,9 @@ static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struc
 #define WW_PYTHON_TEXT	    48	/* of a PyUnicodeObject of ASCII characters */
 #define WW_PYTHON_LOCALS    72	/* _PyInterpreterFrame.localsplus */
 #define WW_PYTHON_PREVIOUS  48	/* _PyInterpreterFrame.previous */
+#define WW_PYTHON_FUNCTION  0	/* _PyInterpreterFrame.f_func */
 #define WW_PYTHON_CODE	    32	/* _PyInterpreterFrame.f_code */
+#define WW_PYTHON_FLAGS	    48	/* PyCodeObject.co_flags, an int as those behind it */
 #define WW_PYTHON_SIZE	    16	/* PyVarObject.ob_size */
 #define WW_PYTHON_TUPLE	    24	/* PyTupleObject.ob_item */
 #define WW_PYTHON_LIST	    24	/* PyListObject.ob_item, a pointer */

@@ -63,7 +63,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	t->awaits = 0;
 	/* One that waits for the interpreter's lock has let go of it before, and put nothing anywhere since. */
 	if (ww_workers_known && (t->ref || t->submits) && !t->go && !ww_is_interpreters(b.cause))
-		ww_worker_claims(t);
+		ww_worker_claims(t, false);
 	t->off = b.off;
 	t->off_cause = b.cause;
 	t->timed = b.timed + (b.timed && b.told);
@@ -88,6 +88,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 			t->stops = ww_stopped_at(prev, now);
 			if (b.waits && t->ref && !t->go && !t->loop && !ww_is_interpreters(b.cause))
 				ww_worker_blocks(t);
+			if (t->awaits)
+				ww_worker_claims(t, true);
 		}
 		return;
 	}
@@ -334,6 +336,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->pipe = 0;
 	t->loop_slot = 0;
 	t->item = 0;
+	t->item_vars = 0;
 	t->given = 0;
 	t->awaits = 0;
 	t->submits = 0;

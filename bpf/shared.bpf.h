@@ -389,8 +389,13 @@ WW_GLOBAL4(int, ww_shared_settle, T, t, C, conn, N, at, N, now)
 		return 0;
 	if (r->outstanding)
 		ww_outstanding(r, -1);
-	if (r->state == WW_STATE_ATTACHED || r->popped == now)
+	if (r->state == WW_STATE_ATTACHED)
 		return 0;
+	if (r->popped == now) {
+		if (!r->outstanding)
+			ww_pend(t, r);
+		return 0;
+	}
 	ww_touch_upstream(&touch, conn);
 	touch.receive = true;
 	ww_charge_gap(r, t, &touch, now);
@@ -399,6 +404,7 @@ WW_GLOBAL4(int, ww_shared_settle, T, t, C, conn, N, at, N, now)
 	r->answered = conn->ready ? conn->ready : now;
 	r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	r->popped = now;
+	r->unread = 1;
 	ww_turn_has(t, r->account.id);
 	if (!r->outstanding)
 		ww_pend(t, r);

@@ -89,7 +89,9 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 	ww_ref whose = ww_shared_whose(t, conn);
 	if (whose != ~0ull)
 		return whose;
-	return ww_go_is(t) ? ww_goroutine_of_send(t) : ww_carrier_of_send(t, conn);
+	if (ww_go_is(t))
+		return ww_goroutine_of_send(t);
+	return t->uvloop && t->loop ? ww_carrier_of_uvloop(t, conn) : ww_carrier_of_send(t, conn);
 }
 
 static __always_inline void ww_upstream_touched(struct ww_thread *t, struct ww_request *r, struct ww_touch *touch,
@@ -358,6 +360,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 				ww_charge(r, WW_KIND_SLEEP, WW_DETAIL_NONE, 0, conn->sent);
 				r->guessed = 1;
 				ww_infer(r);
+				ww_untold_guess(t, r);
 			}
 		}
 		if (r && t->pool && !r->helper && r->state == WW_STATE_ATTACHED && r->owner != t->tid) {

@@ -21,6 +21,12 @@
 
 #define WW_WORKER_QUEUES 4  /* of pools of a process that are followed */
 #define WW_WORKER_ITEMS	 64 /* put into one of them without a wait */
+#define WW_WORKER_ARGS	 3  /* of what a thread's loop calls that are looked at */
+
+/* Who has had a CPU for that long has not lost it between letting go of the interpreter's lock and waiting. */
+#define WW_WORKER_RUN_NS 10000
+
+#define WW_WORKER_LOOKS ~0ull /* in place of a request: nothing is noted */
 
 /* Offsets in CPython 3.11's objects. */
 #define WW_GIL_HOLDER	0x170 /* _PyRuntimeState.ceval.gil.last_holder */
@@ -88,7 +94,10 @@ static __always_inline ww_ref ww_worker_root(const struct ww_thread *t)
 	return r ? ww_handoff_root(r) : 0;
 }
 
-/* Notes for whom the newest items of a queue are, back to the one that was seen last. Returns which one that is now. */
+/*
+ * Notes for whom the newest items of a queue are, back to the one that was seen last. Returns which one that is now;
+ * WW_WORKER_LOOKS: whether it would be another one.
+ */
 WW_GLOBAL3(u64, ww_worker_sees, N, queue, N, before, N, root)
 {
 	struct ww_item_key key = {.program = ww_program()};
@@ -98,6 +107,8 @@ WW_GLOBAL3(u64, ww_worker_sees, N, queue, N, before, N, root)
 	    bpf_probe_read_user(list, sizeof(list), (void *)(at[0] + WW_PYTHON_SIZE)))
 		return 0;
 	u64 first = at[1], len = list[0], items = list[1];
+	if (root == WW_WORKER_LOOKS)
+		return first < len && ww_user_word(items + 8 * (len - 1)) != before;
 	for (u32 i = 0; i < WW_WORKER_ITEMS && first + i < len; i++) {
 		key.item = ww_user_word(items + 8 * (len - 1 - i));
 		if (!key.item || key.item == before)
@@ -108,21 +119,43 @@ WW_GLOBAL3(u64, ww_worker_sees, N, queue, N, before, N, root)
 	return newest ? newest : first < len ? before : 0;
 }
 
-/* The running thread lets go of the interpreter's lock, or waits: what it has put into queues is for whom it works. */
-WW_GLOBAL1(int, ww_worker_claims, T, t)
+/*
+ * The running thread lets go of the interpreter's lock, or waits: what it has put into queues is for whom it works.
+ *
+ * Else somebody else may have put them there since, whom the lock tells. Where it waits for the end of what others do
+ * (`late`), it was to be asked for its own just before; nobody was seen to take the lock, but somebody has got it in
+ * the microseconds since, or had it in between: a thread of the pool, mostly, that was woken for the first of several
+ * items.
+ */
+WW_GLOBAL2(int, ww_worker_claims, T, t, N, late)
 {
 	struct ww_workers *w = ww_workers_of();
 	struct ww_python *python = ww_python_of();
 	if (!w || !python || !w->queues[0])
 		return 0;
-	/* Else somebody else may have put them there since. */
-	if (t && (!ww_python_frames_of(t, python) || ww_user_word(python->runtime + WW_GIL_HOLDER) != t->frames_of))
-		return 0;
 	ww_ref root = t ? ww_worker_root(t) : 0;
+	u64 holder = ww_user_word(python->runtime + WW_GIL_HOLDER);
+	if (t) {
+		if (!ww_python_frames_of(t, python) || (holder == t->frames_of) == late)
+			return 0;
+		/* It takes an item, and has put nothing there since it waited for that: what is there is another's. */
+		if (!late && !root && t->worker && ww_python_frame(python, t->frames_of) == t->worker)
+			return 0;
+	}
+	bool unsure = late && t && t->mark - t->on_cpu < WW_WORKER_RUN_NS;
+	/* Who is at something else may put things there just now. */
+	if (unsure && (ww_frame_name(ww_python_frame(python, holder)) & WW_WORD7_MASK) !=
+			      WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
+		return 0;
+	struct ww_request *r = unsure ? ww_handoff_of(t) : NULL;
 	for (u32 i = 0; i < WW_WORKER_QUEUES; i++) {
 		if (!w->queues[i])
 			break;
-		w->newest[i] = ww_worker_sees(w->queues[i], w->newest[i], root);
+		u64 newest = ww_worker_sees(w->queues[i], w->newest[i], unsure ? WW_WORKER_LOOKS : root);
+		if (!unsure)
+			w->newest[i] = newest;
+		else if (r && newest)
+			ww_traffic_note(r, false);
 	}
 	return 0;
 }
@@ -148,18 +181,90 @@ WW_GLOBAL1(int, ww_worker_forgets, T, t)
 
 /* ---- the thread that works ---- */
 
-/* What tells a piece of work from the next one: the function that the thread's loop has called, and its arguments. */
-static __always_inline u64 ww_worker_print(u64 frame)
+/* PyCodeObject from co_flags on. */
+struct ww_code_counts {
+	u32 flags;
+	u32 warmup;
+	u32 args;
+	u32 only_by_place;
+	u32 only_by_name;
+};
+
+#define WW_CODE_MORE	     4 /* CO_VARARGS */
+#define WW_CODE_MORE_BY_NAME 8 /* CO_VARKEYWORDS */
+
+/*
+ * What tells a piece of work from the next one: the function that the thread's loop has called, and its arguments; not
+ * its other variables, which change in the midst of it. Apart, as the next one, for the stack's sake.
+ */
+WW_GLOBAL1(u64, ww_worker_print, N, frame)
 {
-	u64 print = ww_user_word(frame + WW_PYTHON_CODE);
+	struct ww_code_counts c = {};
+	u64 print = ww_user_word(frame + WW_PYTHON_FUNCTION), code = ww_user_word(frame + WW_PYTHON_CODE);
+	if (bpf_probe_read_user(&c, sizeof(c), (void *)(code + WW_PYTHON_FLAGS)))
+		return print;
+	u32 args = c.args + c.only_by_name + !!(c.flags & WW_CODE_MORE) + !!(c.flags & WW_CODE_MORE_BY_NAME);
 #pragma unroll
-	for (u32 i = 0; i < 3; i++)
-		print = print * 31 + ww_user_word(WW_FRAME_LOCAL(frame, i));
+	for (u32 i = 0; i < WW_WORKER_ARGS; i++) {
+		if (i < args)
+			print = print * 31 + ww_user_word(WW_FRAME_LOCAL(frame, i));
+	}
 	return print;
 }
 
-/* The thread, which is a pool's, is about to do something for what it works at: the account of that, made if need be.
+/* The thread takes up another piece of work: notes which variables of its loop that was given. */
+WW_GLOBAL1(int, ww_worker_given, T, t)
+{
+	u64 given[WW_WORKER_ARGS] = {}, loop = t ? ww_frame_below(t->loop_slot) : 0;
+	if (!loop || bpf_probe_read_user(t->vars, sizeof(t->vars), (void *)WW_FRAME_LOCAL(loop, 0)) ||
+	    bpf_probe_read_user(given, sizeof(given), (void *)WW_FRAME_LOCAL(t->loop_slot, 0)))
+		return 0;
+	u64 function = ww_user_word(t->loop_slot + WW_PYTHON_FUNCTION);
+#pragma unroll
+	for (u32 i = 0; i < WW_WORKER_VARS; i++) {
+		u64 var = t->vars[i];
+		if (var && (var == given[0] || var == given[1] || var == given[2] || var == function))
+			t->item_vars |= 1u << i;
+	}
+	return 0;
+}
+
+/*
+ * A piece of work of the thread's is over: if that is another one than the one of its account, which nobody was told
+ * the end of, and which has touched nothing, an account of its own begins. What its loop had given to the first has
+ * other values then; but one that is given to what the loop calls now may be what the first has returned.
  */
+WW_GLOBAL1(int, ww_worker_moves, T, t)
+{
+	u64 vars[WW_WORKER_VARS] = {}, given[WW_WORKER_ARGS] = {}, loop = t ? ww_frame_below(t->loop_slot) : 0;
+	u32 others = 0, elsewhere = 0;
+	struct ww_request *a = t ? ww_request_get(t->ref ? t->ref : t->home) : NULL;
+	if (!a || !a->helper || !loop || bpf_probe_read_user(vars, sizeof(vars), (void *)WW_FRAME_LOCAL(loop, 0)) ||
+	    bpf_probe_read_user(given, sizeof(given), (void *)WW_FRAME_LOCAL(t->loop_slot, 0)))
+		return 0;
+#pragma unroll
+	for (u32 i = 0; i < WW_WORKER_VARS; i++) {
+		u64 var = vars[i];
+		if (!(t->item_vars & 1u << i) || !var || var == t->vars[i])
+			continue;
+		others++;
+		elsewhere += var != given[0] && var != given[1] && var != given[2];
+	}
+	if (!elsewhere)
+		return 0;
+	ww_handoff_leave(t, a);
+	ww_handoff_end(a);
+	a = ww_handoff_begin(t);
+	if (!a)
+		return 0;
+	/* Since when it is at this one is not known; nor, of one variable alone, whether it has changed that itself. */
+	a->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	if (others < 2)
+		ww_traffic_note(a, false);
+	return 1;
+}
+
+/* The thread, a pool's, is about to do something for what it works at: the account of that, made if need be. */
 WW_GLOBAL1(u64, ww_worker_turn, T, t)
 {
 	if (!t)
@@ -182,6 +287,9 @@ WW_GLOBAL1(u64, ww_worker_turn, T, t)
 		}
 		t->item = key.item;
 		t->item_for = of ? *of : 0;
+		t->item_vars = 0;
+		if (!t->worker && t->loop_slot)
+			ww_worker_given(t);
 		if (of)
 			bpf_map_delete_elem(&ww_items, &key);
 		struct ww_workers *w = ww_workers_of();
@@ -219,6 +327,8 @@ static __always_inline void ww_worker_ends(struct ww_thread *t, struct ww_thread
 	struct ww_request *r = ww_handoff_of(waits), *a;
 	if (!r)
 		return;
+	if (!t->worker && t->item_vars)
+		ww_worker_moves(t);
 	/* Where its loop itself says that it is done, what that has called is over. */
 	a = ww_request_get(t->worker ? ww_worker_turn(t) : t->ref ? t->ref : t->home);
 	if (!a && !t->worker)
@@ -235,6 +345,7 @@ static __always_inline void ww_worker_ends(struct ww_thread *t, struct ww_thread
 	waits->gift = a->account.id;
 	if (other)
 		ww_handoff_end(other);
+	t->item_vars = 0;
 	ww_handoff_begin(t);
 }
 

@@ -59,6 +59,15 @@ static const struct section {
 	{"perf_event+", NULL, NULL, 0, BPF_PROG_TYPE_PERF_EVENT, 0},
 };
 
+/* Whether a newer libbpf has set an option that is not known here. */
+static bool has_unknown(const struct bpf_prog_load_opts *opts)
+{
+	for (size_t i = sizeof(*opts); i < opts->sz; i++)
+		if (((const char *)opts)[i])
+			return true;
+	return false;
+}
+
 /* Leaves a program that does nothing to libbpf, and keeps what it was for later. */
 static int put_off(struct bpf_program *program, struct bpf_prog_load_opts *opts)
 {
@@ -70,7 +79,7 @@ static int put_off(struct bpf_program *program, struct bpf_prog_load_opts *opts)
 	struct job *job = &loads.jobs[loads.jobs_len];
 
 	/* The descriptors of modules' types go when libbpf has loaded all. */
-	if (!loads.threads || len < LARGE || loads.jobs_len == JOBS_MAX || opts->fd_array)
+	if (!loads.threads || len < LARGE || loads.jobs_len == JOBS_MAX || opts->fd_array || has_unknown(opts))
 		return 0;
 	*job = (struct job){.program = program, .insns_len = len, .fd = -ECANCELED};
 	job->insns = malloc(len * sizeof(*job->insns));
@@ -79,7 +88,7 @@ static int put_off(struct bpf_program *program, struct bpf_prog_load_opts *opts)
 	loads.jobs_len++;
 	memcpy(job->insns, bpf_program__insns(program), len * sizeof(*job->insns));
 	memcpy(&job->opts, opts, known);
-	job->opts.sz = known; /* a newer libbpf has options that are not known here */
+	job->opts.sz = known;
 	opts->func_info = opts->line_info = NULL;
 	opts->func_info_cnt = opts->line_info_cnt = 0;
 	return bpf_program__set_insns(program, (struct bpf_insn *)nothing, sizeof(nothing) / sizeof(nothing[0]));
@@ -139,15 +148,19 @@ static int compare_sizes(const void *a, const void *b)
 	return (first->insns_len < second->insns_len) - (first->insns_len > second->insns_len);
 }
 
+static void load(struct job *job)
+{
+	job->fd = bpf_prog_load(bpf_program__type(job->program), bpf_program__name(job->program), "Dual BSD/GPL",
+				job->insns, job->insns_len, &job->opts);
+}
+
 static void *work(void *nothing)
 {
 	for (;;) {
 		size_t i = __atomic_fetch_add(&loads.next, 1, __ATOMIC_RELAXED);
 		if (i >= loads.jobs_len)
 			return nothing;
-		struct job *job = &loads.jobs[i];
-		job->fd = bpf_prog_load(bpf_program__type(job->program), bpf_program__name(job->program),
-					"Dual BSD/GPL", job->insns, job->insns_len, &job->opts);
+		load(&loads.jobs[i]);
 	}
 }
 
@@ -168,6 +181,10 @@ static void load_all(void)
 	work(NULL);
 	while (started)
 		pthread_join(threads[--started], NULL);
+	/* What the verifier keeps of one program may fit where that of several does not. */
+	for (size_t i = 0; i < loads.jobs_len; i++)
+		if (loads.jobs[i].fd == -ENOMEM || loads.jobs[i].fd == -EAGAIN)
+			load(&loads.jobs[i]);
 }
 
 /*
@@ -201,7 +218,8 @@ int ww_loader__load(struct whywait_bpf *bpf, char *why, size_t why_size)
 			job->fd = -errno;
 		if (!err && job->fd < 0) {
 			err = job->fd;
-			snprintf(why, why_size, "program %s", bpf_program__name(job->program));
+			snprintf(why, why_size, "program %s (WHYWAIT_LIBBPF_DEBUG=1 prints what the verifier says)",
+				 bpf_program__name(job->program));
 		}
 		if (job->fd >= 0)
 			close(job->fd);

@@ -215,9 +215,9 @@ static void file_look(void *ctx, uint32_t pid, int fd)
 	int goroutines, len = runtimes->collectors ? sites_find(fd, sites, &goroutines) : 0;
 	if (runtimes->files_len == FILES_MAX)
 		make_room(runtimes, false);
-	if (len > 0 && runtimes->attached == ATTACHED_MAX)
+	if (len > 0 && runtimes->attached >= ATTACHED_MAX)
 		make_room(runtimes, true);
-	if (runtimes->files_len == FILES_MAX || (len > 0 && runtimes->attached == ATTACHED_MAX)) {
+	if (runtimes->files_len == FILES_MAX || (len > 0 && runtimes->attached >= ATTACHED_MAX)) {
 		runtimes->failed++;
 		return;
 	}

@@ -16,6 +16,7 @@
 
 #include "kernel/run_time.h"
 #include "kernel/runtimes.h"
+#include "kernel/user_probes.h"
 #include "serve/data_file.h"
 #include "serve/log.h"
 #include "serve/privileges.h"
@@ -579,6 +580,11 @@ int ww_daemon__run(const struct ww_daemon_options *options, char *message, size_
 		ww_log(WW_LOG_WARNING,
 		       "the kernel does not measure what its programs cost (%s): max_overhead is of this process alone",
 		       strerror(-measure));
+	/* To open events of these for all programs of Go that run would let each of them pay for the traps. */
+	if (config->exact_goroutines && !ww_user_probes__many())
+		ww_log(WW_LOG_WARNING, "exact_goroutines: before Linux 6.6 probes may take a privilege that this gives "
+				       "up: then goroutines are "
+				       "told by sockets, and runtimes_unattached counts the programs");
 	ww_runtimes__prepare();
 	err = open_parts(&daemon, message, message_size);
 	if (!err)

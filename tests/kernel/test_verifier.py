@@ -95,7 +95,7 @@ def main():
     alone, shared_alone = on_one_cpu()
     tap.check("one thread alone loads the same programs", alone == now,
               f"only one has: {set(alone.items()) ^ set(now.items())}")
-    tap.check("on one CPU no thread helps", shared_alone == 0, f"{shared_alone:.0%} of the CPU time")
+    tap.check("on one CPU no thread helps", shared_alone < 0.05, f"{shared_alone:.0%} of the CPU time")
     if len(os.sched_getaffinity(0)) > 1:
         tap.check("on several CPUs several threads load", shared > 0.1, f"{shared:.0%} of the CPU time")
     tap.check("the programs are those of verifier.txt", set(now) == set(before),

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Connections to Redis that all requests of a loop of Node's kind share: whose commands and answers are. */
+/*
+ * Connections to Redis that all requests of a loop of Node's kind share: whose commands and answers are. And steps that
+ * no socket tells.
+ */
 #include "plant.h"
 
 #include "shared.bpf.h"
@@ -15,7 +18,7 @@
 
 enum { POLLS = 0x1000, CHECKS = 0x2000 }; /* phases of the loop, as its stack tells them */
 
-static struct host_sock clients[REQUESTS], others;
+static struct host_sock clients[REQUESTS], others, another;
 static u64 phase;
 static ww_ref owners[WW_TRAFFIC_OWNERS_MAX];
 static u32 owners_len;
@@ -107,6 +110,8 @@ static int begin(void **state)
 	script.upstream.unix_sock.sk.__sk_common.skc_state = 1;
 	host_tcp_init(&others, 50001, 5432);
 	others.unix_sock.sk.__sk_common.skc_state = 1;
+	host_tcp_init(&another, 50002, 5432);
+	another.unix_sock.sk.__sk_common.skc_state = 1;
 	for (u32 i = 0; i < REQUESTS; i++)
 		script_accept(&clients[i], (u16)(41000 + i));
 	host.current[0] = &script.threads[0];
@@ -130,6 +135,7 @@ static int end(void **state)
 		host_sock_end(&clients[i]);
 	}
 	host_sock_end(&others);
+	host_sock_end(&another);
 	script_end();
 	return 0;
 }
@@ -365,6 +371,79 @@ static void makes_one(void **state)
 	all_are(0, 1, WW_ATTRIBUTION_EXACT);
 }
 
+static void queries(struct host_sock *sock)
+{
+	sends(sock, "Q\0\0\0\rSELECT 1\0");
+	pass(10 * US);
+}
+
+static void rows(struct host_sock *sock)
+{
+	arrives(sock, 4);
+	receives(sock, "rows");
+	pass(10 * US);
+}
+
+/* Another thread has done something for the only request that waits for that: or for one that is taken to wait else. */
+static void after_the_pool(void **state)
+{
+	(void)state;
+	sleeps(MS);
+	asks(0);
+	sleeps(2 * MS);
+	queries(&others);
+	sleeps(MS);
+	rows(&others);
+	answers(0);
+	all_are(0, 1, WW_ATTRIBUTION_INFERRED);
+	sleeps(MS);
+	asks(0);
+	asks(1);
+	queries(&another);
+	sleeps(2 * MS);
+	queries(&others);
+	sleeps(MS);
+	rows(&others);
+	answers(0);
+	all_are(1, 2, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* What follows on such a step may be answered to any that waits so. */
+static void answered_after_the_pool(void **state)
+{
+	(void)state;
+	sleeps(MS);
+	asks(0);
+	asks(1);
+	sleeps(2 * MS);
+	queries(&others);
+	sleeps(MS);
+	rows(&others);
+	answers(1);
+	all_are(0, 1, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* A connection stands, just after something was read for another request: it was made for the one that has made it. */
+static void made_for_one(void **state)
+{
+	struct sock *sk = &another.unix_sock.sk;
+	(void)state;
+	sleeps(MS);
+	asks(0);
+	sk->__sk_common.skc_state = 2;
+	ww_inet_sock_set_state(sk, 7, 2);
+	sleeps(MS);
+	sk->__sk_common.skc_state = 1;
+	ww_inet_sock_set_state(sk, 2, 1);
+	asks(1);
+	queries(&another);
+	assert_int_equal(host_conn(&another)->first, ref_of(0));
+	sleeps(MS);
+	rows(&another);
+	answers(0);
+	all_are(0, 1, WW_ATTRIBUTION_EXACT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +455,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_many, begin, end),
 		cmocka_unit_test_setup_teardown(large_reads, begin, end),
 		cmocka_unit_test_setup_teardown(makes_one, begin, end),
+		cmocka_unit_test_setup_teardown(after_the_pool, begin, end),
+		cmocka_unit_test_setup_teardown(answered_after_the_pool, begin, end),
+		cmocka_unit_test_setup_teardown(made_for_one, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

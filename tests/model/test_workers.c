@@ -1,22 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* For whom the items in the queue of a pool of CPython's threads are, in memory as CPython 3.11 has it. */
+/* For whom what a pool of CPython's threads does is, in memory as CPython 3.11 has it. */
 #include "plant.h"
 
 #include "executor.bpf.h"
 
 #define PROCESS 100
 #define ROOM	8 /* items */
+#define FRAME	32
 
 static struct {
 	u64 runtime, queue, list, items, frame;
-	struct ww_thread handler, other, worker;
+	u64 loop, slot, function, put; /* of a thread that takes from a queue.Queue */
+	struct ww_thread handler, other, worker, taker;
 } pool;
+
+static u64 text(const char *letters)
+{
+	u64 at = plant(WW_PYTHON_TEXT + 32);
+	plant_bytes(at + WW_PYTHON_TEXT, letters, strlen(letters) + 1);
+	return at;
+}
+
+static u64 frame(const char *name, u64 below)
+{
+	u64 at = plant(128), code = plant(128);
+	plant_word(code + WW_PYTHON_CODE_NAME, text(name));
+	plant_word(at + WW_PYTHON_CODE, code);
+	plant_word(at + WW_PYTHON_PREVIOUS, below);
+	return at;
+}
+
+/* A function's code with so many arguments. */
+static u64 callable(u32 args)
+{
+	u64 code = plant(256);
+	plant_bytes(code + WW_PYTHON_FLAGS + offsetof(struct ww_code_counts, args), &args, sizeof(args));
+	return code;
+}
 
 /* The process has a pool, whose queue is known. */
 static int begin(void **state)
 {
 	u32 tgid = PROCESS;
-	struct ww_python python = {.minor = WW_FRAMES_MINOR};
+	struct ww_python python = {.minor = WW_FRAMES_MINOR, .current_frame = FRAME};
 	struct ww_workers workers = {};
 	(void)state;
 	script_begin(8);
@@ -27,7 +53,7 @@ static int begin(void **state)
 	pool.queue = plant(64);
 	pool.list = plant(64);
 	pool.items = plant(8 * ROOM);
-	pool.frame = plant(256);
+	pool.frame = frame("_worker", 0);
 	plant_word(pool.queue + WW_QUEUE_LIST, pool.list);
 	plant_word(pool.list + WW_PYTHON_LIST, pool.items);
 	plant_word(WW_FRAME_LOCAL(pool.frame, WW_WORKER_QUEUE), pool.queue);
@@ -35,7 +61,18 @@ static int begin(void **state)
 	workers.queues[0] = pool.queue;
 	pool.handler.frames_of = plant(64);
 	pool.other.frames_of = plant(64);
+	pool.worker.frames_of = plant(64);
 	pool.worker.worker = pool.frame;
+	plant_word(pool.worker.frames_of + FRAME, pool.frame);
+	pool.loop = plant(256);
+	pool.slot = plant(256);
+	pool.function = callable(2);
+	pool.put = callable(4);
+	plant_word(pool.slot + WW_PYTHON_PREVIOUS, pool.loop);
+	pool.taker.loop_slot = pool.slot;
+	pool.taker.executor = WW_EXECUTOR_BUSY;
+	pool.taker.tid = 101;
+	pool.taker.start = pool.taker.mark = host.now;
 	bpf_map_update_elem(&ww_pythons, &tgid, &python, BPF_ANY);
 	bpf_map_update_elem(&ww_workers, &tgid, &workers, BPF_ANY);
 	ww_workers_known = 1;
@@ -70,7 +107,7 @@ static void has(const u64 *items, u64 taken, u64 len)
 static void lets_go(struct ww_thread *t)
 {
 	plant_word(pool.runtime + WW_GIL_HOLDER, t->frames_of);
-	ww_worker_claims(t);
+	ww_worker_claims(t, false);
 }
 
 static ww_ref whose(u64 item)
@@ -90,7 +127,7 @@ static void claims(void **state)
 	has((u64[]){0x1000, 0x2000, 0x3000, 0x4000}, 2, 4);
 	/* Somebody else has had the lock since. */
 	plant_word(pool.runtime + WW_GIL_HOLDER, pool.other.frames_of);
-	ww_worker_claims(&pool.handler);
+	ww_worker_claims(&pool.handler, false);
 	assert_int_equal(whose(0x4000), ~0ull);
 	lets_go(&pool.other);
 	assert_int_equal(whose(0x1000), 0);
@@ -124,11 +161,155 @@ static void reused(void **state)
 	assert_int_equal(whose(0x1000), pool.handler.ref);
 }
 
+/* Somebody takes the lock that the handler's thread has let go of before that waits, and it has run for so long. */
+static void overtaken(struct ww_thread *by, u64 ran)
+{
+	plant_word(pool.runtime + WW_GIL_HOLDER, by->frames_of);
+	pool.handler.mark = host.now;
+	pool.handler.on_cpu = host.now - ran;
+	ww_worker_claims(&pool.handler, false);
+	if (by == &pool.worker)
+		ww_worker_claims(by, false); /* it has taken the first item, and wakes the next thread */
+	ww_worker_claims(&pool.handler, true);
+}
+
+/* Who takes the first of several items is not the one that has put the others there. */
+static void raced(void **state)
+{
+	struct ww_request *r = ww_request_get(pool.handler.ref);
+	(void)state;
+	host.now += 1000000;
+	has((u64[]){0x1000}, 0, 1);
+	lets_go(&pool.handler);
+	has((u64[]){0x1000, 0x2000, 0x3000}, 1, 3);
+	overtaken(&pool.worker, 50000);
+	assert_int_equal(whose(0x2000), pool.handler.ref);
+	assert_int_equal(whose(0x3000), pool.handler.ref);
+	has((u64[]){0x3000, 0x4000}, 1, 2);
+	overtaken(&pool.other, 50000);
+	assert_int_equal(whose(0x4000), pool.handler.ref);
+	assert_int_equal(r->account.traffic_lost, 0);
+	/* Or has put them there just now. */
+	has((u64[]){0x4000, 0x4100}, 1, 2);
+	overtaken(&pool.other, 1000);
+	assert_int_equal(whose(0x4100), ~0ull);
+	assert_int_equal(r->account.traffic_lost, 0);
+	lets_go(&pool.other);
+	/* It may have lost its CPU in between: whose they are is not known, and that is said. */
+	has((u64[]){0x4100}, 0, 1);
+	overtaken(&pool.worker, 1000);
+	assert_int_equal(r->account.traffic_lost, 0);
+	has((u64[]){0x4100, 0x5000}, 1, 2);
+	overtaken(&pool.worker, 1000);
+	assert_int_equal(whose(0x5000), ~0ull);
+	assert_int_equal(r->account.traffic_lost, 1);
+	/* Its own are those that it has not lost the lock for. */
+	has((u64[]){0x4100, 0x5000, 0x6000}, 2, 3);
+	lets_go(&pool.other);
+	ww_worker_claims(&pool.handler, true);
+	assert_int_equal(whose(0x6000), 0);
+}
+
+/* The thread's loop has these variables, and has called the function with the first `args` of `given`. */
+static void calls(u64 code, const u64 *vars, u64 vars_len, const u64 *given, u64 args)
+{
+	plant_bytes(WW_FRAME_LOCAL(pool.loop, 0), vars, 8 * vars_len);
+	plant_word(pool.slot + WW_PYTHON_CODE, code);
+	plant_word(pool.slot + WW_PYTHON_FUNCTION, code);
+	plant_bytes(WW_FRAME_LOCAL(pool.slot, 0), given, 8 * args);
+}
+
+/* It has asked for something, and it is known what for. */
+static ww_ref works(void)
+{
+	ww_ref ref = ww_worker_turn(&pool.taker);
+	assert_true(ref != 0);
+	ww_request_get(ref)->account.traffic = 2;
+	return ref;
+}
+
+/* It wakes the handler's thread: with what account. */
+static struct ww_request *tells(void)
+{
+	host.now += 1000;
+	ww_worker_ends(&pool.taker, &pool.handler, host.now);
+	struct ww_request *a = ww_request_get(pool.handler.gift);
+	assert_non_null(a);
+	assert_int_equal(a->target, pool.handler.ref);
+	pool.handler.gift = 0;
+	return a;
+}
+
+/* An item that touches nothing, taken straight after another one that nobody waits for. */
+static void straight(void **state)
+{
+	const u64 first[] = {0x100, 0x200, 0x300}, second[] = {0x110, 0x210, 0x310};
+	(void)state;
+	calls(pool.function, first, 3, first, 2);
+	ww_ref ref = works();
+	calls(pool.put, second, 3, (u64[]){0x310, 0x110, 1}, 3);
+	struct ww_request *a = tells();
+	assert_int_equal(a->account.traffic | a->account.traffic_lost, 0);
+	assert_int_equal(a->account.attribution, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_null(ww_request_get(ref));
+	/* What it is told the end of is over: the next one has an account of its own. */
+	calls(pool.put, first, 3, (u64[]){0x300, 0x100, 1}, 3);
+	a = tells();
+	assert_int_equal(a->account.traffic | a->account.traffic_lost, 0);
+	assert_int_equal(a->account.attribution, WW_ATTRIBUTION_EXACT);
+	/* With one variable that may be what it has made of it. */
+	calls(pool.function, (u64[]){0x100, 0x300, 0}, 3, (u64[]){0x100, 0x400}, 2);
+	ref = works();
+	calls(pool.put, (u64[]){0x110, 0x300, 0}, 3, (u64[]){0x300, 0x500, 1}, 3);
+	a = tells();
+	assert_int_equal(a->account.traffic, 0);
+	assert_int_equal(a->account.traffic_lost, 1);
+	assert_null(ww_request_get(ref));
+}
+
+/* What it did for the item that it tells the end of is for who waits for that. */
+static void told(void **state)
+{
+	const u64 vars[] = {0x100, 0x200, 0x300};
+	(void)state;
+	calls(pool.function, vars, 3, vars, 2);
+	ww_ref ref = works();
+	calls(pool.put, (u64[]){0x100, 0x200, 0x300, 0x900}, 4, (u64[]){0x300, 0x900, 1}, 3);
+	assert_int_equal(tells()->account.id, ref);
+	/* item = work(item); out.put(item) */
+	calls(pool.function, (u64[]){0x110, 0x300, 0, 0}, 4, (u64[]){0x110, 0x400}, 2);
+	ref = works();
+	calls(pool.put, (u64[]){0x120, 0x300}, 2, (u64[]){0x300, 0x120, 1}, 3);
+	assert_int_equal(tells()->account.id, ref);
+	/* job = queue.get(); work(job); del job; done.set() */
+	calls(pool.function, (u64[]){0x130, 0x300}, 2, (u64[]){0x130, 0x400}, 2);
+	ref = works();
+	calls(pool.put, (u64[]){0, 0x300}, 2, (u64[]){0x300, 0x130, 1}, 3);
+	assert_int_equal(tells()->account.id, ref);
+}
+
+/* A variable of what it has called changes in the midst of the work, an argument does not. */
+static void loops(void **state)
+{
+	const u64 vars[] = {0x100, 0x200, 0x300};
+	(void)state;
+	calls(pool.function, vars, 3, vars, 2);
+	ww_ref ref = works();
+	plant_word(WW_FRAME_LOCAL(pool.slot, 2), 0x700);
+	assert_int_equal(works(), ref);
+	plant_word(WW_FRAME_LOCAL(pool.slot, 1), 0x210);
+	assert_int_not_equal(works(), ref);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(claims, begin, end),
 		cmocka_unit_test_setup_teardown(reused, begin, end),
+		cmocka_unit_test_setup_teardown(raced, begin, end),
+		cmocka_unit_test_setup_teardown(straight, begin, end),
+		cmocka_unit_test_setup_teardown(told, begin, end),
+		cmocka_unit_test_setup_teardown(loops, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

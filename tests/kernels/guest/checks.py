@@ -76,19 +76,23 @@ def doctor():
                                    if row["group"] == "kernel"}), flush=True)
     if say("loads and attaches", done.returncode == 0 and told["can_observe"], done.stderr):
         return True
-    # What the verifier has to say about it goes to the log.
-    refused = subprocess.run([WHYWAIT, "record", "-d", "1", "-o", "/tmp/refused.db"], env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"},
-                             capture_output=True, text=True, errors="replace", check=False)
-    print("\n".join(refused.stderr.splitlines()[-150:]), flush=True)
+    refused(["record", "-d", "1", "-o", "/tmp/refused.db"])
     return False
 
 
 def goroutines():
     """What is loaded on request only is taken, too."""
-    done = subprocess.run([WHYWAIT, "record", "--exact-goroutines", "-d", "1", "-o", "/tmp/goroutines.db"],
-                          env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"}, capture_output=True, text=True, errors="replace", check=False)
-    if not say("loads what tells goroutines' states", done.returncode == 0, done.stderr.splitlines()[-1:]):
-        print("\n".join(done.stderr.splitlines()[-150:]), flush=True)
+    record = ["record", "--exact-goroutines", "-d", "1", "-o", "/tmp/goroutines.db"]
+    done = run(*record, check=False)
+    if not say("loads what tells goroutines' states", done.returncode == 0, done.stderr):
+        refused(record)
+
+
+def refused(command):
+    """What the verifier has to say about it goes to the log."""
+    done = subprocess.run([WHYWAIT, *command], env={**os.environ, "WHYWAIT_LIBBPF_DEBUG": "1"}, capture_output=True, text=True,
+                          errors="replace", check=False)
+    print("\n".join(done.stderr.splitlines()[-150:]), flush=True)
 
 
 def get(connection, path, body, pause):

@@ -80,9 +80,12 @@ const steps = {
 		wait("redis", start, Number((BigInt(reply[0]) * 1000000n + BigInt(reply[1])) * 1000n - BigInt(process.env.REALTIME)));
 	},
 	async http(ms) {
-		const start = now();
+		const start = now(), { operations } = ledgers[of.getStore()];
 		const response = await new Promise((resolve, reject) => {
-			http.get({ host: "127.0.0.1", port: process.env.TRUTH_UPSTREAM, path: `/delay/${ms}/2`, agent }, resolve).on("error", reject);
+			http.get({ host: "127.0.0.1", port: process.env.TRUTH_UPSTREAM, path: `/delay/${ms}/2`, agent }, resolve).on("error", reject)
+				.on("socket", (socket) => {
+					if (socket.connecting) socket.once("connect", () => operations.push(["connect", start, now()]));
+				});
 		});
 		for await (const _ of response);
 		wait("http", start, Number(response.headers["x-sent-ns"]));
