@@ -5,6 +5,12 @@
 
 #include "exchange.bpf.h"
 
+/* Whether the caller is to end a request that ends so, of any program: a goroutine's may just be charged elsewhere. */
+static __always_inline bool ww_abandons(struct ww_request *r, u64 ended)
+{
+	return !r->goroutine || ww_hold_to_end(r, ended);
+}
+
 /* Forgets the first request of a connection, without a record, and counts that; false when there is none. */
 WW_GLOBAL2(int, ww_exchange_forget, C, conn, N, counter)
 {
@@ -15,7 +21,8 @@ WW_GLOBAL2(int, ww_exchange_forget, C, conn, N, counter)
 		return 0;
 	conn->first = r->next;
 	conn->http.open--;
-	ww_request_free(r);
+	if (ww_abandons(r, 0))
+		ww_request_free(r);
 	if (counter < WW_COUNTER_COUNT)
 		ww_count(counter);
 	return 1;
@@ -68,30 +75,35 @@ WW_GLOBAL3(int, ww_exchange_abort, C, conn, T, t, N, now)
 	http->open--;
 	if (!r->account.method[0]) {
 		ww_count(WW_COUNT_HEAD_ABANDONED);
-		ww_request_free(r);
+		if (ww_abandons(r, 0))
+			ww_request_free(r);
 		return 1;
 	}
 	struct ww_touch touch = {.kind = WW_KIND_CLIENT};
 	touch.receive = http->reading == id;
 	touch.ready = conn->ready;
-	if (t && t->ref == id)
+	bool whole = http->streams[WW_TX].state == WW_STREAM_CLOSE && r->sent.end_ns;
+	bool own = t && t->ref == id;
+	if (own)
 		ww_touched(t, r, &touch, now);
-	else if (t)
+	if (http->reading == id)
+		r->account.bytes_in += http->carried[WW_RX];
+	if (!whole)
+		r->account.flags |= WW_FLAG_ABORTED;
+	bool ends = ww_abandons(r, now);
+	if (ends && t && !own)
 		ww_charge_gap(r, t, &touch, now);
-	else
+	else if (ends)
 		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
 	if (t) {
 		t->ended_at = now;
-		if (t->ref == id)
+		if (own)
 			t->ref = 0;
 	}
-	if (http->reading == id)
-		r->account.bytes_in += http->carried[WW_RX];
-	if (http->streams[WW_TX].state == WW_STREAM_CLOSE && r->sent.end_ns)
+	if (ends && whole)
 		ww_snapshot_restore(r);
-	else
-		r->account.flags |= WW_FLAG_ABORTED;
-	ww_request_close(r);
+	if (ends)
+		ww_request_close(r);
 	return 1;
 }
 

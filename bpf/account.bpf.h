@@ -99,15 +99,17 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 		return 0;
 	if (r->assisted)
 		ww_charge_assisted(r, t, to);
-	bool moved = t->exact || to - r->mark < WW_GO_MOVES_NS;
+	/* Probes tell when its goroutine goes: it has run here all along, though another thread's touch came between.
+	 */
+	bool ran = t->exact && t->ref == r->account.id && t->start <= r->mark && !(t->dirty & WW_DIRTY_WAITED);
+	bool moved = ran || to - r->mark < WW_GO_MOVES_NS;
 	if (r->state == WW_STATE_ATTACHED && t->go && (touch->receive || moved)) {
 		/*
 		 * A goroutine moves to another thread without a word. Where that follows at once, the first one ran it.
-		 * Where probes tell that it goes, it has not gone: both threads work for the request.
 		 */
 		if (!touch->receive) {
 			ww_charge(r, WW_KIND_COMPUTE, WW_DETAIL_NONE, 0, to);
-			if (!t->exact)
+			if (!ran)
 				ww_infer(r);
 			return 0;
 		}
@@ -294,30 +296,93 @@ static __always_inline bool ww_goes_on(const struct ww_thread *t, const struct w
 }
 
 #define WW_HOLD_TRIES 100
+#define WW_HOLD_ENDS  16 /* more, to leave it to who has it: that fails when it is let go of just then */
+
+enum ww_held {
+	WW_HELD_NOT,
+	WW_HELD,       /* a CPU charges it */
+	WW_HELD_ENDED, /* and it has ended meanwhile: who lets go of it closes it */
+};
+
+/* The request has ended while the caller held it, who is to close it as of then. */
+WW_GLOBAL1(int, ww_ended_meanwhile, R, r)
+{
+	if (!r)
+		return 0;
+	if (!r->ended) {
+		ww_request_free(r);
+		return 0;
+	}
+	if (r->account.flags & WW_FLAG_UNTIL_CLOSE && r->sent.end_ns)
+		ww_snapshot_restore(r);
+	else
+		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, r->ended);
+	ww_request_close(r);
+	return 0;
+}
+
+static __always_inline void ww_let_go_of_goroutines(struct ww_request *r)
+{
+	if (!ww_by_hand && __sync_val_compare_and_swap(&r->held, WW_HELD, WW_HELD_NOT) == WW_HELD_ENDED)
+		ww_ended_meanwhile(r);
+}
 
 /*
  * Goroutines of one request may touch sockets on several CPUs at the same time: each charges it in turn. One that is
- * stopped meanwhile, by a hypervisor or for another task, is not waited for: then nothing is charged, and false.
+ * stopped meanwhile, by a hypervisor or for another task, is not waited for: then nothing is charged, and false. So it
+ * is when the request is not `ref` any more.
  */
-WW_GLOBAL1(int, ww_hold_of_goroutines, R, r)
+WW_GLOBAL2(int, ww_hold_of_goroutines, R, r, N, ref)
 {
-	for (u32 i = 0; r && !ww_by_hand && i < WW_HOLD_TRIES; i++) {
-		if (!__sync_val_compare_and_swap(&r->held, 0, 1))
+	bool held = false;
+	if (!r)
+		return 0;
+	for (u32 i = 0; !held && !ww_by_hand && i < WW_HOLD_TRIES; i++)
+		held = !__sync_val_compare_and_swap(&r->held, WW_HELD_NOT, WW_HELD);
+	bool is = r->live && r->account.id == ref;
+	if (held && is)
+		return 1;
+	if (held) {
+		ww_let_go_of_goroutines(r);
+		return 0;
+	}
+	if (is)
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	ww_count(WW_COUNT_REQUEST_BUSY);
+	return 0;
+}
+
+/*
+ * The request ends at `ended`; 0: without a record. True: the caller is to see to that. False: another CPU charges it,
+ * which may be stopped in the middle, and does when it lets go.
+ */
+WW_GLOBAL2(int, ww_hold_to_end, R, r, N, ended)
+{
+	if (!r || ww_by_hand)
+		return 1;
+	r->ended = ended;
+	for (u32 i = 0; i < WW_HOLD_TRIES + WW_HOLD_ENDS; i++) {
+		if (!__sync_val_compare_and_swap(&r->held, WW_HELD_NOT, WW_HELD))
 			return 1;
+		if (i < WW_HOLD_TRIES)
+			continue;
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+		if (__sync_val_compare_and_swap(&r->held, WW_HELD, WW_HELD_ENDED) == WW_HELD)
+			break;
 	}
 	ww_count(WW_COUNT_REQUEST_BUSY);
 	return 0;
 }
 
-static __always_inline bool ww_hold(const struct ww_thread *t, struct ww_request *r)
+static __always_inline bool ww_hold(const struct ww_thread *t, struct ww_request *r, ww_ref ref)
 {
-	return !t->go || ww_by_hand || ww_hold_of_goroutines(r);
+	return !t->go || ww_by_hand || ww_hold_of_goroutines(r, ref);
 }
 
 static __always_inline void ww_let_go(const struct ww_thread *t, struct ww_request *r)
 {
 	if (t->go)
-		*(volatile u32 *)&r->held = 0;
+		ww_let_go_of_goroutines(r);
 }
 
 #define WW_DISPATCH_NS 1000000 /* between a wake-up and a read there is a runtime's dispatch, not a program's work */
@@ -369,7 +434,7 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 	}
 	if (before && before->helper && !t->loop) {
 		ww_turned_from(before, touch->receive ? NULL : r, tid);
-	} else if (before && ww_hold(t, before)) {
+	} else if (before && ww_hold(t, before, t->ref)) {
 		if (ww_owns(before, tid)) {
 			t->loop = !t->go; /* it left a request unfinished for another */
 			/* A read ends what the thread did for the one before; a send is the end of work for this one.
@@ -382,7 +447,7 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 		}
 		ww_let_go(t, before);
 	}
-	bool held = ww_hold(t, r);
+	bool held = ww_hold(t, r, ref);
 	if (!held || r->account.id != ref || !r->live) {
 		if (held)
 			ww_let_go(t, r);

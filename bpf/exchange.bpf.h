@@ -207,7 +207,7 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 		return;
 	c->untouched = 0;
 	ww_interval_ran(c->thread, c->now);
-	if (!ww_hold(c->thread, r))
+	if (!ww_hold(c->thread, r, r->account.id))
 		return;
 	/* Another thread of the same request's may have come between. */
 	if (r->mark == c->thread->start)
@@ -230,7 +230,8 @@ static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 			r->account.bytes_in += c->conn->taken < rx->left ? c->conn->taken : rx->left;
 	}
 	/* What another goroutine does at this moment is the last that is charged. */
-	ww_hold(c->thread, r);
+	if (c->thread->go && !ww_hold_to_end(r, c->now))
+		return;
 	if (r->goroutine)
 		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, c->now);
 	ww_request_close(r);

@@ -10,23 +10,20 @@
 #include "goroutine.bpf.h"
 #include "collector.bpf.h"
 
-/* The request that the goroutine serves; NULL: none. */
-static __always_inline struct ww_request *ww_exact_request(const struct ww_go *go, u64 g)
+/* The request that goroutine g, of this number, serves; 0: none. */
+static __always_inline ww_ref ww_exact_request(u64 g, u64 goid)
 {
-	struct ww_carrier_key key = {.context = ww_user_word(g + go->goid), .program = ww_program()};
+	struct ww_carrier_key key = {.context = goid, .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
-	return r && !r->anonymous && r->goroutine == g ? r : NULL;
+	ww_ref ref = known ? known->ref : 0;
+	struct ww_request *r = ww_request_get(ref);
+	return r && !r->anonymous && r->goroutine == g ? ref : 0;
 }
 
-static __always_inline bool ww_exact_hold(struct ww_request *r)
+/* A program of a user probe may have been preempted since it looked for the request: is it still the same? */
+static __always_inline bool ww_exact_hold(struct ww_request *r, ww_ref ref)
 {
-	return ww_by_hand || ww_hold_of_goroutines(r);
-}
-
-static __always_inline void ww_exact_let_go(struct ww_request *r)
-{
-	*(volatile u32 *)&r->held = 0;
+	return ww_by_hand || ww_hold_of_goroutines(r, ref);
 }
 
 /*
@@ -52,22 +49,50 @@ static __always_inline void ww_exact_wants(struct ww_request *r, u64 now)
 	r->stops = ww_stopped_at(ww_current(), now) + 1;
 }
 
-/* The thread gets another goroutine to run, or none: what it had a request for is the request's. */
-WW_GLOBAL2(int, ww_exact_leaves, T, t, N, now)
+enum ww_exact_how {
+	WW_EXACT_GOES,	 /* another one takes its place */
+	WW_EXACT_PARKS,	 /* to wait for something */
+	WW_EXACT_YIELDS, /* and would run on */
+};
+
+/* The request, which is held, is charged up to now, and its goroutine has left the thread: what is it at? */
+WW_GLOBAL3(int, ww_exact_state, R, r, N, how, N, now)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_go_state state = {.cause = {.kind = WW_KIND_OTHER}};
+	if (!r || !go || r->state != WW_STATE_WAIT)
+		return 0;
+	if (how == WW_EXACT_PARKS)
+		ww_goroutine_waits_for(go, r->goroutine, true, &state);
+	r->hint = state.cause;
+	r->due = state.due;
+	r->sights_len = 0;
+	if (how == WW_EXACT_YIELDS)
+		ww_exact_wants(r, now);
+	return 0;
+}
+
+/*
+ * The thread gets another goroutine than g to run, or none: what it had a request for is the request's. Where that is
+ * g's, all of it is noted at once: between two holds another CPU would charge what the first one left.
+ */
+WW_GLOBAL4(int, ww_exact_leaves, T, t, N, g, N, how, N, now)
 {
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	struct ww_request *r = t ? ww_request_get(t->ref) : NULL;
 	if (!t)
 		return 0;
 	ww_interval_ran(t, now);
-	if (r && ww_exact_hold(r)) {
+	if (r && ww_exact_hold(r, t->ref)) {
 		if (ww_owns(r, t->tid)) {
 			if (r->mark == t->start)
 				ww_give(r, t);
 			ww_interval_reset(t, now);
 			ww_detach(t, r, nothing);
+			if (how != WW_EXACT_GOES && r->goroutine == g)
+				ww_exact_state(r, how, now);
 		}
-		ww_exact_let_go(r);
+		ww_let_go_of_goroutines(r);
 	}
 	ww_interval_reset(t, now);
 	t->ref = 0;
@@ -75,16 +100,20 @@ WW_GLOBAL2(int, ww_exact_leaves, T, t, N, now)
 }
 
 /* The thread, whose interval begins now, runs the goroutine that serves the request. */
-WW_GLOBAL3(int, ww_exact_begins, T, t, R, r, N, now)
+WW_GLOBAL3(int, ww_exact_begins, T, t, N, ref, N, now)
 {
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
-	if (!t || !r || !ww_exact_hold(r))
+	struct ww_request *r = ww_request_get(ref);
+	if (!t || !r || !ww_exact_hold(r, ref))
 		return 0;
+	/* Another CPU may have charged it since. */
+	if (now < r->mark)
+		now = r->mark;
 	/* It has waited for the network: the next touch tells. */
-	bool told = r->live && (r->state != WW_STATE_WAIT || r->hint.kind != WW_KIND_OTHER);
+	bool told = r->goroutine == t->goroutine && (r->state != WW_STATE_WAIT || r->hint.kind != WW_KIND_OTHER);
 	if (told && r->state == WW_STATE_READY && r->stops) {
 		u64 ns = ww_clock_since(r->stops - 1, ww_stopped_at(ww_current(), now));
-		u64 most = now > r->mark ? now - r->mark : 0;
+		u64 most = now - r->mark;
 		ww_charge(r, WW_KIND_GC, WW_DETAIL_NAME, WW_NAME_STOPPED, r->mark + (ns < most ? ns : most));
 	}
 	r->stops = 0;
@@ -92,7 +121,7 @@ WW_GLOBAL3(int, ww_exact_begins, T, t, R, r, N, now)
 		ww_charge_gap(r, t, &step, now);
 		ww_attach(t, r, t->tid, now);
 	}
-	ww_exact_let_go(r);
+	ww_let_go_of_goroutines(r);
 	return 0;
 }
 
@@ -108,42 +137,19 @@ int ww_go_runs(struct pt_regs *ctx)
 	if (!go->exact)
 		go->exact = 1;
 	struct ww_thread *t = ww_thread_get(task);
-	struct ww_request *r = ww_exact_request(go, g);
-	if (!t && r)
+	u64 goid = ww_user_word(g + go->goid);
+	ww_ref ref = ww_exact_request(g, goid);
+	if (!t && ref)
 		t = ww_thread_make(task, bpf_ktime_get_ns());
 	if (!t)
 		return 0;
 	u64 now = ww_exact_changes(t);
-	ww_exact_leaves(t, now);
+	ww_exact_leaves(t, 0, WW_EXACT_GOES, now);
 	t->goroutine = g;
-	if (r)
-		ww_exact_begins(t, r, now);
+	t->goid = goid;
+	if (ref)
+		ww_exact_begins(t, ref, now);
 	ww_exact_changed(t);
-	return 0;
-}
-
-enum ww_exact_how {
-	WW_EXACT_PARKS,	 /* to wait for something */
-	WW_EXACT_YIELDS, /* and would run on */
-};
-
-/* The request is charged up to now, and its goroutine has left the thread: what is it at? */
-WW_GLOBAL3(int, ww_exact_state, R, r, N, how, N, now)
-{
-	struct ww_go *go = ww_go_get();
-	struct ww_go_state state = {.cause = {.kind = WW_KIND_OTHER}};
-	if (!r || !go || !ww_exact_hold(r))
-		return 0;
-	if (r->state == WW_STATE_WAIT) {
-		if (how == WW_EXACT_PARKS)
-			ww_goroutine_waits_for(go, r->goroutine, true, &state);
-		r->hint = state.cause;
-		r->due = state.due;
-		r->sights_len = 0;
-		if (how == WW_EXACT_YIELDS)
-			ww_exact_wants(r, now);
-	}
-	ww_exact_let_go(r);
 	return 0;
 }
 
@@ -154,15 +160,19 @@ static __always_inline void ww_exact_left(u64 g, enum ww_exact_how how)
 	struct ww_thread *t = ww_thread_get(ww_current());
 	if (!t || !go || go->is_tokio)
 		return;
-	struct ww_request *r = ww_exact_request(go, g);
+	ww_ref ref = ww_exact_request(g, ww_user_word(g + go->goid));
+	struct ww_request *r = ww_request_get(ref);
 	u64 now = ww_exact_changes(t);
 	/* Its wait for the network was not told by a touch, or another goroutine has touched a socket meanwhile. */
-	if (r && !ww_owns(r, t->tid))
+	if (r && !ww_owns(r, t->tid)) {
 		ww_touched(t, r, &step, now);
-	ww_exact_leaves(t, now);
+		/* It had ended, and its place is another one's, which the thread has not worked for. */
+		r = t->ref == ref ? NULL : ww_request_get(t->ref);
+		if (r)
+			ww_doubt(r);
+	}
+	ww_exact_leaves(t, g, how, now);
 	t->goroutine = 0;
-	if (r)
-		ww_exact_state(r, how, now);
 	ww_exact_changed(t);
 }
 
@@ -183,15 +193,16 @@ int ww_go_yields(struct pt_regs *ctx)
 }
 
 /* Its goroutine is to run: what it has waited for is over. */
-WW_GLOBAL2(int, ww_exact_readied, R, r, N, now)
+WW_GLOBAL3(int, ww_exact_readied, N, ref, N, g, N, now)
 {
-	if (!r || !ww_exact_hold(r))
+	struct ww_request *r = ww_request_get(ref);
+	if (!r || !ww_exact_hold(r, ref))
 		return 0;
-	if (r->state == WW_STATE_WAIT && r->hint.kind != WW_KIND_OTHER && r->mark < now) {
+	if (r->goroutine == g && r->state == WW_STATE_WAIT && r->hint.kind != WW_KIND_OTHER && r->mark < now) {
 		ww_charge_sights(r, now);
 		ww_exact_wants(r, now);
 	}
-	ww_exact_let_go(r);
+	ww_let_go_of_goroutines(r);
 	return 0;
 }
 
@@ -200,9 +211,10 @@ SEC("uprobe")
 int ww_go_readies(struct pt_regs *ctx)
 {
 	struct ww_go *go = ww_go_get();
-	struct ww_request *r = go && !go->is_tokio ? ww_exact_request(go, ctx->WW_REG_GO_1) : NULL;
-	if (r)
-		ww_exact_readied(r, bpf_ktime_get_ns());
+	u64 g = ctx->WW_REG_GO_1;
+	ww_ref ref = go && !go->is_tokio ? ww_exact_request(g, ww_user_word(g + go->goid)) : 0;
+	if (ref)
+		ww_exact_readied(ref, g, bpf_ktime_get_ns());
 	return 0;
 }
 

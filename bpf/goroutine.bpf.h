@@ -505,7 +505,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 		ww_tokio_expired(&go->tokio, t);
 	/* Within the runtime, on the thread's own stack, as where it stops all others: it has not left the goroutine.
 	 */
-	if (t->exact && t->ref && t->goroutine &&
+	if (t->exact && t->ref && t->goroutine && ww_user_word(t->goroutine + go->goid) == t->goid &&
 	    (u32)(ww_user_word(t->goroutine + go->status) & ~WW_GO_SCAN) != WW_GO_DEAD)
 		return 1;
 	/* Until it is known where that stands, what looks for one is not told by its stack: there is a thread's own. */
@@ -526,7 +526,7 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	struct ww_cause nothing = {.kind = WW_KIND_OTHER};
 	if (r && r != before) {
 		ww_touched(t, r, &touch, now);
-	} else if (!r && before && ww_hold(t, before)) {
+	} else if (!r && before && ww_hold(t, before, t->ref)) {
 		if (ww_owns(before, t->tid)) {
 			if (before->mark == t->start)
 				ww_give(before, t);

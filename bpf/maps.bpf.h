@@ -223,6 +223,7 @@ struct ww_thread {
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
 	ww_ref crowd;		       /* one that had to make room there before it had ended */
 	u64 ended_at;		       /* when a request of its ended last */
+	u64 goid;		       /* the number of `goroutine`, which another one may have by now */
 	u64 futex;		       /* the one that it waits for, or waited for last */
 	u64 place;		       /* and the one for which it waited last when it had no request */
 	u64 idle_sp;		       /* where its stack was then */
@@ -389,7 +390,8 @@ struct ww_request {
 	u64 assisted;	 /* so long its goroutine was made to collect on threads that are not attached to it */
 	u64 stops; /* its goroutine wants to run: how long its process had been stopped by its collector then, + 1 */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
-	u32 held;	 /* 1 while a CPU charges it: several threads may work for it (goroutines) */
+	u64 ended;	 /* when it ended while another CPU charged it; 0: without a record */
+	u32 held;	 /* enum ww_held: several threads may work for it (goroutines) */
 	u32 sights_len;
 	struct ww_sight sights[WW_SIGHTS]; /* of a goroutine that waits for itself: golang.bpf.h */
 	struct ww_snapshot sent;

@@ -106,7 +106,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	struct ww_request *r = ww_request_get(t->ref);
 	/* What it does next may be the request's still: of that, stacks are taken, too. */
 	bool sampled = ww_stacks_on && t->sampled && r;
-	if (r && ww_hold(t, r)) {
+	if (r && ww_hold(t, r, t->ref)) {
 		if (ww_owns(r, prev->pid)) {
 			t->home = t->go ? 0 : t->ref;
 			if (r->mark == t->start)

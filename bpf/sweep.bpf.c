@@ -126,6 +126,9 @@ int ww_sweep_end(struct ww_sweep_end *args)
 		ww_request_free(r);
 		return 0;
 	}
+	/* A program that charges it may have been stopped in the middle. */
+	if (r->goroutine && !ww_hold_to_end(r, bpf_ktime_get_ns()))
+		return 0;
 	if (r->account.flags & WW_FLAG_UNTIL_CLOSE && r->sent.end_ns) {
 		ww_snapshot_restore(r);
 	} else {
