@@ -382,11 +382,10 @@ struct ww_request {
 	u32 broker;	 /* a message's: as ww_conn.peer; 0: not known */
 	u32 awaits;	 /* a message's: as `outstanding`, of others than that */
 	u64 folded;	 /* when a thread of a pool had done something for it last */
-	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
-	u64 goid;	 /* and its number, which is never another one's */
-	u64 due;	 /* when the timer is due that it waits for; 0: not known */
-	u64 window;	 /* in which it began: allocation.bpf.h; 0: in none */
-	u64 assisted;	 /* so long its goroutine was made to collect on threads that are not attached to it */
+	u64 goroutine, goid; /* which serves it, or did the work: address of its g, 0: none; and its number */
+	u64 due;	     /* when the timer is due that it waits for; 0: not known */
+	u64 window;	     /* in which it began: allocation.bpf.h; 0: in none */
+	u64 assisted;	     /* so long its goroutine was made to collect on threads that are not attached to it */
 	u64 stops; /* its goroutine wants to run: how long its process had been stopped by its collector then, + 1 */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u64 ended;	 /* when it ended while another CPU charged it; 0: without a record */
