@@ -136,15 +136,15 @@ struct ww_tenure {
  */
 struct ww_thread {
 	u64 start;
-	u64 mark;	   /* the interval is accounted up to here */
-	u64 waking;	   /* when it was last woken */
-	u64 on_cpu;	   /* when it last got a CPU */
-	u64 gc;		   /* runs while it collects garbage: the only word here that probes write besides the next */
-	u64 gc_at;	   /* when that began last */
-	u64 goroutine;	   /* where probes tell it: its g, which stays when that ends */
-	ww_ref assist_for; /* Go: a request that it is not attached to, whose goroutine it makes collect, */
-	u64 assist_at;	   /* and since when: probes write both */
-	ww_ref ref;	   /* the request that it is attached to */
+	u64 mark;	     /* the interval is accounted up to here */
+	u64 waking;	     /* when it was last woken */
+	u64 on_cpu;	     /* when it last got a CPU */
+	u64 gc;		     /* runs while it collects garbage: the only word here that probes write besides the next */
+	u64 gc_at;	     /* when that began last */
+	u64 goroutine, goid; /* where probes tell it: its g, which stays when that ends, and its number */
+	ww_ref assist_for;   /* Go: a request that it is not attached to, whose goroutine it makes collect, */
+	u64 assist_at;	     /* and since when: probes write both */
+	ww_ref ref;	     /* the request that it is attached to */
 	struct ww_cause off_cause;
 	u8 off; /* enum ww_off */
 	u8 details_len;
@@ -223,7 +223,6 @@ struct ww_thread {
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
 	ww_ref crowd;		       /* one that had to make room there before it had ended */
 	u64 ended_at;		       /* when a request of its ended last */
-	u64 goid;		       /* the number of `goroutine`, which another one may have by now */
 	u64 futex;		       /* the one that it waits for, or waited for last */
 	u64 place;		       /* and the one for which it waited last when it had no request */
 	u64 idle_sp;		       /* where its stack was then */
@@ -383,11 +382,10 @@ struct ww_request {
 	u32 broker;	 /* a message's: as ww_conn.peer; 0: not known */
 	u32 awaits;	 /* a message's: as `outstanding`, of others than that */
 	u64 folded;	 /* when a thread of a pool had done something for it last */
-	u64 goroutine;	 /* which serves it, or did the work: address of its g; 0: none */
-	u64 goid;	 /* and its number, which is never another one's */
-	u64 due;	 /* when the timer is due that it waits for; 0: not known */
-	u64 window;	 /* in which it began: allocation.bpf.h; 0: in none */
-	u64 assisted;	 /* so long its goroutine was made to collect on threads that are not attached to it */
+	u64 goroutine, goid; /* which serves it, or did the work: address of its g, 0: none; and its number */
+	u64 due;	     /* when the timer is due that it waits for; 0: not known */
+	u64 window;	     /* in which it began: allocation.bpf.h; 0: in none */
+	u64 assisted;	     /* so long its goroutine was made to collect on threads that are not attached to it */
 	u64 stops; /* its goroutine wants to run: how long its process had been stopped by its collector then, + 1 */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u64 ended;	 /* when it ended while another CPU charged it; 0: without a record */
