@@ -2,6 +2,9 @@
 #include "kernel/programs.h"
 
 #include <bpf/bpf.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
 
 #include "kernel/golang.h"
 #include "kernel/interpreter.h"
@@ -25,16 +28,43 @@ static bool lock_learn(struct whywait_bpf *bpf, uint32_t pid)
 	return !bpf_map_update_elem(interpreters, &pid, &interpreter, BPF_ANY);
 }
 
+#define LEARNT_NS 1000000ull /* writing what was learnt takes less */
+
+/* True when the process has a loop of uvloop's that is followed. What the BPF side has seen of the same one stays. */
+static bool uvloop_learn(struct whywait_bpf *bpf, uint32_t pid, const struct ww_python_layout *python)
+{
+	struct ww_uvloop_layout found, before;
+	struct timespec now;
+	int uvloops = bpf_map__fd(bpf->maps.ww_uvloops);
+
+	if (!python->uvloop || ww_uvloop__find((pid_t)pid, python, &found)) {
+		bpf_map_delete_elem(uvloops, &pid);
+		return false;
+	}
+	bool known = !bpf_map_lookup_elem(uvloops, &pid, &before);
+	if (known && !memcmp(&before, &found, offsetof(struct ww_uvloop_layout, protocol)))
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	found.unsure_at = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + LEARNT_NS;
+	found.pooled = known ? before.pooled : 0;
+	bpf->bss->ww_python_loops = 1;
+	return !bpf_map_update_elem(uvloops, &pid, &found, BPF_ANY);
+}
+
 /* A CPython is known; what its event loop is may be. */
 static bool python_learn(struct whywait_bpf *bpf, uint32_t pid, struct ww_python_layout *python)
 {
-	struct ww_uvloop_layout uvloop;
-	int uvloops = bpf_map__fd(bpf->maps.ww_uvloops);
+	struct ww_python_layout before;
+	int pythons = bpf_map__fd(bpf->maps.ww_pythons);
 
-	if (python->uvloop && !ww_uvloop__find((pid_t)pid, python, &uvloop) &&
-	    !bpf_map_update_elem(uvloops, &pid, &uvloop, BPF_ANY))
+	if (uvloop_learn(bpf, pid, python))
 		python->uvloop = WW_UVLOOP_FOLLOWED;
-	return !bpf_map_update_elem(bpf_map__fd(bpf->maps.ww_pythons), &pid, python, BPF_ANY);
+	if (!bpf_map_lookup_elem(pythons, &pid, &before)) {
+		python->loops = before.loops;
+		if (!memcmp(&before, python, sizeof(before)))
+			return true;
+	}
+	return !bpf_map_update_elem(pythons, &pid, python, BPF_ANY);
 }
 
 bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
@@ -63,6 +93,7 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 	}
 	/* A look may end when the process is another program already. */
 	bpf_map_delete_elem(pythons, &pid);
+	bpf_map_delete_elem(bpf_map__fd(bpf->maps.ww_uvloops), &pid);
 	bpf_map_delete_elem(libuvs, &pid);
 	bpf_map_delete_elem(gos, &pid);
 	return locks;

@@ -84,7 +84,7 @@ static void find_cycles(pid_t pid, uint64_t modules, struct ww_uvloop_layout *la
 	}
 }
 
-int ww_uvloop__find(pid_t pid, const struct ww_python_layout *python, struct ww_uvloop_layout *layout)
+static int find(pid_t pid, const struct ww_python_layout *python, struct ww_uvloop_layout *layout)
 {
 	struct ww_uvloop_layout found = {0};
 	const struct {
@@ -100,8 +100,6 @@ int ww_uvloop__find(pid_t pid, const struct ww_python_layout *python, struct ww_
 	};
 	uint64_t interpreter, modules;
 
-	if (python->minor != MINOR)
-		return -ENOENT;
 	int err = ww_python_read(pid, python->runtime + python->interpreters, &interpreter, sizeof(interpreter));
 	if (!err)
 		err = ww_python_read(pid, interpreter + MODULES, &modules, sizeof(modules));
@@ -114,4 +112,12 @@ int ww_uvloop__find(pid_t pid, const struct ww_python_layout *python, struct ww_
 	find_cycles(pid, modules, &found);
 	*layout = found;
 	return 0;
+}
+
+int ww_uvloop__find(pid_t pid, const struct ww_python_layout *python, struct ww_uvloop_layout *layout)
+{
+	if (python->minor != MINOR)
+		return -ENOENT;
+	/* The process goes on meanwhile: what moves just now is not found. */
+	return find(pid, python, layout) ? find(pid, python, layout) : 0;
 }
