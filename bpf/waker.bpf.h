@@ -266,8 +266,8 @@ static __always_inline void ww_tokio_queue_read(struct ww_tokio_walk *w, u32 wor
 		q->room = at[1];
 	}
 	q->stride = q->room ? words / q->room : 0;
-	/* What is allocated is rounded up to 16 bytes. */
-	if (ww_tokio_chunk_size(w->chunk.size) && words - q->room * q->stride > 1)
+	/* What is allocated is rounded up to 16 bytes, and has 16 more where these would be too small a rest. */
+	if (ww_tokio_chunk_size(w->chunk.size) && words - q->room * q->stride > 3)
 		q->room = 0;
 }
 
