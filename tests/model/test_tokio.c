@@ -121,6 +121,13 @@ static void behind(void **state)
 	plant_word(sends + 8 * 27, 2);
 	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_AWAITED);
 	assert_int_equal(ww_go_room()->next, waits);
+	/* What malloc() would have to split off is too small at times: room for four of three words, and three more. */
+	queue = chunk(14);
+	plant_word(queue + 8 * 9, channel(waits));
+	plant_word(sends + 8 * 25, queue);
+	plant_word(sends + 8 * 27, 1);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_AWAITED);
+	assert_int_equal(ww_go_room()->next, waits);
 	/* One of more words than are looked at: the element that is the oldest is. */
 	queue = chunk(3 * 64);
 	plant_word(queue + 8 * 150, channel(waits));
