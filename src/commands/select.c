@@ -62,8 +62,7 @@ static const struct argp_option options[] = {
 	 "have no probes in programs: when they collect garbage they compute, or wait for a lock", 11},
 	{"exact-goroutines", KEY_EXACT_GOROUTINES, 0, 0,
 	 "have probes in observed programs of Go's wherever a goroutine comes or goes: what requests compute, and wait "
-	 "for "
-	 "locks, channels and timers, is exact then; it takes 1 us of CPU time each time (some 7 us a request of "
+	 "for locks, channels and timers, is exact then; it takes 1 us of CPU time each time (some 7 us a request of "
 	 "net/http)",
 	 11},
 	{"no-handoffs", KEY_NO_HANDOFFS, 0, 0,
