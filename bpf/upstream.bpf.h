@@ -349,6 +349,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		if (!conn->classified && conn->connecting)
 			ww_upstream_greeted(conn, sk, task, len);
 		ww_loop_read(t, conn);
+		if (t->uvloop == WW_UVLOOP_DOUBTED)
+			ww_uvloop_reads();
 		ww_phase_reads(t, conn);
 		if (ww_go_is(t))
 			ww_goroutine_answers(conn);
