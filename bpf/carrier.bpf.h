@@ -414,8 +414,11 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 	if (!t || !r || (!t->python && !t->phase_at))
 		return 0;
 	if (!t->python) {
-		if (ww_promise_told(t) && t->others <= r->opened && t->pooled <= r->opened)
+		if (ww_promise_told(t) && t->others <= r->opened && t->pooled <= r->opened) {
+			if (t->root_lost >= r->opened)
+				ww_doubt(r);
 			return 0;
+		}
 		ww_untold_shows(t, r);
 		if (!r->waited)
 			return 0;

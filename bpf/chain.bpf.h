@@ -99,7 +99,7 @@ WW_GLOBAL2(u64, ww_carrier_by_promise, T, t, R, r)
 	return a->account.start_ns >= r->account.start_ns ? a->account.id : 0;
 }
 
-static __always_inline long ww_promise_follow(struct ww_loop *loop, u32 i)
+static __always_inline long ww_promise_follow(struct ww_thread *t, struct ww_loop *loop, u32 i)
 {
 	barrier_var(i);
 	struct ww_request *r = ww_request_get(i < WW_CARRIERS ? loop->carriers[i] : 0);
@@ -112,22 +112,33 @@ static __always_inline long ww_promise_follow(struct ww_loop *loop, u32 i)
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key), carrier = {.ref = r->account.id};
 	if (known && known->ref == carrier.ref)
 		bpf_map_delete_elem(&ww_carriers, &key);
-	r->promise = moved;
-	key.context = moved;
-	if (moved)
-		bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
+	bool lost = moved == WW_PROMISE_UNKNOWN;
+	key.context = r->promise = lost ? 0 : moved;
+	if (key.context && bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY))
+		lost = true;
+	if (!lost)
+		return 0;
+	/* Whose it was is not told any more: a request that is there now may lack it. */
+	ww_count(WW_COUNT_PROMISE_LOST);
+	if (r->anonymous && r->account.start_ns > t->root_lost)
+		t->root_lost = r->account.start_ns;
 	return 0;
 }
 
+struct ww_promise_following {
+	struct ww_thread *thread;
+	struct ww_loop *loop;
+};
+
 static long ww_promise_follow_back(u32 i, void *ctx)
 {
-	struct ww_loop *loop = *(struct ww_loop **)ctx;
-	return ww_promise_follow(loop, i);
+	struct ww_promise_following *f = ctx;
+	return ww_promise_follow(f->thread, f->loop, i);
 }
 
-WW_GLOBAL2(int, ww_promise_follow_plain, L, loop, N, i)
+WW_GLOBAL3(int, ww_promise_follow_plain, T, t, L, loop, N, i)
 {
-	return loop ? ww_promise_follow(loop, i) : 0;
+	return t && loop ? ww_promise_follow(t, loop, i) : 0;
 }
 
 /* The thread has collected garbage: promises of its are in other places. */
@@ -136,14 +147,15 @@ WW_GLOBAL1(int, ww_promises_follow, T, t)
 	struct ww_loop *loop = t && t->phase_at ? ww_loop_get(false) : NULL;
 	if (!t || !loop)
 		return 0;
-	if (t->root)
-		t->root = ww_promise_moved(t->root);
+	u64 root = t->root ? ww_promise_moved(t->root) : 0;
+	t->root = root == WW_PROMISE_UNKNOWN ? 0 : root;
 	if (!ww_without_loop) {
-		bpf_loop(WW_CARRIERS, ww_promise_follow_back, &loop, 0);
+		struct ww_promise_following following = {.thread = t, .loop = loop};
+		bpf_loop(WW_CARRIERS, ww_promise_follow_back, &following, 0);
 		return 0;
 	}
 	for (u32 i = 0; i < WW_CARRIERS; i++)
-		ww_promise_follow_plain(loop, i);
+		ww_promise_follow_plain(t, loop, i);
 	return 0;
 }
 

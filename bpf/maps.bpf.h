@@ -177,6 +177,7 @@ struct ww_thread {
 	u32 phase_asked;      /* reads since it was looked for */
 	u32 steps;	      /* async functions that V8 has continued since it last read */
 	u64 root;	      /* the promise at the end of the chain that it works for: promise.bpf.h; 0: not known */
+	u64 root_lost;	      /* when the newest account for nobody began of which that was lost */
 	u64 root_phase;	      /* and the phase in which it did: as phase_read */
 	u32 turn_len;	      /* of a loop of Node's kind: */
 	ww_ref turn[WW_TURN]; /* whose steps were in this turn, in order; */

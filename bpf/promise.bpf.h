@@ -125,14 +125,16 @@ __weak u64 ww_promise_root(u64 promise)
 	return 0;
 }
 
-/* Where the promise is after a collection; 0: it is gone. Asked again it says the same. */
+/* Where the promise is after a collection; 0: nobody had it; WW_PROMISE_UNKNOWN. Asked again it says the same. */
 static __always_inline u64 ww_promise_moved(u64 promise)
 {
 	u64 word = ww_v8_word(promise, WW_V8_MAP_OF_TYPE), page[2] = {};
 	if (word && !(word & WW_V8_TAGS))
 		return word + WW_V8_TAG;
-	if (!word || bpf_probe_read_user(page, sizeof(page), (void *)(promise & ~(u64)(WW_V8_PAGE - 1))))
-		return 0;
+	if (!word)
+		return WW_PROMISE_UNKNOWN;
+	if (bpf_probe_read_user(page, sizeof(page), (void *)(promise & ~(u64)(WW_V8_PAGE - 1))))
+		return WW_PROMISE_UNKNOWN;
 	/* Older versions have the page's size in front of its flags. */
 	u64 flags = page[0] == WW_V8_PAGE ? page[1] : page[0];
 	return flags & WW_V8_LEFT ? 0 : promise;

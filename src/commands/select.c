@@ -72,7 +72,8 @@ static const struct argp_option options[] = {
 	 11},
 	{"promises", KEY_PROMISES, 0, 0,
 	 "follow the promises of Node 18 to 24, to tell for which request it goes on after a timer, libuv's pool or a "
-	 "worker's message. It costs some 3 us each time that an async function goes on. Not with --no-collectors",
+	 "worker's message. It costs some 4 us of CPU time each time that an async function goes on. Not with "
+	 "--no-collectors",
 	 11},
 	{"ring", KEY_RING, "BYTES", 0,
 	 "room for finished requests until they are taken in, a power of two (default 4194304)", 11},

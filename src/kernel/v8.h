@@ -17,8 +17,14 @@ struct ww_v8_objects {
 	uint32_t promise;
 	uint32_t reaction;
 	uint32_t capability;
-	uint32_t reaction_is, unused; /* from here on the BPF side's: 0 */
-	uint64_t maps[4], scope;
+	/* From here on the BPF side's: 0. */
+	uint32_t reaction_is;
+	uint32_t unused;
+	uint64_t generator_map;
+	uint64_t promise_map;
+	uint64_t reaction_map;
+	uint64_t capability_map;
+	uint64_t scope;
 };
 
 /*
