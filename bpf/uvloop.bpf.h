@@ -145,15 +145,18 @@ static __always_inline u64 ww_uvloop_first(u64 deque)
 	return ww_user_word(at[0] + WW_DEQUE_DATA + 8 * (at[2] & 63));
 }
 
-/* The Future that an object is, or is the first one of, if something awaits it; else 0. */
-static __always_inline u64 ww_uvloop_pending(const struct ww_uvloop *uv, u64 object)
+/*
+ * The Future that an object is, or is the first one of, if something awaits it; else 0. `future` and `deque` are the
+ * types. A function of its own, as what is done for each word of an object is below: the verifier looks at it once.
+ */
+__weak u64 ww_uvloop_pending(u64 object, u64 future, u64 deque)
 {
 	u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
-	if (type && type == uv->deque) {
+	if (type && type == deque) {
 		object = ww_uvloop_first(object);
 		type = object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
 	}
-	if (!type || type != uv->future || (u32)ww_user_word(object + WW_FUTURE_STATE) ||
+	if (!type || type != future || (u32)ww_user_word(object + WW_FUTURE_STATE) ||
 	    !ww_user_word(object + WW_FUTURE_CALLBACK))
 		return 0;
 	return object;
@@ -165,8 +168,9 @@ __weak u64 ww_uvloop_future_in(u64 words)
 	struct ww_uvloop *uv = ww_uvloop_of();
 	if (!uv)
 		return 0;
+	u64 future = uv->future, deque = uv->deque;
 	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		u64 found = ww_uvloop_pending(uv, ww_user_word(WW_UVLOOP_AT(words, i)));
+		u64 found = ww_uvloop_pending(ww_user_word(WW_UVLOOP_AT(words, i)), future, deque);
 		if (found)
 			return WW_UVLOOP_SOME(found, i + 1);
 	}
@@ -182,7 +186,7 @@ __weak u64 ww_uvloop_future_of(u64 object)
 		return 0;
 	u32 at = ww_uvloop_place(uv->futures, type);
 	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
-	u64 found = ww_uvloop_pending(uv, ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN));
+	u64 found = ww_uvloop_pending(ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN), uv->future, uv->deque);
 	if (found)
 		return found;
 	u32 own = 0;
@@ -197,9 +201,10 @@ __weak u64 ww_uvloop_future_of(u64 object)
 }
 
 /* What asyncio has for waiting, if an object is that or refers to it: by these, protocols leave it to others. */
-static __always_inline u64 ww_uvloop_waits_by(const struct ww_uvloop *uv, u64 object)
+__weak u64 ww_uvloop_waits_by(u64 object)
 {
-	u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
 	if (type && type == uv->reference) {
 		object = ww_user_word(object + WW_REFERENCE_TO);
 		type = ww_user_word(object + WW_PYTHON_TYPE);
@@ -210,13 +215,11 @@ static __always_inline u64 ww_uvloop_waits_by(const struct ww_uvloop *uv, u64 ob
 /* The first such one among some words, from that place on, with its place; 0: there is none. */
 __weak u64 ww_uvloop_waiting_in(u64 words, u32 from)
 {
-	struct ww_uvloop *uv = ww_uvloop_of();
-	if (!uv)
-		return 0;
-	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		u64 by = i < from ? 0 : ww_uvloop_waits_by(uv, ww_user_word(WW_UVLOOP_AT(words, i)));
+	u32 len = WW_UVLOOP_LEN(words) > from ? WW_UVLOOP_LEN(words) - from : 0;
+	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < len; i++) {
+		u64 by = ww_uvloop_waits_by(ww_user_word(WW_UVLOOP_AT(words, from + i)));
 		if (by)
-			return WW_UVLOOP_SOME(by, i + 1);
+			return WW_UVLOOP_SOME(by, from + i + 1);
 	}
 	return 0;
 }
@@ -232,7 +235,7 @@ __weak u64 ww_uvloop_awaits(u64 protocol)
 	u64 found = at ? 0 : ww_uvloop_future_of(protocol);
 	u64 words = found ? 0 : ww_uvloop_attributes(protocol);
 	if (at)
-		found = ww_uvloop_future_of(ww_uvloop_waits_by(uv, ww_uvloop_placed(words, at)));
+		found = ww_uvloop_future_of(ww_uvloop_waits_by(ww_uvloop_placed(words, at)));
 	for (u32 i = 0; i < WW_UVLOOP_WAITING && !found; i++) {
 		u64 by = ww_uvloop_waiting_in(words, from);
 		from = WW_UVLOOP_LEN(by);
@@ -280,18 +283,23 @@ static __always_inline u64 ww_uvloop_stream(const struct ww_uvloop *uv, u32 fd)
 	return head[1] == uv->loop ? head[0] : 0;
 }
 
+/* Whose method an object is; 0: it is none. */
+__weak u64 ww_uvloop_bound_to(u64 object)
+{
+	u64 name = object && !(object & 7) ? ww_type_name(object) : 0;
+	if ((name & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0) ||
+	    name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_') ||
+	    name == WW_WORD8('c', 'y', 't', 'h', 'o', 'n', '_', 'f'))
+		return ww_user_word(object + WW_METHOD_SELF);
+	return 0;
+}
+
 /* Where a stream has its protocol: of that it keeps a bound method as well. 0: it has none now. */
 __weak u32 ww_uvloop_protocol_at(u64 stream)
 {
 	u64 self = 0;
-	for (u32 i = 2; i < WW_UVLOOP_METHODS && !self; i++) {
-		u64 object = ww_user_word(stream + 8 * i);
-		u64 name = object && !(object & 7) ? ww_type_name(object) : 0;
-		if ((name & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0) ||
-		    name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_') ||
-		    name == WW_WORD8('c', 'y', 't', 'h', 'o', 'n', '_', 'f'))
-			self = ww_user_word(object + WW_METHOD_SELF);
-	}
+	for (u32 i = 2; i < WW_UVLOOP_METHODS && !self; i++)
+		self = ww_uvloop_bound_to(ww_user_word(stream + 8 * i));
 	for (u32 i = 2; i < WW_UVLOOP_METHODS && self; i++) {
 		if (ww_user_word(stream + 8 * i) == self)
 			return 8 * i;

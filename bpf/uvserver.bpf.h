@@ -62,14 +62,14 @@ __weak int ww_uvloop_opens(u64 ref)
 	return 0;
 }
 
-/* Whether an object is a stream of uvloop's. */
-static __always_inline bool ww_uvloop_is_stream(const struct ww_uvloop *uv, u64 object)
+/* Whether an object is a stream of uvloop's; its loop is `own`, libuv's is `loop`. */
+__weak int ww_uvloop_is_stream(u64 object, u64 own, u64 loop)
 {
 	u64 head[2] = {};
-	if (!object || object & 7 || ww_user_word(object + WW_UVLOOP_LOOP) != uv->object ||
+	if (!object || object & 7 || ww_user_word(object + WW_UVLOOP_LOOP) != own ||
 	    bpf_probe_read_user(head, sizeof(head), (void *)ww_user_word(object + WW_UVLOOP_HANDLE)))
-		return false;
-	return head[0] == object && head[1] == uv->loop;
+		return 0;
+	return head[0] == object && head[1] == loop;
 }
 
 /* A stream among some words, with the place of its word; 0: there is none. */
@@ -78,9 +78,10 @@ __weak u64 ww_uvloop_stream_in(u64 words)
 	struct ww_uvloop *uv = ww_uvloop_of();
 	if (!uv)
 		return 0;
+	u64 own = uv->object, loop = uv->loop;
 	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
 		u64 object = ww_user_word(WW_UVLOOP_AT(words, i));
-		if (ww_uvloop_is_stream(uv, object))
+		if (ww_uvloop_is_stream(object, own, loop))
 			return WW_UVLOOP_SOME(object, i + 1);
 	}
 	return 0;
@@ -96,7 +97,7 @@ __weak u64 ww_uvloop_stream_of(u64 object)
 		return 0;
 	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
 	u64 found = ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN);
-	if (ww_uvloop_is_stream(uv, found))
+	if (ww_uvloop_is_stream(found, uv->object, uv->loop))
 		return found;
 	u32 own = 0;
 	found = ww_uvloop_stream_in(ww_uvloop_attributes(object));
@@ -383,6 +384,18 @@ static __always_inline void ww_uvloop_pools(void)
 		uv->pooled = 1;
 }
 
+/* The frame below that one, in which such a thread of a process's is. */
+__weak u64 ww_uvloop_meets_frame(u64 frame, u32 tgid)
+{
+	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
+	u64 name = ww_frame_name(frame) & WW_WORD7_MASK;
+	if (uv && name == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
+		uv->pooled = 1;
+	else if (uv && name == WW_WORD8('r', 'u', 'n', '_', 'f', 'o', 'r', 0)) /* another loop */
+		uv->unsure_at = bpf_ktime_get_ns();
+	return ww_frame_below(frame);
+}
+
 /*
  * A thread that is not known sends something, of a process that may be followed: whether it is one of a pool that has
  * been at work without a pause since before.
@@ -404,14 +417,8 @@ __weak int ww_uvloop_meets(u32 tgid)
 	}
 	uv->looks++;
 	u64 state = ww_python_state(python), frame = state ? ww_python_frame(python, state) : 0;
-	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++) {
-		u64 name = ww_frame_name(frame) & WW_WORD7_MASK;
-		if (name == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
-			uv->pooled = 1;
-		else if (name == WW_WORD8('r', 'u', 'n', '_', 'f', 'o', 'r', 0)) /* another loop */
-			uv->unsure_at = now;
-		frame = ww_frame_below(frame);
-	}
+	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++)
+		frame = ww_uvloop_meets_frame(frame, tgid);
 	return 0;
 }
 
