@@ -344,6 +344,10 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	}
 	w->message.total = len;
+	if (r && ww_virtual_any) {
+		ww_go_is(c.thread);
+		ww_virtual_answers(c.thread, r);
+	}
 	if (conn->http.reading)
 		ww_stream_answered(conn, sk);
 

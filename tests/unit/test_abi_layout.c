@@ -16,6 +16,7 @@
 #include "kernel/python.h"
 #include "kernel/tokio.h"
 #include "kernel/uvloop.h"
+#include "kernel/virtual.h"
 #include "whywait/abi.h"
 #include "whywait/sweep.h"
 
@@ -98,6 +99,10 @@ static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R
 				      R(tls),	  R(data_first),  R(expired),  R(voted), R(current),
 				      R(at),	  R(votes),	  R(untagged), R(looks), R(unused)};
 
+#define V(member) M(struct ww_virtual_layout, member)
+static const struct member virtual[] = {V(osthread), V(thread_id), V(vthread), V(eetop), V(tid),
+					V(blocker),  V(state),	   V(form),    V(stray)};
+
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \
 	{                                                                                                              \
@@ -125,6 +130,7 @@ static const struct {
 	SHARED("ww_libuv", struct ww_libuv_layout, libuv),
 	SHARED("ww_uvloop", struct ww_uvloop_layout, uvloop),
 	SHARED("ww_tokio", struct ww_tokio_layout, tokio),
+	SHARED("ww_virtual", struct ww_virtual_layout, virtual),
 };
 
 static void compare(const struct btf *btf, const char *name, size_t size, const struct member *members, size_t len)
