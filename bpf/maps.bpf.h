@@ -186,7 +186,6 @@ struct ww_thread {
 	u32 turn_first;	 /* and so many of those wait for nothing else that is known; */
 	ww_ref turn_one; /* the last of them; */
 	u32 turn_maybe;	 /* of those, some may wait for the rest of an answer */
-	u32 orphans;
 	u8 turn_unknown; /* it had others, of which nobody knows whose; */
 	u8 turn_chains;	 /* and began accounts for such as follow on the answers of several; */
 	u8 deferred;	 /* what it sends now may be of any of the turn: shared.bpf.h */
