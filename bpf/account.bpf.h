@@ -292,7 +292,7 @@ static __always_inline void ww_attach(struct ww_thread *t, struct ww_request *r,
 static __always_inline bool ww_goes_on(const struct ww_thread *t, const struct ww_request *r, u32 tid)
 {
 	return t->ref == r->account.id && ww_owns(r, tid) && r->mark == t->start && t->off == WW_OFF_NOT &&
-	       !t->python && !t->details_len && !t->pieces_len;
+	       !t->python && !t->details_len && !t->pieces_len && (!t->root || r->promise == t->root);
 }
 
 #define WW_HOLD_TRIES 100
