@@ -105,9 +105,9 @@ static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R
 				      R(tls),	  R(data_first),  R(expired),  R(voted), R(current),
 				      R(at),	  R(votes),	  R(untagged), R(looks), R(unused)};
 
-#define V(member) M(struct ww_virtual_layout, member)
-static const struct member virtual[] = {V(osthread), V(thread_id), V(vthread), V(eetop), V(tid),
-					V(blocker),  V(state),	   V(form),    V(stray)};
+#define C(member) M(struct ww_virtual_layout, member)
+static const struct member virtual[] = {C(osthread), C(thread_id), C(vthread), C(eetop), C(tid),
+					C(blocker),  C(state),	   C(form),    C(stray)};
 
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \
