@@ -38,6 +38,7 @@ const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
 const volatile bool ww_queues_on __weak = false;    /* messages of queues are units of work */
 const volatile bool ww_handoffs_off __weak = false; /* what CPython's threads and tokio's tasks hand on is left out */
+const volatile bool ww_promises_on __weak = false;  /* for whom async functions of V8 go on is looked for */
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
@@ -174,6 +175,10 @@ struct ww_thread {
 	u64 phase_at;	      /* address of the word that tells libuv's phase; 0: not known */
 	u64 phase_read;	      /* that word, when it last read: the phase in which it polls */
 	u32 phase_asked;      /* reads since it was looked for */
+	u32 steps;	      /* async functions that V8 has continued since it last read */
+	u64 root;	      /* the promise at the end of the chain that it works for: promise.bpf.h; 0: not known */
+	u64 root_lost;	      /* when the newest account for nobody began of which that was lost */
+	u64 root_phase;	      /* and the phase in which it did: as phase_read */
 	u32 turn_len;	      /* of a loop of Node's kind: */
 	ww_ref turn[WW_TURN]; /* whose steps were in this turn, in order; */
 	u64 turn_at;	      /* when its first read was; */
@@ -184,7 +189,6 @@ struct ww_thread {
 	u32 turn_first;	 /* and so many of those wait for nothing else that is known; */
 	ww_ref turn_one; /* the last of them; */
 	u32 turn_maybe;	 /* of those, some may wait for the rest of an answer */
-	u32 orphans;
 	u8 turn_unknown; /* it had others, of which nobody knows whose; */
 	u8 turn_chains;	 /* and began accounts for such as follow on the answers of several; */
 	u8 deferred;	 /* what it sends now may be of any of the turn: shared.bpf.h */
@@ -387,6 +391,7 @@ struct ww_request {
 	u64 due;	     /* when the timer is due that it waits for; 0: not known */
 	u64 window;	     /* in which it began: allocation.bpf.h; 0: in none */
 	u64 assisted;	     /* so long its goroutine was made to collect on threads that are not attached to it */
+	u64 promise;	     /* at the end of the chain that it is of: as ww_thread.root; 0: not known */
 	u64 stops; /* its goroutine wants to run: how long its process had been stopped by its collector then, + 1 */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u64 ended;	 /* when it ended while another CPU charged it; 0: without a record */
