@@ -214,7 +214,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (!t)
 			t = ww_executor_met(task);
 		if (t && !t->loop && !t->job)
-			ww_executor_ends(t);
+			ww_executor_ends(t, 0);
 		return;
 	}
 	if (!t && ww_python_loops && !ww_by_hand)
