@@ -292,10 +292,11 @@ static __always_inline void ww_attach(struct ww_thread *t, struct ww_request *r,
 static __always_inline bool ww_goes_on(const struct ww_thread *t, const struct ww_request *r, u32 tid)
 {
 	return t->ref == r->account.id && ww_owns(r, tid) && r->mark == t->start && t->off == WW_OFF_NOT &&
-	       !t->python && !t->details_len && !t->pieces_len;
+	       !t->python && !t->details_len && !t->pieces_len && (!t->root || r->promise == t->root);
 }
 
 #define WW_HOLD_TRIES 100
+#define WW_HOLD_SOME  10 /* at a time: the verifier looks at each */
 #define WW_HOLD_ENDS  16 /* more, to leave it to who has it: that fails when it is let go of just then */
 
 enum ww_held {
@@ -327,6 +328,16 @@ static __always_inline void ww_let_go_of_goroutines(struct ww_request *r)
 		ww_ended_meanwhile(r);
 }
 
+/* Tries to hold it some times. */
+WW_GLOBAL1(int, ww_hold_some, R, r)
+{
+	for (u32 i = 0; r && !ww_by_hand && i < WW_HOLD_SOME; i++) {
+		if (!__sync_val_compare_and_swap(&r->held, WW_HELD_NOT, WW_HELD))
+			return 1;
+	}
+	return 0;
+}
+
 /*
  * Goroutines of one request may touch sockets on several CPUs at the same time: each charges it in turn. One that is
  * stopped meanwhile, by a hypervisor or for another task, is not waited for: then nothing is charged, and false. So it
@@ -334,11 +345,11 @@ static __always_inline void ww_let_go_of_goroutines(struct ww_request *r)
  */
 WW_GLOBAL2(int, ww_hold_of_goroutines, R, r, N, ref)
 {
-	bool held = false;
-	if (!r)
+	if (!r || ww_by_hand)
 		return 0;
-	for (u32 i = 0; !held && !ww_by_hand && i < WW_HOLD_TRIES; i++)
-		held = !__sync_val_compare_and_swap(&r->held, WW_HELD_NOT, WW_HELD);
+	bool held = !__sync_val_compare_and_swap(&r->held, WW_HELD_NOT, WW_HELD);
+	for (u32 i = 0; !held && i < WW_HOLD_TRIES / WW_HOLD_SOME; i++)
+		held = ww_hold_some(r);
 	bool is = r->live && r->account.id == ref;
 	if (held && is)
 		return 1;
@@ -361,11 +372,13 @@ WW_GLOBAL2(int, ww_hold_to_end, R, r, N, ended)
 	if (!r || ww_by_hand)
 		return 1;
 	r->ended = ended;
-	for (u32 i = 0; i < WW_HOLD_TRIES + WW_HOLD_ENDS; i++) {
+	for (u32 i = 0; i < WW_HOLD_TRIES / WW_HOLD_SOME; i++) {
+		if (ww_hold_some(r))
+			return 1;
+	}
+	for (u32 i = 0; i < WW_HOLD_ENDS; i++) {
 		if (!__sync_val_compare_and_swap(&r->held, WW_HELD_NOT, WW_HELD))
 			return 1;
-		if (i < WW_HOLD_TRIES)
-			continue;
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		if (__sync_val_compare_and_swap(&r->held, WW_HELD, WW_HELD_ENDED) == WW_HELD)
 			break;

@@ -13,6 +13,7 @@
 #ifndef WHYWAIT_CARRIER_H
 #define WHYWAIT_CARRIER_H
 
+#include "chain.bpf.h"
 #include "phase.bpf.h"
 #include "sleeper.bpf.h"
 #include "subtask.bpf.h"
@@ -54,48 +55,6 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		key->context = ww_task_key(t->task, t->version);
 	}
 	return key->context != 0;
-}
-
-/* Background work never meets a request: the oldest account of the loop is given up for the newest. */
-static __always_inline void ww_carrier_keep(struct ww_loop *loop, ww_ref ref)
-{
-	u32 at = loop->carriers_next;
-	barrier_var(at);
-	if (at >= WW_CARRIERS)
-		at = 0;
-	loop->carriers_next = at + 1;
-	struct ww_request *oldest = ww_request_get(loop->carriers[at]);
-	if (oldest && oldest->anonymous) {
-		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
-		ww_request_free(oldest);
-	}
-	loop->carriers[at] = ref;
-}
-
-/* Begins an anonymous account at the start of the thread's interval, in which its work began. */
-static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
-{
-	struct ww_loop *loop = ww_loop_get(true);
-	struct ww_request *a = loop ? ww_request_open(t->start) : NULL;
-	if (!a) {
-		ww_count(loop ? WW_COUNT_CARRIER_TABLE_FULL : WW_COUNT_TASK_STORAGE_FAILED);
-		return NULL;
-	}
-	a->anonymous = 1;
-	a->state = WW_STATE_WAIT;
-	a->begun_batch = t->batch;
-	a->begun_slept = t->slept;
-	a->batch = t->batch;
-	a->context = 0;
-	a->code = 0;
-	a->task = 0;
-	a->apart = 0;
-	a->newest = t->newest;
-	a->background = 0;
-	a->unsure = 0;
-	a->heir_of = 0;
-	ww_carrier_keep(loop, a->account.id);
-	return a;
 }
 
 /*
@@ -161,15 +120,6 @@ WW_GLOBAL1(u64, ww_carrier_due, T, t)
 	return s.oldest;
 }
 
-static __always_inline void ww_carrier_know(struct ww_carrier *known, const struct ww_carrier_key *key, ww_ref ref)
-{
-	struct ww_carrier carrier = {.ref = ref};
-	if (known)
-		known->ref = ref;
-	else
-		bpf_map_update_elem(&ww_carriers, key, &carrier, BPF_ANY);
-}
-
 #define WW_LEFT_MANY 8
 #define WW_LEFT_MAX  16
 
@@ -192,18 +142,6 @@ static __always_inline void ww_carrier_leaf(const struct ww_thread *t, struct ww
 	r->root_print = ww_task_print(t->task, t->version);
 	if (t->task)
 		ww_awaiter_marks(r, t->led);
-}
-
-/* The account if it is none of a request that answers. */
-static __always_inline struct ww_request *ww_carrier_own(ww_ref ref)
-{
-	struct ww_request *a = ww_request_get(ref);
-	return a && a->anonymous ? a : NULL;
-}
-
-static __always_inline ww_ref ww_carrier_ref(const struct ww_request *r)
-{
-	return r ? r->account.id : 0;
 }
 
 /* Whose work is what the thread sends: by the Context, or the Task, that it is in. */
@@ -308,6 +246,9 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	struct ww_request *maker = ww_request_get(conn && conn->connecting ? conn->first : 0);
 	if (maker && maker->state == WW_STATE_WAIT && !t->shared)
 		return maker->account.id;
+	ww_ref promised = ww_promises_on && t->root ? ww_carrier_of_promise(t) : 0;
+	if (promised)
+		return promised;
 	/* Answers of several were read at once: what follows is one's for each connection. */
 	if (t->several && !ww_phase_left(t) &&
 	    (!r || !conn || conn->first != t->ref || conn->system == WW_SYSTEM_REDIS)) {
@@ -474,6 +415,11 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 		return 0;
 	bool tasks = t->python || t->untold;
 	if (!tasks) {
+		if (ww_promise_told(t) && t->others <= r->opened && t->pooled <= r->opened) {
+			if (t->root_lost >= r->opened)
+				ww_doubt(r);
+			return 0;
+		}
 		ww_untold_shows(t, r);
 		if (!r->waited)
 			return 0;
@@ -530,6 +476,8 @@ WW_GLOBAL2(u64, ww_carrier_found, T, t, R, r)
 		}
 		ww_subtask_fill(t, a, t->start);
 		ww_subtask_fill_before(t, r, a);
+	} else if (ww_promise_told(t)) {
+		return ww_carrier_by_promise(t, r);
 	} else if (t->shared) {
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		/* What it was taken to wait for is another one's, which was taken to wait for what this one did. */

@@ -195,6 +195,21 @@ static __always_inline void ww_idles(struct ww_thread *t)
 #define WW_FLAGS_ALWAYS 2		   /* of EFLAGS: the bit that is always set, and those that never are */
 #define WW_FLAGS_NEVER	0xffffffff00000000
 
+/* Whether such a frame may lie in the words that lie there; -1: they can't be read. */
+WW_GLOBAL1(int, ww_in_handler_some, N, sp)
+{
+	struct ww_cell *cell = ww_cell_of(WW_CELL_LOCK);
+	if (!cell || bpf_probe_read_user(cell->words, sizeof(cell->words), (void *)sp))
+		return -1;
+#pragma unroll
+	for (u32 i = 1; i < sizeof(cell->words) / sizeof(cell->words[0]); i += 2) {
+		if (cell->words[i] == WW_FRAME_CS_SS &&
+		    (cell->words[i - 1] & (WW_FLAGS_NEVER | WW_FLAGS_ALWAYS)) == WW_FLAGS_ALWAYS)
+			return 1;
+	}
+	return 0;
+}
+
 /*
  * Whether the task, the current one at switch-out, is in a signal's handler: above its stack's end lies the frame that
  * it will return through (arch/x86/include/uapi/asm/sigcontext.h), at an address that is 8 modulo 16.
@@ -202,20 +217,12 @@ static __always_inline void ww_idles(struct ww_thread *t)
 WW_GLOBAL1(int, ww_in_handler, N, sp)
 {
 #if defined(__TARGET_ARCH_x86)
-	struct ww_cell *cell = ww_cell_of(WW_CELL_LOCK);
-	if (!cell)
-		return 0;
 	sp &= ~15ull;
 	for (u32 turn = 0; turn < WW_FRAME_TURNS; turn++) {
-		if (bpf_probe_read_user(cell->words, sizeof(cell->words), (void *)sp))
-			return 0;
-#pragma unroll
-		for (u32 i = 1; i < sizeof(cell->words) / sizeof(cell->words[0]); i += 2) {
-			if (cell->words[i] == WW_FRAME_CS_SS &&
-			    (cell->words[i - 1] & (WW_FLAGS_NEVER | WW_FLAGS_ALWAYS)) == WW_FLAGS_ALWAYS)
-				return 1;
-		}
-		sp += sizeof(cell->words);
+		int found = ww_in_handler_some(sp);
+		if (found)
+			return found > 0;
+		sp += sizeof(((struct ww_cell *)0)->words);
 	}
 #endif
 	return 0;

@@ -24,9 +24,8 @@
 
 #define WW_METHOD_HEAD 0x44414548ull /* the letters, little-endian */
 
-struct ww_call {
-	struct ww_conn *conn;
-	struct ww_thread *thread;
+/* What a call moves: in a cell, of which the verifier knows nothing, so that one step is like another for it. */
+struct ww_moved {
 	u64 arrival; /* of the bytes read */
 	u64 now;
 	u32 tgid;
@@ -35,6 +34,23 @@ struct ww_call {
 	u8 arrival_unknown;
 	u8 untouched; /* the request that is answered is its thread's, and not charged up to `now` yet */
 };
+
+struct ww_call {
+	struct ww_conn *conn;
+	struct ww_thread *thread;
+	struct ww_moved *moved;
+};
+
+/* Begins a call; false when there is no cell. */
+static __always_inline bool ww_call_begin(struct ww_call *c, struct ww_conn *conn, u32 tgid, u64 now)
+{
+	struct ww_cell *cell = ww_cell_of(WW_CELL_CALL);
+	_Static_assert(sizeof(*c->moved) <= sizeof(*cell), "fits the cell");
+	*c = (struct ww_call){.conn = conn, .moved = (struct ww_moved *)cell};
+	if (cell)
+		*c->moved = (struct ww_moved){.tgid = tgid, .now = now};
+	return cell != NULL;
+}
 
 /* Skips up to `most` bytes, in the window and beyond it; returns how many. */
 static __always_inline u64 ww_skip(struct ww_window *w, u64 most)
@@ -63,7 +79,7 @@ static __always_inline void ww_request_worker(struct ww_request *r, struct ww_ca
 		t->cgroup_id = bpf_get_current_cgroup_id();
 		bpf_get_current_comm(t->comm, sizeof(t->comm));
 	}
-	r->account.tgid = c->tgid;
+	r->account.tgid = c->moved->tgid;
 	r->account.tid = t->tid;
 	r->account.cgroup_id = t->cgroup_id;
 	__builtin_memcpy(r->account.comm, t->comm, sizeof(t->comm));
@@ -122,7 +138,8 @@ WW_GLOBAL5(int, ww_exchange_open, C, conn, T, t, N, arrival, N, now, N, who)
 /* It is conn->http.reading then, if there is room for it. */
 static __always_inline void ww_exchange_begin(struct ww_call *c)
 {
-	ww_exchange_open(c->conn, c->thread, c->arrival, c->now, (u64)c->tgid << 1 | !c->arrival_unknown);
+	ww_exchange_open(c->conn, c->thread, c->moved->arrival, c->moved->now,
+			 (u64)c->moved->tgid << 1 | !c->moved->arrival_unknown);
 }
 
 /* Copies the target that is in the window. */
@@ -200,41 +217,58 @@ static __always_inline void ww_exchange_next(struct ww_conn *conn, struct ww_req
 		conn->last = 0;
 }
 
-/* Charges the request that is answered up to `now`, where that was left for later. */
+/* Charges the request that is answered up to `now`. */
+WW_GLOBAL3(int, ww_exchange_charges, T, t, R, r, N, now)
+{
+	if (!t || !r)
+		return 0;
+	ww_interval_ran(t, now);
+	if (!ww_hold(t, r, r->account.id))
+		return 0;
+	/* Another thread of the same request's may have come between. */
+	if (r->mark == t->start)
+		ww_give(r, t);
+	ww_attach(t, r, t->tid, now);
+	ww_let_go(t, r);
+	return 0;
+}
+
+/* The same where that was left for later. */
 static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_request *r)
 {
-	if (!c->untouched)
-		return;
-	c->untouched = 0;
-	ww_interval_ran(c->thread, c->now);
-	if (!ww_hold(c->thread, r, r->account.id))
-		return;
-	/* Another thread of the same request's may have come between. */
-	if (r->mark == c->thread->start)
-		ww_give(r, c->thread);
-	ww_attach(c->thread, r, c->thread->tid, c->now);
-	ww_let_go(c->thread, r);
+	if (c->moved->untouched)
+		ww_exchange_charges(c->thread, r, c->moved->now);
+	c->moved->untouched = 0;
+}
+
+/* The request, which is charged up to `now`, ends. */
+WW_GLOBAL4(int, ww_exchange_ends, C, conn, T, t, R, r, N, now)
+{
+	if (!conn || !t || !r)
+		return 0;
+	if (t->phase_at && r->outstanding)
+		ww_untold_guess(t, r);
+	ww_exchange_next(conn, r, t, t->tid, now);
+	if (conn->http.reading == r->account.id) {
+		conn->http.reading = 0;
+		struct ww_stream *rx = &conn->http.streams[WW_RX];
+		if (rx->state == WW_STREAM_BODY)
+			r->account.bytes_in += conn->taken < rx->left ? conn->taken : rx->left;
+	}
+	/* What another goroutine does at this moment is the last that is charged. */
+	if (t->go && !ww_hold_to_end(r, now))
+		return 0;
+	if (r->goroutine)
+		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, now);
+	ww_request_close(r);
+	return 0;
 }
 
 /* The response is whole, or the account ends here for another reason. */
-static __noinline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
+static __always_inline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
-	if (c->thread->phase_at && r->outstanding)
-		ww_untold_guess(c->thread, r);
-	ww_exchange_next(c->conn, r, c->thread, c->thread->tid, c->now);
-	if (c->conn->http.reading == r->account.id) {
-		c->conn->http.reading = 0;
-		struct ww_stream *rx = &c->conn->http.streams[WW_RX];
-		if (rx->state == WW_STREAM_BODY)
-			r->account.bytes_in += c->conn->taken < rx->left ? c->conn->taken : rx->left;
-	}
-	/* What another goroutine does at this moment is the last that is charged. */
-	if (c->thread->go && !ww_hold_to_end(r, c->now))
-		return;
-	if (r->goroutine)
-		ww_charge(r, WW_KIND_OTHER, WW_DETAIL_NONE, 0, c->now);
-	ww_request_close(r);
+	ww_exchange_ends(c->conn, c->thread, r, c->moved->now);
 }
 
 /* A head is over: what follows it? */
@@ -342,7 +376,7 @@ static __always_inline long ww_receive_more(struct ww_call *c)
 	if (!before)
 		return 1;
 	if (w->pos >= w->end && w->state != WW_STREAM_BODY && !ww_window_fill(direction)) {
-		c->lost = 1;
+		c->moved->lost = 1;
 		return 1;
 	}
 	if (w->state == WW_STREAM_START) {
@@ -350,7 +384,7 @@ static __always_inline long ww_receive_more(struct ww_call *c)
 			return 0;
 		ww_head_begins(w);
 		if (before <= c->conn->newest_read)
-			c->arrival = c->conn->newest;
+			c->moved->arrival = c->conn->newest;
 		ww_exchange_begin(c);
 		before = ww_unread(w);
 	}
@@ -362,8 +396,8 @@ static __always_inline long ww_receive_more(struct ww_call *c)
 	} else {
 		u32 met = ww_head_scan(WW_RX);
 		if (met & WW_SCAN_BAD) {
-			c->lost = 1;
-			c->not_http = c->conn->protocol == WW_PROTOCOL_MAYBE;
+			c->moved->lost = 1;
+			c->moved->not_http = c->conn->protocol == WW_PROTOCOL_MAYBE;
 			return 1;
 		}
 		if (w->traceparent_at && r)
@@ -389,7 +423,7 @@ static __always_inline long ww_receive_more(struct ww_call *c)
 			/* A line that is not whole: the rest of it is in the next window or in the next call. */
 			if (w->message.next < w->message.total) {
 				if (!ww_window_fill(direction)) {
-					c->lost = 1;
+					c->moved->lost = 1;
 					return 1;
 				}
 			} else {
@@ -422,7 +456,7 @@ static __always_inline long ww_send_more(struct ww_call *c)
 		return 1;
 	if (w->pos >= w->end && w->state != WW_STREAM_BODY && w->state != WW_STREAM_CLOSE &&
 	    !ww_window_fill(direction)) {
-		c->lost = 1;
+		c->moved->lost = 1;
 		return 1;
 	}
 	if (w->state == WW_STREAM_START) {
@@ -440,13 +474,13 @@ static __always_inline long ww_send_more(struct ww_call *c)
 	} else {
 		u32 met = ww_head_scan(WW_TX);
 		if (met & WW_SCAN_BAD) {
-			c->lost = 1;
+			c->moved->lost = 1;
 			return 1;
 		}
 		if (met & WW_SCAN_BEGUN) {
 			if (r && (w->status >= 200 || w->status == 101)) {
 				r->account.status = w->status;
-				r->account.first_byte_ns = c->now;
+				r->account.first_byte_ns = c->moved->now;
 				ww_request_worker(r, c);
 			}
 		}
@@ -479,7 +513,7 @@ static __always_inline long ww_send_more(struct ww_call *c)
 		} else if (met & WW_SCAN_MORE && w->pos < w->end) {
 			if (w->message.next < w->message.total) {
 				if (!ww_window_fill(direction)) {
-					c->lost = 1;
+					c->moved->lost = 1;
 					return 1;
 				}
 			} else {

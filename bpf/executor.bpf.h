@@ -306,12 +306,18 @@ WW_GLOBAL2(u64, ww_executor_fold, T, t, R, a)
 	return r == a ? 0 : r->account.id;
 }
 
-/* Apart, so that the verifier looks at it once and not at each turn of a loop. */
-WW_GLOBAL2(int, ww_executor_did, R, r, R, a)
+/*
+ * Sees to one piece of work that is done; returns the next one. Apart, so that the verifier does not look at it in each
+ * turn of a loop.
+ */
+WW_GLOBAL2(u64, ww_executor_folded, T, t, N, ref)
 {
-	if (r && a)
-		ww_carrier_did(r, a);
-	return 0;
+	struct ww_request *a = ww_request_get(ref);
+	if (!a)
+		return 0;
+	ref = a->next;
+	ww_carrier_early(ww_request_get(ww_executor_fold(t, a)), a);
+	return ref;
 }
 
 struct ww_executor_folding {
@@ -363,13 +369,8 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 		}
 	}
 	/* No callback: the stack has no room for one more. */
-	for (u32 i = 0; i < WW_EXECUTOR_DONE; i++) {
-		struct ww_request *a = ww_request_get(f.first);
-		if (!a)
-			break;
-		f.first = a->next;
-		ww_executor_did(ww_request_get(ww_executor_fold(t, a)), a);
-	}
+	for (u32 i = 0; i < WW_EXECUTOR_DONE && f.first; i++)
+		f.first = ww_executor_folded(t, f.first);
 	/* The rest waits for its next touch; unless another loop's thread has left some just now. */
 	if (ww_request_get(f.first) && __sync_val_compare_and_swap(&e->left, 0, f.first))
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);

@@ -141,7 +141,7 @@ static __always_inline u32 ww_fastcgi_value(struct ww_window *w, u32 name, u32 a
 	case WW_PARAM_URI:
 	case WW_PARAM_SCRIPT:
 		w->target_at = at;
-		w->target_len = ww_find(w, at, at + kept, '?') - at;
+		w->target_len = ww_find(WW_RX, at, at + kept, '?') - at;
 		w->target_truncated = w->target_len == kept && kept < len;
 		return name == WW_PARAM_URI ? WW_FASTCGI_TARGET : WW_FASTCGI_NAME;
 	case WW_PARAM_LENGTH:
@@ -213,7 +213,7 @@ static __always_inline u32 ww_fastcgi_line(struct ww_window *w)
 	u32 pos = w->pos, here = ww_fastcgi_here(w);
 	if (here < (w->skip_line ? 1 : 12) && here < w->left)
 		return WW_SCAN_MORE; /* "Status: 200" */
-	u32 newline = ww_find(w, pos, pos + here, '\n'), len = newline - pos;
+	u32 newline = ww_find(WW_TX, pos, pos + here, '\n'), len = newline - pos;
 	u32 ends = newline < pos + here && ww_byte(w, newline) == '\n';
 	if (!w->skip_line) {
 		if (ends && (!len || (len == 1 && ww_byte(w, pos) == '\r'))) {
@@ -267,10 +267,10 @@ __weak int ww_fastcgi_scan(u32 direction)
 static __always_inline bool ww_fastcgi_fill(struct ww_call *c, struct ww_window *w, u32 direction)
 {
 	if (w->message.next < w->message.total) {
-		c->lost = !ww_window_fill(direction);
-		return !c->lost;
+		c->moved->lost = !ww_window_fill(direction);
+		return !c->moved->lost;
 	}
-	c->lost = !ww_window_carry(w, &c->conn->http, direction);
+	c->moved->lost = !ww_window_carry(w, &c->conn->http, direction);
 	return false;
 }
 
@@ -307,12 +307,12 @@ static __always_inline long ww_fastcgi_receive_more(struct ww_call *c)
 		if (ww_request_get(conn->first) || conn->http.unaccounted)
 			met = WW_SCAN_BAD;
 		if (before <= conn->newest_read)
-			c->arrival = conn->newest;
+			c->moved->arrival = conn->newest;
 	}
 	struct ww_request *r = ww_request_get(conn->http.reading);
 	if (met & WW_SCAN_BAD) {
-		c->lost = 1;
-		c->not_http = r && !r->account.method[0];
+		c->moved->lost = 1;
+		c->moved->not_http = r && !r->account.method[0];
 		return 1;
 	}
 	if (met & WW_SCAN_BEGUN) {
@@ -350,11 +350,11 @@ static __always_inline long ww_fastcgi_send_more(struct ww_call *c)
 		return 1;
 	u32 met = ww_fastcgi_scan(direction);
 	if (met & WW_SCAN_BAD) {
-		c->lost = 1;
+		c->moved->lost = 1;
 		return 1;
 	}
 	if (met & WW_SCAN_BEGUN && r && !r->account.first_byte_ns) {
-		r->account.first_byte_ns = c->now;
+		r->account.first_byte_ns = c->moved->now;
 		ww_request_worker(r, c);
 	}
 	if (met & WW_SCAN_END && r)

@@ -110,7 +110,7 @@ WW_GLOBAL2(u64, ww_goroutine_of_word, N, g, N, word)
 	return ww_goroutine_of_semaphore(go, word + 8);
 }
 
-/* Looks at one of the words in the room, of goroutine `g`; true when it leads to a request. */
+/* Looks at one of the words in the room, of goroutine `g`; true when it leads to a request, or to another goroutine. */
 WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
 {
 	struct ww_go *go = ww_go_get();
@@ -128,11 +128,9 @@ WW_GLOBAL2(int, ww_goroutine_look, N, g, N, i)
 		room->at = i;
 		return 1;
 	}
-	if (!room->next) {
-		room->next = waiter;
-		room->at = i;
-	}
-	return 0;
+	room->next = waiter;
+	room->at = i;
+	return 1;
 }
 
 enum ww_go_found {
@@ -218,11 +216,10 @@ WW_GLOBAL1(int, ww_goroutine_waiter, N, g)
 		return 0;
 	struct ww_go_slot_key key = {.function = ww_user_word(g + go->startpc), .program = ww_program()};
 	struct ww_go_slot *slot = bpf_map_lookup_elem(&ww_go_slots, &key);
-	if (slot && slot->votes >= WW_GO_SURE)
-		ww_goroutine_look(g, slot->at);
-	for (u32 i = 0; i < WW_GO_WORDS && !room->ref && !room->next; i++)
-		ww_goroutine_look(g, i);
-	if (!room->ref && !room->next)
+	bool found = slot && slot->votes >= WW_GO_SURE && ww_goroutine_look(g, slot->at);
+	for (u32 i = 0; i < WW_GO_WORDS && !found; i++)
+		found = ww_goroutine_look(g, i);
+	if (!found)
 		return WW_GO_FOUND_NOBODY;
 	return ww_go_slot_vote(slot, &key, room->at, 0);
 }

@@ -158,14 +158,17 @@ static __always_inline void ww_handoff_end(struct ww_request *a)
 }
 
 /* The account goes on where another one is: what that one's thread did before is what led to it. */
-static __always_inline void ww_handoff_inherit(struct ww_request *a, const struct ww_request *from)
+WW_GLOBAL2(int, ww_handoff_inherit, R, a, R, from)
 {
+	if (!a || !from)
+		return 0;
 	a->account.start_ns = from->account.start_ns;
 	a->drawn = from->drawn;
 	__builtin_memcpy(a->account.kinds_ns, from->account.kinds_ns, sizeof(a->account.kinds_ns));
 	__builtin_memcpy(a->account.details, from->account.details, sizeof(a->account.details));
 	a->account.details_len = from->account.details_len;
 	__builtin_memcpy(&a->line, &from->line, sizeof(a->line));
+	return 0;
 }
 
 /*

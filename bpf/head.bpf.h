@@ -136,8 +136,11 @@ static __always_inline struct ww_message *ww_message_of(u64 place)
 }
 
 /* First position in [from, end) with the byte `c`, or `end`; looks at WW_LINE_WORDS * 8 bytes at the most. */
-static __always_inline u32 ww_find(struct ww_window *w, u32 from, u32 end, u8 c)
+__weak u32 ww_find(u32 direction, u32 from, u32 end, u32 c)
 {
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return end;
 	for (u32 i = 0; i < WW_LINE_WORDS; i++) {
 		if (from >= end)
 			break;
@@ -148,13 +151,13 @@ static __always_inline u32 ww_find(struct ww_window *w, u32 from, u32 end, u8 c)
 		}
 		from += 8;
 	}
-	return ww_noted(w, from < end ? from : end);
+	return from < end ? from : end;
 }
 
 /* The first line of a request: method SP target SP HTTP/1.x; of one that is not whole, as much as there is. */
 static __always_inline bool ww_request_line(struct ww_window *w, u32 at, u32 end, bool whole)
 {
-	u32 space = ww_find(w, at, end, ' ');
+	u32 space = ww_find(WW_RX, at, end, ' ');
 	if (space == at || space >= end)
 		return false;
 	w->method_at = at;
@@ -171,7 +174,7 @@ static __always_inline bool ww_request_line(struct ww_window *w, u32 at, u32 end
 		if (stop < target)
 			return false; /* one space: no target between method and version */
 	}
-	u32 len = ww_find(w, target, stop, '?') - target;
+	u32 len = ww_find(WW_RX, target, stop, '?') - target;
 	w->target_truncated = len > WW_TARGET_MAX;
 	w->target_at = target;
 	w->target_len = len > WW_TARGET_MAX ? WW_TARGET_MAX : len;
@@ -190,33 +193,40 @@ static __always_inline bool ww_status_line(struct ww_window *w, u32 at, u32 end)
 	return true;
 }
 
+#define WW_DECIMAL_MOST 24 /* blanks, and digits */
+
+/* Where the blanks end that begin there. */
+__weak u32 ww_past_blanks(u32 direction, u32 at, u32 end)
+{
+	struct ww_window *w = ww_window_of(direction);
+	for (u32 i = 0; w && i < WW_DECIMAL_MOST && at < end; i++, at++) {
+		u8 c = ww_byte(w, at);
+		if (c != ' ' && c != '\t')
+			break;
+	}
+	return at;
+}
+
 __weak int ww_decimal(u32 direction, u32 at, u32 end)
 {
 	struct ww_window *w = ww_window_of(direction);
 	if (!w)
 		return false;
-	u64 value = 0;
-	u32 any = false, over = false;
-	for (u32 i = 0; i < 24 && at < end; i++, at++) {
-		u8 c = ww_byte(w, at);
-		/* To the verifier, each digit's turn is the same whatever came before it. */
-		barrier_var(any);
-		barrier_var(over);
-		if (c == ' ' || c == '\t') {
-			over = any;
-			continue;
-		}
-		u8 digit = c - '0';
-		if (digit > 9 || over)
+	u32 first = ww_past_blanks(direction, at, end);
+	at = first;
+	w->left = 0;
+	for (u32 i = 0; i < WW_DECIMAL_MOST && at < end; i++, at++) {
+		u8 digit = ww_byte(w, at) - '0';
+		/* The sum is in memory: to the verifier, each digit's turn is the same whatever came before it. */
+		barrier();
+		if (digit > 9)
+			break;
+		if (w->left > 0x0ccccccccccccccull)
 			return false;
-		if (value > 0x0ccccccccccccccull)
-			return false;
-		value = value * 10 + digit;
-		any = true;
+		w->left = w->left * 10 + digit;
 	}
-	w->left = value;
 	w->has_length = 1;
-	return any && at >= end;
+	return at > first && ww_past_blanks(direction, at, end) >= end;
 }
 
 /* A chunk's size in hexadecimal digits, up to an extension or the line's end. */
@@ -311,12 +321,13 @@ static __always_inline bool ww_length_line(struct ww_window *w, u32 at, u32 end)
 	return true;
 }
 
-/* Takes a whole line, if it decides nothing or is written in the usual way; else false, and nothing is changed. */
-static __always_inline bool ww_line_usual(struct ww_window *w, u32 at, u32 newline)
+/* Takes a whole line that decides something, if it is written in the usual way; else 0, and nothing is changed. */
+__weak int ww_line_usual(u32 direction, u32 at, u32 newline)
 {
+	struct ww_window *w = ww_window_of(direction);
+	if (!w)
+		return false;
 	u32 line = w->line;
-	if (line == WW_LINE_IDLE)
-		return true;
 	if (ww_byte(w, newline - 1) != '\r')
 		return false;
 	if (line == WW_LINE_LENGTH)
@@ -337,7 +348,7 @@ __weak int ww_line_scan(u32 direction)
 	u32 pos = w->pos, end = w->end;
 	if (pos >= end)
 		return WW_SCAN_MORE;
-	u32 newline = ww_find(w, pos, end, '\n');
+	u32 newline = ww_find(direction, pos, end, '\n');
 	u32 whole = newline < end && ww_byte(w, newline) == '\n';
 	if (!whole && newline - pos < WW_CARRY)
 		return WW_SCAN_MORE; /* to be carried */
@@ -397,8 +408,8 @@ static __always_inline bool ww_head_step(struct ww_window *w, u32 direction)
 		w->from = from + 16;
 		return true;
 	}
-	from += mark ? ww_lowest(mark) : 8 + ww_lowest(later);
-	if (from >= end || !ww_line_usual(w, pos, from))
+	from = ww_noted(w, from + (mark ? ww_lowest(mark) : 8 + ww_lowest(later)));
+	if (from >= end || (w->line != WW_LINE_IDLE && !ww_line_usual(direction, pos, from)))
 		return false;
 	w->pos = from + 1;
 	w->from = from + 1;

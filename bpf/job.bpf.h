@@ -41,8 +41,8 @@ static __always_inline ww_ref ww_job_of(const struct ww_thread *t)
  */
 WW_GLOBAL1(int, ww_job_hold, R, r)
 {
-	for (u32 i = 0; r && i < WW_JOB_TRIES; i++) {
-		if (__sync_val_compare_and_swap(&r->held, 0, 1))
+	for (u32 i = 0; r && i < WW_JOB_TRIES / WW_HOLD_SOME; i++) {
+		if (!ww_hold_some(r))
 			continue;
 		if (r->live && r->account.id == ww_job_ref)
 			return 1;

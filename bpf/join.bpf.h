@@ -45,6 +45,33 @@ static __noinline u64 ww_handoff_share(struct ww_request *r, const struct ww_req
 	return rest;
 }
 
+/* The same for a piece of its time line: returns when that ends. */
+WW_GLOBAL3(u64, ww_handoff_draws, R, r, R, a, N, i)
+{
+	struct ww_cell *cell = ww_cell_of(WW_CELL_JOIN);
+	if (!r || !a || !cell || i >= WW_SEGMENTS)
+		return 0;
+	struct ww_segment *s = &a->line.segments[i];
+	u64 from = r->mark, at = a->account.start_ns + s->start_ns, to = at + s->duration_ns, drawn = to;
+	u32 kind = s->kind;
+	barrier_var(kind);
+	if (kind >= WW_KIND_COUNT)
+		return drawn;
+	if (at < from) {
+		u64 past = to < from ? to : from;
+		cell->words[kind] += past - at;
+		at = past;
+	}
+	if (to > a->mark)
+		to = a->mark;
+	if (at >= to)
+		return drawn;
+	ww_draw(r, ww_kind_type(s->kind, s->type), s->value, at, to);
+	if (from != a->account.start_ns && s->type != WW_DETAIL_NONE)
+		ww_request_detail(r, ww_kind_type(s->kind, s->type), s->value, to - at, 1);
+	return drawn;
+}
+
 /*
  * Draws what the account says of the time since then, and notes in the cell what it has of each kind before, as its
  * time line shows it: that is taken off. Whether there is something to be added.
@@ -58,7 +85,6 @@ WW_GLOBAL3(int, ww_handoff_drawn, R, r, R, a, N, since)
 	if (!cell)
 		return 0;
 	_Static_assert(WW_KIND_COUNT <= sizeof(cell->words) / sizeof(cell->words[0]), "fits the cell");
-	u64 *before = cell->words;
 	__builtin_memset(cell, 0, sizeof(*cell));
 	struct ww_cause waits = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
 	if (start > since)
@@ -66,27 +92,8 @@ WW_GLOBAL3(int, ww_handoff_drawn, R, r, R, a, N, since)
 	if (end <= r->mark)
 		return 0;
 	u64 from = r->mark, front = from - start, rest = end - from, drawn = 0;
-	for (u32 i = 0; i < WW_SEGMENTS && i < a->line.len; i++) {
-		struct ww_segment *s = &a->line.segments[i];
-		u64 at = start + s->start_ns, to = at + s->duration_ns;
-		u32 kind = s->kind;
-		barrier_var(kind);
-		drawn = to;
-		if (kind >= WW_KIND_COUNT)
-			continue;
-		if (at < from) {
-			u64 past = to < from ? to : from;
-			before[kind] += past - at;
-			at = past;
-		}
-		if (to > end)
-			to = end;
-		if (at >= to)
-			continue;
-		ww_draw(r, ww_kind_type(s->kind, s->type), s->value, at, to);
-		if (front && s->type != WW_DETAIL_NONE)
-			ww_request_detail(r, ww_kind_type(s->kind, s->type), s->value, to - at, 1);
-	}
+	for (u32 i = 0; i < WW_SEGMENTS && i < a->line.len; i++)
+		drawn = ww_handoff_draws(r, a, i);
 	for (u32 i = 0; !front && i < WW_DETAILS && i < a->account.details_len; i++) {
 		struct ww_detail *d = &a->account.details[i];
 		ww_request_detail(r, ww_kind_type(d->kind, d->type), d->value, d->ns, d->count);

@@ -38,6 +38,7 @@ const volatile __u64 ww_segments_over_ns __weak = 0;
 const volatile __u32 ww_segments_one_in __weak = 0;
 const volatile bool ww_queues_on __weak = false;    /* messages of queues are units of work */
 const volatile bool ww_handoffs_off __weak = false; /* what CPython's threads and tokio's tasks hand on is left out */
+const volatile bool ww_promises_on __weak = false;  /* for whom async functions of V8 go on is looked for */
 const volatile __u64 ww_traffic_thin __weak =
 	0; /* bytes in the ring from which on traffic is thinned; 0: none is sent */
 
@@ -174,6 +175,10 @@ struct ww_thread {
 	u64 phase_at;	      /* address of the word that tells libuv's phase; 0: not known */
 	u64 phase_read;	      /* that word, when it last read: the phase in which it polls */
 	u32 phase_asked;      /* reads since it was looked for */
+	u32 steps;	      /* async functions that V8 has continued since it last read */
+	u64 root;	      /* the promise at the end of the chain that it works for: promise.bpf.h; 0: not known */
+	u64 root_lost;	      /* when the newest account for nobody began of which that was lost */
+	u64 root_phase;	      /* and the phase in which it did: as phase_read */
 	u32 turn_len;	      /* of a loop of Node's kind: */
 	ww_ref turn[WW_TURN]; /* whose steps were in this turn, in order; */
 	u64 turn_at;	      /* when its first read was; */
@@ -184,7 +189,6 @@ struct ww_thread {
 	u32 turn_first;	 /* and so many of those wait for nothing else that is known; */
 	ww_ref turn_one; /* the last of them; */
 	u32 turn_maybe;	 /* of those, some may wait for the rest of an answer */
-	u32 orphans;
 	u8 turn_unknown; /* it had others, of which nobody knows whose; */
 	u8 turn_chains;	 /* and began accounts for such as follow on the answers of several; */
 	u8 deferred;	 /* what it sends now may be of any of the turn: shared.bpf.h */
@@ -388,6 +392,7 @@ struct ww_request {
 	u64 due;	     /* when the timer is due that it waits for; 0: not known */
 	u64 window;	     /* in which it began: allocation.bpf.h; 0: in none */
 	u64 assisted;	     /* so long its goroutine was made to collect on threads that are not attached to it */
+	u64 promise;	     /* at the end of the chain that it is of: as ww_thread.root; 0: not known */
 	u64 stops; /* its goroutine wants to run: how long its process had been stopped by its collector then, + 1 */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u64 ended;	 /* when it ended while another CPU charged it; 0: without a record */
@@ -398,69 +403,7 @@ struct ww_request {
 	struct ww_segments line;
 };
 
-enum ww_role {
-	WW_ROLE_UNKNOWN,
-	WW_ROLE_SERVER,
-	WW_ROLE_CLIENT,
-};
-
-enum ww_protocol {
-	WW_PROTOCOL_NEW,   /* nothing was read yet */
-	WW_PROTOCOL_MAYBE, /* begins like HTTP */
-	WW_PROTOCOL_HTTP,
-	WW_PROTOCOL_FASTCGI,
-	WW_PROTOCOL_OTHER, /* or not selected, or lost, or upgraded: never looked at again */
-};
-
-#include "framing.bpf.h"
-
-enum ww_stream_kind {
-	WW_STREAM_NONE,	 /* no TCP */
-	WW_STREAM_OTHER, /* what is read differs from what TCP has (kTLS) */
-	WW_STREAM_PLAIN,
-};
-
-/* A connection end on this host that requests come in on, or that a request sends on. */
-struct ww_conn {
-	u64 ready;    /* when the first byte not read yet arrived; 0: none waits */
-	ww_ref first; /* server: the request being served; client: the request that used it last */
-	ww_ref last;  /* server: the newest pipelined behind it */
-	u64 sent; /* upstream: when it was last sent to; before the first time: when it was connected, 0: it has spoken
-		   */
-	u64 newest; /* TCP server: when the newest bytes arrived, where older ones waited; 0: they are not told apart */
-	u32 newest_at;	 /* where in the stream they begin */
-	u32 arrived;	 /* where it ended at the last arrival */
-	u32 copied;	 /* TCP server: where in the stream its reader is */
-	u32 read_to;	 /* and where the last read ended that was seen */
-	u32 newest_read; /* how many of the newest bytes the last read had */
-	u32 taken; /* bytes of the request in progress that no traced call took, when the last response was sent */
-	u32 busy;  /* server: 1 while a CPU works on it; 2: and another one could not wait for that */
-	u32 peer;  /* index into the peer list; server: its own address */
-	u32 round; /* of the loop that read it last, + 1 */
-	u16 port;  /* server: its own */
-	u8 role;
-	u8 protocol;
-	u8 system; /* enum ww_system, of an upstream */
-	u8 counts; /* an upstream whose commands can be counted: Redis, by its bytes */
-	u8 classified;
-	u8 tx_blocked;	     /* the last send did not fit */
-	u8 connecting;	     /* upstream: nothing was sent since connect() */
-	u8 awaited;	     /* upstream: sent to, and no answer read yet */
-	u8 guessed;	     /* upstream: whose it was that sent to it is a guess */
-	u8 unseen;	     /* server: it was open before observation began */
-	u8 tries;	     /* unseen: reads that did not begin like a request */
-	u8 stream;	     /* TCP server: enum ww_stream_kind */
-	u8 counted;	     /* upstream: that its answer arrived is counted */
-	u8 lost;	     /* server: the last read showed that what was taken before it is not known */
-	u8 queue;	     /* upstream, a queue's broker: enum ww_queue */
-	u8 shared;	     /* upstream: its commands are counted: shared.bpf.h; 2: answers are to come */
-	u8 unanswered;	     /* AMQP: what is published on it is not confirmed */
-	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
-	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
-	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
-	u64 awaited_by;	     /* upstream of tokio: something by which its answer is awaited; 0: not known */
-	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
-};
+#include "end.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

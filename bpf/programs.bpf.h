@@ -85,6 +85,31 @@ struct {
 	__type(value, struct ww_libuv);
 } ww_libuvs SEC(".maps") __weak;
 
+/* Where V8 has what in its objects, and which type they are of (src/kernel/v8.h). */
+struct ww_v8 {
+	u32 map_type;	      /* offsets: Map.instance_type */
+	u32 function_context; /* JSFunction.context */
+	u32 generator;	      /* types: of async functions' */
+	u32 promise;
+	u32 reaction;
+	u32 capability;
+	/* The BPF side's: */
+	u32 reaction_is; /* enum ww_v8_reaction */
+	u32 unused;
+	u64 generator_map; /* the map that the last one had of each; 0: none was seen */
+	u64 promise_map;
+	u64 reaction_map;
+	u64 capability_map;
+	u64 scope; /* that contexts of V8's own functions have which settle promises; 0: not known */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32); /* tgid */
+	__type(value, struct ww_v8);
+} ww_v8s SEC(".maps") __weak;
+
 enum ww_go_wait {
 	WW_GO_WAIT_OTHER,
 	WW_GO_WAIT_SLEEP,

@@ -20,6 +20,7 @@
 #define WW_REG_GO_2 bx	/* and the next */
 #define WW_REG_GO_3 cx
 #define WW_REG_GO_4 di
+#define WW_REG_V8   si /* in V8's code: the context of the function that is called */
 #elif defined(__TARGET_ARCH_arm64)
 #define WW_REG_NR   syscallno
 #define WW_REG_ARG1 orig_x0 /* regs[0] is where the result goes */
@@ -32,6 +33,7 @@
 #define WW_REG_GO_2 regs[1]
 #define WW_REG_GO_3 regs[2]
 #define WW_REG_GO_4 regs[3]
+#define WW_REG_V8   regs[27]
 #endif
 
 #define WW_REGS_SP(of)	 ww_field(of, sp) /* of its stack in user space */

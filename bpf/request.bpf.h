@@ -71,6 +71,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->waited = 0;
 	r->popped = 0;
 	r->goroutine = 0;
+	r->promise = 0;
 	r->complete_at = 0;
 	r->assisted = 0;
 	r->stops = 0;

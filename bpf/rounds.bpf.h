@@ -137,8 +137,10 @@ static __always_inline void ww_loop_serves(struct ww_thread *t, ww_ref ref)
 }
 
 /* Whether the thread has had no other request than `r`, or than the one that the anonymous `r` is for, since then. */
-static __always_inline bool ww_loop_alone(struct ww_thread *t, const struct ww_request *r, u64 since)
+WW_GLOBAL3(int, ww_loop_alone, T, t, R, r, N, since)
 {
+	if (!t || !r)
+		return 0;
 	if (t->ended_at > since || ww_request_get(t->crowd))
 		return false;
 	u32 others = 0;
@@ -160,6 +162,8 @@ static __always_inline void ww_loop_round(struct ww_thread *t)
  */
 static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *conn)
 {
+	t->root = 0;
+	t->steps = 0;
 	if (!t->loop || t->python || t->read_from == (u64)conn)
 		return;
 	if (conn->round == t->round + 1)

@@ -353,6 +353,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->several = 0;
 	t->others = 0;
 	t->others_seen = 0;
+	t->root = 0;
 	t->deferred = 0;
 	t->defers = 0;
 	return 0;

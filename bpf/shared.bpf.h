@@ -271,6 +271,14 @@ WW_GLOBAL4(int, ww_shared_take, T, t, C, conn, N, how, N, now)
 	return 0;
 }
 
+/* The same for each that had one. */
+WW_GLOBAL4(int, ww_shared_takes, T, t, C, conn, N, how, N, now)
+{
+	for (u32 i = 0; t && i < WW_TURN && i < t->turn_len; i++)
+		ww_shared_take(t, conn, how | i, now);
+	return 0;
+}
+
 /* Nothing tells whose a command is but what follows on its answer. */
 WW_GLOBAL3(int, ww_shared_nobodys, T, t, C, conn, N, now)
 {
@@ -281,6 +289,14 @@ WW_GLOBAL3(int, ww_shared_nobodys, T, t, C, conn, N, now)
 	return 0;
 }
 
+/* So many of them. */
+WW_GLOBAL4(int, ww_shared_all_nobodys, T, t, C, conn, N, many, N, now)
+{
+	for (u32 i = 0; i < WW_TRAFFIC_OWNERS_MAX && i < many; i++)
+		ww_shared_nobodys(t, conn, now);
+	return 0;
+}
+
 /* That was told, or not, to user space. */
 WW_GLOBAL3(int, ww_shared_noted, C, conn, N, at, N, sent)
 {
@@ -288,6 +304,26 @@ WW_GLOBAL3(int, ww_shared_noted, C, conn, N, at, N, sent)
 	struct ww_request *r = s ? ww_request_get(s->owners[at & (WW_TRAFFIC_OWNERS_MAX - 1)]) : NULL;
 	if (r)
 		ww_traffic_note(r, sent);
+	return 0;
+}
+
+WW_GLOBAL3(int, ww_shared_all_noted, C, conn, N, many, N, sent)
+{
+	for (u32 i = 0; i < WW_TRAFFIC_OWNERS_MAX && i < many; i++)
+		ww_shared_noted(conn, i, sent);
+	return 0;
+}
+
+/* So many commands of one are sent. */
+WW_GLOBAL3(int, ww_shared_pushes, C, conn, N, many, N, ref)
+{
+	struct ww_shared *s = conn ? ww_shared_get(conn) : NULL;
+	if (!s)
+		return 0;
+	u32 at = s->first + s->len, len = s->len + many;
+	for (u32 i = 0; i < WW_SHARED_RING && i < many; i++)
+		s->ring[(at + i) & (WW_SHARED_RING - 1)] = ref;
+	s->len = many < WW_SHARED_RING && len < WW_SHARED_RING ? len : WW_SHARED_RING;
 	return 0;
 }
 
@@ -304,19 +340,16 @@ WW_GLOBAL4(int, ww_shared_divide, T, t, C, conn, N, many, N, now)
 	if (how == WW_SHARED_FIRST && plain && (alive == first || !t->turn_maybe))
 		how |= WW_SHARED_CERTAIN;
 	s->owners_len = 0;
-	for (u32 i = 0; i < WW_TURN && i < t->turn_len; i++)
-		ww_shared_take(t, conn, how | i, now);
-	for (u32 i = 0; i < WW_TRAFFIC_OWNERS_MAX && i < many && !how; i++)
-		ww_shared_nobodys(t, conn, now);
+	ww_shared_takes(t, conn, how, now);
+	if (!how)
+		ww_shared_all_nobodys(t, conn, many, now);
 	if (many != s->owners_len) {
 		ww_shared_lose(conn);
 		return 0;
 	}
 	if (!ww_traffic_thin)
 		return 0;
-	bool sent = ww_shared_told(conn, s, now);
-	for (u32 i = 0; i < WW_TRAFFIC_OWNERS_MAX && i < many; i++)
-		ww_shared_noted(conn, i, sent);
+	ww_shared_all_noted(conn, many, ww_shared_told(conn, s, now));
 	return 0;
 }
 
@@ -343,8 +376,8 @@ WW_GLOBAL4(u64, ww_shared_sent, T, t, C, conn, R, r, N, len)
 		ww_count(WW_COUNT_SHARED_FULL);
 	u64 count = s ? ww_shared_moves(conn, WW_TRAFFIC_CALL(WW_TRAFFIC_SENT, len), now) : ~0ull;
 	if (!s || count == ~0ull) {
-		for (u32 i = 0; i < WW_TURN && i < t->turn_len && deferred; i++)
-			ww_shared_take(t, conn, i, now);
+		if (deferred)
+			ww_shared_takes(t, conn, 0, now);
 		if (r && !deferred)
 			ww_doubt(r);
 		return deferred ? 0 : ref;
@@ -354,8 +387,7 @@ WW_GLOBAL4(u64, ww_shared_sent, T, t, C, conn, R, r, N, len)
 		ww_shared_divide(t, conn, many, now);
 		return 0;
 	}
-	for (u32 i = 0; i < WW_SHARED_RING && i < many; i++)
-		ww_shared_push(s, ref);
+	ww_shared_pushes(conn, many, ref);
 	if (r && many)
 		ww_outstanding(r, many);
 	return ref;

@@ -10,8 +10,9 @@ struct ww_sleepers {
 	struct ww_thread *thread;
 	ww_ref oldest;
 	u64 since; /* it has waited since */
+	/* Of two values each: the verifier looks at a turn for each of what it may leave. */
 	u32 others;
-	u32 pad;
+	u32 several;
 };
 
 static __always_inline long ww_sleepers_step(u32 i, void *ctx)
@@ -20,7 +21,8 @@ static __always_inline long ww_sleepers_step(u32 i, void *ctx)
 	struct ww_request *r = ww_request_get(s->thread->pending[i & (WW_PENDING - 1)].ref);
 	if (!r || r->state != WW_STATE_WAIT || r->outstanding || r->client || r->account.id == s->oldest)
 		return 0;
-	s->others++;
+	s->several = s->others;
+	s->others = 1;
 	if (r->mark < s->since) {
 		s->since = r->mark;
 		s->oldest = r->account.id;
@@ -61,7 +63,7 @@ WW_GLOBAL2(u64, ww_carrier_sleeper, T, t, N, only)
 		bpf_loop(WW_PENDING, ww_sleepers_step_back, &s, 0);
 	if (!s.others && !t->python)
 		t->pending_len = 0;
-	return only && s.others > 1 ? 0 : s.oldest;
+	return only && s.several ? 0 : s.oldest;
 }
 
 #endif

@@ -108,16 +108,13 @@ WW_GLOBAL2(int, ww_begins_request, F, first, N, n)
 {
 	if (!first)
 		return false;
-	const u8 *b = first->b;
+	u64 word = first->words[0];
 	u32 at = 0;
-	if (b[0] == '\r')
-		at = b[1] == '\n' ? 2 : 1;
-	u64 word = 0;
-	for (u32 i = 0; i < 8; i++) {
-		if (at + i < n && at + i < 16)
-			word |= (u64)b[(at + i) & 15] << (8 * i);
-	}
-	u32 len = n - at;
+	if (first->b[0] == '\r')
+		at = first->b[1] == '\n' ? 2 : 1;
+	if (at)
+		word = word >> (8 * at) | first->words[1] << (64 - 8 * at);
+	u32 len = n > at ? n - at : 0;
 	for (u32 m = 0; m < sizeof(ww_methods) / sizeof(ww_methods[0]); m++) {
 		u64 method = *(const u64 *)ww_methods[m];
 		u64 end = ww_match(method, 0);
@@ -184,8 +181,8 @@ static __always_inline void ww_conn_classify(struct ww_conn *conn, struct sock *
 static __always_inline void ww_call_lost(struct ww_call *c)
 {
 	struct ww_conn *conn = c->conn;
-	ww_exchange_drop(conn, c->not_http ? WW_COUNTER_COUNT : WW_COUNT_STREAM_LOST);
-	if (c->not_http && conn->unseen) {
+	ww_exchange_drop(conn, c->moved->not_http ? WW_COUNTER_COUNT : WW_COUNT_STREAM_LOST);
+	if (c->moved->not_http && conn->unseen) {
 		conn->protocol = WW_PROTOCOL_NEW;
 		conn->http.streams[WW_RX].state = WW_STREAM_START;
 		conn->http.carried[WW_RX] = 0;
@@ -194,12 +191,11 @@ static __always_inline void ww_call_lost(struct ww_call *c)
 
 static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *conn, int len, int flags, u64 now)
 {
-	struct ww_call c = {.conn = conn, .now = now};
+	struct ww_call c;
 	struct task_struct *task = ww_current();
-	c.tgid = ww_field(task, tgid);
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
-	if (!w)
+	if (!w || !ww_call_begin(&c, conn, ww_field(task, tgid), now))
 		return;
 	ww_message_find(&w->message, task, WW_MESSAGE_RX);
 	/* TCP then discards the bytes: the buffer holds something else. */
@@ -207,7 +203,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		w->message.readable = false;
 	w->message.total = len;
 	ww_stream_read(conn, sk, len);
-	c.lost = conn->lost;
+	c.moved->lost = conn->lost;
 	if (conn->protocol == WW_PROTOCOL_NEW) {
 		ww_conn_classify(conn, sk, &w->message, len);
 		if (conn->protocol != WW_PROTOCOL_MAYBE && conn->protocol != WW_PROTOCOL_FASTCGI) {
@@ -220,10 +216,10 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		conn->protocol = WW_PROTOCOL_OTHER;
 		return;
 	}
-	c.arrival = conn->ready;
-	if (!c.arrival || c.arrival > now) {
-		c.arrival = now;
-		c.arrival_unknown = 1;
+	c.moved->arrival = conn->ready;
+	if (!c.moved->arrival || c.moved->arrival > now) {
+		c.moved->arrival = now;
+		c.moved->arrival_unknown = 1;
 	}
 
 	struct ww_touch touch;
@@ -237,13 +233,13 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 		ww_touched(c.thread, r, &touch, now);
 
 	ww_window_load(w, &conn->http, direction);
-	bool all = c.lost || ww_receive_all(&c);
+	bool all = c.moved->lost || ww_receive_all(&c);
 	ww_window_store(w, &conn->http.streams[direction]);
 	if (!all) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
-		c.lost = 1;
+		c.moved->lost = 1;
 	}
-	if (c.lost) {
+	if (c.moved->lost) {
 		ww_call_lost(&c);
 		return;
 	}
@@ -307,18 +303,17 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return; /* a response to a request that was not seen */
 	u32 direction = WW_TX;
 	struct ww_window *w = ww_window_of(direction);
-	if (!w)
-		return;
-	struct ww_call c = {.conn = conn, .now = now};
+	struct ww_call c;
 	struct task_struct *task = ww_current();
-	c.tgid = ww_field(task, tgid);
+	if (!w || !ww_call_begin(&c, conn, ww_field(task, tgid), now))
+		return;
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
 	if (r)
 		r->client &= ~WW_CLIENT_READS;
 	if (r && len > 0 && ww_goes_on(c.thread, r, c.thread->tid)) {
-		c.untouched = 1;
+		c.moved->untouched = 1;
 		if (ww_body_sent(&c, r, len)) {
 			if (conn->http.streams[WW_TX].state != WW_STREAM_START)
 				ww_message_find(&w->message, task, WW_MESSAGE_TX);
@@ -327,7 +322,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		}
 	}
 	ww_message_find(&w->message, task, WW_MESSAGE_TX);
-	if (r && !c.untouched) {
+	if (r && !c.moved->untouched) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
 		if (c.thread->python && c.thread->loop)
@@ -352,9 +347,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	ww_window_store(w, &conn->http.streams[direction]);
 	if (!all) {
 		ww_count(WW_COUNT_PARSE_BUDGET);
-		c.lost = 1;
+		c.moved->lost = 1;
 	}
-	if (c.lost) {
+	if (c.moved->lost) {
 		ww_call_lost(&c);
 		return;
 	}

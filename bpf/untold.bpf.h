@@ -38,14 +38,18 @@ static __always_inline bool ww_pooled_seen(const struct ww_thread *t)
 	return t->pooled && bpf_ktime_get_ns() - t->pooled < WW_OTHERS_NS;
 }
 
+/* Whether the one in that place is another request that may wait for what no socket tells. */
+WW_GLOBAL3(int, ww_untold_waits_at, T, t, R, r, N, i)
+{
+	struct ww_request *other = t ? ww_request_get(t->pending[i & (WW_PENDING - 1)].ref) : NULL;
+	return other && other != r && other->waited && other->state == WW_STATE_WAIT;
+}
+
 /* Whether another request may wait for what no socket tells, even if a step was taken to be its since it began to. */
 WW_GLOBAL2(int, ww_untold_waits, T, t, R, r)
 {
-	if (!t)
-		return 0;
 	for (u32 i = 0; i < WW_PENDING; i++) {
-		struct ww_request *other = ww_request_get(t->pending[i].ref);
-		if (other && other != r && other->waited && other->state == WW_STATE_WAIT)
+		if (ww_untold_waits_at(t, r, i))
 			return 1;
 	}
 	return 0;
@@ -62,6 +66,13 @@ WW_GLOBAL2(int, ww_untold_guess, T, t, R, r)
 	return 0;
 }
 
+/* Whether the one in that place is such an account. */
+WW_GLOBAL4(int, ww_carrier_orphan_at, T, t, R, r, N, found, N, i)
+{
+	struct ww_request *a = t && r ? ww_request_get(t->pending[i & (WW_PENDING - 1)].ref) : NULL;
+	return a && a->account.id != found && a->anonymous && !a->outstanding && a->account.start_ns >= r->opened;
+}
+
 /*
  * Whether there is an account but `found` for nobody, begun since the request was there, which now waits for nothing
  * that is known, or there may have been one: a part of what was done for the request may be in it.
@@ -72,13 +83,11 @@ WW_GLOBAL3(int, ww_carrier_orphans, T, t, R, r, N, found)
 		return 0;
 	if (t->forgotten >= r->opened)
 		return 1;
-	t->orphans = 0;
 	for (u32 i = 0; i < WW_PENDING; i++) {
-		struct ww_request *a = ww_request_get(t->pending[i].ref);
-		if (a && a->account.id != found)
-			t->orphans += a->anonymous & !a->outstanding & (a->account.start_ns >= r->opened);
+		if (ww_carrier_orphan_at(t, r, found, i))
+			return 1;
 	}
-	return t->orphans;
+	return 0;
 }
 
 /*

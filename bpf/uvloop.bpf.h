@@ -127,16 +127,18 @@ static __always_inline u64 ww_uvloop_first(u64 deque)
 	return ww_user_word(at[0] + WW_DEQUE_DATA + 8 * (at[2] & 63));
 }
 
-/* The Future that an object is, or is the first one of, if something awaits it; else 0. */
-static __always_inline u64 ww_uvloop_pending(const struct ww_uvloop *uv, u64 object)
+/*
+ * The Future that an object is, or is the first one of, if something awaits it; else 0. `future` and `deque` are the
+ * types. A function of its own, as what is done for each word of an object is below: the verifier looks at it once.
+ */
+__weak u64 ww_uvloop_pending(u64 object, u64 future, u64 deque)
 {
 	u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
-	if (type && type == uv->deque) {
+	if (type && type == deque) {
 		object = ww_uvloop_first(object);
 		type = object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
 	}
-	if (!type || type != uv->future ||
-	    (u32)ww_user_word(object + ww_python_offsets(WW_UVLOOP_VERSION)->future_state) ||
+	if (!type || type != future || (u32)ww_user_word(object + ww_python_offsets(WW_UVLOOP_VERSION)->future_state) ||
 	    !ww_user_word(object + WW_FUTURE_CALLBACK))
 		return 0;
 	return object;
@@ -148,8 +150,9 @@ __weak u64 ww_uvloop_future_in(u64 words)
 	struct ww_uvloop *uv = ww_uvloop_of();
 	if (!uv)
 		return 0;
+	u64 future = uv->future, deque = uv->deque;
 	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		u64 found = ww_uvloop_pending(uv, ww_user_word(WW_UVLOOP_AT(words, i)));
+		u64 found = ww_uvloop_pending(ww_user_word(WW_UVLOOP_AT(words, i)), future, deque);
 		if (found)
 			return WW_UVLOOP_SOME(found, i + 1);
 	}
@@ -165,7 +168,7 @@ __weak u64 ww_uvloop_future_of(u64 object)
 		return 0;
 	u32 at = ww_uvloop_place(uv->futures, type);
 	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
-	u64 found = ww_uvloop_pending(uv, ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN));
+	u64 found = ww_uvloop_pending(ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN), uv->future, uv->deque);
 	if (found)
 		return found;
 	u32 own = 0;
@@ -180,9 +183,10 @@ __weak u64 ww_uvloop_future_of(u64 object)
 }
 
 /* What asyncio has for waiting, if an object is that or refers to it: by these, protocols leave it to others. */
-static __always_inline u64 ww_uvloop_waits_by(const struct ww_uvloop *uv, u64 object)
+__weak u64 ww_uvloop_waits_by(u64 object)
 {
-	u64 type = object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && object && !(object & 7) ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
 	if (type && type == uv->reference) {
 		object = ww_user_word(object + WW_REFERENCE_TO);
 		type = ww_user_word(object + WW_PYTHON_TYPE);
@@ -193,13 +197,11 @@ static __always_inline u64 ww_uvloop_waits_by(const struct ww_uvloop *uv, u64 ob
 /* The first such one among some words, from that place on, with its place; 0: there is none. */
 __weak u64 ww_uvloop_waiting_in(u64 words, u32 from)
 {
-	struct ww_uvloop *uv = ww_uvloop_of();
-	if (!uv)
-		return 0;
-	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		u64 by = i < from ? 0 : ww_uvloop_waits_by(uv, ww_user_word(WW_UVLOOP_AT(words, i)));
+	u32 len = WW_UVLOOP_LEN(words) > from ? WW_UVLOOP_LEN(words) - from : 0;
+	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < len; i++) {
+		u64 by = ww_uvloop_waits_by(ww_user_word(WW_UVLOOP_AT(words, from + i)));
 		if (by)
-			return WW_UVLOOP_SOME(by, i + 1);
+			return WW_UVLOOP_SOME(by, from + i + 1);
 	}
 	return 0;
 }
@@ -215,7 +217,7 @@ __weak u64 ww_uvloop_awaited(u64 protocol)
 	u64 found = at ? 0 : ww_uvloop_future_of(protocol);
 	u64 words = found ? 0 : ww_uvloop_attributes(protocol);
 	if (at)
-		found = ww_uvloop_future_of(ww_uvloop_waits_by(uv, ww_uvloop_placed(words, at)));
+		found = ww_uvloop_future_of(ww_uvloop_waits_by(ww_uvloop_placed(words, at)));
 	for (u32 i = 0; i < WW_UVLOOP_WAITING && !found; i++) {
 		u64 by = ww_uvloop_waiting_in(words, from);
 		from = WW_UVLOOP_LEN(by);
@@ -244,18 +246,23 @@ static __always_inline u64 ww_uvloop_stream(const struct ww_uvloop *uv, u32 fd)
 	return head[1] == uv->loop ? head[0] : 0;
 }
 
+/* Whose method an object is; 0: it is none. */
+__weak u64 ww_uvloop_bound_to(u64 object)
+{
+	u64 name = object && !(object & 7) ? ww_type_name(object) : 0;
+	if ((name & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0) ||
+	    name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_') ||
+	    name == WW_WORD8('c', 'y', 't', 'h', 'o', 'n', '_', 'f'))
+		return ww_user_word(object + WW_METHOD_SELF);
+	return 0;
+}
+
 /* Where a stream has its protocol: of that it keeps a bound method as well. 0: it has none now. */
 __weak u32 ww_uvloop_protocol_at(u64 stream)
 {
 	u64 self = 0;
-	for (u32 i = 2; i < WW_UVLOOP_METHODS && !self; i++) {
-		u64 object = ww_user_word(stream + 8 * i);
-		u64 name = object && !(object & 7) ? ww_type_name(object) : 0;
-		if ((name & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0) ||
-		    name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_') ||
-		    name == WW_WORD8('c', 'y', 't', 'h', 'o', 'n', '_', 'f'))
-			self = ww_user_word(object + WW_METHOD_SELF);
-	}
+	for (u32 i = 2; i < WW_UVLOOP_METHODS && !self; i++)
+		self = ww_uvloop_bound_to(ww_user_word(stream + 8 * i));
 	for (u32 i = 2; i < WW_UVLOOP_METHODS && self; i++) {
 		if (ww_user_word(stream + 8 * i) == self)
 			return 8 * i;
@@ -353,14 +360,14 @@ __weak int ww_uvloop_opens(u64 ref)
 	return 0;
 }
 
-/* Whether an object is a stream of uvloop's. */
-static __always_inline bool ww_uvloop_is_stream(const struct ww_uvloop *uv, u64 object)
+/* Whether an object is a stream of uvloop's; its loop is `own`, libuv's is `loop`. */
+__weak int ww_uvloop_is_stream(u64 object, u64 own, u64 loop)
 {
 	u64 head[2] = {};
-	if (!object || object & 7 || ww_user_word(object + WW_UVLOOP_LOOP) != uv->object ||
+	if (!object || object & 7 || ww_user_word(object + WW_UVLOOP_LOOP) != own ||
 	    bpf_probe_read_user(head, sizeof(head), (void *)ww_user_word(object + WW_UVLOOP_HANDLE)))
-		return false;
-	return head[0] == object && head[1] == uv->loop;
+		return 0;
+	return head[0] == object && head[1] == loop;
 }
 
 /* A stream among some words, with the place of its word; 0: there is none. */
@@ -369,9 +376,10 @@ __weak u64 ww_uvloop_stream_in(u64 words)
 	struct ww_uvloop *uv = ww_uvloop_of();
 	if (!uv)
 		return 0;
+	u64 own = uv->object, loop = uv->loop;
 	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
 		u64 object = ww_user_word(WW_UVLOOP_AT(words, i));
-		if (ww_uvloop_is_stream(uv, object))
+		if (ww_uvloop_is_stream(object, own, loop))
 			return WW_UVLOOP_SOME(object, i + 1);
 	}
 	return 0;
@@ -387,7 +395,7 @@ __weak u64 ww_uvloop_stream_of(u64 object)
 	u32 at = ww_uvloop_place(uv->streams, type);
 	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
 	u64 found = ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN);
-	if (ww_uvloop_is_stream(uv, found))
+	if (ww_uvloop_is_stream(found, uv->object, uv->loop))
 		return found;
 	u32 own = 0;
 	found = ww_uvloop_stream_in(ww_uvloop_attributes(object));
@@ -470,6 +478,16 @@ static __always_inline void ww_uvloop_pools(void)
 		uv->pooled = 1;
 }
 
+/* The frame below that one, in which such a thread of a process's is. */
+__weak u64 ww_uvloop_meets_frame(u64 frame, u32 tgid)
+{
+	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
+	if (uv &&
+	    (ww_frame_name(frame, WW_UVLOOP_VERSION) & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
+		uv->pooled = 1;
+	return ww_frame_below(frame, WW_UVLOOP_VERSION);
+}
+
 /*
  * A thread that is not known sends something, of a process that may be followed: whether it is one of a pool that has
  * been at work without a pause since before.
@@ -482,12 +500,8 @@ __weak int ww_uvloop_meets(u32 tgid)
 		return 0;
 	uv->looks++;
 	u64 state = ww_python_state(python), frame = state ? ww_python_frame(python, state) : 0;
-	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++) {
-		if ((ww_frame_name(frame, WW_UVLOOP_VERSION) & WW_WORD7_MASK) ==
-		    WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
-			uv->pooled = 1;
-		frame = ww_frame_below(frame, WW_UVLOOP_VERSION);
-	}
+	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++)
+		frame = ww_uvloop_meets_frame(frame, tgid);
 	return 0;
 }
 

@@ -10,44 +10,33 @@
 #define WW_WALK_TURNS 64 /* steps in one turn of a plain loop, and turns */
 _Static_assert(WW_WALK_TURNS *WW_WALK_TURNS == WW_STEPS, "as many as there are by bpf_loop()");
 
-static __always_inline long ww_receive_any(struct ww_call *c)
+/* One step; its call is in the cell. */
+WW_GLOBAL2(int, ww_receive_one, C, conn, T, t)
 {
-	return c->conn->protocol == WW_PROTOCOL_FASTCGI ? ww_fastcgi_receive_more(c) : ww_receive_more(c);
+	struct ww_call c = {.conn = conn, .thread = t, .moved = (struct ww_moved *)ww_cell_of(WW_CELL_CALL)};
+	if (!conn || !t || !c.moved)
+		return 1;
+	return conn->protocol == WW_PROTOCOL_FASTCGI ? ww_fastcgi_receive_more(&c) : ww_receive_more(&c);
 }
 
-static __always_inline long ww_send_any(struct ww_call *c)
+WW_GLOBAL2(int, ww_send_one, C, conn, T, t)
 {
-	return c->conn->protocol == WW_PROTOCOL_FASTCGI ? ww_fastcgi_send_more(c) : ww_send_more(c);
-}
-
-static long ww_receive_step(u32 index, void *context)
-{
-	return ww_receive_any(context);
-}
-
-static long ww_send_step(u32 index, void *context)
-{
-	return ww_send_any(context);
+	struct ww_call c = {.conn = conn, .thread = t, .moved = (struct ww_moved *)ww_cell_of(WW_CELL_CALL)};
+	if (!conn || !t || !c.moved)
+		return 1;
+	return conn->protocol == WW_PROTOCOL_FASTCGI ? ww_fastcgi_send_more(&c) : ww_send_more(&c);
 }
 
 #define WW_WALK(direction)                                                                                             \
+	static long ww_##direction##_step(u32 index, void *context)                                                    \
+	{                                                                                                              \
+		struct ww_call *c = context;                                                                           \
+		return ww_##direction##_one(c->conn, c->thread) != 0;                                                  \
+	}                                                                                                              \
 	WW_GLOBAL2(int, ww_##direction##_plain, C, conn, T, t)                                                         \
 	{                                                                                                              \
-		struct ww_cell *cell = ww_cell_of(WW_CELL_CALL);                                                       \
-		struct ww_call c;                                                                                      \
-		if (!conn || !t || !cell)                                                                              \
-			return 1;                                                                                      \
-		ww_cell_take(cell, c);                                                                                 \
-		c.conn = conn;                                                                                         \
-		c.thread = t;                                                                                          \
-		long last = ww_##direction##_any(&c);                                                                  \
-		ww_cell_put(cell, c);                                                                                  \
-		return last;                                                                                           \
-	}                                                                                                              \
-	WW_GLOBAL2(int, ww_##direction##_plains, C, conn, T, t)                                                        \
-	{                                                                                                              \
 		for (u32 i = 0; i < WW_WALK_TURNS; i++) {                                                              \
-			if (ww_##direction##_plain(conn, t))                                                           \
+			if (ww_##direction##_one(conn, t))                                                             \
 				return 1;                                                                              \
 		}                                                                                                      \
 		return 0;                                                                                              \
@@ -55,15 +44,13 @@ static long ww_send_step(u32 index, void *context)
 	/* False when the call has more steps than are taken. */                                                       \
 	static __always_inline bool ww_##direction##_all(struct ww_call *c)                                            \
 	{                                                                                                              \
-		struct ww_conn *conn = c->conn;                                                                        \
-		struct ww_thread *t = c->thread;                                                                       \
-		u32 ended = 0;                                                                                         \
 		if (!ww_without_loop)                                                                                  \
 			return bpf_loop(WW_STEPS, ww_##direction##_step, c, 0) < WW_STEPS;                             \
-		WW_TURNS(WW_CELL_CALL, *c, WW_WALK_TURNS, (ended = ww_##direction##_plains(conn, t)));                 \
-		c->conn = conn;                                                                                        \
-		c->thread = t;                                                                                         \
-		return ended;                                                                                          \
+		for (u32 i = 0; i < WW_WALK_TURNS; i++) {                                                              \
+			if (ww_##direction##_plain(c->conn, c->thread))                                                \
+				return true;                                                                           \
+		}                                                                                                      \
+		return false;                                                                                          \
 	}
 
 WW_WALK(receive)

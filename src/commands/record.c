@@ -432,6 +432,8 @@ static int record_into(struct record *record, struct ww_session_options *session
 		strcat(settings, "; no collectors");
 	if (arguments->select.no_handoffs)
 		strcat(settings, "; no handoffs");
+	if (arguments->select.promises)
+		strcat(settings, "; promises");
 	if (arguments->select.exact_goroutines)
 		strcat(settings, "; exact goroutines");
 	if (arguments->stacks)

@@ -35,6 +35,7 @@ struct ww_select_arguments {
 	bool no_operations;
 	bool no_collectors;
 	bool no_handoffs;
+	bool promises;
 	bool exact_goroutines;
 };
 
@@ -43,6 +44,9 @@ struct ww_select_arguments {
  * value that is wrong, a process or cgroup that does not exist, ends the program with exit status 2 and one line.
  */
 extern const struct argp ww_select_argp;
+
+/* Options that exclude each other end the program so, too; what else adds to them than a command line calls it. */
+void ww_select_arguments__check(const struct ww_select_arguments *arguments);
 
 /* Adds a process to the selection. */
 int ww_select_arguments__add_pid(struct ww_select_arguments *arguments, pid_t pid);

@@ -162,7 +162,9 @@ static void add_select(struct ww_select_arguments *select, const struct ww_serve
 	select->no_operations |= !config->operations;
 	select->no_collectors |= !config->collectors;
 	select->no_handoffs |= !config->handoffs;
+	select->promises |= config->promises;
 	select->exact_goroutines |= config->exact_goroutines;
+	ww_select_arguments__check(select);
 }
 
 static void set(struct ww_serve_config *config, char **string, const char *value)
@@ -219,6 +221,7 @@ static int read_all(struct serve *serve)
 	if (status)
 		return status;
 	add_select(&reading->select, &reading->config);
+	reading->config.promises = reading->select.promises;
 	session = &reading->options.session;
 	ww_select_arguments__apply(&reading->select, &session->observer, &session->ingest);
 	session->observer.segments_over_ns = SEGMENTS_OVER_NS;
@@ -228,10 +231,10 @@ static int read_all(struct serve *serve)
 		reading->config.stacks_share > 0 ? (double)reading->config.stacks_share / MILLION : 0;
 	session->ingest.service_names = (const char *const *)reading->config.names.texts;
 	session->ingest.service_names_len = reading->config.names.len / 2;
-	snprintf(reading->settings, sizeof(reading->settings), "keep %u%s%s%s%s%s", (unsigned)reading->config.keep,
+	snprintf(reading->settings, sizeof(reading->settings), "keep %u%s%s%s%s%s%s", (unsigned)reading->config.keep,
 		 reading->select.no_operations ? "; no operations" : "",
 		 reading->select.no_collectors ? "; no collectors" : "",
-		 reading->select.no_handoffs ? "; no handoffs" : "",
+		 reading->select.no_handoffs ? "; no handoffs" : "", reading->select.promises ? "; promises" : "",
 		 reading->select.exact_goroutines ? "; exact goroutines" : "",
 		 session->observer.stacks ? "; stacks" : "");
 	reading->options.settings = reading->settings;

@@ -12,7 +12,7 @@
 #include "symbols/elf_tables.h"
 #include "util/mappings.h"
 
-#define MOST 4 /* symbols looked for at once */
+#define MOST 8 /* symbols looked for at once */
 
 static void section_search(Elf *elf, Elf_Scn *section, const struct ww_dynsym *wanted, GElf_Sym *found, size_t len)
 {

@@ -1,25 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Programs that run on this host, and how far requests are followed through their runtimes. */
 #include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/features_probe.h"
 #include "kernel/golang.h"
+#include "kernel/probes.h"
+#include "util/mappings.h"
 
 #define NAMED 8 /* programs, of each kind that is told */
 
-/* Names of programs, each once, with the version of Go. */
+/* Names of programs, each once. */
 struct names {
 	char text[NAMED][48];
 	size_t len, more;
 };
 
+static void names_put(struct names *names, const char text[sizeof(names->text[0])])
+{
+	for (size_t i = 0; i < names->len; i++)
+		if (!strcmp(names->text[i], text))
+			return;
+	if (names->len < NAMED)
+		memcpy(names->text[names->len++], text, sizeof(names->text[0]));
+	else
+		names->more++;
+}
+
 static void names_add(struct names *names, pid_t pid, unsigned minor)
 {
-	char path[32], link[256], text[sizeof(names->text[0])];
+	char path[32], link[256], text[sizeof(names->text[0])] = "";
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	ssize_t len = readlink(path, link, sizeof(link) - 1);
 	if (len <= 0)
@@ -27,13 +43,7 @@ static void names_add(struct names *names, pid_t pid, unsigned minor)
 	link[len] = '\0';
 	const char *name = strrchr(link, '/');
 	snprintf(text, sizeof(text), "%.32s (1.%u)", name ? name + 1 : link, minor);
-	for (size_t i = 0; i < names->len; i++)
-		if (!strcmp(names->text[i], text))
-			return;
-	if (names->len < NAMED)
-		memcpy(names->text[names->len++], text, sizeof(text));
-	else
-		names->more++;
+	names_put(names, text);
 }
 
 /* Appends "what: a (1.19), b (1.24) and 3 more" to what is there. */
@@ -69,6 +79,84 @@ void ww_probe_golang(const struct ww_probe *probe, struct ww_feature *row, int a
 	names_tell(&waiters, "but for sync.WaitGroup", text, sizeof(text));
 	names_tell(&followed, "followed", text, sizeof(text));
 	if (unknown.len || waiters.len)
+		ww_feature__bad(row, "%s", text);
+	else
+		ww_feature__good(row, "%s", text[0] ? text : "none runs");
+}
+
+/* Files that were looked through already. */
+struct seen {
+	struct {
+		dev_t device;
+		ino_t inode;
+	} files[NAMED];
+	size_t len;
+};
+
+static bool seen_before(struct seen *seen, int fd)
+{
+	struct stat stat;
+
+	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode))
+		return true;
+	for (size_t i = 0; i < seen->len; i++)
+		if (seen->files[i].inode == stat.st_ino && seen->files[i].device == stat.st_dev)
+			return true;
+	if (seen->len == NAMED)
+		return true;
+	seen->files[seen->len].device = stat.st_dev;
+	seen->files[seen->len++].inode = stat.st_ino;
+	return false;
+}
+
+/* What the file that is mapped has, if it is one of Node's: the program, or Debian's library of it. */
+static void node_tell(pid_t pid, const struct ww_mappings *mapping, struct seen *seen, struct names *followed,
+		      struct names *unknown)
+{
+	const char *name = strrchr(mapping->path, '/');
+	char path[sizeof(mapping->line) + 32], text[sizeof(followed->text[0])] = "";
+	struct ww_probe_site sites[WW_PROBE_SITES];
+	bool is_v8 = false, steps = false;
+
+	if (mapping->offset || !name || (strcmp(name, "/node") != 0 && strncmp(name, "/libnode.so", 11) != 0))
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, mapping->path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	int len = seen_before(seen, fd) ? 0 : ww_probes__find(fd, sites);
+	close(fd);
+	for (int i = 0; i < len; i++) {
+		is_v8 |= sites[i].program == WW_PROBE_PROMISE_MOVES;
+		steps |= sites[i].program == WW_PROBE_PROMISE_STEP;
+	}
+	snprintf(text, sizeof(text), "%.24s (pid %d)", name + 1, pid);
+	if (is_v8)
+		names_put(steps ? followed : unknown, text);
+}
+
+void ww_probe_node(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	struct names followed = {0}, unknown = {0};
+	char text[sizeof(row->found)] = "";
+	DIR *processes = opendir("/proc");
+	struct seen seen = {.len = 0};
+	(void)probe;
+	(void)argument;
+	for (struct dirent *entry = processes ? readdir(processes) : NULL; entry; entry = readdir(processes)) {
+		struct ww_mappings mappings;
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		if (pid <= 0 || ww_mappings__open(&mappings, pid))
+			continue;
+		while (ww_mappings__next(&mappings))
+			node_tell(pid, &mappings, &seen, &followed, &unknown);
+		ww_mappings__close(&mappings);
+	}
+	if (processes)
+		closedir(processes);
+	names_tell(&unknown, "not followed", text, sizeof(text));
+	names_tell(&followed, "can be followed", text, sizeof(text));
+	if (unknown.len)
 		ww_feature__bad(row, "%s", text);
 	else
 		ww_feature__good(row, "%s", text[0] ? text : "none runs");

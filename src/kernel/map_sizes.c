@@ -32,6 +32,8 @@ static int unused_set(struct whywait_bpf *bpf, const struct ww_observer_options 
 {
 	int err = options->select.pids_len ? 0 : bpf_map__set_max_entries(bpf->maps.ww_selected_pids, 1);
 
+	err = err ?: options->promises ? 0 : bpf_map__set_max_entries(bpf->maps.ww_v8s, 1);
+
 	struct bpf_map *const of_queues[] = {bpf->maps.ww_queue_parents, bpf->maps.ww_queue_pipes,
 					     bpf->maps.ww_queue_handed, bpf->maps.ww_takers};
 	for (size_t i = 0; !err && !options->queues && i < sizeof(of_queues) / sizeof(of_queues[0]); i++)

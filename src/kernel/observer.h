@@ -43,6 +43,7 @@ struct ww_observer_options {
 	bool no_collectors;    /* no probes in programs that tell when they collect garbage */
 	bool exact_goroutines; /* probes in observed programs of Go's tell what their goroutines are at */
 	bool no_handoffs;      /* what CPython's threads and tokio's tasks do for others' requests is not followed */
+	bool promises;	       /* V8's are followed, by probes where it continues async functions */
 	uint64_t segments_over_ns; /* requests slower than this send their time line; 0: every one */
 	uint32_t segments_one_in;  /* and one in so many of the others; 0: none of them */
 	const char *const *units;  /* functions that are units of work, as units.h says */

@@ -29,6 +29,8 @@ enum ww_probe_program {
 	WW_PROBE_STOP_LEFT,
 	WW_PROBE_ASSIST_BEGIN,
 	WW_PROBE_ASSIST_END,
+	WW_PROBE_PROMISE_MOVES,
+	WW_PROBE_PROMISE_STEP,
 	WW_PROBE_GO_RUNS, /* these of goroutines, on request only */
 	WW_PROBE_GO_PARKS,
 	WW_PROBE_GO_YIELDS,

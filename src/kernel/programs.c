@@ -12,6 +12,7 @@
 #include "kernel/python.h"
 #include "kernel/tokio.h"
 #include "kernel/uvloop.h"
+#include "kernel/v8.h"
 #include "whywait.skel.h"
 
 /* True when the process is an interpreter with a lock. */
@@ -51,6 +52,20 @@ static bool uvloop_learn(struct whywait_bpf *bpf, uint32_t pid, const struct ww_
 	return !bpf_map_update_elem(uvloops, &pid, &found, BPF_ANY);
 }
 
+/* Where its promises are followed. */
+static void v8_learn(struct whywait_bpf *bpf, uint32_t pid)
+{
+	struct ww_v8_objects objects;
+	int v8s = bpf_map__fd(bpf->maps.ww_v8s);
+
+	if (!bpf->rodata->ww_promises_on)
+		return;
+	if (ww_v8__find((pid_t)pid, &objects))
+		bpf_map_delete_elem(v8s, &pid);
+	else
+		bpf_map_update_elem(v8s, &pid, &objects, BPF_ANY);
+}
+
 /* A CPython is known; what its event loop is may be. */
 static bool python_learn(struct whywait_bpf *bpf, uint32_t pid, struct ww_python_layout *python)
 {
@@ -79,8 +94,10 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 	int gos = bpf_map__fd(bpf->maps.ww_gos);
 	if (!ww_python__find((pid_t)pid, &python))
 		return python_learn(bpf, pid, &python);
-	if (!ww_libuv__find((pid_t)pid, &libuv))
+	if (!ww_libuv__find((pid_t)pid, &libuv)) {
+		v8_learn(bpf, pid);
 		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
+	}
 	if (!ww_golang__find((pid_t)pid, &golang)) {
 		bpf->bss->ww_go_any = 1;
 		return !bpf_map_update_elem(gos, &pid, &golang, BPF_ANY);
@@ -95,6 +112,7 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 	bpf_map_delete_elem(pythons, &pid);
 	bpf_map_delete_elem(bpf_map__fd(bpf->maps.ww_uvloops), &pid);
 	bpf_map_delete_elem(libuvs, &pid);
+	bpf_map_delete_elem(bpf_map__fd(bpf->maps.ww_v8s), &pid);
 	bpf_map_delete_elem(gos, &pid);
 	return locks;
 }

@@ -41,6 +41,7 @@ struct ww_runtimes {
 	size_t files_len, attached;
 	uint64_t failed;
 	bool collectors;
+	bool promises; /* V8's are followed */
 };
 
 struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf, bool collectors)
@@ -72,6 +73,8 @@ struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf, bool collectors)
 		[WW_PROBE_STOP_LEFT] = bpf->progs.ww_stop_left,
 		[WW_PROBE_ASSIST_BEGIN] = bpf->progs.ww_assist_begin,
 		[WW_PROBE_ASSIST_END] = bpf->progs.ww_assist_end,
+		[WW_PROBE_PROMISE_MOVES] = bpf->progs.ww_promise_moves,
+		[WW_PROBE_PROMISE_STEP] = bpf->progs.ww_promise_step,
 		[WW_PROBE_GO_RUNS] = bpf->progs.ww_go_runs,
 		[WW_PROBE_GO_PARKS] = bpf->progs.ww_go_parks,
 		[WW_PROBE_GO_YIELDS] = bpf->progs.ww_go_yields,
@@ -79,6 +82,7 @@ struct ww_runtimes *ww_runtimes__new(struct whywait_bpf *bpf, bool collectors)
 	};
 	memcpy(runtimes->programs, programs, sizeof(programs));
 	runtimes->collectors = collectors;
+	runtimes->promises = bpf->rodata->ww_promises_on;
 	return runtimes;
 }
 
@@ -187,14 +191,26 @@ static int file_attach(struct ww_runtimes *runtimes, struct file *file, int fd, 
 	return 0;
 }
 
-/* Finds those that are attached to every file, which come first, and those of goroutines; how many of each. */
-static int sites_find(int fd, struct ww_probe_site sites[WW_PROBE_SITES], int *goroutines)
+static bool is_of_promises(const struct ww_probe_site *site)
 {
-	int all = ww_probes__find(fd, sites), len = all;
+	return site->program == WW_PROBE_PROMISE_STEP || site->program == WW_PROBE_PROMISE_MOVES;
+}
 
+/*
+ * Finds those that are attached to every file, which come first, of V8's promises only where these are followed, and
+ * those of goroutines; how many of each.
+ */
+static int sites_find(int fd, struct ww_probe_site sites[WW_PROBE_SITES], bool promises, int *goroutines)
+{
+	int all = ww_probes__find(fd, sites), kept = 0;
+
+	for (int i = 0; i < all; i++)
+		if (promises || !is_of_promises(&sites[i]))
+			sites[kept++] = sites[i];
+	int len = all < 0 ? all : kept;
 	while (len > 0 && sites[len - 1].program >= WW_PROBE_GO_RUNS)
 		len--;
-	*goroutines = all - len;
+	*goroutines = all < 0 ? 0 : kept - len;
 	return len;
 }
 
@@ -212,7 +228,11 @@ static void file_look(void *ctx, uint32_t pid, int fd)
 		file->pid = (pid_t)pid;
 		return;
 	}
-	int goroutines, len = runtimes->collectors ? sites_find(fd, sites, &goroutines) : 0;
+	int goroutines, len = runtimes->collectors ? sites_find(fd, sites, runtimes->promises, &goroutines) : 0;
+	bool lacks_steps = false;
+	/* Those of steps come right behind: without them, nobody asks where promises are. */
+	for (; len > 0 && sites[len - 1].program == WW_PROBE_PROMISE_MOVES; len--)
+		lacks_steps = true;
 	if (runtimes->files_len == FILES_MAX)
 		make_room(runtimes, false);
 	if (len > 0 && runtimes->attached >= ATTACHED_MAX)
@@ -223,7 +243,7 @@ static void file_look(void *ctx, uint32_t pid, int fd)
 	}
 	file = &runtimes->files[runtimes->files_len++];
 	*file = (struct file){.device = stat.st_dev, .inode = stat.st_ino, .pid = (pid_t)pid};
-	if (len < 0 || (len > 0 && file_attach(runtimes, file, fd, sites, (size_t)len)))
+	if (len < 0 || (len > 0 && file_attach(runtimes, file, fd, sites, (size_t)len)) || lacks_steps)
 		runtimes->failed++;
 	runtimes->attached += file->attached != NULL;
 }
@@ -308,7 +328,7 @@ void ww_runtimes__look_at_goroutines(struct ww_runtimes *runtimes, uint32_t pid)
 	struct file *file = fstat(fd, &stat) ? NULL : file_find(runtimes, &stat);
 	if (file && !file->goroutines) {
 		bool had = file->attached != NULL;
-		int goroutines, len = sites_find(fd, sites, &goroutines);
+		int goroutines, len = sites_find(fd, sites, false, &goroutines);
 
 		file->goroutines = true;
 		if (goroutines > 0 ? file_attach(runtimes, file, fd, sites + len, (size_t)goroutines)
@@ -326,6 +346,7 @@ struct prepared {
 		ino_t inode;
 	} files[FILES_MAX];
 	size_t len;
+	bool promises;
 };
 
 static void file_prepare(void *ctx, uint32_t pid, int fd)
@@ -343,7 +364,7 @@ static void file_prepare(void *ctx, uint32_t pid, int fd)
 	prepared->files[prepared->len].device = stat.st_dev;
 	prepared->files[prepared->len++].inode = stat.st_ino;
 
-	int goroutines, len = sites_find(fd, sites, &goroutines);
+	int goroutines, len = sites_find(fd, sites, prepared->promises, &goroutines);
 
 	/* What can't be opened now is counted when programs are to be attached. */
 	for (int i = 0; i < len; i++)
@@ -407,7 +428,7 @@ static void installed_prepare(struct prepared *prepared)
 	}
 }
 
-void ww_runtimes__prepare(void)
+void ww_runtimes__prepare(bool promises)
 {
 	struct prepared *prepared;
 	struct rlimit files;
@@ -422,6 +443,7 @@ void ww_runtimes__prepare(void)
 	prepared = calloc(1, sizeof(*prepared));
 	if (!prepared)
 		return;
+	prepared->promises = promises;
 	running_prepare(prepared);
 	installed_prepare(prepared);
 	free(prepared);

@@ -35,9 +35,10 @@ void ww_runtimes__look_at_goroutines(struct ww_runtimes *runtimes, uint32_t pid)
 
 /*
  * Before privileges are dropped: on kernels that want more than is kept for user probes, those of the runtimes that run
- * now, or are installed where packages put them, are opened, for all observers that come.
+ * now, or are installed where packages put them, are opened, for all observers that come; with those of V8's promises,
+ * where these are followed.
  */
-void ww_runtimes__prepare(void);
+void ww_runtimes__prepare(bool promises);
 
 /* Files that have probes, or may have, and that nothing could be attached to. */
 uint64_t ww_runtimes__failed(const struct ww_runtimes *runtimes);

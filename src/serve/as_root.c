@@ -22,6 +22,6 @@ int ww_as_root__open(const struct ww_serve_config *config)
 		ww_log(WW_LOG_WARNING, "exact_goroutines: before Linux 6.6 probes may take a privilege that is given "
 				       "up: then goroutines "
 				       "are told by sockets, and runtimes_unattached counts the programs");
-	ww_runtimes__prepare();
+	ww_runtimes__prepare(config->promises);
 	return measure < 0 ? -1 : measure;
 }

@@ -44,6 +44,7 @@ struct ww_serve_config {
 	int64_t operations;   /* 1 or 0 */
 	int64_t collectors;   /* the same */
 	int64_t handoffs;     /* the same */
+	int64_t promises;     /* the same */
 	int64_t exact_goroutines;
 	struct ww_config_list comms, ports, cgroups, containers, services;
 	struct ww_config_list names; /* glob, name, glob, name, .. */

@@ -137,10 +137,10 @@ def runtimes_docs(result, text):
 
 
 def runtimes_kept(text, old):
-    """A page that was made anew, with that part of the old one."""
-    begin, end = "<!-- runtimes: tests/bench/run --docs writes it -->\n", "<!-- end of runtimes -->\n"
-    kept = old.partition(begin)[2].partition(end)[0]
-    return text + "\n" + begin + kept + end if kept else text
+    """A page that was made anew, with that part of the old one, and what is behind it."""
+    begin = "<!-- runtimes: tests/bench/run --docs writes it -->\n"
+    kept = old.partition(begin)[2]
+    return text + "\n" + begin + kept if kept else text
 
 
 def _runtimes_table(result):

@@ -57,6 +57,7 @@ def wrong_usage(tap, directory):
             ("a command that does not exist", ["/no/such/server"], ["--", "/no/such/server"]),
             ("a command without --", ["put -- in front of a command"], ["true", "-d", "1"]),
             ("a command without -- in front of its own", ["put -- in front of a command"], ["shop", "--", "true"]),
+            ("options that exclude each other", ["--promises", "--no-collectors"], ["--promises", "--no-collectors"]),
             ("-- and no command", ["missing behind --"], ["-d", "1", "--"]),
             ("--keep what", ["most"], ["--keep", "most"]),
             ("no rings", ["ring"], ["--ring", "5000"])):

@@ -72,6 +72,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_workers, 16);
 	MAP(ww_items, 64);
 	MAP(ww_libuvs, 16);
+	MAP(ww_v8s, 16);
 	MAP(ww_interpreters, 16);
 	MAP(ww_held, 16);
 	MAP(ww_pools, 16);

@@ -22,4 +22,5 @@ volatile __u64 ww_traffic_thin = 1 << 20;
 volatile _Bool ww_stacks_on = 0;
 volatile _Bool ww_allocations_on = 0;
 volatile _Bool ww_queues_on = 0;
+volatile _Bool ww_promises_on = 0;
 volatile __u32 ww_stack_period_ns = 0;

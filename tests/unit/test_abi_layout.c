@@ -16,6 +16,7 @@
 #include "kernel/python.h"
 #include "kernel/tokio.h"
 #include "kernel/uvloop.h"
+#include "kernel/v8.h"
 #include "whywait/abi.h"
 #include "whywait/sweep.h"
 
@@ -87,6 +88,11 @@ static const struct member python[] = {Y(runtime), Y(holder), Y(interpreters),	Y
 #define V(member) M(struct ww_libuv_layout, member)
 static const struct member libuv[] = {V(slot)};
 
+#define J(member) M(struct ww_v8_objects, member)
+static const struct member v8[] = {J(map_type),	    J(function_context), J(generator), J(promise),	 J(reaction),
+				   J(capability),   J(reaction_is),	 J(unused),    J(generator_map), J(promise_map),
+				   J(reaction_map), J(capability_map),	 J(scope)};
+
 #define U(member) M(struct ww_uvloop_layout, member)
 static const struct member uvloop[] = {U(loop),	  U(object),	U(tasks),  U(future),	U(reader),    U(event),
 				       U(deque),  U(reference), U(cycles), U(complete), U(protocol),  U(tries),
@@ -124,6 +130,7 @@ static const struct {
 	SHARED("ww_python", struct ww_python_layout, python),
 	SHARED("ww_libuv", struct ww_libuv_layout, libuv),
 	SHARED("ww_uvloop", struct ww_uvloop_layout, uvloop),
+	SHARED("ww_v8", struct ww_v8_objects, v8),
 	SHARED("ww_tokio", struct ww_tokio_layout, tokio),
 };
 

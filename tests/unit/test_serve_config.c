@@ -53,7 +53,7 @@ static void what_is_right_is_taken(void **state)
 	read_yaml(&config,
 		  "data: /d/w.db\nlisten: none\nuser: ww\nlog: debug\nmax_overhead: 1.5%\nbackoff: 90s\n"
 		  "retention: {age: 2w, size: 1.5GiB, fine: 30m, minutes: 12h}\nkeep: 3\nstacks: 0.5%\noperations: no\n"
-		  "collectors: no\nhandoffs: no\nexact_goroutines: yes\n"
+		  "collectors: no\nhandoffs: no\npromises: yes\nexact_goroutines: yes\n"
 		  "select:\n  ports: [80, 8080]\n  services: web*\nnames:\n  'a:*': b\n  'c*': d\n"
 		  "routes:\n  - /x/{y}\nlimits: {routes: 7, requests: 8, ring: 1MiB}\n",
 		  said, sizeof(said));
@@ -73,6 +73,7 @@ static void what_is_right_is_taken(void **state)
 	assert_int_equal(config.operations, 0);
 	assert_int_equal(config.collectors, 0);
 	assert_int_equal(config.handoffs, 0);
+	assert_int_equal(config.promises, 1);
 	assert_int_equal(config.exact_goroutines, 1);
 	assert_int_equal(config.ports.len, 2);
 	assert_string_equal(config.ports.texts[1], "8080");

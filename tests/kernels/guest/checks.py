@@ -80,12 +80,13 @@ def doctor():
     return False
 
 
-def goroutines():
+def on_request():
     """What is loaded on request only is taken, too."""
-    record = ["record", "--exact-goroutines", "-d", "1", "-o", "/tmp/goroutines.db"]
-    done = run(*record, check=False)
-    if not say("loads what tells goroutines' states", done.returncode == 0, done.stderr):
-        refused(record)
+    for option, what in (("--exact-goroutines", "tells goroutines' states"), ("--promises", "follows promises")):
+        record = ["record", option, "-d", "1", "-o", f"/tmp/{option}.db"]
+        done = run(*record, check=False)
+        if not say(f"loads what {what}", done.returncode == 0, done.stderr):
+            refused(record)
 
 
 def refused(command):
@@ -364,7 +365,7 @@ def own_test(called, name, again=True):
 def main():
     if not doctor():
         return
-    goroutines()
+    on_request()
     try:
         with contextlib.ExitStack() as stack:
             dsns = postgres(stack)

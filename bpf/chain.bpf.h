@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Accounts by chains of promises (promise.bpf.h): each chain's root has one, or is a request's. */
+#ifndef WHYWAIT_CHAIN_H
+#define WHYWAIT_CHAIN_H
+
+#include "account.bpf.h"
+#include "loop.bpf.h"
+#include "nobody.bpf.h"
+#include "phase.bpf.h"
+#include "promise.bpf.h"
+
+/* The step is one of a chain that no account is known of: it is the request's whose answer was read right before it. */
+static __always_inline void ww_promise_links(struct ww_thread *t)
+{
+	struct ww_request *r = ww_request_get(t->ref);
+	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
+	struct ww_loop *loop = ww_loop_get(true);
+	if (!r || r->anonymous || !r->answered || !loop || bpf_map_lookup_elem(&ww_carriers, &key))
+		return;
+	struct ww_carrier carrier = {.ref = r->account.id};
+	bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
+	if (!r->promise)
+		ww_carrier_keep(loop, r->account.id);
+	r->promise = t->root;
+}
+
+/* The thread continues an async function, by a closure in that context. */
+WW_GLOBAL2(int, ww_promise_steps, T, t, N, context)
+{
+	struct ww_v8 *v8 = ww_v8_of();
+	if (!t || !v8)
+		return 0;
+	u64 generator = ww_v8_word(context, WW_V8_SLOT);
+	bool known = ww_v8_is(v8, generator, v8->generator, &v8->generator_map);
+	t->root = known ? ww_promise_root(ww_v8_word(generator, WW_V8_GENERATOR)) : 0;
+	t->root_phase = ww_user_word(t->phase_at);
+	if (!t->steps++ && t->root && t->root_phase == t->phase_read)
+		ww_promise_links(t);
+	return 0;
+}
+
+/* Whether it is known for which chain of promises the thread works. */
+static __always_inline bool ww_promise_told(const struct ww_thread *t)
+{
+	return ww_promises_on && t->root && ww_user_word(t->phase_at) == t->root_phase;
+}
+
+/* The account of the chain of promises that the thread works for, in Node; 0: that is not known. */
+WW_GLOBAL1(u64, ww_carrier_of_promise, T, t)
+{
+	if (!t || !ww_promise_told(t))
+		return 0;
+	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	if (r)
+		return r->account.id;
+	struct ww_request *before = ww_request_get(t->ref);
+	if (before && ww_owns(before, t->tid) && before->mark != t->start) {
+		/* That was charged for a part of the interval already. */
+		struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+		u64 now = bpf_ktime_get_ns();
+		ww_interval_ran(t, now);
+		ww_interval_reset(t, now);
+		ww_detach(t, before, nothing);
+		ww_interval_reset(t, now);
+		t->ref = 0;
+	}
+	r = ww_carrier_begin(t);
+	if (!r)
+		return 0;
+	r->promise = t->root;
+	ww_carrier_know(known, &key, r->account.id);
+	return r->account.id;
+}
+
+/*
+ * The thread answers `r`: the account of the chain of promises that does, if it has one of its own; 0: it has none. The
+ * same may have been taken to be another request's.
+ */
+WW_GLOBAL2(u64, ww_carrier_by_promise, T, t, R, r)
+{
+	if (!t || !r)
+		return 0;
+	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *a = known ? ww_request_get(known->ref) : NULL;
+	if (known)
+		bpf_map_delete_elem(&ww_carriers, &key);
+	r->promise = t->root;
+	if (!a || a == r)
+		return 0;
+	if (!a->anonymous) {
+		ww_doubt(a);
+		ww_doubt(r);
+		return 0;
+	}
+	a->promise = 0;
+	return a->account.start_ns >= r->account.start_ns ? a->account.id : 0;
+}
+
+static __always_inline long ww_promise_follow(struct ww_thread *t, struct ww_loop *loop, u32 i)
+{
+	barrier_var(i);
+	struct ww_request *r = ww_request_get(i < WW_CARRIERS ? loop->carriers[i] : 0);
+	if (!r || !r->promise)
+		return 0;
+	u64 moved = ww_promise_moved(r->promise);
+	if (moved == r->promise)
+		return 0;
+	struct ww_carrier_key key = {.context = r->promise, .program = ww_program()};
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key), carrier = {.ref = r->account.id};
+	if (known && known->ref == carrier.ref)
+		bpf_map_delete_elem(&ww_carriers, &key);
+	bool lost = moved == WW_PROMISE_UNKNOWN;
+	key.context = r->promise = lost ? 0 : moved;
+	if (key.context && bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY))
+		lost = true;
+	if (!lost)
+		return 0;
+	/* Whose it was is not told any more: a request that is there now may lack it. */
+	ww_count(WW_COUNT_PROMISE_LOST);
+	if (r->anonymous && r->account.start_ns > t->root_lost)
+		t->root_lost = r->account.start_ns;
+	return 0;
+}
+
+struct ww_promise_following {
+	struct ww_thread *thread;
+	struct ww_loop *loop;
+};
+
+static long ww_promise_follow_back(u32 i, void *ctx)
+{
+	struct ww_promise_following *f = ctx;
+	return ww_promise_follow(f->thread, f->loop, i);
+}
+
+WW_GLOBAL3(int, ww_promise_follow_plain, T, t, L, loop, N, i)
+{
+	return t && loop ? ww_promise_follow(t, loop, i) : 0;
+}
+
+/* The thread has collected garbage: promises of its are in other places. */
+WW_GLOBAL1(int, ww_promises_follow, T, t)
+{
+	struct ww_loop *loop = t && t->phase_at ? ww_loop_get(false) : NULL;
+	if (!t || !loop)
+		return 0;
+	u64 root = t->root ? ww_promise_moved(t->root) : 0;
+	t->root = root == WW_PROMISE_UNKNOWN ? 0 : root;
+	if (!ww_without_loop) {
+		struct ww_promise_following following = {.thread = t, .loop = loop};
+		bpf_loop(WW_CARRIERS, ww_promise_follow_back, &following, 0);
+		return 0;
+	}
+	for (u32 i = 0; i < WW_CARRIERS; i++)
+		ww_promise_follow_plain(t, loop, i);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where a process with V8 (Node) has what in the objects that make a chain of promises, so that the BPF side can tell
+ * for whom an async function goes on: what V8 tells debuggers, constants named v8dbg_.. among its dynamic symbols.
+ */
+#ifndef WHYWAIT_V8_H
+#define WHYWAIT_V8_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The same layout as the BPF map's value (bpf/programs.bpf.h). */
+struct ww_v8_objects {
+	uint32_t map_type;	   /* offsets: Map.instance_type */
+	uint32_t function_context; /* JSFunction.context */
+	uint32_t generator;	   /* types: JSAsyncFunctionObject, */
+	uint32_t promise;
+	uint32_t reaction;
+	uint32_t capability;
+	/* From here on the BPF side's: 0. */
+	uint32_t reaction_is;
+	uint32_t unused;
+	uint64_t generator_map;
+	uint64_t promise_map;
+	uint64_t reaction_map;
+	uint64_t capability_map;
+	uint64_t scope;
+};
+
+/*
+ * -ENOENT: there is no V8 in it, or one that does not tell all of it, or is not known to have the rest where it is
+ * looked for; others: the process can't be read. `objects` is written on success only.
+ */
+int ww_v8__find(pid_t pid, struct ww_v8_objects *objects);
+
+#endif
