@@ -115,19 +115,22 @@ int ww_python__find(pid_t pid, struct ww_python_layout *layout)
 	}
 	if (err)
 		return err;
+	/* Of another version, or build, it is known at least that nothing is. */
+	struct ww_python_layout found = {.minor = minor};
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
-		struct ww_python_layout found = layouts[i];
-
-		if (found.minor != minor)
+		if (layouts[i].minor != minor)
 			continue;
+		found = layouts[i];
 		found.runtime = symbols[0].address;
 		if (minor == 11)
 			found.holder = found.runtime + HOLDER_11;
-		found.uvloop = has_uvloop(pid) ? WW_UVLOOP_MAPPED : WW_UVLOOP_NONE;
 		err = minor < 13 ? 0 : check_offsets(pid, &found);
-		if (!err)
-			*layout = found;
-		return err;
+		if (err == -ENOENT)
+			found = (struct ww_python_layout){.minor = minor};
+		else if (err)
+			return err;
 	}
-	return -ENOENT;
+	found.uvloop = has_uvloop(pid) ? WW_UVLOOP_MAPPED : WW_UVLOOP_NONE;
+	*layout = found;
+	return 0;
 }

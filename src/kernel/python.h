@@ -18,7 +18,7 @@ enum ww_uvloop_is {
 
 /* An address and offsets within CPython's structures; the same layout as the BPF map's value. */
 struct ww_python_layout {
-	uint64_t runtime; /* address of _PyRuntime in the process */
+	uint64_t runtime; /* address of _PyRuntime in the process; 0: its layout is not known */
 	uint64_t holder;  /* and of gil.last_holder; 0: not known, and threads that work for others are not followed */
 	uint32_t interpreters;	/* offset of _PyRuntimeState.interpreters.head */
 	uint32_t threads;	/* of PyInterpreterState.threads.head */
@@ -33,8 +33,8 @@ struct ww_python_layout {
 };
 
 /*
- * Finds it for a running process. -ENOENT: no CPython, or a version whose layout is not known; -ESRCH, -EACCES and
- * others: the process can't be read. `layout` is written on success only.
+ * Finds it for a running process; of a version, or a build, whose layout is not known it has only `minor`. -ENOENT: no
+ * CPython; -ESRCH, -EACCES and others: the process can't be read. `layout` is written on success only.
  */
 int ww_python__find(pid_t pid, struct ww_python_layout *layout);
 
