@@ -273,8 +273,7 @@ __weak u64 ww_task_key(u64 task, u32 version)
 /* A word by which a Task is told from one that has its memory afterwards. */
 static __always_inline u64 ww_task_print(u64 task, u32 version)
 {
-	u64 name = ww_task_word(task, WW_TASK_NAME, version);
-	return name ^ ww_user_word(name + ww_python_offsets(version)->task_print);
+	return ww_user_word(ww_task_word(task, WW_TASK_NAME, version) + ww_python_offsets(version)->task_print);
 }
 
 /*
