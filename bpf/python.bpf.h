@@ -9,6 +9,13 @@
 #define WW_PYTHON_FIRST	   8 /* minor version of CPython 3 in the table, */
 #define WW_PYTHON_VERSIONS 8 /* and how many there is room for */
 
+/* In the table, by minor version. */
+enum {
+	WW_PYTHON_3_11 = 11 - WW_PYTHON_FIRST,
+	WW_PYTHON_3_12,
+	WW_PYTHON_3_13,
+};
+
 /* Offsets in its objects that differ by version; user space has those in the state of its threads. */
 struct ww_python_offsets {
 	u16 text;	    /* of a PyUnicodeObject of ASCII characters */
@@ -35,47 +42,53 @@ enum ww_python_values {
 };
 
 static const struct ww_python_offsets ww_python_versions[WW_PYTHON_VERSIONS] = {
-	[11 - WW_PYTHON_FIRST] = {
-	 .text = 48,
-	 .frame_code = 32,
-	 .frame_previous = 48,
-	 .frame_function = 0,
-	 .code_args = 56,
-	 .coro_code = 16,
-.coro_state = 75,
-	 .future_state = 88,
-	 .task_waits = 128,
-	 .task_print = 48 + 5,
-	 .values = WW_VALUES_APART},
-	[12 - WW_PYTHON_FIRST] = {
-	 .text = 40,
-	 .frame_code = 0,
-	 .frame_previous = 8,
-	 .frame_function = 16,
-	 .code_args = 52,
-	 .coro_code = 72,
-.coro_state = 67,
-	 .future_state = 96,
-	 .task_waits = 112,
-	 .task_print = 24,
-	 .shims = 1,
-	 .numbers = 1,
-	 .values = WW_VALUES_TAGGED},
-	[13 - WW_PYTHON_FIRST] = {
-	 .text = 40,
-	 .frame_code = 0,
-	 .frame_previous = 8,
-	 .frame_function = 16,
-	 .code_args = 52,
-	 .coro_code = 72,
-.coro_state = 67,
-	 .future_state = 96,
-	 .task_waits = 112,
-	 .task_print = 24,
-	 .shims = 1,
-	 .numbers = 1,
-	 .values = WW_VALUES_INLINE,
-	 .rings = 1},
+	[WW_PYTHON_3_11] =
+		{
+			.text = 48,
+			.frame_code = 32,
+			.frame_previous = 48,
+			.frame_function = 0,
+			.code_args = 56,
+			.coro_code = 16,
+			.coro_state = 75,
+			.future_state = 88,
+			.task_waits = 128,
+			.task_print = 48 + 5,
+			.values = WW_VALUES_APART,
+		},
+	[WW_PYTHON_3_12] =
+		{
+			.text = 40,
+			.frame_code = 0,
+			.frame_previous = 8,
+			.frame_function = 16,
+			.code_args = 52,
+			.coro_code = 72,
+			.coro_state = 67,
+			.future_state = 96,
+			.task_waits = 112,
+			.task_print = 24,
+			.shims = 1,
+			.numbers = 1,
+			.values = WW_VALUES_TAGGED,
+		},
+	[WW_PYTHON_3_13] =
+		{
+			.text = 40,
+			.frame_code = 0,
+			.frame_previous = 8,
+			.frame_function = 16,
+			.code_args = 52,
+			.coro_code = 72,
+			.coro_state = 67,
+			.future_state = 96,
+			.task_waits = 112,
+			.task_print = 24,
+			.shims = 1,
+			.numbers = 1,
+			.values = WW_VALUES_INLINE,
+			.rings = 1,
+		},
 };
 
 #define WW_PYTHON_THREADS 256 /* thread states looked at to find one */
