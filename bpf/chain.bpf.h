@@ -88,7 +88,8 @@ WW_GLOBAL2(int, ww_promise_steps, T, t, N, context)
 	bool known = ww_v8_is(v8, generator, v8->generator, &v8->generator_map);
 	u64 root = known ? ww_promise_root(ww_v8_word(generator, WW_V8_GENERATOR)) : 0;
 	ww_promise_mixes(t, root, ww_user_word(t->phase_at), bpf_ktime_get_ns());
-	if (!t->steps++ && root && t->root_phase == t->phase_read)
+	/* What it goes on for after a sleep is no answer that it has read before. */
+	if (!t->steps++ && root && t->root_phase == t->phase_read && t->slept <= t->turn_read)
 		ww_promise_links(t);
 	return 0;
 }
