@@ -179,6 +179,9 @@ struct ww_thread {
 	u32 phase_asked;      /* reads since it was looked for */
 	u32 steps;	      /* async functions that V8 has continued since it last read */
 	u64 root;	      /* the promise at the end of the chain that it works for: promise.bpf.h; 0: not known */
+	u64 root_first;	      /* of the first step since it last read, or slept */
+	u64 root_last;	      /* of the last step that was told */
+	u64 root_at;	      /* when the last step was */
 	u64 root_lost;	      /* when the newest account for nobody began of which that was lost */
 	u64 root_phase;	      /* and the phase in which it did: as phase_read */
 	u32 turn_len;	      /* of a loop of Node's kind: */
@@ -210,6 +213,7 @@ struct ww_thread {
 	u32 opened_batch; /* in which it read a new request last */
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
+	u8 roots_mixed;	  /* steps of several such chains come in turn */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
 	u8 timed;	  /* enum ww_timed */

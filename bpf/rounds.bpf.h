@@ -170,6 +170,8 @@ static __always_inline void ww_loop_round(struct ww_thread *t)
 static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *conn)
 {
 	t->root = 0;
+	t->root_first = 0;
+	t->roots_mixed = 0;
 	t->steps = 0;
 	if (!t->loop || t->python || t->read_from == (u64)conn)
 		return;
