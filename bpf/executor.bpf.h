@@ -18,7 +18,7 @@
 #define WW_EXECUTOR_DONE 64   /* pieces of work that the loop's thread sees to at once */
 #define WW_EXECUTOR_MOST 4096 /* and that may end before it does */
 
-#define WW_EXECUTOR_NOBODY 1 /* in place of a Context */
+#define WW_EXECUTOR_OVER (1ull << 62) /* beside a Context: that has answered its request. No key has the bit */
 
 struct ww_executor {
 	ww_ref done; /* accounts of work that is done, the newest first, linked by `next` */
@@ -89,27 +89,28 @@ WW_GLOBAL1(int, ww_executor_idles, T, t)
 }
 
 /*
- * The thread wakes an event loop, in BaseEventLoop.call_soon_threadsafe(callback, *args): which Task awaits what it
- * calls, with WW_AWAITER_BITS? 0: this is no end of work. ~0: it can't be read.
+ * The thread wakes an event loop, or is about to, in BaseEventLoop.call_soon_threadsafe(callback, *args) or what that
+ * calls: the Future that the callback is for. 0: this is no end of work. ~0: it can't be read.
  */
-WW_GLOBAL1(u64, ww_executor_awaiter, T, t)
+WW_GLOBAL1(u64, ww_executor_future, T, t)
 {
 	if (!t)
 		return ~0ull;
 	u64 frame = ww_frame_of(t);
 	if (!frame)
 		return ~0ull;
-	frame = ww_frame_below(frame); /* of _write_to_self() */
-	if (ww_frame_name(frame) != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o'))
+	u64 name = ww_frame_name(frame);
+	if (name != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o')) {
+		frame = ww_frame_below(frame); /* of _write_to_self() */
+		name = ww_frame_name(frame);
+	}
+	if (name != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o'))
 		return 0;
 	/* Its locals: self, callback, context, args. */
 	u64 args = ww_user_word(frame + WW_PYTHON_LOCALS + 24);
 	u64 future = ww_user_word(args + WW_PYTHON_SIZE) ? ww_user_word(args + WW_PYTHON_TUPLE) : 0;
 	u64 type = ww_user_word(ww_user_word(future + WW_PYTHON_TYPE) + WW_PYTHON_TYPE_NAME);
-	if (!future || ww_user_word(type) != WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o'))
-		return 0;
-	u64 root = ww_awaiter_root(future);
-	return root ? root : ~0ull;
+	return future && ww_user_word(type) == WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o') ? future : 0;
 }
 
 /* ---- the thread of the pool ---- */
@@ -164,6 +165,7 @@ WW_GLOBAL1(int, ww_executor_waits, T, t)
 	t->ref = 0;
 	t->home = 0;
 	t->submitter = 0;
+	t->told = 0;
 	t->off = WW_OFF_IDLE;
 	return 0;
 }
@@ -202,22 +204,49 @@ static __always_inline struct ww_thread *ww_executor_met(struct task_struct *tas
 	return t;
 }
 
-/* It has sent a byte to a socket without a name: its work may be done. */
-WW_GLOBAL1(int, ww_executor_ends, T, t)
+#define WW_EXECUTOR_GONE ~0ull /* the loop has seen to it already: nothing tells which Task has awaited that */
+
+/*
+ * The Task that awaits what the thread has done, with WW_AWAITER_BITS, when it tells its loop that it is done; 0: it
+ * does not, or has been heard before.
+ */
+WW_GLOBAL2(u64, ww_executor_found, T, t, N, early)
 {
 	if (!t)
 		return 0;
-	u64 found = ww_executor_awaiter(t), task = found == ~0ull ? 0 : found & ~WW_AWAITER_BITS;
-	u64 context = found == ~0ull ? found : ww_task_key(task), submitter = t->submitter;
+	u64 future = ww_executor_future(t), told = t->told;
+	if (!early)
+		t->told = 0;
+	if (!future || future == told)
+		return 0;
+	u64 found = future == ~0ull ? 0 : ww_awaiter_root(future);
+	if (early && found)
+		t->told = future;
+	return found || early ? found : WW_EXECUTOR_GONE;
+}
+
+/*
+ * It has sent a byte to a socket without a name: its work may be done. Or it may be about to (`early`), as another
+ * thread is to have the interpreter's lock, or the CPU: the loop may answer then before that byte is sent.
+ */
+WW_GLOBAL2(int, ww_executor_ends, T, t, N, early)
+{
+	if (!t)
+		return 0;
+	u64 found = ww_executor_found(t, early), task = found == WW_EXECUTOR_GONE ? 0 : found & ~WW_AWAITER_BITS;
+	u64 context = task ? ww_task_key(task) : found, submitter = t->submitter;
 	bool unknown = !t->executor;
-	if (!found || !context || (unknown && (context == ~0ull || ww_request_get(t->ref))))
+	if (!context || (unknown && (!task || ww_request_get(t->ref))))
 		return 0;
 	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
 	if (!e)
 		return 0;
 	if (unknown)
 		ww_executor_begins(t);
-	if (context == ~0ull)
+	/* Who has woken it may have done so for other work than that which it took. */
+	bool over = submitter & WW_EXECUTOR_OVER;
+	submitter &= ~WW_EXECUTOR_OVER;
+	if (!task)
 		context = submitter;
 	u64 now = bpf_ktime_get_ns();
 	struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
@@ -228,9 +257,9 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 	struct ww_touch end = {.kind = WW_KIND_OTHER};
 	ww_touched(t, a, &end, now);
 	ww_handoff_leave(t, a);
-	if (submitter == WW_EXECUTOR_NOBODY)
+	a->early = context != submitter;
+	if (over && !a->early)
 		context = 0;
-	a->early = !submitter;
 	t->submitter = 0;
 	a->context = context;
 	a->task = task;
@@ -248,6 +277,13 @@ WW_GLOBAL1(int, ww_executor_ends, T, t)
 		ww_request_free(a);
 	ww_handoff_begin(t); /* it may have the next one without a wait */
 	return 0;
+}
+
+/* Another thread is to have the interpreter's lock, or the CPU, which that of a pool has now. */
+static __always_inline void ww_executor_tells(struct ww_thread *t)
+{
+	if (t->executor == WW_EXECUTOR_BUSY && ww_python_loops && !t->loop && !t->job)
+		ww_executor_ends(t, 1);
 }
 
 /* ---- the thread of the loop ---- */
@@ -395,7 +431,7 @@ static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_t
 		of->executor = WW_EXECUTOR_IDLE;
 	/* A Task that has answered, and goes on at once: what it has done now is nobody's. */
 	if (t->responded == key.context && t->start == t->ended_at) {
-		of->submitter = WW_EXECUTOR_NOBODY;
+		of->submitter = key.context | WW_EXECUTOR_OVER;
 		return;
 	}
 	/* Where all threads were at work until one was done just now, the Task has waited for that. */

@@ -181,6 +181,8 @@ static __always_inline int ww_switched(bool preempt, struct task_struct *prev, s
 	/* What is left out of this it computes. */
 	if (t && !(t->exact & WW_EXACT_CHANGES)) {
 		now = bpf_ktime_get_ns();
+		if (t->executor && (preempt || !prev_state || ww_syscall_nr(prev) == WW_SYS_FUTEX + 1))
+			ww_executor_tells(t);
 		ww_switch_out(t, prev, !preempt && prev_state, prev_state, now);
 		if (t->job)
 			ww_job_out(t, now);
@@ -234,6 +236,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t && ww_lock_waits(t))
 		ww_lock_ended(t, by, now);
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
+	if (waker && waker->executor && t && t->loop)
+		ww_executor_tells(waker);
 	if (waker && waker->python && waker->loop) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_executor_wakes(&w, waker);
@@ -322,6 +326,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->python_tries = 0;
 	t->executor = WW_EXECUTOR_NOT;
 	t->submitter = 0;
+	t->told = 0;
 	t->handle_frame = 0;
 	t->newest = 0;
 	t->handle_tries = 0;
@@ -344,6 +349,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->frames_tries = 0;
 	t->go = 0;
 	t->go_tries = 0;
+	t->java_thread = 0;
 	t->exact = 0;
 	t->goroutine = 0;
 	t->phase_at = 0;

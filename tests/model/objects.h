@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Objects of CPython 3.11 in the user memory of the small kernel. */
+#ifndef WHYWAIT_MODEL_OBJECTS_H
+#define WHYWAIT_MODEL_OBJECTS_H
+
+#include "plant.h"
+
+#include "awaiter.bpf.h"
+
+#define FUTURE "_asyncio.Future"
+#define TASK   "_asyncio.Task"
+#define OBJECT 256
+
+static u64 text(const char *letters)
+{
+	u64 at = plant(WW_PYTHON_TEXT + strlen(letters) + 16);
+	plant_word(at + WW_TEXT_LENGTH, strlen(letters));
+	plant_bytes(at + WW_PYTHON_TEXT, letters, strlen(letters));
+	return at;
+}
+
+/* An object of a type of that name; in front of it there is room for where its attributes are. */
+static u64 object(const char *name)
+{
+	u64 at = plant(WW_INSTANCE_VALUES + OBJECT) + WW_INSTANCE_VALUES, type = plant(64), letters = plant(32);
+	plant_bytes(letters, name, strlen(name));
+	plant_word(type + WW_PYTHON_TYPE_NAME, letters);
+	plant_word(at + WW_PYTHON_TYPE, type);
+	return at;
+}
+
+static u64 tuple(const u64 *items, u64 len)
+{
+	u64 at = object("tuple");
+	plant_word(at + WW_PYTHON_SIZE, len);
+	for (u64 i = 0; i < len; i++)
+		plant_word(at + WW_PYTHON_TUPLE + 8 * i, items[i]);
+	return at;
+}
+
+static u64 task(const char *name, u64 context)
+{
+	u64 at = object(TASK);
+	plant_word(at + WW_TASK_NAME, text(name));
+	plant_word(at + WW_TASK_CONTEXT, context);
+	return at;
+}
+
+static u64 wakeup(u64 of)
+{
+	u64 at = object("builtin_function_or_method");
+	plant_word(at + WW_BUILTIN_SELF, of);
+	return at;
+}
+
+#endif

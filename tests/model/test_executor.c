@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* For which Task a thread that works for an event loop of CPython's has worked, in memory as CPython 3.11 has it. */
+#include "objects.h"
+
+#include "executor.bpf.h"
+
+#define PROCESS 100
+#define FRAME	32
+
+static struct {
+	u64 at;	    /* where the thread's frame is said */
+	u64 future; /* that its Task awaits */
+	u64 task;
+	struct ww_thread thread;
+} pool;
+
+static u64 frame(const char *name, u64 below)
+{
+	u64 at = plant(128), code = plant(128);
+	plant_word(code + WW_PYTHON_CODE_NAME, text(name));
+	plant_word(at + WW_PYTHON_CODE, code);
+	plant_word(at + WW_PYTHON_PREVIOUS, below);
+	return at;
+}
+
+/* A thread of the pool has worked for what a Task awaits. */
+static int begin(void **state)
+{
+	u32 tgid = PROCESS;
+	struct ww_python python = {.minor = WW_FRAMES_MINOR, .current_frame = FRAME, .loops = 1};
+	(void)state;
+	script_begin(8);
+	plant_begin();
+	memset(&pool, 0, sizeof(pool));
+	host.current[0] = &script.threads[0];
+	runs(0);
+	bpf_map_update_elem(&ww_pythons, &tgid, &python, BPF_ANY);
+	ww_python_loops = 1;
+	pool.thread.tid = 101;
+	pool.thread.executor = WW_EXECUTOR_BUSY;
+	pool.thread.start = pool.thread.mark = host.now;
+	pool.thread.frames_of = plant(64);
+	pool.at = pool.thread.frames_of + FRAME;
+	pool.task = task("Task-7", 0x700);
+	pool.future = object(FUTURE);
+	plant_word(pool.future + WW_FUTURE_CALLBACK, wakeup(pool.task));
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	ww_python_loops = 0;
+	host.current[0] = NULL;
+	script_end();
+	return 0;
+}
+
+/* It is to have the loop call something for its Future, and is in that function, or in one which that calls. */
+static void tells(const char *calls)
+{
+	u64 self = frame("call_soon_threadsafe", frame("run", 0));
+	plant_word(WW_FRAME_LOCAL(self, 3), tuple(&pool.future, 1));
+	plant_word(pool.at, calls ? frame(calls, self) : self);
+}
+
+/* The account of what was done last, which the loop is to see to. */
+static struct ww_request *done(void)
+{
+	struct ww_executor *e = ww_executor_of();
+	return e ? ww_request_get(e->done) : NULL;
+}
+
+/* The loop may have the interpreter's lock, and answer, before the byte is sent by which it is told. */
+static void before_it_tells(void **state)
+{
+	(void)state;
+	plant_word(pool.at, frame("_worker", 0));
+	ww_executor_tells(&pool.thread);
+	assert_null(done());
+	tells("_write_to_self");
+	ww_executor_tells(&pool.thread);
+	struct ww_request *a = done();
+	assert_non_null(a);
+	assert_int_equal(a->context, ww_task_key(pool.task));
+	/* The Task has gone on: nothing tells of it any more, and nothing is new. */
+	plant_word(pool.future + WW_FUTURE_CALLBACK, 0);
+	ww_executor_tells(&pool.thread);
+	ww_executor_ends(&pool.thread, 0);
+	assert_ptr_equal(done(), a);
+	/* The next piece is another one, by a Future in the same place, too. */
+	pool.task = task("Task-8", 0x800);
+	plant_word(pool.future + WW_FUTURE_CALLBACK, wakeup(pool.task));
+	ww_executor_ends(&pool.thread, 0);
+	assert_ptr_not_equal(done(), a);
+	assert_int_equal(done()->context, ww_task_key(pool.task));
+}
+
+static void within(void **state)
+{
+	(void)state;
+	tells(NULL);
+	ww_executor_tells(&pool.thread);
+	assert_non_null(done());
+}
+
+/* Who has woken the thread may have done so for other work than that which it took, and which had waited for long. */
+static void taken_for_another(void **state)
+{
+	(void)state;
+	tells("_write_to_self");
+	pool.thread.submitter = ww_task_key(pool.task);
+	ww_executor_ends(&pool.thread, 0);
+	assert_false(done()->early);
+	pool.thread.submitter = ww_task_key(task("Task-6", 0x600));
+	ww_executor_ends(&pool.thread, 0);
+	assert_true(done()->early);
+}
+
+/* The same, for work of a Task that had answered: that is nobody's, what another one awaits is. */
+static void taken_for_nobody(void **state)
+{
+	(void)state;
+	tells("_write_to_self");
+	pool.thread.submitter = ww_task_key(pool.task) | WW_EXECUTOR_OVER;
+	ww_executor_ends(&pool.thread, 0);
+	assert_null(done());
+	pool.thread.submitter = ww_task_key(task("Task-6", 0x600)) | WW_EXECUTOR_OVER;
+	ww_executor_ends(&pool.thread, 0);
+	assert_non_null(done());
+	assert_int_equal(done()->context, ww_task_key(pool.task));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(before_it_tells, begin, end),
+		cmocka_unit_test_setup_teardown(within, begin, end),
+		cmocka_unit_test_setup_teardown(taken_for_another, begin, end),
+		cmocka_unit_test_setup_teardown(taken_for_nobody, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
