@@ -148,7 +148,7 @@ static __always_inline bool ww_uvloop_complete(const struct ww_uvloop *uv, u64 s
 __weak u64 ww_uvloop_serves(u64 task)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
-	u64 self = uv ? ww_user_word(ww_user_word(task + WW_TASK_CORO) + WW_CORO_LOCALS) : 0;
+	u64 self = uv ? ww_user_word(ww_task_word(task, WW_TASK_CORO, WW_UVLOOP_VERSION) + WW_CORO_LOCALS) : 0;
 	if (!self || self & 7)
 		return 0;
 	u64 stream = ww_uvloop_stream_of(self);
@@ -277,7 +277,8 @@ __weak int ww_uvloop_asks(u64 task, u32 serves)
 		return serves;
 	u64 protocol = ww_uvloop_protocol_of(fd);
 	u32 place = protocol ? ww_uvloop_tells(protocol, task) : WW_UVLOOP_SUSPECTS;
-	u64 code = ww_user_word(ww_user_word(task + WW_TASK_CORO) + WW_CORO_CODE);
+	u64 code = ww_user_word(ww_task_word(task, WW_TASK_CORO, WW_UVLOOP_VERSION) +
+				ww_python_offsets(WW_UVLOOP_VERSION)->coro_code);
 	if (serves || !protocol || !code)
 		return serves;
 	u64 kind = (code + ww_user_word(protocol + WW_PYTHON_TYPE) * WW_UVLOOP_MIX) & WW_UVLOOP_ADDRESS;
@@ -317,7 +318,9 @@ __weak int ww_uvloop_looks_at(u32 at)
 		return 0;
 	}
 	u64 future = ww_uvloop_awaits(one->protocol);
-	u64 task = future ? ww_awaiter_root(ww_uvloop_awaiter(future) & ~WW_AWAITER_BITS) & ~WW_AWAITER_BITS : 0;
+	u64 task = future ? ww_awaiter_root(ww_uvloop_awaiter(future) & ~WW_AWAITER_BITS, WW_UVLOOP_VERSION) &
+				    ~WW_AWAITER_BITS
+			  : 0;
 	if (future && (!task || task == one->task)) {
 		one->stays |= one->answered;
 		return 1;
@@ -388,12 +391,12 @@ static __always_inline void ww_uvloop_pools(void)
 __weak u64 ww_uvloop_meets_frame(u64 frame, u32 tgid)
 {
 	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
-	u64 name = ww_frame_name(frame) & WW_WORD7_MASK;
+	u64 name = ww_frame_name(frame, WW_UVLOOP_VERSION) & WW_WORD7_MASK;
 	if (uv && name == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
 		uv->pooled = 1;
 	else if (uv && name == WW_WORD8('r', 'u', 'n', '_', 'f', 'o', 'r', 0)) /* another loop */
 		uv->unsure_at = bpf_ktime_get_ns();
-	return ww_frame_below(frame);
+	return ww_frame_below(frame, WW_UVLOOP_VERSION);
 }
 
 /*

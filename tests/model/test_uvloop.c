@@ -37,7 +37,7 @@ static struct ww_uvloop *uvloop(void)
 static int begin(void **state)
 {
 	u32 tgid = 100;
-	struct ww_python python = {.current_frame = 32, .minor = WW_FRAMES_MINOR, .uvloop = WW_UVLOOP_FOLLOWED};
+	struct ww_python python = {.current_frame = 32, .minor = 11, .uvloop = WW_UVLOOP_FOLLOWED};
 	struct ww_uvloop uv = {};
 	(void)state;
 	script_begin(8);
@@ -73,8 +73,8 @@ static int end(void **state)
 static u64 task(u64 code)
 {
 	u64 at = object_of(type_of("_asyncio.Task", 160)), coro = plant(256);
-	plant_word(coro + WW_CORO_CODE, code);
-	plant_word(at + WW_TASK_CORO, coro);
+	plant_word(coro + ww_python_offsets(WW_UVLOOP_VERSION)->coro_code, code);
+	plant_word(at + ww_python_offsets(WW_UVLOOP_VERSION)->task_waits + WW_TASK_CORO, coro);
 	return at;
 }
 
