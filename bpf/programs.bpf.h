@@ -177,7 +177,8 @@ struct ww_virtual {
 	u32 blocker;   /* Thread.parkBlocker */
 	u32 state;     /* VirtualThread.state; 0: not known */
 	u32 form;      /* enum ww_virtual_form */
-	u64 stray;     /* the BPF side's: when something was sent last for nobody that is known */
+	u64 stray;     /* the BPF side's: when something was sent last for nobody that is known, */
+	u64 carried;   /* and when by a virtual thread */
 };
 
 /* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */

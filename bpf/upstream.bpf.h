@@ -226,13 +226,13 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (ww_conn_of_server(sk) || !ww_upstream_has_peer(sk))
 			return;
 		if (!t) {
-			ww_virtual_strays();
+			ww_virtual_strays(false);
 			return;
 		}
 	}
 	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
 	if (ww_virtual_any && (!r || r->helper || r->anonymous))
-		ww_virtual_strays();
+		ww_virtual_strays(t && t->go == WW_GO_VIRTUAL);
 	if (!r) {
 		if (t && t->phase_at && conn && !conn->classified)
 			ww_upstream_classify_sent(conn, sk, task, len);

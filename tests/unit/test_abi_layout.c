@@ -108,7 +108,7 @@ static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R
 
 #define C(member) M(struct ww_virtual_layout, member)
 static const struct member virtual[] = {C(osthread), C(thread_id), C(vthread), C(eetop), C(tid),
-					C(blocker),  C(state),	   C(form),    C(stray)};
+					C(blocker),  C(state),	   C(form),    C(stray), C(carried)};
 
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \
