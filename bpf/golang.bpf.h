@@ -2,7 +2,7 @@
 /*
  * Goroutines, as far as Go's runtime lets them be read: which one a thread runs (a register has it all the time), and
  * what one that does not run waits for. Nothing is hooked: it is read when the thread touches a socket or blocks.
- * Tasks of Rust's tokio are taken for goroutines, too: tokio.bpf.h.
+ * Tasks of Rust's tokio and Java's virtual threads are taken for goroutines, too: tokio.bpf.h, virtual.bpf.h.
  */
 #ifndef WHYWAIT_GOLANG_H
 #define WHYWAIT_GOLANG_H
@@ -11,6 +11,7 @@
 #include "global.bpf.h"
 #include "programs.bpf.h"
 #include "tokio.bpf.h"
+#include "virtual.bpf.h"
 
 #define WW_GO_TRIES    100    /* what is no Go program by then is none */
 #define WW_GO_SCAN     0x1000 /* bit of g.atomicstatus: the collector looks at its stack */
@@ -35,7 +36,10 @@ static __always_inline bool ww_go_is(struct ww_thread *t)
 		return t->go;
 	t->go_tries++;
 	struct ww_go *go = ww_go_get();
-	t->go = !go ? WW_GO_NOT : go->is_tokio ? WW_GO_TOKIO : WW_GO;
+	if (go && go->is_virtual)
+		t->go = ww_virtual_is(t) ? WW_GO_VIRTUAL : WW_GO_NOT;
+	else
+		t->go = !go ? WW_GO_NOT : go->is_tokio ? WW_GO_TOKIO : WW_GO;
 	return t->go;
 }
 
@@ -44,6 +48,8 @@ static __always_inline bool ww_goroutine_now(struct ww_go *go, struct ww_gorouti
 {
 	if (go->is_tokio)
 		return ww_tokio_now(go, at);
+	if (go->is_virtual)
+		return ww_virtual_now(go, at);
 	struct pt_regs *regs = ww_task_regs(ww_current());
 	at->g = WW_REGS_GO(regs);
 	at->id = at->g ? ww_user_word(at->g + go->goid) : 0;
@@ -127,6 +133,12 @@ static __always_inline void ww_goroutine_state(const struct ww_go *go, const str
 	state->due = 0;
 	if (go->is_tokio) {
 		state->cause.kind = ww_tokio_kind(go, g, r->goid);
+		return;
+	}
+	if (go->is_virtual) {
+		u32 kind = ww_virtual_kind((struct ww_request *)r);
+		state->cause =
+			kind == WW_KIND_LOCK ? ww_named(WW_KIND_LOCK, WW_NAME_MUTEX) : (struct ww_cause){.kind = kind};
 		return;
 	}
 	if (g && ww_user_word(g + go->goid) == r->goid)

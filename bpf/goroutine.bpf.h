@@ -69,7 +69,11 @@ static __always_inline struct ww_thread *ww_thread_make(struct task_struct *task
 static __always_inline struct ww_thread *ww_thread_of(struct task_struct *task)
 {
 	struct ww_thread *t = ww_thread_get(task);
-	return t || !ww_go_any || !ww_go_get() ? t : ww_thread_make(task, bpf_ktime_get_ns());
+	if (t || !ww_go_any)
+		return t;
+	struct ww_go *go = ww_go_get();
+	bool makes = go && (!go->is_virtual || ww_virtual_may_carry());
+	return makes ? ww_thread_make(task, bpf_ktime_get_ns()) : NULL;
 }
 
 /* Whether it may be one of something on the heap, as goroutine `g` is: since Go 1.26 that begins anywhere. */
@@ -335,8 +339,11 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	ww_goroutine_review(bpf_ktime_get_ns());
 	if (r->goroutine && r->goid != at.id && !more)
 		return 0;
-	if (r->goroutine && r->goid == at.id)
+	if (r->goroutine && r->goid == at.id) {
+		if (go->is_virtual)
+			r->goroutine = at.g;
 		return 0;
+	}
 	struct ww_carrier_key key = {.context = at.id, .program = ww_program()};
 	ww_carrier_know(bpf_map_lookup_elem(&ww_carriers, &key), &key, r->account.id);
 	if (go->is_tokio && !at.g) {
@@ -357,6 +364,27 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 	return 0;
 }
 
+/*
+ * The running thread answers the request: what others have done for it is not known, and some may have, if something
+ * was sent for nobody since it was read, or if it was not one virtual thread that has read it and answers.
+ */
+WW_GLOBAL2(int, ww_virtual_answers, T, t, R, r)
+{
+	struct ww_go *go = ww_go_get();
+	struct ww_goroutine at = {};
+	if (!t || !r || !go || !go->is_virtual)
+		return 0;
+	bool own = t->go && ww_virtual_now(go, &at) && r->goroutine && r->goid == at.id;
+	if (own && go->java.stray < r->opened)
+		return 0;
+	/* A thread that answers what it has read is not meant, nor is a pool's. */
+	if (!own && !t->go && !r->goroutine && (t->java_thread || !ww_virtual_may_carry()))
+		return 0;
+	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	ww_traffic_note(r, false);
+	return 0;
+}
+
 /* The account that is known of the goroutine of that number; 0: there is none. */
 static __always_inline ww_ref ww_goroutine_account(u64 id)
 {
@@ -374,9 +402,12 @@ static __always_inline ww_ref ww_goroutine_request(const struct ww_go *go, struc
 {
 	*before = ww_goroutine_account(at->id);
 	struct ww_request *r = ww_request_get(*before);
-	if (r && !r->anonymous)
+	if (r && !r->anonymous) {
+		if (go->is_virtual)
+			r->goroutine = at->g;
 		return r->account.id;
-	if (go->is_tokio && ww_handoffs_off)
+	}
+	if (go->is_virtual || (go->is_tokio && ww_handoffs_off))
 		return 0;
 	if (go->is_tokio && !at->g)
 		at->g = ww_tokio_address(at->id);
@@ -450,7 +481,10 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
 	struct ww_go *go = ww_go_get();
 	struct ww_request *a = conn ? ww_request_get(conn->first) : NULL;
 	ww_goroutine_review(bpf_ktime_get_ns());
-	if (!go || !a || !a->anonymous || !ww_goroutine_is(go, a))
+	struct ww_goroutine at;
+	if (go && go->is_virtual && a && ww_virtual_now(go, &at) && a->goid == at.id)
+		a->goroutine = at.g;
+	if (!go || go->is_virtual || !a || !a->anonymous || !ww_goroutine_is(go, a))
 		return 0;
 	struct ww_request *r = ww_request_get(ww_goroutine_for(a->goroutine, true));
 	if (!r)
@@ -509,14 +543,17 @@ WW_GLOBAL2(int, ww_goroutine_blocks, T, t, N, now)
 	bool none = go->is_tokio && looks && !go->tokio.current;
 	if (none || !ww_goroutine_now(go, &at)) {
 		if (looks) {
-			if (!go->is_tokio && !go->exact)
+			if (!go->is_tokio && !go->is_virtual && !go->exact)
 				ww_goroutine_left(t, go, at.g, now);
 			ww_goroutine_review(now);
 		}
 		return !looks;
 	}
 	struct ww_request *before = ww_request_get(t->ref);
-	if (looks || (before && before->goid == at.id))
+	/* A virtual thread that may not leave its carrier waits there; for answers by another thread's word. */
+	if (go->is_virtual && looks && before && before->goid == at.id && before->outstanding)
+		return 0;
+	if ((looks && !go->is_virtual) || (before && before->goid == at.id))
 		return 1;
 	struct ww_request *r = ww_request_get(ww_goroutine_request(go, &at, &of));
 	struct ww_touch touch = {.kind = WW_KIND_OTHER};

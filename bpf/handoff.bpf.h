@@ -419,6 +419,9 @@ static __noinline void ww_handoff_wakes(struct ww_wake *w, struct ww_thread *t)
 	if (!ww_handoff_java(t, w->waker) || !ww_wakes_futex(w) || !w->idle)
 		return;
 	struct ww_thread *of = ww_thread_get(w->woken);
+	/* It may go on with any of those that virtual threads wait for. */
+	if (of && of->go)
+		return;
 	if (!of)
 		of = ww_handoff_follow(w);
 	if (!of || of->java == WW_JAVA_VM)

@@ -105,7 +105,8 @@ enum ww_executing {
 enum ww_go_is {
 	WW_GO_NOT,
 	WW_GO,
-	WW_GO_TOKIO, /* Rust's tokio, with tasks */
+	WW_GO_TOKIO,   /* Rust's tokio, with tasks */
+	WW_GO_VIRTUAL, /* Java, with virtual threads, of which this one runs some */
 };
 
 /* Whether a thread is one of a Java process. */
@@ -143,6 +144,7 @@ struct ww_thread {
 	u64 gc;		     /* runs while it collects garbage: the only word here that probes write besides the next */
 	u64 gc_at;	     /* when that began last */
 	u64 goroutine, goid; /* where probes tell it: its g, which stays when that ends, and its number */
+	u64 java_thread;     /* of one that may run virtual threads: its JavaThread; 0: not known */
 	ww_ref assist_for;   /* Go: a request that it is not attached to, whose goroutine it makes collect, */
 	u64 assist_at;	     /* and since when: probes write both */
 	ww_ref ref;	     /* the request that it is attached to */

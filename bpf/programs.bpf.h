@@ -139,11 +139,34 @@ struct ww_tokio {
 	u32 unused;
 };
 
+/* How a HotSpot process keeps the addresses of objects. */
+enum ww_virtual_form {
+	WW_VIRTUAL_PLAIN,
+	WW_VIRTUAL_COLOURED, /* ZGC's generations */
+	WW_VIRTUAL_OPAQUE,   /* not known */
+};
+
+/* Where HotSpot keeps which virtual thread each of its threads runs (src/kernel/virtual.h). */
+struct ww_virtual {
+	u32 osthread;  /* JavaThread._osthread */
+	u32 thread_id; /* OSThread._thread_id */
+	u32 vthread;   /* JavaThread._vthread */
+	u32 eetop;     /* Thread.eetop */
+	u32 tid;       /* Thread.tid */
+	u32 blocker;   /* Thread.parkBlocker */
+	u32 state;     /* VirtualThread.state; 0: not known */
+	u32 form;      /* enum ww_virtual_form */
+	u64 stray;     /* the BPF side's: when something was sent last for nobody that is known */
+};
+
 /* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */
 struct ww_go {
 	u32 is_tokio; /* it is no Go program, but one with tokio: its tasks are taken for goroutines */
 	u32 startpc;  /* g.startpc; of a task: the table of its functions */
-	struct ww_tokio tokio;
+	union {
+		struct ww_tokio tokio;
+		struct ww_virtual java;
+	};
 	u64 semtable; /* address of runtime.semtable; 0: not known */
 	u64 semtable_len;
 	u32 stack_hi; /* offsets: g.stack.hi */
@@ -160,7 +183,7 @@ struct ww_go {
 	u32 nextwhen;		   /* timer.nextwhen, of what is about to sleep; 0: */
 	u32 sleepwhen;		   /* g.sleepWhen */
 	u32 exact;		   /* the BPF side's: probes tell what goroutines are at (goexact.bpf.c) */
-	u32 unused;
+	u32 is_virtual;		   /* it is no Go program, but Java's: virtual threads are taken for goroutines */
 };
 
 struct {

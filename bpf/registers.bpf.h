@@ -16,6 +16,7 @@
 #define WW_REG_ARG4 r10
 #define WW_REG_ARG5 r8
 #define WW_REG_GO   r14 /* in Go's code: the goroutine; */
+#define WW_REG_JAVA r15 /* in HotSpot's: its JavaThread */
 #define WW_REG_GO_1 ax	/* a function's first argument, and its result, */
 #define WW_REG_GO_2 bx	/* and the next */
 #define WW_REG_GO_3 cx
@@ -29,6 +30,7 @@
 #define WW_REG_ARG4 regs[3]
 #define WW_REG_ARG5 regs[4]
 #define WW_REG_GO   regs[28]
+#define WW_REG_JAVA regs[28]
 #define WW_REG_GO_1 regs[0]
 #define WW_REG_GO_2 regs[1]
 #define WW_REG_GO_3 regs[2]
@@ -44,5 +46,6 @@
 #define WW_REGS_ARG4(of) ww_field(of, WW_REG_ARG4)
 #define WW_REGS_ARG5(of) ww_field(of, WW_REG_ARG5)
 #define WW_REGS_GO(of)	 ww_field(of, WW_REG_GO)
+#define WW_REGS_JAVA(of) ww_field(of, WW_REG_JAVA)
 
 #endif

@@ -349,6 +349,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->frames_tries = 0;
 	t->go = 0;
 	t->go_tries = 0;
+	t->java_thread = 0;
 	t->exact = 0;
 	t->goroutine = 0;
 	t->phase_at = 0;

@@ -312,6 +312,10 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	if (r)
 		r->client &= ~WW_CLIENT_READS;
+	if (r && ww_virtual_any) {
+		ww_go_is(c.thread);
+		ww_virtual_answers(c.thread, r);
+	}
 	if (r && len > 0 && ww_goes_on(c.thread, r, c.thread->tid)) {
 		c.moved->untouched = 1;
 		if (ww_body_sent(&c, r, len)) {

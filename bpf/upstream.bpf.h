@@ -220,9 +220,19 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (!t && ww_python_loops && !ww_by_hand)
 		ww_uvloop_meets(bpf_get_current_pid_tgid() >> 32);
 	/* A server's end that was there before observation, on which a response is sent now. */
-	if (!conn && (!t || ww_conn_of_server(sk) || !ww_upstream_has_peer(sk)))
-		return;
+	if (!conn) {
+		if (!t && !ww_virtual_any)
+			return;
+		if (ww_conn_of_server(sk) || !ww_upstream_has_peer(sk))
+			return;
+		if (!t) {
+			ww_virtual_strays();
+			return;
+		}
+	}
 	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
+	if (ww_virtual_any && (!r || r->helper || r->anonymous))
+		ww_virtual_strays();
 	if (!r) {
 		if (t && t->phase_at && conn && !conn->classified)
 			ww_upstream_classify_sent(conn, sk, task, len);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "kernel/tokio.h"
+#include "kernel/virtual.h"
 
 enum ww_golang_wait {
 	WW_GOLANG_WAIT_OTHER,
@@ -26,7 +27,10 @@ enum ww_golang_wait {
 struct ww_golang_layout {
 	uint32_t is_tokio; /* 0: it is a Go program */
 	uint32_t startpc;  /* g.startpc */
-	struct ww_tokio_layout tokio;
+	union {
+		struct ww_tokio_layout tokio;
+		struct ww_virtual_layout java;
+	};
 	uint64_t semtable; /* address of runtime.semtable; 0: not known */
 	uint64_t semtable_len;
 	uint32_t stack_hi;		    /* offsets: g.stack.hi */
@@ -43,7 +47,7 @@ struct ww_golang_layout {
 	uint32_t nextwhen;		    /* timer.nextwhen; 0: */
 	uint32_t sleepwhen;		    /* g.sleepWhen */
 	uint32_t exact;			    /* the BPF side's */
-	uint32_t unused;
+	uint32_t is_virtual;		    /* it is none, but a Java process with virtual threads */
 };
 
 /*

@@ -8,22 +8,15 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "kernel/dynsym.h"
 #include "kernel/heaps_parts.h"
+#include "kernel/jvm_table.h"
 
-#define ENTRIES_MOST 20000 /* of the table; it has some thousands */
-#define NAME_SIZE    40
-#define STRIDE_MOST  128
-#define OFFSET_MOST  65536
-#define TLAB_MOST    (1ull << 30)
-#define AT_ONCE	     256 /* threads that are read by one call */
+#define TLAB_MOST (1ull << 30)
+#define AT_ONCE	  256 /* threads that are read by one call */
 
 enum { FIELD_LIST, FIELD_LEN, FIELD_THREADS, FIELD_ALLOCATED, FIELD_TLAB, FIELD_START, FIELD_TOP, FIELD_COUNT };
 
-static const struct field {
-	const char *structure, *member;
-	bool is_static;
-} fields[] = {
+static const struct ww_jvm_field fields[] = {
 	[FIELD_LIST] = {"ThreadsSMRSupport", "_java_thread_list", true},
 	[FIELD_LEN] = {"ThreadsList", "_length", false},
 	[FIELD_THREADS] = {"ThreadsList", "_threads", false},
@@ -33,96 +26,20 @@ static const struct field {
 	[FIELD_TOP] = {"ThreadLocalAllocBuffer", "_top", false},
 };
 
-/* How an entry of the table is laid out; it says itself. */
-struct table {
-	uint64_t at, stride, type, field, is_static, offset, address;
-};
-
 static bool read_number(pid_t pid, uint64_t address, uint64_t *number)
 {
 	return ww_heaps__read(pid, address, number, sizeof(*number));
 }
 
-static int find_table(pid_t pid, struct table *table)
-{
-	static const char *const files[] = {"/libjvm.so", NULL};
-	struct ww_dynsym where[] = {{.name = "gHotSpotVMStructs"},
-				    {.name = "gHotSpotVMStructEntryArrayStride"},
-				    {.name = "gHotSpotVMStructEntryTypeNameOffset"},
-				    {.name = "gHotSpotVMStructEntryFieldNameOffset"}};
-	struct ww_dynsym rest[] = {{.name = "gHotSpotVMStructEntryIsStaticOffset"},
-				   {.name = "gHotSpotVMStructEntryOffsetOffset"},
-				   {.name = "gHotSpotVMStructEntryAddressOffset"}};
-	uint64_t *const numbers[] = {&table->at,	&table->stride, &table->type,	&table->field,
-				     &table->is_static, &table->offset, &table->address};
-	int err = ww_dynsym__find(pid, files, where, sizeof(where) / sizeof(where[0]));
-
-	if (!err)
-		err = ww_dynsym__find(pid, files, rest, sizeof(rest) / sizeof(rest[0]));
-	for (size_t i = 0; !err && i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (!read_number(pid, i < 4 ? where[i].address : rest[i - 4].address, numbers[i]))
-			err = -ESRCH;
-	if (!err && (table->stride < 8 || table->stride > STRIDE_MOST || table->type > table->stride - 8 ||
-		     table->field > table->stride - 8 || table->is_static > table->stride - 4 ||
-		     table->offset > table->stride - 8 || table->address > table->stride - 8))
-		err = -ENOENT;
-	return err;
-}
-
-static uint64_t number_at(const uint8_t *data, uint64_t at)
-{
-	uint64_t number;
-
-	memcpy(&number, data + at, sizeof(number));
-	return number;
-}
-
-/* A name of the table; false: there is none, it is longer than those that are looked for, or can't be read. */
-static bool read_name(pid_t pid, uint64_t address, char name[NAME_SIZE])
-{
-	return address && ww_heaps__read(pid, address, name, NAME_SIZE) && memchr(name, 0, NAME_SIZE);
-}
-
-static void note_entry(pid_t pid, const struct table *table, const uint8_t *entry, uint64_t values[FIELD_COUNT],
-		       unsigned *found)
-{
-	char type[NAME_SIZE], name[NAME_SIZE];
-	uint32_t is_static;
-
-	if (!read_name(pid, number_at(entry, table->type), type))
-		return;
-	for (unsigned i = 0; i < FIELD_COUNT; i++) {
-		if (strcmp(type, fields[i].structure) != 0 || !read_name(pid, number_at(entry, table->field), name) ||
-		    strcmp(name, fields[i].member) != 0)
-			continue;
-		memcpy(&is_static, entry + table->is_static, sizeof(is_static));
-		if ((is_static != 0) != fields[i].is_static)
-			continue;
-		values[i] = number_at(entry, is_static ? table->address : table->offset);
-		if (is_static || values[i] < OFFSET_MOST)
-			*found |= 1u << i;
-	}
-}
-
 int ww_jvm_heap__find(pid_t pid, struct ww_jvm_heap *heap)
 {
-	const unsigned all = (1u << FIELD_COUNT) - 1;
 	uint64_t values[FIELD_COUNT];
-	uint8_t entry[STRIDE_MOST];
-	struct table table = {0};
-	unsigned found = 0;
-	int err = find_table(pid, &table);
+	uint64_t found = 0;
+	int err = ww_jvm_table__find(pid, fields, FIELD_COUNT, values, &found);
 
 	if (err)
 		return err;
-	for (uint64_t i = 0; found != all && i < ENTRIES_MOST; i++) {
-		/* The last one has no names. */
-		if (!ww_heaps__read(pid, table.at + i * table.stride, entry, table.stride) ||
-		    !number_at(entry, table.type))
-			break;
-		note_entry(pid, &table, entry, values, &found);
-	}
-	if (found != all)
+	if (found != (1u << FIELD_COUNT) - 1)
 		return -ENOENT;
 	*heap = (struct ww_jvm_heap){
 		.list = values[FIELD_LIST],

@@ -13,6 +13,7 @@
 #include "kernel/tokio.h"
 #include "kernel/uvloop.h"
 #include "kernel/v8.h"
+#include "kernel/virtual.h"
 #include "whywait.skel.h"
 
 /* True when the process is an interpreter with a lock. */
@@ -82,6 +83,19 @@ static bool python_learn(struct whywait_bpf *bpf, uint32_t pid, struct ww_python
 	return !bpf_map_update_elem(pythons, &pid, python, BPF_ANY);
 }
 
+/* A Java process with virtual threads. What the BPF side has seen of it stays. */
+static bool virtual_learn(struct whywait_bpf *bpf, uint32_t pid, const struct ww_virtual_layout *found)
+{
+	struct ww_golang_layout before, threads = {.is_virtual = 1, .java = *found};
+	int gos = bpf_map__fd(bpf->maps.ww_gos);
+
+	if (!bpf_map_lookup_elem(gos, &pid, &before) && before.is_virtual)
+		threads.java.stray = before.java.stray;
+	bpf->bss->ww_go_any = 1;
+	bpf->bss->ww_virtual_any = 1;
+	return !bpf_map_update_elem(gos, &pid, &threads, BPF_ANY);
+}
+
 bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 {
 	bool locks = lock_learn(bpf, pid);
@@ -89,6 +103,7 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 	struct ww_libuv_layout libuv;
 	struct ww_golang_layout golang;
 	struct ww_tokio_layout tokio;
+	struct ww_virtual_layout virtual;
 	int pythons = bpf_map__fd(bpf->maps.ww_pythons);
 	int libuvs = bpf_map__fd(bpf->maps.ww_libuvs);
 	int gos = bpf_map__fd(bpf->maps.ww_gos);
@@ -98,6 +113,8 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 		v8_learn(bpf, pid);
 		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
 	}
+	if (!ww_virtual__find((pid_t)pid, &virtual))
+		return virtual_learn(bpf, pid, &virtual);
 	if (!ww_golang__find((pid_t)pid, &golang)) {
 		bpf->bss->ww_go_any = 1;
 		return !bpf_map_update_elem(gos, &pid, &golang, BPF_ANY);

@@ -17,6 +17,7 @@
 #include "kernel/tokio.h"
 #include "kernel/uvloop.h"
 #include "kernel/v8.h"
+#include "kernel/virtual.h"
 #include "whywait/abi.h"
 #include "whywait/sweep.h"
 
@@ -104,6 +105,10 @@ static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R
 				      R(tls),	  R(data_first),  R(expired),  R(voted), R(current),
 				      R(at),	  R(votes),	  R(untagged), R(looks), R(unused)};
 
+#define C(member) M(struct ww_virtual_layout, member)
+static const struct member virtual[] = {C(osthread), C(thread_id), C(vthread), C(eetop), C(tid),
+					C(blocker),  C(state),	   C(form),    C(stray)};
+
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \
 	{                                                                                                              \
@@ -132,6 +137,7 @@ static const struct {
 	SHARED("ww_uvloop", struct ww_uvloop_layout, uvloop),
 	SHARED("ww_v8", struct ww_v8_objects, v8),
 	SHARED("ww_tokio", struct ww_tokio_layout, tokio),
+	SHARED("ww_virtual", struct ww_virtual_layout, virtual),
 };
 
 static void compare(const struct btf *btf, const char *name, size_t size, const struct member *members, size_t len)

@@ -185,14 +185,19 @@ final class JavaWork {
             operations.add(operation);
         }
 
-        synchronized String json() {
-            StringBuilder text = new StringBuilder("{\"span\":").append(span.json()).append(",\"operations\":[");
+        /** As [system, start, end]. */
+        synchronized String operations() {
+            StringBuilder text = new StringBuilder("[");
             for (int i = 0; i < operations.size(); i++) {
                 Operation o = operations.get(i);
                 text.append(i > 0 ? "," : "").append("[\"").append(o.system).append("\",").append(o.start).append(",")
                         .append(o.end).append("]");
             }
-            return text.append("]}").toString();
+            return text.append("]").toString();
+        }
+
+        String json() {
+            return "{\"span\":" + span.json() + ",\"operations\":" + operations() + "}";
         }
     }
 

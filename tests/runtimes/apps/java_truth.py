@@ -55,7 +55,7 @@ class Java(Server):
         self.main = main
 
     def prepare(self):
-        classes = _compile([APPS / "JavaWork.java", APPS / f"{self.main}.java"], ROOT / "build/tests/runtimes" / self.main)
+        classes = compiled([APPS / "JavaWork.java", APPS / f"{self.main}.java"], ROOT / "build/tests/runtimes" / self.main)
         self.port = free_port()
         self.env["PORT"] = str(self.port)
         # Handlers don't know of collections, so there is to be none.
@@ -63,7 +63,7 @@ class Java(Server):
                      "-Dsun.net.httpserver.nodelay=true", "-cp", f"{classes}:{LIBRARIES}/*", self.main]
 
 
-def _compile(sources, classes):
+def compiled(sources, classes):
     """Returns the directory `classes`, where they are."""
     made = [path.stat().st_mtime for path in classes.glob("*.class")]
     if not made or min(made) < max(path.stat().st_mtime for path in sources):
@@ -168,7 +168,7 @@ def truth(span, sent, answered):
     return account
 
 
-def _matched(request, operations, offset):
+def matched(request, operations, offset):
     """What is wrong with the operations recorded of a request: None when they are exactly those of its ledger."""
     slack = 300_000
     left = [operation for operation in operations if operation[0] != "connect"]
@@ -194,7 +194,7 @@ def _matched(request, operations, offset):
     return f"{len(missing)} of {len(operations)} missing {missing[:5]}, others' {more[:5]}" if missing or more else None
 
 
-def _began(request):
+def began(request):
     """Its start as nanoseconds since 1970."""
     text, _, fraction = request["start"].rstrip("Z").partition(".")
     seconds = datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.timezone.utc).timestamp()
@@ -234,8 +234,8 @@ class Part:
     def check_operations(self, tap, found, ledgers, offset):
         wrong, unsaid = [], 0
         for name, request in found.items():
-            request["began"] = _began(request)
-            error = _matched(request, ledgers[name]["operations"], offset)
+            request["began"] = began(request)
+            error = matched(request, ledgers[name]["operations"], offset)
             if error:
                 wrong.append(f"{name} {request['attribution']}: {error}; {self.plan[name]}")
                 unsaid += request["attribution"] != "ambiguous" and not request.get("operations_missing")
