@@ -9,19 +9,73 @@
 #include "phase.bpf.h"
 #include "promise.bpf.h"
 
-/* The step is one of a chain that no account is known of: it is the request's whose answer was read right before it. */
-static __always_inline void ww_promise_links(struct ww_thread *t)
+/* What answers is taken to be for two accounts at once, or for one of two: neither is sure, nor who has no account. */
+static __always_inline void ww_promise_differs(struct ww_thread *t, struct ww_request *r, struct ww_request *known)
 {
-	struct ww_request *r = ww_request_get(t->ref);
+	ww_doubt(r);
+	if (known)
+		ww_doubt(known);
+	else
+		t->root_lost = bpf_ktime_get_ns();
+}
+
+/*
+ * The first step after a read is of a chain: the answer was for the same, or what asked was taken for another's step. A
+ * chain without an account has that one. Whom a promise leads to may change: who awaits it may come to do so later.
+ */
+WW_GLOBAL1(int, ww_promise_links, T, t)
+{
+	struct ww_request *r = t ? ww_request_get(t->ref) : NULL;
+	if (!t || !r || !r->answered)
+		return 0;
 	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
+	struct ww_carrier *found = bpf_map_lookup_elem(&ww_carriers, &key), carrier = {.ref = r->account.id};
+	struct ww_request *known = found ? ww_request_get(found->ref) : NULL;
 	struct ww_loop *loop = ww_loop_get(true);
-	if (!r || r->anonymous || !r->answered || !loop || bpf_map_lookup_elem(&ww_carriers, &key))
-		return;
-	struct ww_carrier carrier = {.ref = r->account.id};
-	bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
-	if (!r->promise)
+	if (known == r || !loop)
+		return 0;
+	if (known) {
+		/* A request may have asked for something itself, before its chain had an account. */
+		if (r->anonymous || !known->anonymous || known->account.start_ns < r->account.start_ns)
+			ww_promise_differs(t, r, known);
+		return 0;
+	}
+	if (r->promise && r->promise != t->root) {
+		if (ww_promise_root(r->promise) != t->root) {
+			ww_promise_differs(t, r, NULL);
+			return 0;
+		}
+		key.context = r->promise;
+		bpf_map_delete_elem(&ww_carriers, &key);
+		key.context = t->root;
+	}
+	if (!r->promise && !r->anonymous)
 		ww_carrier_keep(loop, r->account.id);
+	bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
 	r->promise = t->root;
+	return 0;
+}
+
+/*
+ * Steps of several chains follow on one another. When these have begun by one event, as a read of answers to several,
+ * or a promise that several await, what their callbacks do is done in between, by nobody's step: then that is not told.
+ */
+static __always_inline void ww_promise_mixes(struct ww_thread *t, u64 root, u64 phase, u64 now)
+{
+	if (phase != t->root_phase || t->slept > t->root_at) {
+		t->root_first = 0;
+		t->roots_mixed = 0;
+	}
+	/* Steps of generators are not told, and may be of any of them. */
+	if (root && t->root_first && root != t->root_last && (t->several || root == t->root_first))
+		t->roots_mixed = 1;
+	if (root) {
+		t->root_first = t->root_first ?: root;
+		t->root_last = root;
+	}
+	t->root = root;
+	t->root_phase = phase;
+	t->root_at = now;
 }
 
 /* The thread continues an async function, by a closure in that context. */
@@ -32,9 +86,10 @@ WW_GLOBAL2(int, ww_promise_steps, T, t, N, context)
 		return 0;
 	u64 generator = ww_v8_word(context, WW_V8_SLOT);
 	bool known = ww_v8_is(v8, generator, v8->generator, &v8->generator_map);
-	t->root = known ? ww_promise_root(ww_v8_word(generator, WW_V8_GENERATOR)) : 0;
-	t->root_phase = ww_user_word(t->phase_at);
-	if (!t->steps++ && t->root && t->root_phase == t->phase_read)
+	u64 root = known ? ww_promise_root(ww_v8_word(generator, WW_V8_GENERATOR)) : 0;
+	ww_promise_mixes(t, root, ww_user_word(t->phase_at), bpf_ktime_get_ns());
+	/* What it goes on for after a sleep is no answer that it has read before. */
+	if (!t->steps++ && root && t->root_phase == t->phase_read && t->slept <= t->turn_read)
 		ww_promise_links(t);
 	return 0;
 }
@@ -42,7 +97,7 @@ WW_GLOBAL2(int, ww_promise_steps, T, t, N, context)
 /* Whether it is known for which chain of promises the thread works. */
 static __always_inline bool ww_promise_told(const struct ww_thread *t)
 {
-	return ww_promises_on && t->root && ww_user_word(t->phase_at) == t->root_phase;
+	return ww_promises_on && t->root && t->slept <= t->root_at && ww_user_word(t->phase_at) == t->root_phase;
 }
 
 /* The account of the chain of promises that the thread works for, in Node; 0: that is not known. */
@@ -82,6 +137,10 @@ WW_GLOBAL2(u64, ww_carrier_by_promise, T, t, R, r)
 {
 	if (!t || !r)
 		return 0;
+	if (t->roots_mixed) {
+		ww_doubt(r);
+		return 0;
+	}
 	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *a = known ? ww_request_get(known->ref) : NULL;
@@ -96,7 +155,10 @@ WW_GLOBAL2(u64, ww_carrier_by_promise, T, t, R, r)
 		return 0;
 	}
 	a->promise = 0;
-	return a->account.start_ns >= r->account.start_ns ? a->account.id : 0;
+	if (a->account.start_ns >= r->account.start_ns)
+		return a->account.id;
+	ww_doubt(r);
+	return 0;
 }
 
 static __always_inline long ww_promise_follow(struct ww_thread *t, struct ww_loop *loop, u32 i)

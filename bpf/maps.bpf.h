@@ -179,6 +179,9 @@ struct ww_thread {
 	u32 phase_asked;      /* reads since it was looked for */
 	u32 steps;	      /* async functions that V8 has continued since it last read */
 	u64 root;	      /* the promise at the end of the chain that it works for: promise.bpf.h; 0: not known */
+	u64 root_first;	      /* of the first step since it last read, or slept */
+	u64 root_last;	      /* of the last step that was told */
+	u64 root_at;	      /* when the last step was */
 	u64 root_lost;	      /* when the newest account for nobody began of which that was lost */
 	u64 root_phase;	      /* and the phase in which it did: as phase_read */
 	u32 turn_len;	      /* of a loop of Node's kind: */
@@ -210,6 +213,7 @@ struct ww_thread {
 	u32 opened_batch; /* in which it read a new request last */
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
+	u8 roots_mixed;	  /* steps of several such chains come in turn */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
 	u8 timed;	  /* enum ww_timed */
@@ -244,6 +248,8 @@ struct ww_thread {
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
 	u8 frames_tries;	       /* how often `frames_of` was looked for */
+	u8 version;		       /* of its CPython, whose objects are known: python.bpf.h */
+	u8 untold;		       /* or it has a CPython whose Tasks are not followed */
 	u8 executor;		       /* enum ww_executing */
 	u8 takes;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
 	u8 taking;		       /* it reads the message from `pipe` */
@@ -272,7 +278,7 @@ struct ww_thread {
 	/* The first variables of its loop when it took that up, and which of them (a bit each) that was given. */
 	u64 vars[WW_WORKER_VARS];
 	u32 item_vars;
-	ww_ref given; /* the request whose thread has made it */
+	ww_ref given; /* the request whose thread has made it, or handed it an item */
 	u8 submits;   /* without a request, it has woken such a thread */
 	u8 awaits;    /* it waits for the end of what another thread does: worker.bpf.h */
 	u64 stack;    /* where it blocked last; 0: none was taken */

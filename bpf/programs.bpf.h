@@ -16,11 +16,12 @@ enum ww_uvloop_is {
 /* Where a CPython process keeps what its threads are at (Include/internal/pycore_runtime.h, cpython/pystate.h). */
 struct ww_python {
 	u64 runtime;	   /* address of _PyRuntime */
+	u64 holder;	   /* and of the word that says which thread has had its lock last; 0: not known */
 	u32 interpreters;  /* offsets: _PyRuntimeState.interpreters.head */
 	u32 threads;	   /* PyInterpreterState.threads.head */
 	u32 next;	   /* PyThreadState.next */
 	u32 id;		   /* PyThreadState.native_thread_id; before 3.11, thread_id: pthread_self() */
-	u32 context;	   /* PyThreadState.context; 0: it is not followed */
+	u32 context;	   /* PyThreadState.context; 0: its Tasks and threads are not followed */
 	u32 cframe;	   /* PyThreadState.cframe; 0: it has none, and the frame is its own */
 	u32 current_frame; /* _PyCFrame.current_frame; or of PyThreadState: current_frame, before 3.11 frame */
 	u32 minor;	   /* its version is 3.minor */

@@ -25,18 +25,17 @@
 #define WW_UVLOOP_HANDLE 24
 #define WW_UVLOOP_LOOP	 32
 
+#define WW_UVLOOP_VERSION (11 - WW_PYTHON_FIRST) /* user space finds those processes only */
+
 /* Offsets in CPython 3.11's objects. */
 #define WW_DICT_USED	  16 /* PyDictObject.ma_used, then ma_version_tag, ma_keys, ma_values */
 #define WW_DICT_KEYS	  32
-#define WW_KEYS_INDICES	  32 /* PyDictKeysObject.dk_indices */
-#define WW_KEYS_COUNT	  24 /* PyDictKeysObject.dk_nentries */
-#define WW_TYPE_BASICSIZE 32
-#define WW_TYPE_FLAGS	  168
+#define WW_KEYS_INDICES	  32	   /* PyDictKeysObject.dk_indices */
+#define WW_KEYS_COUNT	  24	   /* PyDictKeysObject.dk_nentries */
 #define WW_TYPE_KEYS	  872	   /* PyHeapTypeObject.ht_cached_keys */
 #define WW_TYPE_MANAGED	  (1 << 4) /* Py_TPFLAGS_MANAGED_DICT: the words in front of an object lead to its attributes */
-#define WW_INSTANCE_DICT  24
-#define WW_REFERENCE_TO	  16 /* PyWeakReference.wr_object */
-#define WW_DEQUE_LEFT	  24 /* dequeobject.leftblock, rightblock, leftindex */
+#define WW_REFERENCE_TO	  16	   /* PyWeakReference.wr_object */
+#define WW_DEQUE_LEFT	  24	   /* dequeobject.leftblock, rightblock, leftindex */
 #define WW_DEQUE_DATA	  8
 #define WW_OBJECT_HEAD	  16
 #define WW_CORO_LOCALS	  152  /* PyCoroObject.cr_iframe.localsplus */
@@ -139,7 +138,7 @@ __weak u64 ww_uvloop_pending(u64 object, u64 future, u64 deque)
 		object = ww_uvloop_first(object);
 		type = object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
 	}
-	if (!type || type != future || (u32)ww_user_word(object + WW_FUTURE_STATE) ||
+	if (!type || type != future || (u32)ww_user_word(object + ww_python_offsets(WW_UVLOOP_VERSION)->future_state) ||
 	    !ww_user_word(object + WW_FUTURE_CALLBACK))
 		return 0;
 	return object;
@@ -338,7 +337,7 @@ __weak u64 ww_uvloop_task(void)
 		return task;
 	u64 before = 0, how = 0;
 	for (u32 i = 0; i < WW_UVLOOP_FUTURES && future; i++) {
-		u64 next = ww_awaiter_next(future, before);
+		u64 next = ww_awaiter_next(future, before, WW_UVLOOP_VERSION);
 		how |= next & WW_AWAITER_BITS;
 		before = future;
 		future = next & ~WW_AWAITER_BITS;
@@ -441,7 +440,7 @@ static __always_inline bool ww_uvloop_complete(const struct ww_uvloop *uv, u64 s
 __weak u64 ww_uvloop_serves(u64 task)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
-	u64 self = uv ? ww_user_word(ww_user_word(task + WW_TASK_CORO) + WW_CORO_LOCALS) : 0;
+	u64 self = uv ? ww_user_word(ww_task_word(task, WW_TASK_CORO, WW_UVLOOP_VERSION) + WW_CORO_LOCALS) : 0;
 	if (!self || self & 7)
 		return 0;
 	u64 stream = ww_uvloop_stream_of(self);
@@ -483,9 +482,10 @@ static __always_inline void ww_uvloop_pools(void)
 __weak u64 ww_uvloop_meets_frame(u64 frame, u32 tgid)
 {
 	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
-	if (uv && (ww_frame_name(frame) & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
+	if (uv &&
+	    (ww_frame_name(frame, WW_UVLOOP_VERSION) & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
 		uv->pooled = 1;
-	return ww_frame_below(frame);
+	return ww_frame_below(frame, WW_UVLOOP_VERSION);
 }
 
 /*

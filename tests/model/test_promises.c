@@ -283,18 +283,23 @@ static void rows(u32 upstream)
 	pass(10 * US);
 }
 
-static void timers(bool moves)
+/* It is known for a loop's, and its phase is asked for, when it has served one. */
+static void known_for_a_loop(void)
 {
-	u64 inner[2] = {promise(), promise()}, outer[2] = {promise(), promise()}, after[2];
-	for (u32 i = 0; i < 2; i++)
-		awaits(outer[i], inner[i], 0);
-	/* It is known for a loop's, and its phase is asked for, when it has served one. */
 	for (u32 i = 0; i < 2; i++) {
 		asks(0);
 		answers(0);
 		sleeps(MS, POLLS);
 	}
 	script.records_len = 0;
+}
+
+static void timers(bool moves)
+{
+	u64 inner[2] = {promise(), promise()}, outer[2] = {promise(), promise()}, after[2];
+	for (u32 i = 0; i < 2; i++)
+		awaits(outer[i], inner[i], 0);
+	known_for_a_loop();
 	asks(0);
 	pass(100 * US);
 	asks(1);
@@ -331,6 +336,54 @@ static void timers(bool moves)
 		assert_int_not_equal(script.records[i].attribution, WW_ATTRIBUTION_AMBIGUOUS);
 }
 
+/* Two await one promise: steps of both come in turn, and what is answered behind them may be either's. */
+static void in_turn(void **state)
+{
+	u64 own[2] = {promise(), promise()};
+	(void)state;
+	known_for_a_loop();
+	for (u32 i = 0; i < 2; i++) {
+		asks(i);
+		goes_on(own[i]);
+		queries(i);
+	}
+	sleeps(MS, POLLS);
+	rows(0);
+	rows(1);
+	goes_on(own[1]);
+	goes_on(own[0]);
+	goes_on(own[1]);
+	answers(0);
+	answers(1);
+	assert_int_equal(script.records_len, 2);
+	for (u32 i = 0; i < 2; i++)
+		assert_int_equal(script.records[i].attribution, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* What was asked for in the step of another chain shows when it is answered. */
+static void asked_by_another(void **state)
+{
+	u64 own[2] = {promise(), promise()};
+	(void)state;
+	known_for_a_loop();
+	for (u32 i = 0; i < 2; i++) {
+		asks(i);
+		goes_on(own[0]);
+		queries(i);
+	}
+	sleeps(MS, POLLS);
+	rows(1);
+	goes_on(own[1]);
+	answers(1);
+	sleeps(MS, POLLS);
+	rows(0);
+	goes_on(own[0]);
+	answers(0);
+	assert_int_equal(script.records_len, 2);
+	for (u32 i = 0; i < 2; i++)
+		assert_int_equal(script.records[i].attribution, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
 static void after_timers(void **state)
 {
 	(void)state;
@@ -350,6 +403,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ends_of_v8_12, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_not_told, begin, end),
 		cmocka_unit_test_setup_teardown(after_a_collection, begin, end),
+		cmocka_unit_test_setup_teardown(in_turn, loop_begin, loop_end),
+		cmocka_unit_test_setup_teardown(asked_by_another, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(after_timers, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(after_timers_and_a_collection, loop_begin, loop_end),
 	};

@@ -83,8 +83,8 @@ static const struct member sweep_find[] = {
 static const struct member sweep_end[] = {E(id), E(slot), E(pad)};
 
 #define Y(member) M(struct ww_python_layout, member)
-static const struct member python[] = {Y(runtime), Y(interpreters),  Y(threads), Y(next),  Y(id),    Y(context),
-				       Y(cframe),  Y(current_frame), Y(minor),	 Y(loops), Y(uvloop)};
+static const struct member python[] = {Y(runtime), Y(holder), Y(interpreters),	Y(threads), Y(next),  Y(id),
+				       Y(context), Y(cframe), Y(current_frame), Y(minor),   Y(loops), Y(uvloop)};
 
 #define V(member) M(struct ww_libuv_layout, member)
 static const struct member libuv[] = {V(slot)};

@@ -41,17 +41,17 @@ NONE = ("ipc", "client", "gc", "other")
 
 
 class Uvicorn(Server):
-    """An application under uvicorn, on asyncio's own event loop, or uvloop's."""
+    """An application under uvicorn, on asyncio's own event loop, or uvloop's; `python`: how its interpreter is started."""
 
     name = "uvicorn"
 
-    def __init__(self, app, loop="asyncio", **options):
+    def __init__(self, app, loop="asyncio", python=(PYTHON,), **options):
         super().__init__(timeout=60, **options)
-        self.app, self.loop = app, loop
+        self.app, self.loop, self.python = app, loop, python
 
     def prepare(self):
         self.port = free_port()
-        self.argv = [PYTHON, "-m", "uvicorn", "--app-dir", APPS, self.app, "--port", str(self.port), "--loop", self.loop,
+        self.argv = [*self.python, "-m", "uvicorn", "--app-dir", APPS, self.app, "--port", str(self.port), "--loop", self.loop,
                      "--no-access-log", "--log-level", "warning"]
 
 
