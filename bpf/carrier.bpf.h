@@ -18,7 +18,7 @@
 #include "sleeper.bpf.h"
 #include "subtask.bpf.h"
 #include "untold.bpf.h"
-#include "uvloop.bpf.h"
+#include "uvserver.bpf.h"
 #include "worker.bpf.h"
 
 __u32 ww_units_any __weak = 0; /* functions are units of work */
@@ -30,11 +30,12 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		return false;
 	if (t->python_tries < WW_PYTHON_TRIES)
 		ww_python_find(t);
-	if (!t->python || t->shared)
-		return false;
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	struct ww_python *python = t->python ? ww_python_of() : NULL;
 	if (!python)
+		return false;
+	if (!uvloop && python->uvloop && !t->uvloop)
+		ww_uvloop_beside(python->uvloop);
+	if (t->shared)
 		return false;
 	ww_python_is_loop(python);
 	key->program = ww_program();
@@ -157,7 +158,7 @@ static __always_inline ww_ref ww_carrier_of_context(struct ww_thread *t, struct 
 		return conn->first;
 	}
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, key);
-	r = ww_request_get(uvloop ? ww_uvloop_serves(t->task) : known ? known->ref : 0);
+	r = ww_request_get(uvloop ? ww_uvloop_whose(t, conn) : known ? known->ref : 0);
 	if (r && uvloop)
 		ww_task_serves(t);
 	else if (uvloop && known)
@@ -190,11 +191,11 @@ WW_GLOBAL2(u64, ww_carrier_of_uvloop, T, t, C, conn)
 		return 0;
 	if (ww_carrier_context(t, &key, true))
 		return ww_carrier_of_context(t, conn, &key, true);
-	/* More of what its Task awaits the answer to. */
-	if (conn && conn->awaited && ww_request_get(conn->first))
-		return conn->first;
-	ww_uvloop_doubts();
-	return 0;
+	/* The rest of what did not fit is whose that was. What else is sent so may be another's. */
+	struct ww_request *r = ww_request_get(conn && conn->awaited ? conn->first : 0);
+	if (!ww_uvloop_rest(r != NULL) && r)
+		ww_awaiter_marks(r, WW_AWAITER_GUESS);
+	return ww_carrier_ref(r);
 }
 
 /*
@@ -426,14 +427,11 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 			return 0;
 	}
 	struct ww_python *python = t->python ? ww_python_of() : NULL;
-	if (python)
+	if (python) {
 		ww_python_is_loop(python);
-	/* Requests that it has by now did not begin as those that are followed do. */
-	if (python && python->uvloop == WW_UVLOOP_FOLLOWED && !t->uvloop) {
-		t->uvloop = 1;
-		ww_uvloop_doubts();
+		ww_uvloop_joins(t, python);
 	}
-	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(r->opened))))
+	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(t, r->opened))))
 		return 0;
 	if ((!tasks || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
 		return 0;

@@ -193,7 +193,8 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	t->version = python->minor - WW_PYTHON_FIRST;
 	t->untold = !t->python;
 	/* Before it has read a request; else that is begun when one is answered (carrier.bpf.h). */
-	t->uvloop = t->python && !t->served_len && python->uvloop == WW_UVLOOP_FOLLOWED;
+	struct ww_uvloop *uv = python->uvloop == WW_UVLOOP_FOLLOWED ? bpf_map_lookup_elem(&ww_uvloops, &tgid) : NULL;
+	t->uvloop = uv && t->python && !t->served_len && uv->thread == t->python;
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 
 #include "awaiter.bpf.h"
 #include "charge.bpf.h"
-#include "uvloop.bpf.h"
+#include "uvserver.bpf.h"
 
 /* What ends a gap, as the touching side knows it. */
 struct ww_touch {

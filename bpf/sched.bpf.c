@@ -102,6 +102,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	t->worked_ns = now - t->woke;
 	if (ww_is_epoll(b.cause.nr))
 		t->loop = !t->go && !t->executor;
+	if (t->uvloop == WW_UVLOOP_DOUBTED && ww_is_epoll(b.cause.nr))
+		ww_uvloop_sleeps(t);
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	/* What it does next may be the request's still: of that, stacks are taken, too. */
