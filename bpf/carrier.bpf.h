@@ -209,6 +209,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		return 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	if (t->executor) {
+		t->told = 0;
 		if (t->worker || t->loop_slot)
 			return ww_worker_turn(t);
 		r = r ? r : ww_request_get(t->home);

@@ -214,15 +214,18 @@ WW_GLOBAL2(u64, ww_executor_found, T, t, N, early)
 {
 	if (!t)
 		return 0;
-	u64 future = ww_executor_future(t), told = t->told;
-	if (!early)
-		t->told = 0;
-	if (!future || future == told)
+	u64 future = ww_executor_future(t);
+	if (!future)
 		return 0;
 	u64 found = future == ~0ull ? 0 : ww_awaiter_root(future, t->version);
-	if (early && found)
-		t->told = future;
-	return found || early ? found : WW_EXECUTOR_GONE;
+	/* The next one may have its address, but another Task awaits that. */
+	if (future == t->told && (!found || found == t->told_for))
+		return 0;
+	if (!found)
+		return early ? 0 : WW_EXECUTOR_GONE;
+	t->told = future;
+	t->told_for = found;
+	return found;
 }
 
 /*

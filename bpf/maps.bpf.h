@@ -261,7 +261,8 @@ struct ww_thread {
 	u64 opened_at; /* when it read a new request last */
 	u64 responded; /* a loop of CPython's: the Context that answered last */
 	u64 submitter; /* the Context that has woken it for work; 0: not known */
-	u64 told;      /* the Future whose work was seen to be done before it tells its loop of that */
+	u64 told;      /* the Future whose work was seen to be done last, unless it has sent something since; */
+	u64 told_for;  /* and which Task awaited that */
 	u64 handle_frame; /* a loop of CPython's: the frame in which it runs Handles; 0: not known */
 	u64 leaf;	  /* the Task whose step it was in when it was looked at last, */
 	u64 task;	  /* and the one that awaits what that does */

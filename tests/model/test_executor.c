@@ -90,12 +90,29 @@ static void before_it_tells(void **state)
 	ww_executor_tells(&pool.thread);
 	ww_executor_ends(&pool.thread, 0);
 	assert_ptr_equal(done(), a);
-	/* The next piece is another one, by a Future in the same place, too. */
+}
+
+/* It waits for the interpreter's lock when it has sent the byte: that is no end of another piece of work. */
+static void after_it_told(void **state)
+{
+	(void)state;
+	tells("_write_to_self");
+	ww_executor_ends(&pool.thread, 0);
+	struct ww_request *a = done();
+	assert_non_null(a);
+	ww_executor_tells(&pool.thread);
+	assert_ptr_equal(done(), a);
+	/* The next piece, which it has had without a wait, is one, by a Future in the same place, too. */
 	pool.task = task("Task-8", 0x800);
 	plant_word(pool.future + WW_FUTURE_CALLBACK, wakeup(pool.task));
 	ww_executor_ends(&pool.thread, 0);
 	assert_ptr_not_equal(done(), a);
 	assert_int_equal(done()->context, ww_task_key(pool.task, version));
+	/* And so is one of the same Task's when it has sent something meanwhile. */
+	a = done();
+	ww_carrier_of_send(&pool.thread, NULL);
+	ww_executor_ends(&pool.thread, 0);
+	assert_ptr_not_equal(done(), a);
 }
 
 static void within(void **state)
@@ -114,6 +131,7 @@ static void taken_for_another(void **state)
 	pool.thread.submitter = ww_task_key(pool.task, version);
 	ww_executor_ends(&pool.thread, 0);
 	assert_false(done()->early);
+	pool.thread.told = 0;
 	pool.thread.submitter = ww_task_key(task("Task-6", 0x600), version);
 	ww_executor_ends(&pool.thread, 0);
 	assert_true(done()->early);
@@ -127,6 +145,7 @@ static void taken_for_nobody(void **state)
 	pool.thread.submitter = ww_task_key(pool.task, version) | WW_EXECUTOR_OVER;
 	ww_executor_ends(&pool.thread, 0);
 	assert_null(done());
+	pool.thread.told = 0;
 	pool.thread.submitter = ww_task_key(task("Task-6", 0x600), version) | WW_EXECUTOR_OVER;
 	ww_executor_ends(&pool.thread, 0);
 	assert_non_null(done());
@@ -137,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(before_it_tells, begin, end),
+		cmocka_unit_test_setup_teardown(after_it_told, begin, end),
 		cmocka_unit_test_setup_teardown(within, begin, end),
 		cmocka_unit_test_setup_teardown(taken_for_another, begin, end),
 		cmocka_unit_test_setup_teardown(taken_for_nobody, begin, end),
