@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tasks of asyncio, of CPython 3.11: which one the loop's thread is in a step of, and which one awaits what that does.
+ * Tasks of asyncio, of CPython from 3.11 on: which one the loop's thread is in a step of, and which one awaits what
+ * that does.
  *
  * The loop runs one Handle after the other, each in a frame at the same place, and a Task's step is a Handle's
  * callback. What awaits a Task, or a Future, stands in its callbacks: a Task's wake-up, or what gather(), wait_for(),
@@ -13,17 +14,14 @@
 
 #include "python.bpf.h"
 
-/* Offsets in CPython 3.11's objects. */
+/* Offsets in CPython's objects, that did not change (python.bpf.h has the others). */
 #define WW_HANDLE_CALLBACK  24 /* asyncio.events.Handle: slots, in the order of their names */
 #define WW_HANDLE_CONTEXT   40
-#define WW_FUTURE_CALLBACK  24	/* FutureObj.fut_callback0 */
-#define WW_FUTURE_CALLBACKS 40	/* FutureObj.fut_callbacks: a list of pairs */
-#define WW_FUTURE_STATE	    88	/* FutureObj.fut_state: 0, it is pending */
-#define WW_TASK_WAITS	    128 /* TaskObj.task_fut_waiter */
-#define WW_TASK_CORO	    136
-#define WW_TASK_NAME	    144
-#define WW_TASK_CONTEXT	    152
-#define WW_CORO_CODE	    16 /* PyCoroObject.cr_code */
+#define WW_FUTURE_CALLBACK  24 /* FutureObj.fut_callback0 */
+#define WW_FUTURE_CALLBACKS 40 /* FutureObj.fut_callbacks: a list of pairs */
+#define WW_TASK_CORO	    8  /* from TaskObj.task_fut_waiter on */
+#define WW_TASK_NAME	    16
+#define WW_TASK_CONTEXT	    24
 #define WW_TEXT_LENGTH	    16 /* PyASCIIObject.length */
 #define WW_BUILTIN_SELF	    24 /* PyCFunctionObject.m_self */
 #define WW_STEP_TASK	    16 /* TaskStepMethWrapper.sw_task */
@@ -35,6 +33,13 @@
 #define WW_METHOD_FUNCTION  16
 #define WW_METHOD_SELF	    24
 #define WW_INSTANCE_VALUES  32 /* in front of an object whose attributes are no dict yet */
+#define WW_INSTANCE_DICT    24
+#define WW_TYPE_BASICSIZE   32
+#define WW_TYPE_FLAGS	    168
+#define WW_TYPE_INLINE	    (1 << 2) /* Py_TPFLAGS_INLINE_VALUES */
+#define WW_CORO_RUNS	    0	     /* FRAME_EXECUTING */
+#define WW_NUMBER_TAG	    16	     /* PyLongObject.long_value.lv_tag; its digits come behind it */
+#define WW_NUMBER_SMALL	    8	     /* that of a number of one digit, of 30 bits */
 
 #define WW_AWAITERS	  6  /* Futures and Tasks on the way to the one that awaits all of it */
 #define WW_AWAITER_CELLS  4  /* of a callback's closure */
@@ -51,6 +56,7 @@
 #define WW_AWAITER_GUESS 2ull /* by a function of the program's, which has it at hand, but may not be called for it */
 #define WW_AWAITER_BITS	 (WW_AWAITER_TOLD | WW_AWAITER_GUESS)
 
+#define WW_DIGITS_MOST 99999999
 #define WW_DIGITS_0    0x3030303030303030ull
 #define WW_DIGITS_HIGH 0xf0f0f0f0f0f0f0f0ull
 #define WW_DIGITS_OVER 0x0606060606060606ull /* takes what is behind '9' to the next sixteen */
@@ -90,17 +96,32 @@ __weak u32 ww_future_is(u64 object)
 	return WW_FUTURE_NOT;
 }
 
-/* The Task that waits for those of a task group, or of its scope; 0: not known. */
-__weak u64 ww_awaiter_of_group(u64 group)
+/* Where the attributes of an object are, in the order in which it got them first; 0: in a dict. */
+__weak u64 ww_instance_values(u64 object, u32 version)
 {
-	u64 values = ww_user_word(group - WW_INSTANCE_VALUES);
+	u32 where = ww_python_offsets(version)->values;
+	if (where == WW_VALUES_APART)
+		return ww_user_word(object - WW_INSTANCE_VALUES);
+	if (where == WW_VALUES_TAGGED) {
+		u64 at = ww_user_word(object - WW_INSTANCE_DICT);
+		return at & 1 ? at + 1 : 0;
+	}
+	u64 type = ww_user_word(object + WW_PYTHON_TYPE);
+	return ww_user_word(type + WW_TYPE_FLAGS) & WW_TYPE_INLINE ? object + ww_user_word(type + WW_TYPE_BASICSIZE) + 8
+								   : 0;
+}
+
+/* The Task that waits for those of a task group, or of its scope; 0: not known. */
+__weak u64 ww_awaiter_of_group(u64 group, u32 version)
+{
+	u64 values = ww_instance_values(group, version);
 	for (u32 i = 0; i < WW_AWAITER_VALUES && values; i++) {
 		u64 value = ww_user_word(values + 8 * i);
 		u32 is = ww_future_is(value);
 		if (is == WW_FUTURE_TASK)
 			return value;
 		if (is == WW_FUTURE_SCOPE && !i) {
-			values = ww_user_word(value - WW_INSTANCE_VALUES);
+			values = ww_instance_values(value, version);
 		}
 	}
 	return 0;
@@ -111,10 +132,10 @@ struct ww_name {
 	u64 first, second;
 };
 
-static __always_inline struct ww_name ww_function_name(u64 function)
+static __always_inline struct ww_name ww_function_name(u64 function, u32 version)
 {
 	u64 code = ww_user_word(function + WW_FUNCTION_CODE);
-	u64 at = ww_user_word(code + WW_PYTHON_CODE_NAME) + WW_PYTHON_TEXT;
+	u64 at = ww_user_word(code + WW_PYTHON_CODE_NAME) + ww_python_offsets(version)->text;
 	return (struct ww_name){ww_user_word(at), ww_user_word(at + 8)};
 }
 
@@ -131,9 +152,9 @@ static __always_inline struct ww_name ww_function_name(u64 function)
 	 ((name).second & WW_NAME_MASK(letters)) == WW_NAME_WORD(letters, 8))
 
 /* How certain it is that one awaits whom that function leads to, when it is called at the end of something. */
-static __always_inline u64 ww_awaiter_by(u64 function)
+static __always_inline u64 ww_awaiter_by(u64 function, u32 version)
 {
-	struct ww_name name = ww_function_name(function);
+	struct ww_name name = ww_function_name(function, version);
 	if (ww_name_is(name, "_done_callback") ||	/* of gather() */
 	    ww_name_is(name, "_inner_done_callback") || /* of shield() */
 	    ww_name_is(name, "_outer_done_callback") || /* of shield() */
@@ -147,7 +168,7 @@ static __always_inline u64 ww_awaiter_by(u64 function)
 }
 
 /* The Future or Task that a callback of a Future's is for, with WW_AWAITER_BITS; 0: none. */
-__weak u64 ww_awaiter_of_callback(u64 callback)
+__weak u64 ww_awaiter_of_callback(u64 callback, u32 version)
 {
 	u64 type = callback ? ww_user_word(callback + WW_PYTHON_TYPE) : 0, object;
 	u64 at = type ? ww_user_word(type + WW_PYTHON_TYPE_NAME) : 0;
@@ -160,12 +181,12 @@ __weak u64 ww_awaiter_of_callback(u64 callback)
 		object = ww_user_word(ww_user_word(callback + WW_PARTIAL_ARGS) + WW_PYTHON_TUPLE);
 		if (ww_future_is(object) != WW_FUTURE)
 			return 0;
-		return object | ww_awaiter_by(ww_user_word(callback + WW_PARTIAL_FUNCTION));
+		return object | ww_awaiter_by(ww_user_word(callback + WW_PARTIAL_FUNCTION), version);
 	}
 	if ((name.first & WW_WORD7_MASK) == WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0)) {
 		object = ww_user_word(callback + WW_METHOD_SELF);
-		object = ww_future_is(object) == WW_FUTURE_GROUP ? ww_awaiter_of_group(object) : 0;
-		return object ? object | ww_awaiter_by(ww_user_word(callback + WW_METHOD_FUNCTION)) : 0;
+		object = ww_future_is(object) == WW_FUTURE_GROUP ? ww_awaiter_of_group(object, version) : 0;
+		return object ? object | ww_awaiter_by(ww_user_word(callback + WW_METHOD_FUNCTION), version) : 0;
 	}
 	if (!ww_name_is(name, "function"))
 		return 0;
@@ -175,9 +196,9 @@ __weak u64 ww_awaiter_of_callback(u64 callback)
 		object = ww_user_word(ww_user_word(closure + WW_PYTHON_TUPLE + 8 * i) + WW_CELL_CONTENTS);
 		u32 is = ww_future_is(object);
 		if (is == WW_FUTURE_GROUP)
-			object = ww_awaiter_of_group(object);
+			object = ww_awaiter_of_group(object, version);
 		if (is == WW_FUTURE || is == WW_FUTURE_TASK || is == WW_FUTURE_GROUP)
-			return object ? object | ww_awaiter_by(callback) : 0;
+			return object ? object | ww_awaiter_by(callback, version) : 0;
 	}
 	return 0;
 }
@@ -192,59 +213,78 @@ static __always_inline bool ww_awaiter_other(u64 found, u64 future, u64 before)
  * What awaits a Future or a Task, itself one, with WW_AWAITER_BITS; 0: nothing does. A shielded one names the one that
  * it came from, too.
  */
-__weak u64 ww_awaiter_next(u64 future, u64 before)
+__weak u64 ww_awaiter_next(u64 future, u64 before, u32 version)
 {
-	u64 found = ww_awaiter_of_callback(ww_user_word(future + WW_FUTURE_CALLBACK));
+	u64 found = ww_awaiter_of_callback(ww_user_word(future + WW_FUTURE_CALLBACK), version);
 	if (ww_awaiter_other(found, future, before))
 		return found;
 	u64 list = ww_user_word(future + WW_FUTURE_CALLBACKS);
 	u64 len = list ? ww_user_word(list + WW_PYTHON_SIZE) : 0;
 	for (u32 i = 0; i < WW_AWAITER_MORE && i < len; i++) {
 		u64 pair = ww_user_word(ww_user_word(list + WW_PYTHON_LIST) + 8 * i);
-		found = ww_awaiter_of_callback(ww_user_word(pair + WW_PYTHON_TUPLE));
+		found = ww_awaiter_of_callback(ww_user_word(pair + WW_PYTHON_TUPLE), version);
 		if (ww_awaiter_other(found, future, before))
 			return found;
 	}
 	return 0;
 }
 
-/*
- * A Task's number, as digits, with WW_TASK_KEY: of two, the newer one's is the larger one. Of one that has a name
- * instead, its Context, which may be another one's afterwards.
- */
-__weak u64 ww_task_key(u64 task)
+static __always_inline u64 ww_task_word(u64 task, u32 at, u32 version)
 {
-	struct {
-		u64 length, hash, state, wide, text[2];
-	} name = {};
-	bpf_probe_read_user(&name, sizeof(name), (void *)(ww_user_word(task + WW_TASK_NAME) + WW_TEXT_LENGTH));
-	u64 digits = name.length - WW_TASK_DIGITS;
-	if ((name.text[0] & WW_WORD5_MASK) != WW_WORD8('T', 'a', 's', 'k', '-', 0, 0, 0) || !digits || digits > 8)
-		return ww_user_word(task + WW_TASK_CONTEXT);
+	return ww_user_word(task + ww_python_offsets(version)->task_waits + at);
+}
+
+/* The number in a name that is a text; 0: there is none. */
+static __always_inline u64 ww_task_number(u64 name, u32 version)
+{
+	u64 text[2] = {}, digits = ww_user_word(name + WW_TEXT_LENGTH) - WW_TASK_DIGITS;
+	bpf_probe_read_user(text, sizeof(text), (void *)(name + ww_python_offsets(version)->text));
+	if ((text[0] & WW_WORD5_MASK) != WW_WORD8('T', 'a', 's', 'k', '-', 0, 0, 0) || !digits || digits > 8)
+		return 0;
+	/* The first digit is the lowest byte. */
 	u32 unused = 8 * (8 - digits);
-	u64 number = __builtin_bswap64(name.text[0] >> 40 | name.text[1] << 24) >> unused;
+	u64 each = (text[0] >> 40 | text[1] << 24) << unused | (WW_DIGITS_0 & ((1ull << unused) - 1));
 	/* A program's own name may begin like that, and be many Tasks' at a time. Eight bytes at once are digits. */
-	u64 each = number | (WW_DIGITS_0 & ~(~0ull >> unused));
 	if ((each & WW_DIGITS_HIGH) != WW_DIGITS_0 || ((each + WW_DIGITS_OVER) & WW_DIGITS_HIGH) != WW_DIGITS_0)
-		return ww_user_word(task + WW_TASK_CONTEXT);
-	return number | WW_TASK_KEY;
+		return 0;
+	/* Pairs of them at once, then pairs of those. */
+	each -= WW_DIGITS_0;
+	each = (each * 10 + (each >> 8)) & 0x00ff00ff00ff00ffull;
+	each = (each * 100 + (each >> 16)) & 0x0000ffff0000ffffull;
+	return (each * 10000 + (each >> 32)) & 0xffffffff;
+}
+
+/*
+ * A Task's number, with WW_TASK_KEY: of two, the newer one's is the larger one. Of one that has a name instead, its
+ * Context, which may be another one's afterwards.
+ */
+__weak u64 ww_task_key(u64 task, u32 version)
+{
+	u64 name = ww_task_word(task, WW_TASK_NAME, version), number[2] = {}, found = 0;
+	if (ww_python_offsets(version)->numbers && (ww_type_name(name) & WW_WORD4_MASK) == WW_WORD4('i', 'n', 't', 0)) {
+		bpf_probe_read_user(number, sizeof(number) - 4, (void *)(name + WW_NUMBER_TAG));
+		found = number[0] == WW_NUMBER_SMALL && number[1] <= WW_DIGITS_MOST ? number[1] : 0;
+	} else {
+		found = ww_task_number(name, version);
+	}
+	return found ? found | WW_TASK_KEY : ww_task_word(task, WW_TASK_CONTEXT, version);
 }
 
 /* A word by which a Task is told from one that has its memory afterwards. */
-static __always_inline u64 ww_task_print(u64 task)
+static __always_inline u64 ww_task_print(u64 task, u32 version)
 {
-	return ww_user_word(ww_user_word(task + WW_TASK_NAME) + WW_PYTHON_TEXT + WW_TASK_DIGITS);
+	return ww_user_word(ww_task_word(task, WW_TASK_NAME, version) + ww_python_offsets(version)->task_print);
 }
 
 /*
  * The Task that awaits all of what a Future, or a Task, is awaited by, with WW_AWAITER_BITS: that itself if nothing
  * does; 0: there is none.
  */
-__weak u64 ww_awaiter_root(u64 future)
+__weak u64 ww_awaiter_root(u64 future, u32 version)
 {
 	u64 before = 0, how = 0, root = ww_future_is(future) == WW_FUTURE_TASK ? future : 0;
 	for (u32 i = 0; i < WW_AWAITERS; i++) {
-		u64 next = ww_awaiter_next(future, before);
+		u64 next = ww_awaiter_next(future, before, version);
 		if (!next)
 			break;
 		how |= next & WW_AWAITER_BITS;
@@ -252,7 +292,7 @@ __weak u64 ww_awaiter_root(u64 future)
 		future = next & ~WW_AWAITER_BITS;
 		if (ww_future_is(future) != WW_FUTURE_TASK)
 			continue;
-		struct ww_carrier_key key = {.context = ww_task_key(future), .program = ww_program()};
+		struct ww_carrier_key key = {.context = ww_task_key(future, version), .program = ww_program()};
 		struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 		if (known && known->several)
 			break;
@@ -265,62 +305,85 @@ __weak u64 ww_awaiter_root(u64 future)
  * Looks for the frame in which the loop of the running thread runs a Handle, from `frame` on, at some of them. Returns
  * it with WW_PYTHON_FOUND, or the one to go on with, or 0.
  */
-__weak u64 ww_handle_frame_some(u64 frame)
+__weak u64 ww_handle_frame_some(u64 frame, u32 version)
 {
 	for (u32 i = 0; i < WW_PYTHON_SOME && frame; i++) {
-		if ((ww_frame_name(frame) & WW_WORD5_MASK) == WW_WORD4('_', 'r', 'u', 'n'))
+		if ((ww_frame_name(frame, version) & WW_WORD5_MASK) == WW_WORD4('_', 'r', 'u', 'n'))
 			return frame | WW_PYTHON_FOUND;
-		frame = ww_frame_below(frame) & ~WW_PYTHON_FOUND;
+		frame = ww_frame_below(frame, version) & ~WW_PYTHON_FOUND;
 	}
 	return frame;
 }
 
 /* That frame, of a Handle of that Context; 0: none is found. */
-__weak u64 ww_handle_frame(u64 frame, u64 context)
+__weak u64 ww_handle_frame(u64 frame, u64 context, u32 version)
 {
 	for (u32 i = 0; i < WW_HANDLE_FRAMES / WW_PYTHON_SOME && frame; i++) {
-		u64 found = ww_handle_frame_some(frame);
+		u64 found = ww_handle_frame_some(frame, version);
 		frame = found & ~WW_PYTHON_FOUND;
 		if (!(found & WW_PYTHON_FOUND))
 			continue;
 		if (ww_user_word(ww_user_word(WW_FRAME_LOCAL(frame, 0)) + WW_HANDLE_CONTEXT) == context)
 			return frame;
-		frame = ww_frame_below(frame);
+		frame = ww_frame_below(frame, version);
 	}
 	return 0;
 }
 
-/* The Task that the running thread, which is in that Context, is in a step of; 0: in none. */
+/* The Task whose step a Handle is; 0: it is none's. */
+__weak u64 ww_handle_task(u64 handle, u32 version)
+{
+	u64 callback = ww_user_word(handle + WW_HANDLE_CALLBACK), name = ww_type_name(callback), task = 0;
+	/* A TaskStepMethWrapper, from 3.12 on of _asyncio. No other callable is of that module. */
+	if (name == WW_WORD8('T', 'a', 's', 'k', 'S', 't', 'e', 'p') ||
+	    name == WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o'))
+		task = ww_user_word(callback + WW_STEP_TASK);
+	else if (name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_'))
+		task = ww_user_word(callback + WW_BUILTIN_SELF);
+	if (ww_future_is(task) != WW_FUTURE_TASK ||
+	    ww_task_word(task, WW_TASK_CONTEXT, version) != ww_user_word(handle + WW_HANDLE_CONTEXT))
+		return 0;
+	return task;
+}
+
+/* The same, where that step is not over. */
+__weak u64 ww_handle_step(u64 handle, u32 version)
+{
+	u64 task = ww_handle_task(handle, version), coro = task ? ww_task_word(task, WW_TASK_CORO, version) : 0;
+	if (!coro || ww_type_name(coro) != WW_WORD8('c', 'o', 'r', 'o', 'u', 't', 'i', 'n') ||
+	    (u8)ww_user_word(coro + ww_python_offsets(version)->coro_state) != WW_CORO_RUNS)
+		return 0;
+	return task;
+}
+
+/* The Task that the running thread, which is in that Context, is in a step of, with WW_AWAITER_BITS; 0: in none. */
 WW_GLOBAL2(u64, ww_awaiter_running, T, t, N, context)
 {
 	struct ww_python *python = ww_python_of();
-	if (!t || !python || python->minor != WW_FRAMES_MINOR)
+	if (!t || !python || !python->context)
 		return 0;
 	u64 handle = t->handle_frame ? ww_user_word(WW_FRAME_LOCAL(t->handle_frame, 0)) : 0;
 	if (!handle || ww_user_word(handle + WW_HANDLE_CONTEXT) != context) {
+		/* A Task that begins at once does so in the step of who makes it: up to its first wait it is that. */
+		u64 step = handle ? ww_handle_step(handle, t->version) : 0;
+		if (step)
+			return step | WW_AWAITER_TOLD;
 		if (t->handle_tries >= WW_HANDLE_TRIES)
 			return 0;
 		t->handle_tries++;
-		u64 frame = ww_handle_frame(ww_python_frame(python, t->python), context);
+		u64 frame = ww_handle_frame(ww_python_frame(python, t->python), context, t->version);
 		if (!frame)
 			return 0;
 		t->handle_frame = frame;
 		t->handle_tries = 0; /* there is one: it may move again, in all of the thread's life */
 		handle = ww_user_word(WW_FRAME_LOCAL(frame, 0));
 	}
-	u64 callback = ww_user_word(handle + WW_HANDLE_CALLBACK), name = ww_type_name(callback), task = 0;
-	if (name == WW_WORD8('T', 'a', 's', 'k', 'S', 't', 'e', 'p'))
-		task = ww_user_word(callback + WW_STEP_TASK);
-	else if (name == WW_WORD8('b', 'u', 'i', 'l', 't', 'i', 'n', '_'))
-		task = ww_user_word(callback + WW_BUILTIN_SELF);
-	if (ww_future_is(task) != WW_FUTURE_TASK || ww_user_word(task + WW_TASK_CONTEXT) != context)
-		return 0;
-	return task;
+	return ww_handle_task(handle, t->version);
 }
 
 /*
  * Whether the Handle that the running thread's loop runs is one that sends the rest of what did not fit: a transport's
- * _write_ready(), or _sock_sendall() of the loop.
+ * _write_ready(), from 3.12 on by another name, or _sock_sendall() of the loop.
  */
 WW_GLOBAL1(int, ww_handle_writes, T, t)
 {
@@ -328,8 +391,9 @@ WW_GLOBAL1(int, ww_handle_writes, T, t)
 	u64 callback = handle ? ww_user_word(handle + WW_HANDLE_CALLBACK) : 0;
 	if (!callback || (ww_type_name(callback) & WW_WORD7_MASK) != WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0))
 		return 0;
-	struct ww_name name = ww_function_name(ww_user_word(callback + WW_METHOD_FUNCTION));
-	return ww_name_is(name, "_write_ready") || ww_name_is(name, "_sock_sendall");
+	struct ww_name name = ww_function_name(ww_user_word(callback + WW_METHOD_FUNCTION), t->version);
+	return ww_name_is(name, "_write_ready") || ww_name_is(name, "_sock_sendall") ||
+	       ww_name_is(name, "_write_sendmsg") || ww_name_is(name, "_write_send");
 }
 
 #endif

@@ -18,7 +18,7 @@
 #include "sleeper.bpf.h"
 #include "subtask.bpf.h"
 #include "untold.bpf.h"
-#include "uvloop.bpf.h"
+#include "uvserver.bpf.h"
 #include "worker.bpf.h"
 
 __u32 ww_units_any __weak = 0; /* functions are units of work */
@@ -30,11 +30,12 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		return false;
 	if (t->python_tries < WW_PYTHON_TRIES)
 		ww_python_find(t);
-	if (!t->python || t->shared)
-		return false;
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct ww_python *python = bpf_map_lookup_elem(&ww_pythons, &tgid);
+	struct ww_python *python = t->python ? ww_python_of() : NULL;
 	if (!python)
+		return false;
+	if (!uvloop && python->uvloop && !t->uvloop)
+		ww_uvloop_beside(python->uvloop);
+	if (t->shared)
 		return false;
 	ww_python_is_loop(python);
 	key->program = ww_program();
@@ -45,14 +46,14 @@ static __always_inline bool ww_carrier_context(struct ww_thread *t, struct ww_ca
 		u64 led = t->task & WW_AWAITER_BITS;
 		t->task &= ~WW_AWAITER_BITS;
 		t->leaf = t->task;
-		u64 own = ww_task_key(t->task);
+		u64 own = ww_task_key(t->task, t->version);
 		if (own & WW_TASK_KEY && own > t->newest)
 			t->newest = own;
-		u64 root = ww_awaiter_root(t->task);
+		u64 root = ww_awaiter_root(t->task, t->version);
 		t->task = root & ~WW_AWAITER_BITS;
 		t->led = (root | led) & WW_AWAITER_BITS;
 		t->nested |= t->task != t->leaf;
-		key->context = ww_task_key(t->task);
+		key->context = ww_task_key(t->task, t->version);
 	}
 	return key->context != 0;
 }
@@ -137,9 +138,9 @@ static __always_inline bool ww_carrier_left(struct ww_carrier *known, ww_ref bef
 static __always_inline void ww_carrier_leaf(const struct ww_thread *t, struct ww_request *r)
 {
 	r->leaf = t->task ? t->leaf : 0;
-	r->leaf_print = ww_task_print(t->leaf);
+	r->leaf_print = ww_task_print(t->leaf, t->version);
 	r->root_task = t->task;
-	r->root_print = ww_task_print(t->task);
+	r->root_print = ww_task_print(t->task, t->version);
 	if (t->task)
 		ww_awaiter_marks(r, t->led);
 }
@@ -157,7 +158,7 @@ static __always_inline ww_ref ww_carrier_of_context(struct ww_thread *t, struct 
 		return conn->first;
 	}
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, key);
-	r = ww_request_get(uvloop ? ww_uvloop_serves(t->task) : known ? known->ref : 0);
+	r = ww_request_get(uvloop ? ww_uvloop_whose(t, conn) : known ? known->ref : 0);
 	if (r && uvloop)
 		ww_task_serves(t);
 	else if (uvloop && known)
@@ -172,7 +173,7 @@ static __always_inline ww_ref ww_carrier_of_context(struct ww_thread *t, struct 
 	if (r) {
 		r->next = before;
 		r->context = key->context;
-		r->code = ww_task_code(t->task);
+		r->code = ww_task_code(t->task, t->version);
 		r->task = t->task;
 		r->apart = t->task && ww_user_word(t->task + WW_FUTURE_CALLBACK);
 		ww_carrier_leaf(t, r);
@@ -190,11 +191,11 @@ WW_GLOBAL2(u64, ww_carrier_of_uvloop, T, t, C, conn)
 		return 0;
 	if (ww_carrier_context(t, &key, true))
 		return ww_carrier_of_context(t, conn, &key, true);
-	/* More of what its Task awaits the answer to. */
-	if (conn && conn->awaited && ww_request_get(conn->first))
-		return conn->first;
-	ww_uvloop_doubts();
-	return 0;
+	/* The rest of what did not fit is whose that was. What else is sent so may be another's. */
+	struct ww_request *r = ww_request_get(conn && conn->awaited ? conn->first : 0);
+	if (!ww_uvloop_rest(r != NULL) && r)
+		ww_awaiter_marks(r, WW_AWAITER_GUESS);
+	return ww_carrier_ref(r);
 }
 
 /*
@@ -375,10 +376,10 @@ WW_GLOBAL2(int, ww_carrier_early, R, r, R, a)
 WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 {
 	struct ww_carrier_key key = {.program = ww_program()};
-	if (!t || !a || !a->task || ww_task_key(a->task) != a->context)
+	if (!t || !a || !a->task || ww_task_key(a->task, t->version) != a->context)
 		return 0;
-	u64 found = ww_awaiter_root(a->task), root = found & ~WW_AWAITER_BITS;
-	key.context = root && root != a->task ? ww_task_key(root) : 0;
+	u64 found = ww_awaiter_root(a->task, t->version), root = found & ~WW_AWAITER_BITS;
+	key.context = root && root != a->task ? ww_task_key(root, t->version) : 0;
 	if (!key.context)
 		return 0;
 	ww_awaiter_marks(a, found & WW_AWAITER_BITS);
@@ -406,14 +407,15 @@ WW_GLOBAL2(u64, ww_carrier_again, T, t, R, a)
 
 /*
  * Whether all that was done for the request can be known, which the loop answers now. Of uvloop's, not all that it has
- * waited for may be told, nor what pools of threads did; of Node's, what it did after a timer, or a pool's work, may
- * have been taken for another one's.
+ * waited for may be told, nor what pools of threads did; of a CPython whose Tasks are not followed, whose anything is;
+ * of Node's, what it did after a timer, or a pool's work, may have been taken for another one's.
  */
 WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 {
-	if (!t || !r || (!t->python && !t->phase_at))
+	if (!t || !r || (!t->python && !t->untold && !t->phase_at))
 		return 0;
-	if (!t->python) {
+	bool tasks = t->python || t->untold;
+	if (!tasks) {
 		if (ww_promise_told(t) && t->others <= r->opened && t->pooled <= r->opened) {
 			if (t->root_lost >= r->opened)
 				ww_doubt(r);
@@ -424,16 +426,13 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 			return 0;
 	}
 	struct ww_python *python = t->python ? ww_python_of() : NULL;
-	if (python)
+	if (python) {
 		ww_python_is_loop(python);
-	/* Requests that it has by now did not begin as those that are followed do. */
-	if (python && python->uvloop == WW_UVLOOP_FOLLOWED && !t->uvloop) {
-		t->uvloop = 1;
-		ww_uvloop_doubts();
+		ww_uvloop_joins(t, python);
 	}
-	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(r->opened))))
+	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(t, r->opened))))
 		return 0;
-	if ((!t->python || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
+	if ((!tasks || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
 		return 0;
 	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 	ww_traffic_note(r, false);

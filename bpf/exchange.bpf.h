@@ -42,9 +42,9 @@ struct ww_call {
 };
 
 /* Begins a call; false when there is no cell. */
-static __always_inline bool ww_call_begin(struct ww_call *c, struct ww_conn *conn, u32 tgid, u64 now)
+static __always_inline bool ww_call_begin(struct ww_call *c, struct ww_conn *conn, u32 direction, u32 tgid, u64 now)
 {
-	struct ww_cell *cell = ww_cell_of(WW_CELL_CALL);
+	struct ww_cell *cell = ww_cell_of(WW_CELL_CALL + direction);
 	_Static_assert(sizeof(*c->moved) <= sizeof(*cell), "fits the cell");
 	*c = (struct ww_call){.conn = conn, .moved = (struct ww_moved *)cell};
 	if (cell)

@@ -8,7 +8,7 @@
  * awaits it (awaiter.bpf.h): so whose the work was is read, and not guessed. The account is put on the process's list,
  * and the loop's thread adds it to its Context's, over whose gap it says what was waited for.
  *
- * All of it is of CPython 3.11, by frames: what a thread is at tells whether it waits for work, too.
+ * All of it is of CPython from 3.11 on, by frames: what a thread is at tells whether it waits for work, too.
  */
 #ifndef WHYWAIT_EXECUTOR_H
 #define WHYWAIT_EXECUTOR_H
@@ -64,25 +64,25 @@ WW_GLOBAL1(int, ww_executor_idles, T, t)
 	u64 frame = ww_frame_of(t);
 	if (!frame)
 		return 0;
-	u64 name = ww_frame_name(frame);
+	u64 name = ww_frame_name(frame, t->version);
 	if ((name & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
 		ww_worker_learns(t, frame);
 	if ((name & WW_WORD5_MASK) == WW_WORD4('w', 'a', 'i', 't')) {
 		if (ww_frame_notified(frame))
 			return 0;
-		frame = ww_frame_below(frame);
-		name = ww_frame_name(frame);
+		frame = ww_frame_below(frame, t->version);
+		name = ww_frame_name(frame, t->version);
 		if ((name & WW_WORD4_MASK) != WW_WORD4('g', 'e', 't', 0))
 			return 0;
 	}
 	if ((name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0)) {
 		t->loop_slot = frame; /* there the frame of what it calls next will be */
-		frame = ww_frame_below(frame);
+		frame = ww_frame_below(frame, t->version);
 	}
 	/* It is Thread.run(), or what that calls. */
 	for (u32 i = 0; i < 2 && frame; i++) {
-		frame = ww_frame_below(frame);
-		if (ww_frame_name(frame) == WW_WORD8('_', 'b', 'o', 'o', 't', 's', 't', 'r'))
+		frame = ww_frame_below(frame, t->version);
+		if (ww_frame_name(frame, t->version) == WW_WORD8('_', 'b', 'o', 'o', 't', 's', 't', 'r'))
 			return 1;
 	}
 	return 0;
@@ -99,10 +99,10 @@ WW_GLOBAL1(u64, ww_executor_future, T, t)
 	u64 frame = ww_frame_of(t);
 	if (!frame)
 		return ~0ull;
-	u64 name = ww_frame_name(frame);
+	u64 name = ww_frame_name(frame, t->version);
 	if (name != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o')) {
-		frame = ww_frame_below(frame); /* of _write_to_self() */
-		name = ww_frame_name(frame);
+		frame = ww_frame_below(frame, t->version); /* of _write_to_self() */
+		name = ww_frame_name(frame, t->version);
 	}
 	if (name != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o'))
 		return 0;
@@ -219,7 +219,7 @@ WW_GLOBAL2(u64, ww_executor_found, T, t, N, early)
 		t->told = 0;
 	if (!future || future == told)
 		return 0;
-	u64 found = future == ~0ull ? 0 : ww_awaiter_root(future);
+	u64 found = future == ~0ull ? 0 : ww_awaiter_root(future, t->version);
 	if (early && found)
 		t->told = future;
 	return found || early ? found : WW_EXECUTOR_GONE;
@@ -234,7 +234,7 @@ WW_GLOBAL2(int, ww_executor_ends, T, t, N, early)
 	if (!t)
 		return 0;
 	u64 found = ww_executor_found(t, early), task = found == WW_EXECUTOR_GONE ? 0 : found & ~WW_AWAITER_BITS;
-	u64 context = task ? ww_task_key(task) : found, submitter = t->submitter;
+	u64 context = task ? ww_task_key(task, t->version) : found, submitter = t->submitter;
 	bool unknown = !t->executor;
 	if (!context || (unknown && (!task || ww_request_get(t->ref))))
 		return 0;
@@ -263,7 +263,7 @@ WW_GLOBAL2(int, ww_executor_ends, T, t, N, early)
 	t->submitter = 0;
 	a->context = context;
 	a->task = task;
-	a->code = ww_task_code(a->task);
+	a->code = ww_task_code(a->task, t->version);
 	if (task)
 		ww_awaiter_marks(a, found & WW_AWAITER_BITS);
 	if (unknown) {
@@ -492,6 +492,10 @@ static __noinline bool ww_worker_wakes(struct ww_wake *w, struct ww_thread *t)
 	}
 	if (!t)
 		return true;
+	/* Such a queue hands its item to who waits for one, and never has it. */
+	if (of->worker && of->executor == WW_EXECUTOR_IDLE && of->off == WW_OFF_IDLE &&
+	    ww_python_offsets(of->version)->rings)
+		of->given = ww_worker_root(t);
 	if (of->awaits && of->off == WW_OFF_BLOCKED && t->executor)
 		ww_worker_ends(t, of, w->now);
 	return true;

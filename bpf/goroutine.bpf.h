@@ -377,8 +377,9 @@ WW_GLOBAL2(int, ww_virtual_answers, T, t, R, r)
 	bool own = t->go && ww_virtual_now(go, &at) && r->goroutine && r->goid == at.id;
 	if (own && go->java.stray < r->opened)
 		return 0;
-	/* A thread that answers what it has read is not meant, nor is a pool's. */
-	if (!own && !t->go && !r->goroutine && (t->java_thread || !ww_virtual_may_carry()))
+	/* A platform thread that answers, or a pool's: what virtual threads may have done for it counts. */
+	bool platform = !t->go && !r->goroutine && (t->java_thread || !ww_virtual_may_carry());
+	if (platform && go->java.carried < r->opened)
 		return 0;
 	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 	ww_traffic_note(r, false);

@@ -206,10 +206,16 @@ static __always_inline void ww_handoff_joined(struct ww_request *r, struct ww_re
 		ww_handoff_before(r, a->before, waits);
 	/* Its time is the request's now: so is what that thread asked for until it handed on the rest. */
 	if (a->led && led && led != r && led->helper && led->account.traffic) {
-		if (!led->root || led->root == ww_handoff_root(r))
+		if (!led->root || led->root == ww_handoff_root(r)) {
+			ww_ref before = led->before;
 			ww_traffic_adopted(r, led);
-		else
+			/* On other connections, too: what it turns to is an account of its own. */
+			led->before = 0;
+			if (before)
+				ww_handoff_before(r, before, waits);
+		} else {
 			ww_traffic_note(r, false);
+		}
 	}
 	r->account.cpu_ns += a->account.cpu_ns;
 	if (ww_allocations_on)

@@ -16,7 +16,8 @@ enum ww_cell_of {
 	WW_CELL_SLEEPERS,
 	WW_CELL_CONTINUED,
 	WW_CELL_FILLING,
-	WW_CELL_CALL,
+	WW_CELL_CALL,	    /* that reads, */
+	WW_CELL_CALL_SENDS, /* and that writes, perhaps within: programs of fexit may be preempted */
 	WW_CELL_SWEEP,
 	WW_CELL_JOIN,
 	WW_CELL_LOCK,

@@ -248,6 +248,8 @@ struct ww_thread {
 	u8 weighed;		       /* weights of the interval were sent, */
 	u64 weighed_ns[WW_KIND_COUNT]; /* so much of waits */
 	u8 frames_tries;	       /* how often `frames_of` was looked for */
+	u8 version;		       /* of its CPython, whose objects are known: python.bpf.h */
+	u8 untold;		       /* or it has a CPython whose Tasks are not followed */
 	u8 executor;		       /* enum ww_executing */
 	u8 takes;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
 	u8 taking;		       /* it reads the message from `pipe` */
@@ -275,7 +277,7 @@ struct ww_thread {
 	/* The first variables of its loop when it took that up, and which of them (a bit each) that was given. */
 	u64 vars[WW_WORKER_VARS];
 	u32 item_vars;
-	ww_ref given; /* the request whose thread has made it */
+	ww_ref given; /* the request whose thread has made it, or handed it an item */
 	u8 submits;   /* without a request, it has woken such a thread */
 	u8 awaits;    /* it waits for the end of what another thread does: worker.bpf.h */
 	u64 stack;    /* where it blocked last; 0: none was taken */

@@ -16,11 +16,12 @@ enum ww_uvloop_is {
 /* Where a CPython process keeps what its threads are at (Include/internal/pycore_runtime.h, cpython/pystate.h). */
 struct ww_python {
 	u64 runtime;	   /* address of _PyRuntime */
+	u64 holder;	   /* and of the word that says which thread has had its lock last; 0: not known */
 	u32 interpreters;  /* offsets: _PyRuntimeState.interpreters.head */
 	u32 threads;	   /* PyInterpreterState.threads.head */
 	u32 next;	   /* PyThreadState.next */
 	u32 id;		   /* PyThreadState.native_thread_id; before 3.11, thread_id: pthread_self() */
-	u32 context;	   /* PyThreadState.context; 0: it is not followed */
+	u32 context;	   /* PyThreadState.context; 0: its Tasks and threads are not followed */
 	u32 cframe;	   /* PyThreadState.cframe; 0: it has none, and the frame is its own */
 	u32 current_frame; /* _PyCFrame.current_frame; or of PyThreadState: current_frame, before 3.11 frame */
 	u32 minor;	   /* its version is 3.minor */
@@ -35,13 +36,27 @@ struct {
 	__type(value, struct ww_python);
 } ww_pythons SEC(".maps") __weak;
 
-#define WW_UVLOOP_CYCLES 2
-#define WW_UVLOOP_PLACES 16 /* types are told apart by that */
+#define WW_UVLOOP_CYCLES   2
+#define WW_UVLOOP_PLACES   16 /* types are told apart by that */
+#define WW_UVLOOP_ASKERS   32
+#define WW_UVLOOP_SUSPECTS 4
+
+/* A connection whose answers are awaited by a Task that may do so for others. */
+struct ww_uvloop_suspect {
+	u64 protocol; /* of its stream; 0: none */
+	u64 task;     /* that awaits them, or whom that one works for */
+	u64 kind;     /* of both: as in `askers` */
+	u32 fd;
+	u8 answered; /* it has had an answer since it asked last, */
+	u8 stays;    /* and awaited more when the loop had nothing to do */
+	u16 unused;
+};
 
 /* Where one with uvloop's event loop keeps its streams and Tasks (src/kernel/uvloop.h). */
 struct ww_uvloop {
 	u64 loop;   /* addresses: of its uv_loop_t, */
-	u64 object; /* and of the Loop that it belongs to */
+	u64 object; /* and of the Loop that it belongs to, */
+	u64 thread; /* which that thread runs: its PyThreadState */
 	u64 tasks;  /* of a dict with the Task whose step each loop is in */
 	u64 future; /* of types */
 	u64 reader;
@@ -51,18 +66,24 @@ struct ww_uvloop {
 	u64 cycles[WW_UVLOOP_CYCLES];	/* uvicorn's, that answer a request each, */
 	u32 complete[WW_UVLOOP_CYCLES]; /* and which attribute says that they have */
 	/* The BPF side's: */
-	u32 protocol; /* where a stream has its protocol; 0: not known, */
-	u32 tries;    /* and how often that was looked for */
-	u32 serves;   /* a Task was seen that has a request's connection */
-	u32 pooled;   /* its loop has given work to a pool of threads */
-	u32 looks;    /* at threads that are not known */
-	u32 unused;
+	u32 protocol;  /* where a stream has its protocol; 0: not known, */
+	u32 tries;     /* and how often that was looked for */
+	u32 stepped;   /* the Task that was found last is in a step: it awaits no answer yet */
+	u32 pooled;    /* its loop has given work to a pool of threads */
+	u32 looks;     /* at threads that are not known */
+	u32 suspected; /* so many connections */
+	u64 looks_at;  /* since then */
 	u64 unsure_at; /* when something was sent last of which no Task is known */
 	/* Types, and in which place objects of theirs have what (uvloop.bpf.h): */
-	u64 futures[WW_UVLOOP_PLACES]; /* the Future that is awaited, */
-	u64 behind[WW_UVLOOP_PLACES];  /* what has that in turn, */
-	u64 streams[WW_UVLOOP_PLACES]; /* a stream, */
-	u64 holders[WW_UVLOOP_PLACES]; /* whom a protocol has answer */
+	u64 futures[WW_UVLOOP_PLACES];	  /* the Future that is awaited, */
+	u64 behind[WW_UVLOOP_PLACES];	  /* what has that in turn, */
+	u64 streams[WW_UVLOOP_PLACES];	  /* a stream, */
+	u64 holders[WW_UVLOOP_PLACES];	  /* whom a protocol has answer; */
+	u64 servers[WW_UVLOOP_PLACES];	  /* of protocols: Tasks were seen to answer for those; */
+	u64 unawaited[WW_UVLOOP_PLACES];  /* how often nothing was found in the last ones: no Future, */
+	u64 streamless[WW_UVLOOP_PLACES]; /* nor a stream */
+	u64 askers[WW_UVLOOP_ASKERS]; /* kinds of Tasks: how often they awaited nothing when they had their answer */
+	struct ww_uvloop_suspect suspects[WW_UVLOOP_SUSPECTS];
 };
 
 struct {
@@ -156,7 +177,8 @@ struct ww_virtual {
 	u32 blocker;   /* Thread.parkBlocker */
 	u32 state;     /* VirtualThread.state; 0: not known */
 	u32 form;      /* enum ww_virtual_form */
-	u64 stray;     /* the BPF side's: when something was sent last for nobody that is known */
+	u64 stray;     /* the BPF side's: when something was sent last for nobody that is known, */
+	u64 carried;   /* and when by a virtual thread */
 };
 
 /* Where a Go program's runtime keeps what its goroutines are at (src/kernel/golang.h). */

@@ -6,6 +6,91 @@
 #include "global.bpf.h"
 #include "programs.bpf.h"
 
+#define WW_PYTHON_FIRST	   8 /* minor version of CPython 3 in the table, */
+#define WW_PYTHON_VERSIONS 8 /* and how many there is room for */
+
+/* In the table, by minor version. */
+enum {
+	WW_PYTHON_3_11 = 11 - WW_PYTHON_FIRST,
+	WW_PYTHON_3_12,
+	WW_PYTHON_3_13,
+};
+
+/* Offsets in its objects that differ by version; user space has those in the state of its threads. */
+struct ww_python_offsets {
+	u16 text;	    /* of a PyUnicodeObject of ASCII characters */
+	u16 frame_code;	    /* _PyInterpreterFrame.f_code, f_executable */
+	u16 frame_previous; /* .previous */
+	u16 frame_function; /* .f_func, f_funcobj */
+	u16 code_args;	    /* PyCodeObject.co_argcount */
+	u16 coro_code;	    /* PyCoroObject.cr_code, cr_iframe.f_executable */
+	u16 coro_state;	    /* PyCoroObject.cr_frame_state, a char */
+	u16 future_state;   /* FutureObj.fut_state: 0, it is pending */
+	u16 task_waits;	    /* TaskObj.task_fut_waiter; task_coro, task_name, task_context come behind it */
+	u16 task_print;	    /* what of a Task's name tells it from another one's */
+	u8 shims;	    /* between frames are some that are no function's */
+	u8 numbers;	    /* a Task's name is a number until somebody asks for it */
+	u8 values;	    /* enum ww_python_values */
+	u8 rings;	    /* a SimpleQueue is no list any more */
+};
+
+/* Where the attributes of an object without a dict are. */
+enum ww_python_values {
+	WW_VALUES_APART,  /* by a pointer in front of it, */
+	WW_VALUES_TAGGED, /* by one whose lowest bit says that it is not to a dict, */
+	WW_VALUES_INLINE, /* or behind it */
+};
+
+static const struct ww_python_offsets ww_python_versions[WW_PYTHON_VERSIONS] = {
+	[WW_PYTHON_3_11] =
+		{
+			.text = 48,
+			.frame_code = 32,
+			.frame_previous = 48,
+			.frame_function = 0,
+			.code_args = 56,
+			.coro_code = 16,
+			.coro_state = 75,
+			.future_state = 88,
+			.task_waits = 128,
+			.task_print = 48 + 5,
+			.values = WW_VALUES_APART,
+		},
+	[WW_PYTHON_3_12] =
+		{
+			.text = 40,
+			.frame_code = 0,
+			.frame_previous = 8,
+			.frame_function = 16,
+			.code_args = 52,
+			.coro_code = 72,
+			.coro_state = 67,
+			.future_state = 96,
+			.task_waits = 112,
+			.task_print = 24,
+			.shims = 1,
+			.numbers = 1,
+			.values = WW_VALUES_TAGGED,
+		},
+	[WW_PYTHON_3_13] =
+		{
+			.text = 40,
+			.frame_code = 0,
+			.frame_previous = 8,
+			.frame_function = 16,
+			.code_args = 52,
+			.coro_code = 72,
+			.coro_state = 67,
+			.future_state = 96,
+			.task_waits = 112,
+			.task_print = 24,
+			.shims = 1,
+			.numbers = 1,
+			.values = WW_VALUES_INLINE,
+			.rings = 1,
+		},
+};
+
 #define WW_PYTHON_THREADS 256 /* thread states looked at to find one */
 #define WW_PYTHON_SOME	  8
 #define WW_PYTHON_FOUND	  1ull /* a bit that no address of one has */
@@ -105,8 +190,11 @@ WW_GLOBAL1(int, ww_python_find, T, t)
 	t->python_tries = WW_PYTHON_TRIES;
 	if (python->context)
 		t->python = ww_python_state(python);
+	t->version = python->minor - WW_PYTHON_FIRST;
+	t->untold = !t->python;
 	/* Before it has read a request; else that is begun when one is answered (carrier.bpf.h). */
-	t->uvloop = t->python && !t->served_len && python->uvloop == WW_UVLOOP_FOLLOWED;
+	struct ww_uvloop *uv = python->uvloop == WW_UVLOOP_FOLLOWED ? bpf_map_lookup_elem(&ww_uvloops, &tgid) : NULL;
+	t->uvloop = uv && t->python && !t->served_len && uv->thread == t->python;
 	return 0;
 }
 
@@ -131,9 +219,7 @@ static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struc
 	return t->frames_of != 0;
 }
 
-/* ---- frames, of CPython 3.11 ---- */
-
-#define WW_FRAMES_MINOR 11 /* of CPython 3 */
+/* ---- frames ---- */
 
 #define WW_WORD8(a, b, c, d, e, f, g, h) (WW_WORD4(a, b, c, d) | WW_WORD4(e, f, g, h) << 32)
 #define WW_WORD7_MASK			 0xffffffffffffffull
@@ -141,38 +227,49 @@ static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struc
 #define WW_WORD5_MASK			 0xffffffffffull
 #define WW_WORD4_MASK			 0xffffffffull
 
-/* Offsets in CPython 3.11's objects. */
+/* Offsets in CPython's objects, from 3.11 on. */
 #define WW_PYTHON_TYPE	    8 /* PyObject.ob_type */
 #define WW_PYTHON_TYPE_NAME 24
 #define WW_PYTHON_CODE_NAME 120 /* PyCodeObject.co_name */
-#define WW_PYTHON_TEXT	    48	/* of a PyUnicodeObject of ASCII characters */
 #define WW_PYTHON_LOCALS    72	/* _PyInterpreterFrame.localsplus */
-#define WW_PYTHON_PREVIOUS  48	/* _PyInterpreterFrame.previous */
-#define WW_PYTHON_FUNCTION  0	/* _PyInterpreterFrame.f_func */
-#define WW_PYTHON_CODE	    32	/* _PyInterpreterFrame.f_code */
+#define WW_PYTHON_OWNER	    64	/* the word that has _PyInterpreterFrame.owner, from 3.12 on */
 #define WW_PYTHON_FLAGS	    48	/* PyCodeObject.co_flags, an int as those behind it */
 #define WW_PYTHON_SIZE	    16	/* PyVarObject.ob_size */
+#define WW_PYTHON_DIGIT	    24	/* of a PyLongObject, which a bool is: the first one */
 #define WW_PYTHON_TUPLE	    24	/* PyTupleObject.ob_item */
 #define WW_PYTHON_LIST	    24	/* PyListObject.ob_item, a pointer */
+#define WW_PYTHON_SHIM	    3	/* FRAME_OWNED_BY_CSTACK: where a call of the interpreter begins, no function's */
+
+static __always_inline const struct ww_python_offsets *ww_python_offsets(u32 version)
+{
+	return &ww_python_versions[version & (WW_PYTHON_VERSIONS - 1)];
+}
 
 /* The frame that a thread of the running process is in; 0: not known. The first time the thread is the running one. */
 static __always_inline u64 ww_frame_of(struct ww_thread *t)
 {
 	struct ww_python *python = ww_python_of();
-	if (!python || python->minor != WW_FRAMES_MINOR || !ww_python_frames_of(t, python))
+	if (!python || !python->context || !ww_python_frames_of(t, python))
 		return 0;
+	t->version = python->minor - WW_PYTHON_FIRST;
 	return ww_python_frame(python, t->frames_of);
 }
 
 /* How the name of the frame's function begins. */
-static __always_inline u64 ww_frame_name(u64 frame)
+static __always_inline u64 ww_frame_name(u64 frame, u32 version)
 {
-	return ww_user_word(ww_user_word(ww_user_word(frame + WW_PYTHON_CODE) + WW_PYTHON_CODE_NAME) + WW_PYTHON_TEXT);
+	const struct ww_python_offsets *of = ww_python_offsets(version);
+	return ww_user_word(ww_user_word(ww_user_word(frame + of->frame_code) + WW_PYTHON_CODE_NAME) + of->text);
 }
 
-static __always_inline u64 ww_frame_below(u64 frame)
+/* The frame of who has called the function; 0: nobody has. */
+__weak u64 ww_frame_below(u64 frame, u32 version)
 {
-	return ww_user_word(frame + WW_PYTHON_PREVIOUS);
+	const struct ww_python_offsets *of = ww_python_offsets(version);
+	u64 below = ww_user_word(frame + of->frame_previous);
+	if (of->shims && below && (ww_user_word(below + WW_PYTHON_OWNER) >> 48 & 0xff) == WW_PYTHON_SHIM)
+		below = ww_user_word(below + of->frame_previous);
+	return below;
 }
 
 #define WW_FRAME_LOCAL(frame, n) ((frame) + WW_PYTHON_LOCALS + 8 * (n))
@@ -182,7 +279,7 @@ static __always_inline u64 ww_frame_below(u64 frame)
 static __always_inline bool ww_frame_notified(u64 frame)
 {
 	u64 got_it = ww_user_word(WW_FRAME_LOCAL(frame, WW_WAIT_GOT_IT));
-	return got_it && ww_user_word(got_it + WW_PYTHON_SIZE) == 1;
+	return got_it && (u32)ww_user_word(got_it + WW_PYTHON_DIGIT) == 1;
 }
 
 #endif

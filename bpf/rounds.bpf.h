@@ -7,7 +7,7 @@
 
 #include "awaiter.bpf.h"
 #include "charge.bpf.h"
-#include "uvloop.bpf.h"
+#include "uvserver.bpf.h"
 
 /* What ends a gap, as the touching side knows it. */
 struct ww_touch {
@@ -43,25 +43,33 @@ static __always_inline void ww_loop_continued(ww_ref ref, const struct ww_cause 
 #define WW_ROUND_LAST	 ~0u
 #define WW_NESTED_ROUNDS 2 /* between the step of a Task and that of one that it makes and awaits */
 
+/* Read anew each time: the stack has no room for one more word. */
+static __always_inline u32 ww_version_of(const struct ww_thread *t)
+{
+	return *(const volatile u8 *)&t->version;
+}
+
 /*
  * Whether the Task that has done something for it last is not in the midst of a wait: it has come to its end, and is to
  * wake who awaits it, or what it waited for is there.
  */
-static __always_inline bool ww_task_runs(const struct ww_request *r, u32 grace)
+static __always_inline bool ww_task_runs(const struct ww_request *r, u32 grace, const struct ww_thread *t)
 {
 	if (!r || !r->leaf)
 		return false;
 	u64 task = r->leaf;
-	if (ww_task_print(task) != r->leaf_print) {
+	if (ww_task_print(task, ww_version_of(t)) != r->leaf_print) {
 		/* The one that has awaited it may have made another one, which has not begun yet. */
 		if (grace < WW_NESTED_ROUNDS)
 			return true;
 		task = r->root_task;
-		if (ww_task_print(task) != r->root_print)
+		if (ww_task_print(task, ww_version_of(t)) != r->root_print)
 			return false;
 	}
-	u64 waits = ww_user_word(task + WW_TASK_WAITS);
-	return (u32)ww_user_word(task + WW_FUTURE_STATE) || !waits || (u32)ww_user_word(waits + WW_FUTURE_STATE);
+	if ((u32)ww_user_word(task + ww_python_offsets(ww_version_of(t))->future_state))
+		return true;
+	u64 waits = ww_task_word(task, 0, ww_version_of(t));
+	return !waits || (u32)ww_user_word(waits + ww_python_offsets(ww_version_of(t))->future_state);
 }
 
 struct ww_continued {
@@ -80,7 +88,7 @@ static __always_inline long ww_loop_continue_step(u32 i, void *ctx)
 		return 1;
 	struct ww_pending p = t->pending[i & (WW_PENDING - 1)];
 	bool due = p.round <= c->round;
-	if (due && c->round != WW_ROUND_LAST && ww_task_runs(ww_request_get(p.ref), p.grace)) {
+	if (due && c->round != WW_ROUND_LAST && ww_task_runs(ww_request_get(p.ref), p.grace, t)) {
 		p.round = c->round + 1;
 		p.grace++;
 		due = false;

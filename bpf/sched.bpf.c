@@ -102,6 +102,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	t->worked_ns = now - t->woke;
 	if (ww_is_epoll(b.cause.nr))
 		t->loop = !t->go && !t->executor;
+	if (t->uvloop == WW_UVLOOP_DOUBTED && ww_is_epoll(b.cause.nr))
+		ww_uvloop_sleeps(t);
 	t->deadline = b.timeout_ns ? now + b.timeout_ns : 0;
 	struct ww_request *r = ww_request_get(t->ref);
 	/* What it does next may be the request's still: of that, stacks are taken, too. */
@@ -180,9 +182,9 @@ static __always_inline int ww_switched(bool preempt, struct task_struct *prev, s
 	struct ww_thread *t = ww_thread_get(prev);
 	/* What is left out of this it computes. */
 	if (t && !(t->exact & WW_EXACT_CHANGES)) {
-		now = bpf_ktime_get_ns();
 		if (t->executor && (preempt || !prev_state || ww_syscall_nr(prev) == WW_SYS_FUTEX + 1))
 			ww_executor_tells(t);
+		now = bpf_ktime_get_ns(); /* not before: an account may have begun in there */
 		ww_switch_out(t, prev, !preempt && prev_state, prev_state, now);
 		if (t->job)
 			ww_job_out(t, now);
@@ -236,8 +238,10 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t && ww_lock_waits(t))
 		ww_lock_ended(t, by, now);
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
-	if (waker && waker->executor && t && t->loop)
+	if (waker && waker->executor && t && t->loop) {
 		ww_executor_tells(waker);
+		now = bpf_ktime_get_ns();
+	}
 	if (waker && waker->python && waker->loop) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_executor_wakes(&w, waker);

@@ -195,7 +195,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	struct task_struct *task = ww_current();
 	u32 direction = WW_RX;
 	struct ww_window *w = ww_window_of(direction);
-	if (!w || !ww_call_begin(&c, conn, ww_field(task, tgid), now))
+	if (!w || !ww_call_begin(&c, conn, direction, ww_field(task, tgid), now))
 		return;
 	ww_message_find(&w->message, task, WW_MESSAGE_RX);
 	/* TCP then discards the bytes: the buffer holds something else. */
@@ -305,7 +305,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	struct ww_window *w = ww_window_of(direction);
 	struct ww_call c;
 	struct task_struct *task = ww_current();
-	if (!w || !ww_call_begin(&c, conn, ww_field(task, tgid), now))
+	if (!w || !ww_call_begin(&c, conn, direction, ww_field(task, tgid), now))
 		return;
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)

@@ -88,8 +88,6 @@ static __always_inline u32 ww_stack_read(struct ww_stack_room *room, u64 at)
 
 #define WW_STACK_PYTHON_STEPS 192 /* frames, and between them beginnings of calls of the interpreter */
 
-#define WW_PYTHON_SHIM 3 /* from 3.12 on: FRAME_OWNED_BY_CSTACK, where a call of the interpreter begins */
-
 /*
  * Reads the frame at room->at, and says whether there is one more, at the new room->at. By words: PyFrameObject
  * (Include/frameobject.h) before 3.11, _PyInterpreterFrame (Include/internal/pycore_frame.h).

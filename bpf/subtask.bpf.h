@@ -83,16 +83,17 @@ static __always_inline void ww_awaiter_marks(struct ww_request *r, u64 how)
 }
 
 /* The function that a Task runs by: its coroutine's code. */
-static __always_inline u64 ww_task_code(u64 task)
+static __always_inline u64 ww_task_code(u64 task, u32 version)
 {
-	return task ? ww_user_word(ww_user_word(task + WW_TASK_CORO) + WW_CORO_CODE) : 0;
+	u64 coro = task ? ww_task_word(task, WW_TASK_CORO, version) : 0;
+	return coro ? ww_user_word(coro + ww_python_offsets(version)->coro_code) : 0;
 }
 
 /* The Task whose step the loop's thread is in answers a request: those like it are for requests of their own. */
 static __always_inline void ww_task_serves(struct ww_thread *t)
 {
 	struct ww_loop *loop = t->task ? ww_loop_get(true) : NULL;
-	u64 code = loop ? ww_task_code(t->task) : 0;
+	u64 code = loop ? ww_task_code(t->task, t->version) : 0;
 	if (!code)
 		return;
 #pragma unroll

@@ -226,13 +226,13 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		if (ww_conn_of_server(sk) || !ww_upstream_has_peer(sk))
 			return;
 		if (!t) {
-			ww_virtual_strays();
+			ww_virtual_strays(false);
 			return;
 		}
 	}
 	struct ww_request *r = t ? ww_request_get(ww_upstream_whose(t, conn)) : NULL;
 	if (ww_virtual_any && (!r || r->helper || r->anonymous))
-		ww_virtual_strays();
+		ww_virtual_strays(t && t->go == WW_GO_VIRTUAL);
 	if (!r) {
 		if (t && t->phase_at && conn && !conn->classified)
 			ww_upstream_classify_sent(conn, sk, task, len);
@@ -359,6 +359,8 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 		if (!conn->classified && conn->connecting)
 			ww_upstream_greeted(conn, sk, task, len);
 		ww_loop_read(t, conn);
+		if (t->uvloop == WW_UVLOOP_DOUBTED)
+			ww_uvloop_reads();
 		ww_phase_reads(t, conn);
 		if (ww_go_is(t))
 			ww_goroutine_answers(conn);

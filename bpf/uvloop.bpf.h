@@ -5,19 +5,16 @@
  * libuv's stream, to the object that uvloop has for it, to the protocol that gets what is read there, is the Future
  * that it waits for. What is sent, or begun, in the midst of a step is the Task's that asyncio has for the current one.
  *
- * Whom a Task answers is read, too: a server's protocols make a Task of a method, whose object has the transport that
- * the request came on, and which the transport's protocol has in turn, unless it has gone on to another request.
- *
  * No offset of uvloop's own is known here in advance: what is said at one end has to be said at the other one as well.
  */
 #ifndef WHYWAIT_UVLOOP_H
 #define WHYWAIT_UVLOOP_H
 
 #include "awaiter.bpf.h"
-#include "cause.bpf.h"
 
 /* Offsets in libuv 1.x's structures, which all of its versions share. */
 #define WW_UV_WATCHERS	104 /* uv_loop_t.watchers; how many there are comes behind it */
+#define WW_UV_WATCH_FOR 40  /* uv__io_t.pevents */
 #define WW_UV_WATCH_FD	48  /* uv__io_t.fd */
 #define WW_UV_STREAM_IO 136 /* uv_stream_t.io_watcher; its first words are `data` and `loop` */
 
@@ -25,18 +22,17 @@
 #define WW_UVLOOP_HANDLE 24
 #define WW_UVLOOP_LOOP	 32
 
+#define WW_UVLOOP_VERSION (11 - WW_PYTHON_FIRST) /* user space finds those processes only */
+
 /* Offsets in CPython 3.11's objects. */
 #define WW_DICT_USED	  16 /* PyDictObject.ma_used, then ma_version_tag, ma_keys, ma_values */
 #define WW_DICT_KEYS	  32
-#define WW_KEYS_INDICES	  32 /* PyDictKeysObject.dk_indices */
-#define WW_KEYS_COUNT	  24 /* PyDictKeysObject.dk_nentries */
-#define WW_TYPE_BASICSIZE 32
-#define WW_TYPE_FLAGS	  168
+#define WW_KEYS_INDICES	  32	   /* PyDictKeysObject.dk_indices */
+#define WW_KEYS_COUNT	  24	   /* PyDictKeysObject.dk_nentries */
 #define WW_TYPE_KEYS	  872	   /* PyHeapTypeObject.ht_cached_keys */
 #define WW_TYPE_MANAGED	  (1 << 4) /* Py_TPFLAGS_MANAGED_DICT: the words in front of an object lead to its attributes */
-#define WW_INSTANCE_DICT  24
-#define WW_REFERENCE_TO	  16 /* PyWeakReference.wr_object */
-#define WW_DEQUE_LEFT	  24 /* dequeobject.leftblock, rightblock, leftindex */
+#define WW_REFERENCE_TO	  16	   /* PyWeakReference.wr_object */
+#define WW_DEQUE_LEFT	  24	   /* dequeobject.leftblock, rightblock, leftindex */
 #define WW_DEQUE_DATA	  8
 #define WW_OBJECT_HEAD	  16
 #define WW_CORO_LOCALS	  152  /* PyCoroObject.cr_iframe.localsplus */
@@ -44,10 +40,10 @@
 #define WW_UVLOOP_OWN	  0x80 /* a place in the object itself, not among its attributes */
 #define WW_UVLOOP_METHODS 32   /* of a stream, to find its protocol */
 #define WW_UVLOOP_TRIES	  64
-#define WW_UVLOOP_WAITING 4	       /* what protocols leave waiting to, that are looked at */
-#define WW_UVLOOP_FUTURES 3	       /* between what a protocol has and the first Task */
-#define WW_UVLOOP_LOOKS	  256	       /* at threads that send and are not known */
-#define WW_UVLOOP_FD	  (1ull << 62) /* with a descriptor, in place of a Context */
+#define WW_UVLOOP_WAITING 4  /* what protocols leave waiting to, that are looked at */
+#define WW_UVLOOP_FUTURES 3  /* between what a protocol has and the first Task */
+#define WW_UVLOOP_MISSES  16 /* when nothing was found in so many objects of a type, */
+#define WW_UVLOOP_SKIPS	  64 /* one of so many is looked at */
 #define WW_UVLOOP_ADDRESS 0xffffffffffffffull
 
 /* So many words from an address on, as one number. */
@@ -76,6 +72,26 @@ static __always_inline u32 ww_uvloop_place(const u64 *places, u64 type)
 static __always_inline void ww_uvloop_places(u64 *places, u64 type, u32 at)
 {
 	places[(type >> 4) % WW_UVLOOP_PLACES] = WW_UVLOOP_SOME(type, at);
+}
+
+/* Whether an object of that type is not looked at, since nothing was found in those before. */
+static __always_inline bool ww_uvloop_skips(u64 *misses, u64 type)
+{
+	u32 missed = ww_uvloop_place(misses, type) + 1;
+	if (missed <= WW_UVLOOP_MISSES)
+		return false;
+	bool skips = missed < WW_UVLOOP_MISSES + WW_UVLOOP_SKIPS;
+	ww_uvloop_places(misses, type, skips ? missed : WW_UVLOOP_MISSES - 1);
+	return skips;
+}
+
+/* What was found in one that was looked at; returns how often nothing was, before. */
+static __always_inline u32 ww_uvloop_looked(u64 *misses, u64 type, u64 found)
+{
+	u32 missed = ww_uvloop_place(misses, type);
+	if (missed || !found)
+		ww_uvloop_places(misses, type, found ? 0 : missed + 1);
+	return missed;
 }
 
 /* The word in that place; 0: it is not among them. */
@@ -139,7 +155,7 @@ __weak u64 ww_uvloop_pending(u64 object, u64 future, u64 deque)
 		object = ww_uvloop_first(object);
 		type = object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
 	}
-	if (!type || type != future || (u32)ww_user_word(object + WW_FUTURE_STATE) ||
+	if (!type || type != future || (u32)ww_user_word(object + ww_python_offsets(WW_UVLOOP_VERSION)->future_state) ||
 	    !ww_user_word(object + WW_FUTURE_CALLBACK))
 		return 0;
 	return object;
@@ -208,7 +224,7 @@ __weak u64 ww_uvloop_waiting_in(u64 words, u32 from)
 }
 
 /* The Future by which what is read for a protocol is awaited: that has it, or such a one among its attributes. */
-__weak u64 ww_uvloop_awaited(u64 protocol)
+__weak u64 ww_uvloop_awaits(u64 protocol)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
 	u64 type = uv && protocol ? ww_user_word(protocol + WW_PYTHON_TYPE) : 0;
@@ -231,18 +247,37 @@ __weak u64 ww_uvloop_awaited(u64 protocol)
 	return found || !at ? found : ww_uvloop_future_of(protocol);
 }
 
+/* The same, of one on whose stream something is sent: such are not looked at each time where nothing was found for
+ * long. */
+__weak u64 ww_uvloop_awaited(u64 protocol)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 type = uv && protocol ? ww_user_word(protocol + WW_PYTHON_TYPE) : 0;
+	if (!type || ww_uvloop_skips(uv->unawaited, type))
+		return 0;
+	u64 found = ww_uvloop_awaits(protocol);
+	ww_uvloop_looked(uv->unawaited, type, found);
+	return found;
+}
+
 /* ---- streams ---- */
 
-/* The object of the stream of a descriptor; 0: it has none. */
-static __always_inline u64 ww_uvloop_stream(const struct ww_uvloop *uv, u32 fd)
+/* What libuv waits by for a descriptor: its uv__io_t; 0: it does not. */
+static __always_inline u64 ww_uvloop_watch(const struct ww_uvloop *uv, u32 fd)
 {
-	u64 watchers[2] = {}, head[2] = {};
+	u64 watchers[2] = {};
 	if (bpf_probe_read_user(watchers, sizeof(watchers), (void *)(uv->loop + WW_UV_WATCHERS)) ||
 	    fd >= (u32)watchers[1])
 		return 0;
 	u64 io = ww_user_word(watchers[0] + 8 * (u64)fd);
-	if (!io || (u32)ww_user_word(io + WW_UV_WATCH_FD) != fd ||
-	    bpf_probe_read_user(head, sizeof(head), (void *)(io - WW_UV_STREAM_IO)))
+	return io && (u32)ww_user_word(io + WW_UV_WATCH_FD) == fd ? io : 0;
+}
+
+/* The object of the stream of a descriptor; 0: it has none. */
+static __always_inline u64 ww_uvloop_stream(const struct ww_uvloop *uv, u32 fd)
+{
+	u64 io = ww_uvloop_watch(uv, fd), head[2] = {};
+	if (!io || bpf_probe_read_user(head, sizeof(head), (void *)(io - WW_UV_STREAM_IO)))
 		return 0;
 	return head[1] == uv->loop ? head[0] : 0;
 }
@@ -325,20 +360,12 @@ static __always_inline u32 ww_uvloop_sends_on(void)
 	return sends ? WW_REGS_ARG1(regs) : ~0u;
 }
 
-/*
- * The Task that does what the loop's thread does now, or awaits the answer to what it sends, with WW_AWAITER_BITS; 0:
- * not known.
- */
-__weak u64 ww_uvloop_task(void)
+/* The first Task that awaits a Future, with WW_AWAITER_BITS; 0: not known. */
+__weak u64 ww_uvloop_awaiter(u64 future)
 {
-	u64 task = ww_uvloop_step();
-	u32 fd = task ? ~0u : ww_uvloop_sends_on();
-	u64 future = fd == ~0u ? 0 : ww_uvloop_awaited(ww_uvloop_protocol_of(fd));
-	if (!future)
-		return task;
 	u64 before = 0, how = 0;
 	for (u32 i = 0; i < WW_UVLOOP_FUTURES && future; i++) {
-		u64 next = ww_awaiter_next(future, before);
+		u64 next = ww_awaiter_next(future, before, WW_UVLOOP_VERSION);
 		how |= next & WW_AWAITER_BITS;
 		before = future;
 		future = next & ~WW_AWAITER_BITS;
@@ -348,168 +375,19 @@ __weak u64 ww_uvloop_task(void)
 	return 0;
 }
 
-/* ---- whom a Task answers ---- */
-
-/* A request begins, on the descriptor that the loop's thread reads from. */
-__weak int ww_uvloop_opens(u64 ref)
-{
-	struct pt_regs *regs = ww_task_regs(ww_current());
-	struct ww_carrier_key key = {.context = WW_UVLOOP_FD | (u32)WW_REGS_ARG1(regs)};
-	struct ww_carrier carrier = {.ref = ref};
-	key.program = ww_program();
-	bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
-	return 0;
-}
-
-/* Whether an object is a stream of uvloop's; its loop is `own`, libuv's is `loop`. */
-__weak int ww_uvloop_is_stream(u64 object, u64 own, u64 loop)
-{
-	u64 head[2] = {};
-	if (!object || object & 7 || ww_user_word(object + WW_UVLOOP_LOOP) != own ||
-	    bpf_probe_read_user(head, sizeof(head), (void *)ww_user_word(object + WW_UVLOOP_HANDLE)))
-		return 0;
-	return head[0] == object && head[1] == loop;
-}
-
-/* A stream among some words, with the place of its word; 0: there is none. */
-__weak u64 ww_uvloop_stream_in(u64 words)
-{
-	struct ww_uvloop *uv = ww_uvloop_of();
-	if (!uv)
-		return 0;
-	u64 own = uv->object, loop = uv->loop;
-	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		u64 object = ww_user_word(WW_UVLOOP_AT(words, i));
-		if (ww_uvloop_is_stream(object, own, loop))
-			return WW_UVLOOP_SOME(object, i + 1);
-	}
-	return 0;
-}
-
-/* The stream that an object has; 0: it has none. */
-__weak u64 ww_uvloop_stream_of(u64 object)
-{
-	struct ww_uvloop *uv = ww_uvloop_of();
-	u64 type = uv && object ? ww_user_word(object + WW_PYTHON_TYPE) : 0;
-	if (!type)
-		return 0;
-	u32 at = ww_uvloop_place(uv->streams, type);
-	u64 words = at & WW_UVLOOP_OWN ? ww_uvloop_body(object) : ww_uvloop_attributes(object);
-	u64 found = ww_uvloop_placed(words, at & ~WW_UVLOOP_OWN);
-	if (ww_uvloop_is_stream(found, uv->object, uv->loop))
-		return found;
-	u32 own = 0;
-	found = ww_uvloop_stream_in(ww_uvloop_attributes(object));
-	if (!found) {
-		own = WW_UVLOOP_OWN;
-		found = ww_uvloop_stream_in(ww_uvloop_body(object));
-	}
-	if (found)
-		ww_uvloop_places(uv->streams, type, own | WW_UVLOOP_LEN(found));
-	return found & WW_UVLOOP_ADDRESS;
-}
-
-/* Whether an object has another one among its attributes. */
-__weak int ww_uvloop_has(u64 object, u64 other)
-{
-	struct ww_uvloop *uv = ww_uvloop_of();
-	u64 type = uv && object ? ww_user_word(object + WW_PYTHON_TYPE) : 0, words = ww_uvloop_attributes(object);
-	if (!type)
-		return 0;
-	if (ww_uvloop_placed(words, ww_uvloop_place(uv->holders, type)) == other)
-		return 1;
-	for (u32 i = 0; i < WW_UVLOOP_WORDS && i < WW_UVLOOP_LEN(words); i++) {
-		if (ww_user_word(WW_UVLOOP_AT(words, i)) == other) {
-			ww_uvloop_places(uv->holders, type, i + 1);
-			return 1;
-		}
-	}
-	return 0;
-}
-
-/* Whether all of the response has been written by the object, which knows that if it is uvicorn's. */
-static __always_inline bool ww_uvloop_complete(const struct ww_uvloop *uv, u64 self)
-{
-	u64 type = ww_user_word(self + WW_PYTHON_TYPE);
-	u32 at = type == uv->cycles[0] ? uv->complete[0] : type == uv->cycles[1] ? uv->complete[1] : ~0u;
-	u64 value = at == ~0u ? 0 : ww_user_word(WW_UVLOOP_AT(ww_uvloop_attributes(self), at));
-	return value && (ww_type_name(value) & WW_WORD5_MASK) == WW_WORD4('b', 'o', 'o', 'l') &&
-	       ww_user_word(value + WW_PYTHON_SIZE);
-}
-
-/* The request that the Task is to answer yet; 0: none is known. */
-__weak u64 ww_uvloop_serves(u64 task)
-{
-	struct ww_uvloop *uv = ww_uvloop_of();
-	u64 self = uv ? ww_user_word(ww_user_word(task + WW_TASK_CORO) + WW_CORO_LOCALS) : 0;
-	if (!self || self & 7)
-		return 0;
-	u64 stream = ww_uvloop_stream_of(self);
-	u64 protocol = stream ? ww_uvloop_protocol(uv, stream) : 0;
-	if (!protocol)
-		return 0;
-	u64 handle = ww_user_word(stream + WW_UVLOOP_HANDLE);
-	u32 fd = ww_user_word(handle + WW_UV_STREAM_IO + WW_UV_WATCH_FD);
-	struct ww_carrier_key key = {.context = WW_UVLOOP_FD | fd};
-	key.program = ww_program();
-	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
-	if (!r)
-		return 0;
-	uv->serves = 1;
-	/* It may go on after its response, and the next request be there already. */
-	if (protocol != self && !ww_uvloop_has(protocol, self))
-		return 0;
-	return ww_uvloop_complete(uv, self) ? 0 : r->account.id;
-}
-
-/* Something was sent, and whose it was is not known. */
-static __always_inline void ww_uvloop_doubts(void)
-{
-	struct ww_uvloop *uv = ww_uvloop_of();
-	if (uv)
-		uv->unsure_at = bpf_ktime_get_ns();
-}
-
-/* The loop gives work to a pool of threads. */
-static __always_inline void ww_uvloop_pools(void)
-{
-	struct ww_uvloop *uv = ww_uvloop_of();
-	if (uv)
-		uv->pooled = 1;
-}
-
-/* The frame below that one, in which such a thread of a process's is. */
-__weak u64 ww_uvloop_meets_frame(u64 frame, u32 tgid)
-{
-	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
-	if (uv && (ww_frame_name(frame) & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
-		uv->pooled = 1;
-	return ww_frame_below(frame);
-}
-
 /*
- * A thread that is not known sends something, of a process that may be followed: whether it is one of a pool that has
- * been at work without a pause since before.
+ * The Task that does what the loop's thread does now, or awaits the answer to what it sends, with WW_AWAITER_BITS; 0:
+ * not known.
  */
-__weak int ww_uvloop_meets(u32 tgid)
-{
-	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
-	struct ww_python *python = uv ? bpf_map_lookup_elem(&ww_pythons, &tgid) : NULL;
-	if (!python || uv->pooled || uv->looks >= WW_UVLOOP_LOOKS)
-		return 0;
-	uv->looks++;
-	u64 state = ww_python_state(python), frame = state ? ww_python_frame(python, state) : 0;
-	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++)
-		frame = ww_uvloop_meets_frame(frame, tgid);
-	return 0;
-}
-
-/* Whether all that the process has sent since then was a Task's that is known, or nobody's. */
-static __always_inline bool ww_uvloop_sure(u64 since)
+__weak u64 ww_uvloop_task(void)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
-	return uv && uv->serves && !uv->pooled && uv->unsure_at < since;
+	u64 task = ww_uvloop_step();
+	if (uv)
+		uv->stepped = task != 0;
+	u32 fd = task ? ~0u : ww_uvloop_sends_on();
+	u64 future = fd == ~0u ? 0 : ww_uvloop_awaited(ww_uvloop_protocol_of(fd));
+	return future ? ww_uvloop_awaiter(future) : task;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #define WHYWAIT_VIRTUAL_BPF_H
 
 #include "cause.bpf.h"
+#include "charge.bpf.h"
 #include "global.bpf.h"
 #include "programs.bpf.h"
 #include "python.bpf.h"
@@ -18,7 +19,9 @@ __u32 ww_virtual_any __weak = 0; /* there are Java processes with virtual thread
 
 #define WW_VIRTUAL_WORDS 64	      /* of a carrier's stack, where native code has kept the register */
 #define WW_VIRTUAL_MOST	 (1ull << 40) /* threads' numbers are counted up */
-#define WW_VIRTUAL_MARK	 3	      /* the bits of an object's first word that say that it was moved */
+#define WW_VIRTUAL_VIEWS                                                                                               \
+	42 /* up to four bits: in which of its views of the heap ZGC without generations sees an object */
+#define WW_VIRTUAL_MARK 3 /* the bits of an object's first word that say that it was moved */
 
 /* VirtualThread.state */
 #define WW_VIRTUAL_STARTED	1
@@ -53,7 +56,7 @@ static __always_inline u64 ww_virtual_address(const struct ww_virtual *java, u64
 
 static __always_inline bool ww_virtual_is_thread(const struct ww_virtual *java, u64 word, u32 tid)
 {
-	if (word & 7 || word >> 47 || !(word >> 16))
+	if (word & 7 || word >> 48 || !(word >> 16))
 		return false;
 	u64 os = ww_user_word(word + java->osthread);
 	return os && (u32)ww_user_word(os + java->thread_id) == tid;
@@ -128,6 +131,9 @@ WW_GLOBAL1(int, ww_virtual_kind, R, r)
 	if (!g || !go || !go->java.state || ww_user_word(g + go->java.tid) != r->goid ||
 	    ww_user_word(g + go->java.eetop) || (ww_user_word(g) & WW_VIRTUAL_MARK) == WW_VIRTUAL_MARK)
 		return WW_KIND_OTHER;
+	/* ZGC leaves no mark in what it has moved. */
+	if (go->java.form == WW_VIRTUAL_COLOURED || (g >> WW_VIRTUAL_VIEWS && !(g >> (WW_VIRTUAL_VIEWS + 4))))
+		ww_infer(r);
 	u64 blocker = ww_user_word(g + go->java.blocker);
 	blocker = go->java.form == WW_VIRTUAL_COLOURED ? blocker >> 16 : (u32)blocker;
 	switch ((u32)ww_user_word(g + go->java.state) & ~WW_VIRTUAL_SUSPENDED) {
@@ -148,12 +154,18 @@ WW_GLOBAL1(int, ww_virtual_kind, R, r)
 	return WW_KIND_OTHER;
 }
 
-/* Something is sent for nobody that is known, perhaps for one of the requests that wait. */
-static __always_inline void ww_virtual_strays(void)
+/*
+ * Something is sent for nobody that is known, perhaps for one of the requests that wait; by a `carrier`: as platform
+ * threads' own tasks are followed otherwise, for theirs only such count.
+ */
+static __always_inline void ww_virtual_strays(bool carrier)
 {
 	struct ww_go *go = ww_go_get();
-	if (go && go->is_virtual)
-		go->java.stray = bpf_ktime_get_ns();
+	if (!go || !go->is_virtual)
+		return;
+	go->java.stray = bpf_ktime_get_ns();
+	if (carrier)
+		go->java.carried = go->java.stray;
 }
 
 #endif

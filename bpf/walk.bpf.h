@@ -21,7 +21,7 @@ WW_GLOBAL2(int, ww_receive_one, C, conn, T, t)
 
 WW_GLOBAL2(int, ww_send_one, C, conn, T, t)
 {
-	struct ww_call c = {.conn = conn, .thread = t, .moved = (struct ww_moved *)ww_cell_of(WW_CELL_CALL)};
+	struct ww_call c = {.conn = conn, .thread = t, .moved = (struct ww_moved *)ww_cell_of(WW_CELL_CALL_SENDS)};
 	if (!conn || !t || !c.moved)
 		return 1;
 	return conn->protocol == WW_PROTOCOL_FASTCGI ? ww_fastcgi_send_more(&c) : ww_send_more(&c);

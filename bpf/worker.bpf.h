@@ -10,8 +10,8 @@
  * did. That alone tells for whom work of other queues was: who is woken to take from one may find what another one has
  * put there.
  *
- * All of it is of CPython 3.11. It costs what does not use such threads a look at where a request's thread waits for a
- * semaphore: the first one that waits so for others makes its process one that is followed.
+ * All of it is of CPython from 3.11 on. It costs what does not use such threads a look at where a request's thread
+ * waits for a semaphore: the first one that waits so for others makes its process one that is followed.
  */
 #ifndef WHYWAIT_WORKER_H
 #define WHYWAIT_WORKER_H
@@ -28,10 +28,9 @@
 
 #define WW_WORKER_LOOKS ~0ull /* in place of a request: nothing is noted */
 
-/* Offsets in CPython 3.11's objects. */
-#define WW_GIL_HOLDER	0x170 /* _PyRuntimeState.ceval.gil.last_holder */
-#define WW_QUEUE_LIST	32    /* simplequeueobject.lst; lst_pos comes behind it */
-#define WW_WORKER_QUEUE 1     /* variables of concurrent.futures.thread._worker() */
+#define WW_QUEUE_LIST	32 /* simplequeueobject.lst of 3.11 and 3.12; lst_pos comes behind it */
+#define WW_QUEUE_RING	24 /* later, simplequeueobject.buf: struct ww_ring */
+#define WW_WORKER_QUEUE 1  /* variables of concurrent.futures.thread._worker() */
 #define WW_WORKER_ITEM	5
 
 /* Processes whose requests' threads wait for others of theirs. */
@@ -94,29 +93,56 @@ static __always_inline ww_ref ww_worker_root(const struct ww_thread *t)
 	return r ? ww_handoff_root(r) : 0;
 }
 
+/* RingBuf, of _queuemodule.c. */
+struct ww_ring {
+	u64 put; /* where the next item goes to */
+	u64 get;
+	u64 items;
+	u64 room; /* a power of two */
+	u64 count;
+};
+
+/* The items of a queue; a list's are as in a ring that has room for all. */
+static __always_inline bool ww_ring_read(struct ww_ring *q, u64 queue, u32 version)
+{
+	if (ww_python_offsets(version)->rings)
+		return !bpf_probe_read_user(q, sizeof(*q), (void *)(queue + WW_QUEUE_RING));
+	u64 at[2] = {}, list[2] = {};
+	_Static_assert(WW_PYTHON_SIZE + 8 == WW_PYTHON_LIST, "the two are read at once");
+	if (bpf_probe_read_user(at, sizeof(at), (void *)(queue + WW_QUEUE_LIST)) ||
+	    bpf_probe_read_user(list, sizeof(list), (void *)(at[0] + WW_PYTHON_SIZE)))
+		return false;
+	*q = (struct ww_ring){.put = list[0], .items = list[1]};
+	q->count = at[1] < list[0] ? list[0] - at[1] : 0;
+	return true;
+}
+
+static __always_inline u64 ww_ring_item(const struct ww_ring *q, u32 back)
+{
+	return ww_user_word(q->items + 8 * ((q->put - 1 - back) & (q->room - 1)));
+}
+
 /*
  * Notes for whom the newest items of a queue are, back to the one that was seen last. Returns which one that is now;
  * WW_WORKER_LOOKS: whether it would be another one.
  */
-WW_GLOBAL3(u64, ww_worker_sees, N, queue, N, before, N, root)
+WW_GLOBAL4(u64, ww_worker_sees, N, queue, N, before, N, root, N, version)
 {
 	struct ww_item_key key = {.program = ww_program()};
-	u64 at[2] = {}, list[2] = {}, newest = 0;
-	_Static_assert(WW_PYTHON_SIZE + 8 == WW_PYTHON_LIST, "the two are read at once");
-	if (bpf_probe_read_user(at, sizeof(at), (void *)(queue + WW_QUEUE_LIST)) ||
-	    bpf_probe_read_user(list, sizeof(list), (void *)(at[0] + WW_PYTHON_SIZE)))
+	struct ww_ring q = {};
+	u64 newest = 0;
+	if (!ww_ring_read(&q, queue, version))
 		return 0;
-	u64 first = at[1], len = list[0], items = list[1];
 	if (root == WW_WORKER_LOOKS)
-		return first < len && ww_user_word(items + 8 * (len - 1)) != before;
-	for (u32 i = 0; i < WW_WORKER_ITEMS && first + i < len; i++) {
-		key.item = ww_user_word(items + 8 * (len - 1 - i));
+		return q.count && ww_ring_item(&q, 0) != before;
+	for (u32 i = 0; i < WW_WORKER_ITEMS && i < q.count; i++) {
+		key.item = ww_ring_item(&q, i);
 		if (!key.item || key.item == before)
 			break;
 		bpf_map_update_elem(&ww_items, &key, &root, BPF_ANY);
 		newest = newest ? newest : key.item;
 	}
-	return newest ? newest : first < len ? before : 0;
+	return newest ? newest : q.count ? before : 0;
 }
 
 /*
@@ -134,7 +160,8 @@ WW_GLOBAL2(int, ww_worker_claims, T, t, N, late)
 	if (!w || !python || !w->queues[0])
 		return 0;
 	ww_ref root = t ? ww_worker_root(t) : 0;
-	u64 holder = ww_user_word(python->runtime + WW_GIL_HOLDER);
+	u32 version = python->minor - WW_PYTHON_FIRST;
+	u64 holder = ww_user_word(python->holder);
 	if (t) {
 		if (!ww_python_frames_of(t, python) || (holder == t->frames_of) == late)
 			return 0;
@@ -144,14 +171,14 @@ WW_GLOBAL2(int, ww_worker_claims, T, t, N, late)
 	}
 	bool unsure = late && t && t->mark - t->on_cpu < WW_WORKER_RUN_NS;
 	/* Who is at something else may put things there just now. */
-	if (unsure && (ww_frame_name(ww_python_frame(python, holder)) & WW_WORD7_MASK) !=
+	if (unsure && (ww_frame_name(ww_python_frame(python, holder), version) & WW_WORD7_MASK) !=
 			      WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
 		return 0;
 	struct ww_request *r = unsure ? ww_handoff_of(t) : NULL;
 	for (u32 i = 0; i < WW_WORKER_QUEUES; i++) {
 		if (!w->queues[i])
 			break;
-		u64 newest = ww_worker_sees(w->queues[i], w->newest[i], unsure ? WW_WORKER_LOOKS : root);
+		u64 newest = ww_worker_sees(w->queues[i], w->newest[i], unsure ? WW_WORKER_LOOKS : root, version);
 		if (!unsure)
 			w->newest[i] = newest;
 		else if (r && newest)
@@ -167,9 +194,9 @@ WW_GLOBAL2(int, ww_worker_claims, T, t, N, late)
 WW_GLOBAL1(int, ww_worker_forgets, T, t)
 {
 	struct ww_workers *w = ww_workers_of();
-	u64 at[2] = {}, queue = t && w ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_QUEUE)) : 0;
-	if (!queue || bpf_probe_read_user(at, sizeof(at), (void *)(queue + WW_QUEUE_LIST)) ||
-	    at[1] < ww_user_word(at[0] + WW_PYTHON_SIZE))
+	struct ww_ring q = {};
+	u64 queue = t && w ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_QUEUE)) : 0;
+	if (!queue || !ww_ring_read(&q, queue, t->version) || q.count)
 		return 0;
 #pragma unroll
 	for (u32 i = 0; i < WW_WORKER_QUEUES; i++) {
@@ -181,29 +208,31 @@ WW_GLOBAL1(int, ww_worker_forgets, T, t)
 
 /* ---- the thread that works ---- */
 
-/* PyCodeObject from co_flags on. */
+/* PyCodeObject from co_argcount on. */
 struct ww_code_counts {
-	u32 flags;
-	u32 warmup;
 	u32 args;
 	u32 only_by_place;
 	u32 only_by_name;
 };
 
-#define WW_CODE_MORE	     4 /* CO_VARARGS */
-#define WW_CODE_MORE_BY_NAME 8 /* CO_VARKEYWORDS */
+#define WW_CODE_LOCALS	     20 /* from there on: co_nlocalsplus; behind a frame's variables is what it computes with */
+#define WW_CODE_MORE	     4	/* CO_VARARGS */
+#define WW_CODE_MORE_BY_NAME 8	/* CO_VARKEYWORDS */
 
 /*
  * What tells a piece of work from the next one: the function that the thread's loop has called, and its arguments; not
  * its other variables, which change in the midst of it. Apart, as the next one, for the stack's sake.
  */
-WW_GLOBAL1(u64, ww_worker_print, N, frame)
+WW_GLOBAL2(u64, ww_worker_print, N, frame, N, version)
 {
 	struct ww_code_counts c = {};
-	u64 print = ww_user_word(frame + WW_PYTHON_FUNCTION), code = ww_user_word(frame + WW_PYTHON_CODE);
-	if (bpf_probe_read_user(&c, sizeof(c), (void *)(code + WW_PYTHON_FLAGS)))
+	const struct ww_python_offsets *of = ww_python_offsets(version);
+	u64 print = ww_user_word(frame + of->frame_function), code = ww_user_word(frame + of->frame_code);
+	u32 flags = 0;
+	if (bpf_probe_read_user(&flags, sizeof(flags), (void *)(code + WW_PYTHON_FLAGS)) ||
+	    bpf_probe_read_user(&c, sizeof(c), (void *)(code + of->code_args)))
 		return print;
-	u32 args = c.args + c.only_by_name + !!(c.flags & WW_CODE_MORE) + !!(c.flags & WW_CODE_MORE_BY_NAME);
+	u32 args = c.args + c.only_by_name + !!(flags & WW_CODE_MORE) + !!(flags & WW_CODE_MORE_BY_NAME);
 #pragma unroll
 	for (u32 i = 0; i < WW_WORKER_ARGS; i++) {
 		if (i < args)
@@ -215,15 +244,18 @@ WW_GLOBAL1(u64, ww_worker_print, N, frame)
 /* The thread takes up another piece of work: notes which variables of its loop that was given. */
 WW_GLOBAL1(int, ww_worker_given, T, t)
 {
-	u64 given[WW_WORKER_ARGS] = {}, loop = t ? ww_frame_below(t->loop_slot) : 0;
+	u64 given[WW_WORKER_ARGS] = {}, loop = t ? ww_frame_below(t->loop_slot, t->version) : 0;
 	if (!loop || bpf_probe_read_user(t->vars, sizeof(t->vars), (void *)WW_FRAME_LOCAL(loop, 0)) ||
 	    bpf_probe_read_user(given, sizeof(given), (void *)WW_FRAME_LOCAL(t->loop_slot, 0)))
 		return 0;
-	u64 function = ww_user_word(t->loop_slot + WW_PYTHON_FUNCTION);
+	const struct ww_python_offsets *of = ww_python_offsets(t->version);
+	u64 function = ww_user_word(t->loop_slot + of->frame_function);
+	u64 code = ww_user_word(loop + of->frame_code);
+	u32 locals = ww_user_word(code + of->code_args + WW_CODE_LOCALS);
 #pragma unroll
 	for (u32 i = 0; i < WW_WORKER_VARS; i++) {
 		u64 var = t->vars[i];
-		if (var && (var == given[0] || var == given[1] || var == given[2] || var == function))
+		if (i < locals && var && (var == given[0] || var == given[1] || var == given[2] || var == function))
 			t->item_vars |= 1u << i;
 	}
 	return 0;
@@ -236,7 +268,8 @@ WW_GLOBAL1(int, ww_worker_given, T, t)
  */
 WW_GLOBAL1(int, ww_worker_moves, T, t)
 {
-	u64 vars[WW_WORKER_VARS] = {}, given[WW_WORKER_ARGS] = {}, loop = t ? ww_frame_below(t->loop_slot) : 0;
+	u64 vars[WW_WORKER_VARS] = {}, given[WW_WORKER_ARGS] = {},
+	    loop = t ? ww_frame_below(t->loop_slot, t->version) : 0;
 	u32 others = 0, elsewhere = 0;
 	struct ww_request *a = t ? ww_request_get(t->ref ? t->ref : t->home) : NULL;
 	if (!a || !a->helper || !loop || bpf_probe_read_user(vars, sizeof(vars), (void *)WW_FRAME_LOCAL(loop, 0)) ||
@@ -275,7 +308,7 @@ WW_GLOBAL1(u64, ww_worker_turn, T, t)
 	struct ww_item_key key = {.program = ww_program()};
 	key.item = t->worker ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_ITEM)) : 0;
 	if (!t->worker && t->loop_slot)
-		key.item = ww_worker_print(t->loop_slot);
+		key.item = ww_worker_print(t->loop_slot, t->version);
 	ww_ref *of = t->worker && key.item ? bpf_map_lookup_elem(&ww_items, &key) : NULL;
 	if (of || key.item != t->item) {
 		/* Between two of them it has not waited: what it did since it touched a socket last is for the second.
@@ -360,20 +393,21 @@ WW_GLOBAL1(int, ww_worker_awaits, T, t)
 	u64 frame = t ? ww_frame_of(t) : 0;
 	if (!frame)
 		return 0;
-	u64 name = ww_frame_name(frame);
-	if (name == WW_WORD8('_', 'w', 'a', 'i', 't', '_', 'f', 'o')) /* _wait_for_tstate_lock(), of join() */
+	u64 name = ww_frame_name(frame, t->version);
+	if (name == WW_WORD8('_', 'w', 'a', 'i', 't', '_', 'f', 'o') || /* _wait_for_tstate_lock(), of join(), */
+	    (name & WW_WORD5_MASK) == WW_WORD4('j', 'o', 'i', 'n'))	/* from 3.13 on that itself */
 		return 1;
 	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't') || ww_frame_notified(frame))
 		return 0;
-	frame = ww_frame_below(frame);
-	name = ww_frame_name(frame);
+	frame = ww_frame_below(frame, t->version);
+	name = ww_frame_name(frame, t->version);
 	if ((name & WW_WORD7_MASK) == WW_WORD8('r', 'e', 's', 'u', 'l', 't', 0, 0) ||
 	    name == WW_WORD8('e', 'x', 'c', 'e', 'p', 't', 'i', 'o') ||
 	    (name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0))
 		return 1;
 	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't'))
 		return 0;
-	name = ww_frame_name(ww_frame_below(frame));
+	name = ww_frame_name(ww_frame_below(frame, t->version), t->version);
 	return (name & WW_WORD6_MASK) != WW_WORD8('s', 't', 'a', 'r', 't', 0, 0, 0);
 }
 
@@ -382,12 +416,13 @@ WW_GLOBAL1(int, ww_worker_blocks, T, t)
 {
 	struct ww_python *python = ww_python_of();
 	struct ww_workers none = {};
-	if (!t || !python || python->minor != WW_FRAMES_MINOR)
+	if (!t || !python)
 		return 0;
-	t->awaits = ww_worker_awaits(t);
+	/* Of a version whose frames are not followed, whatever it waits for may be what others do. */
+	t->awaits = !python->context || ww_worker_awaits(t);
 	if (!t->awaits)
 		return 0;
-	if (ww_handoffs_off) {
+	if (ww_handoffs_off || !python->context) {
 		struct ww_request *r = ww_handoff_of(t);
 		if (r && !r->account.traffic_lost)
 			ww_traffic_note(r, false);

@@ -353,10 +353,10 @@ class Gunicorn(Server):
     name = "gunicorn"
     stop_signal = signal.SIGQUIT  # at once
 
-    def __init__(self, app, *, workers=1, worker_class="sync", threads=1, unix=False, arguments=(), **options):
+    def __init__(self, app, *, workers=1, worker_class="sync", threads=1, unix=False, arguments=(), python=(PYTHON,), **options):
         super().__init__(**options)
         self.app, self.workers, self.worker_class, self.threads = app, workers, worker_class, threads
-        self.unix, self.arguments = unix, list(arguments)
+        self.unix, self.arguments, self.python = unix, list(arguments), python
 
     @property
     def socket(self):
@@ -373,7 +373,7 @@ class Gunicorn(Server):
             "import pathlib\n"
             "def post_worker_init(worker):\n"
             f"    pathlib.Path({str(self.directory)!r}, f'ready-{{worker.pid}}').touch()\n")
-        self.argv = [PYTHON, "-m", "gunicorn", "--config", str(self.directory / "conf.py"),
+        self.argv = [*self.python, "-m", "gunicorn", "--config", str(self.directory / "conf.py"),
                      "--bind", f"unix:{self.socket}" if self.unix else f"127.0.0.1:{self.port}",
                      "--workers", str(self.workers), "--worker-class", self.worker_class, "--threads", str(self.threads),
                      "--worker-tmp-dir", "/dev/shm", *self.arguments, self.app]

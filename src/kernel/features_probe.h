@@ -60,6 +60,7 @@ void ww_probe_cookie(const struct ww_probe *probe, struct ww_feature *row, int a
 
 /* Of programs that run: features_programs.c */
 void ww_probe_golang(const struct ww_probe *probe, struct ww_feature *row, int argument);
+void ww_probe_goroutines(const struct ww_probe *probe, struct ww_feature *row, int argument);
 void ww_probe_node(const struct ww_probe *probe, struct ww_feature *row, int argument);
 
 /* Of the process and the host: features_host.c */

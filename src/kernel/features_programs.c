@@ -59,29 +59,79 @@ static void names_tell(const struct names *names, const char *what, char *text, 
 		snprintf(text + at, size - at, " and %zu more", names->more);
 }
 
-void ww_probe_golang(const struct ww_probe *probe, struct ww_feature *row, int argument)
+/* What is told of each Go program that runs. */
+typedef void (*teller)(void *names, pid_t pid, const struct ww_golang_about *about);
+
+static void each_golang(teller tell, void *names)
 {
-	struct names followed = {0}, waiters = {0}, unknown = {0};
-	char text[sizeof(row->found)] = "";
 	DIR *processes = opendir("/proc");
-	(void)probe;
-	(void)argument;
 	for (struct dirent *entry = processes ? readdir(processes) : NULL; entry; entry = readdir(processes)) {
 		struct ww_golang_about about;
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (pid <= 0 || ww_golang__tell(pid, &about))
-			continue;
-		names_add(!about.known ? &unknown : about.semaphores ? &followed : &waiters, pid, about.minor);
+		if (pid > 0 && !ww_golang__tell(pid, &about))
+			tell(names, pid, &about);
 	}
 	if (processes)
 		closedir(processes);
-	names_tell(&unknown, "not followed", text, sizeof(text));
-	names_tell(&waiters, "but for sync.WaitGroup", text, sizeof(text));
-	names_tell(&followed, "followed", text, sizeof(text));
-	if (unknown.len || waiters.len)
+}
+
+struct followed {
+	struct names all, waiters, unknown;
+};
+
+static void tell_followed(void *names, pid_t pid, const struct ww_golang_about *about)
+{
+	struct followed *of = names;
+	names_add(!about->known ? &of->unknown : about->semaphores ? &of->all : &of->waiters, pid, about->minor);
+}
+
+void ww_probe_golang(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	struct followed of = {0};
+	char text[sizeof(row->found)] = "";
+	(void)probe;
+	(void)argument;
+	each_golang(tell_followed, &of);
+	names_tell(&of.unknown, "not followed", text, sizeof(text));
+	names_tell(&of.waiters, "but for sync.WaitGroup", text, sizeof(text));
+	names_tell(&of.all, "followed", text, sizeof(text));
+	if (of.unknown.len || of.waiters.len)
 		ww_feature__bad(row, "%s", text);
 	else
 		ww_feature__good(row, "%s", text[0] ? text : "none runs");
+}
+
+struct exact {
+	struct names there, not_there;
+};
+
+/* Whether the program's scheduler has all of the places at which probes tell of goroutines; of a known layout only. */
+static void tell_exact(void *names, pid_t pid, const struct ww_golang_about *about)
+{
+	struct exact *of = names;
+	struct ww_probe_site sites[WW_PROBE_SITES];
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	int fd = about->known ? open(path, O_RDONLY | O_CLOEXEC) : -1, len = fd < 0 ? 0 : ww_probes__find(fd, sites);
+	if (fd >= 0)
+		close(fd);
+	bool found = len > 0 && sites[len - 1].program >= WW_PROBE_GO_RUNS;
+	names_add(found ? &of->there : &of->not_there, pid, about->minor);
+}
+
+void ww_probe_goroutines(const struct ww_probe *probe, struct ww_feature *row, int argument)
+{
+	struct exact of = {0};
+	char text[sizeof(row->found)] = "";
+	(void)probe;
+	(void)argument;
+	each_golang(tell_exact, &of);
+	names_tell(&of.not_there, "not in", text, sizeof(text));
+	names_tell(&of.there, "in", text, sizeof(text));
+	if (of.not_there.len)
+		ww_feature__bad(row, "%s", text);
+	else
+		ww_feature__good(row, "%s", text[0] ? text : "no Go program runs");
 }
 
 /* Files that were looked through already. */

@@ -89,8 +89,10 @@ static bool virtual_learn(struct whywait_bpf *bpf, uint32_t pid, const struct ww
 	struct ww_golang_layout before, threads = {.is_virtual = 1, .java = *found};
 	int gos = bpf_map__fd(bpf->maps.ww_gos);
 
-	if (!bpf_map_lookup_elem(gos, &pid, &before) && before.is_virtual)
+	if (!bpf_map_lookup_elem(gos, &pid, &before) && before.is_virtual) {
 		threads.java.stray = before.java.stray;
+		threads.java.carried = before.java.carried;
+	}
 	bpf->bss->ww_go_any = 1;
 	bpf->bss->ww_virtual_any = 1;
 	return !bpf_map_update_elem(gos, &pid, &threads, BPF_ANY);

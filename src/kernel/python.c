@@ -11,6 +11,7 @@
 
 #define VERSION_MINOR(hex) ((hex) >> 16 & 0xff) /* of PY_VERSION_HEX: 0xMMmmpp.. */
 #define VERSION_MAJOR(hex) ((hex) >> 24)
+#define HOLDER_11	   0x170 /* 3.11's _PyRuntimeState.ceval.gil.last_holder */
 
 /*
  * Offsets by minor version of CPython 3, on 64-bit machines; read off their headers. Which Task of asyncio runs is
@@ -29,7 +30,7 @@ static const struct ww_python_layout layouts[] = {
 	 .cframe = 56,
 	 .current_frame = 8},
 	{.minor = 12, .interpreters = 40, .threads = 72, .next = 8, .id = 144, .cframe = 56, .current_frame = 0},
-	{.minor = 13, .interpreters = 632, .threads = 7344, .next = 8, .id = 160, .current_frame = 72},
+	{.minor = 13, .interpreters = 632, .threads = 7344, .next = 8, .id = 160, .context = 208, .current_frame = 72},
 };
 
 /* Before 3.11 it does not say its version: the newest function that it has tells. */
@@ -54,13 +55,14 @@ static int find_older(pid_t pid, const char *const *files, struct ww_dynsym *run
 }
 
 /* From 3.13 on it says where some of that is (_Py_DebugOffsets): a build with another layout is known by it. */
-static int check_offsets(pid_t pid, const struct ww_python_layout *layout)
+static int check_offsets(pid_t pid, struct ww_python_layout *layout)
 {
+	uint64_t interpreter;
 	struct {
 		char cookie[8];
 		uint64_t version, free_threaded;
 		uint64_t runtime[3];	  /* size, finalizing, interpreters_head */
-		uint64_t interpreter[13]; /* size, id, next, threads_head, .. */
+		uint64_t interpreter[13]; /* size, id, next, threads_head, .., _gil.last_holder */
 		uint64_t thread[9];	  /* size, prev, next, interp, current_frame, thread_id, native_thread_id, .. */
 		uint64_t frame[6];	  /* size, previous, executable, instr_ptr, localsplus, owner */
 	} said;
@@ -73,7 +75,12 @@ static int check_offsets(pid_t pid, const struct ww_python_layout *layout)
 		    said.thread[2] == layout->next && said.thread[4] == layout->current_frame &&
 		    said.thread[6] == layout->id && said.frame[1] == 8 && said.frame[2] == 0 && said.frame[3] == 56 &&
 		    said.frame[5] == 70;
-	return same ? 0 : -ENOENT;
+	if (!same)
+		return -ENOENT;
+	err = ww_python_read(pid, layout->runtime + layout->interpreters, &interpreter, sizeof(interpreter));
+	if (!err)
+		layout->holder = interpreter + said.interpreter[12];
+	return err;
 }
 
 /* A module that is imported before the process serves: by its directory, as its file is named for the interpreter. */
@@ -108,17 +115,22 @@ int ww_python__find(pid_t pid, struct ww_python_layout *layout)
 	}
 	if (err)
 		return err;
+	/* Of another version, or build, it is known at least that nothing is. */
+	struct ww_python_layout found = {.minor = minor};
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
-		struct ww_python_layout found = layouts[i];
-
-		if (found.minor != minor)
+		if (layouts[i].minor != minor)
 			continue;
+		found = layouts[i];
 		found.runtime = symbols[0].address;
-		found.uvloop = has_uvloop(pid) ? WW_UVLOOP_MAPPED : WW_UVLOOP_NONE;
+		if (minor == 11)
+			found.holder = found.runtime + HOLDER_11;
 		err = minor < 13 ? 0 : check_offsets(pid, &found);
-		if (!err)
-			*layout = found;
-		return err;
+		if (err == -ENOENT)
+			found = (struct ww_python_layout){.minor = minor};
+		else if (err)
+			return err;
 	}
-	return -ENOENT;
+	found.uvloop = has_uvloop(pid) ? WW_UVLOOP_MAPPED : WW_UVLOOP_NONE;
+	*layout = found;
+	return 0;
 }

@@ -59,6 +59,7 @@ static int find_loop(pid_t pid, const struct ww_python_layout *python, uint64_t 
 		if (uv) {
 			layout->object = loop;
 			layout->loop = uv;
+			layout->thread = thread;
 		}
 		err = ww_python_read(pid, thread + python->next, &thread, sizeof(thread));
 	}

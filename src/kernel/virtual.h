@@ -26,7 +26,8 @@ struct ww_virtual_layout {
 	uint32_t blocker;   /* Thread.parkBlocker */
 	uint32_t state;	    /* VirtualThread.state; 0: no such class has been loaded yet */
 	uint32_t form;	    /* enum ww_virtual_form */
-	uint64_t stray;	    /* the BPF side's */
+	uint64_t stray;	    /* the BPF side's: */
+	uint64_t carried;
 };
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* For which Task a thread that works for an event loop of CPython's has worked, in memory as CPython 3.11 has it. */
+/* For which Task a thread that works for an event loop of CPython's has worked, in memory as CPython 3.11 to 3.13 have
+ * it. */
 #include "objects.h"
 
 #include "executor.bpf.h"
@@ -18,8 +19,8 @@ static u64 frame(const char *name, u64 below)
 {
 	u64 at = plant(128), code = plant(128);
 	plant_word(code + WW_PYTHON_CODE_NAME, text(name));
-	plant_word(at + WW_PYTHON_CODE, code);
-	plant_word(at + WW_PYTHON_PREVIOUS, below);
+	plant_word(at + offsets()->frame_code, code);
+	plant_word(at + offsets()->frame_previous, below);
 	return at;
 }
 
@@ -27,7 +28,8 @@ static u64 frame(const char *name, u64 below)
 static int begin(void **state)
 {
 	u32 tgid = PROCESS;
-	struct ww_python python = {.minor = WW_FRAMES_MINOR, .current_frame = FRAME, .loops = 1};
+	struct ww_python python = {
+		.context = 8, .minor = version + WW_PYTHON_FIRST, .current_frame = FRAME, .loops = 1};
 	(void)state;
 	script_begin(8);
 	plant_begin();
@@ -82,7 +84,7 @@ static void before_it_tells(void **state)
 	ww_executor_tells(&pool.thread);
 	struct ww_request *a = done();
 	assert_non_null(a);
-	assert_int_equal(a->context, ww_task_key(pool.task));
+	assert_int_equal(a->context, ww_task_key(pool.task, version));
 	/* The Task has gone on: nothing tells of it any more, and nothing is new. */
 	plant_word(pool.future + WW_FUTURE_CALLBACK, 0);
 	ww_executor_tells(&pool.thread);
@@ -93,7 +95,7 @@ static void before_it_tells(void **state)
 	plant_word(pool.future + WW_FUTURE_CALLBACK, wakeup(pool.task));
 	ww_executor_ends(&pool.thread, 0);
 	assert_ptr_not_equal(done(), a);
-	assert_int_equal(done()->context, ww_task_key(pool.task));
+	assert_int_equal(done()->context, ww_task_key(pool.task, version));
 }
 
 static void within(void **state)
@@ -109,10 +111,10 @@ static void taken_for_another(void **state)
 {
 	(void)state;
 	tells("_write_to_self");
-	pool.thread.submitter = ww_task_key(pool.task);
+	pool.thread.submitter = ww_task_key(pool.task, version);
 	ww_executor_ends(&pool.thread, 0);
 	assert_false(done()->early);
-	pool.thread.submitter = ww_task_key(task("Task-6", 0x600));
+	pool.thread.submitter = ww_task_key(task("Task-6", 0x600), version);
 	ww_executor_ends(&pool.thread, 0);
 	assert_true(done()->early);
 }
@@ -122,13 +124,13 @@ static void taken_for_nobody(void **state)
 {
 	(void)state;
 	tells("_write_to_self");
-	pool.thread.submitter = ww_task_key(pool.task) | WW_EXECUTOR_OVER;
+	pool.thread.submitter = ww_task_key(pool.task, version) | WW_EXECUTOR_OVER;
 	ww_executor_ends(&pool.thread, 0);
 	assert_null(done());
-	pool.thread.submitter = ww_task_key(task("Task-6", 0x600)) | WW_EXECUTOR_OVER;
+	pool.thread.submitter = ww_task_key(task("Task-6", 0x600), version) | WW_EXECUTOR_OVER;
 	ww_executor_ends(&pool.thread, 0);
 	assert_non_null(done());
-	assert_int_equal(done()->context, ww_task_key(pool.task));
+	assert_int_equal(done()->context, ww_task_key(pool.task, version));
 }
 
 int main(void)
@@ -139,5 +141,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(taken_for_another, begin, end),
 		cmocka_unit_test_setup_teardown(taken_for_nobody, begin, end),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = 0;
+	for (version = 11 - WW_PYTHON_FIRST; version <= 13 - WW_PYTHON_FIRST; version++)
+		failed += cmocka_run_group_tests(tests, NULL, NULL);
+	return failed;
 }

@@ -68,15 +68,20 @@ static void handed(void)
 	waits(RESULT);
 }
 
-static void asks(void)
+static void asks_on(struct host_sock *upstream, u32 thread)
 {
-	sends(&script.upstream, PING);
+	sends(upstream, PING);
 	blocks(WW_SYS_RECVFROM, 0, 0, 0, 0);
 	pass(100);
-	arrives(&script.upstream, 5);
-	is_woken(1);
-	runs(1);
-	receives(&script.upstream, "+OK\r\n");
+	arrives(upstream, 5);
+	is_woken(thread);
+	runs(thread);
+	receives(upstream, "+OK\r\n");
+}
+
+static void asks(void)
+{
+	asks_on(&script.upstream, 1);
 }
 
 static void awaited(void **state)
@@ -151,6 +156,58 @@ static void after(void **state)
 	script_end();
 }
 
+static struct {
+	u32 adopted;
+	u64 by;
+} told;
+
+static void traffic(const struct ww_traffic *record, u64 size)
+{
+	(void)size;
+	if (record->type == WW_TRAFFIC_ADOPTED) {
+		told.adopted++;
+		told.by = record->request;
+	}
+}
+
+/* What a task did on one connection and then on another is its request's, if only the next task's end is awaited. */
+static void led(void **state)
+{
+	struct host_sock second;
+	(void)state;
+	memset(&told, 0, sizeof(told));
+	begin();
+	host.traffic = traffic;
+	host_tcp_init(&second, 50001, 5433);
+	second.unix_sock.sk.__sk_common.skc_state = 1;
+	runs(2);
+	waits(QUEUE + 64);
+	runs(1);
+	waits(QUEUE);
+	taken();
+	asks_on(&second, 0);
+	wakes(1, QUEUE);
+	waits(RESULT);
+	u64 request = host_thread(&script.threads[0])->ref;
+	pass(2);
+	runs(1);
+	asks();
+	pass(5);
+	asks_on(&second, 1);
+	wakes(2, QUEUE + 64);
+	is_preempted();
+	runs(2);
+	pass(7);
+	wakes(0, RESULT);
+	waits(QUEUE + 64);
+	runs(0);
+	done();
+	assert_int_equal(told.adopted, 2);
+	assert_true(told.by == request);
+	host_sock_end(&second);
+	script_end();
+}
+
 /* Who holds a lock does not work for who waits for it. */
 static void lock(void **state)
 {
@@ -203,7 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(awaited), cmocka_unit_test(meanwhile), cmocka_unit_test(after),
-		cmocka_unit_test(lock),	   cmocka_unit_test(timed),
+		cmocka_unit_test(led),	   cmocka_unit_test(lock),	cmocka_unit_test(timed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

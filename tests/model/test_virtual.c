@@ -172,6 +172,25 @@ static void answered_beside_a_stray(void **state)
 	assert_int_equal(answers()->attribution, WW_ATTRIBUTION_AMBIGUOUS);
 }
 
+/* One that a platform thread reads and answers: virtual threads may have worked for it, which nothing else tells. */
+static void platform_thread_beside_a_stray(void **state)
+{
+	(void)state;
+	strcpy(script.threads[0].comm, "http-nio-8080-e");
+	t[0]->java_thread = 0;
+	runs(0);
+	arrives(&script.server, strlen(GET));
+	receives(&script.server, GET);
+	assert_int_equal(t[0]->go, WW_GO_NOT);
+	pass(1000);
+	plant_word(handle[1], object(0, 8));
+	runs(1);
+	sends(&script.upstream, QUERY);
+	pass(1000);
+	runs(0);
+	assert_int_equal(answers()->attribution, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
 static void says_what_it_waits_for(void **state)
 {
 	(void)state;
@@ -223,6 +242,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(answered_by_its_own, begin, end),
 		cmocka_unit_test_setup_teardown(answered_by_another, begin, end),
 		cmocka_unit_test_setup_teardown(answered_beside_a_stray, begin, end),
+		cmocka_unit_test_setup_teardown(platform_thread_beside_a_stray, begin, end),
 		cmocka_unit_test_setup_teardown(says_what_it_waits_for, begin, end),
 		cmocka_unit_test_setup_teardown(coloured_addresses, begin, end),
 	};

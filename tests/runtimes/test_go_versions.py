@@ -43,8 +43,11 @@ def doctor(tap):
         for without, state, says in (("", "ok", "followed: program (1."), ("golayouts", "degraded", "not followed: program (1.")):
             said = subprocess.run([ROOT / "build/whywait", "doctor", "--format", "json"], capture_output=True, text=True, check=False,
                                   env={**os.environ, "WHYWAIT_WITHOUT": without})
-            row = next(row for row in json.loads(said.stdout)["features"] if row["name"] == "Go programs")
+            rows = {row["name"]: row for row in json.loads(said.stdout)["features"]}
+            row = rows["Go programs"]
             tap.check(f"doctor: a stripped program is {says.partition(':')[0]}", row["state"] == state and says in row["found"], str(row))
+            row, where = rows["exact goroutines"], "in" if state == "ok" else "not in"
+            tap.check(f"doctor: exact goroutines are {where} it", row["state"] == state and f"{where}: program (1." in row["found"], str(row))
 
 
 def main():

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The JDK's HTTP server with a virtual thread for each request, under OpenJDK 21 of Debian 13, fetched and run in a root of its own:
-requests that do not have exactly their own operations say so. `test_java_virtual.py 64` has it use a pool of that many threads."""
+requests that do not have exactly their own operations say so. `test_java_virtual.py 64` has it use a pool of that many threads, `test_java_virtual.py 0
+-XX:+UseZGC` another collector."""
 import json
 import pathlib
 import random
@@ -27,6 +28,8 @@ CACHE = ROOT / "build/javas/21"
 CARRIERS = 16
 CLASSES = "/srv/classes"
 JDBC = "/usr/share/java/postgresql.jar"
+THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+OPTIONS = sys.argv[2:] or ["-XX:+UseSerialGC"]
 
 # Step: the shortest and the longest time it is asked for, in ms; None: it takes none.
 STEPS = {"cpu": (0.2, 2), "pg": (2, 20), "queries": None, "redis": None, "url": (2, 20), "sleep": (2, 15), "lock": None,
@@ -62,7 +65,7 @@ class Virtual(Java):
         shutil.copytree(classes, f"{root}{CLASSES}", dirs_exist_ok=True)
         self.port = free_port()
         self.env["PORT"] = str(self.port)
-        java = ["/usr/lib/jvm/java-21-openjdk-amd64/bin/java", "-Xms1600m", "-Xmn1400m", "-XX:MetaspaceSize=128m", "-XX:+UseSerialGC",
+        java = ["/usr/lib/jvm/java-21-openjdk-amd64/bin/java", "-Xms1600m", "-Xmn1400m", "-XX:MetaspaceSize=128m", *OPTIONS,
                 f"-Djdk.virtualThreadScheduler.parallelism={CARRIERS}", "-Dsun.net.httpserver.nodelay=true",
                 "-cp", f"{CLASSES}:{JDBC}", self.main]
         self.argv = ["unshare", "--mount", "sh", "-c",
@@ -133,12 +136,11 @@ def judge_means(name, which, found, times, truth):
 
 
 tap = Tap()
-threads = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 with tempfile.TemporaryDirectory(prefix="whywait-java-", dir="/var/tmp") as scratch, \
         Postgres(settings={"max_connections": 400}) as postgres, Redis() as redis, Upstream() as upstream:
     environment = {"TRUTH_JDBC": f"jdbc:postgresql://127.0.0.1:{postgres.port}/test?user=postgres", "TRUTH_REDIS": str(redis.port),
                    "TRUTH_UPSTREAM": str(upstream.port), "TRUTH_SCRATCH": scratch}
-    with Virtual("VirtualServer", environment, threads) as server:
+    with Virtual("VirtualServer", environment, THREADS) as server:
         send(server.port, [(64, 0, plan("warm", 600, tuple(STEPS)))])
         observations = [observe(server, *part) for part in PARTS]
         with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/truth") as response:

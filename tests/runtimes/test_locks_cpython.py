@@ -5,48 +5,30 @@ the server measured; and who held the program's, in gunicorn's threads, against 
 
 Packages that are not there are fetched and unpacked below build/, as those of tests/kernels are."""
 import json
-import os
 import pathlib
-import shutil
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parent / "lib"), str(HERE.parent / "truth")]
 
-from debian import Archive, FetchError  # noqa: E402
+from debian import FetchError  # noqa: E402
 from findings_truth import prefer, send_at_once  # noqa: E402
+from pythons import fetched  # noqa: E402
 from services import Gunicorn, Server, free_port  # noqa: E402
 from tap import Tap  # noqa: E402
 from threads_truth import MS, Job, Measured, check_interpreter, observe  # noqa: E402
 from whywait import Record  # noqa: E402
 
 APPS = HERE / "apps"
-VERSIONS = {"3.9": "bullseye", "3.13": "trixie"}
-NEWER = {"3.9": False, "3.13": True}  # than this host: it needs its own loader and libraries; the probe needs this host's, or later ones
+VERSIONS = ("3.9", "3.13")  # the probe needs this host's libraries, or later ones
 CLIENTS, EACH = 4, 25
-
-
-def fetched(version):
-    """Debian's python of that version, as a command, and its environment."""
-    root = HERE.parents[1] / "build/pythons" / version
-    if not (root / f"usr/bin/python{version}").exists():
-        shutil.rmtree(root, ignore_errors=True)
-        root.mkdir(parents=True)
-        with tempfile.TemporaryDirectory() as directory:
-            Archive(directory, VERSIONS[version]).unpack_all(root, f"python{version}-minimal", f"libpython{version}-stdlib")
-    program, env = root / f"usr/bin/python{version}", {"PYTHONHOME": str(root / "usr")}
-    if not NEWER[version]:
-        return [program], env
-    loader = next(path for path in (root / "lib64/ld-linux-x86-64.so.2", root / "usr/lib64/ld-linux-x86-64.so.2") if path.exists())
-    libraries = f"{root}/lib/x86_64-linux-gnu:{root}/usr/lib/x86_64-linux-gnu"
-    return [loader, "--library-path", libraries, program], env
 
 
 def interpreter(version):
     """Threads that compute, a connection a request: each waits for the lock."""
     try:
-        command, env = fetched(version) if version else (["/usr/bin/python3"], {})
+        command, env = fetched(version, [f"python{version}-minimal", f"libpython{version}-stdlib"]) if version else (["/usr/bin/python3"], {})
     except (FetchError, StopIteration) as error:
         tap.note(f"SKIP: {error}")
         return

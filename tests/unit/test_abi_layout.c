@@ -83,8 +83,8 @@ static const struct member sweep_find[] = {
 static const struct member sweep_end[] = {E(id), E(slot), E(pad)};
 
 #define Y(member) M(struct ww_python_layout, member)
-static const struct member python[] = {Y(runtime), Y(interpreters),  Y(threads), Y(next),  Y(id),    Y(context),
-				       Y(cframe),  Y(current_frame), Y(minor),	 Y(loops), Y(uvloop)};
+static const struct member python[] = {Y(runtime), Y(holder), Y(interpreters),	Y(threads), Y(next),  Y(id),
+				       Y(context), Y(cframe), Y(current_frame), Y(minor),   Y(loops), Y(uvloop)};
 
 #define V(member) M(struct ww_libuv_layout, member)
 static const struct member libuv[] = {V(slot)};
@@ -95,10 +95,11 @@ static const struct member v8[] = {J(map_type),	    J(function_context), J(gener
 				   J(reaction_map), J(capability_map),	 J(scope)};
 
 #define U(member) M(struct ww_uvloop_layout, member)
-static const struct member uvloop[] = {U(loop),	  U(object),	U(tasks),  U(future),	U(reader),    U(event),
-				       U(deque),  U(reference), U(cycles), U(complete), U(protocol),  U(tries),
-				       U(serves), U(pooled),	U(looks),  U(unused),	U(unsure_at), U(futures),
-				       U(behind), U(streams),	U(holders)};
+static const struct member uvloop[] = {U(loop),	     U(object),	    U(thread),	  U(tasks),   U(future),    U(reader),
+				       U(event),     U(deque),	    U(reference), U(cycles),  U(complete),  U(protocol),
+				       U(tries),     U(stepped),    U(pooled),	  U(looks),   U(suspected), U(looks_at),
+				       U(unsure_at), U(futures),    U(behind),	  U(streams), U(holders),   U(servers),
+				       U(unawaited), U(streamless), U(askers),	  U(suspects)};
 
 #define R(member) M(struct ww_tokio_layout, member)
 static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R(image), R(image_len),
@@ -107,7 +108,7 @@ static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R
 
 #define C(member) M(struct ww_virtual_layout, member)
 static const struct member virtual[] = {C(osthread), C(thread_id), C(vthread), C(eetop), C(tid),
-					C(blocker),  C(state),	   C(form),    C(stray)};
+					C(blocker),  C(state),	   C(form),    C(stray), C(carried)};
 
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \

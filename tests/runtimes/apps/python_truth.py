@@ -41,17 +41,17 @@ NONE = ("ipc", "client", "gc", "other")
 
 
 class Uvicorn(Server):
-    """An application under uvicorn, on asyncio's own event loop, or uvloop's."""
+    """An application under uvicorn, on asyncio's own event loop, or uvloop's; `python`: how its interpreter is started."""
 
     name = "uvicorn"
 
-    def __init__(self, app, loop="asyncio", **options):
+    def __init__(self, app, loop="asyncio", python=(PYTHON,), **options):
         super().__init__(timeout=60, **options)
-        self.app, self.loop = app, loop
+        self.app, self.loop, self.python = app, loop, python
 
     def prepare(self):
         self.port = free_port()
-        self.argv = [PYTHON, "-m", "uvicorn", "--app-dir", APPS, self.app, "--port", str(self.port), "--loop", self.loop,
+        self.argv = [*self.python, "-m", "uvicorn", "--app-dir", APPS, self.app, "--port", str(self.port), "--loop", self.loop,
                      "--no-access-log", "--log-level", "warning"]
 
 
@@ -112,14 +112,14 @@ class Part:
         self.record = self.times = self.plan = None
         self.offset = 0  # CLOCK_REALTIME - CLOCK_MONOTONIC: the former is set right now and then
 
-    def observe(self, port, ways):
+    def observe(self, port, ways, settle):
         # The interpreter is looked at when it has answered a request, and what is under way on connections that are shared is not known at
-        # first, so the first ones are not compared.
+        # first, so the first ones are not compared. What Tasks of nobody's do is known after some more of them, for which `settle` s are left.
         self.plan = dict(plan(str(self.in_flight), self.requests, ways))
         lead = plan(f"lead-{self.in_flight}", max(16, 2 * self.in_flight), ways)
         with Record("--port", port) as self.record:
             send(port, [(self.in_flight, 0, lead)])
-            time.sleep(0.3)
+            time.sleep(settle)
             self.offset = time.time_ns() - time.monotonic_ns()
             self.times = send(port, [(self.in_flight, self.pause, list(self.plan.items()))])
 
@@ -180,7 +180,7 @@ class Part:
         tap.check(f"{self.name}: wall times are the client's", share >= 0.95, f"for {share:.1%}")
 
 
-def compare(start, ways, parts=tuple(PARTS), together=(), tap=None, least=None):
+def compare(start, ways, parts=tuple(PARTS), together=(), tap=None, least=None, settle=0.3):
     """`least`: for each part, the share of requests that have their own operations and are sure of it, where not all are; those that are
     sure have to be right. With `tap` the suite goes on afterwards."""
     last, tap = not tap, tap or Tap()
@@ -195,7 +195,7 @@ def compare(start, ways, parts=tuple(PARTS), together=(), tap=None, least=None):
             most = max(part.in_flight for part in parts)
             send(server.port, [(most, 0, plan("warm", 4 * most, ways))])
             for part in parts:
-                part.observe(server.port, ways)
+                part.observe(server.port, ways, settle)
             with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/truth") as response:
                 ledgers = json.load(response)
         for at, part in enumerate(parts):
