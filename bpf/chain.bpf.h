@@ -8,6 +8,7 @@
 #include "nobody.bpf.h"
 #include "phase.bpf.h"
 #include "promise.bpf.h"
+#include "untold.bpf.h"
 
 /* What answers is taken to be for two accounts at once, or for one of two: neither is sure, nor who has no account. */
 static __always_inline void ww_promise_differs(struct ww_thread *t, struct ww_request *r, struct ww_request *known)
@@ -40,19 +41,53 @@ WW_GLOBAL1(int, ww_promise_links, T, t)
 			ww_promise_differs(t, r, known);
 		return 0;
 	}
+	bool kept = r->promise || r->anonymous;
 	if (r->promise && r->promise != t->root) {
 		if (ww_promise_root(r->promise) != t->root) {
 			ww_promise_differs(t, r, NULL);
 			return 0;
 		}
-		key.context = r->promise;
-		bpf_map_delete_elem(&ww_carriers, &key);
-		key.context = t->root;
+		ww_carrier_unkeyed(r);
+	} else if (ww_untold_waits(t, r)) {
+		/* Or it is a step of one that waits for what no socket tells. */
+		if (!r->anonymous)
+			return 0;
+		ww_doubt(r);
 	}
-	if (!r->promise && !r->anonymous)
+	if (!kept)
 		ww_carrier_keep(loop, r->account.id);
-	bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY);
+	if (bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY)) {
+		ww_count(WW_COUNT_PROMISE_LOST);
+		ww_doubt(r);
+		return 0;
+	}
 	r->promise = t->root;
+	return 0;
+}
+
+/* A promise that nobody waited for had an account, and is waited for now: that is its root's, or one of two. */
+WW_GLOBAL3(int, ww_promise_leads, T, t, N, own, N, root)
+{
+	if (!t)
+		return 0;
+	struct ww_carrier_key key = {.context = own, .program = ww_program()};
+	struct ww_carrier *found = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *r = found ? ww_request_get(found->ref) : NULL;
+	if (!r || r->promise != own)
+		return 0;
+	struct ww_carrier carrier = {.ref = r->account.id};
+	key.context = root;
+	found = bpf_map_lookup_elem(&ww_carriers, &key);
+	struct ww_request *known = found ? ww_request_get(found->ref) : NULL;
+	if (known) {
+		ww_promise_differs(t, r, known);
+		return 0;
+	}
+	ww_carrier_unkeyed(r);
+	if (bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY))
+		ww_promise_differs(t, r, NULL);
+	else
+		r->promise = root;
 	return 0;
 }
 
@@ -86,7 +121,9 @@ WW_GLOBAL2(int, ww_promise_steps, T, t, N, context)
 		return 0;
 	u64 generator = ww_v8_word(context, WW_V8_SLOT);
 	bool known = ww_v8_is(v8, generator, v8->generator, &v8->generator_map);
-	u64 root = known ? ww_promise_root(ww_v8_word(generator, WW_V8_GENERATOR)) : 0;
+	u64 own = known ? ww_v8_word(generator, WW_V8_GENERATOR) : 0, root = own ? ww_promise_root(own) : 0;
+	if (root && root != own)
+		ww_promise_leads(t, own, root);
 	ww_promise_mixes(t, root, ww_user_word(t->phase_at), bpf_ktime_get_ns());
 	/* What it goes on for after a sleep is no answer that it has read before. */
 	if (!t->steps++ && root && t->root_phase == t->phase_read && t->slept <= t->turn_read)
@@ -144,9 +181,13 @@ WW_GLOBAL2(u64, ww_carrier_by_promise, T, t, R, r)
 	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
 	struct ww_request *a = known ? ww_request_get(known->ref) : NULL;
+	/* It had one, which had to make room. */
+	if (known && !a)
+		ww_doubt(r);
 	if (known)
 		bpf_map_delete_elem(&ww_carriers, &key);
-	r->promise = t->root;
+	if (r->promise)
+		ww_carrier_unkeyed(r);
 	if (!a || a == r)
 		return 0;
 	if (!a->anonymous) {
@@ -172,9 +213,11 @@ static __always_inline long ww_promise_follow(struct ww_thread *t, struct ww_loo
 		return 0;
 	struct ww_carrier_key key = {.context = r->promise, .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key), carrier = {.ref = r->account.id};
+	bool lost = moved == WW_PROMISE_UNKNOWN;
 	if (known && known->ref == carrier.ref)
 		bpf_map_delete_elem(&ww_carriers, &key);
-	bool lost = moved == WW_PROMISE_UNKNOWN;
+	else
+		lost = true;
 	key.context = r->promise = lost ? 0 : moved;
 	if (key.context && bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY))
 		lost = true;

@@ -5,6 +5,16 @@
 
 #include "request.bpf.h"
 
+/* What its promise is is not followed any more: another one may come to lie there. */
+static __always_inline void ww_carrier_unkeyed(struct ww_request *r)
+{
+	struct ww_carrier_key key = {.context = r->promise, .program = ww_program()};
+	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
+	if (known && known->ref == r->account.id)
+		bpf_map_delete_elem(&ww_carriers, &key);
+	r->promise = 0;
+}
+
 /* Background work never meets a request: the oldest account of the loop is given up for the newest. */
 static __always_inline void ww_carrier_keep(struct ww_loop *loop, ww_ref ref)
 {
@@ -17,6 +27,9 @@ static __always_inline void ww_carrier_keep(struct ww_loop *loop, ww_ref ref)
 	if (oldest && oldest->anonymous) {
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
 		ww_request_free(oldest);
+	} else if (ww_promises_on && oldest && oldest->promise) {
+		ww_count(WW_COUNT_PROMISE_LOST);
+		ww_carrier_unkeyed(oldest);
 	}
 	loop->carriers[at] = ref;
 }
@@ -52,8 +65,8 @@ static __always_inline void ww_carrier_know(struct ww_carrier *known, const stru
 	struct ww_carrier carrier = {.ref = ref};
 	if (known)
 		known->ref = ref;
-	else
-		bpf_map_update_elem(&ww_carriers, key, &carrier, BPF_ANY);
+	else if (bpf_map_update_elem(&ww_carriers, key, &carrier, BPF_ANY))
+		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
 }
 
 /* The account if it is none of a request that answers. */

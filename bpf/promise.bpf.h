@@ -74,7 +74,6 @@ static __always_inline bool ww_v8_is_long(struct ww_v8 *v8, const u64 *words)
 
 /*
  * The promise that is settled when what waits for this one has gone on; 0: nothing waits for it; WW_PROMISE_UNKNOWN.
- * Where several wait it is the one that has come last.
  */
 __weak u64 ww_promise_next(u64 promise)
 {
@@ -88,6 +87,9 @@ __weak u64 ww_promise_next(u64 promise)
 	    !ww_v8_has(v8, words[0], v8->reaction, &v8->reaction_map))
 		return WW_PROMISE_UNKNOWN;
 	bool is_long = ww_v8_is_long(v8, words);
+	/* Several wait for it: whom it is for is not told. */
+	if ((is_long ? words[2] : words[1]) & WW_V8_TAG)
+		return WW_PROMISE_UNKNOWN;
 	u64 handler = is_long ? words[4] : words[3], derived = is_long ? words[5] : words[4];
 	u64 context = ww_v8_word(handler, v8->function_context), slot = ww_v8_word(context, WW_V8_SLOT);
 	if (ww_v8_is(v8, slot, v8->generator, &v8->generator_map))
@@ -131,7 +133,8 @@ static __always_inline u64 ww_promise_moved(u64 promise)
 	u64 word = ww_v8_word(promise, WW_V8_MAP_OF_TYPE), page[2] = {};
 	if (word && !(word & WW_V8_TAGS))
 		return word + WW_V8_TAG;
-	if (!word)
+	struct ww_v8 *v8 = ww_v8_of();
+	if (!v8 || !ww_v8_has(v8, word, v8->promise, &v8->promise_map))
 		return WW_PROMISE_UNKNOWN;
 	if (bpf_probe_read_user(page, sizeof(page), (void *)(promise & ~(u64)(WW_V8_PAGE - 1))))
 		return WW_PROMISE_UNKNOWN;

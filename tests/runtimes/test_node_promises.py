@@ -27,7 +27,7 @@ CASES = {
 }
 VERSIONS = ("18", "20", "22", "24", "host")
 # Clean ones; of the others at most one in a hundred does not say so. Connections to Redis that all requests share: as without it.
-LEAST = {1: 0.98, 8: 0.98, 64: 0.98}
+LEAST = {1: 0.98, 8: 0.95, 64: 0.95}
 WORDS = sys.argv[1:]
 
 
