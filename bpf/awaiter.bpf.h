@@ -36,10 +36,11 @@
 #define WW_INSTANCE_DICT    24
 #define WW_TYPE_BASICSIZE   32
 #define WW_TYPE_FLAGS	    168
-#define WW_TYPE_INLINE	    (1 << 2) /* Py_TPFLAGS_INLINE_VALUES */
-#define WW_CORO_RUNS	    0	     /* FRAME_EXECUTING */
-#define WW_NUMBER_TAG	    16	     /* PyLongObject.long_value.lv_tag; its digits come behind it */
-#define WW_NUMBER_SMALL	    8	     /* that of a number of one digit, of 30 bits */
+#define WW_VALUES_VALID	    (0xffull << 24) /* in _dictvalues, of those that are inline: they are not in a dict now */
+#define WW_TYPE_INLINE	    (1 << 2)	    /* Py_TPFLAGS_INLINE_VALUES */
+#define WW_CORO_RUNS	    0		    /* FRAME_EXECUTING */
+#define WW_NUMBER_TAG	    16		    /* PyLongObject.long_value.lv_tag; its digits come behind it */
+#define WW_NUMBER_SMALL	    8		    /* that of a number of one digit, of 30 bits */
 
 #define WW_AWAITERS	  6  /* Futures and Tasks on the way to the one that awaits all of it */
 #define WW_AWAITER_CELLS  4  /* of a callback's closure */
@@ -107,8 +108,10 @@ __weak u64 ww_instance_values(u64 object, u32 version)
 		return at & 1 ? at + 1 : 0;
 	}
 	u64 type = ww_user_word(object + WW_PYTHON_TYPE);
-	return ww_user_word(type + WW_TYPE_FLAGS) & WW_TYPE_INLINE ? object + ww_user_word(type + WW_TYPE_BASICSIZE) + 8
-								   : 0;
+	if (!(ww_user_word(type + WW_TYPE_FLAGS) & WW_TYPE_INLINE))
+		return 0;
+	object += ww_user_word(type + WW_TYPE_BASICSIZE);
+	return ww_user_word(object) & WW_VALUES_VALID ? object + 8 : 0;
 }
 
 /* The Task that waits for those of a task group, or of its scope; 0: not known. */

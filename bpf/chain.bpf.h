@@ -162,6 +162,9 @@ WW_GLOBAL1(u64, ww_carrier_of_promise, T, t)
 	if (!r)
 		return 0;
 	r->promise = t->root;
+	/* It had one, which had to make room: what that asked for is lost. */
+	if (known)
+		ww_doubt(r);
 	ww_carrier_know(known, &key, r->account.id);
 	return r->account.id;
 }
@@ -254,6 +257,13 @@ WW_GLOBAL1(int, ww_promises_follow, T, t)
 		return 0;
 	u64 root = t->root ? ww_promise_moved(t->root) : 0;
 	t->root = root == WW_PROMISE_UNKNOWN ? 0 : root;
+	u64 first = t->root_first ? ww_promise_moved(t->root_first) : 0;
+	u64 last = t->root_last ? ww_promise_moved(t->root_last) : 0;
+	/* Where it is not known whether they were the same chain, they may have been two. */
+	if (first == WW_PROMISE_UNKNOWN || last == WW_PROMISE_UNKNOWN)
+		t->roots_mixed = 1;
+	t->root_first = first;
+	t->root_last = last;
 	if (!ww_without_loop) {
 		struct ww_promise_following following = {.thread = t, .loop = loop};
 		bpf_loop(WW_CARRIERS, ww_promise_follow_back, &following, 0);

@@ -239,11 +239,13 @@ WW_GLOBAL2(int, ww_executor_ends, T, t, N, early)
 	u64 found = ww_executor_found(t, early), task = found == WW_EXECUTOR_GONE ? 0 : found & ~WW_AWAITER_BITS;
 	u64 context = task ? ww_task_key(task, t->version) : found, submitter = t->submitter;
 	bool unknown = !t->executor;
-	if (!context || (unknown && (!task || ww_request_get(t->ref))))
+	struct ww_executor *e = context ? ww_executor_make(bpf_get_current_pid_tgid() >> 32) : NULL;
+	if (!e || (unknown && (!task || ww_request_get(t->ref)))) {
+		/* It may be told yet. */
+		if (found)
+			t->told = 0;
 		return 0;
-	struct ww_executor *e = ww_executor_make(bpf_get_current_pid_tgid() >> 32);
-	if (!e)
-		return 0;
+	}
 	if (unknown)
 		ww_executor_begins(t);
 	/* Who has woken it may have done so for other work than that which it took. */
@@ -393,7 +395,11 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 	if (r && ww_owns(r, t->tid)) {
 		struct ww_touch step = {.kind = WW_KIND_OTHER};
 		struct ww_cause nothing = {.kind = WW_KIND_OTHER};
+		u8 unread = r->unread, sent = t->sent;
 		ww_touched(t, r, &step, now);
+		/* The loop's turn goes on: nothing was sent, and the request's step comes yet. */
+		r->unread = unread;
+		t->sent = sent;
 		ww_detach(t, r, nothing);
 	}
 	struct ww_executor_folding f = {.first = __sync_lock_test_and_set(&e->left, 0)};

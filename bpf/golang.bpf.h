@@ -13,7 +13,8 @@
 #include "tokio.bpf.h"
 #include "virtual.bpf.h"
 
-#define WW_GO_TRIES    100    /* what is no Go program by then is none */
+#define WW_GO_TRIES    100    /* what is no Go program by then is hardly one: it may not have been learnt, */
+#define WW_GO_SELDOM   64     /* so it is looked at once in so many times */
 #define WW_GO_SCAN     0x1000 /* bit of g.atomicstatus: the collector looks at its stack */
 #define WW_GO_RUNNABLE 1
 #define WW_GO_RUNNING  2
@@ -29,12 +30,15 @@ enum ww_exact {
 __u32 ww_go_any __weak = 0;    /* there are Go programs, or some with tokio */
 __u32 ww_tokio_any __weak = 0; /* there are some with tokio */
 
-/* Whether the thread is a Go program's. User space learns of a process a little late, so it is asked more than once. */
+/* Whether the thread is a Go program's. User space learns of a process a little late, so it is asked again, later
+ * seldom. */
 static __always_inline bool ww_go_is(struct ww_thread *t)
 {
-	if (t->go || t->go_tries >= WW_GO_TRIES || !ww_go_any)
+	if (t->go || !ww_go_any)
 		return t->go;
-	t->go_tries++;
+	u32 tries = t->go_tries++;
+	if (tries >= WW_GO_TRIES && tries % WW_GO_SELDOM)
+		return t->go;
 	struct ww_go *go = ww_go_get();
 	if (go && go->is_virtual)
 		t->go = ww_virtual_is(t) ? WW_GO_VIRTUAL : WW_GO_NOT;

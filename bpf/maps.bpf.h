@@ -223,7 +223,7 @@ struct ww_thread {
 	u8 place_seen;	  /* how often it has waited at `place`, less how often elsewhere */
 	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u8 go;		  /* enum ww_go_is */
-	u8 go_tries;	  /* how often that was looked for */
+	u16 go_tries;	  /* how often that was looked for */
 	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
 	u8 job_waits;	  /* and is one of those that want a CPU */
 	u8 assists;	  /* what it has collected since `mark` it was made to: only probes write this, too */

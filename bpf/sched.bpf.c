@@ -364,6 +364,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->others = 0;
 	t->others_seen = 0;
 	t->root = 0;
+	t->root_lost = 0;
+	t->untold = 0;
 	t->deferred = 0;
 	t->defers = 0;
 	return 0;

@@ -310,7 +310,8 @@ WW_GLOBAL1(u64, ww_worker_turn, T, t)
 	if (!t->worker && t->loop_slot)
 		key.item = ww_worker_print(t->loop_slot, t->version);
 	ww_ref *of = t->worker && key.item ? bpf_map_lookup_elem(&ww_items, &key) : NULL;
-	if (of || key.item != t->item) {
+	bool noted = of != NULL;
+	if (noted || key.item != t->item) {
 		/* Between two of them it has not waited: what it did since it touched a socket last is for the second.
 		 */
 		if (a && t->item) {
@@ -336,6 +337,11 @@ WW_GLOBAL1(u64, ww_worker_turn, T, t)
 		a = ww_handoff_begin(t);
 	if (!a)
 		return 0;
+	if (noted && !t->item_for) {
+		/* It was woken for other work, and has taken nobody's from the queue. */
+		a->root = 0;
+		a->direct = 0;
+	}
 	if (t->item_for) {
 		a->root = t->item_for;
 		a->direct = 1;
@@ -395,7 +401,8 @@ WW_GLOBAL1(int, ww_worker_awaits, T, t)
 		return 0;
 	u64 name = ww_frame_name(frame, t->version);
 	if (name == WW_WORD8('_', 'w', 'a', 'i', 't', '_', 'f', 'o') || /* _wait_for_tstate_lock(), of join(), */
-	    (name & WW_WORD5_MASK) == WW_WORD4('j', 'o', 'i', 'n'))	/* from 3.13 on that itself */
+	    (ww_python_offsets(t->version)->rings &&			/* from 3.13 on that itself */
+	     (name & WW_WORD5_MASK) == WW_WORD4('j', 'o', 'i', 'n')))
 		return 1;
 	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't') || ww_frame_notified(frame))
 		return 0;

@@ -319,8 +319,10 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 	new->bpf->rodata->ww_queues_on = options->queues;
 	new->collectors = !options->no_collectors;
 	new->bpf->rodata->ww_promises_on = options->promises;
-	bpf_program__set_autoload(new->bpf->progs.ww_promise_step, new->bpf->rodata->ww_promises_on);
-	bpf_program__set_autoload(new->bpf->progs.ww_promise_moves, new->bpf->rodata->ww_promises_on);
+	if (!options->promises) {
+		bpf_program__set_autoload(new->bpf->progs.ww_promise_step, false);
+		bpf_program__set_autoload(new->bpf->progs.ww_promise_moves, false);
+	}
 	new->goroutines = options->exact_goroutines;
 	ww_runtimes__want_goroutines(new->bpf, options->exact_goroutines);
 	bpf_program__set_autoload(new->bpf->progs.ww_queue_call, options->queues);

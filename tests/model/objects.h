@@ -44,6 +44,7 @@ static u64 attributes(u64 object)
 	if (offsets()->values == WW_VALUES_INLINE) {
 		plant_word(type + WW_TYPE_FLAGS, WW_TYPE_INLINE);
 		plant_word(type + WW_TYPE_BASICSIZE, 40);
+		plant_word(object + 40, WW_VALUES_VALID);
 		return values;
 	}
 	values = plant(8 * WW_AWAITER_VALUES);

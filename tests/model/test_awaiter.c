@@ -160,6 +160,12 @@ static void groups(void **state)
 	plant_word(values + 16, host_task);
 	calls(own, method("_on_task_done", group));
 	assert_int_equal(ww_awaiter_root(own, version), host_task | WW_AWAITER_TOLD);
+	if (offsets()->values == WW_VALUES_INLINE) {
+		/* They are in a dict now; what is left behind the object may be another one's. */
+		plant_word(values - 8, 0);
+		assert_int_equal(ww_awaiter_root(own, version), own);
+		plant_word(values - 8, WW_VALUES_VALID);
+	}
 	plant_word(values + 16, 0);
 	plant_word(values, scope);
 	plant_word(its + 24, host_task);
