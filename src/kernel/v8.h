@@ -28,8 +28,8 @@ struct ww_v8_objects {
 };
 
 /*
- * -ENOENT: there is no V8 in it, or one that does not tell all of it, or is not known to have the rest where it is
- * looked for; others: the process can't be read. `objects` is written on success only.
+ * -ENOENT: there is no V8 in it, or one that does not tell all of it; others: the process can't be read. `objects` is
+ * written on success only. What V8 does not tell is taken to be where Node 18 to 24 have it.
  */
 int ww_v8__find(pid_t pid, struct ww_v8_objects *objects);
 
