@@ -134,13 +134,14 @@ void ww_probe_goroutines(const struct ww_probe *probe, struct ww_feature *row, i
 		ww_feature__good(row, "%s", text[0] ? text : "no Go program runs");
 }
 
-/* Files that were looked through already. */
+/* Files that were looked through already, and whether there are more than are told. */
 struct seen {
 	struct {
 		dev_t device;
 		ino_t inode;
 	} files[NAMED];
 	size_t len;
+	bool more;
 };
 
 static bool seen_before(struct seen *seen, int fd)
@@ -152,8 +153,10 @@ static bool seen_before(struct seen *seen, int fd)
 	for (size_t i = 0; i < seen->len; i++)
 		if (seen->files[i].inode == stat.st_ino && seen->files[i].device == stat.st_dev)
 			return true;
-	if (seen->len == NAMED)
+	if (seen->len == NAMED) {
+		seen->more = true;
 		return true;
+	}
 	seen->files[seen->len].device = stat.st_dev;
 	seen->files[seen->len++].inode = stat.st_ino;
 	return false;
@@ -206,7 +209,9 @@ void ww_probe_node(const struct ww_probe *probe, struct ww_feature *row, int arg
 		closedir(processes);
 	names_tell(&unknown, "not followed", text, sizeof(text));
 	names_tell(&followed, "can be followed", text, sizeof(text));
-	if (unknown.len)
+	if (seen.more && !unknown.len)
+		ww_feature__unknown(row, "not all were looked at: %s", text);
+	else if (unknown.len)
 		ww_feature__bad(row, "%s", text);
 	else
 		ww_feature__good(row, "%s", text[0] ? text : "none runs");
