@@ -9,6 +9,7 @@
 
 #include "job.bpf.h"
 #include "peer.bpf.h"
+#include "unix.bpf.h"
 #include "untold.bpf.h"
 #include "window.bpf.h"
 
@@ -113,6 +114,8 @@ WW_GLOBAL5(int, ww_exchange_open, C, conn, T, t, N, arrival, N, now, N, who)
 	r->opened = now;
 	r->client = WW_CLIENT_SENDS;
 	r->connection = (u64)conn;
+	if (!conn->port)
+		ww_unix_note(r, conn);
 	t->opened_batch = t->batch;
 	t->opened_at = now;
 	t->executor = WW_EXECUTOR_NOT;

@@ -356,6 +356,8 @@ struct ww_request {
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
 	u64 connection; /* that it came on, as a number */
+	u64 sock;	/* of a unix socket: which struct sock, */
+	u64 inode;	/* and its number among files; 0: not known */
 	u64 context;	/* of which Context, or Task, it is: as ww_carrier_key; 0: of none */
 	u64 code;	/* anonymous: by which function the Task runs; 0: not known, */
 	u64 task;	/* and its address */
@@ -368,7 +370,6 @@ struct ww_request {
 	u32 begun_batch; /* anonymous: in which it began */
 	u32 batch;	 /* of its loop's reads, when that touched it last */
 	u32 turn;	 /* its last answer's place in the ring of answers, counted on */
-	u32 swept;	 /* the sweep that saw its unix socket last; 0: none has */
 	u8 listed;	 /* it is in its thread's `pending`, of a loop with a shared Context */
 	u8 background;	 /* anonymous: what its Context does is mostly for nobody */
 	u8 unsure;	 /* anonymous: that it is for the request that it is added to is not certain */

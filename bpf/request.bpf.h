@@ -78,7 +78,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->arrived = 0;
 	r->held = 0;
 	r->sights_len = 0;
-	r->swept = 0;
+	r->sock = 0;
 	r->queued = 0;
 	r->drawn = arrival;
 	r->sent.end_ns = 0;

@@ -6,6 +6,7 @@
  * itself from 5.10 on, and may use the stack of free slots, which those of type syscall must not in 6.1.
  */
 #include "job.bpf.h"
+#include "unix.bpf.h"
 #include "whywait/sweep.h"
 
 struct ww_look {
@@ -32,8 +33,7 @@ static long ww_sweep_look(u32 index, void *context)
 	list->next = slot + 1;
 	if (!r->live)
 		return 0;
-	/* The last walk began when the request was there, and did not find it. */
-	bool closed = !r->account.port && !r->anonymous && r->swept != find->walk && r->opened < find->walked;
+	bool closed = ww_unix_is_closed(r);
 	if (!closed && r->mark > find->older_than)
 		return 0;
 	struct ww_sweep_orphan *o = &list->found[n];

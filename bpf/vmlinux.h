@@ -175,6 +175,7 @@ struct sock_common {
 struct sock;
 struct socket {
 	unsigned long flags;
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -232,22 +233,6 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 	u64 session_id;
 	u64 seq_num;
-};
-
-struct bpf_map;
-
-struct bpf_iter__bpf_sk_storage_map {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	struct sock *sk;
-	void *value;
-};
-
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	void *key;
-	void *value;
 };
 
 struct bpf_iter__task_file {

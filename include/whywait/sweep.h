@@ -29,9 +29,8 @@ struct ww_sweep_find {
 	__u64 older_than;
 	__u64 anonymous_older_than;
 	__u64 untaken_older_than; /* of messages that were handed on */
-	__u64 walked;		  /* when the last walk over the unix sockets began */
 	__u32 from;		  /* slot to begin at */
-	__u32 walk;		  /* its number */
+	__u32 pad;
 };
 
 struct ww_sweep_end {

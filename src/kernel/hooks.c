@@ -160,14 +160,6 @@ static void choose(struct bpf_program *first, struct bpf_program *other, bool is
 	bpf_program__set_autoload(other, is_other);
 }
 
-/* The same of a pair of iterators, which are run when they are wanted. */
-static void choose_iterator(struct bpf_program *first, struct bpf_program *other, bool is_other)
-{
-	choose(first, other, is_other);
-	bpf_program__set_autoattach(first, false);
-	bpf_program__set_autoattach(other, false);
-}
-
 /* Programs of user probes are attached where runtimes are found (runtimes.c). */
 static void runtimes_choose(struct whywait_bpf *bpf)
 {
@@ -203,9 +195,10 @@ static void programs_choose(struct whywait_bpf *bpf, const struct btf *btf, bool
 	}
 	ww_hooks__tracepoint(btf, "sched_switch", &arguments);
 	choose(bpf->progs.ww_sched_switch, bpf->progs.ww_sched_switch_three, arguments < 4);
-	choose_iterator(bpf->progs.ww_unix_before, bpf->progs.ww_unix_before_files,
-			!ww_hooks__function(btf, "bpf_iter_unix"));
-	choose_iterator(bpf->progs.ww_unix_open, bpf->progs.ww_unix_open_hashed, by_hand);
+	choose(bpf->progs.ww_unix_before, bpf->progs.ww_unix_before_files, !ww_hooks__function(btf, "bpf_iter_unix"));
+	/* They are run when they are wanted. */
+	bpf_program__set_autoattach(bpf->progs.ww_unix_before, false);
+	bpf_program__set_autoattach(bpf->progs.ww_unix_before_files, false);
 	bpf_program__set_autoload(bpf->progs.ww_sched_process_free, by_hand);
 	runtimes_choose(bpf);
 	/* Functions can be hooked wherever they stand in for tracepoints, which they do where state is kept by hand. */

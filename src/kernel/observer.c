@@ -52,7 +52,7 @@ struct ww_observer {
 	struct ww_allocations *allocations; /* NULL: they are not counted */
 	struct ring_buffer *accounts;
 	struct ring_buffer *details;
-	struct bpf_link *before, *open; /* walks over unix sockets: those that are there first, those that have state */
+	struct bpf_link *before; /* walks over the unix sockets that are there first */
 	struct ring_buffer *traffic;
 	struct ww_sampler *sampler; /* that looks at what runs; NULL: no stacks are taken */
 	int epoll_fd;
@@ -263,19 +263,10 @@ static int before_learn(struct ww_observer *observer, const struct ww_observer_o
 	int err = select_pids(bpf, &options->select);
 	if (err)
 		return fail(err, message, size, "selecting the processes");
-	bool by_hand = bpf->rodata->ww_by_hand, by_files = !bpf_program__autoload(bpf->progs.ww_unix_before);
-	struct bpf_map *conns = by_hand ? bpf->maps.ww_hashed_conns : bpf->maps.ww_conns;
-	union bpf_iter_link_info connections;
-	/* An initializer may leave the rest of a union as it was, and older kernels take no byte that they don't know.
-	 */
-	memset(&connections, 0, sizeof(connections));
-	connections.map.map_fd = (uint32_t)bpf_map__fd(conns);
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &connections, .link_info_len = sizeof(connections));
-	observer->open =
-		bpf_program__attach_iter(by_hand ? bpf->progs.ww_unix_open_hashed : bpf->progs.ww_unix_open, &opts);
+	bool by_files = !bpf_program__autoload(bpf->progs.ww_unix_before);
 	observer->before =
 		bpf_program__attach_iter(by_files ? bpf->progs.ww_unix_before_files : bpf->progs.ww_unix_before, NULL);
-	err = observer->open && observer->before ? ww_iterator__run(observer->before) : -errno;
+	err = observer->before ? ww_iterator__run(observer->before) : -errno;
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
 
@@ -441,18 +432,13 @@ int ww_observer__sweep(struct ww_observer *observer)
 	uint32_t zero = 0;
 
 	uint64_t now = monotonic_ns();
-	bpf->bss->ww_unix_walk++;
-	int err = ww_iterator__run(observer->open);
-	if (!err && ww_observer__follows(observer))
-		err = run(bpf->progs.ww_job_part, NULL, 0);
+	int err = ww_observer__follows(observer) ? run(bpf->progs.ww_job_part, NULL, 0) : 0;
 	if (err)
 		return err;
 	struct ww_sweep_find find = {.older_than = now - ORPHAN_NS,
 				     .anonymous_older_than = now - NOBODYS_NS,
 				     .untaken_older_than = now > UNTAKEN_NS ? now - UNTAKEN_NS : 0,
-				     .walked = now,
-				     .from = observer->sweep_from,
-				     .walk = bpf->bss->ww_unix_walk};
+				     .from = observer->sweep_from};
 	err = run(bpf->progs.ww_sweep_find, &find, sizeof(find));
 	if (err)
 		return err;
@@ -576,7 +562,6 @@ void ww_observer__close(struct ww_observer *observer)
 	if (observer->epoll_fd >= 0)
 		close(observer->epoll_fd);
 	bpf_link__destroy(observer->before);
-	bpf_link__destroy(observer->open);
 	ww_runtimes__free(observer->runtimes);
 	ww_units__free(observer->units);
 	ww_allocations__free(observer->allocations);

@@ -113,7 +113,6 @@ void host_boot(u32 requests, u64 seed)
 		map_push(&ww_free_slots, &slot);
 	for (u32 peer = HOST_MAX_PEERS; --peer;)
 		map_push(&ww_free_peers, &peer);
-	ww_unix_walk = 0;
 	ww_peer_count = 1;
 }
 
@@ -234,8 +233,19 @@ void host_unix_init(struct host_sock *sock, const char *path, struct host_sock *
 	sock->unix_sock.addr = &sock->path.address;
 }
 
+void host_sock_accepted(struct host_sock *sock)
+{
+	static unsigned long inodes;
+	sock->unix_sock.sk.sk_socket = &sock->socket;
+	sock->socket.file = &sock->file;
+	sock->file.f_inode = &sock->inode;
+	sock->inode.i_ino = ++inodes;
+}
+
 void host_sock_end(struct host_sock *sock)
 {
+	if (!sock->is_tcp)
+		sock->unix_sock.sk.__sk_common.skc_state = 7; /* TCP_CLOSE, as unix_release_sock() leaves it */
 	storage_free(&sock->unix_sock.sk.sk_bpf_storage);
 	if (host_by_hand)
 		ww_inet_sock_destruct(&sock->unix_sock.sk);

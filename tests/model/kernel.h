@@ -41,7 +41,9 @@ struct host_task {
 struct host_sock {
 	struct unix_sock unix_sock; /* its struct sock comes first */
 	struct tcp_sock tcp;
-	struct socket socket;
+	struct socket socket; /* what a thread has of it, once it has accepted */
+	struct file file;
+	struct inode inode;
 	struct {
 		struct unix_address address;
 		struct sockaddr_un name;
@@ -119,7 +121,8 @@ void host_task_init(struct host_task *task, u32 tgid, u32 tid);
 void host_task_end(struct host_task *task); /* frees its storage */
 void host_tcp_init(struct host_sock *sock, u16 port, u16 peer_port);
 void host_unix_init(struct host_sock *sock, const char *path, struct host_sock *peer);
-void host_sock_end(struct host_sock *sock); /* frees its storage */
+void host_sock_accepted(struct host_sock *sock); /* a thread has a file of it, whose inode no other has */
+void host_sock_end(struct host_sock *sock);	 /* frees its storage */
 
 /* As ww_request_get(), with nothing meanwhile. */
 struct ww_request *host_request(ww_ref ref);
@@ -163,11 +166,7 @@ int ww_stop_left(struct pt_regs *ctx);
 int ww_assist_begin(struct pt_regs *ctx);
 int ww_assist_end(struct pt_regs *ctx);
 int ww_unix_before(struct bpf_iter__unix *ctx);
-int ww_unix_open(struct bpf_iter__bpf_sk_storage_map *ctx);
-int ww_unix_open_hashed(struct bpf_iter__bpf_map_elem *ctx);
 int ww_sweep_find(struct ww_sweep_find *args);
 int ww_sweep_end(struct ww_sweep_end *args);
-
-extern __u32 ww_unix_walk;
 
 #endif

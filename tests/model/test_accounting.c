@@ -438,43 +438,10 @@ static void swept(void **state)
 	script_end();
 }
 
-static struct host_sock unix_server;
-
-/* Another CPU answers the first request while the walk is about to look at it. */
-static void answer_first(void)
-{
-	host.meanwhile = NULL;
-	host.cpu = 1;
-	host.current[1] = &script.threads[1];
-	sends(&unix_server, OK);
-}
-
-static void walked_meanwhile(void **state)
-{
-	(void)state;
-	script_begin(4);
-	host_unix_init(&unix_server, "/run/app.sock", NULL);
-	unix_server.unix_sock.sk.sk_receive_queue.qlen = 1;
-	ww_sk_data_ready(&unix_server.unix_sock.sk);
-	runs(0);
-	receives(&unix_server, GET GET);
-	struct bpf_iter__bpf_sk_storage_map walk = {.sk = &unix_server.unix_sock.sk, .value = host_conn(&unix_server)};
-	pass(10);
-	ww_unix_walk++;
-	host.meanwhile = answer_first;
-	host.meanwhile_one_in = 1;
-	ww_unix_open(&walk);
-	assert_int_equal(script.records_len, 1);
-	struct ww_sweep_find find = {.walked = host.now, .walk = ww_unix_walk};
-	ww_sweep_find(&find);
-	assert_int_equal(host_sweeps()->len, 0);
-	host_sock_end(&unix_server);
-	script_end();
-}
-
 /* The program that is to see a unix socket's first bytes arrive was left out. */
 static void arrival_left_out(void **state)
 {
+	struct host_sock unix_server;
 	(void)state;
 	script_begin(4);
 	host_unix_init(&unix_server, "/run/app.sock", NULL);
@@ -568,7 +535,6 @@ int main(void)
 		cmocka_unit_test(unreadable),
 		cmocka_unit_test(connected_to_itself),
 		cmocka_unit_test(swept),
-		cmocka_unit_test(walked_meanwhile),
 		cmocka_unit_test(arrival_left_out),
 		cmocka_unit_test(left_out_once),
 		cmocka_unit_test(endless),

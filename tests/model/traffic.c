@@ -109,7 +109,7 @@ void traffic_accept(void)
 	if (kind == CONNECTION_SERVER_UNIX) {
 		host_unix_init(&c->peer, NULL, NULL);
 		host_unix_init(&c->sock, "/run/app.sock", &c->peer);
-		sk_of(c)->sk_socket = &c->sock.socket;
+		host_sock_accepted(&c->sock);
 	} else {
 		host_tcp_init(&c->sock, SERVER_PORT, 40000);
 		/* That of a connection that was there before observation is not seen. */
@@ -118,7 +118,7 @@ void traffic_accept(void)
 			set_state(c, ESTABLISHED);
 		}
 		sk_of(c)->__sk_common.skc_state = ESTABLISHED;
-		sk_of(c)->sk_socket = &c->sock.socket;
+		host_sock_accepted(&c->sock);
 	}
 	/* Before, no thread has it. */
 	c->kind = kind;

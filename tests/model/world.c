@@ -331,30 +331,11 @@ static void programs_go_on(void)
 	user_word(python_state((u32)host_draw(THREADS)) + 16, host_draw(5) * 4096);
 }
 
-static void walk(void)
-{
-	ww_unix_walk++;
-	for (u32 i = 0; i < CONNECTIONS; i++) {
-		struct connection *c = &world.connections[i];
-		struct bpf_iter__bpf_sk_storage_map ctx = {.sk = &c->sock.unix_sock.sk,
-							   .value = c->kind ? host_conn(&c->sock) : NULL};
-		u64 key = (u64)ctx.sk;
-		struct bpf_iter__bpf_map_elem element = {.key = &key, .value = ctx.value};
-		if (ctx.value && host_by_hand)
-			ww_unix_open_hashed(&element);
-		else if (ctx.value)
-			ww_unix_open(&ctx);
-	}
-}
-
 /* As ww_observer__sweep() does. When all is `over`, so are the processes. */
 static void sweep(bool over)
 {
-	walk();
 	struct ww_sweep_find find = {.older_than = host.now - 5000000000ull,
-				     .anonymous_older_than = host.now - 60000000000ull,
-				     .walked = host.now,
-				     .walk = ww_unix_walk};
+				     .anonymous_older_than = host.now - 60000000000ull};
 	ww_sweep_find(&find);
 	const struct ww_sweep_list *list = host_sweeps();
 	for (u32 i = 0; i < list->len; i++) {

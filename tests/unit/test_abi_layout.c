@@ -76,8 +76,8 @@ static const struct member stack_weight[] = {
 };
 
 #define F(member) M(struct ww_sweep_find, member)
-static const struct member sweep_find[] = {
-	F(older_than), F(anonymous_older_than), F(untaken_older_than), F(walked), F(from), F(walk)};
+static const struct member sweep_find[] = {F(older_than), F(anonymous_older_than), F(untaken_older_than), F(from),
+					   F(pad)};
 
 #define E(member) M(struct ww_sweep_end, member)
 static const struct member sweep_end[] = {E(id), E(slot), E(pad)};
