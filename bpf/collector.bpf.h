@@ -24,6 +24,9 @@ struct ww_collector {
 	u64 sp;	     /* of a function that collects: the thread's stack pointer where it was called */
 	u64 stopped; /* since when the process is stopped, for whatever; 0: it is not */
 	u64 left;    /* when a first part of a collection of Go's ended but for waking the threads; 0: that is over */
+	u64 first;   /* since when the process was stopped for that part, */
+	u64 parted;  /* and for how long: it is counted with the last one */
+	u64 total;   /* where the runtime adds up how long a collection has it stopped; 0: not known */
 	u32 part;    /* enum ww_part, of that stop */
 	u16 small;   /* what is under way is a part of a collection that is counted elsewhere */
 	u16 clocked; /* and was begun by the runtime's own clock, which ends it */

@@ -62,9 +62,9 @@ static __always_inline void ww_collections_add(struct ww_collections *all, bool 
 	__sync_fetch_and_add(&all->ns, ns);
 }
 
-static __always_inline void ww_collected(bool whole, u64 ns)
+static __always_inline void ww_collected(u64 ns)
 {
-	ww_collections_add(ww_collections_of(), whole, ns);
+	ww_collections_add(ww_collections_of(), true, ns);
 }
 
 /* ---- collectors that work on the thread that allocates ---- */
@@ -214,7 +214,7 @@ int ww_pause_end(struct pt_regs *ctx)
 	struct ww_collector *c = ww_collector_make(true);
 	if (!c || !c->began)
 		return 0;
-	ww_collected(true, now - c->began);
+	ww_collected(now - c->began);
 	c->began = 0;
 	if (!c->stopped)
 		c->stop = ww_clock_stop(c->stop, now);
@@ -240,6 +240,52 @@ static __always_inline u64 ww_told_start(struct pt_regs *ctx, u64 stopped, u64 n
 	return why < WW_GO_STOPS && start >= stopped && stood >= start && stood <= now ? start : stopped;
 }
 
+#define WW_GO_ADDS 32 /* bytes of code behind a call, within which its result is added to something */
+
+/*
+ * Where the runtime adds up how long a collection stops it: the function that started all threads goes back to code
+ * that adds its result, less the stop's begin, to a word at a distance from there. 0: that is not so, or no new
+ * collection's.
+ */
+static __always_inline u64 ww_go_total(struct pt_regs *ctx)
+{
+#if defined(__TARGET_ARCH_x86)
+	u64 back = ww_user_word(ctx->sp);
+	u8 code[WW_GO_ADDS];
+	if (!back || bpf_probe_read_user(code, sizeof(code), (void *)back))
+		return 0;
+#pragma unroll
+	for (u32 i = 0; i + 7 <= WW_GO_ADDS; i++) {
+		/* add %rax, DISTANCE(%rip) */
+		if (code[i] != 0x48 || code[i + 1] != 0x01 || code[i + 2] != 0x05)
+			continue;
+		u32 far = code[i + 3] | code[i + 4] << 8 | code[i + 5] << 16 | (u32)code[i + 6] << 24;
+		u64 at = back + i + 7 + (s64)(s32)far, sum = 1;
+		return bpf_probe_read_user(&sum, sizeof(sum), (void *)at) || sum ? 0 : at;
+	}
+#endif
+	return 0;
+}
+
+static __always_inline u64 ww_part_ns(const struct ww_collector *c, struct pt_regs *ctx, u64 now)
+{
+	return ww_told(ctx, c->stopped, now) - ww_told_start(ctx, c->stopped, now);
+}
+
+/*
+ * How long a collection has stopped the process, whose last stop ends now. The runtime has added that up already, where
+ * that is known, with the stops that turned out to be too early.
+ */
+static __always_inline u64 ww_parts_ns(struct ww_collector *c, struct pt_regs *ctx, u64 now)
+{
+	u64 sum = c->total ? ww_user_word(c->total) : 0;
+	if (!sum || sum >= now - c->first)
+		sum = c->parted + ww_part_ns(c, ctx, now);
+	c->total = 0;
+	c->parted = 0;
+	return sum;
+}
+
 SEC("uprobe")
 int ww_stop_end(struct pt_regs *ctx)
 {
@@ -247,11 +293,14 @@ int ww_stop_end(struct pt_regs *ctx)
 	struct ww_collector *c = ww_collector_make(true);
 	if (!c || !c->stopped)
 		return 0;
-	if (c->part)
-		ww_collected(c->part == WW_PART_LAST,
-			     ww_told(ctx, c->stopped, now) - ww_told_start(ctx, c->stopped, now));
-	if (c->part == WW_PART_FIRST)
+	if (c->part == WW_PART_LAST)
+		ww_collected(ww_parts_ns(c, ctx, now));
+	if (c->part == WW_PART_FIRST) {
+		c->parted = ww_part_ns(c, ctx, now);
+		c->first = c->stopped;
+		c->total = 0;
 		c->left = now;
+	}
 	ww_thread_collected(now);
 	c->part = WW_PART_NONE;
 	c->stopped = 0;
@@ -294,7 +343,8 @@ int ww_stop_left(struct pt_regs *ctx)
 	if (!c || !c->left)
 		return 0;
 	u64 end = ww_told(ctx, c->left, now);
-	ww_collected(false, end - c->left);
+	c->parted += end - c->left;
+	c->total = ww_go_total(ctx);
 	ww_thread_collects(c->left, false);
 	ww_thread_collected(end);
 	c->left = 0;

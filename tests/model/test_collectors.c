@@ -191,63 +191,6 @@ static void overlaps(void **state)
 	script_end();
 }
 
-/* Two stops of one collection, the thread that makes them included; the work between is nobody's wait. */
-static void parts(void **state)
-{
-	(void)state;
-	script_begin(4);
-	request_taken();
-	ww_stop_begin(&regs);
-	pass(10);
-	ww_part_first(&regs);
-	pass(20);
-	ww_stop_end(&regs);
-	pass(1000);
-	ww_stop_begin(&regs);
-	pass(100);
-	ww_stop_end(&regs); /* for something else */
-	ww_stop_begin(&regs);
-	pass(30);
-	ww_part_last(&regs);
-	pass(40);
-	ww_stop_end(&regs);
-	counted(1, 100);
-	const struct ww_account *a = done();
-	assert_int_equal(a->kinds_ns[WW_KIND_GC], 100);
-	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 1100);
-	script_end();
-}
-
-/* What Go's runtime itself says of when its stops end: of the second before the threads are woken, of the first after.
- */
-static void parts_as_told(void **state)
-{
-	(void)state;
-	script_begin(4);
-	request_taken();
-	struct pt_regs told = {.sp = 4096};
-	ww_stop_begin(&regs);
-	ww_part_first(&regs);
-	pass(20);
-	ww_stop_end(&told);
-	pass(30);
-	told.ax = host.now;
-	pass(4);
-	ww_stop_left(&told);
-	pass(1000);
-	ww_stop_begin(&regs);
-	ww_part_last(&regs);
-	pass(40);
-	told.ax = host.now;
-	pass(5);
-	ww_stop_end(&told);
-	counted(1, 90);
-	const struct ww_account *a = done();
-	assert_int_equal(a->kinds_ns[WW_KIND_GC], 95);
-	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 1004);
-	script_end();
-}
-
 /* A goroutine that allocates is made to mark. That stops nobody, and has a name where all of a piece of `gc` is so. */
 static void assists(void **state)
 {
@@ -520,8 +463,6 @@ int main(void)
 		cmocka_unit_test(not_stopped),
 		cmocka_unit_test(stops),
 		cmocka_unit_test(overlaps),
-		cmocka_unit_test(parts),
-		cmocka_unit_test(parts_as_told),
 		cmocka_unit_test(assists),
 		cmocka_unit_test(functions),
 		cmocka_unit_test(another_program),
