@@ -20,6 +20,7 @@
 
 #define WW_GO_MOVES_NS 10000000 /* no goroutine runs for longer while others want to (runtime.forcePreemptNS) */
 
+#define WW_SATURATED_NS	   20000000
 #define WW_TIMEOUT_UNIT_NS 1000000 /* loops round what they give epoll_wait() up to it */
 
 /*
@@ -32,6 +33,15 @@ static __always_inline bool ww_timer_may_be(const struct ww_thread *t, const str
 	if (t->slept < r->mark || t->slept > to)
 		return true; /* it has not slept in the gap, or more than once, and earlier waits are not kept */
 	return t->deadline && to + t->worked_ns + WW_TIMEOUT_UNIT_NS >= t->deadline;
+}
+
+/*
+ * Whether a loop of asyncio's was busy all along, for so long that it is what everything in it waits for: locks and
+ * pools of asyncio's, too, which those have who wait for the loop. Timers are not told from these there.
+ */
+static __always_inline bool ww_loop_saturated(const struct ww_thread *t, const struct ww_request *r, u64 to)
+{
+	return t->python && t->slept < r->mark && to - r->mark > WW_SATURATED_NS;
 }
 
 /* Charges what a goroutine was at up to `to`. When a timer is due its goroutine may go on. */
@@ -149,7 +159,7 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 	/* Nothing arrived for it: a timer, or something inside of the process. */
 	struct ww_cause hint = r->hint;
 	if (hint.kind == WW_KIND_OTHER && (!r->outstanding || r->guessed) && t->loop && ww_timer_may_be(t, r, to)) {
-		hint.kind = WW_KIND_SLEEP;
+		hint.kind = ww_loop_saturated(t, r, to) ? WW_KIND_QUEUE : WW_KIND_SLEEP;
 		hint.type = WW_DETAIL_NONE;
 		hint.value = 0;
 		ww_infer(r);

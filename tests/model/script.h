@@ -17,7 +17,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define RECORDS 16
+#define RECORDS 128
 
 struct script {
 	struct host_task threads[3];

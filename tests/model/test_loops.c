@@ -62,10 +62,49 @@ static void first_send(void **state)
 	script_end();
 }
 
+/*
+ * asyncio: a request waits for something that no socket tells, while its loop goes on with others without a pause, for
+ * `*state` ms. That may be a timer; a loop that is so busy for long is what it waits for.
+ */
+static void busy(void **state)
+{
+	u64 ms = *(const u64 *)*state;
+	struct host_sock other;
+	script_begin(8);
+	script_accept(&other, 40001);
+	runs(0);
+	arrives(&other, strlen(GET));
+	receives(&other, GET);
+	sends(&other, ANSWER);
+	is_idle(1000);
+	host_thread(&script.threads[0])->python = 1;
+	arrives(&script.server, strlen(GET));
+	receives(&script.server, GET);
+	for (u64 i = 0; i <= ms; i++) {
+		arrives(&other, strlen(GET));
+		receives(&other, GET);
+		sends(&other, ANSWER);
+		pass(1000000);
+		/* It has looked for others' events, and not slept. */
+		is_preempted();
+		runs(0);
+	}
+	sends(&script.server, ANSWER);
+	const struct ww_account *a = &script.records[script.records_len - 1];
+	assert_int_equal(a->kinds_ns[WW_KIND_OTHER], 0);
+	assert_int_equal(a->kinds_ns[WW_KIND_SLEEP] != 0, ms < 20);
+	assert_int_equal(a->kinds_ns[WW_KIND_SLEEP] + a->kinds_ns[WW_KIND_QUEUE], ms * 1000000);
+	host_sock_end(&other);
+	script_end();
+}
+
 int main(void)
 {
+	static const u64 short_ms = 8, long_ms = 100;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_send),
+		cmocka_unit_test_prestate(busy, (void *)&short_ms),
+		cmocka_unit_test_prestate(busy, (void *)&long_ms),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
