@@ -210,7 +210,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	struct ww_request *r = ww_request_get(t->ref);
 	if (t->executor) {
 		t->told = 0;
-		if (t->worker || t->loop_slot)
+		if (t->worker || t->loop_slot || t->made)
 			return ww_worker_turn(t);
 		r = r ? r : ww_request_get(t->home);
 		return ww_carrier_ref(r ? r : ww_handoff_begin(t));

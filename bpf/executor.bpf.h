@@ -161,6 +161,7 @@ WW_GLOBAL1(int, ww_executor_waits, T, t)
 		ww_handoff_end(a);
 	t->item = 0;
 	t->item_vars = 0;
+	t->made = 0;
 	ww_executor_rests(t, bpf_get_current_pid_tgid() >> 32);
 	t->ref = 0;
 	t->home = 0;
@@ -493,9 +494,9 @@ static __noinline bool ww_worker_wakes(struct ww_wake *w, struct ww_thread *t)
 	}
 	if (!of)
 		return true;
-	if (of->executor && of->off == WW_OFF_IDLE && !t) {
+	if (of->executor && of->off == WW_OFF_IDLE && !(t && (t->ref || t->executor))) {
 		/* What it puts into queues beside that is nobody's, too. */
-		t = ww_executor_met(w->waker);
+		t = t ? t : ww_executor_met(w->waker);
 		if (t)
 			t->submits = 1;
 	}
@@ -537,6 +538,7 @@ static __always_inline void ww_executor_made(struct task_struct *parent, struct 
 	}
 	of->executor = WW_EXECUTOR_IDLE;
 	of->given = root;
+	of->made = 1;
 }
 
 #endif

@@ -245,7 +245,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (waker && waker->python && waker->loop) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		ww_executor_wakes(&w, waker);
-	} else if (waker ? !waker->go && (waker->ref || waker->pool || waker->executor || waker->submits)
+	} else if (waker ? !waker->go && (waker->ref || waker->pool || waker->executor || waker->submits ||
+					  (t && t->executor))
 			 : t && t->executor) {
 		struct ww_wake w = {.waker = by, .woken = p, .now = now ? now : bpf_ktime_get_ns()};
 		if (!ww_worker_wakes(&w, waker) && waker)
@@ -349,6 +350,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->given = 0;
 	t->awaits = 0;
 	t->submits = 0;
+	t->made = 0;
 	t->frames_of = 0;
 	t->frames_tries = 0;
 	t->go = 0;

@@ -297,11 +297,56 @@ WW_GLOBAL1(int, ww_worker_moves, T, t)
 	return 1;
 }
 
+#define WW_WORKER_FRAMES 32 /* from what asks for something down to the function that a thread was started with */
+
+/*
+ * Looks for a pool's function, _worker(), which Thread.run() calls, from the frame on, at some frames. Returns it with
+ * WW_PYTHON_FOUND, or the one to go on with, or 0.
+ */
+__weak u64 ww_worker_frame_some(u64 frame, u32 version)
+{
+	for (u32 i = 0; i < WW_PYTHON_SOME && frame; i++) {
+		u64 name = ww_frame_name(frame, version), below = ww_frame_below(frame, version) & ~WW_PYTHON_FOUND;
+		if (name == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0) &&
+		    (ww_frame_name(below, version) & WW_WORD4_MASK) == WW_WORD4('r', 'u', 'n', 0))
+			return frame | WW_PYTHON_FOUND;
+		frame = below;
+	}
+	return frame;
+}
+
+/*
+ * The thread was made by a request's: for one piece of work of that, or for a pool, when it had none that was free. A
+ * pool's takes what is next in its queue, which may be another's.
+ */
+WW_GLOBAL1(int, ww_worker_made, T, t)
+{
+	u64 frame = t ? ww_frame_of(t) : 0;
+	for (u32 i = 0; i < WW_WORKER_FRAMES / WW_PYTHON_SOME && frame; i++) {
+		u64 found = ww_worker_frame_some(frame, t->version);
+		frame = found & ~WW_PYTHON_FOUND;
+		if (!(found & WW_PYTHON_FOUND))
+			continue;
+		struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
+		if (a && a->helper) {
+			a->root = 0;
+			a->direct = 0;
+		}
+		ww_worker_learns(t, frame);
+		return 1;
+	}
+	return 0;
+}
+
 /* The thread, a pool's, is about to do something for what it works at: the account of that, made if need be. */
 WW_GLOBAL1(u64, ww_worker_turn, T, t)
 {
 	if (!t)
 		return 0;
+	if (t->made) {
+		ww_worker_made(t);
+		t->made = 0;
+	}
 	struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
 	if (a && !a->helper)
 		return a->account.id; /* it serves requests itself */
@@ -369,7 +414,7 @@ static __always_inline void ww_worker_ends(struct ww_thread *t, struct ww_thread
 	if (!t->worker && t->item_vars)
 		ww_worker_moves(t);
 	/* Where its loop itself says that it is done, what that has called is over. */
-	a = ww_request_get(t->worker ? ww_worker_turn(t) : t->ref ? t->ref : t->home);
+	a = ww_request_get(t->worker || t->made ? ww_worker_turn(t) : t->ref ? t->ref : t->home);
 	if (!a && !t->worker)
 		a = ww_handoff_begin(t);
 	if (!a || !a->helper)

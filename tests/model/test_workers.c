@@ -356,6 +356,89 @@ static void untold(void **state)
 	assert_int_equal(r->account.attribution, WW_ATTRIBUTION_AMBIGUOUS);
 }
 
+#define WAIT (9 | 128) /* FUTEX_WAIT_BITSET, private */
+#define WAKE (1 | 128)
+
+static void futex(struct host_task *task, u32 operation)
+{
+	memset(&task->regs, 0, sizeof(task->regs));
+	task->regs.WW_REG_NR = WW_SYS_FUTEX;
+	task->regs.WW_REG_ARG1 = 0x7000;
+	task->regs.WW_REG_ARG2 = operation;
+}
+
+/* A thread of nobody's, which is followed as it was woken by a request's once: what it puts there is nobody's. */
+static void beside(void **state)
+{
+	(void)state;
+	struct ww_thread *t = ww_thread_create(&script.threads[1].task);
+	struct ww_thread *idle = ww_thread_create(&script.threads[2].task);
+	t->tid = 101;
+	t->frames_of = plant(64);
+	idle->tid = 102;
+	idle->executor = WW_EXECUTOR_IDLE;
+	idle->off = WW_OFF_IDLE;
+	host.current[0] = &script.threads[1];
+	futex(&script.threads[1], WAKE);
+	futex(&script.threads[2], WAIT);
+	has((u64[]){0x1000}, 0, 1);
+	plant_word(pool.runtime + HOLDER, t->frames_of);
+	is_woken(2);
+	assert_int_equal(whose(0x1000), 0);
+	/* It puts another one there when none waits. */
+	has((u64[]){0x1000, 0x2000}, 1, 2);
+	blocks(WW_SYS_CLOCK_NANOSLEEP, 0, 0, 0, 0);
+	host.current[0] = &script.threads[0];
+	lets_go(&pool.handler);
+	assert_int_equal(whose(0x2000), 0);
+	host_task_end(&script.threads[1]);
+	host_task_end(&script.threads[2]);
+}
+
+/* A request's thread has made the thread, which is in so many functions below the one that its Thread.run() calls. */
+static struct ww_request *made(const char *runs, u64 item, u32 deep)
+{
+	struct ww_thread *t = &pool.worker;
+	u64 at = frame(runs, frame("run", frame("_bootstrap_inner", frame("_bootstrap", 0))));
+	plant_word(WW_FRAME_LOCAL(at, WW_WORKER_QUEUE), pool.queue);
+	plant_word(WW_FRAME_LOCAL(at, WW_WORKER_ITEM), item);
+	for (u32 i = 0; i < deep; i++)
+		at = frame("deeper", at);
+	plant_word(t->frames_of + FRAME, at);
+	t->executor = WW_EXECUTOR_BUSY;
+	t->made = 1;
+	t->worker = 0;
+	t->item = 0;
+	t->start = t->mark = host.now;
+	struct ww_request *a = ww_handoff_begin(t);
+	a->root = pool.handler.ref;
+	a->direct = 1;
+	assert_int_equal(ww_carrier_of_send(t, NULL), a->account.id);
+	t->ref = 0;
+	return a;
+}
+
+/* A pool's new thread takes what is next, not what it was made for. */
+static void grows(void **state)
+{
+	(void)state;
+	has((u64[]){0x1000}, 0, 1);
+	lets_go(&pool.other);
+	has((u64[]){0x1000, 0x2000}, 0, 2);
+	lets_go(&pool.handler);
+	assert_int_equal(made("_worker", 0x2000, 1)->root, pool.handler.ref);
+	struct ww_request *a = made("_worker", 0x1000, 12);
+	assert_int_equal(a->root, 0);
+	assert_int_equal(a->direct, 0);
+	a = made("_worker", 0x3000, 12);
+	assert_int_equal(a->root, 0);
+	assert_int_equal(a->direct, 0);
+	/* One that is made for a piece of work does that. */
+	a = made("work", 0x1000, 12);
+	assert_int_equal(a->root, pool.handler.ref);
+	assert_int_equal(a->direct, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +449,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(told, begin, end),
 		cmocka_unit_test_setup_teardown(loops, begin, end),
 		cmocka_unit_test_setup_teardown(untold, begin, end),
+		cmocka_unit_test_setup_teardown(beside, begin, end),
+		cmocka_unit_test_setup_teardown(grows, begin, end),
 	};
 	int failed = 0;
 	for (version = 11 - WW_PYTHON_FIRST; version <= 13 - WW_PYTHON_FIRST; version++)
