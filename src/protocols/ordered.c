@@ -68,6 +68,13 @@ static void answered_all(struct ww_dialogue *dialogue)
 		ww_dialogue__answered(dialogue, i);
 }
 
+/* What the call at hand does is not known, but that it does something is. */
+static void do_something(struct ww_dialogue *dialogue)
+{
+	ww_dialogue__open(dialogue);
+	ww_dialogue__unsure(dialogue);
+}
+
 /* A send begins. */
 static bool sending(struct ww_ordered *ordered, struct ww_dialogue *dialogue, bool idle)
 {
@@ -83,6 +90,7 @@ static bool sending(struct ww_ordered *ordered, struct ww_dialogue *dialogue, bo
 		ordered->multiplexed = !finish_all(dialogue);
 		if (ordered->multiplexed) {
 			ww_ordered__give_up(ordered, dialogue);
+			do_something(dialogue);
 			return false;
 		}
 		ordered->blurred = ordered->cut = false;
@@ -94,15 +102,15 @@ static bool sending(struct ww_ordered *ordered, struct ww_dialogue *dialogue, bo
 			ordered->proven = idle;
 			return true;
 		}
-		/* What it does is not known, but that it does something is. */
-		ww_dialogue__open(dialogue);
-		ww_dialogue__unsure(dialogue);
+		do_something(dialogue);
 		return false;
 	}
 	if (turned && !ordered->midway && ww_dialogue__drafts(dialogue)) {
 		ordered->multiplexed = true;
-		if (!ordered->proven)
+		if (!ordered->proven) {
 			ww_ordered__give_up(ordered, dialogue);
+			do_something(dialogue);
+		}
 	}
 	return false;
 }

@@ -315,6 +315,24 @@ static void kinds_of_commands(void **state)
 	talk_end(talk);
 }
 
+/* That it is shared shows when it was not idle before: what shows it is given up, too. */
+static void shared_from_before(void **state)
+{
+	struct talk *talk = talk_begin(&ww_protocol_redis, false, CAPTURED);
+
+	(void)state;
+	talk_sent(talk, "*2\r\n$3\r\nGET\r\n$1\r\na\r\n");
+	talk->request = 2;
+	talk_sent(talk, "*2\r\n$3\r\nTTL\r\n$1\r\nb\r\n");
+	talk_received(talk, "$1\r\n1\r\n");
+	talk->request = 1;
+	talk_sent(talk, "*2\r\n$3\r\nGET\r\n$1\r\nc\r\n");
+	assert_int_equal(talk->unsure, 2);
+	talk_received(talk, ":7\r\n$1\r\n1\r\n");
+	talk_expect(talk, "GET|GET a|r|\n");
+	talk_end(talk);
+}
+
 /* What can't be paired is given up and counted; what comes behind is right again. */
 static void out_of_step(void **state)
 {
@@ -382,12 +400,19 @@ static void encrypted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands),    cmocka_unit_test(times_and_bytes),
-		cmocka_unit_test(arguments),   cmocka_unit_test(pipelines),
-		cmocka_unit_test(gaps),	       cmocka_unit_test(shared_connections),
-		cmocka_unit_test(published),   cmocka_unit_test(without_answers),
-		cmocka_unit_test(lines),       cmocka_unit_test(kinds_of_commands),
-		cmocka_unit_test(out_of_step), cmocka_unit_test(encrypted),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(times_and_bytes),
+		cmocka_unit_test(arguments),
+		cmocka_unit_test(pipelines),
+		cmocka_unit_test(gaps),
+		cmocka_unit_test(shared_connections),
+		cmocka_unit_test(shared_from_before),
+		cmocka_unit_test(published),
+		cmocka_unit_test(without_answers),
+		cmocka_unit_test(lines),
+		cmocka_unit_test(kinds_of_commands),
+		cmocka_unit_test(out_of_step),
+		cmocka_unit_test(encrypted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
