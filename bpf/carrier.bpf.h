@@ -494,6 +494,9 @@ static __noinline void ww_carrier_answered(struct ww_thread *t, struct ww_reques
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
 	if (!a)
 		return;
+	/* It has asked for what is not there yet: that may be another one's. */
+	if (t->phase_at && a->outstanding)
+		ww_untold_guess(t, r);
 	ww_touched(t, a, &step, now);
 	ww_carrier_merge(r, a, t, now);
 	ww_attach(t, r, tid, now);

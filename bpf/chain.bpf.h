@@ -29,9 +29,8 @@ WW_GLOBAL1(int, ww_promise_links, T, t)
 	struct ww_request *r = t ? ww_request_get(t->ref) : NULL;
 	if (!t || !r || !r->answered)
 		return 0;
-	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
-	struct ww_carrier *found = bpf_map_lookup_elem(&ww_carriers, &key), carrier = {.ref = r->account.id};
-	struct ww_request *known = found ? ww_request_get(found->ref) : NULL;
+	ww_ref *found = ww_promise_find(t->root);
+	struct ww_request *known = found ? ww_request_get(*found) : NULL;
 	struct ww_loop *loop = ww_loop_get(true);
 	if (known == r || !loop)
 		return 0;
@@ -47,7 +46,7 @@ WW_GLOBAL1(int, ww_promise_links, T, t)
 			ww_promise_differs(t, r, NULL);
 			return 0;
 		}
-		ww_carrier_unkeyed(r);
+		ww_promise_unkeyed(r);
 	} else if (ww_untold_waits(t, r)) {
 		/* Or it is a step of one that waits for what no socket tells. */
 		if (!r->anonymous)
@@ -56,12 +55,10 @@ WW_GLOBAL1(int, ww_promise_links, T, t)
 	}
 	if (!kept)
 		ww_carrier_keep(loop, r->account.id);
-	if (bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY)) {
-		ww_count(WW_COUNT_PROMISE_LOST);
+	if (ww_promise_keep(t->root, r->account.id))
+		r->promise = t->root;
+	else
 		ww_doubt(r);
-		return 0;
-	}
-	r->promise = t->root;
 	return 0;
 }
 
@@ -70,24 +67,21 @@ WW_GLOBAL3(int, ww_promise_leads, T, t, N, own, N, root)
 {
 	if (!t)
 		return 0;
-	struct ww_carrier_key key = {.context = own, .program = ww_program()};
-	struct ww_carrier *found = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *r = found ? ww_request_get(found->ref) : NULL;
+	ww_ref *found = ww_promise_find(own);
+	struct ww_request *r = found ? ww_request_get(*found) : NULL;
 	if (!r || r->promise != own)
 		return 0;
-	struct ww_carrier carrier = {.ref = r->account.id};
-	key.context = root;
-	found = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *known = found ? ww_request_get(found->ref) : NULL;
+	found = ww_promise_find(root);
+	struct ww_request *known = found ? ww_request_get(*found) : NULL;
 	if (known) {
 		ww_promise_differs(t, r, known);
 		return 0;
 	}
-	ww_carrier_unkeyed(r);
-	if (bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY))
-		ww_promise_differs(t, r, NULL);
-	else
+	ww_promise_unkeyed(r);
+	if (ww_promise_keep(root, r->account.id))
 		r->promise = root;
+	else
+		ww_promise_differs(t, r, NULL);
 	return 0;
 }
 
@@ -113,24 +107,6 @@ static __always_inline void ww_promise_mixes(struct ww_thread *t, u64 root, u64 
 	t->root_at = now;
 }
 
-/* The thread continues an async function, by a closure in that context. */
-WW_GLOBAL2(int, ww_promise_steps, T, t, N, context)
-{
-	struct ww_v8 *v8 = ww_v8_of();
-	if (!t || !v8)
-		return 0;
-	u64 generator = ww_v8_word(context, WW_V8_SLOT);
-	bool known = ww_v8_is(v8, generator, v8->generator, &v8->generator_map);
-	u64 own = known ? ww_v8_word(generator, WW_V8_GENERATOR) : 0, root = own ? ww_promise_root(own) : 0;
-	if (root && root != own)
-		ww_promise_leads(t, own, root);
-	ww_promise_mixes(t, root, ww_user_word(t->phase_at), bpf_ktime_get_ns());
-	/* What it goes on for after a sleep is no answer that it has read before. */
-	if (!t->steps++ && root && t->root_phase == t->phase_read && t->slept <= t->turn_read)
-		ww_promise_links(t);
-	return 0;
-}
-
 /* Whether it is known for which chain of promises the thread works. */
 static __always_inline bool ww_promise_told(const struct ww_thread *t)
 {
@@ -142,9 +118,8 @@ WW_GLOBAL1(u64, ww_carrier_of_promise, T, t)
 {
 	if (!t || !ww_promise_told(t))
 		return 0;
-	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
-	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	ww_ref *known = ww_promise_find(t->root);
+	struct ww_request *r = known ? ww_request_get(*known) : NULL;
 	if (r)
 		return r->account.id;
 	struct ww_request *before = ww_request_get(t->ref);
@@ -161,12 +136,57 @@ WW_GLOBAL1(u64, ww_carrier_of_promise, T, t)
 	r = ww_carrier_begin(t);
 	if (!r)
 		return 0;
-	r->promise = t->root;
-	/* It had one, which had to make room: what that asked for is lost. */
-	if (known)
+	bool kept = ww_promise_keep(t->root, r->account.id);
+	r->promise = kept ? t->root : 0;
+	/* It had one, which had to make room: what that asked for is lost. Or what it asks for next will be. */
+	if (known || !kept)
 		ww_doubt(r);
-	ww_carrier_know(known, &key, r->account.id);
 	return r->account.id;
+}
+
+/*
+ * The first step after the read of an answer whose account has ended: what had asked for it was taken for another
+ * chain's, which was answered meanwhile. Who goes on by it lacks that.
+ */
+WW_GLOBAL1(int, ww_promise_owed, T, t)
+{
+	if (!t)
+		return 0;
+	struct ww_request *r = t->several ? NULL : ww_request_get(ww_carrier_of_promise(t));
+	if (r)
+		ww_doubt(r);
+	else
+		t->root_lost = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* The thread continues an async function, by a closure in that context. */
+WW_GLOBAL2(int, ww_promise_steps, T, t, N, context)
+{
+	struct ww_v8 *v8 = ww_v8_of();
+	u64 generator, now = bpf_ktime_get_ns();
+	if (!t || !v8)
+		return 0;
+	bool read = ww_v8_read(context, WW_V8_SLOT, &generator);
+	bool known = ww_v8_is(v8, generator, v8->generator, &v8->generator_map);
+	u64 own = known ? ww_v8_word(generator, WW_V8_GENERATOR) : 0, root = own ? ww_promise_root(own) : 0;
+	if (!read || (known && !own) || root == WW_PROMISE_UNREAD) {
+		/* Whose step it is could have been told, and what it asks for may be taken for another's. */
+		ww_count(WW_COUNT_PROMISE_LOST);
+		t->root_lost = now;
+		root = 0;
+	}
+	if (root && root != own)
+		ww_promise_leads(t, own, root);
+	ww_promise_mixes(t, root, ww_user_word(t->phase_at), now);
+	/* What it goes on for after a sleep is no answer that it has read before. */
+	if (t->steps++ || t->root_phase != t->phase_read || t->slept > t->turn_read)
+		return 0;
+	if (root)
+		ww_promise_links(t);
+	if (t->orphan)
+		ww_promise_owed(t);
+	return 0;
 }
 
 /*
@@ -181,16 +201,14 @@ WW_GLOBAL2(u64, ww_carrier_by_promise, T, t, R, r)
 		ww_doubt(r);
 		return 0;
 	}
-	struct ww_carrier_key key = {.context = t->root, .program = ww_program()};
-	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *a = known ? ww_request_get(known->ref) : NULL;
+	bool had = r->promise, kept = had && ww_promise_unkeyed(r);
+	ww_ref *known = ww_promise_find(t->root);
+	struct ww_request *a = known ? ww_request_get(*known) : NULL;
 	/* It had one, which had to make room. */
-	if (known && !a)
+	if ((known && !a) || (had && !kept))
 		ww_doubt(r);
 	if (known)
-		bpf_map_delete_elem(&ww_carriers, &key);
-	if (r->promise)
-		ww_carrier_unkeyed(r);
+		ww_promise_forget(t->root);
 	if (!a || a == r)
 		return 0;
 	if (!a->anonymous) {
@@ -214,20 +232,16 @@ static __always_inline long ww_promise_follow(struct ww_thread *t, struct ww_loo
 	u64 moved = ww_promise_moved(r->promise);
 	if (moved == r->promise)
 		return 0;
-	struct ww_carrier_key key = {.context = r->promise, .program = ww_program()};
-	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key), carrier = {.ref = r->account.id};
-	bool lost = moved == WW_PROMISE_UNKNOWN;
-	if (known && known->ref == carrier.ref)
-		bpf_map_delete_elem(&ww_carriers, &key);
+	bool kept = ww_promise_unkeyed(r), lost = moved == WW_PROMISE_UNKNOWN || !kept;
+	if (lost)
+		ww_count(WW_COUNT_PROMISE_LOST);
+	else if (moved && ww_promise_keep(moved, r->account.id))
+		r->promise = moved;
 	else
-		lost = true;
-	key.context = r->promise = lost ? 0 : moved;
-	if (key.context && bpf_map_update_elem(&ww_carriers, &key, &carrier, BPF_ANY))
-		lost = true;
+		lost = moved;
 	if (!lost)
 		return 0;
 	/* Whose it was is not told any more: a request that is there now may lack it. */
-	ww_count(WW_COUNT_PROMISE_LOST);
 	if (r->anonymous && r->account.start_ns > t->root_lost)
 		t->root_lost = r->account.start_ns;
 	return 0;

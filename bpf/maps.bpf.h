@@ -214,6 +214,7 @@ struct ww_thread {
 	u8 python_tries;  /* how often `python` was looked for; user space may learn of a process a little late */
 	u8 shared;	  /* CPython, but its Tasks' sends come from one Context: uvloop */
 	u8 roots_mixed;	  /* steps of several such chains come in turn */
+	u8 orphan;	  /* what it has read last is an answer for an account that has ended */
 	u8 mixed;	  /* how far it looks as if it were to be `shared` */
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
 	u8 timed;	  /* enum ww_timed */
@@ -477,6 +478,19 @@ struct {
 	__type(key, struct ww_carrier_key);
 	__type(value, struct ww_carrier);
 } ww_carriers SEC(".maps") __weak;
+
+/* In a process whose promises are followed: the promise at the end of a chain, and its account. */
+struct ww_promise_key {
+	u64 promise;
+	u64 program;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192); /* src/kernel/map_sizes.c */
+	__type(key, struct ww_promise_key);
+	__type(value, ww_ref);
+} ww_promises SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Promises of V8, as Node 18 to 24 have them: for whom an async function goes on that has awaited something. A probe
+ * Promises of V8, as Node 18 to 26 have them: for whom an async function goes on that has awaited something. A probe
  * where V8 continues one finds it, the promise that it settles, who has asked to be told of that, which is an async
  * function that awaits it, or another promise (then(), Promise.all()), and so on up to the promise that nobody waits
  * for: that is the chain's root, and what the step sends is for whom that is.
@@ -25,7 +25,9 @@
 #define WW_V8_PAGE	   0x40000
 #define WW_V8_LEFT	   0x8 /* bit of a page's flags: it is in the half of the space for new objects that is left */
 #define WW_PROMISES_CHAIN  24
-#define WW_PROMISE_UNKNOWN 2 /* no object's address */
+/* No objects' addresses: */
+#define WW_PROMISE_UNKNOWN 2 /* it is not told, as of one that several wait for; */
+#define WW_PROMISE_UNREAD  4 /* what tells it can't be read */
 
 /* Since V8 12 a reaction begins with what asynchronous contexts need. */
 enum ww_v8_reaction { WW_V8_REACTION_UNKNOWN, WW_V8_REACTION_PLAIN, WW_V8_REACTION_LONG };
@@ -39,6 +41,14 @@ static __always_inline struct ww_v8 *ww_v8_of(void)
 static __always_inline u64 ww_v8_word(u64 object, u32 at)
 {
 	return (object & WW_V8_TAGS) == WW_V8_TAG ? ww_user_word(object - WW_V8_TAG + at) : 0;
+}
+
+/* The same where one that can't be read is not to be taken for one that says nothing. */
+static __always_inline bool ww_v8_read(u64 object, u32 at, u64 *word)
+{
+	*word = 0;
+	return (object & WW_V8_TAGS) != WW_V8_TAG ||
+	       !bpf_probe_read_user(word, sizeof(*word), (void *)(object - WW_V8_TAG + at));
 }
 
 /* Whether an object that has this map is of that type. Nearly all of one type have the same, which is kept. */
@@ -73,32 +83,39 @@ static __always_inline bool ww_v8_is_long(struct ww_v8 *v8, const u64 *words)
 }
 
 /*
- * The promise that is settled when what waits for this one has gone on; 0: nothing waits for it; WW_PROMISE_UNKNOWN.
+ * The promise that is settled when what waits for this one has gone on; 0: nothing waits for it; WW_PROMISE_UNKNOWN, or
+ * WW_PROMISE_UNREAD.
  */
 __weak u64 ww_promise_next(u64 promise)
 {
 	struct ww_v8 *v8 = ww_v8_of();
 	u64 own[2] = {}, words[6] = {};
-	if (!v8 || bpf_probe_read_user(own, sizeof(own), (void *)(promise - WW_V8_TAG + WW_V8_PROMISE)))
+	if (!v8)
 		return WW_PROMISE_UNKNOWN;
+	if (bpf_probe_read_user(own, sizeof(own), (void *)(promise - WW_V8_TAG + WW_V8_PROMISE)))
+		return WW_PROMISE_UNREAD;
 	if ((own[1] >> 32 & 3) || !(own[0] & WW_V8_TAG))
 		return 0;
-	if (bpf_probe_read_user(words, sizeof(words), (void *)(own[0] - WW_V8_TAG)) ||
-	    !ww_v8_has(v8, words[0], v8->reaction, &v8->reaction_map))
+	if (bpf_probe_read_user(words, sizeof(words), (void *)(own[0] - WW_V8_TAG)))
+		return WW_PROMISE_UNREAD;
+	if (!ww_v8_has(v8, words[0], v8->reaction, &v8->reaction_map))
 		return WW_PROMISE_UNKNOWN;
 	bool is_long = ww_v8_is_long(v8, words);
 	/* Several wait for it: whom it is for is not told. */
 	if ((is_long ? words[2] : words[1]) & WW_V8_TAG)
 		return WW_PROMISE_UNKNOWN;
 	u64 handler = is_long ? words[4] : words[3], derived = is_long ? words[5] : words[4];
-	u64 context = ww_v8_word(handler, v8->function_context), slot = ww_v8_word(context, WW_V8_SLOT);
+	u64 context, slot;
+	/* Or a promise that nobody has would be taken for the end. */
+	if (!ww_v8_read(handler, v8->function_context, &context) || !ww_v8_read(context, WW_V8_SLOT, &slot))
+		return WW_PROMISE_UNREAD;
 	if (ww_v8_is(v8, slot, v8->generator, &v8->generator_map))
-		return ww_v8_word(slot, WW_V8_GENERATOR);
+		return ww_v8_word(slot, WW_V8_GENERATOR) ?: WW_PROMISE_UNREAD;
 	/* Where hooks are set, as AsyncLocalStorage does, there is a derived one, too, that nobody has. */
 	u64 scope = ww_v8_word(context, WW_V8_SCOPE), capability = ww_v8_word(context, WW_V8_SLOT_NEXT);
 	if (ww_v8_is(v8, capability, v8->capability, &v8->capability_map)) {
 		v8->scope = scope;
-		return ww_v8_word(capability, WW_V8_CAPABILITY);
+		return ww_v8_word(capability, WW_V8_CAPABILITY) ?: WW_PROMISE_UNREAD;
 	}
 	bool settles = ww_v8_is(v8, slot, v8->promise, &v8->promise_map);
 	bool derives = ww_v8_is(v8, derived, v8->promise, &v8->promise_map);
@@ -109,11 +126,11 @@ __weak u64 ww_promise_next(u64 promise)
 	if (derives)
 		return derived;
 	if (ww_v8_is(v8, derived, v8->capability, &v8->capability_map))
-		return ww_v8_word(derived, WW_V8_CAPABILITY);
+		return ww_v8_word(derived, WW_V8_CAPABILITY) ?: WW_PROMISE_UNREAD;
 	return settles ? slot : WW_PROMISE_UNKNOWN;
 }
 
-/* The promise at the end of the chain that nobody waits for; 0: it can't be told. */
+/* The promise at the end of the chain that nobody waits for; 0: it isn't told; WW_PROMISE_UNREAD. */
 __weak u64 ww_promise_root(u64 promise)
 {
 	for (u32 i = 0; i < WW_PROMISES_CHAIN && promise; i++) {
@@ -122,6 +139,8 @@ __weak u64 ww_promise_root(u64 promise)
 			return promise;
 		if (next == WW_PROMISE_UNKNOWN)
 			return 0;
+		if (next == WW_PROMISE_UNREAD)
+			return next;
 		promise = next;
 	}
 	return 0;

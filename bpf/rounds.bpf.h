@@ -173,6 +173,7 @@ static __always_inline void ww_loop_read(struct ww_thread *t, struct ww_conn *co
 	t->root_first = 0;
 	t->roots_mixed = 0;
 	t->steps = 0;
+	t->orphan = 0;
 	if (!t->loop || t->python || t->read_from == (u64)conn)
 		return;
 	if (conn->round == t->round + 1)

@@ -413,6 +413,7 @@ WW_GLOBAL4(int, ww_shared_settle, T, t, C, conn, N, at, N, now)
 	ww_ref ref = s->ring[at & (WW_SHARED_RING - 1)];
 	struct ww_request *r = ww_request_get(ref);
 	t->turn_unknown |= !ref;
+	t->orphan |= ref && !r;
 	if (!r)
 		return 0;
 	if (r->outstanding)
@@ -499,6 +500,7 @@ WW_GLOBAL4(u64, ww_shared_received, T, t, C, conn, N, len, N, now)
 	ww_shared_leaves(t, now);
 	if (same) {
 		t->turn_unknown = 1;
+		t->orphan = one != 0;
 		return 0;
 	}
 	t->several = now;
@@ -531,6 +533,7 @@ WW_GLOBAL4(u64, ww_shared_answers, T, t, C, conn, N, len, N, now)
 		/* What follows is for nobody that is known, and not for whom it has read before. */
 		ww_shared_leaves(t, now);
 		t->turn_unknown = 1;
+		t->orphan = conn->awaited && conn->first;
 	}
 	return conn->first;
 }

@@ -32,7 +32,9 @@ static int unused_set(struct whywait_bpf *bpf, const struct ww_observer_options 
 {
 	int err = options->select.pids_len ? 0 : bpf_map__set_max_entries(bpf->maps.ww_selected_pids, 1);
 
-	err = err ?: options->promises ? 0 : bpf_map__set_max_entries(bpf->maps.ww_v8s, 1);
+	struct bpf_map *const of_promises[] = {bpf->maps.ww_v8s, bpf->maps.ww_promises};
+	for (size_t i = 0; !err && !options->promises && i < sizeof(of_promises) / sizeof(of_promises[0]); i++)
+		err = bpf_map__set_max_entries(of_promises[i], 1);
 
 	struct bpf_map *const of_queues[] = {bpf->maps.ww_queue_parents, bpf->maps.ww_queue_pipes,
 					     bpf->maps.ww_queue_handed, bpf->maps.ww_takers};
@@ -72,6 +74,8 @@ int ww_map_sizes__set(struct whywait_bpf *bpf, const struct ww_observer_options 
 		{bpf->maps.ww_claims, requests + bpf_map__max_entries(bpf->maps.ww_claims)},
 		{bpf->maps.ww_peer_list, peers},
 		{bpf->maps.ww_peer_index, peers},
+		/* One for each account, and what is kept of those that had to make room. */
+		{bpf->maps.ww_promises, 2 * requests},
 		{bpf->maps.ww_accounts, ring},
 		{bpf->maps.ww_traffics, options->no_operations ? 4096 : traffic},
 		{bpf->maps.ww_details, options->detail_ring ? options->detail_ring : DEFAULT_DETAIL_RING},

@@ -85,6 +85,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_tokio_walks, 1);
 	MAP(ww_tokio_sents, 16);
 	MAP(ww_carriers, 8);
+	MAP(ww_promises, 8);
 	MAP(ww_shareds, 4);
 	MAP(ww_shared_blank, 1);
 	MAP_KEYLESS(ww_accounts, 0, 0);

@@ -168,7 +168,14 @@ static void what_is_not_told(void **state)
 {
 	u64 own = promise(), other = promise();
 	(void)state;
-	assert_int_equal(ww_promise_root(WW_V8_TAG), 0);
+	assert_int_equal(ww_promise_root(WW_V8_TAG), WW_PROMISE_UNREAD);
+	/* Of who waits for it nothing can be read: it is not the end for that. */
+	waits(own, WW_V8_TAG, promise());
+	assert_int_equal(ww_promise_root(own), WW_PROMISE_UNREAD);
+	waits(own, function(no_scope, WW_V8_TAG, 0), promise());
+	assert_int_not_equal(ww_promise_root(own), own);
+	awaits(0, own, 0);
+	assert_int_equal(ww_promise_root(own), WW_PROMISE_UNREAD);
 	/* It is settled: nobody waits for it any more. */
 	awaits(other, own, 0);
 	set(own, WW_V8_PROMISE + 8, 1ull << 32);
@@ -384,6 +391,68 @@ static void asked_by_another(void **state)
 		assert_int_equal(script.records[i].attribution, WW_ATTRIBUTION_AMBIGUOUS);
 }
 
+/* One is answered before what was asked for in its step: that was another one's, who goes on by it later. */
+static void asked_by_one_that_ends(void **state)
+{
+	u64 own[2] = {promise(), promise()};
+	(void)state;
+	known_for_a_loop();
+	asks(0);
+	asks(1);
+	sleeps(MS, TIMERS);
+	goes_on(own[0]);
+	queries(1);
+	sleeps(MS, TIMERS);
+	goes_on(own[0]);
+	answers(0);
+	sleeps(MS, POLLS);
+	rows(1);
+	goes_on(own[1]);
+	answers(1);
+	assert_int_equal(script.records_len, 2);
+	for (u32 i = 0; i < 2; i++)
+		assert_int_equal(script.records[i].attribution, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* A step whose chain can't be read: it may be of any that are there. */
+static void not_read(void **state)
+{
+	u64 own = promise();
+	(void)state;
+	known_for_a_loop();
+	asks(0);
+	goes_on(own);
+	queries(0);
+	sleeps(MS, TIMERS);
+	goes_on(WW_V8_TAG);
+	sleeps(MS, POLLS);
+	rows(0);
+	goes_on(own);
+	answers(0);
+	assert_int_equal(script.records_len, 1);
+	assert_int_equal(script.records[0].attribution, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_int_equal(host_counter(WW_COUNT_PROMISE_LOST), 1);
+}
+
+/* Chains have a table of their own: what else is kept of accounts has to make no room for them. */
+static void in_a_table_of_their_own(void **state)
+{
+	u64 own = promise();
+	struct ww_carrier_key key = {.context = own, .program = ww_program()};
+	(void)state;
+	known_for_a_loop();
+	asks(0);
+	goes_on(own);
+	queries(0);
+	assert_non_null(ww_promise_find(own));
+	assert_null(bpf_map_lookup_elem(&ww_carriers, &key));
+	sleeps(MS, POLLS);
+	rows(0);
+	goes_on(own);
+	answers(0);
+	assert_null(ww_promise_find(own));
+}
+
 static void after_timers(void **state)
 {
 	(void)state;
@@ -405,6 +474,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(after_a_collection, begin, end),
 		cmocka_unit_test_setup_teardown(in_turn, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(asked_by_another, loop_begin, loop_end),
+		cmocka_unit_test_setup_teardown(asked_by_one_that_ends, loop_begin, loop_end),
+		cmocka_unit_test_setup_teardown(not_read, loop_begin, loop_end),
+		cmocka_unit_test_setup_teardown(in_a_table_of_their_own, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(after_timers, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(after_timers_and_a_collection, loop_begin, loop_end),
 	};
