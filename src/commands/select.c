@@ -71,7 +71,7 @@ static const struct argp_option options[] = {
 	 "requests lack what those ask for, and say so",
 	 11},
 	{"promises", KEY_PROMISES, 0, 0,
-	 "follow the promises of Node 18 to 24, to tell for which request it goes on after a timer, libuv's pool or a "
+	 "follow the promises of Node 18 to 26, to tell for which request it goes on after a timer, libuv's pool or a "
 	 "worker's message. It costs some 4 us of CPU time each time that an async function goes on. Not with "
 	 "--no-collectors",
 	 11},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Programs that run on this host, and how far requests are followed through their runtimes. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "kernel/features_probe.h"
 #include "kernel/golang.h"
 #include "kernel/probes.h"
+#include "kernel/v8.h"
 #include "util/mappings.h"
 
 #define NAMED 8 /* programs, of each kind that is told */
@@ -183,9 +185,15 @@ static void node_tell(pid_t pid, const struct ww_mappings *mapping, struct seen 
 		is_v8 |= sites[i].program == WW_PROBE_PROMISE_MOVES;
 		steps |= sites[i].program == WW_PROBE_PROMISE_STEP;
 	}
-	snprintf(text, sizeof(text), "%.24s (pid %d)", name + 1, pid);
+	struct ww_v8_version version;
+	int err = steps ? ww_v8__version(pid, &version) : -ENOENT;
+	if (err == -EOPNOTSUPP)
+		snprintf(text, sizeof(text), "%.12s (pid %d, V8 %u.%u)", name + 1, pid, version.major & 0xffff,
+			 version.minor & 0xffff);
+	else
+		snprintf(text, sizeof(text), "%.24s (pid %d)", name + 1, pid);
 	if (is_v8)
-		names_put(steps ? followed : unknown, text);
+		names_put(err ? unknown : followed, text);
 }
 
 void ww_probe_node(const struct ww_probe *probe, struct ww_feature *row, int argument)

@@ -18,6 +18,7 @@
 #include "kernel/probes.h"
 #include "kernel/user_events.h"
 #include "kernel/user_probes.h"
+#include "kernel/v8.h"
 #include "util/mappings.h"
 #include "whywait.skel.h"
 
@@ -214,6 +215,22 @@ static int sites_find(int fd, struct ww_probe_site sites[WW_PROBE_SITES], bool p
 	return len;
 }
 
+/*
+ * How many of the sites are of promises, which come last. Less than 0: so many that are of no use, as steps have none,
+ * so that nobody asks where promises are, or what V8's objects are is not known.
+ */
+static int promises_count(const struct ww_probe_site *sites, int len, pid_t pid)
+{
+	struct ww_v8_version version;
+	bool steps = false;
+	int count = 0;
+
+	for (; count < len && is_of_promises(&sites[len - 1 - count]); count++)
+		steps |= sites[len - 1 - count].program == WW_PROBE_PROMISE_STEP;
+	int err = !steps ? -ENOENT : count ? ww_v8__version(pid, &version) : 0;
+	return err == -ENOENT || err == -EOPNOTSUPP ? -count : count;
+}
+
 /* Remembers a file, and attaches to it where it has probes. */
 static void file_look(void *ctx, uint32_t pid, int fd)
 {
@@ -229,10 +246,10 @@ static void file_look(void *ctx, uint32_t pid, int fd)
 		return;
 	}
 	int goroutines, len = runtimes->collectors ? sites_find(fd, sites, runtimes->promises, &goroutines) : 0;
-	bool lacks_steps = false;
-	/* Those of steps come right behind: without them, nobody asks where promises are. */
-	for (; len > 0 && sites[len - 1].program == WW_PROBE_PROMISE_MOVES; len--)
-		lacks_steps = true;
+	int promises = promises_count(sites, len, (pid_t)pid);
+	bool failed = promises < 0;
+
+	len -= abs(promises);
 	if (runtimes->files_len == FILES_MAX)
 		make_room(runtimes, false);
 	if (len > 0 && runtimes->attached >= ATTACHED_MAX)
@@ -243,8 +260,11 @@ static void file_look(void *ctx, uint32_t pid, int fd)
 	}
 	file = &runtimes->files[runtimes->files_len++];
 	*file = (struct file){.device = stat.st_dev, .inode = stat.st_ino, .pid = (pid_t)pid};
-	if (len < 0 || (len > 0 && file_attach(runtimes, file, fd, sites, (size_t)len)) || lacks_steps)
-		runtimes->failed++;
+	failed |= len < 0 || (len > 0 && file_attach(runtimes, file, fd, sites, (size_t)len));
+	/* By themselves: what was opened before privileges were given up may have been without them. */
+	if (!failed && promises)
+		failed = file_attach(runtimes, file, fd, sites + len, (size_t)promises);
+	runtimes->failed += failed;
 	runtimes->attached += file->attached != NULL;
 }
 

@@ -27,10 +27,18 @@ struct ww_v8_objects {
 	uint64_t scope;
 };
 
+struct ww_v8_version {
+	uint32_t major, minor;
+};
+
 /*
- * -ENOENT: there is no V8 in it, or one that does not tell all of it; others: the process can't be read. `objects` is
- * written on success only. What V8 does not tell is taken to be where Node 18 to 24 have it.
+ * Which V8 the process has. -EOPNOTSUPP: `version` is written, but what V8 does not tell of its objects is not known to
+ * be there where Node 18 to 26 have it; -ENOENT: there is none in it, or one without symbols; others: the process can't
+ * be read.
  */
+int ww_v8__version(pid_t pid, struct ww_v8_version *version);
+
+/* The same for its objects, or it does not tell all of them. `objects` is written on success only. */
 int ww_v8__find(pid_t pid, struct ww_v8_objects *objects);
 
 #endif

@@ -61,14 +61,14 @@ def collectors(tap, directory):
     tap.check("nothing was left out", not report["losses"].get("runtimes_unattached"), report["losses"])
 
 
-def those_before(tap, directory):
+def those_before(tap, directory, more):
     """Where the kernel has no links for many places, it sees those of programs that run, or are installed, when it starts, also after a
-    reload."""
+    reload with `more` settings."""
     port = free_port()
-    settings = f"data: {directory}/before/w.db\nlisten: none\nuser: nobody\n"
+    settings = f"data: {directory}/{more.split(':')[0]}/w.db\nlisten: none\nuser: nobody\n"
     with Server(PYTHON, port=port, env={"PORT": str(port)}) as server, Daemon(directory, settings, {"WHYWAIT_WITHOUT": "many"}) as serve:
         get(server.port, *[f"/collect/{20 + i}" for i in range(4)])
-        serve.reload(settings + "keep: 3\n")
+        serve.reload(settings + more)
         serve.wait("observing, recording into")
         with started(NODE) as (node, _):
             time.sleep(0.4)
@@ -76,7 +76,7 @@ def those_before(tap, directory):
         get(server.port, *[f"/collect/{30 + i}" for i in range(4)])
         log = json.loads(get(server.port, "/log")[0])
         tap.check("before it: it ends well", serve.end() == 0, serve.log.read_text())
-    report = json.loads(run("report", f"{directory}/before/w.db", "--format", "json").stdout)
+    report = json.loads(run("report", f"{directory}/{more.split(':')[0]}/w.db", "--format", "json").stdout)
     charged = sum(one["kinds_ns"]["gc"]["sum"] for one in report["endpoints"] if one["service"].endswith(f":{port}"))
     took = sum(entry[3] for entry in log if entry[0])
     tap.check("before it: requests are charged for it", near(charged, took, 0.3, 0), f"{charged} ns, {took} ns by the thread's clock")
@@ -92,7 +92,9 @@ def main():
         with tempfile.TemporaryDirectory() as directory:
             os.chmod(directory, 0o755)
             tap.run("the collectors", collectors, tap, directory)
-            tap.run("those before it", those_before, tap, directory)
+            tap.run("those before it", those_before, tap, directory, "keep: 3\n")
+            # Probes for these can't be opened any more.
+            tap.run("those before it, with promises since", those_before, tap, directory, "promises: true\n")
     tap.done()
 
 
