@@ -69,16 +69,16 @@ struct ww_go_slot_key {
 
 struct ww_go_room {
 	u64 words[WW_GO_WORDS];
-	ww_ref ref; /* the request that waits */
-	u64 next;   /* or the first goroutine found that waits and serves none: who waits for that one? */
-	u32 at;	    /* which word that was */
-	u32 from;   /* of tokio: from which word on a task is looked through */
-	u32 cut;    /* and whether that came to no end */
-	u32 pad;
-	u64 awaited;		   /* of tokio: by what the first one waits */
-	u64 waiter;		   /* which that is */
-	u64 by;			   /* and for what it waits */
-	u64 waker;		   /* and where its waker is */
+	ww_ref ref;  /* the request that waits */
+	u64 next;    /* or the first goroutine found that waits and serves none: who waits for that one? */
+	u32 at;	     /* which word that was */
+	u32 from;    /* of tokio: from which word on a task is looked through */
+	u32 cut;     /* and whether that came to no end */
+	u32 hidden;  /* of tokio: somebody waits whose task can't be told: the way there */
+	u64 awaited; /* of tokio: by what the first one waits */
+	u64 waiter;  /* which that is */
+	u64 by;	     /* and for what it waits */
+	u64 waker;   /* and where its waker is */
 	struct ww_go_slot_key key; /* of tokio: what is looked for */
 	struct ww_carrier_key own; /* whose work is looked for: the stack has no room for it */
 };

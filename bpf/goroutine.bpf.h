@@ -12,7 +12,7 @@
 #include "carrier.bpf.h"
 #include "conn.bpf.h"
 #include "message.bpf.h"
-#include "waker.bpf.h"
+#include "stray.bpf.h"
 
 #define WW_GO_CHAIN 3	       /* who waits for whom */
 #define WW_GO_TREE  12	       /* steps down the tree of those that wait for a semaphore */
@@ -38,7 +38,9 @@ struct ww_go_slot {
 	u32 asked;  /* tokio: while it was not known whether somebody does */
 	u32 from;   /* tokio: where looking through such a task was cut off, */
 	u32 cuts;   /* and how often since one was found */
-	u64 last;   /* tokio: the request, or task, that was found last */
+	u32 hidden; /* tokio: the way to who waits and can't be told, found last */
+	u32 pad;
+	u64 last; /* tokio: the request, or task, that was found last */
 };
 
 struct {
@@ -262,9 +264,9 @@ WW_GLOBAL3(int, ww_goroutine_waiter_of_task, N, task, N, first, N, done)
 	bool alone = slot && (slot->alone > WW_TOKIO_MISSES || (!done && slot->early > WW_TOKIO_EARLY)),
 	     dense = slot && slot->cuts > WW_TOKIO_MISSES;
 	bool seldom = (alone || dense) && (slot->asked++ & WW_TOKIO_SELDOM);
-	bool known = first && slot && slot->votes, all = first && !seldom;
+	u32 known = !first || !slot ? 0 : slot->votes ? slot->at : slot->hidden;
 	room->from = slot ? slot->from : 0;
-	int waits = ww_tokio_waiter(task, known ? slot->at : 0, all);
+	int waits = ww_tokio_waiter(task, known, first && !seldom);
 	room->cut |= seldom && !alone;
 	ww_goroutine_cut(slot);
 	if (waits != WW_TOKIO_NOBODY && slot) {
@@ -295,6 +297,14 @@ WW_GLOBAL3(int, ww_goroutine_waiter_of_task, N, task, N, first, N, done)
 			return left ? WW_GO_FOUND_OTHER : WW_GO_FOUND_PERHAPS;
 		return found;
 	}
+	case WW_TOKIO_HIDDEN: {
+		struct ww_go_slot new = {.hidden = room->hidden};
+		if (slot)
+			slot->hidden = room->hidden;
+		else
+			ww_go_slot_put(&room->key, &new);
+		return WW_GO_FOUND_OTHER;
+	}
 	case WW_TOKIO_SEVERAL:
 		return believed || !slot ? WW_GO_FOUND_PERHAPS : WW_GO_FOUND_OTHER;
 	}
@@ -309,6 +319,7 @@ WW_GLOBAL2(u64, ww_goroutine_for, N, g, N, done)
 	if (!go || !room)
 		return 0;
 	room->awaited = 0;
+	room->hidden = 0;
 	for (u32 i = 0; i < WW_GO_CHAIN && g; i++) {
 		int found = go->is_tokio ? ww_goroutine_waiter_of_task(g, !i, done) : ww_goroutine_waiter(g);
 		/* Of a search that was cut off nothing is known. */
@@ -361,28 +372,6 @@ WW_GLOBAL2(int, ww_goroutine_serves, R, r, N, more)
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 		ww_traffic_note(r, false);
 	}
-	return 0;
-}
-
-/*
- * The running thread answers the request: what others have done for it is not known, and some may have, if something
- * was sent for nobody since it was read, or if it was not one virtual thread that has read it and answers.
- */
-WW_GLOBAL2(int, ww_virtual_answers, T, t, R, r)
-{
-	struct ww_go *go = ww_go_get();
-	struct ww_goroutine at = {};
-	if (!t || !r || !go || !go->is_virtual)
-		return 0;
-	bool own = t->go && ww_virtual_now(go, &at) && r->goroutine && r->goid == at.id;
-	if (own && go->java.stray < r->opened)
-		return 0;
-	/* A platform thread that answers, or a pool's: what virtual threads may have done for it counts. */
-	bool platform = !t->go && !r->goroutine && (t->java_thread || !ww_virtual_may_carry());
-	if (platform && go->java.carried < r->opened)
-		return 0;
-	r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
-	ww_traffic_note(r, false);
 	return 0;
 }
 
@@ -447,11 +436,14 @@ WW_GLOBAL1(u64, ww_goroutine_of_send, T, t)
 		return 0;
 	ww_goroutine_review(bpf_ktime_get_ns());
 	struct ww_go_room *room = ww_go_room();
-	if (room)
+	if (room) {
 		room->awaited = 0;
+		room->hidden = 0;
+	}
 	ww_ref ref = ww_goroutine_request(go, &at, &before);
 	if (go->is_tokio && ww_handoffs_off)
 		return ref;
+	ww_tokio_strays(go);
 	struct ww_request *a = ref ? NULL : ww_request_get(before);
 	if (a && a->outstanding)
 		ref = a->account.id;
@@ -488,6 +480,7 @@ WW_GLOBAL1(int, ww_goroutine_answers, C, conn)
 	if (!go || go->is_virtual || !a || !a->anonymous || !ww_goroutine_is(go, a))
 		return 0;
 	struct ww_request *r = ww_request_get(ww_goroutine_for(a->goroutine, true));
+	ww_tokio_strays(go);
 	if (!r)
 		return 0;
 	if (go->is_tokio)

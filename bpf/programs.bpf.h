@@ -158,6 +158,7 @@ struct ww_tokio {
 	u32 untagged; /* no word in front of it tells whether there is one */
 	u32 looks;    /* stacks that were looked through before it was known */
 	u32 unused;
+	u64 stray; /* when something was sent last, or answered, for somebody whose task can't be told */
 };
 
 /* How a HotSpot process keeps the addresses of objects. */

@@ -312,9 +312,9 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		return;
 	if (r)
 		r->client &= ~WW_CLIENT_READS;
-	if (r && ww_virtual_any) {
+	if (r && (ww_virtual_any || ww_tokio_any)) {
 		ww_go_is(c.thread);
-		ww_virtual_answers(c.thread, r);
+		ww_goroutine_ends(c.thread, r);
 	}
 	if (r && len > 0 && ww_goes_on(c.thread, r, c.thread->tid)) {
 		c.moved->untouched = 1;

@@ -91,9 +91,12 @@ struct ww_tokio_walk {
 	u32 at_word, words_len;
 	u32 at_behind, behind_len;
 	u32 at_inner, inner_len;
-	u32 glibc; /* the task is what glibc's malloc() gave: so all is */
+	u32 glibc;  /* the task is what glibc's malloc() gave: so all is */
+	u32 hidden; /* the way to a waker that is no task's */
 	struct ww_tokio_chunk chunk;
 	struct ww_tokio_wakers wakers;
+	u64 functions[4];	   /* of a waker, */
+	struct ww_tokio_chunk arc; /* and what it is of */
 	struct ww_tokio_header header;
 	struct ww_carrier_key key;
 	u64 around[5];		  /* words around the one that may be a queue's */
@@ -129,6 +132,37 @@ static __always_inline bool ww_tokio_chunk_size(u64 size)
 static __always_inline bool ww_tokio_chunk_for(u64 size, u64 bytes)
 {
 	return ww_tokio_chunk_size(size) && (size & ~7ull) - 8 - bytes < WW_TOKIO_CHUNK_OVER;
+}
+
+#define WW_TOKIO_ALIGNS 4 /* to 16, 32, 64 and 128 bytes */
+
+/*
+ * Whether it is another waker, of something that is shared (Arc): that of a future in a set of such (FuturesUnordered),
+ * say, which has the task that polls the set wake up. A waker's table has four functions and nothing else, and who
+ * uses what is shared is counted in front of it.
+ */
+static __noinline bool ww_tokio_hides(struct ww_tokio_walk *w, const u64 *pair)
+{
+	bool data_first = w->tokio.data_first;
+	u64 data = data_first ? pair[0] : pair[1], table = data_first ? pair[1] : pair[0];
+	if (table & 7 || table - w->tokio.image >= w->tokio.image_len || !ww_tokio_heap(&w->tokio, data) ||
+	    bpf_probe_read_user(w->functions, sizeof(w->functions), (void *)table))
+		return false;
+#pragma unroll
+	for (u32 i = 0; i < 4; i++)
+		if (w->functions[i] - w->tokio.image >= w->tokio.image_len)
+			return false;
+#pragma unroll
+	for (u32 i = 0; i < WW_TOKIO_ALIGNS; i++) {
+		u64 in_front = 16ull << i;
+		if ((i && data & (in_front - 1)) ||
+		    bpf_probe_read_user(&w->arc, sizeof(w->arc), (void *)(data - in_front - 8)))
+			continue;
+		if ((!w->glibc || ww_tokio_chunk_size(w->arc.size)) && w->arc.strong - 1 < WW_TOKIO_COUNTS &&
+		    w->arc.weak - 1 < WW_TOKIO_COUNTS)
+			return true;
+	}
+	return false;
 }
 
 #define WW_TOKIO_BOTH 9 /* state of a channel for one message: both ends have wakers in it, and nothing was sent */
@@ -222,8 +256,18 @@ static __always_inline void ww_tokio_at(struct ww_tokio_walk *w, u64 address, u3
 	if (bpf_probe_read_user(near, sizeof(*near), (void *)(at - offsetof(struct ww_tokio_wakers, waker))))
 		return;
 	u64 waiter = ww_tokio_waker_task(&w->tokio, near->waker);
-	if (waiter && !ww_tokio_of_others(w, waiter))
+	if (ww_tokio_of_others(w, waiter))
+		return;
+	if (waiter)
 		ww_tokio_met(w, waiter, address, path);
+	else if (!w->hidden && ww_tokio_hides(w, near->waker))
+		w->hidden = path;
+}
+
+/* Whether that may be the table of a waker, which is not looked for in vain if there is one already. */
+static __always_inline bool ww_tokio_may_wake(const struct ww_tokio_walk *w, u64 word)
+{
+	return word == w->tokio.waker || (!w->hidden && !(word & 7) && word - w->tokio.image < w->tokio.image_len);
 }
 
 /* What the way leads to from `address`, where something is that is shared. */
@@ -338,7 +382,7 @@ static long ww_tokio_look_step(u32 n, void *ctx)
 	(void)n;
 	if (w->at_inner < w->inner_len) {
 		u32 at = w->at_inner++;
-		if (!at || at >= WW_TOKIO_BLOCK - 1 || w->inner[at & (WW_TOKIO_BLOCK - 1)] != w->tokio.waker)
+		if (!at || at >= WW_TOKIO_BLOCK - 1 || !ww_tokio_may_wake(w, w->inner[at & (WW_TOKIO_BLOCK - 1)]))
 			return 0;
 		ww_tokio_at(w, w->block, w->path | at);
 		return 0;
@@ -421,6 +465,7 @@ static __always_inline void ww_tokio_look(struct ww_tokio_walk *w, struct ww_go_
 #define WW_TOKIO_LINKS                                                                                                 \
 	16 /* bytes at the end of a task in front of the waker of who joins it; behind that are left-overs */
 #define WW_TOKIO_TRAILER_LEAST 32
+#define WW_TOKIO_JOINING       24 /* bits of a task's state: somebody may join it, and has a waker at its end */
 
 /* Who joins the task. */
 WW_GLOBAL1(int, ww_tokio_joins, N, trailer)
@@ -432,6 +477,8 @@ WW_GLOBAL1(int, ww_tokio_joins, N, trailer)
 	bool data_first = w->tokio.data_first;
 	if ((data_first ? pair[1] : pair[0]) == w->tokio.waker)
 		ww_tokio_met(w, data_first ? pair[0] : pair[1], trailer, 0);
+	else if ((w->header.state & WW_TOKIO_JOINING) == WW_TOKIO_JOINING && ww_tokio_hides(w, pair))
+		w->hidden = WW_TOKIO_PATH(0, 0, 1);
 	return 0;
 }
 
@@ -440,6 +487,7 @@ enum ww_tokio_way {
 	WW_TOKIO_JOINED,  /* by who waits for the task itself */
 	WW_TOKIO_AWAITED, /* what it does, on a way that is `at` in the room */
 	WW_TOKIO_SEVERAL, /* one of several does */
+	WW_TOKIO_HIDDEN,  /* somebody does whose task can't be told */
 };
 
 /* Begins the walk from the task; returns where its end is; 0: it is none. */
@@ -450,6 +498,7 @@ static __always_inline u64 ww_tokio_begin(struct ww_tokio_walk *w, const struct 
 	w->key.program = ww_program();
 	w->fresh = (struct ww_tokio_found){};
 	w->sent = (struct ww_tokio_found){};
+	w->hidden = 0;
 	if (!ww_tokio_task(&w->tokio, task, &w->header))
 		return 0;
 	u64 trailer = ww_user_word(w->header.vtable + WW_TOKIO_TRAILER);
@@ -477,13 +526,15 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 		return WW_TOKIO_NOBODY;
 	ww_tokio_joins(end);
 	bool joined = w->fresh.waiter || w->sent.waiter;
-	if (!joined && known)
+	if (!joined && !w->hidden && known)
 		ww_tokio_go(known);
-	if (all && !w->fresh.waiter && !w->sent.waiter)
+	if (all && !w->fresh.waiter && !w->sent.waiter && !w->hidden)
 		ww_tokio_look(w, room, (end - task) / 8);
 	struct ww_tokio_found *found = w->fresh.waiter ? &w->fresh : &w->sent;
+	if (!w->fresh.waiter)
+		room->hidden = w->hidden;
 	if (!found->waiter)
-		return WW_TOKIO_NOBODY;
+		return w->hidden ? WW_TOKIO_HIDDEN : WW_TOKIO_NOBODY;
 	w->key.context = found->waiter;
 	struct ww_carrier *carrier = bpf_map_lookup_elem(&ww_carriers, &w->key);
 	struct ww_request *r = carrier ? ww_request_get(carrier->ref) : NULL;

@@ -29,6 +29,7 @@ struct ww_tokio_layout {
 	uint32_t untagged;
 	uint32_t looks;
 	uint32_t unused;
+	uint64_t stray;
 };
 
 /*

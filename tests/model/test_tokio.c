@@ -272,6 +272,85 @@ static void endless(void **state)
 	assert_in_range(slot()->misses, 0, 2);
 }
 
+/* Whether a request that is there since then is in doubt when it is answered now. */
+static bool doubted(u64 opened)
+{
+	struct ww_request *r = ww_request_open(opened);
+	struct ww_thread t = {};
+	r->opened = opened;
+	ww_goroutine_ends(&t, r);
+	bool is = r->account.attribution == WW_ATTRIBUTION_AMBIGUOUS && r->account.traffic_lost;
+	assert_int_equal(is, r->account.attribution == WW_ATTRIBUTION_AMBIGUOUS);
+	ww_request_free(r);
+	return is;
+}
+
+/* Something was sent, or answered, by the task. */
+static void strays(u64 sends)
+{
+	u32 tgid = PROCESS;
+	struct ww_go *go = host_map_value(&ww_gos, &tgid);
+	pass(10);
+	ww_goroutine_for(sends, true);
+	ww_tokio_strays(go);
+}
+
+/*
+ * A future in a set of such has a waker of its own, which has no task: somebody waits, and it can't be told who. A task
+ * that nobody joins is nobody's, and nobody is in doubt for it.
+ */
+static void hidden(void **state)
+{
+	u64 sends = task(1), spawned = task(2), table = tables + 160, future = chunk(WORDS), middle = channel(0);
+	(void)state;
+	runs(0);
+	for (u32 i = 0; i < 4; i++)
+		plant_word(table + 8 * i, tables + 8);
+	plant_word(future, 2);
+	plant_word(future + 8, 1);
+	plant_word(sends + 8 * 20, middle);
+	u64 before = host.now;
+	strays(sends);
+	assert_false(doubted(before));
+	plant_word(middle + 32, table);
+	plant_word(middle + 40, future + 16);
+	strays(sends);
+	assert_int_equal(slot()->hidden, WW_TOKIO_PATH(20, 0, 4));
+	assert_int_equal(slot()->misses, 1);
+	assert_true(doubted(before));
+	pass(1);
+	assert_false(doubted(host.now));
+	/* It is looked for there again when nothing else is. */
+	assert_int_equal(ww_tokio_waiter(sends, slot()->hidden, false), WW_TOKIO_HIDDEN);
+	/* Aligned to more than 16 bytes, it is counted farther in front; that is no waker's table; nobody uses it. */
+	u64 aligned = (future + 128 + 127) & ~127ull;
+	plant_word(aligned - 136, 0x1000);
+	plant_word(aligned - 128, 2);
+	plant_word(aligned - 120, 1);
+	plant_word(middle + 40, aligned);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_HIDDEN);
+	plant_word(table + 8, 64);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_NOBODY);
+	plant_word(table + 8, tables + 8);
+	plant_word(aligned - 128, 0);
+	assert_int_equal(ww_tokio_waiter(sends, 0, true), WW_TOKIO_NOBODY);
+	/* A task that waits is found for certain; it is joined by such a future, or by nobody. */
+	plant_word(middle + 32, waker);
+	plant_word(middle + 40, spawned);
+	for (u32 i = 0; i < 8; i++) {
+		plant_word(spawned + 8 * WORDS + WW_TOKIO_LINKS, i & 1 ? table : 0);
+		plant_word(spawned + 8 * WORDS + WW_TOKIO_LINKS + 8, i & 1 ? future + 16 : 0);
+		plant_word(spawned, WW_TOKIO_NOTIFIED | (i & 1 ? WW_TOKIO_JOINING : 0));
+		slot()->at = WW_TOKIO_PATH(20, 0, 4);
+		slot()->votes = WW_TOKIO_VOTES;
+		slot()->misses = 0;
+		pass(1);
+		before = host.now;
+		strays(sends);
+		assert_int_equal(doubted(before), i & 1);
+	}
+}
+
 /* Numbers of tasks begin anew with each program: what was not found of one is looked for in the next. */
 static void programs(void **state)
 {
@@ -295,6 +374,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(late, begin, end),
 		cmocka_unit_test_setup_teardown(dense, begin, end),
 		cmocka_unit_test_setup_teardown(endless, begin, end),
+		cmocka_unit_test_setup_teardown(hidden, begin, end),
 		cmocka_unit_test_setup_teardown(programs, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The accounts of a hyper server on tokio are those that it keeps of itself, with two workers at 1, 8 and 64 requests in flight, with
-one thread for all at 8, and stripped at 8. Arguments: ways (workers, thread, stripped), numbers in flight."""
+one thread for all at 8, and stripped at 8; with futures that wake by wakers of their own (`unordered`), requests say so. Arguments: ways
+(workers, thread, stripped, unordered), numbers in flight."""
 import pathlib
 import sys
 
@@ -12,8 +13,9 @@ from services import Rust  # noqa: E402
 from tap import Tap  # noqa: E402
 
 STEPS["task"] = (2, 40)
+UNORDERED = {"unordered": (6, 40), "handles": (6, 40)}
 
-WAYS = {"workers": (2, False, (1, 8, 64)), "thread": (0, False, (1, 8)), "stripped": (2, True, (8,))}
+WAYS = {"workers": (2, False, (1, 8, 64)), "thread": (0, False, (1, 8)), "stripped": (2, True, (8,)), "unordered": (2, False, (1, 8, 64))}
 
 
 def way(tap, name, parts):
@@ -22,12 +24,15 @@ def way(tap, name, parts):
     for part in parts or usual:
         # A runtime that is too busy to sleep has no timeout that tells of tasks' timers.
         steps = [step for step in STEPS if step not in ("lock", "chan") and (part < 64 or step != "sleep")]
+        if name == "unordered":
+            STEPS.update(UNORDERED)
+            steps = ["cpu", "pg", "redis", "http", "after", *UNORDERED]
         measure(tap, name, workers, strip, steps, part)
 
 
 def measure(tap, name, workers, strip, steps, part):
     check(tap, lambda environment: Rust(APPS / "tokio_server", strip=strip, env={**environment, "WORKERS": str(workers)}),
-          steps, (part,), f"{name}: ", lead=30)
+          steps, (part,), f"{name}: ", lead=30, doubted=name == "unordered")
 
 
 def main():

@@ -102,9 +102,9 @@ static const struct member uvloop[] = {U(loop),	     U(object),	    U(thread),	 
 				       U(unawaited), U(streamless), U(askers),	  U(suspects)};
 
 #define R(member) M(struct ww_tokio_layout, member)
-static const struct member tokio[] = {R(vtables), R(vtables_len), R(waker),    R(image), R(image_len),
-				      R(tls),	  R(data_first),  R(expired),  R(voted), R(current),
-				      R(at),	  R(votes),	  R(untagged), R(looks), R(unused)};
+static const struct member tokio[] = {R(vtables),    R(vtables_len), R(waker),	R(image),   R(image_len), R(tls),
+				      R(data_first), R(expired),     R(voted),	R(current), R(at),	  R(votes),
+				      R(untagged),   R(looks),	     R(unused), R(stray)};
 
 #define C(member) M(struct ww_virtual_layout, member)
 static const struct member virtual[] = {C(osthread), C(thread_id), C(vthread), C(eetop), C(tid),

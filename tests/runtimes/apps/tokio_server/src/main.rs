@@ -2,7 +2,8 @@
 
 // A hyper server on 127.0.0.1:$PORT whose handlers do known work and keep account of it: the same steps, and the same /truth, as
 // go_server.go. pgs and https are three at the same time, by join!() in the request's own task; `task` is as pg, in a task that
-// is spawned and awaited. Queries go over tokio-postgres, upstreams over hyper's client: the connections of both are tasks of
+// is spawned and awaited. `unordered` is as pgs, by FuturesUnordered, which has wakers of its own; `handles` is that of three tasks
+// that are spawned. Queries go over tokio-postgres, upstreams over hyper's client: the connections of both are tasks of
 // their own. Redis is a TcpStream in the request's task.
 //
 // WORKERS is how many threads run tasks; 0: the current-thread runtime.
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::client::HttpConnector;
 use hyper::service::{make_service_fn, service_fn};
 use hyper::{Body, Client, Request, Response, Server};
@@ -224,6 +226,15 @@ async fn background(app: Arc<App>) {
     }
 }
 
+// A task of its own that asks the database.
+fn spawn(app: &Arc<App>, job: &Arc<Job>, ms: f64) -> tokio::task::JoinHandle<()> {
+    let (app, job) = (app.clone(), job.clone());
+    tokio::spawn(async move {
+        let (start, ready) = app.sleep_in_postgres(&job, ms).await;
+        job.waited("db", start, ready);
+    })
+}
+
 async fn step(app: &Arc<App>, job: &Arc<Job>, name: &str, ms: f64) {
     match name {
         "cpu" => job.truth.lock().unwrap().cpu.push(cpu(ms)),
@@ -251,13 +262,18 @@ async fn step(app: &Arc<App>, job: &Arc<Job>, name: &str, ms: f64) {
             };
             tokio::join!(one(1), one(2), one(3));
         }
-        "task" => {
-            let (app, job) = (app.clone(), job.clone());
-            let awaited = tokio::spawn(async move {
-                let (start, ready) = app.sleep_in_postgres(&job, ms).await;
+        "task" => spawn(app, job, ms).await.unwrap(),
+        "unordered" => {
+            let one = |i: i32| async move {
+                let (start, ready) = app.sleep_in_postgres(job, ms / f64::from(i)).await;
                 job.waited("db", start, ready);
-            });
-            awaited.await.unwrap();
+            };
+            let mut all: FuturesUnordered<_> = (1..4).map(one).collect();
+            while all.next().await.is_some() {}
+        }
+        "handles" => {
+            let mut all: FuturesUnordered<_> = (1..4).map(|i| spawn(app, job, ms / f64::from(i))).collect();
+            while all.next().await.is_some() {}
         }
         "sleep" => {
             let start = now();
