@@ -36,12 +36,12 @@ static __always_inline bool ww_timer_may_be(const struct ww_thread *t, const str
 }
 
 /*
- * Whether a loop of asyncio's was busy all along, for so long that it is what everything in it waits for: locks and
- * pools of asyncio's, too, which those have who wait for the loop. Timers are not told from these there.
+ * Whether a loop of asyncio's has been busy all along, and for so long that it is what everything in it waits for:
+ * locks and pools of asyncio's, too, which those have who wait for the loop. Timers are not told from these there.
  */
 static __always_inline bool ww_loop_saturated(const struct ww_thread *t, const struct ww_request *r, u64 to)
 {
-	return t->python && t->slept < r->mark && to - r->mark > WW_SATURATED_NS;
+	return t->python && t->slept < r->mark && to - t->woke > WW_SATURATED_NS;
 }
 
 /* Charges what a goroutine was at up to `to`. When a timer is due its goroutine may go on. */

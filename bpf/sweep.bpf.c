@@ -110,7 +110,7 @@ int ww_sweep_end(struct ww_sweep_end *args)
 {
 	u32 slot = args->slot;
 	struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
-	if (!r || r->account.id != args->id || !r->live)
+	if (!r || r->account.id != args->id || !r->live || (args->closed && !ww_unix_is_closed(r)))
 		return 0;
 	if (r->anonymous) {
 		ww_request_free(r);

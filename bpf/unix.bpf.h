@@ -15,7 +15,10 @@ static __always_inline u64 ww_unix_inode(u64 sock)
 	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 }
 
-/* The socket comes last: without the number nothing is said of it, also to another CPU that looks just now. */
+/*
+ * Another CPU that looks just now may see the request that had the slot before, or a half of each: who goes by it asks
+ * once more (ww_sweep_end).
+ */
 static __always_inline void ww_unix_note(struct ww_request *r, const struct ww_conn *conn)
 {
 	r->inode = ww_unix_inode(conn->sock);

@@ -36,7 +36,7 @@ struct ww_sweep_find {
 struct ww_sweep_end {
 	__u64 id;
 	__u32 slot;
-	__u32 pad;
+	__u32 closed; /* it is over for that only: another request may have its slot meanwhile */
 };
 
 #endif

@@ -448,7 +448,7 @@ int ww_observer__sweep(struct ww_observer *observer)
 	for (uint32_t i = 0; i < list.len && i < WW_SWEEP_MAX; i++) {
 		const struct ww_sweep_orphan *o = &list.found[i];
 		bool dead = observer->host_pids && kill((pid_t)o->tgid, 0) && errno == ESRCH;
-		struct ww_sweep_end end = {.id = o->id, .slot = o->slot};
+		struct ww_sweep_end end = {.id = o->id, .slot = o->slot, .closed = !dead && !o->nobodys};
 		if (dead || o->closed || o->nobodys)
 			err = run(bpf->progs.ww_sweep_end, &end, sizeof(end));
 		if (err)

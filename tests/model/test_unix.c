@@ -27,7 +27,7 @@ static u32 sweeps(void)
 	const struct ww_sweep_list *list = host_sweeps();
 	u32 closed = 0;
 	for (u32 i = 0; i < list->len; i++) {
-		struct ww_sweep_end end = {.id = list->found[i].id, .slot = list->found[i].slot};
+		struct ww_sweep_end end = {.id = list->found[i].id, .slot = list->found[i].slot, .closed = 1};
 		closed += list->found[i].closed;
 		if (list->found[i].closed)
 			ww_sweep_end(&end);
@@ -80,6 +80,22 @@ static void followed_by_another(void **state)
 	script_end();
 }
 
+/* The slot is another request's by the time that it is ended, or half of it was when it was looked at. */
+static void taken_meanwhile(void **state)
+{
+	(void)state;
+	begin();
+	ww_ref ref = host_conn(&server)->first;
+	struct ww_sweep_end end = {.id = ref, .slot = WW_SLOT(ref), .closed = 1};
+	ww_sweep_end(&end);
+	assert_int_equal(script.records_len, 0);
+	end.closed = 0;
+	ww_sweep_end(&end);
+	assert_int_equal(script.records_len, 1);
+	host_sock_end(&server);
+	script_end();
+}
+
 /* TCP tells it itself. */
 static void tcp(void **state)
 {
@@ -101,6 +117,7 @@ int main(void)
 		cmocka_unit_test(closed),
 		cmocka_unit_test_prestate(followed_by_another, NULL),
 		cmocka_unit_test_prestate(followed_by_another, &server),
+		cmocka_unit_test(taken_meanwhile),
 		cmocka_unit_test(tcp),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,7 @@ static const struct member sweep_find[] = {F(older_than), F(anonymous_older_than
 					   F(pad)};
 
 #define E(member) M(struct ww_sweep_end, member)
-static const struct member sweep_end[] = {E(id), E(slot), E(pad)};
+static const struct member sweep_end[] = {E(id), E(slot), E(closed)};
 
 #define Y(member) M(struct ww_python_layout, member)
 static const struct member python[] = {Y(runtime), Y(holder), Y(interpreters),	Y(threads), Y(next),  Y(id),
