@@ -282,7 +282,7 @@ struct ww_thread {
 	ww_ref given; /* the request whose thread has made it, or handed it an item */
 	u8 submits;   /* without a request, it has woken such a thread */
 	u8 made;      /* a request's thread has made it, for one piece of work, or for a pool */
-	u8 awaits;    /* it waits for the end of what another thread does: worker.bpf.h */
+	u8 awaits;    /* enum ww_awaits: the end of what another thread does, worker.bpf.h */
 	u64 stack;    /* where it blocked last; 0: none was taken */
 	u8 holders_len;
 	u8 tenures_len; /* of the lock that it waits, or waited, for last: who had it meanwhile, the last one first */

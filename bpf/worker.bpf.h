@@ -46,6 +46,13 @@ struct {
 	__type(value, struct ww_workers);
 } ww_workers SEC(".maps") __weak;
 
+/* How a thread waits for the end of what another one does. */
+enum ww_awaits {
+	WW_AWAITS_NOT,
+	WW_AWAITS_POOL,	  /* a pool's may do that */
+	WW_AWAITS_BESIDE, /* it was given to another thread, by a queue.Queue or as it was made */
+};
+
 struct ww_item_key {
 	u64 item; /* address of a _WorkItem */
 	u64 program;
@@ -169,20 +176,23 @@ WW_GLOBAL2(int, ww_worker_claims, T, t, N, late)
 		if (!late && !root && t->worker && ww_python_frame(python, t->frames_of) == t->worker)
 			return 0;
 	}
+	/* Who waits for a thread that it has made, or for a queue, has seldom put something there as well. */
+	bool beside = late && t && t->awaits == WW_AWAITS_BESIDE;
+	root = beside ? 0 : root;
 	bool unsure = late && t && t->mark - t->on_cpu < WW_WORKER_RUN_NS;
 	/* Who is at something else may put things there just now. */
 	if (unsure && (ww_frame_name(ww_python_frame(python, holder), version) & WW_WORD7_MASK) !=
 			      WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
 		return 0;
-	struct ww_request *r = unsure ? ww_handoff_of(t) : NULL;
+	struct ww_request *r = unsure || beside ? ww_handoff_of(t) : NULL;
 	for (u32 i = 0; i < WW_WORKER_QUEUES; i++) {
 		if (!w->queues[i])
 			break;
 		u64 newest = ww_worker_sees(w->queues[i], w->newest[i], unsure ? WW_WORKER_LOOKS : root, version);
+		if (r && (unsure ? newest != 0 : newest && newest != w->newest[i]))
+			ww_traffic_note(r, false);
 		if (!unsure)
 			w->newest[i] = newest;
-		else if (r && newest)
-			ww_traffic_note(r, false);
 	}
 	return 0;
 }
@@ -448,19 +458,20 @@ WW_GLOBAL1(int, ww_worker_awaits, T, t)
 	if (name == WW_WORD8('_', 'w', 'a', 'i', 't', '_', 'f', 'o') || /* _wait_for_tstate_lock(), of join(), */
 	    (ww_python_offsets(t->version)->rings &&			/* from 3.13 on that itself */
 	     (name & WW_WORD5_MASK) == WW_WORD4('j', 'o', 'i', 'n')))
-		return 1;
+		return WW_AWAITS_BESIDE;
 	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't') || ww_frame_notified(frame))
-		return 0;
+		return WW_AWAITS_NOT;
 	frame = ww_frame_below(frame, t->version);
 	name = ww_frame_name(frame, t->version);
 	if ((name & WW_WORD7_MASK) == WW_WORD8('r', 'e', 's', 'u', 'l', 't', 0, 0) ||
-	    name == WW_WORD8('e', 'x', 'c', 'e', 'p', 't', 'i', 'o') ||
-	    (name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0))
-		return 1;
+	    name == WW_WORD8('e', 'x', 'c', 'e', 'p', 't', 'i', 'o'))
+		return WW_AWAITS_POOL;
+	if ((name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0))
+		return WW_AWAITS_BESIDE;
 	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't'))
-		return 0;
+		return WW_AWAITS_NOT;
 	name = ww_frame_name(ww_frame_below(frame, t->version), t->version);
-	return (name & WW_WORD6_MASK) != WW_WORD8('s', 't', 'a', 'r', 't', 0, 0, 0);
+	return (name & WW_WORD6_MASK) != WW_WORD8('s', 't', 'a', 'r', 't', 0, 0, 0) ? WW_AWAITS_POOL : WW_AWAITS_NOT;
 }
 
 /* The same, where it is: what it waits for from now on may be told. */
@@ -471,7 +482,7 @@ WW_GLOBAL1(int, ww_worker_blocks, T, t)
 	if (!t || !python)
 		return 0;
 	/* Of a version whose frames are not followed, whatever it waits for may be what others do. */
-	t->awaits = !python->context || ww_worker_awaits(t);
+	t->awaits = python->context ? ww_worker_awaits(t) : WW_AWAITS_POOL;
 	if (!t->awaits)
 		return 0;
 	if (ww_handoffs_off || !python->context) {

@@ -234,6 +234,24 @@ static void raced(void **state)
 	assert_int_equal(whose(0x6000), 0);
 }
 
+/* Who waits for the end of a thread, or for a queue, is not taken to have put into a pool's what came there since. */
+static void joins(void **state)
+{
+	struct ww_request *r = ww_request_get(pool.handler.ref);
+	(void)state;
+	host.now += 1000000;
+	pool.handler.awaits = WW_AWAITS_BESIDE;
+	has((u64[]){0x1000}, 0, 1);
+	lets_go(&pool.handler);
+	overtaken(&pool.worker, 50000);
+	assert_int_equal(whose(0x1000), pool.handler.ref);
+	assert_int_equal(r->account.traffic_lost, 0);
+	has((u64[]){0x1000, 0x2000}, 1, 2);
+	overtaken(&pool.other, 50000);
+	assert_int_equal(whose(0x2000), 0);
+	assert_int_equal(r->account.traffic_lost, 1);
+}
+
 /* The thread's loop has these variables, and has called the function with the first `args` of `given`. */
 static void calls(u64 code, const u64 *vars, u64 vars_len, const u64 *given, u64 args)
 {
@@ -445,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(claims, begin, end),
 		cmocka_unit_test_setup_teardown(reused, begin, end),
 		cmocka_unit_test_setup_teardown(raced, begin, end),
+		cmocka_unit_test_setup_teardown(joins, begin, end),
 		cmocka_unit_test_setup_teardown(straight, begin, end),
 		cmocka_unit_test_setup_teardown(told, begin, end),
 		cmocka_unit_test_setup_teardown(loops, begin, end),
