@@ -325,9 +325,22 @@ __weak u64 ww_worker_frame_some(u64 frame, u32 version)
 	return frame;
 }
 
+/* Whether the frame takes from a queue that is looked at. */
+static __always_inline bool ww_worker_known(u64 frame)
+{
+	struct ww_workers *w = ww_workers_of();
+	u64 queue = w ? ww_user_word(WW_FRAME_LOCAL(frame, WW_WORKER_QUEUE)) : 0;
+	bool known = false;
+#pragma unroll
+	for (u32 i = 0; i < WW_WORKER_QUEUES; i++)
+		known |= queue && w->queues[i] == queue;
+	return known;
+}
+
 /*
  * The thread was made by a request's: for one piece of work of that, or for a pool, when it had none that was free. A
- * pool's takes what is next in its queue, which may be another's.
+ * pool's takes what is next in its queue, which may be another's; unless that was not looked at before: a pool that the
+ * request has made for itself has its work only.
  */
 WW_GLOBAL1(int, ww_worker_made, T, t)
 {
@@ -337,12 +350,14 @@ WW_GLOBAL1(int, ww_worker_made, T, t)
 		frame = found & ~WW_PYTHON_FOUND;
 		if (!(found & WW_PYTHON_FOUND))
 			continue;
+		if (!ww_worker_known(frame))
+			return 0;
 		struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
 		if (a && a->helper) {
 			a->root = 0;
 			a->direct = 0;
 		}
-		ww_worker_learns(t, frame);
+		t->worker = frame;
 		return 1;
 	}
 	return 0;

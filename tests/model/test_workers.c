@@ -451,6 +451,14 @@ static void grows(void **state)
 	a = made("_worker", 0x3000, 12);
 	assert_int_equal(a->root, 0);
 	assert_int_equal(a->direct, 0);
+	/* A pool that nobody else was seen to put anything into is its maker's; so is a function of that name. */
+	u64 queue = pool.queue;
+	pool.queue = plant(64);
+	a = made("_worker", 0x4000, 12);
+	pool.queue = queue;
+	assert_int_equal(a->root, pool.handler.ref);
+	assert_int_equal(a->direct, 1);
+	assert_int_equal(pool.worker.worker, 0);
 	/* One that is made for a piece of work does that. */
 	a = made("work", 0x1000, 12);
 	assert_int_equal(a->root, pool.handler.ref);
