@@ -54,7 +54,7 @@ WW_GLOBAL1(int, ww_promise_links, T, t)
 		ww_doubt(r);
 	}
 	if (!kept)
-		ww_carrier_keep(loop, r->account.id);
+		ww_carrier_keep(t, loop, r->account.id);
 	if (ww_promise_keep(t->root, r->account.id))
 		r->promise = t->root;
 	else
@@ -168,9 +168,9 @@ WW_GLOBAL2(int, ww_promise_steps, T, t, N, context)
 	if (!t || !v8)
 		return 0;
 	bool read = ww_v8_read(context, WW_V8_SLOT, &generator);
-	bool known = ww_v8_is(v8, generator, v8->generator, &v8->generator_map);
-	u64 own = known ? ww_v8_word(generator, WW_V8_GENERATOR) : 0, root = own ? ww_promise_root(own) : 0;
-	if (!read || (known && !own) || root == WW_PROMISE_UNREAD) {
+	u32 known = read ? ww_v8_is(v8, generator, v8->generator, &v8->generator_map) : WW_V8_UNREAD;
+	u64 own = known == WW_V8_IS ? ww_v8_word(generator, WW_V8_GENERATOR) : 0, root = own ? ww_promise_root(own) : 0;
+	if (known == WW_V8_UNREAD || (known && !own) || root == WW_PROMISE_UNREAD) {
 		/* Whose step it is could have been told, and what it asks for may be taken for another's. */
 		ww_count(WW_COUNT_PROMISE_LOST);
 		t->root_lost = now;

@@ -307,7 +307,7 @@ static __always_inline void ww_executor_becomes(struct ww_thread *t, struct ww_r
 	ww_carrier_know(known, key, a->account.id);
 	struct ww_loop *loop = ww_loop_get(true);
 	if (loop)
-		ww_carrier_keep(loop, a->account.id);
+		ww_carrier_keep(t, loop, a->account.id);
 	else
 		ww_count(WW_COUNT_TASK_STORAGE_FAILED);
 }

@@ -48,7 +48,7 @@ WW_GLOBAL1(int, ww_promise_unkeyed, R, r)
 }
 
 /* Background work never meets a request: the oldest account of the loop is given up for the newest. */
-static __always_inline void ww_carrier_keep(struct ww_loop *loop, ww_ref ref)
+static __always_inline void ww_carrier_keep(struct ww_thread *t, struct ww_loop *loop, ww_ref ref)
 {
 	u32 at = loop->carriers_next;
 	barrier_var(at);
@@ -59,8 +59,11 @@ static __always_inline void ww_carrier_keep(struct ww_loop *loop, ww_ref ref)
 	if (oldest && oldest->anonymous) {
 		ww_count(WW_COUNT_CARRIER_FORGOTTEN);
 		/* Its key stays: whoever comes to look for the account learns that there was one. */
-		if (ww_promises_on && oldest->promise && !ww_promise_keyed(oldest))
+		if (ww_promises_on && oldest->promise && !ww_promise_keyed(oldest)) {
 			ww_count(WW_COUNT_PROMISE_LOST);
+			if (oldest->account.start_ns > t->root_lost)
+				t->root_lost = oldest->account.start_ns;
+		}
 		ww_request_free(oldest);
 	} else if (ww_promises_on && oldest && oldest->promise) {
 		ww_count(WW_COUNT_PROMISE_LOST);
@@ -91,7 +94,7 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->background = 0;
 	a->unsure = 0;
 	a->heir_of = 0;
-	ww_carrier_keep(loop, a->account.id);
+	ww_carrier_keep(t, loop, a->account.id);
 	return a;
 }
 

@@ -32,6 +32,9 @@
 /* Since V8 12 a reaction begins with what asynchronous contexts need. */
 enum ww_v8_reaction { WW_V8_REACTION_UNKNOWN, WW_V8_REACTION_PLAIN, WW_V8_REACTION_LONG };
 
+/* Whether an object is of a type. */
+enum ww_v8_typed { WW_V8_IS_NOT, WW_V8_IS, WW_V8_UNREAD };
+
 static __always_inline struct ww_v8 *ww_v8_of(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -52,21 +55,25 @@ static __always_inline bool ww_v8_read(u64 object, u32 at, u64 *word)
 }
 
 /* Whether an object that has this map is of that type. Nearly all of one type have the same, which is kept. */
-static __always_inline bool ww_v8_has(const struct ww_v8 *v8, u64 map, u32 type, u64 *known)
+static __always_inline u32 ww_v8_has(const struct ww_v8 *v8, u64 map, u32 type, u64 *known)
 {
 	u16 is = 0;
 	if (map && map == *known)
-		return true;
-	if ((map & WW_V8_TAGS) != WW_V8_TAG ||
-	    bpf_probe_read_user(&is, sizeof(is), (void *)(map - WW_V8_TAG + v8->map_type)) || is != type)
-		return false;
+		return WW_V8_IS;
+	if ((map & WW_V8_TAGS) != WW_V8_TAG)
+		return WW_V8_IS_NOT;
+	if (bpf_probe_read_user(&is, sizeof(is), (void *)(map - WW_V8_TAG + v8->map_type)))
+		return WW_V8_UNREAD;
+	if (is != type)
+		return WW_V8_IS_NOT;
 	*known = map;
-	return true;
+	return WW_V8_IS;
 }
 
-static __always_inline bool ww_v8_is(const struct ww_v8 *v8, u64 object, u32 type, u64 *known)
+static __always_inline u32 ww_v8_is(const struct ww_v8 *v8, u64 object, u32 type, u64 *known)
 {
-	return ww_v8_has(v8, ww_v8_word(object, WW_V8_MAP_OF_TYPE), type, known);
+	u64 map;
+	return ww_v8_read(object, WW_V8_MAP_OF_TYPE, &map) ? ww_v8_has(v8, map, type, known) : WW_V8_UNREAD;
 }
 
 /* Of a reaction's words: what is behind the map, and may be what only newer ones have. */
@@ -98,8 +105,9 @@ __weak u64 ww_promise_next(u64 promise)
 		return 0;
 	if (bpf_probe_read_user(words, sizeof(words), (void *)(own[0] - WW_V8_TAG)))
 		return WW_PROMISE_UNREAD;
-	if (!ww_v8_has(v8, words[0], v8->reaction, &v8->reaction_map))
-		return WW_PROMISE_UNKNOWN;
+	u32 is = ww_v8_has(v8, words[0], v8->reaction, &v8->reaction_map);
+	if (is != WW_V8_IS)
+		return is == WW_V8_UNREAD ? WW_PROMISE_UNREAD : WW_PROMISE_UNKNOWN;
 	bool is_long = ww_v8_is_long(v8, words);
 	/* Several wait for it: whom it is for is not told. */
 	if ((is_long ? words[2] : words[1]) & WW_V8_TAG)
@@ -109,23 +117,34 @@ __weak u64 ww_promise_next(u64 promise)
 	/* Or a promise that nobody has would be taken for the end. */
 	if (!ww_v8_read(handler, v8->function_context, &context) || !ww_v8_read(context, WW_V8_SLOT, &slot))
 		return WW_PROMISE_UNREAD;
-	if (ww_v8_is(v8, slot, v8->generator, &v8->generator_map))
+	is = ww_v8_is(v8, slot, v8->generator, &v8->generator_map);
+	if (is == WW_V8_UNREAD)
+		return WW_PROMISE_UNREAD;
+	if (is == WW_V8_IS)
 		return ww_v8_word(slot, WW_V8_GENERATOR) ?: WW_PROMISE_UNREAD;
 	/* Where hooks are set, as AsyncLocalStorage does, there is a derived one, too, that nobody has. */
 	u64 scope = ww_v8_word(context, WW_V8_SCOPE), capability = ww_v8_word(context, WW_V8_SLOT_NEXT);
-	if (ww_v8_is(v8, capability, v8->capability, &v8->capability_map)) {
+	is = ww_v8_is(v8, capability, v8->capability, &v8->capability_map);
+	if (is == WW_V8_UNREAD)
+		return WW_PROMISE_UNREAD;
+	if (is == WW_V8_IS) {
 		v8->scope = scope;
 		return ww_v8_word(capability, WW_V8_CAPABILITY) ?: WW_PROMISE_UNREAD;
 	}
-	bool settles = ww_v8_is(v8, slot, v8->promise, &v8->promise_map);
-	bool derives = ww_v8_is(v8, derived, v8->promise, &v8->promise_map);
+	u32 settles = ww_v8_is(v8, slot, v8->promise, &v8->promise_map);
+	u32 derives = ww_v8_is(v8, derived, v8->promise, &v8->promise_map);
+	if (settles == WW_V8_UNREAD || derives == WW_V8_UNREAD)
+		return WW_PROMISE_UNREAD;
 	if (settles && derives && !v8->scope)
 		return WW_PROMISE_UNKNOWN;
 	if (settles && scope == v8->scope)
 		return slot;
 	if (derives)
 		return derived;
-	if (ww_v8_is(v8, derived, v8->capability, &v8->capability_map))
+	is = ww_v8_is(v8, derived, v8->capability, &v8->capability_map);
+	if (is == WW_V8_UNREAD)
+		return WW_PROMISE_UNREAD;
+	if (is == WW_V8_IS)
 		return ww_v8_word(derived, WW_V8_CAPABILITY) ?: WW_PROMISE_UNREAD;
 	return settles ? slot : WW_PROMISE_UNKNOWN;
 }
@@ -153,7 +172,7 @@ static __always_inline u64 ww_promise_moved(u64 promise)
 	if (word && !(word & WW_V8_TAGS))
 		return word + WW_V8_TAG;
 	struct ww_v8 *v8 = ww_v8_of();
-	if (!v8 || !ww_v8_has(v8, word, v8->promise, &v8->promise_map))
+	if (!v8 || ww_v8_has(v8, word, v8->promise, &v8->promise_map) != WW_V8_IS)
 		return WW_PROMISE_UNKNOWN;
 	if (bpf_probe_read_user(page, sizeof(page), (void *)(promise & ~(u64)(WW_V8_PAGE - 1))))
 		return WW_PROMISE_UNKNOWN;

@@ -215,6 +215,18 @@ static int sites_find(int fd, struct ww_probe_site sites[WW_PROBE_SITES], bool p
 	return len;
 }
 
+/* The process has ended, or is about to. */
+static bool is_gone(pid_t pid)
+{
+	struct ww_mappings mappings;
+
+	if (ww_mappings__open(&mappings, pid))
+		return true;
+	bool gone = !ww_mappings__next(&mappings);
+	ww_mappings__close(&mappings);
+	return gone;
+}
+
 /*
  * How many of the sites are of promises, which come last. Less than 0: so many that are of no use, as steps have none,
  * so that nobody asks where promises are, or what V8's objects are is not known.
@@ -249,6 +261,9 @@ static void file_look(void *ctx, uint32_t pid, int fd)
 	int promises = promises_count(sites, len, (pid_t)pid);
 	bool failed = promises < 0;
 
+	/* What V8 it has could not be seen: the next process that runs it tells. */
+	if (failed && is_gone((pid_t)pid))
+		return;
 	len -= abs(promises);
 	if (runtimes->files_len == FILES_MAX)
 		make_room(runtimes, false);
