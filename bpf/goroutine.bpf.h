@@ -161,6 +161,16 @@ static __noinline void ww_go_slot_make(const struct ww_go_slot_key *key, u32 at,
 	ww_go_slot_put(key, &first);
 }
 
+/* Of such functions somebody waits who can't be told, by that way. Apart for the same reason. */
+static __noinline void ww_go_slot_hides(struct ww_go_slot *slot, const struct ww_go_slot_key *key, u32 hidden)
+{
+	struct ww_go_slot first = {.hidden = hidden};
+	if (slot)
+		slot->hidden = hidden;
+	else
+		ww_go_slot_put(key, &first);
+}
+
 /* Notes which word it was. */
 static __always_inline enum ww_go_found ww_go_slot_vote(struct ww_go_slot *slot, const struct ww_go_slot_key *key,
 							u32 at, u64 last)
@@ -297,14 +307,9 @@ WW_GLOBAL3(int, ww_goroutine_waiter_of_task, N, task, N, first, N, done)
 			return left ? WW_GO_FOUND_OTHER : WW_GO_FOUND_PERHAPS;
 		return found;
 	}
-	case WW_TOKIO_HIDDEN: {
-		struct ww_go_slot new = {.hidden = room->hidden};
-		if (slot)
-			slot->hidden = room->hidden;
-		else
-			ww_go_slot_put(&room->key, &new);
+	case WW_TOKIO_HIDDEN:
+		ww_go_slot_hides(slot, &room->key, room->hidden);
 		return WW_GO_FOUND_OTHER;
-	}
 	case WW_TOKIO_SEVERAL:
 		return believed || !slot ? WW_GO_FOUND_PERHAPS : WW_GO_FOUND_OTHER;
 	}

@@ -7,9 +7,9 @@
 #define WHYWAIT_STRAY_H
 
 #include "account.bpf.h"
+#include "awaited.bpf.h"
 #include "traffic.bpf.h"
 #include "virtual.bpf.h"
-#include "waker.bpf.h"
 
 /* A task of tokio's was sent something, or got an answer, for somebody whose task can't be told. */
 static __always_inline void ww_tokio_strays(struct ww_go *go)

@@ -91,8 +91,10 @@ struct ww_tokio_walk {
 	u32 at_word, words_len;
 	u32 at_behind, behind_len;
 	u32 at_inner, inner_len;
-	u32 glibc;  /* the task is what glibc's malloc() gave: so all is */
-	u32 hidden; /* the way to a waker that is no task's */
+	u32 glibc;	/* the task is what glibc's malloc() gave: so all is */
+	u32 hidden;	/* the way to a waker that is no task's */
+	u32 met;	/* the way to what may be one, found where the stack has no room to look at it, */
+	u64 perhaps[2]; /* and what that is */
 	struct ww_tokio_chunk chunk;
 	struct ww_tokio_wakers wakers;
 	u64 functions[4];	   /* of a waker, */
@@ -248,8 +250,14 @@ static __always_inline void ww_tokio_inner(struct ww_tokio_walk *w, u64 address,
 	w->inner_len = words < WW_TOKIO_BLOCK ? words : WW_TOKIO_BLOCK;
 }
 
+/* Whether that may be the table of a waker, which is not looked for in vain if there is one already. */
+static __always_inline bool ww_tokio_may_wake(const struct ww_tokio_walk *w, u64 word)
+{
+	return word == w->tokio.waker || (!w->hidden && !(word & 7) && word - w->tokio.image < w->tokio.image_len);
+}
+
 /* Whose waker is there, at the end of the way, in what is at `address`, and is shared? */
-static __always_inline void ww_tokio_at(struct ww_tokio_walk *w, u64 address, u32 path)
+static __always_inline void ww_tokio_at(struct ww_tokio_walk *w, u64 address, u32 path, bool deep)
 {
 	u64 at = address + 8 * ((path & 0xff) - w->tokio.data_first);
 	struct ww_tokio_wakers *near = &w->wakers;
@@ -258,23 +266,23 @@ static __always_inline void ww_tokio_at(struct ww_tokio_walk *w, u64 address, u3
 	u64 waiter = ww_tokio_waker_task(&w->tokio, near->waker);
 	if (ww_tokio_of_others(w, waiter))
 		return;
-	if (waiter)
+	if (waiter) {
 		ww_tokio_met(w, waiter, address, path);
-	else if (!w->hidden && ww_tokio_hides(w, near->waker))
-		w->hidden = path;
-}
-
-/* Whether that may be the table of a waker, which is not looked for in vain if there is one already. */
-static __always_inline bool ww_tokio_may_wake(const struct ww_tokio_walk *w, u64 word)
-{
-	return word == w->tokio.waker || (!w->hidden && !(word & 7) && word - w->tokio.image < w->tokio.image_len);
+	} else if (!deep) {
+		if (!w->hidden && ww_tokio_hides(w, near->waker))
+			w->hidden = path;
+	} else if (!w->met && ww_tokio_may_wake(w, near->waker[w->tokio.data_first & 1])) {
+		w->perhaps[0] = near->waker[0];
+		w->perhaps[1] = near->waker[1];
+		w->met = path;
+	}
 }
 
 /* What the way leads to from `address`, where something is that is shared. */
 static __always_inline void ww_tokio_end(struct ww_tokio_walk *w, u64 address, u32 path)
 {
 	if ((path & 0xff) < ww_tokio_chunk_read(w, address) && ww_tokio_is_shared(&w->chunk))
-		ww_tokio_at(w, address, path);
+		ww_tokio_at(w, address, path, true);
 }
 
 /*
@@ -384,7 +392,7 @@ static long ww_tokio_look_step(u32 n, void *ctx)
 		u32 at = w->at_inner++;
 		if (!at || at >= WW_TOKIO_BLOCK - 1 || !ww_tokio_may_wake(w, w->inner[at & (WW_TOKIO_BLOCK - 1)]))
 			return 0;
-		ww_tokio_at(w, w->block, w->path | at);
+		ww_tokio_at(w, w->block, w->path | at, false);
 		return 0;
 	}
 	if (w->at_behind < w->behind_len) {
@@ -428,11 +436,13 @@ WW_GLOBAL1(int, ww_tokio_go, N, path)
 	u64 word = ww_user_word(w->own + 8 * (u64)at);
 	if (!(path >> 8 & 0xff)) {
 		ww_tokio_end(w, word, path);
-		return 0;
+	} else {
+		w->path = path;
+		ww_tokio_behind(w, word, at);
+		bpf_loop(WW_TOKIO_BLOCK, ww_tokio_known_step, &step, 0);
 	}
-	w->path = path;
-	ww_tokio_behind(w, word, at);
-	bpf_loop(WW_TOKIO_BLOCK, ww_tokio_known_step, &step, 0);
+	if (w->met && ww_tokio_hides(w, w->perhaps))
+		w->hidden = w->met;
 	return 0;
 }
 
@@ -499,6 +509,7 @@ static __always_inline u64 ww_tokio_begin(struct ww_tokio_walk *w, const struct 
 	w->fresh = (struct ww_tokio_found){};
 	w->sent = (struct ww_tokio_found){};
 	w->hidden = 0;
+	w->met = 0;
 	if (!ww_tokio_task(&w->tokio, task, &w->header))
 		return 0;
 	u64 trailer = ww_user_word(w->header.vtable + WW_TOKIO_TRAILER);
@@ -549,45 +560,6 @@ WW_GLOBAL3(int, ww_tokio_waiter, N, task, N, known, N, all)
 		room->waker = found->awaited + 8 * ((found->at & 0xff) - w->tokio.data_first);
 	}
 	return found->several ? WW_TOKIO_SEVERAL : joined ? WW_TOKIO_JOINED : WW_TOKIO_AWAITED;
-}
-
-/* What was found to be awaited last is sent for: the account has it outstanding. */
-static __always_inline void ww_tokio_sends(ww_ref ref)
-{
-	struct ww_go_room *room = ww_go_room();
-	if (!room || !room->awaited)
-		return;
-	struct ww_carrier_key what = {.context = room->awaited, .program = ww_program()};
-	struct ww_tokio_sent sent = {.waiter = room->waiter, .by = room->by, .ref = ref, .waker = room->waker};
-	if (bpf_map_update_elem(&ww_tokio_sents, &what, &sent, BPF_ANY))
-		ww_count(WW_COUNT_TOKIO_SENT_FAILED);
-}
-
-/* By what is awaited what was sent last. */
-static __always_inline u64 ww_tokio_awaited(void)
-{
-	struct ww_go_room *room = ww_go_room();
-	return room ? room->awaited : 0;
-}
-
-/*
- * What is awaited by that is answered. False: who was taken to wait for it does not any more, so it was for another
- * one, or for nobody: what it was found by was left over.
- */
-WW_GLOBAL1(int, ww_tokio_answered, N, awaited)
-{
-	struct ww_carrier_key what = {.context = awaited, .program = ww_program()};
-	struct ww_go *go = ww_go_get();
-	struct ww_tokio_sent *sent = bpf_map_lookup_elem(&ww_tokio_sents, &what);
-	u64 pair[2] = {};
-	if (!go || !sent)
-		return 1;
-	u64 waiter = sent->waiter;
-	bool read = !bpf_probe_read_user(pair, sizeof(pair), (void *)sent->waker);
-	bpf_map_delete_elem(&ww_tokio_sents, &what);
-	bool data_first = go->tokio.data_first;
-	return read && (data_first ? pair[0] : pair[1]) == waiter &&
-	       (data_first ? pair[1] : pair[0]) == go->tokio.waker;
 }
 
 #endif
