@@ -7,6 +7,7 @@
 #ifndef WHYWAIT_EXCHANGE_H
 #define WHYWAIT_EXCHANGE_H
 
+#include "cork.bpf.h"
 #include "job.bpf.h"
 #include "peer.bpf.h"
 #include "unix.bpf.h"
@@ -34,6 +35,7 @@ struct ww_moved {
 	u8 not_http;
 	u8 arrival_unknown;
 	u8 untouched; /* the request that is answered is its thread's, and not charged up to `now` yet */
+	u64 corked;   /* what is sent is held back: by which struct tcp_sock */
 };
 
 struct ww_call {
@@ -244,13 +246,15 @@ static __always_inline void ww_exchange_charge(struct ww_call *c, struct ww_requ
 	c->moved->untouched = 0;
 }
 
-/* The request, which is charged up to `now`, ends. */
-WW_GLOBAL4(int, ww_exchange_ends, C, conn, T, t, R, r, N, now)
+/* The request, which is charged up to `now`, ends; or is held back by a struct tcp_sock. */
+WW_GLOBAL5(int, ww_exchange_ends, C, conn, T, t, R, r, N, now, N, corked)
 {
 	if (!conn || !t || !r)
 		return 0;
 	if (t->phase_at && r->outstanding)
 		ww_untold_guess(t, r);
+	if (r->next || conn->http.reading == r->account.id)
+		corked = 0;
 	ww_exchange_next(conn, r, t, t->tid, now);
 	if (conn->http.reading == r->account.id) {
 		conn->http.reading = 0;
@@ -258,6 +262,8 @@ WW_GLOBAL4(int, ww_exchange_ends, C, conn, T, t, R, r, N, now)
 		if (rx->state == WW_STREAM_BODY)
 			r->account.bytes_in += conn->taken < rx->left ? conn->taken : rx->left;
 	}
+	if (corked && ww_cork_holds(t, r, corked, now))
+		return 0;
 	/* What another goroutine does at this moment is the last that is charged. */
 	if (t->go && !ww_hold_to_end(r, now))
 		return 0;
@@ -271,7 +277,7 @@ WW_GLOBAL4(int, ww_exchange_ends, C, conn, T, t, R, r, N, now)
 static __always_inline void ww_exchange_end(struct ww_call *c, struct ww_request *r)
 {
 	ww_exchange_charge(c, r);
-	ww_exchange_ends(c->conn, c->thread, r, c->moved->now);
+	ww_exchange_ends(c->conn, c->thread, r, c->moved->now, c->moved->corked);
 }
 
 /* A head is over: what follows it? */

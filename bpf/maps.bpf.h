@@ -234,6 +234,9 @@ struct ww_thread {
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
 	ww_ref crowd;		       /* one that had to make room there before it had ended */
 	u64 ended_at;		       /* when a request of its ended last */
+	u64 corked;		       /* the struct tcp_sock that holds a response of its back: cork.bpf.h; 0: none, */
+	u64 corked_at;		       /* since when, */
+	ww_ref corks;		       /* and whose that is */
 	u64 futex;		       /* the one that it waits for, or waited for last */
 	u64 place;		       /* and the one for which it waited last when it had no request */
 	u64 idle_sp;		       /* where its stack was then */

@@ -6,6 +6,7 @@
 #include "cause.bpf.h"
 #include "collector.bpf.h"
 #include "compat.bpf.h"
+#include "cork.bpf.h"
 #include "executor.bpf.h"
 #include "goroutine.bpf.h"
 #include "halt.bpf.h"
@@ -60,6 +61,8 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 	/* A thread of Go's without a goroutine waits for any. */
 	if (t->go && !ww_goroutine_blocks(t, now))
 		b.off = WW_OFF_SOCKET;
+	if (b.off == WW_OFF_SOCKET)
+		ww_cork_ends(t, now);
 	t->awaits = 0;
 	/* One that waits for the interpreter's lock has let go of it before, and put nothing anywhere since. */
 	if (ww_workers_known && (t->ref || t->submits) && !t->go && !ww_is_interpreters(b.cause))
@@ -185,6 +188,8 @@ static __always_inline int ww_switched(bool preempt, struct task_struct *prev, s
 		if (t->executor && (preempt || !prev_state || ww_syscall_nr(prev) == WW_SYS_FUTEX + 1))
 			ww_executor_tells(t);
 		now = bpf_ktime_get_ns(); /* not before: an account may have begun in there */
+		if (t->corked)
+			ww_cork_look(t, now, false);
 		ww_switch_out(t, prev, !preempt && prev_state, prev_state, now);
 		if (t->job)
 			ww_job_out(t, now);
@@ -378,7 +383,9 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 {
 	u32 tgid = p->tgid;
-	struct ww_thread *t = ww_python_loops || ww_workers_known || ww_units_any ? ww_thread_get(p) : NULL;
+	struct ww_thread *t = ww_thread_get(p);
+	if (t)
+		ww_cork_ends(t, bpf_ktime_get_ns());
 	if (t && t->executor) {
 		struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
 		/* What it has begun since its last work was none: it was woken to end. */

@@ -223,6 +223,7 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	}
 
 	struct ww_touch touch;
+	ww_cork_ends(c.thread, now);
 	ww_loop_read(c.thread, conn);
 	ww_phase_reads(c.thread, conn);
 	ww_touch_client(&touch, c.thread, conn, w->message.nr, true);
@@ -310,6 +311,10 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	c.thread = ww_thread_make(task, now);
 	if (!c.thread)
 		return;
+	ww_cork_ends(c.thread, now);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	if (ww_cork_is_in(tp))
+		c.moved->corked = (u64)tp;
 	if (r)
 		r->client &= ~WW_CLIENT_READS;
 	if (r && (ww_virtual_any || ww_tokio_any)) {

@@ -7,6 +7,7 @@
 #define WHYWAIT_UPSTREAM_H
 
 #include "conn.bpf.h"
+#include "cork.bpf.h"
 #include "executor.bpf.h"
 #include "goroutine.bpf.h"
 #include "job.bpf.h"
@@ -209,6 +210,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	struct ww_thread *t = ww_thread_of(task);
 	if (!t)
 		t = ww_handoff_sender(task);
+	if (t && t->corked)
+		ww_cork_look(t, bpf_ktime_get_ns(), true);
 	if (!conn && len == 1 && ww_python_loops && !ww_by_hand && sk->__sk_common.skc_family == AF_UNIX &&
 	    ww_executor_may_be()) {
 		if (!t)
@@ -355,6 +358,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 	struct ww_touch touch;
 	struct ww_request *r, *whole = NULL;
 	u64 now = bpf_ktime_get_ns();
+	ww_cork_ends(t, now);
 	if (conn) {
 		if (!conn->classified && conn->connecting)
 			ww_upstream_greeted(conn, sk, task, len);

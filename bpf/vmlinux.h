@@ -207,7 +207,11 @@ struct tcp_sock {
 	u32 copied_seq;
 	u32 snd_una;
 	u32 write_seq;
-	u32 srtt_us; /* << 3 */
+	u32 snd_nxt;
+	u8 nonagle : 4;
+	u64 tcp_mstamp;	     /* us: when it last sent or received */
+	u64 first_tx_mstamp; /* us: when the first bytes not acknowledged were sent, or the last ones that are */
+	u32 srtt_us;	     /* << 3 */
 	u64 bytes_acked;
 };
 

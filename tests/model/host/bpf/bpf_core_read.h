@@ -20,7 +20,8 @@
 #define HOST_PICK(_1, _2, _3, _4, name, ...) name
 #define BPF_CORE_READ(src, ...)                                                                                        \
 	HOST_PICK(__VA_ARGS__, HOST_READ_4, HOST_READ_3, HOST_READ_2, HOST_READ_1, )(src, __VA_ARGS__)
-#define BPF_CORE_READ_BITFIELD(s, m) ((s)->m)
+#define BPF_CORE_READ_BITFIELD(s, m)	    ((s)->m)
+#define BPF_CORE_READ_BITFIELD_PROBED(s, m) ((s)->m)
 
 /* A field of a type is there; one that only another kernel's flavour of a type has is not. */
 #define HOST_EXISTS_1(field)	    0
