@@ -14,6 +14,7 @@
 
 #include "charge.bpf.h"
 #include "golang.bpf.h"
+#include "phase.bpf.h"
 #include "request.bpf.h"
 #include "rounds.bpf.h"
 #include "traffic.bpf.h"
@@ -42,6 +43,23 @@ static __always_inline bool ww_timer_may_be(const struct ww_thread *t, const str
 static __always_inline bool ww_loop_saturated(const struct ww_thread *t, const struct ww_request *r, u64 to)
 {
 	return t->python && t->slept < r->mark && to - t->woke > WW_SATURATED_NS;
+}
+
+/*
+ * What another thread has told a loop by that goes on now for a request, with nothing read for it: libuv's pool, or a
+ * worker thread, has done something; 0: that is not known. It is where that ended the loop's sleep; and in Node, where
+ * that has come while the loop worked, it is what else there is to follow on while it polls, if it has read nothing.
+ */
+WW_GLOBAL1(int, ww_posted, T, t)
+{
+	if (!t || t->python || t->go)
+		return 0;
+	bool runs = t->off == WW_OFF_NOT, polls = t->phase_at && runs;
+	if (polls && ww_phase_left(t))
+		return 0;
+	if (!t->posted && polls && t->turn_read < t->slept)
+		return WW_NAME_EVENTFD;
+	return t->posted;
 }
 
 /* Charges what a goroutine was at up to `to`. When a timer is due its goroutine may go on. */
@@ -158,7 +176,16 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 	}
 	/* Nothing arrived for it: a timer, or something inside of the process. */
 	struct ww_cause hint = r->hint;
-	if (hint.kind == WW_KIND_OTHER && (!r->outstanding || r->guessed) && t->loop && ww_timer_may_be(t, r, to)) {
+	bool loops = hint.kind == WW_KIND_OTHER && (!r->outstanding || r->guessed) && t->loop;
+	u32 posted = loops ? ww_posted(t) : 0;
+	if (posted) {
+		u64 until = t->posted && t->waking > r->mark && t->waking < to ? t->waking : to;
+		ww_charge(r, WW_KIND_IPC, WW_DETAIL_NAME, posted, until);
+		ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, to);
+		ww_infer(r);
+		return 0;
+	}
+	if (loops && ww_timer_may_be(t, r, to)) {
 		hint.kind = ww_loop_saturated(t, r, to) ? WW_KIND_QUEUE : WW_KIND_SLEEP;
 		hint.type = WW_DETAIL_NONE;
 		hint.value = 0;

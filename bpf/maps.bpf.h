@@ -177,6 +177,7 @@ struct ww_thread {
 	u64 phase_at;	      /* address of the word that tells libuv's phase; 0: not known */
 	u64 phase_read;	      /* that word, when it last read: the phase in which it polls */
 	u32 phase_asked;      /* reads since it was looked for */
+	u64 turns_at;	      /* address of the word that counts the turns of that loop; 0: not known */
 	u32 steps;	      /* async functions that V8 has continued since it last read */
 	u64 root;	      /* the promise at the end of the chain that it works for: promise.bpf.h; 0: not known */
 	u64 root_first;	      /* of the first step since it last read, or slept */
@@ -186,6 +187,7 @@ struct ww_thread {
 	u64 root_phase;	      /* and the phase in which it did: as phase_read */
 	u32 turn_len;	      /* of a loop of Node's kind: */
 	ww_ref turn[WW_TURN]; /* whose steps were in this turn, in order; */
+	u64 turn_number;      /* which that was; 0: not known; */
 	u64 turn_at;	      /* when its first read was; */
 	u64 turn_read;	      /* and its last one, */
 	u64 turn_from;	      /* which connection's that was; */
@@ -195,6 +197,8 @@ struct ww_thread {
 	ww_ref turn_one; /* the last of them; */
 	u32 turn_maybe;	 /* of those, some may wait for the rest of an answer */
 	u8 turn_unknown; /* it had others, of which nobody knows whose; */
+	u8 turn_unsure;	 /* some may have been in the turn before; */
+	u8 turn_over;	 /* what is read next is in another turn; */
 	u8 turn_chains;	 /* and began accounts for such as follow on the answers of several; */
 	u8 deferred;	 /* what it sends now may be of any of the turn: shared.bpf.h */
 	u8 defers;	 /* it has sent so before */
@@ -219,6 +223,7 @@ struct ww_thread {
 	u8 seen;	  /* the first of two copies of a program had its last call: again.bpf.h */
 	u8 timed;	  /* enum ww_timed */
 	u8 expired;	  /* no other thread has ended that wait */
+	u8 posted;	  /* one has ended its last wait for sockets, by what that names: enum ww_detail_name */
 	u8 java;	  /* enum ww_java */
 	u8 pool;	  /* it has done work for other threads' requests: handoff.bpf.h */
 	u8 place_seen;	  /* how often it has waited at `place`, less how often elsewhere */

@@ -6,6 +6,16 @@
 #include "global.bpf.h"
 #include "programs.bpf.h"
 
+/* Another turn of the loop has begun. */
+static __always_inline void ww_turn_anew(struct ww_thread *t)
+{
+	t->turn_len = 0;
+	t->turn_unknown = 0;
+	t->turn_unsure = 0;
+	t->turn_over = 0;
+	t->turn_chains = 0;
+}
+
 /*
  * The thread of a loop of Node's kind reads: notes in which phase of its loop, once that can be told. What user space
  * learns of a process comes some time after its first request, so it is asked for now and then.
@@ -18,24 +28,35 @@ WW_GLOBAL2(int, ww_phase_asks, T, t, C, conn)
 		u64 id = bpf_get_current_pid_tgid();
 		u32 tgid = id >> 32;
 		struct ww_libuv *uv = (u32)id == tgid ? bpf_map_lookup_elem(&ww_libuvs, &tgid) : NULL;
-		if (uv)
+		if (uv) {
 			t->phase_at = uv->slot;
+			t->turns_at = uv->turns;
+		}
 	}
 	if (!t->phase_at)
 		return 0;
 	t->phase_read = ww_user_word(t->phase_at);
 	t->several = 0;
 	u64 now = bpf_ktime_get_ns();
-	/* What came after the first read of a turn, or after a sleep, is of another turn; not what a read has left. */
-	bool rest = t->turn_from == conn->sock && conn->ready <= t->turn_read;
+	/*
+	 * What came after the first read of a turn, or after a sleep, is of another turn; not what a read has left.
+	 * Where the loop does not count its turns, what was read since may have been in that one already: it had come
+	 * when the turn before had begun, but not yet read anything.
+	 */
+	bool rest = t->turn_from == conn->sock && conn->ready <= t->turn_read,
+	     later = conn->ready > t->turn_at && !rest;
+	u64 turn = t->turns_at ? ww_user_word(t->turns_at) : 0;
+	bool over = turn ? turn != t->turn_number : t->turn_over || t->slept > t->turn_at;
 	t->turn_from = conn->sock;
 	t->turn_read = now;
-	if (t->slept > t->turn_at || (conn->ready > t->turn_at && !rest)) {
+	if (over || (later && !turn)) {
+		t->turn_number = turn;
 		t->turn_at = now;
-		t->turn_len = 0;
-		t->turn_unknown = 0;
-		t->turn_chains = 0;
 	}
+	if (over)
+		ww_turn_anew(t);
+	else if (later && !turn && t->turn_len)
+		t->turn_unsure = 1;
 	return 0;
 }
 

@@ -95,7 +95,8 @@ struct {
 
 /* Where a process that runs libuv's event loop shows the phase that it is in (src/kernel/libuv.h). */
 struct ww_libuv {
-	u64 slot; /* address of a word on the main thread's stack */
+	u64 slot;  /* address of a word on the main thread's stack */
+	u64 turns; /* and of one that counts the loop's turns; 0: there is none */
 };
 
 struct {

@@ -102,6 +102,7 @@ static __always_inline void ww_switch_out(struct ww_thread *t, struct task_struc
 		ww_unit_waits(t, (u64)b.cause.nr << 32 | (u32)WW_REGS_ARG1(ww_task_regs(prev)));
 	t->off_nr = b.cause.nr;
 	t->slept = now;
+	t->posted = 0;
 	t->worked_ns = now - t->woke;
 	if (ww_is_epoll(b.cause.nr))
 		t->loop = !t->go && !t->executor;
@@ -217,6 +218,18 @@ int BPF_PROG(ww_sched_switch_three, bool preempt, struct task_struct *prev, stru
 	return ww_switched(preempt, prev, next, ww_task_state(prev));
 }
 
+/* Another thread of its process ends a loop's wait for sockets: notes it where that is by no socket. */
+static __noinline void ww_loop_posted(struct ww_thread *t, struct task_struct *by)
+{
+	if (ww_syscall_nr(by) != WW_SYS_WRITE + 1)
+		return;
+	u32 type = ww_fd_type(by, WW_REGS_ARG1(ww_task_regs(by)));
+	if (!type)
+		t->posted = WW_NAME_EVENTFD;
+	else if (type == S_IFIFO)
+		t->posted = WW_NAME_PIPE;
+}
+
 SEC("tp_btf/sched_waking")
 int BPF_PROG(ww_sched_waking, struct task_struct *p)
 {
@@ -240,6 +253,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 		ww_tokio_met_thread(p);
 	if (t && t->timed)
 		ww_timed_ended(t, by, now);
+	if (t && t->loop && t->off == WW_OFF_SOCKET && !t->python)
+		ww_loop_posted(t, by);
 	if (t && ww_lock_waits(t))
 		ww_lock_ended(t, by, now);
 	struct ww_thread *waker = ww_by_hand ? NULL : ww_thread_get(by);
@@ -366,6 +381,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->phase_at = 0;
 	t->phase_read = 0;
 	t->phase_asked = 0;
+	t->turns_at = 0;
 	t->turn_len = 0;
 	t->several = 0;
 	t->others = 0;

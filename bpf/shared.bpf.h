@@ -178,6 +178,9 @@ WW_GLOBAL2(u64, ww_shared_whose, T, t, C, conn)
 {
 	if (!t || !ww_shared_is(t, conn) || !ww_phase_left(t))
 		return ~0ull;
+	if (t->turns_at && ww_user_word(t->turns_at) != t->turn_number)
+		ww_turn_anew(t);
+	t->turn_over = 1;
 	ww_shared_turn(t);
 	ww_ref one = t->turn_one;
 	u32 alive = t->turn_alive;
@@ -198,7 +201,7 @@ WW_GLOBAL2(u64, ww_shared_whose, T, t, C, conn)
 		return r->account.id;
 	}
 	t->defers = 1;
-	if (alive > 1 || ended || t->turn_unknown || !r) {
+	if (alive > 1 || ended || t->turn_unknown || t->turn_unsure || !r) {
 		t->deferred = 1;
 		return one;
 	}
@@ -335,7 +338,7 @@ WW_GLOBAL4(int, ww_shared_divide, T, t, C, conn, N, many, N, now)
 		return 0;
 	ww_shared_turn(t);
 	u32 first = t->turn_first, alive = t->turn_alive;
-	bool plain = !t->turn_unknown && !t->turn_chains && !ww_shared_others(t, now);
+	bool plain = !t->turn_unknown && !t->turn_unsure && !t->turn_chains && !ww_shared_others(t, now);
 	u64 how = many == first ? WW_SHARED_FIRST : many == alive ? WW_SHARED_EACH : 0;
 	if (how == WW_SHARED_FIRST && plain && (alive == first || !t->turn_maybe))
 		how |= WW_SHARED_CERTAIN;

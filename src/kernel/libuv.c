@@ -2,6 +2,7 @@
 #include "kernel/libuv.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -40,6 +41,54 @@ static int stack_find(pid_t pid, uint64_t *start, uint64_t *end)
 	return err;
 }
 
+/* What uv_loop_t begins with, since 1.38: its fields are a part of libuv's ABI. */
+struct loop_head {
+	uint64_t data;
+	uint64_t active_handles;
+	uint64_t handles_next, handles_prev;
+	uint64_t active_reqs;
+	uint64_t internal;
+};
+
+/* Since 1.45: what `internal` leads to begins with flags, and then counts. */
+#define TURNS 8
+
+#define AROUND                                                                                                         \
+	64 /* words of the stack: what a phase's function saves of uv_run()'s registers, one of which is the loop */
+
+static bool word_read(pid_t pid, uint64_t address, void *to, size_t len)
+{
+	struct iovec here = {to, len}, there = {(void *)(uintptr_t)address, len};
+	return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)len;
+}
+
+/* Whether there is a loop: its handles are in a ring that leads through it. */
+static bool is_loop(pid_t pid, uint64_t address, struct loop_head *loop)
+{
+	uint64_t ring = address + offsetof(struct loop_head, handles_next), back = 0;
+	return address && !(address & 7) && word_read(pid, address, loop, sizeof(*loop)) && loop->internal &&
+	       loop->handles_next != ring && word_read(pid, loop->handles_next + 8, &back, sizeof(back)) &&
+	       back == ring;
+}
+
+/* Where the loop of which uv_run() calls a phase, from a place in the stack, counts its turns; 0: that is not found. */
+static uint64_t turns_find(pid_t pid, const uint64_t *words, ssize_t len, ssize_t call)
+{
+	static const char *const files[] = {"node", "libuv", NULL};
+	struct ww_dynsym counts = {.name = "uv_metrics_info"};
+	struct loop_head loop;
+	uint64_t turns = 0;
+	if (ww_dynsym__find(pid, files, &counts, 1))
+		return 0;
+	for (ssize_t i = call > AROUND ? call - AROUND : 0; i < len && i < call + AROUND; i++) {
+		if (!is_loop(pid, words[i], &loop))
+			continue;
+		if (word_read(pid, loop.internal + TURNS, &turns, sizeof(turns)) && turns)
+			return loop.internal + TURNS;
+	}
+	return 0;
+}
+
 int ww_libuv__find(pid_t pid, struct ww_libuv_layout *layout)
 {
 	static const char *const files[] = {"node", "libuv", NULL};
@@ -66,6 +115,7 @@ int ww_libuv__find(pid_t pid, struct ww_libuv_layout *layout)
 		if (from <= run.address || from >= run.address + run.size)
 			continue;
 		layout->slot = start + 8 * (uint64_t)i;
+		layout->turns = turns_find(pid, words, got / 8, i);
 		err = 0;
 	}
 	free(words);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where a process that runs libuv's event loop (Node) shows which phase the loop is in: uv_run() calls one function for
- * each phase, and the return address of that call always stands in the same place of the main thread's stack.
+ * each phase, and the return address of that call always stands in the same place of the main thread's stack. Since
+ * 1.45 the loop counts its turns, too.
  */
 #ifndef WHYWAIT_LIBUV_H
 #define WHYWAIT_LIBUV_H
@@ -11,7 +12,8 @@
 
 /* The same layout as the BPF map's value. */
 struct ww_libuv_layout {
-	uint64_t slot; /* address of that word */
+	uint64_t slot;	/* address of that word */
+	uint64_t turns; /* and of the one that counts; 0: there is none, or it was not found */
 };
 
 /*

@@ -19,7 +19,7 @@
 enum { POLLS = 0x1000, CHECKS = 0x2000 }; /* phases of the loop, as its stack tells them */
 
 static struct host_sock clients[REQUESTS], others, another;
-static u64 phase;
+static u64 phase, turns;
 static ww_ref owners[WW_TRAFFIC_OWNERS_MAX];
 static u32 owners_len;
 
@@ -33,10 +33,18 @@ static void note_owners(const struct ww_traffic *record, u64 size)
 	owners_len = record->head / 8;
 }
 
+/* The loop looks for events once more. */
+static void polls(void)
+{
+	static u64 number = 0;
+	plant_word(phase, POLLS);
+	plant_word(turns, ++number);
+}
+
 /* The loop sleeps, and is woken after so long. */
 static void sleeps(u64 ns)
 {
-	plant_word(phase, POLLS);
+	polls();
 	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 16, -1);
 	pass(ns);
 	is_woken(0);
@@ -102,7 +110,8 @@ static int begin(void **state)
 	plant_begin();
 	plant_next = HOST_USER + 3 * HOST_USER_SIZE; /* where no message is put */
 	phase = plant(8);
-	struct ww_libuv uv = {.slot = phase};
+	turns = plant(8);
+	struct ww_libuv uv = {.slot = phase, .turns = turns};
 	bpf_map_update_elem(&ww_libuvs, &tgid, &uv, BPF_ANY);
 	host.traffic = note_owners;
 	owners_len = 0;
@@ -335,7 +344,11 @@ static void large_reads(void **state)
 	arrives(&others, 8);
 	receives(&others, "rows");
 	pass(US);
-	/* That was in front of the turn: it arrived since. */
+	/* What has arrived since is of that turn still. */
+	assert_int_equal(t->turn_len, 3);
+	polls();
+	arrives(&others, 4);
+	receives(&others, "rows");
 	assert_int_equal(t->turn_len, 1);
 	receives(&others, "more");
 	pass(US);
@@ -444,8 +457,123 @@ static void made_for_one(void **state)
 	all_are(0, 1, WW_ATTRIBUTION_EXACT);
 }
 
+/* It goes on with one that has come before the last turn read anything, and then with one that came later: */
+static void last_of_one(void)
+{
+	sleeps(MS);
+	asks(0);
+	commands(1);
+	sleeps(MS);
+	replies(1);
+	answers(0);
+	script.records_len = 0;
+	sleeps(MS);
+	arrives(&clients[0], strlen(GET));
+	arrives(&clients[1], strlen(GET));
+	pass(US);
+	receives(&clients[0], GET);
+	pass(10 * US);
+	queries(&others);
+}
+
+static void first_of_next(void)
+{
+	receives(&clients[1], GET);
+	pass(10 * US);
+	arrives(&clients[2], strlen(GET));
+	pass(10 * US);
+	receives(&clients[2], GET);
+	pass(10 * US);
+	plant_word(phase, CHECKS);
+}
+
+/* both are of the next turn, */
+static void in_the_next(void **state)
+{
+	(void)state;
+	last_of_one();
+	polls();
+	first_of_next();
+	ww_ref refs[] = {ref_of(1), ref_of(2)};
+	commands(2);
+	assert_int_equal(owners_len, 2);
+	assert_memory_equal(owners, refs, sizeof(refs));
+	sleeps(MS);
+	replies(1);
+	answers(1);
+	replies(1);
+	answers(2);
+	all_are(0, 2, WW_ATTRIBUTION_EXACT);
+}
+
+/* or, where the loop does not count them, in that turn or the next: all are in doubt. */
+static void in_one_of_two(void **state)
+{
+	(void)state;
+	host_thread(&script.threads[0])->turns_at = 0;
+	last_of_one();
+	first_of_next();
+	commands(2);
+	sleeps(MS);
+	rows(&others);
+	answers(0);
+	replies(1);
+	answers(1);
+	replies(1);
+	answers(2);
+	all_are(0, 3, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* Another thread ends the loop's sleep, by an eventfd, or a pipe: for that the request has waited. */
+static void posted(void **state)
+{
+	u64 fd = *(const u64 *)*state;
+	bool told = fd != HOST_FD_SOCKET;
+	begin(state);
+	host_thread(&script.threads[0])->phase_at = 0;
+	sleeps(MS);
+	asks(0);
+	polls();
+	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 16, 1);
+	pass(MS);
+	host.current[0] = &script.threads[1];
+	script.threads[1].regs.WW_REG_NR = WW_SYS_WRITE;
+	script.threads[1].regs.WW_REG_ARG1 = fd;
+	is_woken(0);
+	pass(10 * US);
+	runs(0);
+	answers(0);
+	all_are(0, 1, WW_ATTRIBUTION_INFERRED);
+	assert_int_equal(script.records[0].kinds_ns[WW_KIND_IPC], told ? MS : 0);
+	assert_int_equal(script.records[0].kinds_ns[WW_KIND_SLEEP] + script.records[0].kinds_ns[WW_KIND_OTHER],
+			 told ? 0 : MS);
+	assert_int_equal(script.records[0].kinds_ns[WW_KIND_RUNQ], 10 * US);
+	end(state);
+}
+
+/* One has come while the loop worked: it goes on while it polls, and has read nothing. In another phase it may be a
+ * timer. */
+static void posted_meanwhile(void **state)
+{
+	u64 in = *(const u64 *)*state;
+	begin(state);
+	sleeps(MS);
+	asks(0);
+	polls();
+	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 16, 1);
+	pass(MS);
+	is_woken(0);
+	runs(0);
+	plant_word(phase, in);
+	answers(0);
+	all_are(0, 1, WW_ATTRIBUTION_INFERRED);
+	assert_int_equal(script.records[0].kinds_ns[WW_KIND_IPC], in == POLLS ? MS : 0);
+	end(state);
+}
+
 int main(void)
 {
+	static const u64 fds[] = {HOST_FD_EVENT, HOST_FD_PIPE, HOST_FD_SOCKET}, phases[] = {POLLS, CHECKS};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(in_steps, begin, end),
 		cmocka_unit_test_setup_teardown(at_the_end, begin, end),
@@ -458,6 +586,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(after_the_pool, begin, end),
 		cmocka_unit_test_setup_teardown(answered_after_the_pool, begin, end),
 		cmocka_unit_test_setup_teardown(made_for_one, begin, end),
+		cmocka_unit_test_setup_teardown(in_the_next, begin, end),
+		cmocka_unit_test_setup_teardown(in_one_of_two, begin, end),
+		cmocka_unit_test_prestate(posted, (void *)&fds[0]),
+		cmocka_unit_test_prestate(posted, (void *)&fds[1]),
+		cmocka_unit_test_prestate(posted, (void *)&fds[2]),
+		cmocka_unit_test_prestate(posted_meanwhile, (void *)&phases[0]),
+		cmocka_unit_test_prestate(posted_meanwhile, (void *)&phases[1]),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

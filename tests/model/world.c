@@ -20,6 +20,7 @@
 #define PYTHON_RUNTIME (HOST_USER + 50000)
 #define PYTHON_STATE   (HOST_USER + 50064) /* of 32 bytes each: next, native_id, context */
 #define LIBUV_PHASE    (HOST_USER + 49000)
+#define LIBUV_TURNS    (HOST_USER + 49008)
 
 struct world world;
 
@@ -68,7 +69,7 @@ static void processes_start(void)
 				   .id = 8,
 				   .context = 16,
 				   .cframe = 24};
-	struct ww_libuv uv = {.slot = LIBUV_PHASE};
+	struct ww_libuv uv = {.slot = LIBUV_PHASE, .turns = host_draw(2) ? LIBUV_TURNS : 0};
 	user_word(PYTHON_RUNTIME, PYTHON_RUNTIME + 16);
 	user_word(PYTHON_RUNTIME + 24, python_state(0));
 	for (u32 at = 0; at < THREADS; at++) {
@@ -328,6 +329,8 @@ static void disorder(void)
 static void programs_go_on(void)
 {
 	user_word(LIBUV_PHASE, 1 + host_draw(3));
+	if (host_draw(2))
+		user_word(LIBUV_TURNS, 1 + host_draw(100));
 	user_word(python_state((u32)host_draw(THREADS)) + 16, host_draw(5) * 4096);
 }
 

@@ -29,7 +29,7 @@ if (!isMainThread) {
 
 const of = new AsyncLocalStorage(); // the ledger's name
 const ledgers = {};
-const kinds = { postgres: "db", redis: "db", http: "net", sleep: "sleep" };
+const kinds = { postgres: "db", redis: "db", http: "net", sleep: "sleep", thread: "ipc" };
 const agent = new http.Agent({ keepAlive: true });
 const pool = new Pool({
 	host: "127.0.0.1", port: process.env.TRUTH_POSTGRES, user: "postgres", database: "test",
@@ -48,7 +48,7 @@ function wait(system, start, ready) {
 	const ledger = ledgers[of.getStore()];
 	const kind = kinds[system];
 	ledger.waits[kind] = (ledger.waits[kind] || 0) + Math.max(0, ready - start);
-	if (kind !== "sleep") ledger.operations.push([system, start, now()]);
+	if (kind === "db" || kind === "net") ledger.operations.push([system, start, now()]);
 }
 
 const steps = {
@@ -91,18 +91,28 @@ const steps = {
 		wait("http", start, Number(response.headers["x-sent-ns"]));
 	},
 	async fsync() {
+		const start = now();
 		const file = await fs.promises.open(`${process.env.TRUTH_SCRATCH}/${++tasks % 64}`, "w");
 		await file.write(crypto.randomBytes(4096));
 		await file.sync();
 		await file.close();
+		wait("thread", start, now());
 	},
-	hash: (ms) => new Promise((resolve, reject) => {
-		crypto.pbkdf2("password", "salt", Math.round(ms * 800), 64, "sha512", (error) => error ? reject(error) : resolve());
-	}),
-	worker: (ms) => new Promise((resolve) => {
-		awaited.set(++tasks, resolve);
-		worker.postMessage({ id: tasks, ms });
-	}),
+	async hash(ms) {
+		const start = now();
+		await new Promise((resolve, reject) => {
+			crypto.pbkdf2("password", "salt", Math.round(ms * 800), 64, "sha512", (error) => error ? reject(error) : resolve());
+		});
+		wait("thread", start, now());
+	},
+	async worker(ms) {
+		const start = now();
+		await new Promise((resolve) => {
+			awaited.set(++tasks, resolve);
+			worker.postMessage({ id: tasks, ms });
+		});
+		wait("thread", start, now());
+	},
 };
 
 function step(text) {

@@ -35,9 +35,9 @@ PARTS = [(1, 120, 2, 0.03, 0.2), (8, 320, 0, 0.06, 0.5), (64, 640, 0, 0.06, 0.5)
 
 SYSTEMS = {"postgres": "postgresql", "redis": "redis", "http": "http"}  # as operations name them: as ledgers do
 
-EXACT = ("db", "net", "sleep")  # the handlers know all of it
+EXACT = ("db", "net", "sleep", "ipc")  # the handlers know all of it
 OWN = ("compute", "runq")  # at least what the handlers had
-NONE = ("ipc", "client", "gc", "other")
+NONE = ("client", "gc", "other")
 
 
 class Uvicorn(Server):
