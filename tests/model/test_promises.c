@@ -25,6 +25,7 @@ int ww_promise_moves(struct pt_regs *ctx);
 static struct host_sock clients[2], upstreams[2];
 static u64 phase, maps[5], scope, no_scope;
 static bool is_long; /* reactions begin as since V8 12 */
+static struct ww_v8 known_v8;
 
 static u64 map_of(u16 type)
 {
@@ -109,13 +110,13 @@ static int begin(void **state)
 	is_long = false;
 	struct ww_libuv uv = {.slot = phase};
 	bpf_map_update_elem(&ww_libuvs, &tgid, &uv, BPF_ANY);
-	struct ww_v8 v8 = {.map_type = MAP_TYPE,
-			   .function_context = CONTEXT,
-			   .generator = GENERATOR,
-			   .promise = PROMISE,
-			   .reaction = REACTION,
-			   .capability = CAPABILITY};
-	bpf_map_update_elem(&ww_v8s, &tgid, &v8, BPF_ANY);
+	known_v8 = (struct ww_v8){.map_type = MAP_TYPE,
+				  .function_context = CONTEXT,
+				  .generator = GENERATOR,
+				  .promise = PROMISE,
+				  .reaction = REACTION,
+				  .capability = CAPABILITY};
+	bpf_map_update_elem(&ww_v8s, &tgid, &known_v8, BPF_ANY);
 	host.current[0] = &script.threads[0];
 	return 0;
 }
@@ -195,6 +196,22 @@ static void what_is_not_told(void **state)
 	/* Which functions are V8's own is not known yet: one of two promises is the next. */
 	waits(own, function(scope, promise(), 0), promise());
 	assert_int_equal(ww_promise_root(own), 0);
+}
+
+/* Of one that several wait for it is not told. */
+static void several_wait(void **state)
+{
+	(void)state;
+	for (u32 turn = 0; turn < 2; turn++) {
+		u64 own = promise(), outer = promise(), reaction = 0;
+		is_long = turn;
+		bpf_map_update_elem(&ww_v8s, &(u32){100}, &known_v8, BPF_ANY);
+		awaits(outer, own, 0);
+		assert_int_equal(ww_promise_root(own), outer);
+		memcpy(&reaction, host.user + (own - WW_V8_TAG + WW_V8_PROMISE - HOST_USER), sizeof(reaction));
+		set(reaction, is_long ? 16 : 8, object(REACTION));
+		assert_int_equal(ww_promise_root(own), 0);
+	}
 }
 
 static void after_a_collection(void **state)
@@ -473,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ends, begin, end),
 		cmocka_unit_test_setup_teardown(ends_of_v8_12, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_not_told, begin, end),
+		cmocka_unit_test_setup_teardown(several_wait, begin, end),
 		cmocka_unit_test_setup_teardown(after_a_collection, begin, end),
 		cmocka_unit_test_setup_teardown(in_turn, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(asked_by_another, loop_begin, loop_end),
