@@ -174,6 +174,8 @@ static __always_inline void ww_upstream_unowned(struct ww_conn *conn, u64 began,
 static __always_inline void ww_upstream_closed(struct ww_conn *conn, struct sock *sk)
 {
 	ww_shared_closed(conn);
+	conn->asker = 0;
+	conn->askers = 0;
 	if (!conn->number)
 		return;
 	ww_traffic_state(conn, 0, WW_TRAFFIC_CLOSED, sk->sk_err);

@@ -14,14 +14,15 @@
 #include "global.bpf.h"
 #include "uvloop.bpf.h"
 
-#define WW_UVLOOP_LOOKS	   256		 /* at threads that send and are not known, */
-#define WW_UVLOOP_LOOK_NS  1000000000ull /* in that time */
-#define WW_UVLOOP_SEEN	   3
-#define WW_UVLOOP_DOUBTED  2 /* in place of a thread's `uvloop`: connections are looked at when it sleeps */
-#define WW_UVLOOP_MIX	   0x9e3779b97f4a7c15ull
-#define WW_POLLOUT	   4
-#define WW_UVLOOP_FD	   (1ull << 62) /* with a descriptor, in place of a Context */
-#define WW_UVLOOP_ANSWERED 1		/* in place of an account */
+#define WW_UVLOOP_LOOKS	      256	    /* at threads that send and are not known, */
+#define WW_UVLOOP_LOOK_NS     1000000000ull /* in that time */
+#define WW_UVLOOP_SEEN	      3
+#define WW_UVLOOP_ASKERS_SEEN 2
+#define WW_UVLOOP_DOUBTED     2 /* in place of a thread's `uvloop`: connections are looked at when it sleeps */
+#define WW_UVLOOP_MIX	      0x9e3779b97f4a7c15ull
+#define WW_POLLOUT	      4
+#define WW_UVLOOP_FD	      (1ull << 62) /* with a descriptor, in place of a Context */
+#define WW_UVLOOP_ANSWERED    1		   /* in place of an account */
 
 /* Something was sent, and whose it was is not known. */
 static __always_inline void ww_uvloop_doubts(void)
@@ -197,8 +198,22 @@ __weak int ww_uvloop_answers(void)
  * others: then what is sent may be any other one's. The latter awaits the next answer whenever the loop has nothing to
  * do; the former leaves the connection when it has its answer: then nothing is awaited there, or another one does.
  * Until a function's Tasks have left clients of a kind a few times, without having been seen to stay in between, those
- * are in doubt. (While an answer comes in parts they stay, too; what tells is that they do until the next send.)
+ * are in doubt. (While an answer comes in parts they stay, too; what tells is that they do until the next send.) Nor is
+ * there such a one for a connection whose answers were awaited by three Tasks in turn: the first one may have made it
+ * for the one that reads.
  */
+
+/* Whether another Task awaits what is sent on the connection than before, and than before that. */
+static __always_inline bool ww_uvloop_in_turn(struct ww_conn *conn, u64 task)
+{
+	u64 key = ww_task_key(task, WW_UVLOOP_VERSION);
+	if (conn->asker != key) {
+		if (conn->asker && conn->askers < WW_UVLOOP_ASKERS_SEEN)
+			conn->askers++;
+		conn->asker = key;
+	}
+	return conn->askers >= WW_UVLOOP_ASKERS_SEEN;
+}
 
 /* What is known of such, in one of two places. */
 static __always_inline u64 *ww_uvloop_asker(struct ww_uvloop *uv, u64 kind)
@@ -267,9 +282,9 @@ __weak int ww_uvloop_reads(void)
 
 /*
  * Whether a Task awaits only what it has asked for, on the stream that the loop's thread sends on. One that serves a
- * request does, as far as is known here.
+ * request does, as far as is known here; so does one of those that do so in turn, which shows that for its function.
  */
-__weak int ww_uvloop_asks(u64 task, u32 serves)
+__weak int ww_uvloop_asks(u64 task, u32 serves, u32 in_turn)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
 	u32 fd = ww_uvloop_sends_on();
@@ -282,8 +297,14 @@ __weak int ww_uvloop_asks(u64 task, u32 serves)
 	if (serves || !protocol || !code)
 		return serves;
 	u64 kind = (code + ww_user_word(protocol + WW_PYTHON_TYPE) * WW_UVLOOP_MIX) & WW_UVLOOP_ADDRESS;
-	if (ww_uvloop_seen(*ww_uvloop_asker(uv, kind), kind) >= WW_UVLOOP_SEEN)
+	u64 *asker = ww_uvloop_asker(uv, kind);
+	u32 seen = ww_uvloop_seen(*asker, kind);
+	if (seen >= WW_UVLOOP_SEEN)
 		return 1;
+	if (in_turn) {
+		*asker = WW_UVLOOP_SOME(kind, seen + 1);
+		return 1;
+	}
 	barrier_var(place);
 	if (place >= WW_UVLOOP_SUSPECTS)
 		return 0;
@@ -349,7 +370,8 @@ WW_GLOBAL2(u64, ww_uvloop_whose, T, t, C, conn)
 		return ref;
 	/* Another one's answer is to come there yet: one Task reads for both. */
 	bool doubts = conn && conn->awaited && conn->first != ref && (!ref || ww_request_get(conn->first));
-	if (!ww_uvloop_asks(t->task, ref != 0)) {
+	bool in_turn = conn && ww_uvloop_in_turn(conn, t->task);
+	if (!ww_uvloop_asks(t->task, ref != 0, in_turn)) {
 		doubts = true;
 		t->uvloop = WW_UVLOOP_DOUBTED;
 	}

@@ -211,6 +211,48 @@ static void asks_for_itself(void **state)
 	assert_true(doubts(stranger, NULL));
 }
 
+/* A Task of that function with a Context of its own. */
+static u64 another(u64 code, u64 protocol)
+{
+	u64 of = task(code);
+	plant_word(of + ww_python_offsets(WW_UVLOOP_VERSION)->task_waits + WW_TASK_CONTEXT, of + 8);
+	awaits(of, protocol);
+	return of;
+}
+
+/* Where Tasks await answers in turn none reads for all; the second one may have been made by the first, for that. */
+static void asks_in_turn(void **state)
+{
+	u64 type = type_of("Protocol", 64), protocol = object_of(type), other = object_of(type), code = plant(64);
+	struct ww_conn conn = {.peer = 3}, fresh = {.peer = 3};
+	(void)state;
+	stream(FD, protocol);
+	stream(FD + 1, other);
+	sends_on(FD);
+	another(plant(64), protocol);
+	assert_true(doubts(ww_uvloop_task(), &conn));
+	u64 reader = another(code, protocol);
+	for (u32 i = 0; i < 10; i++)
+		assert_true(doubts(reader, &conn));
+	/* That the second one has left it counts as well. */
+	for (u32 i = 0; i < WW_UVLOOP_SEEN - 1; i++) {
+		sends_on(FD + 1);
+		awaits(reader, other);
+		assert_true(doubts(reader, &fresh));
+		sends_on(FD);
+		assert_false(doubts(another(code, protocol), &conn));
+	}
+	/* Then that function's ask for themselves elsewhere, too. */
+	sends_on(FD + 1);
+	awaits(reader, other);
+	assert_false(doubts(reader, &fresh));
+	/* A socket that is connected again is another connection. */
+	conn.asker = 0;
+	conn.askers = 0;
+	sends_on(FD);
+	assert_true(doubts(another(plant(64), protocol), &conn));
+}
+
 /* More connections than are looked at: those that are not stay in doubt. */
 static void many(void **state)
 {
@@ -301,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reads_for_others, begin, end),
 		cmocka_unit_test_setup_teardown(asks_for_itself, begin, end),
+		cmocka_unit_test_setup_teardown(asks_in_turn, begin, end),
 		cmocka_unit_test_setup_teardown(many, begin, end),
 		cmocka_unit_test_setup_teardown(rest, begin, end),
 		cmocka_unit_test_setup_teardown(misses, begin, end),
