@@ -136,6 +136,8 @@ WW_GLOBAL1(u64, ww_carrier_of_promise, T, t)
 	r = ww_carrier_begin(t);
 	if (!r)
 		return 0;
+	/* A request that was read in this turn may look as if it waited for nothing, while this one does so for it. */
+	t->turn_chains = 1;
 	bool kept = ww_promise_keep(t->root, r->account.id);
 	r->promise = kept ? t->root : 0;
 	/* It had one, which had to make room: what that asked for is lost. Or what it asks for next will be. */

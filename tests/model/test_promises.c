@@ -23,7 +23,7 @@ int ww_promise_step(struct pt_regs *ctx);
 int ww_promise_moves(struct pt_regs *ctx);
 
 static struct host_sock clients[2], upstreams[2];
-static u64 phase, maps[5], scope, no_scope;
+static u64 phase, turns, maps[5], scope, no_scope;
 static bool is_long; /* reactions begin as since V8 12 */
 static struct ww_v8 known_v8;
 
@@ -103,12 +103,13 @@ static int begin(void **state)
 	plant_begin();
 	plant_next = HOST_USER + 2 * HOST_USER_SIZE; /* where no message is put */
 	phase = plant(8);
+	turns = plant(8);
 	for (u32 i = 0; i < 5; i++)
 		maps[i] = map_of((u16)(GENERATOR + i));
 	scope = object(OTHER);
 	no_scope = object(OTHER);
 	is_long = false;
-	struct ww_libuv uv = {.slot = phase};
+	struct ww_libuv uv = {.slot = phase, .turns = turns};
 	bpf_map_update_elem(&ww_libuvs, &tgid, &uv, BPF_ANY);
 	known_v8 = (struct ww_v8){.map_type = MAP_TYPE,
 				  .function_context = CONTEXT,
@@ -263,7 +264,9 @@ static int loop_end(void **state)
 /* The loop sleeps, and is woken after so long, for that. */
 static void sleeps(u64 ns, u64 for_phase)
 {
+	static u64 number = 0;
 	plant_word(phase, POLLS);
+	plant_word(turns, ++number);
 	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 16, -1);
 	pass(ns);
 	is_woken(0);
@@ -453,6 +456,50 @@ static void not_read(void **state)
 	assert_int_equal(host_counter(WW_COUNT_PROMISE_LOST), 1);
 }
 
+static void commands(const char *text)
+{
+	script.upstream.tcp.write_seq += strlen(text);
+	sends(&script.upstream, text);
+	pass(10 * US);
+}
+
+/*
+ * A request has gone on in an account of its chain, and so seems to wait for nothing. A command that is sent at the end
+ * of the turn is not its for that.
+ */
+static void at_the_end_of_a_turn(void **state)
+{
+	u64 own = promise();
+	(void)state;
+	host_tcp_init(&script.upstream, 50000, 6379);
+	script.upstream.unix_sock.sk.__sk_common.skc_state = 1;
+	known_for_a_loop();
+	asks(0);
+	commands("*1\r\n$4\r\nPING\r\n");
+	sleeps(MS, POLLS);
+	arrives(&script.upstream, 7);
+	receives(&script.upstream, "+PONG\r\n");
+	answers(0);
+	script.records_len = 0;
+	sleeps(MS, POLLS);
+	asks(1);
+	queries(1);
+	asks(0);
+	goes_on(own);
+	queries(0);
+	plant_word(phase, TIMERS);
+	commands("*1\r\n$4\r\nPING\r\n");
+	sleeps(MS, POLLS);
+	rows(1);
+	answers(1);
+	rows(0);
+	goes_on(own);
+	answers(0);
+	assert_int_equal(script.records_len, 2);
+	for (u32 i = 0; i < 2; i++)
+		assert_int_equal(script.records[i].attribution, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
 /* Chains have a table of their own: what else is kept of accounts has to make no room for them. */
 static void in_a_table_of_their_own(void **state)
 {
@@ -496,6 +543,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(asked_by_another, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(asked_by_one_that_ends, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(not_read, loop_begin, loop_end),
+		cmocka_unit_test_setup_teardown(at_the_end_of_a_turn, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(in_a_table_of_their_own, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(after_timers, loop_begin, loop_end),
 		cmocka_unit_test_setup_teardown(after_timers_and_a_collection, loop_begin, loop_end),
