@@ -38,9 +38,12 @@
 #define WW_TYPE_FLAGS	    168
 #define WW_VALUES_VALID	    (0xffull << 24) /* in _dictvalues, of those that are inline: they are not in a dict now */
 #define WW_TYPE_INLINE	    (1 << 2)	    /* Py_TPFLAGS_INLINE_VALUES */
+#define WW_TYPE_DICT	    (1 << 4)	    /* Py_TPFLAGS_MANAGED_DICT */
+#define WW_PYTHON_SLOTS	    16		    /* of an object that has no other room */
 #define WW_CORO_RUNS	    0		    /* FRAME_EXECUTING */
 #define WW_NUMBER_TAG	    16		    /* PyLongObject.long_value.lv_tag; its digits come behind it */
 #define WW_NUMBER_SMALL	    8		    /* that of a number of one digit, of 30 bits */
+#define WW_NUMBER_IMMORTAL  4ull	    /* from 3.14 on, of some of those */
 
 #define WW_AWAITERS	  6  /* Futures and Tasks on the way to the one that awaits all of it */
 #define WW_AWAITER_CELLS  4  /* of a callback's closure */
@@ -97,18 +100,21 @@ __weak u32 ww_future_is(u64 object)
 	return WW_FUTURE_NOT;
 }
 
-/* Where the attributes of an object are, in the order in which it got them first; 0: in a dict. */
+/* Where the attributes of an object are, in the order in which it got them first, or of their names (__slots__); 0: in
+ * a dict. */
 __weak u64 ww_instance_values(u64 object, u32 version)
 {
 	u32 where = ww_python_offsets(version)->values;
+	u64 type = ww_user_word(object + WW_PYTHON_TYPE), flags = ww_user_word(type + WW_TYPE_FLAGS);
+	if (!(flags & WW_TYPE_DICT))
+		return object + WW_PYTHON_SLOTS;
 	if (where == WW_VALUES_APART)
 		return ww_user_word(object - WW_INSTANCE_VALUES);
 	if (where == WW_VALUES_TAGGED) {
 		u64 at = ww_user_word(object - WW_INSTANCE_DICT);
 		return at & 1 ? at + 1 : 0;
 	}
-	u64 type = ww_user_word(object + WW_PYTHON_TYPE);
-	if (!(ww_user_word(type + WW_TYPE_FLAGS) & WW_TYPE_INLINE))
+	if (!(flags & WW_TYPE_INLINE))
 		return 0;
 	object += ww_user_word(type + WW_TYPE_BASICSIZE);
 	return ww_user_word(object) & WW_VALUES_VALID ? object + 8 : 0;
@@ -158,14 +164,15 @@ static __always_inline struct ww_name ww_function_name(u64 function, u32 version
 static __always_inline u64 ww_awaiter_by(u64 function, u32 version)
 {
 	struct ww_name name = ww_function_name(function, version);
-	if (ww_name_is(name, "_done_callback") ||	/* of gather() */
-	    ww_name_is(name, "_inner_done_callback") || /* of shield() */
-	    ww_name_is(name, "_outer_done_callback") || /* of shield() */
-	    ww_name_is(name, "_on_completion") ||	/* of wait() and as_completed() */
-	    ww_name_is(name, "_release_waiter") ||	/* of wait_for() */
-	    ww_name_is(name, "_on_task_done") ||	/* of asyncio's task groups */
-	    ww_name_is(name, "task_done") ||		/* of anyio's */
-	    ww_name_is(name, "_call_set_state"))	/* of wrap_future() */
+	if (ww_name_is(name, "_done_callback") ||	      /* of gather() */
+	    ww_name_is(name, "_inner_done_callback") ||	      /* of shield() */
+	    ww_name_is(name, "_outer_done_callback") ||	      /* of shield() */
+	    ww_name_is(name, "_clear_awaited_by_callback") || /* of shield(), from 3.14 on */
+	    ww_name_is(name, "_on_completion") ||	      /* of wait() and as_completed() */
+	    ww_name_is(name, "_release_waiter") ||	      /* of wait_for() */
+	    ww_name_is(name, "_on_task_done") ||	      /* of asyncio's task groups */
+	    ww_name_is(name, "task_done") ||		      /* of anyio's */
+	    ww_name_is(name, "_call_set_state"))	      /* of wrap_future() */
 		return WW_AWAITER_TOLD;
 	return WW_AWAITER_GUESS;
 }
@@ -176,12 +183,13 @@ __weak u64 ww_awaiter_of_callback(u64 callback, u32 version)
 	u64 type = callback ? ww_user_word(callback + WW_PYTHON_TYPE) : 0, object;
 	u64 at = type ? ww_user_word(type + WW_PYTHON_TYPE_NAME) : 0;
 	struct ww_name name = {at ? ww_user_word(at) : 0, at ? ww_user_word(at + 8) : 0};
+	u32 tuple = ww_python_offsets(version)->tuple;
 	if (ww_name_is(name, "builtin_function_or_method")) { /* a Task's wake-up */
 		object = ww_user_word(callback + WW_BUILTIN_SELF);
 		return ww_future_is(object) == WW_FUTURE_TASK ? object : 0;
 	}
 	if (ww_name_is(name, "functools.partial")) { /* of wait_for() */
-		object = ww_user_word(ww_user_word(callback + WW_PARTIAL_ARGS) + WW_PYTHON_TUPLE);
+		object = ww_user_word(ww_user_word(callback + WW_PARTIAL_ARGS) + tuple);
 		if (ww_future_is(object) != WW_FUTURE)
 			return 0;
 		return object | ww_awaiter_by(ww_user_word(callback + WW_PARTIAL_FUNCTION), version);
@@ -196,7 +204,7 @@ __weak u64 ww_awaiter_of_callback(u64 callback, u32 version)
 	u64 closure = ww_user_word(callback + WW_FUNCTION_CLOSURE);
 	u64 cells = closure ? ww_user_word(closure + WW_PYTHON_SIZE) : 0;
 	for (u32 i = 0; i < WW_AWAITER_CELLS && i < cells; i++) {
-		object = ww_user_word(ww_user_word(closure + WW_PYTHON_TUPLE + 8 * i) + WW_CELL_CONTENTS);
+		object = ww_user_word(ww_user_word(closure + tuple + 8 * i) + WW_CELL_CONTENTS);
 		u32 is = ww_future_is(object);
 		if (is == WW_FUTURE_GROUP)
 			object = ww_awaiter_of_group(object, version);
@@ -225,7 +233,7 @@ __weak u64 ww_awaiter_next(u64 future, u64 before, u32 version)
 	u64 len = list ? ww_user_word(list + WW_PYTHON_SIZE) : 0;
 	for (u32 i = 0; i < WW_AWAITER_MORE && i < len; i++) {
 		u64 pair = ww_user_word(ww_user_word(list + WW_PYTHON_LIST) + 8 * i);
-		found = ww_awaiter_of_callback(ww_user_word(pair + WW_PYTHON_TUPLE), version);
+		found = ww_awaiter_of_callback(ww_user_word(pair + ww_python_offsets(version)->tuple), version);
 		if (ww_awaiter_other(found, future, before))
 			return found;
 	}
@@ -266,7 +274,8 @@ __weak u64 ww_task_key(u64 task, u32 version)
 	u64 name = ww_task_word(task, WW_TASK_NAME, version), number[2] = {}, found = 0;
 	if (ww_python_offsets(version)->numbers && (ww_type_name(name) & WW_WORD4_MASK) == WW_WORD4('i', 'n', 't', 0)) {
 		bpf_probe_read_user(number, sizeof(number) - 4, (void *)(name + WW_NUMBER_TAG));
-		found = number[0] == WW_NUMBER_SMALL && number[1] <= WW_DIGITS_MOST ? number[1] : 0;
+		found = (number[0] & ~WW_NUMBER_IMMORTAL) == WW_NUMBER_SMALL && number[1] <= WW_DIGITS_MOST ? number[1]
+													    : 0;
 	} else {
 		found = ww_task_number(name, version);
 	}
@@ -326,7 +335,7 @@ __weak u64 ww_handle_frame(u64 frame, u64 context, u32 version)
 		frame = found & ~WW_PYTHON_FOUND;
 		if (!(found & WW_PYTHON_FOUND))
 			continue;
-		if (ww_user_word(ww_user_word(WW_FRAME_LOCAL(frame, 0)) + WW_HANDLE_CONTEXT) == context)
+		if (ww_user_word(ww_frame_local(frame, 0, version) + WW_HANDLE_CONTEXT) == context)
 			return frame;
 		frame = ww_frame_below(frame, version);
 	}
@@ -365,7 +374,7 @@ WW_GLOBAL2(u64, ww_awaiter_running, T, t, N, context)
 	struct ww_python *python = ww_python_of();
 	if (!t || !python || !python->context)
 		return 0;
-	u64 handle = t->handle_frame ? ww_user_word(WW_FRAME_LOCAL(t->handle_frame, 0)) : 0;
+	u64 handle = t->handle_frame ? ww_frame_local(t->handle_frame, 0, t->version) : 0;
 	if (!handle || ww_user_word(handle + WW_HANDLE_CONTEXT) != context) {
 		/* A Task that begins at once does so in the step of who makes it: up to its first wait it is that. */
 		u64 step = handle ? ww_handle_step(handle, t->version) : 0;
@@ -379,7 +388,7 @@ WW_GLOBAL2(u64, ww_awaiter_running, T, t, N, context)
 			return 0;
 		t->handle_frame = frame;
 		t->handle_tries = 0; /* there is one: it may move again, in all of the thread's life */
-		handle = ww_user_word(WW_FRAME_LOCAL(frame, 0));
+		handle = ww_frame_local(frame, 0, t->version);
 	}
 	return ww_handle_task(handle, t->version);
 }
@@ -390,7 +399,7 @@ WW_GLOBAL2(u64, ww_awaiter_running, T, t, N, context)
  */
 WW_GLOBAL1(int, ww_handle_writes, T, t)
 {
-	u64 handle = t && t->handle_frame ? ww_user_word(WW_FRAME_LOCAL(t->handle_frame, 0)) : 0;
+	u64 handle = t && t->handle_frame ? ww_frame_local(t->handle_frame, 0, t->version) : 0;
 	u64 callback = handle ? ww_user_word(handle + WW_HANDLE_CALLBACK) : 0;
 	if (!callback || (ww_type_name(callback) & WW_WORD7_MASK) != WW_WORD8('m', 'e', 't', 'h', 'o', 'd', 0, 0))
 		return 0;

@@ -68,7 +68,7 @@ WW_GLOBAL1(int, ww_executor_idles, T, t)
 	if ((name & WW_WORD7_MASK) == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
 		ww_worker_learns(t, frame);
 	if ((name & WW_WORD5_MASK) == WW_WORD4('w', 'a', 'i', 't')) {
-		if (ww_frame_notified(frame))
+		if (ww_frame_notified(frame, t->version))
 			return 0;
 		frame = ww_frame_below(frame, t->version);
 		name = ww_frame_name(frame, t->version);
@@ -107,8 +107,9 @@ WW_GLOBAL1(u64, ww_executor_future, T, t)
 	if (name != WW_WORD8('c', 'a', 'l', 'l', '_', 's', 'o', 'o'))
 		return 0;
 	/* Its locals: self, callback, context, args. */
-	u64 args = ww_user_word(frame + WW_PYTHON_LOCALS + 24);
-	u64 future = ww_user_word(args + WW_PYTHON_SIZE) ? ww_user_word(args + WW_PYTHON_TUPLE) : 0;
+	u64 args = ww_frame_local(frame, 3, t->version);
+	u64 future =
+		ww_user_word(args + WW_PYTHON_SIZE) ? ww_user_word(args + ww_python_offsets(t->version)->tuple) : 0;
 	u64 type = ww_user_word(ww_user_word(future + WW_PYTHON_TYPE) + WW_PYTHON_TYPE_NAME);
 	return future && ww_user_word(type) == WW_WORD8('_', 'a', 's', 'y', 'n', 'c', 'i', 'o') ? future : 0;
 }

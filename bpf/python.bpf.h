@@ -14,6 +14,7 @@ enum {
 	WW_PYTHON_3_11 = 11 - WW_PYTHON_FIRST,
 	WW_PYTHON_3_12,
 	WW_PYTHON_3_13,
+	WW_PYTHON_3_14,
 };
 
 /* Offsets in its objects that differ by version; user space has those in the state of its threads. */
@@ -22,16 +23,20 @@ struct ww_python_offsets {
 	u16 frame_code;	    /* _PyInterpreterFrame.f_code, f_executable */
 	u16 frame_previous; /* .previous */
 	u16 frame_function; /* .f_func, f_funcobj */
-	u16 code_args;	    /* PyCodeObject.co_argcount */
-	u16 coro_code;	    /* PyCoroObject.cr_code, cr_iframe.f_executable */
-	u16 coro_state;	    /* PyCoroObject.cr_frame_state, a char */
-	u16 future_state;   /* FutureObj.fut_state: 0, it is pending */
-	u16 task_waits;	    /* TaskObj.task_fut_waiter; task_coro, task_name, task_context come behind it */
-	u16 task_print;	    /* what of a Task's name tells it from another one's */
-	u8 shims;	    /* between frames are some that are no function's */
-	u8 numbers;	    /* a Task's name is a number until somebody asks for it */
-	u8 values;	    /* enum ww_python_values */
-	u8 rings;	    /* a SimpleQueue is no list any more */
+	u16 frame_locals;   /* .localsplus */
+	u8 frame_owner;	    /* .owner, a char; 0: frames between those of functions there are none */
+	u8 worker_queue;    /* variables of concurrent.futures.thread._worker(), */
+	u8 worker_item;
+	u16 code_args;	  /* PyCodeObject.co_argcount */
+	u16 tuple;	  /* PyTupleObject.ob_item */
+	u16 coro_code;	  /* PyCoroObject.cr_code, cr_iframe.f_executable */
+	u16 coro_state;	  /* PyCoroObject.cr_frame_state, a char */
+	u16 future_state; /* FutureObj.fut_state: 0, it is pending */
+	u16 task_waits;	  /* TaskObj.task_fut_waiter; task_coro, task_name, task_context come behind it */
+	u16 task_print;	  /* what of a Task's name tells it from another one's */
+	u8 numbers;	  /* a Task's name is a number until somebody asks for it */
+	u8 values;	  /* enum ww_python_values */
+	u8 rings;	  /* a SimpleQueue is no list any more */
 };
 
 /* Where the attributes of an object without a dict are. */
@@ -48,7 +53,11 @@ static const struct ww_python_offsets ww_python_versions[WW_PYTHON_VERSIONS] = {
 			.frame_code = 32,
 			.frame_previous = 48,
 			.frame_function = 0,
+			.frame_locals = 72,
+			.worker_queue = 1,
+			.worker_item = 5,
 			.code_args = 56,
+			.tuple = 24,
 			.coro_code = 16,
 			.coro_state = 75,
 			.future_state = 88,
@@ -62,13 +71,17 @@ static const struct ww_python_offsets ww_python_versions[WW_PYTHON_VERSIONS] = {
 			.frame_code = 0,
 			.frame_previous = 8,
 			.frame_function = 16,
+			.frame_locals = 72,
+			.frame_owner = 70,
+			.worker_queue = 1,
+			.worker_item = 5,
 			.code_args = 52,
+			.tuple = 24,
 			.coro_code = 72,
 			.coro_state = 67,
-			.future_state = 96,
-			.task_waits = 112,
+			.future_state = 88,
+			.task_waits = 128,
 			.task_print = 24,
-			.shims = 1,
 			.numbers = 1,
 			.values = WW_VALUES_TAGGED,
 		},
@@ -78,13 +91,38 @@ static const struct ww_python_offsets ww_python_versions[WW_PYTHON_VERSIONS] = {
 			.frame_code = 0,
 			.frame_previous = 8,
 			.frame_function = 16,
+			.frame_locals = 72,
+			.frame_owner = 70,
+			.worker_queue = 1,
+			.worker_item = 5,
 			.code_args = 52,
+			.tuple = 24,
 			.coro_code = 72,
 			.coro_state = 67,
 			.future_state = 96,
 			.task_waits = 112,
 			.task_print = 24,
-			.shims = 1,
+			.numbers = 1,
+			.values = WW_VALUES_INLINE,
+			.rings = 1,
+		},
+	[WW_PYTHON_3_14] =
+		{
+			.text = 40,
+			.frame_code = 0,
+			.frame_previous = 8,
+			.frame_function = 16,
+			.frame_locals = 80,
+			.frame_owner = 74,
+			.worker_queue = 2,
+			.worker_item = 4,
+			.code_args = 52,
+			.tuple = 32,
+			.coro_code = 72,
+			.coro_state = 67,
+			.future_state = 104,
+			.task_waits = 120,
+			.task_print = 24,
 			.numbers = 1,
 			.values = WW_VALUES_INLINE,
 			.rings = 1,
@@ -230,15 +268,13 @@ static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struc
 /* Offsets in CPython's objects, from 3.11 on. */
 #define WW_PYTHON_TYPE	    8 /* PyObject.ob_type */
 #define WW_PYTHON_TYPE_NAME 24
-#define WW_PYTHON_CODE_NAME 120 /* PyCodeObject.co_name */
-#define WW_PYTHON_LOCALS    72	/* _PyInterpreterFrame.localsplus */
-#define WW_PYTHON_OWNER	    64	/* the word that has _PyInterpreterFrame.owner, from 3.12 on */
-#define WW_PYTHON_FLAGS	    48	/* PyCodeObject.co_flags, an int as those behind it */
-#define WW_PYTHON_SIZE	    16	/* PyVarObject.ob_size */
-#define WW_PYTHON_DIGIT	    24	/* of a PyLongObject, which a bool is: the first one */
-#define WW_PYTHON_TUPLE	    24	/* PyTupleObject.ob_item */
-#define WW_PYTHON_LIST	    24	/* PyListObject.ob_item, a pointer */
-#define WW_PYTHON_SHIM	    3	/* FRAME_OWNED_BY_CSTACK: where a call of the interpreter begins, no function's */
+#define WW_PYTHON_CODE_NAME 120	 /* PyCodeObject.co_name */
+#define WW_PYTHON_FLAGS	    48	 /* PyCodeObject.co_flags, an int as those behind it */
+#define WW_PYTHON_SIZE	    16	 /* PyVarObject.ob_size */
+#define WW_PYTHON_DIGIT	    24	 /* of a PyLongObject, which a bool is: the first one */
+#define WW_PYTHON_LIST	    24	 /* PyListObject.ob_item, a pointer */
+#define WW_PYTHON_TAGS	    3ull /* of a _PyStackRef; no object's address has them */
+#define WW_PYTHON_SHIM	    3	 /* FRAME_OWNED_BY_CSTACK: where a call of the interpreter begins, no function's */
 
 static __always_inline const struct ww_python_offsets *ww_python_offsets(u32 version)
 {
@@ -255,11 +291,28 @@ static __always_inline u64 ww_frame_of(struct ww_thread *t)
 	return ww_python_frame(python, t->frames_of);
 }
 
+/* An object that a word of a frame refers to: from 3.14 on its lowest bits say who counts it. */
+static __always_inline u64 ww_frame_object(u64 at)
+{
+	return ww_user_word(at) & ~WW_PYTHON_TAGS;
+}
+
 /* How the name of the frame's function begins. */
 static __always_inline u64 ww_frame_name(u64 frame, u32 version)
 {
 	const struct ww_python_offsets *of = ww_python_offsets(version);
-	return ww_user_word(ww_user_word(ww_user_word(frame + of->frame_code) + WW_PYTHON_CODE_NAME) + of->text);
+	return ww_user_word(ww_user_word(ww_frame_object(frame + of->frame_code) + WW_PYTHON_CODE_NAME) + of->text);
+}
+
+/* Where a variable of a frame's function is; what is read there has tags. */
+static __always_inline u64 ww_frame_local_at(u64 frame, u32 n, u32 version)
+{
+	return frame + ww_python_offsets(version)->frame_locals + 8 * n;
+}
+
+static __always_inline u64 ww_frame_local(u64 frame, u32 n, u32 version)
+{
+	return ww_frame_object(ww_frame_local_at(frame, n, version));
 }
 
 /* The frame of who has called the function; 0: nobody has. */
@@ -267,18 +320,29 @@ __weak u64 ww_frame_below(u64 frame, u32 version)
 {
 	const struct ww_python_offsets *of = ww_python_offsets(version);
 	u64 below = ww_user_word(frame + of->frame_previous);
-	if (of->shims && below && (ww_user_word(below + WW_PYTHON_OWNER) >> 48 & 0xff) == WW_PYTHON_SHIM)
+	u32 owner = of->frame_owner;
+	if (owner && below && (ww_user_word(below + (owner & ~7u)) >> 8 * (owner & 7) & 0xff) == WW_PYTHON_SHIM)
 		below = ww_user_word(below + of->frame_previous);
 	return below;
 }
 
-#define WW_FRAME_LOCAL(frame, n) ((frame) + WW_PYTHON_LOCALS + 8 * (n))
-#define WW_WAIT_GOT_IT		 4 /* a variable of threading.Condition.wait() */
+/* The first `n` variables, a constant, of a frame's function. */
+static __always_inline bool ww_frame_locals(u64 *to, u32 n, u64 frame, u32 version)
+{
+	if (bpf_probe_read_user(to, 8 * n, (void *)ww_frame_local_at(frame, 0, version)))
+		return false;
+#pragma unroll
+	for (u32 i = 0; i < n; i++)
+		to[i] &= ~WW_PYTHON_TAGS;
+	return true;
+}
+
+#define WW_WAIT_GOT_IT 4 /* a variable of threading.Condition.wait() */
 
 /* Whether a frame in Condition.wait() has been notified, and waits for the condition's lock only. */
-static __always_inline bool ww_frame_notified(u64 frame)
+static __always_inline bool ww_frame_notified(u64 frame, u32 version)
 {
-	u64 got_it = ww_user_word(WW_FRAME_LOCAL(frame, WW_WAIT_GOT_IT));
+	u64 got_it = ww_frame_local(frame, WW_WAIT_GOT_IT, version);
 	return got_it && (u32)ww_user_word(got_it + WW_PYTHON_DIGIT) == 1;
 }
 

@@ -86,7 +86,7 @@ static __always_inline void ww_awaiter_marks(struct ww_request *r, u64 how)
 static __always_inline u64 ww_task_code(u64 task, u32 version)
 {
 	u64 coro = task ? ww_task_word(task, WW_TASK_CORO, version) : 0;
-	return coro ? ww_user_word(coro + ww_python_offsets(version)->coro_code) : 0;
+	return coro ? ww_frame_object(coro + ww_python_offsets(version)->coro_code) : 0;
 }
 
 /* The Task whose step the loop's thread is in answers a request: those like it are for requests of their own. */

@@ -28,10 +28,8 @@
 
 #define WW_WORKER_LOOKS ~0ull /* in place of a request: nothing is noted */
 
-#define WW_QUEUE_LIST	32 /* simplequeueobject.lst of 3.11 and 3.12; lst_pos comes behind it */
-#define WW_QUEUE_RING	24 /* later, simplequeueobject.buf: struct ww_ring */
-#define WW_WORKER_QUEUE 1  /* variables of concurrent.futures.thread._worker() */
-#define WW_WORKER_ITEM	5
+#define WW_QUEUE_LIST 32 /* simplequeueobject.lst of 3.11 and 3.12; lst_pos comes behind it */
+#define WW_QUEUE_RING 24 /* later, simplequeueobject.buf: struct ww_ring */
 
 /* Processes whose requests' threads wait for others of theirs. */
 struct ww_workers {
@@ -76,12 +74,18 @@ static __always_inline struct ww_workers *ww_workers_of(void)
 
 /* ---- items in queues ---- */
 
+/* What a frame in _worker() takes from. */
+static __always_inline u64 ww_worker_queue(u64 frame, u32 version)
+{
+	return ww_frame_local(frame, ww_python_offsets(version)->worker_queue, version);
+}
+
 /* A frame of a pool's thread, in _worker(): what it takes from is a queue to be looked at. */
 static __always_inline void ww_worker_learns(struct ww_thread *t, u64 frame)
 {
 	struct ww_workers *w = ww_workers_of();
 	t->worker = frame;
-	u64 queue = w ? ww_user_word(WW_FRAME_LOCAL(frame, WW_WORKER_QUEUE)) : 0;
+	u64 queue = w ? ww_worker_queue(frame, t->version) : 0;
 	if (!queue)
 		return;
 #pragma unroll
@@ -205,7 +209,7 @@ WW_GLOBAL1(int, ww_worker_forgets, T, t)
 {
 	struct ww_workers *w = ww_workers_of();
 	struct ww_ring q = {};
-	u64 queue = t && w ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_QUEUE)) : 0;
+	u64 queue = t && w ? ww_worker_queue(t->worker, t->version) : 0;
 	if (!queue || !ww_ring_read(&q, queue, t->version) || q.count)
 		return 0;
 #pragma unroll
@@ -237,7 +241,7 @@ WW_GLOBAL2(u64, ww_worker_print, N, frame, N, version)
 {
 	struct ww_code_counts c = {};
 	const struct ww_python_offsets *of = ww_python_offsets(version);
-	u64 print = ww_user_word(frame + of->frame_function), code = ww_user_word(frame + of->frame_code);
+	u64 print = ww_frame_object(frame + of->frame_function), code = ww_frame_object(frame + of->frame_code);
 	u32 flags = 0;
 	if (bpf_probe_read_user(&flags, sizeof(flags), (void *)(code + WW_PYTHON_FLAGS)) ||
 	    bpf_probe_read_user(&c, sizeof(c), (void *)(code + of->code_args)))
@@ -246,7 +250,7 @@ WW_GLOBAL2(u64, ww_worker_print, N, frame, N, version)
 #pragma unroll
 	for (u32 i = 0; i < WW_WORKER_ARGS; i++) {
 		if (i < args)
-			print = print * 31 + ww_user_word(WW_FRAME_LOCAL(frame, i));
+			print = print * 31 + ww_frame_local(frame, i, version);
 	}
 	return print;
 }
@@ -255,12 +259,12 @@ WW_GLOBAL2(u64, ww_worker_print, N, frame, N, version)
 WW_GLOBAL1(int, ww_worker_given, T, t)
 {
 	u64 given[WW_WORKER_ARGS] = {}, loop = t ? ww_frame_below(t->loop_slot, t->version) : 0;
-	if (!loop || bpf_probe_read_user(t->vars, sizeof(t->vars), (void *)WW_FRAME_LOCAL(loop, 0)) ||
-	    bpf_probe_read_user(given, sizeof(given), (void *)WW_FRAME_LOCAL(t->loop_slot, 0)))
+	if (!loop || !ww_frame_locals(t->vars, WW_WORKER_VARS, loop, t->version) ||
+	    !ww_frame_locals(given, WW_WORKER_ARGS, t->loop_slot, t->version))
 		return 0;
 	const struct ww_python_offsets *of = ww_python_offsets(t->version);
-	u64 function = ww_user_word(t->loop_slot + of->frame_function);
-	u64 code = ww_user_word(loop + of->frame_code);
+	u64 function = ww_frame_object(t->loop_slot + of->frame_function);
+	u64 code = ww_frame_object(loop + of->frame_code);
 	u32 locals = ww_user_word(code + of->code_args + WW_CODE_LOCALS);
 #pragma unroll
 	for (u32 i = 0; i < WW_WORKER_VARS; i++) {
@@ -282,8 +286,8 @@ WW_GLOBAL1(int, ww_worker_moves, T, t)
 	    loop = t ? ww_frame_below(t->loop_slot, t->version) : 0;
 	u32 others = 0, elsewhere = 0;
 	struct ww_request *a = t ? ww_request_get(t->ref ? t->ref : t->home) : NULL;
-	if (!a || !a->helper || !loop || bpf_probe_read_user(vars, sizeof(vars), (void *)WW_FRAME_LOCAL(loop, 0)) ||
-	    bpf_probe_read_user(given, sizeof(given), (void *)WW_FRAME_LOCAL(t->loop_slot, 0)))
+	if (!a || !a->helper || !loop || !ww_frame_locals(vars, WW_WORKER_VARS, loop, t->version) ||
+	    !ww_frame_locals(given, WW_WORKER_ARGS, t->loop_slot, t->version))
 		return 0;
 #pragma unroll
 	for (u32 i = 0; i < WW_WORKER_VARS; i++) {
@@ -326,10 +330,10 @@ __weak u64 ww_worker_frame_some(u64 frame, u32 version)
 }
 
 /* Whether the frame takes from a queue that is looked at. */
-static __always_inline bool ww_worker_known(u64 frame)
+static __always_inline bool ww_worker_known(u64 frame, u32 version)
 {
 	struct ww_workers *w = ww_workers_of();
-	u64 queue = w ? ww_user_word(WW_FRAME_LOCAL(frame, WW_WORKER_QUEUE)) : 0;
+	u64 queue = w ? ww_worker_queue(frame, version) : 0;
 	bool known = false;
 #pragma unroll
 	for (u32 i = 0; i < WW_WORKER_QUEUES; i++)
@@ -350,7 +354,7 @@ WW_GLOBAL1(int, ww_worker_made, T, t)
 		frame = found & ~WW_PYTHON_FOUND;
 		if (!(found & WW_PYTHON_FOUND))
 			continue;
-		if (!ww_worker_known(frame))
+		if (!ww_worker_known(frame, t->version))
 			return 0;
 		struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
 		if (a && a->helper) {
@@ -376,7 +380,7 @@ WW_GLOBAL1(u64, ww_worker_turn, T, t)
 	if (a && !a->helper)
 		return a->account.id; /* it serves requests itself */
 	struct ww_item_key key = {.program = ww_program()};
-	key.item = t->worker ? ww_user_word(WW_FRAME_LOCAL(t->worker, WW_WORKER_ITEM)) : 0;
+	key.item = t->worker ? ww_frame_local(t->worker, ww_python_offsets(t->version)->worker_item, t->version) : 0;
 	if (!t->worker && t->loop_slot)
 		key.item = ww_worker_print(t->loop_slot, t->version);
 	ww_ref *of = t->worker && key.item ? bpf_map_lookup_elem(&ww_items, &key) : NULL;
@@ -474,7 +478,7 @@ WW_GLOBAL1(int, ww_worker_awaits, T, t)
 	    (ww_python_offsets(t->version)->rings &&			/* from 3.13 on that itself */
 	     (name & WW_WORD5_MASK) == WW_WORD4('j', 'o', 'i', 'n')))
 		return WW_AWAITS_BESIDE;
-	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't') || ww_frame_notified(frame))
+	if ((name & WW_WORD5_MASK) != WW_WORD4('w', 'a', 'i', 't') || ww_frame_notified(frame, t->version))
 		return WW_AWAITS_NOT;
 	frame = ww_frame_below(frame, t->version);
 	name = ww_frame_name(frame, t->version);

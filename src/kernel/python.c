@@ -12,6 +12,8 @@
 #define VERSION_MINOR(hex) ((hex) >> 16 & 0xff) /* of PY_VERSION_HEX: 0xMMmmpp.. */
 #define VERSION_MAJOR(hex) ((hex) >> 24)
 #define HOLDER_11	   0x170 /* 3.11's _PyRuntimeState.ceval.gil.last_holder */
+#define LOCK_12		   384	 /* 3.12's PyInterpreterState.ceval.gil */
+#define HOLDER_12	   8	 /* and struct _gil_runtime_state.last_holder */
 
 /*
  * Offsets by minor version of CPython 3, on 64-bit machines; read off their headers. Which Task of asyncio runs is
@@ -29,8 +31,16 @@ static const struct ww_python_layout layouts[] = {
 	 .context = 224,
 	 .cframe = 56,
 	 .current_frame = 8},
-	{.minor = 12, .interpreters = 40, .threads = 72, .next = 8, .id = 144, .cframe = 56, .current_frame = 0},
+	{.minor = 12,
+	 .interpreters = 40,
+	 .threads = 72,
+	 .next = 8,
+	 .id = 144,
+	 .context = 208,
+	 .cframe = 56,
+	 .current_frame = 0},
 	{.minor = 13, .interpreters = 632, .threads = 7344, .next = 8, .id = 160, .context = 208, .current_frame = 72},
+	{.minor = 14, .interpreters = 808, .threads = 7344, .next = 8, .id = 160, .context = 208, .current_frame = 72},
 };
 
 /* Before 3.11 it does not say its version: the newest function that it has tells. */
@@ -54,33 +64,91 @@ static int find_older(pid_t pid, const char *const *files, struct ww_dynsym *run
 	return -ENOENT;
 }
 
-/* From 3.13 on it says where some of that is (_Py_DebugOffsets): a build with another layout is known by it. */
-static int check_offsets(pid_t pid, struct ww_python_layout *layout)
+/* Words of _Py_DebugOffsets, which _PyRuntime begins with from 3.13 on: what of its interpreter_state, thread_state and
+ * interpreter_frame is looked at. */
+struct said_at {
+	uint32_t minor;
+	size_t threads_head, holder;		   /* interpreters' */
+	size_t next, current_frame, native_id;	   /* threads' */
+	size_t previous, executable, instr, owner; /* frames' */
+	uint64_t owner_is;
+};
+
+#define SAID_FREE_THREADED 2 /* behind the cookie and the version */
+#define SAID_INTERPRETERS  5
+#define SAID_WORDS	   37
+
+static const struct said_at says[] = {
+	{.minor = 13,
+	 .threads_head = 9,
+	 .holder = 18,
+	 .next = 21,
+	 .current_frame = 23,
+	 .native_id = 25,
+	 .previous = 29,
+	 .executable = 30,
+	 .instr = 31,
+	 .owner = 33,
+	 .owner_is = 70},
+	{.minor = 14,
+	 .threads_head = 9,
+	 .holder = 19,
+	 .next = 24,
+	 .current_frame = 26,
+	 .native_id = 28,
+	 .previous = 32,
+	 .executable = 33,
+	 .instr = 34,
+	 .owner = 36,
+	 .owner_is = 74},
+};
+
+/* By what it says itself a build with another layout is known. */
+static int check_offsets(pid_t pid, const struct said_at *at, struct ww_python_layout *layout)
 {
-	uint64_t interpreter;
-	struct {
-		char cookie[8];
-		uint64_t version, free_threaded;
-		uint64_t runtime[3];	  /* size, finalizing, interpreters_head */
-		uint64_t interpreter[13]; /* size, id, next, threads_head, .., _gil.last_holder */
-		uint64_t thread[9];	  /* size, prev, next, interp, current_frame, thread_id, native_thread_id, .. */
-		uint64_t frame[6];	  /* size, previous, executable, instr_ptr, localsplus, owner */
-	} said;
-	int err = ww_python_read(pid, layout->runtime, &said, sizeof(said));
+	uint64_t interpreter, said[SAID_WORDS];
+	int err = ww_python_read(pid, layout->runtime, said, sizeof(said));
 
 	if (err)
 		return err;
-	bool same = !memcmp(said.cookie, "xdebugpy", sizeof(said.cookie)) && !said.free_threaded &&
-		    said.runtime[2] == layout->interpreters && said.interpreter[3] == layout->threads &&
-		    said.thread[2] == layout->next && said.thread[4] == layout->current_frame &&
-		    said.thread[6] == layout->id && said.frame[1] == 8 && said.frame[2] == 0 && said.frame[3] == 56 &&
-		    said.frame[5] == 70;
+	bool same = !memcmp(said, "xdebugpy", sizeof(said[0])) && !said[SAID_FREE_THREADED] &&
+		    said[SAID_INTERPRETERS] == layout->interpreters && said[at->threads_head] == layout->threads &&
+		    said[at->next] == layout->next && said[at->current_frame] == layout->current_frame &&
+		    said[at->native_id] == layout->id && said[at->previous] == 8 && said[at->executable] == 0 &&
+		    said[at->instr] == 56 && said[at->owner] == at->owner_is;
 	if (!same)
 		return -ENOENT;
 	err = ww_python_read(pid, layout->runtime + layout->interpreters, &interpreter, sizeof(interpreter));
 	if (!err)
-		layout->holder = interpreter + said.interpreter[12];
+		layout->holder = interpreter + said[at->holder];
 	return err;
+}
+
+/* 3.12 has its lock's state in a structure of its own, and says nothing of its layout. */
+static int find_holder(pid_t pid, struct ww_python_layout *layout)
+{
+	uint64_t interpreter, lock;
+	int err = ww_python_read(pid, layout->runtime + layout->interpreters, &interpreter, sizeof(interpreter));
+
+	if (!err)
+		err = ww_python_read(pid, interpreter + LOCK_12, &lock, sizeof(lock));
+	if (!err)
+		layout->holder = lock + HOLDER_12;
+	return err;
+}
+
+/* Who has the interpreter's lock, and that the layout is the one in the table. */
+static int complete(pid_t pid, struct ww_python_layout *layout)
+{
+	if (layout->minor == 11)
+		layout->holder = layout->runtime + HOLDER_11;
+	if (layout->minor == 12)
+		return find_holder(pid, layout);
+	for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+		if (says[i].minor == layout->minor)
+			return check_offsets(pid, &says[i], layout);
+	}
+	return 0;
 }
 
 /* A module that is imported before the process serves: by its directory, as its file is named for the interpreter. */
@@ -122,9 +190,7 @@ int ww_python__find(pid_t pid, struct ww_python_layout *layout)
 			continue;
 		found = layouts[i];
 		found.runtime = symbols[0].address;
-		if (minor == 11)
-			found.holder = found.runtime + HOLDER_11;
-		err = minor < 13 ? 0 : check_offsets(pid, &found);
+		err = complete(pid, &found);
 		if (err == -ENOENT)
 			found = (struct ww_python_layout){.minor = minor};
 		else if (err)

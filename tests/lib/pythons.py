@@ -7,8 +7,8 @@ import tempfile
 from debian import Archive
 
 PYTHONS = pathlib.Path(__file__).resolve().parents[2] / "build/pythons"
-SUITES = {"3.9": "bullseye", "3.13": "trixie"}
-NEWER = {"3.9": False, "3.13": True}  # than this host: it needs its own loader and libraries
+SUITES = {"3.9": "bullseye", "3.13": "trixie", "3.14": "forky"}
+NEWER = {"3.9": False, "3.13": True, "3.14": True}  # than this host: it needs its own loader and libraries
 
 
 def fetched(version, packages, name=None):

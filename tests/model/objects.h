@@ -42,11 +42,12 @@ static u64 attributes(u64 object)
 {
 	u64 type = ww_user_word(object + WW_PYTHON_TYPE), values = object + 48;
 	if (offsets()->values == WW_VALUES_INLINE) {
-		plant_word(type + WW_TYPE_FLAGS, WW_TYPE_INLINE);
+		plant_word(type + WW_TYPE_FLAGS, WW_TYPE_DICT | WW_TYPE_INLINE);
 		plant_word(type + WW_TYPE_BASICSIZE, 40);
 		plant_word(object + 40, WW_VALUES_VALID);
 		return values;
 	}
+	plant_word(type + WW_TYPE_FLAGS, WW_TYPE_DICT);
 	values = plant(8 * WW_AWAITER_VALUES);
 	if (offsets()->values == WW_VALUES_TAGGED)
 		plant_word(object - WW_INSTANCE_DICT, values - 1);
@@ -60,7 +61,7 @@ static u64 tuple(const u64 *items, u64 len)
 	u64 at = object("tuple");
 	plant_word(at + WW_PYTHON_SIZE, len);
 	for (u64 i = 0; i < len; i++)
-		plant_word(at + WW_PYTHON_TUPLE + 8 * i, items[i]);
+		plant_word(at + offsets()->tuple + 8 * i, items[i]);
 	return at;
 }
 
