@@ -120,20 +120,24 @@ __weak u64 ww_instance_values(u64 object, u32 version)
 	return ww_user_word(object) & WW_VALUES_VALID ? object + 8 : 0;
 }
 
+/* The first attribute of an object that is of a kind; 0: none is. In which order they are is up to the interpreter. */
+static __always_inline u64 ww_instance_first(u64 object, u32 is, u32 version)
+{
+	u64 values = ww_instance_values(object, version);
+	for (u32 i = 0; i < WW_AWAITER_VALUES && values; i++) {
+		u64 value = ww_user_word(values + 8 * i);
+		if (ww_future_is(value) == is)
+			return value;
+	}
+	return 0;
+}
+
 /* The Task that waits for those of a task group, or of its scope; 0: not known. */
 __weak u64 ww_awaiter_of_group(u64 group, u32 version)
 {
-	u64 values = ww_instance_values(group, version);
-	for (u32 i = 0; i < WW_AWAITER_VALUES && values; i++) {
-		u64 value = ww_user_word(values + 8 * i);
-		u32 is = ww_future_is(value);
-		if (is == WW_FUTURE_TASK)
-			return value;
-		if (is == WW_FUTURE_SCOPE && !i) {
-			values = ww_instance_values(value, version);
-		}
-	}
-	return 0;
+	u64 task = ww_instance_first(group, WW_FUTURE_TASK, version);
+	u64 scope = task ? 0 : ww_instance_first(group, WW_FUTURE_SCOPE, version);
+	return scope ? ww_instance_first(scope, WW_FUTURE_TASK, version) : task;
 }
 
 /* A name, as far as it is looked at: how it begins, and goes on. */

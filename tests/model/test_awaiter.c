@@ -167,13 +167,13 @@ static void groups(void **state)
 		plant_word(values - 8, WW_VALUES_VALID);
 	}
 	plant_word(values + 16, 0);
-	plant_word(values, scope);
+	plant_word(values + 32, scope);
 	plant_word(its + 24, host_task);
 	calls(own, function("task_done", &group, 1));
 	assert_int_equal(ww_awaiter_root(own, version), host_task | WW_AWAITER_TOLD);
 	/* A scope of another anyio, which has __slots__. */
 	u64 slots = object("CancelScope");
-	plant_word(values, slots);
+	plant_word(values + 32, slots);
 	plant_word(slots + WW_PYTHON_SLOTS + 56, host_task);
 	assert_int_equal(ww_awaiter_root(own, version), host_task | WW_AWAITER_TOLD);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """What test_python_coroutines.py, test_python_fastapi.py and test_python_pools.py look at, under the CPython, the servers and the
-clients of another release of Debian: test_python_versions.py 3.13 [coroutines fastapi pools]"""
+clients of other releases of Debian: test_python_versions.py [3.13 [coroutines fastapi pools]]"""
 import pathlib
 import sys
 
@@ -41,5 +41,6 @@ def judge(version, names):
 
 
 tap = Tap()
-judge(sys.argv[1] if sys.argv[1:] else "3.13", sys.argv[2:])
+for version in sys.argv[1:2] or ("3.13", "3.14"):
+    judge(version, sys.argv[2:])
 tap.done()
