@@ -21,7 +21,7 @@ from threads_truth import MS, Job, Measured, check_interpreter, observe  # noqa:
 from whywait import Record  # noqa: E402
 
 APPS = HERE / "apps"
-VERSIONS = ("3.9", "3.13")  # the probe needs this host's libraries, or later ones
+VERSIONS = ("3.9", "3.13", "3.14")  # the probe needs this host's libraries, or later ones
 CLIENTS, EACH = 4, 25
 
 
