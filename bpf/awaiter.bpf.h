@@ -165,7 +165,7 @@ static __always_inline struct ww_name ww_function_name(u64 function, u32 version
 	 ((name).second & WW_NAME_MASK(letters)) == WW_NAME_WORD(letters, 8))
 
 /* How certain it is that one awaits whom that function leads to, when it is called at the end of something. */
-static __always_inline u64 ww_awaiter_by(u64 function, u32 version)
+__weak u64 ww_awaiter_by(u64 function, u32 version)
 {
 	struct ww_name name = ww_function_name(function, version);
 	if (ww_name_is(name, "_done_callback") ||	      /* of gather() */
@@ -187,13 +187,12 @@ __weak u64 ww_awaiter_of_callback(u64 callback, u32 version)
 	u64 type = callback ? ww_user_word(callback + WW_PYTHON_TYPE) : 0, object;
 	u64 at = type ? ww_user_word(type + WW_PYTHON_TYPE_NAME) : 0;
 	struct ww_name name = {at ? ww_user_word(at) : 0, at ? ww_user_word(at + 8) : 0};
-	u32 tuple = ww_python_offsets(version)->tuple;
 	if (ww_name_is(name, "builtin_function_or_method")) { /* a Task's wake-up */
 		object = ww_user_word(callback + WW_BUILTIN_SELF);
 		return ww_future_is(object) == WW_FUTURE_TASK ? object : 0;
 	}
 	if (ww_name_is(name, "functools.partial")) { /* of wait_for() */
-		object = ww_user_word(ww_user_word(callback + WW_PARTIAL_ARGS) + tuple);
+		object = ww_user_word(ww_user_word(callback + WW_PARTIAL_ARGS) + ww_python_offsets(version)->tuple);
 		if (ww_future_is(object) != WW_FUTURE)
 			return 0;
 		return object | ww_awaiter_by(ww_user_word(callback + WW_PARTIAL_FUNCTION), version);
@@ -207,8 +206,9 @@ __weak u64 ww_awaiter_of_callback(u64 callback, u32 version)
 		return 0;
 	u64 closure = ww_user_word(callback + WW_FUNCTION_CLOSURE);
 	u64 cells = closure ? ww_user_word(closure + WW_PYTHON_SIZE) : 0;
+	closure += ww_python_offsets(version)->tuple;
 	for (u32 i = 0; i < WW_AWAITER_CELLS && i < cells; i++) {
-		object = ww_user_word(ww_user_word(closure + tuple + 8 * i) + WW_CELL_CONTENTS);
+		object = ww_user_word(ww_user_word(closure + 8 * i) + WW_CELL_CONTENTS);
 		u32 is = ww_future_is(object);
 		if (is == WW_FUTURE_GROUP)
 			object = ww_awaiter_of_group(object, version);
