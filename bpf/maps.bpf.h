@@ -155,6 +155,7 @@ struct ww_thread {
 	u8 dirty;	 /* what the interval has besides nothing: enum ww_dirty */
 	u8 fresh;	 /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
 	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
+	u8 inside;	 /* another thread of its process has woken it last */
 	u8 named;	 /* counts the answers since comm and cgroup were read */
 	u8 sent;	 /* its last touch was a send */
 	u64 gc_mark;	 /* what the clock `gc` showed at `mark` */

@@ -19,12 +19,25 @@
 
 #define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
 
+/*
+ * Whether the loop may have worked for the request that is taken to wait for a timer. It may wait for the rest of an
+ * answer as well, where the loop is not Node's, whose answers come whole mostly: then it was a timer, or another thread
+ * of the process, that has woken it since. nginx wakes up for each connection that can be written to again, too, and
+ * writes its log when a request has ended.
+ */
+static __always_inline bool ww_loop_may_work(const struct ww_thread *t, const struct ww_request *r)
+{
+	if (t->phase_at || !r->unread || !r->answered)
+		return true;
+	return t->slept >= r->mark && t->slept <= t->start && (t->inside || ww_timer_may_be(t, r, t->start));
+}
+
 /* An event loop worked and touched no socket: for the only request that waited for a timer, if there is only one. */
 static __always_inline void ww_loop_worked(struct ww_thread *t, const struct ww_cause *hint, u64 now)
 {
 	struct ww_request *r = ww_request_get(ww_carrier_sleeper(t, true));
 	struct ww_touch timer = {.kind = WW_KIND_OTHER};
-	if (!r || r->mark > t->start)
+	if (!r || r->mark > t->start || !ww_loop_may_work(t, r))
 		return;
 	ww_charge_gap(r, t, &timer, t->start);
 	if (r->mark == t->start)
@@ -238,6 +251,7 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t) {
 		now = bpf_ktime_get_ns();
 		t->waking = now;
+		t->inside = 0;
 	} else if (!(ww_queues_on && ww_takers_known) &&
 		   (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_tokio_any || ww_handoff_may_be(p)))) {
 		return 0;
@@ -245,6 +259,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	struct task_struct *by = ww_current();
 	if (ww_field(by, tgid) != p->tgid || by == p)
 		return 0;
+	if (t)
+		t->inside = 1;
 	if (ww_queues_on && ww_takers_known) {
 		struct ww_wake w = {.waker = by, .woken = p};
 		ww_elsewhere_wakes(&w);

@@ -62,6 +62,64 @@ static void first_send(void **state)
 	script_end();
 }
 
+/* nginx, which has read a part of the answer, does something that touches no socket. */
+enum doing {
+	DOING_WRITABLE, /* another connection can be written to again */
+	DOING_LOG,	/* it has answered another request, and writes its log */
+	DOING_TIMER,	/* a timer has woken it */
+	DOING_INSIDE,	/* or another thread of its process has */
+};
+
+static void part_of_answer(void **state)
+{
+	enum doing doing = *(const enum doing *)*state;
+	bool goes_on = doing == DOING_TIMER || doing == DOING_INSIDE;
+	struct host_sock other;
+	script_begin(8);
+	script_accept(&other, 40001);
+	script.upstream.unix_sock.sk.__sk_common.skc_state = 7;
+	runs(0);
+	is_idle(1000);
+	if (doing == DOING_LOG) {
+		arrives(&other, strlen(GET));
+		receives(&other, GET);
+	}
+	arrives(&script.server, strlen(GET));
+	receives(&script.server, GET);
+	connects(&script.upstream);
+	sends(&script.upstream, GET);
+	is_idle(3000000);
+	arrives(&script.upstream, strlen(ANSWER));
+	receives(&script.upstream, ANSWER);
+	if (doing == DOING_LOG) {
+		sends(&other, ANSWER);
+		pass(60000);
+		is_idle(1000000);
+	} else {
+		blocks(WW_SYS_EPOLL_WAIT, 0, 0, 16, doing == DOING_TIMER ? 1 : 60000);
+		pass(1000000);
+		if (doing == DOING_INSIDE) {
+			host.cpu = 1;
+			host.current[1] = &script.threads[1];
+		}
+		is_woken(0);
+		host.cpu = 0;
+		host.current[1] = NULL;
+		runs(0);
+		pass(60000);
+		is_idle(1000000);
+	}
+	arrives(&script.upstream, strlen(ANSWER));
+	receives(&script.upstream, ANSWER);
+	sends(&script.server, ANSWER);
+	const struct ww_account *a = &script.records[script.records_len - 1];
+	assert_int_equal(a->attribution, goes_on ? WW_ATTRIBUTION_INFERRED : WW_ATTRIBUTION_EXACT);
+	assert_int_equal(a->kinds_ns[WW_KIND_SLEEP], doing == DOING_TIMER ? 1000000 : 0);
+	assert_int_equal(a->kinds_ns[WW_KIND_NET], doing == DOING_LOG ? 4060000 : goes_on ? 4000000 : 5060000);
+	host_sock_end(&other);
+	script_end();
+}
+
 /*
  * asyncio: a request waits for something that no socket tells, while its loop goes on with others without a pause, for
  * `*state` ms. That may be a timer; a loop that is so busy for long is what it waits for.
@@ -101,8 +159,13 @@ static void busy(void **state)
 int main(void)
 {
 	static const u64 short_ms = 8, long_ms = 100;
+	static const enum doing writable = DOING_WRITABLE, log = DOING_LOG, timer = DOING_TIMER, inside = DOING_INSIDE;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_send),
+		cmocka_unit_test_prestate(part_of_answer, (void *)&writable),
+		cmocka_unit_test_prestate(part_of_answer, (void *)&log),
+		cmocka_unit_test_prestate(part_of_answer, (void *)&timer),
+		cmocka_unit_test_prestate(part_of_answer, (void *)&inside),
 		cmocka_unit_test_prestate(busy, (void *)&short_ms),
 		cmocka_unit_test_prestate(busy, (void *)&long_ms),
 	};
