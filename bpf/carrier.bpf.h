@@ -17,6 +17,7 @@
 #include "phase.bpf.h"
 #include "sleeper.bpf.h"
 #include "subtask.bpf.h"
+#include "tasks.bpf.h"
 #include "untold.bpf.h"
 #include "uvserver.bpf.h"
 #include "worker.bpf.h"
@@ -229,6 +230,8 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 			if (r && maker)
 				r->root = ww_handoff_root(maker);
 		}
+		if (ww_tasks_known && r && r->helper)
+			r = ww_request_get(ww_tasks_turn(t, r));
 		u64 now = bpf_ktime_get_ns();
 		if (r && r->helper && r->account.traffic && !r->outstanding && conn && conn->first != r->account.id &&
 		    r->mark == t->start)

@@ -67,6 +67,7 @@ static __noinline struct ww_request *ww_handoff_open(u64 start)
 	a->newest = 0;
 	a->background = 0;
 	a->unsure = 0;
+	a->owned = 0;
 	a->heir_of = 0;
 	a->hint = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
 	return a;
@@ -130,7 +131,7 @@ WW_GLOBAL3(u64, ww_handoff_before_one, R, r, N, before, N, waits)
 	if (!a || !a->helper)
 		return 0;
 	before = a->before;
-	if (r && a->opened + WW_SUBMIT_NS >= waits) {
+	if (r && !a->owned && a->opened + WW_SUBMIT_NS >= waits) {
 		ww_traffic_adopted(r, a);
 		ww_infer(r);
 	} else {
@@ -186,6 +187,7 @@ static __noinline struct ww_request *ww_handoff_turn(struct ww_thread *t, struct
 	next->parent = a->parent;
 	next->before = a->account.id;
 	next->led = a->led;
+	next->owned = a->owned;
 	ww_handoff_inherit(next, a);
 	next->account.cpu_ns = a->account.cpu_ns;
 	if (ww_allocations_on)
@@ -319,7 +321,7 @@ static __always_inline bool ww_handoff_fits(const struct ww_request *a, const st
 		return a->parent == r->account.id;
 	if (a->root && a->root == r->account.id)
 		return true;
-	if (r->helper && !a->async)
+	if (a->owned || (r->helper && !a->async))
 		return false;
 	if (a->opened && a->opened < waits->start)
 		return false;

@@ -231,6 +231,7 @@ struct ww_thread {
 	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u8 go;		  /* enum ww_go_is */
 	u16 go_tries;	  /* how often that was looked for */
+	u16 tasks_slot;	  /* of Java's: where its requests are noted, + 1; 0: nowhere (tasks.bpf.h) */
 	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
 	u8 job_waits;	  /* and is one of those that want a CPU */
 	u8 assists;	  /* what it has collected since `mark` it was made to: only probes write this, too */
@@ -285,6 +286,7 @@ struct ww_thread {
 	u64 loop_slot;	  /* of another one: where the frame of what its loop calls is; */
 	u64 item;	  /* what it works at, */
 	ww_ref item_for;  /* and for which request; 0: not known */
+	u64 tasks_at;	  /* of a pool's thread of Java's: where on its stack the Worker's object is; 0: not known */
 	/* The first variables of its loop when it took that up, and which of them (a bit each) that was given. */
 	u64 vars[WW_WORKER_VARS];
 	u32 item_vars;
@@ -396,6 +398,7 @@ struct ww_request {
 	ww_ref target;	 /* of a helper: what it is added to when its thread runs; 0: it is handed on */
 	u8 direct;	 /* of a helper: a thread of the request itself has woken its thread */
 	u8 async;	 /* of a helper: an event loop has read for it, and handed it on */
+	u8 owned;	 /* of a helper: that is so of `root` by the task that its thread works at: tasks.bpf.h */
 	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */

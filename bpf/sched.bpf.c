@@ -15,6 +15,7 @@
 #include "pipe.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
+#include "tasks.bpf.h"
 #include "unit.bpf.h"
 
 #define WW_STEP_NS 50000 /* a loop that ran for less looked at its descriptors, and did no step of a request */
@@ -325,6 +326,7 @@ static __always_inline void ww_program_ended(u32 tgid)
 		bpf_map_delete_elem(&ww_uvloops, &tgid);
 	bpf_map_delete_elem(&ww_pools, &tgid);
 	bpf_map_delete_elem(&ww_gos, &tgid);
+	bpf_map_delete_elem(&ww_tasks, &tgid);
 	bpf_map_delete_elem(&ww_executors, &tgid);
 	bpf_map_delete_elem(&ww_workers, &tgid);
 	if (ww_queues_on) {
@@ -392,6 +394,8 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->go = 0;
 	t->go_tries = 0;
 	t->java_thread = 0;
+	t->tasks_slot = 0;
+	t->tasks_at = 0;
 	t->exact = 0;
 	t->goroutine = 0;
 	t->phase_at = 0;

@@ -256,6 +256,8 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	if (!r)
 		return;
 	ww_request_worker(r, &c);
+	if (ww_tasks_known && !more)
+		ww_tasks_serves(r->account.id);
 	if (ww_go_is(c.thread))
 		ww_goroutine_serves(r, more);
 }

@@ -10,6 +10,7 @@
 #include "kernel/interpreter.h"
 #include "kernel/libuv.h"
 #include "kernel/python.h"
+#include "kernel/tasks_jvm.h"
 #include "kernel/tokio.h"
 #include "kernel/uvloop.h"
 #include "kernel/v8.h"
@@ -98,6 +99,23 @@ static bool virtual_learn(struct whywait_bpf *bpf, uint32_t pid, const struct ww
 	return !bpf_map_update_elem(gos, &pid, &threads, BPF_ANY);
 }
 
+/* A Java process whose pools' tasks are followed. What the BPF side has seen of it stays. */
+static bool tasks_learn(struct whywait_bpf *bpf, uint32_t pid)
+{
+	struct ww_tasks_layout found = {0}, before;
+	int tasks = bpf_map__fd(bpf->maps.ww_tasks);
+
+	if (ww_tasks_jvm__find((pid_t)pid, &found)) {
+		bpf_map_delete_elem(tasks, &pid);
+		return false;
+	}
+	bpf->bss->ww_tasks_known = 1;
+	if (!bpf_map_lookup_elem(tasks, &pid, &before) &&
+	    !memcmp(&before, &found, offsetof(struct ww_tasks_layout, slots_len)))
+		return true;
+	return !bpf_map_update_elem(tasks, &pid, &found, BPF_ANY);
+}
+
 bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 {
 	bool locks = lock_learn(bpf, pid);
@@ -115,8 +133,11 @@ bool ww_programs__learn(struct whywait_bpf *bpf, uint32_t pid)
 		v8_learn(bpf, pid);
 		return !bpf_map_update_elem(libuvs, &pid, &libuv, BPF_ANY);
 	}
+	bool tasks_known = tasks_learn(bpf, pid);
 	if (!ww_virtual__find((pid_t)pid, &virtual))
 		return virtual_learn(bpf, pid, &virtual);
+	if (tasks_known)
+		return true;
 	if (!ww_golang__find((pid_t)pid, &golang)) {
 		bpf->bss->ww_go_any = 1;
 		return !bpf_map_update_elem(gos, &pid, &golang, BPF_ANY);
