@@ -233,8 +233,8 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 		if (ww_tasks_known && r && r->helper)
 			r = ww_request_get(ww_tasks_turn(t, r));
 		u64 now = bpf_ktime_get_ns();
-		if (r && r->helper && r->account.traffic && !r->outstanding && conn && conn->first != r->account.id &&
-		    r->mark == t->start)
+		if (r && r->helper && !r->owned && r->account.traffic && !r->outstanding && conn &&
+		    conn->first != r->account.id && r->mark == t->start)
 			r = ww_handoff_turn(t, r, now);
 		if (r && r->helper && !r->opened)
 			r->opened = now;

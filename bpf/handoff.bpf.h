@@ -512,11 +512,14 @@ WW_GLOBAL1(int, ww_handoff_parks, T, t)
 	if (r && !r->helper)
 		return 0;
 	/* Where it waits for work its stack is not as deep as in the midst of some. */
-	if (r && t->place_seen && (t->place != t->futex || t->futex_sp + WW_IDLE_FRAMES < t->idle_sp))
+	bool midst = r && t->place_seen && (t->place != t->futex || t->futex_sp + WW_IDLE_FRAMES < t->idle_sp);
+	/* What is certain does not wait until that is told. */
+	if (r && !r->outstanding && (!midst || (r->owned && r->direct)))
+		ww_handoff_adopt(r);
+	if (midst)
 		return 0;
 	if (r && !r->outstanding) {
-		ww_handoff_adopt(r);
-		if (r->direct) {
+		if (r->direct || r->owned) {
 			ww_handoff_before(NULL, r->before, 0);
 			r->before = 0;
 		}

@@ -302,17 +302,26 @@ WW_GLOBAL2(u64, ww_tasks_turn, T, t, R, r)
 		t->item = task;
 		t->item_for = ww_tasks_whose(task);
 	}
-	bool nobody = t->item_for == WW_TASKS_NOBODY;
+	bool known = t->item_for != 0, nobody = t->item_for == WW_TASKS_NOBODY;
 	ww_ref root = nobody ? 0 : t->item_for;
-	if (!t->item_for || (r->owned && r->root == root))
+	if (known ? r->owned && r->root == root : !r->owned)
 		return r->account.id;
-	if (r->account.traffic)
-		r = ww_handoff_turn(t, r, bpf_ktime_get_ns());
-	r->root = root;
-	r->direct = !nobody;
-	r->parent = 0;
-	r->led = 0;
-	r->owned = 1;
+	if (r->account.traffic) {
+		struct ww_request *before = r;
+		r = ww_handoff_turn(t, before, bpf_ktime_get_ns());
+		if (r == before)
+			return r->account.id;
+		/* That task is over. */
+		if (before->owned)
+			ww_handoff_adopt(before);
+	}
+	r->owned = known;
+	if (known) {
+		r->root = root;
+		r->direct = !nobody;
+		r->parent = 0;
+		r->led = 0;
+	}
 	return r->account.id;
 }
 

@@ -14,6 +14,7 @@
 #include "select.bpf.h"
 #include "shared.bpf.h"
 #include "syscalls.bpf.h"
+#include "tasks.bpf.h"
 #include "traffic.bpf.h"
 
 struct host host;
@@ -77,6 +78,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_held, 16);
 	MAP(ww_pools, 16);
 	MAP(ww_gos, 16);
+	MAP(ww_tasks, 4);
 	MAP(ww_go_rooms, 1);
 	MAP(ww_go_slots, 16);
 	MAP(ww_go_crowds, 64);

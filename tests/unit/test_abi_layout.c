@@ -14,6 +14,7 @@
 
 #include "kernel/libuv.h"
 #include "kernel/python.h"
+#include "kernel/tasks_jvm.h"
 #include "kernel/tokio.h"
 #include "kernel/uvloop.h"
 #include "kernel/v8.h"
@@ -110,6 +111,12 @@ static const struct member tokio[] = {R(vtables),    R(vtables_len), R(waker),	R
 static const struct member virtual[] = {C(osthread), C(thread_id), C(vthread), C(eetop), C(tid),
 					C(blocker),  C(state),	   C(form),    C(stray), C(carried)};
 
+#define J(member) M(struct ww_tasks_layout, member)
+static const struct member tasks[] = {
+	J(heap),      J(heap_len), J(collections), J(classes),	 J(shift),    J(osthread), J(runnable),
+	J(thread_id), J(object),   J(stack),	   J(tlab),	 J(tlab_end), J(name),	   J(name_len),
+	J(name_body), J(supers),   J(supers_data), J(slots_len), J(pad),      J(worker),   J(slots)};
+
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \
 	{                                                                                                              \
@@ -139,6 +146,7 @@ static const struct {
 	SHARED("ww_v8", struct ww_v8_objects, v8),
 	SHARED("ww_tokio", struct ww_tokio_layout, tokio),
 	SHARED("ww_virtual", struct ww_virtual_layout, virtual),
+	SHARED("ww_tasks", struct ww_tasks_layout, tasks),
 };
 
 static void compare(const struct btf *btf, const char *name, size_t size, const struct member *members, size_t len)

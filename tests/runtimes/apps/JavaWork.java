@@ -380,6 +380,16 @@ final class JavaWork {
             // Three at the same time.
             case "calls" -> waitFor(span, () -> MANY.invokeAll(List.of(() -> task(ledger, "pg:" + ms),
                     () -> task(ledger, "url:" + ms * 0.7), () -> task(ledger, "redis+pg:" + ms * 0.5))));
+            // The same, each said to be done by the task itself; most of them wait for a thread in the queue.
+            case "executed" -> waitFor(span, () -> {
+                List<Future<Span>> done = new ArrayList<>();
+                for (String steps : List.of("pg:" + ms, "redis+cpu:0.2", "url:" + ms * 0.5)) {
+                    CompletableFuture<Span> future = new CompletableFuture<>();
+                    FEW.execute(() -> future.complete(task(ledger, steps)));
+                    done.add(future);
+                }
+                return done;
+            });
             // Goes on when the response is out.
             case "after" -> span.part("compute", () -> MANY.submit(() -> {
                 ledger.answered.await();

@@ -33,10 +33,11 @@ MS = 1_000_000
 
 # Step: the shortest and the longest time it is asked for, in ms; None: it takes none.
 STEPS = {"cpu": (0.2, 2), "pg": (2, 20), "queries": None, "redis": None, "url": (2, 20), "client": (2, 20), "sleep": (2, 15),
-         "lock": None, "fsync": None, "handed": (2, 15), "chained": (2, 15), "calls": (4, 20), "after": (2, 10)}
+         "lock": None, "fsync": None, "handed": (2, 15), "chained": (2, 15), "calls": (4, 20), "executed": (4, 15),
+         "after": (2, 10)}
 
 # Tasks that nobody is woken by at their end: at many requests in flight, pools' threads go from one to the next without a sign.
-UNSEEN = ("chained", "calls")
+UNSEEN = ("chained", "calls", "executed")
 SEEN = tuple(step for step in STEPS if step not in UNSEEN)
 
 # In flight, requests, the client's pause before each in ms; what a kind's mean may be off: a share of the mean wall time, and ms;
