@@ -111,11 +111,11 @@ static const struct member tokio[] = {R(vtables),    R(vtables_len), R(waker),	R
 static const struct member virtual[] = {C(osthread), C(thread_id), C(vthread), C(eetop), C(tid),
 					C(blocker),  C(state),	   C(form),    C(stray), C(carried)};
 
-#define J(member) M(struct ww_tasks_layout, member)
+#define B(member) M(struct ww_tasks_layout, member)
 static const struct member tasks[] = {
-	J(heap),      J(heap_len), J(collections), J(classes),	 J(shift),    J(osthread), J(runnable),
-	J(thread_id), J(object),   J(stack),	   J(tlab),	 J(tlab_end), J(name),	   J(name_len),
-	J(name_body), J(supers),   J(supers_data), J(slots_len), J(pad),      J(worker),   J(slots)};
+	B(heap),      B(heap_len), B(collections), B(classes),	 B(shift),    B(osthread), B(runnable),
+	B(thread_id), B(object),   B(stack),	   B(tlab),	 B(tlab_end), B(name),	   B(name_len),
+	B(name_body), B(supers),   B(supers_data), B(slots_len), B(pad),      B(worker),   B(slots)};
 
 /* In the BPF object's words. */
 #define SHARED(name, type, members)                                                                                    \
