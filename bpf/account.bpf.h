@@ -54,10 +54,9 @@ WW_GLOBAL1(int, ww_posted, T, t)
 {
 	if (!t || t->python || t->go)
 		return 0;
-	bool runs = t->off == WW_OFF_NOT, polls = t->phase_at && runs;
-	if (polls && ww_phase_left(t))
+	if (t->off != WW_OFF_NOT || (t->phase_at && ww_phase_left(t)))
 		return 0;
-	if (!t->posted && polls && t->turn_read < t->slept)
+	if (!t->posted && t->phase_at && t->turn_read < t->slept)
 		return WW_NAME_EVENTFD;
 	return t->posted;
 }
@@ -177,7 +176,8 @@ WW_GLOBAL4(int, ww_charge_wait, R, r, T, t, W, touch, N, to)
 	/* Nothing arrived for it: a timer, or something inside of the process. */
 	struct ww_cause hint = r->hint;
 	bool loops = hint.kind == WW_KIND_OTHER && (!r->outstanding || r->guessed) && t->loop;
-	u32 posted = loops ? ww_posted(t) : 0;
+	/* What has begun to wait since the loop slept does not wait for what ended that. */
+	u32 posted = loops && r->mark <= t->slept ? ww_posted(t) : 0;
 	if (posted) {
 		u64 until = t->posted && t->waking > r->mark && t->waking < to ? t->waking : to;
 		ww_charge(r, WW_KIND_IPC, WW_DETAIL_NAME, posted, until);

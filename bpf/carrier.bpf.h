@@ -257,6 +257,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	/* Answers of several were read at once: what follows is one's for each connection. */
 	if (t->several && !ww_phase_left(t) &&
 	    (!r || !conn || conn->first != t->ref || conn->system == WW_SYSTEM_REDIS)) {
+		ww_turn_now(t);
 		t->turn_chains = 1;
 		r = ww_carrier_begin(t);
 		if (r)

@@ -137,6 +137,7 @@ WW_GLOBAL1(u64, ww_carrier_of_promise, T, t)
 	if (!r)
 		return 0;
 	/* A request that was read in this turn may look as if it waited for nothing, while this one does so for it. */
+	ww_turn_now(t);
 	t->turn_chains = 1;
 	bool kept = ww_promise_keep(t->root, r->account.id);
 	r->promise = kept ? t->root : 0;

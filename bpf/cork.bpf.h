@@ -13,10 +13,12 @@
 
 #define TCP_NAGLE_CORK 2
 
-/* Whether bytes wait for the cork to be taken out. */
-static __always_inline bool ww_cork_is_in(struct tcp_sock *tp)
+/* Its struct tcp_sock, where a socket's bytes wait for the cork to be taken out; 0: they do not. */
+static __always_inline u64 ww_cork_of(struct sock *sk)
 {
-	return tp && BPF_CORE_READ_BITFIELD(tp, nonagle) & TCP_NAGLE_CORK && tp->write_seq != tp->snd_nxt;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	bool in = tp && BPF_CORE_READ_BITFIELD(tp, nonagle) & TCP_NAGLE_CORK && tp->write_seq != tp->snd_nxt;
+	return in ? (u64)tp : 0;
 }
 
 /*
@@ -47,6 +49,8 @@ static __always_inline u64 ww_cork_left(struct ww_thread *t, struct ww_request *
 	}
 	/* That is of bytes before these, of which some have not come to the client yet. */
 	left = BPF_CORE_READ(tp, tcp_mstamp) * 1000;
+	if (left <= t->mark)
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 	return left > t->mark && left < now ? left : now;
 }
 

@@ -65,8 +65,9 @@ struct ww_conn {
 	u64 number;	     /* upstream: names it in ww_traffic records; 0: not named yet */
 	u32 calls[2];	     /* upstream: that records were to be sent of, by enum ww_direction */
 	struct ww_http http; /* of a server's connection; what is carried of lines comes last */
-	u8 askers;	     /* upstream of uvloop's: how often another Task than the one before awaited its answer, */
-	u64 asker;	     /* and the last one: as ww_carrier_key has it */
+	u8 askers;	     /* upstream of uvloop's: how often another Task than the two before awaited its answer, */
+	u64 asker;	     /* and the last one: as ww_carrier_key has it, */
+	u64 asked_before;    /* and the one before that */
 	u64 awaited_by;	     /* upstream of tokio: something by which its answer is awaited; 0: not known */
 	u64 sock;	     /* where the state is kept by hand: of which struct sock it is */
 };

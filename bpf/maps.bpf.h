@@ -155,7 +155,6 @@ struct ww_thread {
 	u8 dirty;	 /* what the interval has besides nothing: enum ww_dirty */
 	u8 fresh;	 /* the interval began with a wake-up from an idle wait, so what came first woke the thread */
 	u8 loop;	 /* it waits in epoll, or works for several at a time: its steps may be of any request */
-	u8 inside;	 /* another thread of its process has woken it last */
 	u8 named;	 /* counts the answers since comm and cgroup were read */
 	u8 sent;	 /* its last touch was a send */
 	u64 gc_mark;	 /* what the clock `gc` showed at `mark` */
@@ -231,6 +230,7 @@ struct ww_thread {
 	u8 parked;	  /* with an account of such work, it waits where it waits for work */
 	u8 go;		  /* enum ww_go_is */
 	u16 go_tries;	  /* how often that was looked for */
+	u8 tasks_tries;	  /* how often in a row no task of Java's was found on its stack */
 	u16 tasks_slot;	  /* of Java's: where its requests are noted, + 1; 0: nowhere (tasks.bpf.h) */
 	u8 job;		  /* it is a thread of the command that is observed: job.bpf.h */
 	u8 job_waits;	  /* and is one of those that want a CPU */

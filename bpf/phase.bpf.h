@@ -16,6 +16,16 @@ static __always_inline void ww_turn_anew(struct ww_thread *t)
 	t->turn_chains = 0;
 }
 
+/* The loop counts its turns, and this is another one than was seen last. */
+static __always_inline void ww_turn_now(struct ww_thread *t)
+{
+	u64 turn = t->turns_at ? ww_user_word(t->turns_at) : 0;
+	if (!turn || turn == t->turn_number)
+		return;
+	t->turn_number = turn;
+	ww_turn_anew(t);
+}
+
 /*
  * The thread of a loop of Node's kind reads: notes in which phase of its loop, once that can be told. What user space
  * learns of a process comes some time after its first request, so it is asked for now and then.

@@ -30,7 +30,7 @@ static __always_inline bool ww_loop_may_work(const struct ww_thread *t, const st
 {
 	if (t->phase_at || !r->unread || !r->answered)
 		return true;
-	return t->slept >= r->mark && t->slept <= t->start && (t->inside || ww_timer_may_be(t, r, t->start));
+	return t->slept >= r->mark && t->slept <= t->start && (t->posted || ww_timer_may_be(t, r, t->start));
 }
 
 /* An event loop worked and touched no socket: for the only request that waited for a timer, if there is only one. */
@@ -252,7 +252,6 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	if (t) {
 		now = bpf_ktime_get_ns();
 		t->waking = now;
-		t->inside = 0;
 	} else if (!(ww_queues_on && ww_takers_known) &&
 		   (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_tokio_any || ww_handoff_may_be(p)))) {
 		return 0;
@@ -260,8 +259,6 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 	struct task_struct *by = ww_current();
 	if (ww_field(by, tgid) != p->tgid || by == p)
 		return 0;
-	if (t)
-		t->inside = 1;
 	if (ww_queues_on && ww_takers_known) {
 		struct ww_wake w = {.waker = by, .woken = p};
 		ww_elsewhere_wakes(&w);
@@ -395,6 +392,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->go_tries = 0;
 	t->java_thread = 0;
 	t->tasks_slot = 0;
+	t->tasks_tries = 0;
 	t->tasks_at = 0;
 	t->exact = 0;
 	t->goroutine = 0;
@@ -420,8 +418,10 @@ int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 {
 	u32 tgid = p->tgid;
 	struct ww_thread *t = ww_thread_get(p);
-	if (t)
+	if (t) {
 		ww_cork_ends(t, bpf_ktime_get_ns());
+		ww_tasks_forgets(t);
+	}
 	if (t && t->executor) {
 		struct ww_request *a = ww_request_get(t->ref ? t->ref : t->home);
 		/* What it has begun since its last work was none: it was woken to end. */

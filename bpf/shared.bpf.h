@@ -178,8 +178,7 @@ WW_GLOBAL2(u64, ww_shared_whose, T, t, C, conn)
 {
 	if (!t || !ww_shared_is(t, conn) || !ww_phase_left(t))
 		return ~0ull;
-	if (t->turns_at && ww_user_word(t->turns_at) != t->turn_number)
-		ww_turn_anew(t);
+	ww_turn_now(t);
 	t->turn_over = 1;
 	ww_shared_turn(t);
 	ww_ref one = t->turn_one;

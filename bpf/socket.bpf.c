@@ -256,10 +256,10 @@ static __always_inline void ww_server_received(struct sock *sk, struct ww_conn *
 	if (!r)
 		return;
 	ww_request_worker(r, &c);
-	if (ww_tasks_known && !more)
-		ww_tasks_serves(r->account.id);
 	if (ww_go_is(c.thread))
 		ww_goroutine_serves(r, more);
+	else if (ww_tasks_known && !more)
+		ww_tasks_serves(r->account.id);
 }
 
 #define SOCK_NOSPACE 2 /* bit of struct socket.flags: a send found the buffer full, and nothing made room since */
@@ -314,9 +314,7 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (!c.thread)
 		return;
 	ww_cork_ends(c.thread, now);
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	if (ww_cork_is_in(tp))
-		c.moved->corked = (u64)tp;
+	c.moved->corked = ww_cork_of(sk);
 	if (r)
 		r->client &= ~WW_CLIENT_READS;
 	if (r && (ww_virtual_any || ww_tokio_any)) {

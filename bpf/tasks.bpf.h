@@ -26,6 +26,7 @@
 #define WW_TASKS_FRAME	64   /* behind which the task is in so many words */
 #define WW_TASKS_REGS	64   /* words of the stack where native code has kept the register with the JavaThread */
 #define WW_TASKS_SUPERS 8
+#define WW_TASKS_TRIES	8 /* in a row without finding a task: the thread has none */
 
 #define WW_TASKS_NOBODY (~0ull) /* made for a request that has ended */
 
@@ -122,13 +123,28 @@ __weak u64 ww_tasks_thread(void)
 	return 0;
 }
 
-/* The running thread has read a request: what it makes from now on is made for that. */
+/* The running thread makes objects for none that is known, from now on. */
+static __always_inline void ww_tasks_forgets(struct ww_thread *t)
+{
+	struct ww_tasks *tasks = t->tasks_slot ? ww_tasks_of() : NULL;
+	if (tasks)
+		tasks->slots[(t->tasks_slot - 1) & (WW_TASKS_SLOTS - 1)].ref = 0;
+}
+
+/* The running thread, which carries no virtual ones, has read a request: what it makes from now on is made for that. */
 __weak int ww_tasks_serves(u64 ref)
 {
 	struct ww_thread *t = ww_thread_get(ww_current());
-	struct ww_tasks *tasks = ww_tasks_of();
-	u64 thread = tasks && t && !t->go ? ww_tasks_thread() : 0, tlab[2];
-	if (!tasks || !t || !thread)
+	struct ww_tasks *tasks = ww_without_loop ? NULL : ww_tasks_of();
+	if (!tasks || !t)
+		return 0;
+	/* A loop makes objects for all of its requests. */
+	if (t->loop) {
+		ww_tasks_forgets(t);
+		return 0;
+	}
+	u64 thread = ww_tasks_thread(), tlab[2];
+	if (!thread)
 		return 0;
 	if (!t->tasks_slot)
 		t->tasks_slot = (ww_next(&tasks->slots_len) & (WW_TASKS_SLOTS - 1)) + 1;
@@ -252,10 +268,14 @@ static long ww_tasks_slot_step(u32 i, void *ctx)
 __weak u64 ww_tasks_now(void)
 {
 	struct ww_thread *t = ww_thread_get(ww_current());
-	struct ww_tasks_search s = {.tasks = ww_tasks_of(), .room = ww_tokio_room()};
-	u64 thread = s.tasks && t ? ww_tasks_thread() : 0;
-	if (!s.tasks || !s.room || !t || !thread || ww_without_loop)
+	struct ww_tasks_search s = {.tasks = ww_without_loop ? NULL : ww_tasks_of(), .room = ww_tokio_room()};
+	if (!s.tasks || !s.room || !t || t->tasks_tries >= WW_TASKS_TRIES)
 		return 0;
+	u64 thread = ww_tasks_thread();
+	if (!thread)
+		return 0;
+	/* Of most threads that are no such pool's this finds nothing, each time. */
+	t->tasks_tries++;
 	s.own = ww_user_word(ww_user_word(thread + s.tasks->object));
 	if (!t->tasks_at) {
 		u64 base = ww_user_word(thread + s.tasks->stack) - WW_TASKS_BASE;
@@ -272,6 +292,8 @@ __weak u64 ww_tasks_now(void)
 				(void *)(t->tasks_at - WW_TASKS_FRAME * sizeof(u64))))
 		return 0;
 	bpf_loop(WW_TASKS_FRAME, ww_tasks_task_step, &s, 0);
+	t->tasks_tries = s.object ? 0 : t->tasks_tries;
+	t->tasks_at = s.object ? t->tasks_at : 0;
 	return s.object;
 }
 
@@ -296,31 +318,34 @@ WW_GLOBAL2(u64, ww_tasks_turn, T, t, R, r)
 	if (!t || !r)
 		return 0;
 	u64 task = ww_tasks_now();
-	if (!task)
-		return r->account.id;
 	if (task != t->item) {
 		t->item = task;
-		t->item_for = ww_tasks_whose(task);
+		t->item_for = task ? ww_tasks_whose(task) : 0;
 	}
+	/* It may serve requests at other times. */
+	ww_tasks_forgets(t);
 	bool known = t->item_for != 0, nobody = t->item_for == WW_TASKS_NOBODY;
 	ww_ref root = nobody ? 0 : t->item_for;
 	if (known ? r->owned && r->root == root : !r->owned)
 		return r->account.id;
-	if (r->account.traffic) {
+	if (r->account.traffic || r->owned) {
 		struct ww_request *before = r;
 		r = ww_handoff_turn(t, before, bpf_ktime_get_ns());
 		if (r == before)
 			return r->account.id;
-		/* That task is over. */
-		if (before->owned)
+		/* That task is over, and whose it was is known. */
+		if (before->owned && !before->outstanding) {
 			ww_handoff_adopt(before);
+			r->before = before->before;
+			ww_request_free(before);
+		}
 	}
 	r->owned = known;
 	if (known) {
+		r->parent = r->root == root ? r->parent : 0;
+		r->led = r->root == root && r->led;
 		r->root = root;
 		r->direct = !nobody;
-		r->parent = 0;
-		r->led = 0;
 	}
 	return r->account.id;
 }

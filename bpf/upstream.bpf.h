@@ -175,6 +175,7 @@ static __always_inline void ww_upstream_closed(struct ww_conn *conn, struct sock
 {
 	ww_shared_closed(conn);
 	conn->asker = 0;
+	conn->asked_before = 0;
 	conn->askers = 0;
 	if (!conn->number)
 		return;

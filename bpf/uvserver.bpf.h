@@ -203,13 +203,14 @@ __weak int ww_uvloop_answers(void)
  * for the one that reads.
  */
 
-/* Whether another Task awaits what is sent on the connection than before, and than before that. */
+/* Whether three Tasks have awaited, in turn, what was sent on the connection. */
 static __always_inline bool ww_uvloop_in_turn(struct ww_conn *conn, u64 task)
 {
 	u64 key = ww_task_key(task, WW_UVLOOP_VERSION);
 	if (conn->asker != key) {
-		if (conn->asker && conn->askers < WW_UVLOOP_ASKERS_SEEN)
+		if (conn->asker && conn->asked_before != key && conn->askers < WW_UVLOOP_ASKERS_SEEN)
 			conn->askers++;
+		conn->asked_before = conn->asker;
 		conn->asker = key;
 	}
 	return conn->askers >= WW_UVLOOP_ASKERS_SEEN;

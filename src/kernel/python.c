@@ -137,7 +137,7 @@ static int find_holder(pid_t pid, struct ww_python_layout *layout)
 	return err;
 }
 
-/* Who has the interpreter's lock, and that the layout is the one in the table. */
+/* Who has the interpreter's lock; and, from 3.13 on, that the layout is the one in the table. */
 static int complete(pid_t pid, struct ww_python_layout *layout)
 {
 	if (layout->minor == 11)

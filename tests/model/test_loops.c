@@ -101,6 +101,8 @@ static void part_of_answer(void **state)
 		if (doing == DOING_INSIDE) {
 			host.cpu = 1;
 			host.current[1] = &script.threads[1];
+			script.threads[1].regs.WW_REG_NR = WW_SYS_WRITE;
+			script.threads[1].regs.WW_REG_ARG1 = HOST_FD_EVENT;
 		}
 		is_woken(0);
 		host.cpu = 0;

@@ -344,6 +344,54 @@ static void in_compiled_code(void **state)
 	assert_int_equal(ww_tasks_now(), 0);
 }
 
+/* A loop makes objects for all of its requests. */
+static void of_a_loop(void **state)
+{
+	struct ww_request *a, *b;
+	(void)state;
+	first(&a, &b);
+	u64 task = makes(1, 64);
+	assert_int_equal(ww_tasks_whose(task), b->account.id);
+	runs(1);
+	host_thread(&script.threads[1])->loop = 1;
+	ww_tasks_serves(b->account.id);
+	assert_int_equal(ww_tasks_whose(task), 0);
+}
+
+/* A thread on whose stack there is none is not looked through for ever; one that was found has its tries back. */
+static void nowhere(void **state)
+{
+	struct ww_request *a, *b;
+	(void)state;
+	first(&a, &b);
+	u64 task = makes(1, 64);
+	for (u32 i = 0; i < WW_TASKS_TRIES - 1; i++) {
+		plant_word(task_at, 0);
+		assert_int_equal(ww_tasks_now(), 0);
+	}
+	plant_word(task_at, task);
+	assert_int_equal(ww_tasks_now(), task);
+	plant_word(task_at, 0);
+	for (u32 i = 0; i < WW_TASKS_TRIES; i++)
+		assert_int_equal(ww_tasks_now(), 0);
+	plant_word(task_at, task);
+	assert_int_equal(ww_tasks_now(), 0);
+}
+
+/* What no task is known for is not one's that was known before. */
+static void lost(void **state)
+{
+	struct ww_request *a, *b;
+	(void)state;
+	first(&a, &b);
+	plant_word(task_at, makes(1, 64));
+	asks(&other);
+	assert_int_equal(host_request(pool()->ref)->root, b->account.id);
+	plant_word(task_at, 0);
+	asks(&script.upstream);
+	assert_false(host_request(pool()->ref)->owned);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +403,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(of_an_ended_one, begin, end),
 		cmocka_unit_test_setup_teardown(in_the_next_buffer, begin, end),
 		cmocka_unit_test_setup_teardown(in_compiled_code, begin, end),
+		cmocka_unit_test_setup_teardown(of_a_loop, begin, end),
+		cmocka_unit_test_setup_teardown(nowhere, begin, end),
+		cmocka_unit_test_setup_teardown(lost, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -249,6 +249,7 @@ static void asks_in_turn(void **state)
 	/* A socket that is connected again is another connection. */
 	conn.asker = 0;
 	conn.askers = 0;
+	conn.asked_before = 0;
 	sends_on(FD);
 	assert_true(doubts(another(plant(64), protocol), &conn));
 }
