@@ -54,9 +54,10 @@ WW_GLOBAL1(int, ww_posted, T, t)
 {
 	if (!t || t->python || t->go)
 		return 0;
-	if (t->off != WW_OFF_NOT || (t->phase_at && ww_phase_left(t)))
+	bool runs = t->off == WW_OFF_NOT, polls = t->phase_at && runs;
+	if (polls && ww_phase_left(t))
 		return 0;
-	if (!t->posted && t->phase_at && t->turn_read < t->slept)
+	if (!t->posted && polls && t->turn_read < t->slept)
 		return WW_NAME_EVENTFD;
 	return t->posted;
 }
