@@ -21,8 +21,9 @@ CREATE TABLE log (item int);"""
 
 
 def starved():
-    """Six clients of two workers, which wait for the database most of the time."""
-    found = Found(tap, web, [["/slow/1"] * 20] * 5 + [["/quick/1"] * 20])
+    """Seven clients of two workers, which wait for the database most of the time. They are served in turn: of an even number the quick one
+    may come to the same worker each time, which then is the only one that serves its requests."""
+    found = Found(tap, web, [["/slow/1"] * 20] * 6 + [["/quick/1"] * 20])
     for page in ("slow", "quick"):
         found.has(page, "pool-starved", {"cause": "too few workers", "threads": 2, "held_by": "GET /slow/{id}",
                                          "held_by_share": lambda share: share > 0.8}, saves_ms=(15, 400))
