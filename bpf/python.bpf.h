@@ -274,7 +274,7 @@ static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struc
 #define WW_PYTHON_DIGIT	    24	 /* of a PyLongObject, which a bool is: the first one */
 #define WW_PYTHON_LIST	    24	 /* PyListObject.ob_item, a pointer */
 #define WW_PYTHON_TAGS	    3ull /* of a _PyStackRef; no object's address has them */
-#define WW_PYTHON_SHIM	    3	 /* FRAME_OWNED_BY_CSTACK: where a call of the interpreter begins, no function's */
+#define WW_PYTHON_SHIM	    3	 /* FRAME_OWNED_BY_CSTACK, _INTERPRETER: where one of its calls begins, no function's */
 
 static __always_inline const struct ww_python_offsets *ww_python_offsets(u32 version)
 {
