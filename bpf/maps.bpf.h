@@ -243,7 +243,8 @@ struct ww_thread {
 	u64 ended_at;		       /* when a request of its ended last */
 	u64 corked;		       /* the struct tcp_sock that holds a response of its back: cork.bpf.h; 0: none, */
 	u64 corked_at;		       /* since when, */
-	ww_ref corks;		       /* and whose that is */
+	ww_ref corks;		       /* whose that is, */
+	u32 corked_end;		       /* and what follows its last byte there */
 	u64 futex;		       /* the one that it waits for, or waited for last */
 	u64 place;		       /* and the one for which it waited last when it had no request */
 	u64 idle_sp;		       /* where its stack was then */
