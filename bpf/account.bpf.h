@@ -112,12 +112,14 @@ static __always_inline void ww_charge_sights(struct ww_request *r, u64 to)
  */
 static __always_inline void ww_charge_assisted(struct ww_request *r, struct ww_thread *t, u64 to)
 {
-	u64 ns = r->assisted, own = to == t->start ? t->kinds_ns[WW_KIND_GC] : 0;
-	r->assisted = 0;
+	u64 ns = r->assisted, own = to == t->start ? ww_assisted_here(t, r->account.id) : 0;
 	if (ns <= own)
 		return;
 	ns -= own;
-	ww_charge(r, WW_KIND_GC, WW_DETAIL_NAME, WW_NAME_ASSIST, to - r->mark > ns ? r->mark + ns : to);
+	if (ns > to - r->mark)
+		ns = to - r->mark;
+	__sync_fetch_and_add(&r->assisted, -ns);
+	ww_charge(r, WW_KIND_GC, WW_DETAIL_NAME, WW_NAME_ASSIST, r->mark + ns);
 }
 
 /* Charges the gap of a request that is not just in the queue. */
@@ -260,19 +262,15 @@ WW_GLOBAL2(int, ww_turn_has, T, t, N, ref)
 {
 	if (!t)
 		return 0;
-	t->turn_last = t->turn_steps++ ? 0 : ref;
 	for (u32 i = 0; i < WW_TURN; i++) {
-		if (i < t->turn_len && t->turn[i] == ref) {
-			t->turn_since |= 1ull << i;
+		if (i < t->turn_len && t->turn[i] == ref)
 			return 0;
-		}
 	}
 	u32 at = t->turn_len;
 	barrier_var(at);
 	if (at < WW_TURN) {
 		t->turn[at] = ref;
 		t->turn_len = at + 1;
-		t->turn_since |= 1ull << at;
 	} else {
 		t->turn_unknown = 1;
 		struct ww_request *r = t->defers ? ww_request_get(ref) : NULL;
@@ -534,7 +532,6 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 		ww_charge_gap(r, t, touch, now);
 	}
 	ww_attach(t, r, tid, now);
-	r->assisted = 0;
 	r->unread = touch->receive;
 	if (t->python)
 		ww_loop_step(t, r, touch, now);

@@ -5,6 +5,7 @@
 #ifndef WHYWAIT_CHARGE_H
 #define WHYWAIT_CHARGE_H
 
+#include "assist.bpf.h"
 #include "interval.bpf.h"
 #include "loop.bpf.h"
 
@@ -98,22 +99,28 @@ WW_GLOBAL5(int, ww_charge, R, r, N, kind, N, type, N, value, N, to)
 }
 
 /*
- * The thread's interval is the request's, whose goroutine was made to collect garbage meanwhile on another thread: it
- * had moved there without a word, so what is taken for its computing here was that.
+ * The thread's interval is the request's, whose goroutine was made to collect garbage: also on other threads, to which
+ * it had moved without a word. What is taken for its computing here was that.
  */
 WW_GLOBAL2(int, ww_give_assisted, R, r, T, t)
 {
 	struct ww_cause assists = {.kind = WW_KIND_GC, .type = WW_DETAIL_NAME, .value = WW_NAME_ASSIST};
 	if (!r || !t)
 		return 0;
-	u64 ns = r->assisted;
-	r->assisted = 0;
-	if (ns > t->kinds_ns[WW_KIND_COMPUTE])
-		ns = t->kinds_ns[WW_KIND_COMPUTE];
+	u64 ns = r->assisted, own = ww_assisted_here(t, r->account.id);
+	if (t->assisted != r->account.id)
+		ww_assisted_another(t);
+	if (own > ns)
+		own = ns;
+	if (ns > own + t->kinds_ns[WW_KIND_COMPUTE])
+		ns = own + t->kinds_ns[WW_KIND_COMPUTE];
+	/* Another CPU may add to it. */
+	__sync_fetch_and_add(&r->assisted, -ns);
+	t->assisted = 0;
 	if (!ns)
 		return 0;
-	t->kinds_ns[WW_KIND_COMPUTE] -= ns;
-	t->kinds_ns[WW_KIND_GC] += ns;
+	t->kinds_ns[WW_KIND_COMPUTE] -= ns - own;
+	t->kinds_ns[WW_KIND_GC] += ns - own;
 	t->dirty |= WW_DIRTY_WAITED;
 	ww_interval_detail(t, assists, ns);
 	return 0;
@@ -124,7 +131,7 @@ WW_GLOBAL2(int, ww_give, R, r, T, t)
 {
 	if (!r || !t)
 		return 0;
-	if (r->assisted && t->ref == r->account.id)
+	if (r->assisted | t->assisted)
 		ww_give_assisted(r, t);
 	r->account.cpu_ns += t->cpu_ns;
 	if (ww_allocations_on)

@@ -7,6 +7,7 @@
  * under way is a state and no count, and of a thread only its clock is written, at once (clock.bpf.h): the scheduler
  * charges what it shows.
  */
+#include "assist.bpf.h"
 #include "collector.bpf.h"
 #include "tokio.bpf.h"
 #include "registers.bpf.h"
@@ -364,9 +365,18 @@ static __always_inline struct ww_request *ww_request_of_goroutine(u64 g)
 	return known ? ww_request_get(known->ref) : NULL;
 }
 
+/* How long the thread has waited in its interval. The scheduler may write that meanwhile, but not twice. */
+static __always_inline u64 ww_thread_waited(const struct ww_thread *t)
+{
+	const volatile struct ww_thread *as_it_is = t;
+	u64 mark = as_it_is->mark, ns = mark - as_it_is->start - as_it_is->cpu_ns;
+	return as_it_is->mark == mark ? ns : as_it_is->mark - as_it_is->start - as_it_is->cpu_ns;
+}
+
 /*
- * Goroutines move from thread to thread without a word. Where this one is not known to run here, what it does so is
- * kept with its request until that is charged the time.
+ * Goroutines move from thread to thread without a word. So what one is made to do is kept with its request until that
+ * is charged the time, whatever thread's interval it gets then. A thread that is another request's as far as is known
+ * does not do it for that one.
  */
 SEC("uprobe")
 int ww_assist_begin(struct pt_regs *ctx)
@@ -388,11 +398,39 @@ int ww_assist_begin(struct pt_regs *ctx)
 	}
 	if (!t)
 		return 0;
-	bool its_own = r && r->account.id == t->ref && r->state == WW_STATE_ATTACHED && r->owner == t->tid;
-	t->assist_for = r && !its_own ? r->account.id : 0;
+	t->assist_for = r ? r->account.id : 0;
 	t->assist_at = now;
-	ww_thread_collects(now, true);
+	t->assist_off = ww_thread_waited(t);
+	if (!r || t->ref == r->account.id || !ww_request_get(t->ref))
+		ww_thread_collects(now, !r);
 	return 0;
+}
+
+#define WW_ASSIST_FRAME 16 /* words */
+
+/*
+ * From when to when it was so, of the time in which the probes saw it: the function has both on its stack, by the same
+ * clock, as it adds them up itself. So the probes' own time is the program's, and no collector's. Where they are not
+ * found it is what the probes see.
+ */
+static __always_inline void ww_assist_told(struct pt_regs *ctx, u64 *from, u64 *to)
+{
+	u64 words[WW_ASSIST_FRAME], first = ~0ull, last = 0;
+	if (bpf_probe_read_user(words, sizeof(words), (void *)(ctx->sp - sizeof(words))))
+		return;
+#pragma unroll
+	for (u32 i = 0; i < WW_ASSIST_FRAME; i++) {
+		if (words[i] < *from || words[i] > *to)
+			continue;
+		if (words[i] < first)
+			first = words[i];
+		if (words[i] > last)
+			last = words[i];
+	}
+	if (first >= last)
+		return;
+	*from = first;
+	*to = last;
 }
 
 SEC("uprobe")
@@ -400,12 +438,27 @@ int ww_assist_end(struct pt_regs *ctx)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct ww_thread *t = ww_thread_get(ww_current());
-	if (!t || !(t->gc & WW_CLOCK_RUNS))
+	if (!t || !t->assist_at)
 		return 0;
 	struct ww_request *r = ww_request_get(t->assist_for);
-	if (r && now > t->assist_at)
-		__sync_fetch_and_add(&r->assisted, now - t->assist_at);
-	t->assist_for = 0;
-	ww_thread_collected(now);
+	u64 from = t->assist_at, to = now;
+	ww_assist_told(ctx, &from, &to);
+	u64 ns = to - from, off = ww_thread_waited(t) - t->assist_off, seen = now - t->assist_at;
+	ns -= off < ns ? off : 0;
+	bool clocked = t->gc & WW_CLOCK_RUNS;
+	t->assist_at = 0;
+	if (clocked)
+		ww_thread_collected(now - (seen - (to - from)));
+	if (!r || !ns)
+		return 0;
+	__sync_fetch_and_add(&r->assisted, ns);
+	if (!clocked)
+		return 0;
+	if (!ww_assisted_here(t, r->account.id)) {
+		t->assisted_ns = 0;
+		t->assisted_from = t->start;
+		t->assisted = r->account.id;
+	}
+	t->assisted_ns += ns;
 	return 0;
 }

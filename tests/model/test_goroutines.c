@@ -56,6 +56,7 @@ static int end(void **state)
 {
 	(void)state;
 	host.current[0] = NULL;
+	host.current[1] = NULL;
 	script_end();
 	return 0;
 }
@@ -86,6 +87,15 @@ static void touches_elsewhere(void)
 	other->go = WW_GO;
 	other->exact = WW_EXACT;
 	ww_touched(other, r, &step, host.now);
+}
+
+/* Another CPU runs that thread of the process. */
+static void runs_on(u32 thread)
+{
+	host.current[1] = &script.threads[thread];
+	assert_non_null(ww_thread_make(&script.threads[thread].task, host.now));
+	host_thread(&script.threads[thread])->go = WW_GO;
+	ww_sched_switch(false, &host.idle.task, &script.threads[thread].task, 0);
 }
 
 static void all_is_told(void **state)
@@ -190,6 +200,144 @@ static void ran_all_along(void **state)
 	assert_int_equal(a->attribution, WW_ATTRIBUTION_INFERRED);
 }
 
+/* It is made to collect, and has gone on with another thread when it is charged next: that is not lost. */
+static void collects_and_moves(void **state)
+{
+	(void)state;
+	pass(1000);
+	probe(ww_assist_begin);
+	pass(400);
+	probe(ww_assist_end);
+	pass(600);
+	host.cpu = 1;
+	runs_on(1);
+	pass(100);
+	sends(&script.server, OK);
+	host.cpu = 0;
+	const struct ww_account *a = record();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 400);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 1700);
+}
+
+/* It stays there: that is told once. */
+static void collects_and_stays(void **state)
+{
+	(void)state;
+	pass(1000);
+	for (u32 i = 0; i < 2; i++) {
+		probe(ww_assist_begin);
+		pass(400);
+		if (i) {
+			is_preempted();
+			pass(70);
+			runs(0);
+		}
+		probe(ww_assist_end);
+	}
+	sends(&script.server, OK);
+	const struct ww_account *a = record();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 800);
+	assert_int_equal(a->kinds_ns[WW_KIND_RUNQ], 70);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 1000);
+	assert_int_equal(a->details_len, 1);
+	assert_int_equal(a->details[0].value, WW_NAME_ASSIST);
+	assert_int_equal(a->details[0].ns, 800);
+}
+
+/* The function has on its stack from when to when it was so: the probes' own time is none of a collector's. */
+static void collects_as_told(void **state)
+{
+	u64 frame = plant(256), sp = frame + 192;
+	struct pt_regs regs = {.WW_REG_GO_1 = g, .sp = sp};
+	(void)state;
+	pass(1000);
+	ww_assist_begin(&regs);
+	pass(30);
+	plant_word(sp - 64, host.now);
+	plant_word(sp - 56, start); /* of something else */
+	pass(400);
+	plant_word(sp - 32, host.now);
+	plant_word(sp - 96, host.now);
+	pass(20);
+	ww_assist_end(&regs);
+	sends(&script.server, OK);
+	const struct ww_account *a = record();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 400);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 1050);
+	assert_int_equal(a->details[0].ns, 400);
+}
+
+/* It has stopped all others for the collection before: that is not made of it, and has no name. */
+static void collects_after_a_stop(void **state)
+{
+	(void)state;
+	probe(ww_stop_begin);
+	probe(ww_part_first);
+	pass(50);
+	probe(ww_stop_end);
+	probe(ww_assist_begin);
+	pass(400);
+	probe(ww_assist_end);
+	sends(&script.server, OK);
+	const struct ww_account *a = record();
+	assert_int_equal(a->kinds_ns[WW_KIND_GC], 450);
+	assert_int_equal(a->details_len, 1);
+	assert_int_equal(a->details[0].value, WW_NAME_ASSIST);
+	assert_int_equal(a->details[0].ns, 400);
+}
+
+/* It collects where it is known to run; then two goroutines have changed their threads. */
+static void collects_and_changes(void **state)
+{
+	struct host_sock other;
+	(void)state;
+	script_accept(&other, 40001);
+	host.cpu = 1;
+	runs_on(1);
+	plant_word(g + GOID, NUMBER + 1);
+	arrives(&other, strlen(GET));
+	receives(&other, GET);
+	plant_word(g + GOID, NUMBER);
+	host.cpu = 0;
+	pass(1000);
+	probe(ww_assist_begin);
+	pass(400);
+	probe(ww_assist_end);
+	sends(&other, OK);
+	assert_int_equal(record()->kinds_ns[WW_KIND_GC], 0);
+	script.records_len = 0;
+	host.cpu = 1;
+	sends(&script.server, OK);
+	host.cpu = 0;
+	assert_int_equal(record()->kinds_ns[WW_KIND_GC], 400);
+	host_sock_end(&other);
+}
+
+/* It collects on a thread that works for another request, as far as is known: that one does not. */
+static void collects_elsewhere(void **state)
+{
+	struct host_sock other;
+	(void)state;
+	script_accept(&other, 40001);
+	host.cpu = 1;
+	runs_on(1);
+	plant_word(g + GOID, NUMBER + 1);
+	arrives(&other, strlen(GET));
+	receives(&other, GET);
+	plant_word(g + GOID, NUMBER);
+	pass(1000);
+	probe(ww_assist_begin);
+	pass(400);
+	probe(ww_assist_end);
+	sends(&other, OK);
+	assert_int_equal(record()->kinds_ns[WW_KIND_GC], 0);
+	script.records_len = 0;
+	host.cpu = 0;
+	sends(&script.server, OK);
+	assert_int_equal(record()->kinds_ns[WW_KIND_GC], 400);
+	host_sock_end(&other);
+}
+
 /* It was looked for, and its place is another one's by now. */
 static void another_by_now(void **state)
 {
@@ -210,6 +358,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(parks_while_it_is_charged, begin, end),
 		cmocka_unit_test_setup_teardown(long_gap, begin, end),
 		cmocka_unit_test_setup_teardown(ran_all_along, begin, end),
+		cmocka_unit_test_setup_teardown(collects_and_moves, begin, end),
+		cmocka_unit_test_setup_teardown(collects_and_stays, begin, end),
+		cmocka_unit_test_setup_teardown(collects_as_told, begin, end),
+		cmocka_unit_test_setup_teardown(collects_after_a_stop, begin, end),
+		cmocka_unit_test_setup_teardown(collects_elsewhere, begin, end),
+		cmocka_unit_test_setup_teardown(collects_and_changes, begin, end),
 		cmocka_unit_test_setup_teardown(another_by_now, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,164 @@
  * Connections to Redis that all requests of a loop of Node's kind share: whose commands and answers are. And steps that
  * no socket tells.
  */
-#include "node.h"
+#include "plant.h"
+
+#include "shared.bpf.h"
+
+#define GET    "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define PING   "*1\r\n$4\r\nPING\r\n"
+#define PONG   "+PONG\r\n"
+#define US     1000ull
+#define MS     1000000ull
+
+#define REQUESTS 3
+
+enum { POLLS = 0x1000, CHECKS = 0x2000 }; /* phases of the loop, as its stack tells them */
+
+static struct host_sock clients[REQUESTS], others, another;
+static u64 phase, turns;
+static ww_ref owners[WW_TRAFFIC_OWNERS_MAX];
+static u32 owners_len;
+
+static void note_owners(const struct ww_traffic *record, u64 size)
+{
+	if (record->type != WW_TRAFFIC_OWNERS)
+		return;
+	assert_int_equal(size, sizeof(*record) + record->head);
+	assert_true(record->head <= sizeof(owners));
+	memcpy(owners, record + 1, record->head);
+	owners_len = record->head / 8;
+}
+
+/* The loop looks for events once more. */
+static void polls(void)
+{
+	static u64 number = 0;
+	plant_word(phase, POLLS);
+	plant_word(turns, ++number);
+}
+
+/* The loop sleeps, and is woken after so long. */
+static void sleeps(u64 ns)
+{
+	polls();
+	blocks(WW_SYS_EPOLL_WAIT, 0, 0, 16, -1);
+	pass(ns);
+	is_woken(0);
+	runs(0);
+}
+
+static void asks(u32 request)
+{
+	arrives(&clients[request], strlen(GET));
+	receives(&clients[request], GET);
+	pass(10 * US);
+}
+
+/* Those from `from` on ask in one turn of the loop. */
+static void all_ask(u32 from)
+{
+	for (u32 i = from; i < REQUESTS; i++)
+		arrives(&clients[i], strlen(GET));
+	for (u32 i = from; i < REQUESTS; i++) {
+		receives(&clients[i], GET);
+		pass(10 * US);
+	}
+}
+
+static void answers(u32 request)
+{
+	sends(&clients[request], ANSWER);
+	pass(10 * US);
+}
+
+/* Sends so many commands on the shared connection. */
+static void commands(u32 many)
+{
+	char bytes[512] = "";
+	for (u32 i = 0; i < many; i++)
+		strcat(bytes, PING);
+	script.upstream.tcp.write_seq += strlen(bytes);
+	sends(&script.upstream, bytes);
+	pass(10 * US);
+}
+
+static void replies(u32 many)
+{
+	char bytes[512] = "";
+	for (u32 i = 0; i < many; i++)
+		strcat(bytes, PONG);
+	arrives(&script.upstream, strlen(bytes));
+	pass(10 * US);
+	receives(&script.upstream, bytes);
+	pass(10 * US);
+}
+
+static ww_ref ref_of(u32 request)
+{
+	return host_conn(&clients[request])->first;
+}
+
+static int begin(void **state)
+{
+	u32 tgid = 100;
+	(void)state;
+	script_begin(16);
+	plant_begin();
+	plant_next = HOST_USER + 3 * HOST_USER_SIZE; /* where no message is put */
+	phase = plant(8);
+	turns = plant(8);
+	struct ww_libuv uv = {.slot = phase, .turns = turns};
+	bpf_map_update_elem(&ww_libuvs, &tgid, &uv, BPF_ANY);
+	host.traffic = note_owners;
+	owners_len = 0;
+	host_tcp_init(&script.upstream, 50000, 6379);
+	script.upstream.unix_sock.sk.__sk_common.skc_state = 1;
+	host_tcp_init(&others, 50001, 5432);
+	others.unix_sock.sk.__sk_common.skc_state = 1;
+	host_tcp_init(&another, 50002, 5432);
+	another.unix_sock.sk.__sk_common.skc_state = 1;
+	for (u32 i = 0; i < REQUESTS; i++)
+		script_accept(&clients[i], (u16)(41000 + i));
+	host.current[0] = &script.threads[0];
+	runs(0);
+	/* It is known for a loop, and its phase is asked for, when it has served one. */
+	asks(0);
+	answers(0);
+	sleeps(MS);
+	asks(0);
+	answers(0);
+	script.records_len = 0;
+	assert_int_equal(host_thread(&script.threads[0])->phase_at, phase);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < REQUESTS; i++) {
+		ww_tcp_destroy_sock(&clients[i].unix_sock.sk);
+		host_sock_end(&clients[i]);
+	}
+	host_sock_end(&others);
+	host_sock_end(&another);
+	script_end();
+	return 0;
+}
+
+static void all_are(u32 from, u32 to, u8 attribution)
+{
+	assert_int_equal(script.records_len, to);
+	for (u32 i = from; i < to; i++) {
+		u64 sum = 0;
+		for (u32 kind = 0; kind < WW_KIND_COUNT; kind++)
+			sum += script.records[i].kinds_ns[kind];
+		assert_int_equal(sum, script.records[i].end_ns - script.records[i].start_ns);
+		assert_int_equal(script.records[i].attribution, attribution);
+		assert_int_equal(script.records[i].traffic_lost != 0, attribution == WW_ATTRIBUTION_AMBIGUOUS);
+	}
+}
 
 /* Each is sent in the step that asks for it; answers come one by one, and are not waited for by others. */
 static void in_steps(void **state)
@@ -225,6 +382,19 @@ static void makes_one(void **state)
 	assert_int_equal(host_request(ref_of(0))->outstanding, 0);
 	answers(0);
 	all_are(0, 1, WW_ATTRIBUTION_EXACT);
+}
+
+static void queries(struct host_sock *sock)
+{
+	sends(sock, "Q\0\0\0\rSELECT 1\0");
+	pass(10 * US);
+}
+
+static void rows(struct host_sock *sock)
+{
+	arrives(sock, 4);
+	receives(sock, "rows");
+	pass(10 * US);
 }
 
 /* Another thread has done something for the only request that waits for that: or for one that is taken to wait else. */

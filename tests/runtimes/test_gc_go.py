@@ -17,10 +17,11 @@ from gc_runtimes import APPS, MS, Collected, build_directory, get, near  # noqa:
 from tap import Tap  # noqa: E402
 
 # gc 7 @0.9s 4%: 0.021+3.1+0.013 ms clock, 0.042+2.2/3.0/0+0.026 ms cpu, ..: stopped, beside, stopped; of CPUs: stopped, assists, ..
+# Two digits of each are there, the rest is cut off.
 CYCLE = re.compile(r"^gc \d+ @.*?: ([\d.]+)\+[\d.]+\+([\d.]+) ms clock, [\d.]+\+([\d.]+)/", re.MULTILINE)
 
-# Goroutines that are moved from thread to thread meanwhile: what one did on a thread where it was not seen may be told twice, or be lost.
-MOVES = 0.25
+# What the runtime leaves out of its sum of assists: each processor (there are two) keeps up to so much, and forgets it with the next cycle.
+SLACK = 5000
 
 
 class Told:
@@ -33,10 +34,11 @@ class Told:
             after = self.memory()
         self.of = {name: after[name] - before[name] for name in after}
         self.has_assists = after["assisted_ns"] >= 0
-        cycles = [[float(ms) * MS for ms in cycle] for cycle in CYCLE.findall(self.seen.log)]
+        cycles = CYCLE.findall(self.seen.log)
         self.logged = len(cycles)
-        self.logged_stopped_ns = sum(first + last for first, last, _ in cycles)
-        self.logged_assisted_ns = sum(assisted for _, _, assisted in cycles)
+        self.logged_stopped_ns = sum((float(first) + float(last)) * MS for first, last, _ in cycles)
+        self.logged_assisted_ns = sum(float(assisted) * MS for _, _, assisted in cycles)
+        self.cut_off_ns = sum(10.0 ** -len(assisted.partition(".")[2]) * MS for _, _, assisted in cycles)
 
     def memory(self):
         return json.loads(get(self.seen.web.port, "/memory")[0])
@@ -62,10 +64,11 @@ def assists():
     tap.note(f"assists: {helped / MS:.2f} ms told, {told.logged_assisted_ns / MS:.2f} ms in the log, {told.of['assisted_ns'] / MS:.2f} ms by "
              f"runtime/metrics; {seen.sum() / MS:.2f} ms of gc in requests that took {sum(r['wall_ns'] for r in seen.record.requests) / MS:.0f} ms")
     tap.check("there were assists to speak of", told.logged_assisted_ns > 20 * MS, told.logged_assisted_ns)
-    tap.check("requests are charged what their goroutines were made to help the collector with", near(helped, told.logged_assisted_ns, MOVES, 0),
-              f"{helped} ns told, {told.logged_assisted_ns} ns in the log")
+    least, most = told.logged_assisted_ns, told.logged_assisted_ns + told.cut_off_ns + 2 * SLACK * told.logged
+    tap.check("requests are charged what their goroutines were made to help the collector with", 0.95 * least <= helped <= 1.05 * most,
+              f"{helped} ns told, {least} to {most} ns in the log")
     if told.has_assists:
-        tap.check("which is what runtime/metrics says", near(helped, told.of["assisted_ns"], MOVES, 0), f"{helped}, {told.of['assisted_ns']}")
+        tap.check("which is what runtime/metrics says", near(helped, told.of["assisted_ns"], 0.05, 0), f"{helped}, {told.of['assisted_ns']}")
 
 
 def stops():
