@@ -262,15 +262,19 @@ WW_GLOBAL2(int, ww_turn_has, T, t, N, ref)
 {
 	if (!t)
 		return 0;
+	t->turn_last = t->turn_steps++ ? 0 : ref;
 	for (u32 i = 0; i < WW_TURN; i++) {
-		if (i < t->turn_len && t->turn[i] == ref)
+		if (i < t->turn_len && t->turn[i] == ref) {
+			t->turn_since |= 1ull << i;
 			return 0;
+		}
 	}
 	u32 at = t->turn_len;
 	barrier_var(at);
 	if (at < WW_TURN) {
 		t->turn[at] = ref;
 		t->turn_len = at + 1;
+		t->turn_since |= 1ull << at;
 	} else {
 		t->turn_unknown = 1;
 		struct ww_request *r = t->defers ? ww_request_get(ref) : NULL;

@@ -33,6 +33,7 @@ static __always_inline bool ww_cork_holds(struct ww_thread *t, struct ww_request
 	t->corks = r->account.id;
 	t->corked = tcp;
 	t->corked_at = now;
+	t->corked_end = BPF_CORE_READ((struct tcp_sock *)tcp, write_seq);
 	return true;
 }
 
@@ -64,14 +65,18 @@ WW_GLOBAL3(int, ww_cork_look, T, t, N, now, N, last)
 		return 0;
 	struct tcp_sock *tp = (struct tcp_sock *)t->corked;
 	struct ww_request *r = ww_request_get(t->corks);
-	bool in = BPF_CORE_READ_BITFIELD_PROBED(tp, nonagle) & TCP_NAGLE_CORK &&
-		  BPF_CORE_READ(tp, write_seq) != BPF_CORE_READ(tp, snd_nxt);
+	/* Where another thread has closed it, another connection may have its place since. */
+	bool same = BPF_CORE_READ(tp, write_seq) == t->corked_end;
+	bool in = same && BPF_CORE_READ_BITFIELD_PROBED(tp, nonagle) & TCP_NAGLE_CORK &&
+		  t->corked_end != BPF_CORE_READ(tp, snd_nxt);
 	if (r && in && !last)
 		return 0;
 	t->corked = 0;
 	if (!r)
 		return 0;
-	u64 left = in ? now : ww_cork_left(t, r, tp, now);
+	if (!same)
+		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
+	u64 left = in || !same ? now : ww_cork_left(t, r, tp, now);
 	ww_interval_ran(t, left);
 	if (t->ref == t->corks && ww_owns(r, t->tid) && r->mark == t->start) {
 		ww_give(r, t);

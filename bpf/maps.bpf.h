@@ -78,7 +78,7 @@ struct ww_piece {
 #define WW_CARRIERS	  448 /* of one thread at a time */
 #define WW_PENDING	  32  /* requests of an event loop that wait to be continued */
 #define WW_SERVED	  8
-#define WW_TURN		  16  /* requests that had a step in one turn of a loop of Node's kind */
+#define WW_TURN		  64  /* requests that had a step in one turn of a loop of Node's kind */
 #define WW_ANSWERED	  256 /* answers to asyncio's Tasks whose request is not known yet */
 
 /* What an event loop of asyncio's kind has read: its step runs some rounds later. */
@@ -183,6 +183,7 @@ struct ww_thread {
 	u64 phase_read;	      /* that word, when it last read: the phase in which it polls */
 	u32 phase_asked;      /* reads since it was looked for */
 	u64 turns_at;	      /* address of the word that counts the turns of that loop; 0: not known */
+	u64 idle_at;	      /* and of its ring of idle handles: immediate.bpf.h */
 	u32 steps;	      /* async functions that V8 has continued since it last read */
 	u64 root;	      /* the promise at the end of the chain that it works for: promise.bpf.h; 0: not known */
 	u64 root_first;	      /* of the first step since it last read, or slept */
@@ -197,19 +198,29 @@ struct ww_thread {
 	u64 turn_read;	      /* and its last one, */
 	u64 turn_from;	      /* which connection's that was; */
 	/* The verifier follows every value of what a loop counts up, where that is not kept in memory: */
-	u32 turn_alive;	 /* of these, so many have not ended, */
-	u32 turn_first;	 /* and so many of those wait for nothing else that is known; */
-	ww_ref turn_one; /* the last of them; */
-	u32 turn_maybe;	 /* of those, some may wait for the rest of an answer */
-	u8 turn_unknown; /* it had others, of which nobody knows whose; */
-	u8 turn_unsure;	 /* some may have been in the turn before; */
-	u8 turn_over;	 /* what is read next is in another turn; */
-	u8 turn_chains;	 /* and began accounts for such as follow on the answers of several; */
-	u8 deferred;	 /* what it sends now may be of any of the turn: shared.bpf.h */
-	u8 defers;	 /* it has sent so before */
-	u64 several;	 /* when it read the answers of several at once, if that was its last read; 0: it was not */
-	u64 others;	 /* when a request was last seen to have waited for what no socket tells, */
-	u32 others_seen; /* how often that was */
+	u32 turn_alive;	    /* of these, so many have not ended, */
+	u32 turn_first;	    /* and so many of those wait for nothing else that is known; */
+	ww_ref turn_one;    /* the last of them; */
+	u32 turn_maybe;	    /* of those, some may wait for the rest of an answer */
+	u32 turn_in;	    /* of so many that may have asked; */
+	u32 turn_before;    /* of those that can't, so many wait for nothing that is known; */
+	ww_ref turn_last;   /* whose step its last read was; 0: not one's that is known; */
+	ww_ref turn_asker;  /* in whose the first immediate was asked for, */
+	u64 turn_since;	    /* and who had one since (of `turn`, a bit each); */
+	u64 immediate_not;  /* when an immediate was last seen to be for something else than to send; */
+	u8 immediate_right; /* how often it told what was known; */
+	u8 turn_asked;	    /* enum ww_asked; */
+	u8 turn_by;	    /* only who had a step since may have asked; */
+	u8 turn_steps;	    /* steps since its last read; */
+	u8 turn_unknown;    /* it had others, of which nobody knows whose; */
+	u8 turn_unsure;	    /* some may have been in the turn before; */
+	u8 turn_over;	    /* what is read next is in another turn; */
+	u8 turn_chains;	    /* and began accounts for such as follow on the answers of several; */
+	u8 deferred;	    /* what it sends now may be of any of the turn: shared.bpf.h */
+	u8 defers;	    /* it has sent so before */
+	u64 several;	    /* when it read the answers of several at once, if that was its last read; 0: it was not */
+	u64 others;	    /* when a request was last seen to have waited for what no socket tells, */
+	u32 others_seen;    /* how often that was */
 	u64 pooled;    /* when a step was last seen while it polls that follows on no read, as on libuv's pool's work */
 	u64 forgotten; /* when the newest account for nobody began that had to make room in `pending` */
 	u32 pending_len;
@@ -248,7 +259,8 @@ struct ww_thread {
 	u64 ended_at;		       /* when a request of its ended last */
 	u64 corked;		       /* the struct tcp_sock that holds a response of its back: cork.bpf.h; 0: none, */
 	u64 corked_at;		       /* since when, */
-	ww_ref corks;		       /* and whose that is */
+	ww_ref corks;		       /* whose that is, */
+	u32 corked_end;		       /* and what follows its last byte there */
 	u64 futex;		       /* the one that it waits for, or waited for last */
 	u64 place;		       /* and the one for which it waited last when it had no request */
 	u64 idle_sp;		       /* where its stack was then */

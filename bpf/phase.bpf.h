@@ -4,16 +4,20 @@
 #define WHYWAIT_PHASE_H
 
 #include "global.bpf.h"
-#include "programs.bpf.h"
+#include "immediate.bpf.h"
 
 /* Another turn of the loop has begun. */
 static __always_inline void ww_turn_anew(struct ww_thread *t)
 {
+	if (t->turn_asked == WW_ASKED_TOLD && !t->turn_over)
+		ww_immediate_errs(t);
 	t->turn_len = 0;
 	t->turn_unknown = 0;
 	t->turn_unsure = 0;
 	t->turn_over = 0;
 	t->turn_chains = 0;
+	t->turn_last = 0;
+	t->turn_asked = WW_ASKED_NOT;
 }
 
 /* The loop counts its turns, and this is another one than was seen last. */
@@ -41,6 +45,7 @@ WW_GLOBAL2(int, ww_phase_asks, T, t, C, conn)
 		if (uv) {
 			t->phase_at = uv->slot;
 			t->turns_at = uv->turns;
+			t->idle_at = uv->idle;
 		}
 	}
 	if (!t->phase_at)
@@ -67,6 +72,20 @@ WW_GLOBAL2(int, ww_phase_asks, T, t, C, conn)
 		ww_turn_anew(t);
 	else if (later && !turn && t->turn_len)
 		t->turn_unsure = 1;
+	ww_immediate_looks(t);
+	t->turn_last = 0;
+	t->turn_steps = 0;
+	return 0;
+}
+
+/* It reads for nobody that is known. */
+WW_GLOBAL1(int, ww_phase_strays, T, t)
+{
+	if (!t || !t->turns_at)
+		return 0;
+	ww_turn_now(t);
+	ww_immediate_looks(t);
+	t->turn_last = 0;
 	return 0;
 }
 

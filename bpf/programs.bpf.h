@@ -97,6 +97,7 @@ struct {
 struct ww_libuv {
 	u64 slot;  /* address of a word on the main thread's stack */
 	u64 turns; /* and of one that counts the loop's turns; 0: there is none */
+	u64 idle;  /* and of the ring of that loop's idle handles; 0: as `turns` */
 };
 
 struct {

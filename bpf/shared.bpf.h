@@ -7,12 +7,14 @@
  * Some clients (ioredis) write a command in the step that asks for it. Others (node-redis) write all commands of a turn
  * of the loop together at its end, when it is in another phase. Then they are, in order, of those that had a step in
  * this turn and have nothing else that they wait for, if there are as many of these as commands. Where that does not
- * tell, all that had a step in the turn are doubted.
+ * tell, all that had a step in the turn are doubted; where it is known in whose step the first one was asked for
+ * (immediate.bpf.h), only those that had one since.
  */
 #ifndef WHYWAIT_SHARED_H
 #define WHYWAIT_SHARED_H
 
 #include "account.bpf.h"
+#include "asked.bpf.h"
 #include "conn.bpf.h"
 #include "values.bpf.h"
 
@@ -148,28 +150,6 @@ static __always_inline void ww_shared_awaits(struct ww_request *r, u64 now)
 	ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, now);
 }
 
-/* Counts who had a step in this turn. */
-WW_GLOBAL1(int, ww_shared_turn, T, t)
-{
-	if (!t)
-		return 0;
-	t->turn_alive = 0;
-	t->turn_first = 0;
-	t->turn_one = 0;
-	t->turn_maybe = 0;
-	for (u32 i = 0; i < WW_TURN; i++) {
-		struct ww_request *r = i < t->turn_len ? ww_request_get(t->turn[i]) : NULL;
-		if (!r)
-			continue;
-		t->turn_alive++;
-		t->turn_first += !r->outstanding;
-		t->turn_one = r->account.id;
-		if (!r->outstanding && r->unread && r->answered)
-			t->turn_maybe++;
-	}
-	return 0;
-}
-
 /*
  * Commands are sent at the end of a turn: whose they are, if all are one's. Else notes that they are several's, and
  * returns one of these, or 0. ~0: that is not so, they are sent in the step that asks for them.
@@ -179,13 +159,12 @@ WW_GLOBAL2(u64, ww_shared_whose, T, t, C, conn)
 	if (!t || !ww_shared_is(t, conn) || !ww_phase_left(t))
 		return ~0ull;
 	ww_turn_now(t);
-	t->turn_over = 1;
-	ww_shared_turn(t);
+	u64 now = bpf_ktime_get_ns();
+	ww_shared_turn_ends(t, now);
 	ww_ref one = t->turn_one;
 	u32 alive = t->turn_alive;
-	bool ended = alive != t->turn_len;
+	bool ended = alive != t->turn_in;
 	struct ww_request *r = ww_request_get(one);
-	u64 now = bpf_ktime_get_ns();
 	bool others = ww_shared_others(t, now);
 	if (!alive) {
 		/* Of a timer's continuation, or nobody's. */
@@ -254,6 +233,7 @@ enum ww_shared_how {
 	WW_SHARED_CERTAIN = 1 << 8, /* above a place in the turn */
 	WW_SHARED_FIRST = 1 << 9,   /* one command is each one's that waits for nothing else; */
 	WW_SHARED_EACH = 1 << 10,   /* is each one's */
+	WW_SHARED_WHOLE = 1 << 11,  /* not of those who may wait for the rest of an answer */
 };
 
 /* Commands are sent at the end of a turn: which are of the request that had a step in it at that place. */
@@ -262,11 +242,15 @@ WW_GLOBAL4(int, ww_shared_take, T, t, C, conn, N, how, N, now)
 	u32 at = how & 0xff;
 	barrier_var(at);
 	struct ww_request *r = t && conn && at < WW_TURN ? ww_request_get(t->turn[at]) : NULL;
-	if (!r)
+	if (!r || !ww_shared_may(t, at))
 		return 0;
 	if (!(how & WW_SHARED_CERTAIN))
 		ww_doubt(r);
-	if (!(how & WW_SHARED_EACH) && (!(how & WW_SHARED_FIRST) || r->outstanding))
+	bool asker = ww_shared_asker(t, r->account.id);
+	bool first = how & WW_SHARED_FIRST && (asker || !r->outstanding);
+	if (first && how & WW_SHARED_WHOLE && !asker && ww_shared_maybe(r))
+		return 0;
+	if (!first && !(how & WW_SHARED_EACH))
 		return 0;
 	ww_shared_awaits(r, now);
 	ww_shared_owns(conn, r);
@@ -336,11 +320,13 @@ WW_GLOBAL4(int, ww_shared_divide, T, t, C, conn, N, many, N, now)
 	if (!t || !s)
 		return 0;
 	ww_shared_turn(t);
-	u32 first = t->turn_first, alive = t->turn_alive;
+	u32 first = t->turn_first, alive = t->turn_alive, maybe = t->turn_maybe;
 	bool plain = !t->turn_unknown && !t->turn_unsure && !t->turn_chains && !ww_shared_others(t, now);
 	u64 how = many == first ? WW_SHARED_FIRST : many == alive ? WW_SHARED_EACH : 0;
-	if (how == WW_SHARED_FIRST && plain && (alive == first || !t->turn_maybe))
+	if (how == WW_SHARED_FIRST && plain && (alive == first || !maybe))
 		how |= WW_SHARED_CERTAIN;
+	else if (maybe && many == first - maybe && plain)
+		how = WW_SHARED_FIRST | WW_SHARED_CERTAIN | WW_SHARED_WHOLE;
 	s->owners_len = 0;
 	ww_shared_takes(t, conn, how, now);
 	if (!how)
@@ -349,6 +335,8 @@ WW_GLOBAL4(int, ww_shared_divide, T, t, C, conn, N, many, N, now)
 		ww_shared_lose(conn);
 		return 0;
 	}
+	if (many == 1 && how == (WW_SHARED_FIRST | WW_SHARED_CERTAIN) && !t->turn_by)
+		ww_immediate_agrees(t, s->owners[0]);
 	if (!ww_traffic_thin)
 		return 0;
 	ww_shared_all_noted(conn, many, ww_shared_told(conn, s, now));

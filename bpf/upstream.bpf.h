@@ -343,9 +343,11 @@ static __always_inline void ww_upstream_tried(struct ww_conn *conn)
 
 static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn, u64 len)
 {
-	if (!conn && sk->__sk_common.skc_family != AF_UNIX)
-		return;
 	struct task_struct *task = ww_current();
+	if (!conn && sk->__sk_common.skc_family != AF_UNIX) {
+		ww_phase_strays(ww_thread_of(task));
+		return;
+	}
 	struct ww_thread *t = ww_thread_of(task);
 	if (!t && conn && conn->awaited && ww_request_get(conn->first)) {
 		/* As an event loop does for the threads of its pool. */

@@ -2,6 +2,7 @@
 #include "kernel/libuv.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,21 @@ struct loop_head {
 	uint64_t internal;
 };
 
+/* What follows on that. */
+struct loop_rest {
+	uint64_t stop, flags, backend;
+	uint64_t pending[2], watchers[2];
+	uint64_t watched, lens;
+	uint64_t work[2];
+	pthread_mutex_t work_lock;
+	uint64_t work_done[16]; /* a handle */
+	pthread_rwlock_t exec_lock;
+	uint64_t closing;
+	uint64_t processes[2], prepare[2], check[2], idle[2];
+};
+
+#define IDLE (sizeof(struct loop_head) + offsetof(struct loop_rest, idle))
+
 /* Since 1.45: what `internal` leads to begins with flags, and then counts. */
 #define TURNS 8
 
@@ -71,22 +87,32 @@ static bool is_loop(pid_t pid, uint64_t address, struct loop_head *loop)
 	       back == ring;
 }
 
-/* Where the loop of which uv_run() calls a phase, from a place in the stack, counts its turns; 0: that is not found. */
-static uint64_t turns_find(pid_t pid, const uint64_t *words, ssize_t len, ssize_t call)
+/* Whether there is a ring, of nothing or of some. */
+static bool is_ring(pid_t pid, uint64_t address)
+{
+	uint64_t next = 0, back = 0;
+	return word_read(pid, address, &next, sizeof(next)) && next && !(next & 7) &&
+	       word_read(pid, next + 8, &back, sizeof(back)) && back == address;
+}
+
+/* The loop of which uv_run() calls a phase, from a place in the stack, where it counts its turns. */
+static void loop_find(pid_t pid, const uint64_t *words, ssize_t len, ssize_t call, struct ww_libuv_layout *layout)
 {
 	static const char *const files[] = {"node", "libuv", NULL};
 	struct ww_dynsym counts = {.name = "uv_metrics_info"};
 	struct loop_head loop;
 	uint64_t turns = 0;
 	if (ww_dynsym__find(pid, files, &counts, 1))
-		return 0;
+		return;
 	for (ssize_t i = call > AROUND ? call - AROUND : 0; i < len && i < call + AROUND; i++) {
 		if (!is_loop(pid, words[i], &loop))
 			continue;
-		if (word_read(pid, loop.internal + TURNS, &turns, sizeof(turns)) && turns)
-			return loop.internal + TURNS;
+		if (!word_read(pid, loop.internal + TURNS, &turns, sizeof(turns)) || !turns)
+			continue;
+		layout->turns = loop.internal + TURNS;
+		layout->idle = is_ring(pid, words[i] + IDLE) ? words[i] + IDLE : 0;
+		return;
 	}
-	return 0;
 }
 
 int ww_libuv__find(pid_t pid, struct ww_libuv_layout *layout)
@@ -115,7 +141,9 @@ int ww_libuv__find(pid_t pid, struct ww_libuv_layout *layout)
 		if (from <= run.address || from >= run.address + run.size)
 			continue;
 		layout->slot = start + 8 * (uint64_t)i;
-		layout->turns = turns_find(pid, words, got / 8, i);
+		layout->turns = 0;
+		layout->idle = 0;
+		loop_find(pid, words, got / 8, i, layout);
 		err = 0;
 	}
 	free(words);

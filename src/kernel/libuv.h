@@ -2,7 +2,8 @@
 /*
  * Where a process that runs libuv's event loop (Node) shows which phase the loop is in: uv_run() calls one function for
  * each phase, and the return address of that call always stands in the same place of the main thread's stack. Since
- * 1.45 the loop counts its turns, too.
+ * 1.45 the loop counts its turns, too; and it has a handle of Node's among its idle ones while an immediate is asked
+ * for (setImmediate()).
  */
 #ifndef WHYWAIT_LIBUV_H
 #define WHYWAIT_LIBUV_H
@@ -14,6 +15,7 @@
 struct ww_libuv_layout {
 	uint64_t slot;	/* address of that word */
 	uint64_t turns; /* and of the one that counts; 0: there is none, or it was not found */
+	uint64_t idle;	/* and of the ring of that loop's idle handles; 0: as `turns` */
 };
 
 /*

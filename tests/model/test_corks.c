@@ -176,12 +176,30 @@ static void by_another(void **state)
 	script_end();
 }
 
+/* Another thread has closed the connection, and the next one with a cork has its place: that holds nothing back of it.
+ */
+static void another_connection(void **state)
+{
+	(void)state;
+	u64 start = writes(true, 0);
+	waits();
+	script.server.tcp.write_seq = 70000;
+	script.server.tcp.snd_nxt = 60000;
+	pass(500);
+	is_preempted();
+	assert_int_equal(script.records_len, 1);
+	const struct ww_account *a = &script.records[0];
+	assert_int_equal(a->attribution, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_int_equal(a->end_ns, start + 4500);
+	script_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(not_corked), cmocka_unit_test(by_a_switch), cmocka_unit_test(long_response),
 		cmocka_unit_test(by_a_touch), cmocka_unit_test(by_its_end),  cmocka_unit_test(next_elsewhere),
-		cmocka_unit_test(never),      cmocka_unit_test(by_another),
+		cmocka_unit_test(never),      cmocka_unit_test(by_another),  cmocka_unit_test(another_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

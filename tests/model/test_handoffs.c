@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Threads that work for another one's request, and waits for futexes, to the nanosecond. */
-#include "script.h"
+#include "futexes.h"
 
 #define GET "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 #define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-#define WAIT   (9 | 128) /* FUTEX_WAIT_BITSET, private */
-#define WAKE   (1 | 128)
 #define QUEUE  0x1000 /* where the pool's thread waits for work */
 #define RESULT 0x2000
 #define PING   "*1\r\n$4\r\nPING\r\n"
@@ -21,22 +19,6 @@ static const struct ww_account *done(void)
 		sum += a->kinds_ns[kind];
 	assert_int_equal(sum, a->end_ns - a->start_ns);
 	return a;
-}
-
-static void waits(u64 futex)
-{
-	blocks(WW_SYS_FUTEX, futex, WAIT, 0, 0);
-}
-
-/* The running thread wakes another one by a futex. */
-static void wakes(u32 thread, u64 futex)
-{
-	struct pt_regs *regs = &host.current[0]->regs;
-	memset(regs, 0, sizeof(*regs));
-	regs->WW_REG_NR = WW_SYS_FUTEX;
-	regs->WW_REG_ARG1 = futex;
-	regs->WW_REG_ARG2 = WAKE;
-	is_woken(thread);
 }
 
 /* A Java process. */

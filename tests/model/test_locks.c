@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Waits for locks: an interpreter's own, and who had the program's meanwhile, to the nanosecond. */
-#include "script.h"
+#include "futexes.h"
 
 #include "interpreter.bpf.h"
 
 #define GET "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 #define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-#define WAIT (9 | 128) /* FUTEX_WAIT_BITSET, private */
-#define WAKE (1 | 128)
 #define LOCK 0x1000
 
 static struct host_sock other;
@@ -35,21 +33,6 @@ static void takes(u32 thread, struct host_sock *sock)
 	receives(sock, GET);
 }
 
-static void waits(void)
-{
-	blocks(WW_SYS_FUTEX, LOCK, WAIT, 0, 0);
-}
-
-static void wakes(u32 thread, u64 futex)
-{
-	struct pt_regs *regs = &host.current[0]->regs;
-	memset(regs, 0, sizeof(*regs));
-	regs->WW_REG_NR = WW_SYS_FUTEX;
-	regs->WW_REG_ARG1 = futex;
-	regs->WW_REG_ARG2 = WAKE;
-	is_woken(thread);
-}
-
 /* The thread has run since, and answers. */
 static const struct ww_account *done(u32 thread, struct host_sock *sock)
 {
@@ -68,7 +51,7 @@ static void by_a_request(void **state)
 	is_preempted();
 	takes(0, &script.server);
 	pass(10);
-	waits();
+	waits(LOCK);
 	pass(700);
 	runs(1);
 	wakes(0, LOCK);
@@ -93,7 +76,7 @@ static void by_a_thread(void **state)
 	(void)state;
 	begin();
 	takes(0, &script.server);
-	waits();
+	waits(LOCK);
 	pass(300);
 	runs(2);
 	wakes(0, LOCK);
@@ -112,7 +95,7 @@ static void by_an_interrupt(void **state)
 	(void)state;
 	begin();
 	takes(0, &script.server);
-	waits();
+	waits(LOCK);
 	pass(300);
 	runs(2);
 	wakes(0, LOCK + 64);
@@ -129,10 +112,10 @@ static void in_a_row(void **state)
 	(void)state;
 	begin();
 	takes(1, &other);
-	waits();
+	waits(LOCK);
 	pass(100);
 	takes(0, &script.server);
-	waits();
+	waits(LOCK);
 	pass(500);
 	runs(2);
 	wakes(1, LOCK);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Tasks of Java's pools at whose end nobody is woken: whose what a pool's thread asks for is, by who has made them. */
+#include "futexes.h"
 #include "plant.h"
 
 #include "goroutine.bpf.h"
@@ -11,8 +12,6 @@
 #define PING	"*1\r\n$4\r\nPING\r\n"
 #define PONG	"+OK\r\n"
 
-#define WAIT   (9 | 128) /* FUTEX_WAIT_BITSET, private */
-#define WAKE   (1 | 128)
 #define QUEUE  0x1000 /* where the pool's thread waits for work */
 #define RESULT 0x2000
 
@@ -137,21 +136,6 @@ static int end(void **state)
 	host_sock_end(&other);
 	script_end();
 	return 0;
-}
-
-static void waits(u64 futex)
-{
-	blocks(WW_SYS_FUTEX, futex, WAIT, 0, 0);
-}
-
-static void wakes(u32 thread, u64 futex)
-{
-	struct pt_regs *regs = &host.current[0]->regs;
-	memset(regs, 0, sizeof(*regs));
-	regs->WW_REG_NR = WW_SYS_FUTEX;
-	regs->WW_REG_ARG1 = futex;
-	regs->WW_REG_ARG2 = WAKE;
-	is_woken(thread);
 }
 
 /* The thread reads a request on that connection. */

@@ -21,6 +21,7 @@
 #define PYTHON_STATE   (HOST_USER + 50064) /* of 32 bytes each: next, native_id, context */
 #define LIBUV_PHASE    (HOST_USER + 49000)
 #define LIBUV_TURNS    (HOST_USER + 49008)
+#define LIBUV_IDLE     (HOST_USER + 49016)
 
 struct world world;
 
@@ -69,7 +70,10 @@ static void processes_start(void)
 				   .id = 8,
 				   .context = 16,
 				   .cframe = 24};
-	struct ww_libuv uv = {.slot = LIBUV_PHASE, .turns = host_draw(2) ? LIBUV_TURNS : 0};
+	bool counts = host_draw(2);
+	struct ww_libuv uv = {.slot = LIBUV_PHASE,
+			      .turns = counts ? LIBUV_TURNS : 0,
+			      .idle = counts && host_draw(2) ? LIBUV_IDLE : 0};
 	user_word(PYTHON_RUNTIME, PYTHON_RUNTIME + 16);
 	user_word(PYTHON_RUNTIME + 24, python_state(0));
 	for (u32 at = 0; at < THREADS; at++) {
@@ -331,6 +335,7 @@ static void programs_go_on(void)
 	user_word(LIBUV_PHASE, 1 + host_draw(3));
 	if (host_draw(2))
 		user_word(LIBUV_TURNS, 1 + host_draw(100));
+	user_word(LIBUV_IDLE, LIBUV_IDLE + 8 * host_draw(2));
 	user_word(python_state((u32)host_draw(THREADS)) + 16, host_draw(5) * 4096);
 }
 

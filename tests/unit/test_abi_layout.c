@@ -88,7 +88,7 @@ static const struct member python[] = {Y(runtime), Y(holder), Y(interpreters),	Y
 				       Y(context), Y(cframe), Y(current_frame), Y(minor),   Y(loops), Y(uvloop)};
 
 #define V(member) M(struct ww_libuv_layout, member)
-static const struct member libuv[] = {V(slot), V(turns)};
+static const struct member libuv[] = {V(slot), V(turns), V(idle)};
 
 #define J(member) M(struct ww_v8_objects, member)
 static const struct member v8[] = {J(map_type),	    J(function_context), J(generator), J(promise),	 J(reaction),

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who has asked for what is sent at the end of a loop's turn, by when its first immediate was asked for. */
+#define REQUESTS 20
+
+#include "node.h"
+
+/* In the step that runs, one asks for an immediate. */
+static void wants_immediate(void)
+{
+	plant_word(idle, idle + 8);
+}
+
+/* So many times it tells what is certain without it: the second one waits for nothing else. */
+static void learns(u32 times)
+{
+	for (u32 i = 0; i < times; i++) {
+		sleeps(MS);
+		asks(0);
+		queries(&others);
+		asks(1);
+		wants_immediate();
+		plant_word(phase, CHECKS);
+		commands(1);
+		sleeps(MS);
+		replies(1);
+		answers(1);
+		sleeps(MS);
+		rows(&others);
+		answers(0);
+	}
+	script.records_len = 0;
+}
+
+/* The connection is known for one that is shared. */
+static void meets(void)
+{
+	sleeps(MS);
+	asks(0);
+	commands(1);
+	sleeps(MS);
+	replies(1);
+	answers(0);
+	script.records_len = 0;
+}
+
+/* Three wait for something else besides, and the second of these asks for `many` commands. */
+static void one_of_three(u32 many)
+{
+	sleeps(MS);
+	asks(0);
+	queries(&others);
+	asks(1);
+	queries(&another);
+	wants_immediate();
+	asks(2);
+	queries(&third);
+	owners_len = 0;
+	plant_word(phase, CHECKS);
+	commands(many);
+}
+
+static void rest(void)
+{
+	sleeps(MS);
+	rows(&others);
+	answers(0);
+	rows(&another);
+	answers(1);
+	rows(&third);
+	answers(2);
+}
+
+/* Without it all three would be in doubt, as it would not be known who has asked. */
+static void asked_in_a_step(void **state)
+{
+	(void)state;
+	meets();
+	learns(WW_IMMEDIATE_RIGHT);
+	one_of_three(1);
+	assert_int_equal(owners_len, 1);
+	assert_int_equal(owners[0], ref_of(1));
+	sleeps(MS);
+	replies(1);
+	rest();
+	all_are(0, 3, WW_ATTRIBUTION_EXACT);
+}
+
+/* The last step's are all that one's. */
+static void asked_in_the_last(void **state)
+{
+	(void)state;
+	meets();
+	learns(WW_IMMEDIATE_RIGHT);
+	sleeps(MS);
+	asks(0);
+	queries(&others);
+	asks(1);
+	queries(&another);
+	wants_immediate();
+	plant_word(phase, CHECKS);
+	commands(3);
+	assert_int_equal(host_request(ref_of(1))->outstanding, 4);
+	assert_int_equal(host_request(ref_of(0))->outstanding, 1);
+	sleeps(MS);
+	replies(3);
+	rows(&others);
+	answers(0);
+	rows(&another);
+	answers(1);
+	all_are(0, 2, WW_ATTRIBUTION_EXACT);
+}
+
+/* Two commands may be of any two that had a step since: the first one's are not in doubt. */
+static void asked_by_later_ones(void **state)
+{
+	(void)state;
+	meets();
+	learns(WW_IMMEDIATE_RIGHT);
+	one_of_three(3);
+	assert_int_equal(owners_len, 3);
+	sleeps(MS);
+	replies(3);
+	rest();
+	assert_int_equal(script.records_len, 3);
+	assert_int_equal(script.records[0].attribution, WW_ATTRIBUTION_EXACT);
+	assert_int_equal(script.records[1].attribution, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_int_equal(script.records[2].attribution, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* It has not told what is certain often enough. */
+static void not_known_yet(void **state)
+{
+	(void)state;
+	meets();
+	learns(WW_IMMEDIATE_RIGHT - 1);
+	one_of_three(1);
+	sleeps(MS);
+	replies(1);
+	rest();
+	all_are(0, 3, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* Others ask for immediates, too. */
+static void for_something_else(void **state)
+{
+	(void)state;
+	meets();
+	learns(WW_IMMEDIATE_RIGHT);
+	sleeps(MS);
+	asks(0);
+	wants_immediate();
+	asks(1);
+	answers(0);
+	answers(1);
+	script.records_len = 0;
+	one_of_three(1);
+	sleeps(MS);
+	replies(1);
+	rest();
+	all_are(0, 3, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* A timer's step has asked, before the turn's first read. */
+static void asked_before(void **state)
+{
+	(void)state;
+	meets();
+	learns(WW_IMMEDIATE_RIGHT);
+	sleeps(MS);
+	wants_immediate();
+	asks(0);
+	queries(&others);
+	asks(1);
+	queries(&another);
+	plant_word(phase, CHECKS);
+	commands(1);
+	sleeps(MS);
+	replies(1);
+	rows(&others);
+	answers(0);
+	rows(&another);
+	answers(1);
+	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* What is read for nobody that is known comes between: a step of which nothing is known has asked. */
+static void asked_by_nobody(void **state)
+{
+	struct host_sock stranger;
+	(void)state;
+	host_tcp_init(&stranger, 50004, 5432);
+	stranger.unix_sock.sk.__sk_common.skc_state = 1;
+	meets();
+	learns(WW_IMMEDIATE_RIGHT);
+	sleeps(MS);
+	asks(0);
+	queries(&others);
+	asks(1);
+	queries(&another);
+	receives(&stranger, "rows");
+	wants_immediate();
+	plant_word(phase, CHECKS);
+	commands(1);
+	sleeps(MS);
+	replies(1);
+	rows(&others);
+	answers(0);
+	rows(&another);
+	answers(1);
+	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
+	host_sock_end(&stranger);
+}
+
+/* So many steps in a turn are all known. */
+static void many_in_a_turn(void **state)
+{
+	(void)state;
+	meets();
+	sleeps(MS);
+	all_ask(0);
+	plant_word(phase, CHECKS);
+	commands(REQUESTS);
+	assert_int_equal(owners_len, REQUESTS);
+	for (u32 i = 0; i < REQUESTS; i++) {
+		assert_int_equal(owners[i], ref_of(i));
+		assert_int_equal(host_request(owners[i])->account.attribution, WW_ATTRIBUTION_EXACT);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(asked_in_a_step, begin, end),
+		cmocka_unit_test_setup_teardown(asked_in_the_last, begin, end),
+		cmocka_unit_test_setup_teardown(asked_by_later_ones, begin, end),
+		cmocka_unit_test_setup_teardown(not_known_yet, begin, end),
+		cmocka_unit_test_setup_teardown(for_something_else, begin, end),
+		cmocka_unit_test_setup_teardown(asked_before, begin, end),
+		cmocka_unit_test_setup_teardown(asked_by_nobody, begin, end),
+		cmocka_unit_test_setup_teardown(many_in_a_turn, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
