@@ -303,7 +303,8 @@ static __always_inline void ww_detach(struct ww_thread *t, struct ww_request *r,
 	if (t->loop && !t->python && !r->outstanding && !r->client && !r->helper && !r->message)
 		ww_pend(t, r);
 	/* What its loop has read for it a thread of the pool will go on with. */
-	if (t->loop && r->helper && !r->outstanding)
+	r->relayed |= t->relays & r->unread;
+	if (t->loop && (r->helper || r->relayed) && !r->outstanding)
 		r->hint.kind = WW_KIND_QUEUE, r->hint.type = WW_DETAIL_NONE;
 	if (t->go)
 		ww_goroutine_waits(r);
@@ -484,7 +485,7 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 
 	struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
 	/* One thread has read it and another one answers: not all of what others did for it meanwhile is known. */
-	if (t->pool && !t->loop && !touch->receive && !r->helper && t->ref != ref && t->home != ref &&
+	if ((t->pool || r->relayed) && !t->loop && !touch->receive && !r->helper && t->ref != ref && t->home != ref &&
 	    r->owner != tid) {
 		ww_traffic_note(r, false);
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
@@ -493,7 +494,9 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 		ww_turned_from(before, touch->receive ? NULL : r, tid);
 	} else if (before && ww_hold(t, before, t->ref)) {
 		if (ww_owns(before, tid)) {
-			t->loop = !t->go; /* it left a request unfinished for another */
+			/* It left a request unfinished for another; unless it was only taken to work for that. */
+			if (!before->relayed)
+				t->loop = !t->go;
 			/* A read ends what the thread did for the one before; a send is the end of work for this one.
 			 */
 			if ((touch->receive || (t->go && r->anonymous)) && before->mark == t->start) {

@@ -14,6 +14,7 @@
 
 #include "cause.bpf.h"
 #include "join.bpf.h"
+#include "relay.bpf.h"
 #include "traffic.bpf.h"
 
 #define WW_FUTEX_WAKE	 1
@@ -418,7 +419,8 @@ static __noinline void ww_handoff_wakes(struct ww_wake *w, struct ww_thread *t)
 	if (!r && !t->pool)
 		return;
 	/* Elsewhere, who waits for a lock is not to be told from who waits for work. */
-	if (!ww_handoff_java(t, w->waker) || !ww_wakes_futex(w) || !w->idle)
+	bool java = ww_handoff_java(t, w->waker);
+	if (!(java || ww_relay_may_be(t, r, w->woken->tgid)) || !ww_wakes_futex(w) || !w->idle)
 		return;
 	struct ww_thread *of = ww_thread_get(w->woken);
 	/* It may go on with any of those that virtual threads wait for. */
@@ -428,6 +430,10 @@ static __noinline void ww_handoff_wakes(struct ww_wake *w, struct ww_thread *t)
 		of = ww_handoff_follow(w);
 	if (!of || of->java == WW_JAVA_VM)
 		return;
+	if (!java) {
+		ww_relay(t, of, w->place, w->sp, w->now);
+		return;
+	}
 	struct ww_request *its = ww_handoff_of(of);
 	/* Of a request that has ended, no thread is in the midst of work. */
 	if (its && its->helper && its->root && !ww_request_get(its->root) && of->place == w->place)
@@ -476,6 +482,11 @@ WW_GLOBAL1(int, ww_handoff_taken, T, t)
 		return 0;
 	}
 	r = ww_handoff_of(t);
+	if (a && !a->helper) {
+		if (!r)
+			ww_relay_taken(t, a);
+		return 0;
+	}
 	if (parked && r && r->helper && (a || !t->timed || !t->expired)) {
 		ww_handoff_end(r);
 		t->ref = 0;

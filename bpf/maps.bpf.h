@@ -282,6 +282,7 @@ struct ww_thread {
 	u8 takes;		       /* it takes messages from a queue, and answers no requests: queue.bpf.h */
 	u8 taking;		       /* it reads the message from `pipe` */
 	u8 reading;		       /* it has begun to read from there when there was none */
+	u8 relays;		       /* it has others go on with the requests that it reads: relay.bpf.h */
 	u8 spreads;		       /* it wakes others for the messages that it takes: elsewhere.bpf.h */
 	u64 strays;    /* what others of its process had sent when its last message ended, or it began to take them */
 	u64 frames_of; /* its PyThreadState, for its frames; 0: none */
@@ -419,6 +420,7 @@ struct ww_request {
 	u8 led;		 /* of a helper: `parent` had asked for something before it handed on */
 	u8 submitted;	 /* anonymous: it began when a thread was given work: executor.bpf.h */
 	u8 handed;	 /* anonymous: a thread of a pool has worked for it */
+	u8 relayed;	 /* an event loop has read it, and another thread is to go on with it: relay.bpf.h */
 	u8 early;	 /* of a helper: it may have begun before its work did */
 	u8 waited;	 /* how often it waited for a timer, or for something else that no socket tells */
 	u8 asked;	 /* a message's: something was sent to where it came from that may be answered */

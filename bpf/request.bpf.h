@@ -67,6 +67,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->handed = 0;
 	r->folded = 0;
 	r->early = 0;
+	r->relayed = 0;
 	r->leaf = 0;
 	r->waited = 0;
 	r->popped = 0;

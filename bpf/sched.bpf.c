@@ -253,7 +253,8 @@ int BPF_PROG(ww_sched_waking, struct task_struct *p)
 		now = bpf_ktime_get_ns();
 		t->waking = now;
 	} else if (!(ww_queues_on && ww_takers_known) &&
-		   (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_tokio_any || ww_handoff_may_be(p)))) {
+		   (ww_by_hand || !(ww_python_loops || ww_workers_known || ww_tokio_any || ww_relays_known ||
+				    ww_handoff_may_be(p)))) {
 		return 0;
 	}
 	struct task_struct *by = ww_current();
@@ -376,6 +377,7 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	ww_takes_no_more(t);
 	t->taking = 0;
 	t->reading = 0;
+	t->relays = 0;
 	t->spreads = 0;
 	t->strays = 0;
 	t->pipe = 0;

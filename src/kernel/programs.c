@@ -28,6 +28,8 @@ static bool lock_learn(struct whywait_bpf *bpf, uint32_t pid)
 		return false;
 	}
 	bpf->bss->ww_interpreters_known = 1;
+	if (interpreter.by_mutex)
+		bpf->bss->ww_relays_known = 1;
 	return !bpf_map_update_elem(interpreters, &pid, &interpreter, BPF_ANY);
 }
 
