@@ -211,7 +211,7 @@ WW_GLOBAL2(u64, ww_carrier_of_send, T, t, C, conn)
 	struct ww_request *r = ww_request_get(t->ref);
 	if (t->executor) {
 		t->told = 0;
-		if (t->worker || t->loop_slot || t->made)
+		if (!t->uvpool && (t->worker || t->loop_slot || t->made))
 			return ww_worker_turn(t);
 		r = r ? r : ww_request_get(t->home);
 		return ww_carrier_ref(r ? r : ww_handoff_begin(t));
@@ -435,7 +435,7 @@ WW_GLOBAL2(int, ww_carrier_doubts, T, t, R, r)
 		ww_python_is_loop(python);
 		ww_uvloop_joins(t, python);
 	}
-	if (t->python && (!python || !python->uvloop || (t->uvloop && ww_uvloop_sure(t, r->opened))))
+	if (t->python && (!python || !python->uvloop || (t->uvloop && !r->lent && ww_uvloop_sure(t, r->opened))))
 		return 0;
 	if ((!tasks || t->slept <= r->opened) && ww_loop_alone(t, r, r->opened))
 		return 0;

@@ -13,7 +13,7 @@
 #ifndef WHYWAIT_EXECUTOR_H
 #define WHYWAIT_EXECUTOR_H
 
-#include "carrier.bpf.h"
+#include "uvpool.bpf.h"
 
 #define WW_EXECUTOR_DONE 64   /* pieces of work that the loop's thread sees to at once */
 #define WW_EXECUTOR_MOST 4096 /* and that may end before it does */
@@ -130,7 +130,12 @@ WW_GLOBAL1(int, ww_executor_begins, T, t)
 		a->direct = 1;
 	}
 	t->given = 0;
-	if (!e || t->executor == WW_EXECUTOR_BUSY)
+	if (t->executor >= WW_EXECUTOR_BUSY)
+		return 0;
+	/* The thread that had the CPU before, by which that is found, may be another process's. */
+	if (!e && (t->uvpool || t->submitter))
+		t->executor = WW_EXECUTOR_UNCOUNTED;
+	if (!e)
 		return 0;
 	t->executor = WW_EXECUTOR_BUSY;
 	__sync_fetch_and_add(&e->busy, 1);
@@ -158,6 +163,8 @@ WW_GLOBAL1(int, ww_executor_waits, T, t)
 		return 0;
 	if (t->worker)
 		ww_worker_forgets(t);
+	t->owes = 0;
+	t->owes_by = 0;
 	if (a)
 		ww_handoff_end(a);
 	t->item = 0;
@@ -206,6 +213,18 @@ static __always_inline struct ww_thread *ww_executor_met(struct task_struct *tas
 	return t;
 }
 
+/* The same of a pool's of uvloop's, in the midst of its work. NULL: it is not followed. */
+static __noinline struct ww_thread *ww_executor_meets(struct task_struct *task)
+{
+	struct ww_thread *t = ww_by_hand ? NULL : ww_executor_met(task);
+	if (!t)
+		return NULL;
+	t->uvpool = WW_UVPOOL_ANY;
+	ww_executor_make(bpf_get_current_pid_tgid() >> 32);
+	ww_executor_begins(t);
+	return t;
+}
+
 #define WW_EXECUTOR_GONE ~0ull /* the loop has seen to it already: nothing tells which Task has awaited that */
 
 /*
@@ -230,16 +249,12 @@ WW_GLOBAL2(u64, ww_executor_found, T, t, N, early)
 	return found;
 }
 
-/*
- * It has sent a byte to a socket without a name: its work may be done. Or it may be about to (`early`), as another
- * thread is to have the interpreter's lock, or the CPU: the loop may answer then before that byte is sent.
- */
-WW_GLOBAL2(int, ww_executor_ends, T, t, N, early)
+/* What the thread has done is for a Task, with WW_AWAITER_BITS, or a Context; 0 and WW_EXECUTOR_GONE: see above. */
+WW_GLOBAL3(int, ww_executor_hands, T, t, N, found, N, context)
 {
 	if (!t)
 		return 0;
-	u64 found = ww_executor_found(t, early), task = found == WW_EXECUTOR_GONE ? 0 : found & ~WW_AWAITER_BITS;
-	u64 context = task ? ww_task_key(task, t->version) : found, submitter = t->submitter;
+	u64 task = found == WW_EXECUTOR_GONE ? 0 : found & ~WW_AWAITER_BITS, submitter = t->submitter;
 	bool unknown = !t->executor;
 	struct ww_executor *e = context ? ww_executor_make(bpf_get_current_pid_tgid() >> 32) : NULL;
 	if (!e || (unknown && (!task || ww_request_get(t->ref)))) {
@@ -267,6 +282,10 @@ WW_GLOBAL2(int, ww_executor_ends, T, t, N, early)
 	a->early = context != submitter;
 	if (over && !a->early)
 		context = 0;
+	if (t->uvpool) {
+		a->root = t->owes_to;
+		context = a->root == WW_UVLOOP_ANSWERED ? 0 : context;
+	}
 	t->submitter = 0;
 	a->context = context;
 	a->task = task;
@@ -286,11 +305,27 @@ WW_GLOBAL2(int, ww_executor_ends, T, t, N, early)
 	return 0;
 }
 
+/*
+ * It has sent a byte to a socket without a name: its work may be done. Or it may be about to (`early`), as another
+ * thread is to have the interpreter's lock, or the CPU: the loop may answer then before that byte is sent.
+ */
+static __always_inline void ww_executor_ends(struct ww_thread *t, u64 early)
+{
+	u64 found = t->uvpool ? 0 : ww_executor_found(t, early);
+	bool task = found && found != WW_EXECUTOR_GONE;
+	if (found)
+		ww_executor_hands(t, found, task ? ww_task_key(found & ~WW_AWAITER_BITS, t->version) : found);
+}
+
 /* Another thread is to have the interpreter's lock, or the CPU, which that of a pool has now. */
 static __always_inline void ww_executor_tells(struct ww_thread *t)
 {
-	if (t->executor == WW_EXECUTOR_BUSY && ww_python_loops && !t->loop && !t->job)
+	if (t->executor < WW_EXECUTOR_BUSY || !ww_python_loops || t->loop || t->job)
+		return;
+	if (!t->uvpool)
 		ww_executor_ends(t, 1);
+	else if (ww_uvpool_looks(t, false))
+		ww_executor_hands(t, t->owes_task, t->owes_key);
 }
 
 /* ---- the thread of the loop ---- */
@@ -320,8 +355,16 @@ WW_GLOBAL2(u64, ww_executor_fold, T, t, R, a)
 		return 0;
 	struct ww_carrier_key key = {.context = a->context, .program = ww_program()};
 	struct ww_carrier *known = bpf_map_lookup_elem(&ww_carriers, &key);
-	struct ww_request *r = known ? ww_request_get(known->ref) : NULL;
+	bool told = t->uvloop && a->root;
+	struct ww_request *r = ww_request_get(told ? a->root : known ? known->ref : 0);
 	u64 now = bpf_ktime_get_ns();
+	if (told && !r) {
+		/* Its client has gone. */
+		ww_request_free(a);
+		return 0;
+	}
+	if (told)
+		ww_uvpool_returns(a->root);
 	bool answered = known && known->connection;
 	if (r && (r->helper || (a->early && ww_carrier_outlived(t, r))))
 		r = NULL;
@@ -426,13 +469,21 @@ WW_GLOBAL1(int, ww_executor_folds, T, t)
 	return 1;
 }
 
+/* The running thread answers, if it is such a loop's: what its pools have done by then ends before that does. */
+static __always_inline void ww_executor_before(struct task_struct *task)
+{
+	struct ww_thread *t = ww_thread_get(task);
+	if (t && t->python && t->loop)
+		ww_executor_folds(t);
+}
+
 /* A thread is given work by the loop's thread, which runs, for the Task whose step it is in. */
 static __always_inline void ww_executor_submits(struct ww_thread *t, struct ww_thread *of)
 {
 	struct ww_carrier_key key;
-	/* When such a thread is done no byte tells there. */
 	if (t->uvloop) {
-		ww_uvloop_pools();
+		ww_executor_make(bpf_get_current_pid_tgid() >> 32);
+		ww_uvpool_submits(t, of);
 		return;
 	}
 	if (!ww_carrier_context(t, &key, false))

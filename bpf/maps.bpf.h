@@ -99,6 +99,7 @@ enum ww_executing {
 	WW_EXECUTOR_NOT,
 	WW_EXECUTOR_IDLE,
 	WW_EXECUTOR_BUSY,
+	WW_EXECUTOR_UNCOUNTED, /* the same, but not one of those of its process that are counted */
 };
 
 /* Whether a thread's process goes on with its work on any thread, as Go does with goroutines. */
@@ -292,6 +293,13 @@ struct ww_thread {
 	u64 submitter; /* the Context that has woken it for work; 0: not known */
 	u64 told;      /* the Future whose work was seen to be done last, unless it has sent something since; */
 	u64 told_for;  /* and which Task awaited that */
+	u64 base;    /* a pool's thread of uvloop's: the frame in which it takes its work; 0: not known; uvpool.bpf.h */
+	u64 owes;    /* the Future that is set when what it works at is done; 0: not known, or it is; */
+	u64 owes_by; /* what tells it from the next piece of work, */
+	u64 owes_at; /* where in that function it was when that was found, */
+	u64 owes_task;	  /* which Task awaits it, with WW_AWAITER_BITS, */
+	u64 owes_key;	  /* the same as a key, */
+	ww_ref owes_to;	  /* and as ww_uvloop_serves() has it */
 	u64 handle_frame; /* a loop of CPython's: the frame in which it runs Handles; 0: not known */
 	u64 leaf;	  /* the Task whose step it was in when it was looked at last, */
 	u64 task;	  /* and the one that awaits what that does */
@@ -299,6 +307,8 @@ struct ww_thread {
 	u8 handle_tries;  /* how often that frame was looked for */
 	u8 nested;	  /* Tasks of its do work for others that await them */
 	u8 uvloop;	  /* it runs uvloop's loop, and is followed: uvloop.bpf.h */
+	u8 uvpool;	  /* enum ww_uvpool: it works for such a loop, */
+	u8 began;	  /* and is in what it was given */
 	u8 led;		  /* how `task` was found to: WW_AWAITER_BITS */
 	u64 worker;	  /* of a pool's thread of CPython's: the frame in which it takes its work; */
 	u64 loop_slot;	  /* of another one: where the frame of what its loop calls is; */
@@ -438,6 +448,7 @@ struct ww_request {
 	u64 stops; /* its goroutine wants to run: how long its process had been stopped by its collector then, + 1 */
 	u64 complete_at; /* when the last one of the answers outstanding arrived; 0: some have not */
 	u64 ended;	 /* when it ended while another CPU charged it; 0: without a record */
+	u32 lent;	 /* so many threads of a pool of uvloop's are at work for it: uvpool.bpf.h */
 	u32 held;	 /* enum ww_held: several threads may work for it (goroutines) */
 	u32 sights_len;
 	struct ww_sight sights[WW_SIGHTS]; /* of a goroutine that waits for itself: golang.bpf.h */

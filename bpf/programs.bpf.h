@@ -69,7 +69,6 @@ struct ww_uvloop {
 	u32 protocol;  /* where a stream has its protocol; 0: not known, */
 	u32 tries;     /* and how often that was looked for */
 	u32 stepped;   /* the Task that was found last is in a step: it awaits no answer yet */
-	u32 pooled;    /* its loop has given work to a pool of threads */
 	u32 looks;     /* at threads that are not known */
 	u32 suspected; /* so many connections */
 	u64 looks_at;  /* since then */

@@ -73,6 +73,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	r->popped = 0;
 	r->goroutine = 0;
 	r->promise = 0;
+	r->lent = 0;
 	r->complete_at = 0;
 	r->assisted = 0;
 	r->stops = 0;

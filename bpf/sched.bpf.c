@@ -200,7 +200,7 @@ static __always_inline int ww_switched(bool preempt, struct task_struct *prev, s
 	struct ww_thread *t = ww_thread_get(prev);
 	/* What is left out of this it computes. */
 	if (t && !(t->exact & WW_EXACT_CHANGES)) {
-		if (t->executor && (preempt || !prev_state || ww_syscall_nr(prev) == WW_SYS_FUTEX + 1))
+		if (t->executor && (t->uvpool || preempt || !prev_state || ww_syscall_nr(prev) == WW_SYS_FUTEX + 1))
 			ww_executor_tells(t);
 		now = bpf_ktime_get_ns(); /* not before: an account may have begun in there */
 		if (t->corked)
@@ -373,6 +373,9 @@ int BPF_PROG(ww_sched_process_exec, struct task_struct *p)
 	t->handle_tries = 0;
 	t->nested = 0;
 	t->uvloop = 0;
+	t->uvpool = 0;
+	t->base = 0;
+	t->owes = 0;
 	t->worker = 0;
 	ww_takes_no_more(t);
 	t->taking = 0;

@@ -299,7 +299,7 @@ static __always_inline bool ww_body_sent(struct ww_call *c, struct ww_request *r
 	return true;
 }
 
-static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn, int len, u64 now)
+static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn, int len)
 {
 	struct ww_request *r = ww_request_get(conn->first);
 	if (!r && !conn->http.unaccounted)
@@ -308,6 +308,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	struct ww_window *w = ww_window_of(direction);
 	struct ww_call c;
 	struct task_struct *task = ww_current();
+	ww_executor_before(task);
+	u64 now = bpf_ktime_get_ns();
 	if (!w || !ww_call_begin(&c, conn, direction, ww_field(task, tgid), now))
 		return;
 	c.thread = ww_thread_make(task, now);
@@ -334,8 +336,6 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 	if (r && !c.moved->untouched) {
 		struct ww_touch touch;
 		ww_touch_client(&touch, c.thread, conn, w->message.nr, false);
-		if (c.thread->python && c.thread->loop)
-			ww_executor_folds(c.thread);
 		ww_ref found = ww_carrier_found(c.thread, r);
 		if (found)
 			ww_carrier_answered(c.thread, r, found, c.thread->tid, now);
@@ -451,7 +451,7 @@ static __always_inline int ww_socket_sent(struct sock *sk, int len)
 		if (len == -WW_EPIPE || len == -WW_ECONNRESET) {
 			ww_server_closed(conn, bpf_ktime_get_ns()); /* the client is gone */
 		} else if (ww_turn_begin(conn)) {
-			ww_server_sent(sk, conn, len, bpf_ktime_get_ns());
+			ww_server_sent(sk, conn, len);
 			ww_turn_end(conn);
 		}
 		return 0;

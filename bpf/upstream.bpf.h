@@ -87,6 +87,10 @@ static __always_inline ww_ref ww_upstream_whose(struct ww_thread *t, struct ww_c
 		return ww_request_get(t->unit) ? t->unit : 0;
 	if (t->python && t->loop)
 		ww_executor_folds(t);
+	else if (t->uvpool && ww_uvpool_looks(t, true)) {
+		ww_executor_hands(t, t->owes_task, t->owes_key);
+		ww_uvpool_looks(t, true);
+	}
 	ww_ref whose = ww_shared_whose(t, conn);
 	if (whose != ~0ull)
 		return whose;
@@ -223,8 +227,8 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 			ww_executor_ends(t, 0);
 		return;
 	}
-	if (!t && ww_python_loops && !ww_by_hand)
-		ww_uvloop_meets(bpf_get_current_pid_tgid() >> 32);
+	if (!t && ww_python_loops && ww_uvpool_meets(bpf_get_current_pid_tgid() >> 32))
+		t = ww_executor_meets(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn) {
 		if (!t && !ww_virtual_any)

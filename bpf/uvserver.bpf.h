@@ -14,8 +14,6 @@
 #include "global.bpf.h"
 #include "uvloop.bpf.h"
 
-#define WW_UVLOOP_LOOKS	      256	    /* at threads that send and are not known, */
-#define WW_UVLOOP_LOOK_NS     1000000000ull /* in that time */
 #define WW_UVLOOP_SEEN	      3
 #define WW_UVLOOP_ASKERS_SEEN 2
 #define WW_UVLOOP_DOUBTED     2 /* in place of a thread's `uvloop`: connections are looked at when it sleeps */
@@ -402,57 +400,11 @@ static __always_inline void ww_uvloop_joins(struct ww_thread *t, const struct ww
 	uv->unsure_at = bpf_ktime_get_ns();
 }
 
-/* The loop gives work to a pool of threads. */
-static __always_inline void ww_uvloop_pools(void)
-{
-	struct ww_uvloop *uv = ww_uvloop_of();
-	if (uv)
-		uv->pooled = 1;
-}
-
-/* The frame below that one, in which such a thread of a process's is. */
-__weak u64 ww_uvloop_meets_frame(u64 frame, u32 tgid)
-{
-	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
-	u64 name = ww_frame_name(frame, WW_UVLOOP_VERSION) & WW_WORD7_MASK;
-	if (uv && name == WW_WORD8('_', 'w', 'o', 'r', 'k', 'e', 'r', 0))
-		uv->pooled = 1;
-	else if (uv && name == WW_WORD8('r', 'u', 'n', '_', 'f', 'o', 'r', 0)) /* another loop */
-		uv->unsure_at = bpf_ktime_get_ns();
-	return ww_frame_below(frame, WW_UVLOOP_VERSION);
-}
-
-/*
- * A thread that is not known sends something, of a process that may be followed: whether it is one of a pool that has
- * been at work without a pause since before.
- */
-__weak int ww_uvloop_meets(u32 tgid)
-{
-	struct ww_uvloop *uv = bpf_map_lookup_elem(&ww_uvloops, &tgid);
-	struct ww_python *python = uv ? bpf_map_lookup_elem(&ww_pythons, &tgid) : NULL;
-	if (!python || uv->pooled)
-		return 0;
-	u64 now = bpf_ktime_get_ns();
-	if (now - uv->looks_at > WW_UVLOOP_LOOK_NS) {
-		uv->looks_at = now;
-		uv->looks = 0;
-	}
-	if (uv->looks >= WW_UVLOOP_LOOKS) {
-		uv->unsure_at = now;
-		return 0;
-	}
-	uv->looks++;
-	u64 state = ww_python_state(python), frame = state ? ww_python_frame(python, state) : 0;
-	for (u32 i = 0; i < WW_HANDLE_FRAMES && frame; i++)
-		frame = ww_uvloop_meets_frame(frame, tgid);
-	return 0;
-}
-
 /* Whether all that the process has sent since then was a Task's that is known, or nobody's. */
 static __always_inline bool ww_uvloop_sure(const struct ww_thread *t, u64 since)
 {
 	struct ww_uvloop *uv = ww_uvloop_of();
-	return uv && uv->thread == t->python && !uv->pooled && uv->unsure_at < since && ww_uvloop_answers();
+	return uv && uv->thread == t->python && uv->unsure_at < since && ww_uvloop_answers();
 }
 
 #endif

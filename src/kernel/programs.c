@@ -51,7 +51,6 @@ static bool uvloop_learn(struct whywait_bpf *bpf, uint32_t pid, const struct ww_
 		return true;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	found.unsure_at = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + LEARNT_NS;
-	found.pooled = known ? before.pooled : 0;
 	bpf->bss->ww_python_loops = 1;
 	return !bpf_map_update_elem(uvloops, &pid, &found, BPF_ANY);
 }

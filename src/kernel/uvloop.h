@@ -32,7 +32,6 @@ struct ww_uvloop_layout {
 	uint32_t protocol;		     /* the BPF side's, from here on, as the rest */
 	uint32_t tries;
 	uint32_t stepped;
-	uint32_t pooled;
 	uint32_t looks;
 	uint32_t suspected;
 	uint64_t looks_at;

@@ -152,6 +152,19 @@ static void taken_for_nobody(void **state)
 	assert_int_equal(done()->context, ww_task_key(pool.task, version));
 }
 
+/* It began when the CPU had been another process's, of which nothing is known: what it has done is told all the same.
+ */
+static void after_another(void **state)
+{
+	(void)state;
+	pool.thread.executor = WW_EXECUTOR_IDLE;
+	pool.thread.submitter = ww_task_key(pool.task, version);
+	ww_executor_begins(&pool.thread);
+	tells("_write_to_self");
+	ww_executor_tells(&pool.thread);
+	assert_non_null(done());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +173,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(within, begin, end),
 		cmocka_unit_test_setup_teardown(taken_for_another, begin, end),
 		cmocka_unit_test_setup_teardown(taken_for_nobody, begin, end),
+		cmocka_unit_test_setup_teardown(after_another, begin, end),
 	};
 	int failed = 0;
 	for (version = 11 - WW_PYTHON_FIRST; version <= WW_PYTHON_3_14; version++)

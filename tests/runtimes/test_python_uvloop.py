@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""FastAPI's coroutines under uvicorn with uvloop, as test_python_coroutines.py has them on asyncio's own loop; and its functions in
-threads of a pool, which are not followed there: where others are in flight, each request says so. So does each whose client has one Task
-read for all requests."""
+"""FastAPI's coroutines under uvicorn with uvloop, as test_python_coroutines.py has them on asyncio's own loop. Where a client has one Task
+read for all requests, each says that it is not sure."""
 import pathlib
 import socketserver
 import sys
@@ -10,15 +9,13 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "apps"))
-from python_truth import PARTS, STEPS, Record, Tap, Uvicorn, compare, send  # noqa: E402  (the path comes first)
+from python_truth import STEPS, Record, Tap, Uvicorn, compare, send  # noqa: E402  (the path comes first)
 
 tap = Tap()
 # Without a pool of threads, which fsync takes.
 steps = {name: of for name, of in STEPS.items() if name != "fsync"}
 compare(lambda environment: Uvicorn("python_coroutines:app", "uvloop", env={**environment, "TRUTH_NOBODY": "redis,pg:2,http:2"}),
         dict.fromkeys(("plain", "timed", "tasks", "middleware", "after"), steps), together=("tasks",), tap=tap, settle=2)
-compare(lambda environment: Uvicorn("python_fastapi:app", "uvloop", env=environment), ("def", "thread", "executor", "later"), parts=PARTS[1:],
-        tap=tap, least=(0, 0))
 
 
 class Echo(socketserver.StreamRequestHandler):
