@@ -14,6 +14,8 @@
 static __always_inline void ww_promise_differs(struct ww_thread *t, struct ww_request *r, struct ww_request *known)
 {
 	ww_doubt(r);
+	/* Nor is what each of them seems to wait for. */
+	t->turn_chains = 1;
 	if (known)
 		ww_doubt(known);
 	else

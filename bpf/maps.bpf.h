@@ -216,7 +216,7 @@ struct ww_thread {
 	u8 turn_unknown;    /* it had others, of which nobody knows whose; */
 	u8 turn_unsure;	    /* some may have been in the turn before; */
 	u8 turn_over;	    /* what is read next is in another turn; */
-	u8 turn_chains;	    /* and began accounts for such as follow on the answers of several; */
+	u8 turn_chains;	    /* and what some wait for may be in accounts of their chains; */
 	u8 deferred;	    /* what it sends now may be of any of the turn: shared.bpf.h */
 	u8 defers;	    /* it has sent so before */
 	u64 several;	    /* when it read the answers of several at once, if that was its last read; 0: it was not */

@@ -320,10 +320,10 @@ WW_GLOBAL4(int, ww_shared_divide, T, t, C, conn, N, many, N, now)
 	if (!t || !s)
 		return 0;
 	ww_shared_turn(t);
-	u32 first = t->turn_first, alive = t->turn_alive, maybe = t->turn_maybe;
+	u32 first = t->turn_first, maybe = t->turn_maybe;
 	bool plain = !t->turn_unknown && !t->turn_unsure && !t->turn_chains && !ww_shared_others(t, now);
-	u64 how = many == first ? WW_SHARED_FIRST : many == alive ? WW_SHARED_EACH : 0;
-	if (how == WW_SHARED_FIRST && plain && (alive == first || !maybe))
+	u64 how = many == first ? WW_SHARED_FIRST : many == t->turn_alive ? WW_SHARED_EACH : 0;
+	if (how == WW_SHARED_FIRST && plain && !maybe)
 		how |= WW_SHARED_CERTAIN;
 	else if (maybe && many == first - maybe && plain)
 		how = WW_SHARED_FIRST | WW_SHARED_CERTAIN | WW_SHARED_WHOLE;

@@ -211,6 +211,27 @@ static void asked_by_nobody(void **state)
 	host_sock_end(&stranger);
 }
 
+/* One has a part of its answer: the other one may have asked for both. */
+static void rest_of_an_answer(void **state)
+{
+	(void)state;
+	meets();
+	sleeps(MS);
+	asks(0);
+	queries(&others);
+	sleeps(MS);
+	rows(&others);
+	asks(1);
+	plant_word(phase, CHECKS);
+	commands(2);
+	sleeps(MS);
+	replies(2);
+	answers(1);
+	rows(&others);
+	answers(0);
+	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
 /* So many steps in a turn are all known. */
 static void many_in_a_turn(void **state)
 {
@@ -237,6 +258,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(for_something_else, begin, end),
 		cmocka_unit_test_setup_teardown(asked_before, begin, end),
 		cmocka_unit_test_setup_teardown(asked_by_nobody, begin, end),
+		cmocka_unit_test_setup_teardown(rest_of_an_answer, begin, end),
 		cmocka_unit_test_setup_teardown(many_in_a_turn, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
