@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -356,6 +357,16 @@ ssize_t read(int fd, void *data, size_t len)
 		sent(fd, n_, before_, charge(before_, kind_of(fd)));                                                   \
 		n_;                                                                                                    \
 	})
+
+/* What a server has held back leaves as it takes the cork out: that is its last send. */
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	struct reading before = read_clocks();
+	int failed = REAL(setsockopt)(fd, level, name, value, len);
+	if (!failed && level == IPPROTO_TCP && name == TCP_CORK && len == sizeof(int) && !*(const int *)value)
+		sent(fd, 1, before, charge(before, kind_of(fd)));
+	return failed;
+}
 
 ssize_t send(int fd, const void *data, size_t len, int flags)
 {
