@@ -11,6 +11,8 @@ static __always_inline bool ww_shared_maybe(const struct ww_request *r)
 	return !r->outstanding && r->unread && r->answered;
 }
 
+_Static_assert(WW_TURN <= 64, "struct ww_thread.turn_since has a bit for each");
+
 /* Whether the one in that place of the turn may have asked for something that is sent at its end. */
 static __always_inline bool ww_shared_may(const struct ww_thread *t, u32 at)
 {
