@@ -214,7 +214,11 @@ static void sum_up(struct ww_services *services)
 		struct ww_service *service = &services->services[id];
 		const struct ww_service_usage row = services->rows[id];
 
-		if (!row.processes && !service->samples)
+		count_kills(service);
+		service->total.processes = row.processes;
+		service->total.threads = row.threads;
+		/* The last of its processes may have ended since the interval before. */
+		if (!row.processes && !service->samples && !service->now.oom_kills && !service->now.gc_count)
 			continue;
 		service->now.last.allocated_known &= row.processes > 0;
 		service->now.last.allocations_known &= row.processes > 0;
@@ -232,9 +236,6 @@ static void sum_up(struct ww_services *services)
 		service->now.threads = MAX(service->now.threads, row.threads);
 		service->now.rss_peak_bytes = MAX(service->now.rss_peak_bytes, row.rss_bytes);
 		service->total.rss_peak_bytes = MAX(service->total.rss_peak_bytes, row.rss_bytes);
-		count_kills(service);
-		service->total.processes = row.processes;
-		service->total.threads = row.threads;
 		services->rows[services->rows_len++] = service->now;
 	}
 }

@@ -78,10 +78,11 @@ int ww_recording__growth(struct ww_recording *recording, const struct ww_served 
 	struct memory memory = {0};
 	sqlite3_stmt *statement = NULL;
 	int64_t service = -1;
-	int rc = sqlite3_prepare_v2(recording->db,
-				    "SELECT service, interval, rss_bytes, processes FROM service_usage"
-				    " WHERE interval >= ? AND interval < ? ORDER BY service, interval",
-				    -1, &statement, NULL);
+	int rc =
+		sqlite3_prepare_v2(recording->db,
+				   "SELECT service, interval, rss_bytes, processes FROM service_usage"
+				   " WHERE interval >= ? AND interval < ? AND rss_bytes > 0 ORDER BY service, interval",
+				   -1, &statement, NULL);
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_int64(statement, 1, from);

@@ -140,8 +140,10 @@ static int add_usage(struct reading *reading, sqlite3_stmt *row)
 	if (id < 0 || id >= reading->catalog.services_len)
 		return SQLITE_CORRUPT;
 	service = &reading->services[id];
-	rc = add_resident(reading, id, rss, length_of(reading->recording, sqlite3_column_int64(row, 11)),
-			  &service->rss_steady_bytes);
+	/* Nobody of it lived then: what is counted came to light later. */
+	rc = rss ? add_resident(reading, id, rss, length_of(reading->recording, sqlite3_column_int64(row, 11)),
+				&service->rss_steady_bytes)
+		 : SQLITE_OK;
 	if (rc != SQLITE_OK)
 		return rc;
 	if (service->rss_peak_bytes < peak)

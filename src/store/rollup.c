@@ -30,7 +30,8 @@ static const char *const tables[] = {"endpoint_interval", "endpoint_status", "en
 /* What is done to a whole stretch at the end, of which ?1 is the start and ?2 the end; ?3 is how many are kept. */
 static const char *const rest[] = {
 	"INSERT OR REPLACE INTO service_usage SELECT ?1, service, max(processes), max(threads),"
-	"  cast(avg(rss_bytes) AS INTEGER), max(rss_peak_bytes), sum(cpu_ns), sum(gc_count), sum(gc_ns),"
+	"  coalesce(cast(avg(nullif(rss_bytes, 0)) AS INTEGER), 0), max(rss_peak_bytes), sum(cpu_ns), sum(gc_count), "
+	"sum(gc_ns),"
 	"  sum(minor_faults), sum(major_faults), sum(oom_kills)"
 	"  FROM service_usage WHERE interval >= ?1 AND interval < ?2 GROUP BY service",
 	"DELETE FROM service_usage WHERE interval > ?1 AND interval < ?2",
