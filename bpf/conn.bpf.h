@@ -17,6 +17,13 @@ enum {
 	WW_TCP_LAST_ACK = 9,
 };
 
+/*
+ * Programs are attached one after the other. What one of them saw of a connection while another was not there yet would
+ * be taken for all that there was: a request whose response went unseen would wait for that of the next one, for as
+ * long as the connection lives. So nothing is looked at before all of them are there.
+ */
+__u8 ww_starting __weak = 0;
+
 static __always_inline struct ww_conn *ww_conn_create(struct sock *sk, u8 role)
 {
 	struct ww_conn *conn = ww_conn_make(sk);

@@ -3,6 +3,7 @@
  * The sockets' part: when bytes arrive, who reads and who sends them, and what ends. Says whose a thread's time was.
  */
 #include "again.bpf.h"
+#include "begins.bpf.h"
 #include "compat.bpf.h"
 #include "conn.bpf.h"
 #include "queue.bpf.h"
@@ -24,6 +25,8 @@ enum {
 
 static __always_inline int ww_data_ready(struct sock *sk)
 {
+	if (ww_starting)
+		return 0;
 	struct ww_conn *conn = ww_conn_get(sk);
 	if (!conn) {
 		conn = ww_conn_of_server(sk);
@@ -93,55 +96,6 @@ static __noinline void ww_conn_name(struct ww_conn *conn, struct sock *sk)
 		conn->port = peer.port;
 	}
 	conn->peer = ww_peer_intern(&peer);
-}
-
-/* Methods of RFC 9110, 5789 and 4918, and what proxies use, with the space behind them. */
-static const char ww_methods[][16] = {"GET ",	  "POST ",  "HEAD ",   "PUT ",	     "DELETE ", "PATCH ",    "OPTIONS ",
-				      "PURGE ",	  "COPY ",  "MOVE ",   "LOCK ",	     "UNLOCK ", "PROPFIND ", "MKCOL ",
-				      "CONNECT ", "TRACE ", "REPORT ", "PROPPATCH ", "SEARCH "};
-
-/*
- * Whether `n` bytes begin like a request, as far as they go. Global, as are the others that look at first bytes: the
- * verifier then does not follow what comes after them once for every way through them.
- */
-WW_GLOBAL2(int, ww_begins_request, F, first, N, n)
-{
-	if (!first)
-		return false;
-	u64 word = first->words[0];
-	u32 at = 0;
-	if (first->b[0] == '\r')
-		at = first->b[1] == '\n' ? 2 : 1;
-	if (at)
-		word = word >> (8 * at) | first->words[1] << (64 - 8 * at);
-	u32 len = n > at ? n - at : 0;
-	for (u32 m = 0; m < sizeof(ww_methods) / sizeof(ww_methods[0]); m++) {
-		u64 method = *(const u64 *)ww_methods[m];
-		u64 end = ww_match(method, 0);
-		u32 most = end ? ww_lowest(end) : 8;
-		if (most > len)
-			most = len;
-		u64 mask = most >= 8 ? ~0ull : (1ull << (8 * most)) - 1;
-		if (((word ^ method) & mask) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Whether the bytes can be the beginning of any method in use: letters in upper case and the like, up to a space. */
-WW_GLOBAL2(int, ww_begins_token, F, first, N, n)
-{
-	if (!first)
-		return false;
-	const u8 *b = first->b;
-	for (u32 i = 0; i < 16; i++) {
-		if (i >= n || (b[i] == ' ' && i > 0))
-			break;
-		bool upper = b[i] >= 'A' && b[i] <= 'Z', digit = b[i] >= '0' && b[i] <= '9';
-		if (!upper && !(digit && i) && b[i] != '-' && b[i] != '_' && b[i] != '\r' && b[i] != '\n')
-			return false;
-	}
-	return true;
 }
 
 /* First bytes of a server's connection: HTTP, something that is counted as unreadable, or something else. */
@@ -392,7 +346,7 @@ static __always_inline void ww_server_closed(struct ww_conn *conn, u64 now)
 
 static __always_inline int ww_socket_received(struct sock *sk, int len, int flags)
 {
-	if (flags & (MSG_PEEK | MSG_ERRQUEUE))
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE) || ww_starting)
 		return 0;
 	struct ww_conn *conn = ww_conn_get(sk);
 	if (len < 0) {
@@ -444,6 +398,8 @@ int BPF_PROG(ww_sock_recv_length_again, struct sock *sk, int len, int flags)
 
 static __always_inline int ww_socket_sent(struct sock *sk, int len)
 {
+	if (ww_starting)
+		return 0;
 	struct ww_conn *conn = ww_conn_get(sk);
 	if (conn && conn->role == WW_ROLE_SERVER) {
 		if (conn->protocol != WW_PROTOCOL_HTTP && conn->protocol != WW_PROTOCOL_FASTCGI)
@@ -557,7 +513,7 @@ static __always_inline void ww_state_set(struct sock *sk, int from, int to)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(ww_inet_sock_set_state, struct sock *sk, int from, int to)
 {
-	if (sk->sk_type != SOCK_STREAM)
+	if (sk->sk_type != SOCK_STREAM || ww_starting)
 		return 0;
 	ww_preempt_off();
 	ww_state_set(sk, from, to);

@@ -255,17 +255,19 @@ static int rings_open(struct ww_observer *observer)
 	return epoll_ctl(observer->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-static int before_learn(struct ww_observer *observer, const struct ww_observer_options *options, char *message,
-			size_t size)
+/* What is there: ports that are listened on, chosen processes with their children, unix sockets. */
+static int look_around(struct ww_observer *observer, const struct ww_observer_options *options, char *message,
+		       size_t size)
 {
 	struct whywait_bpf *bpf = observer->bpf;
+	bool by_files = !bpf_program__autoload(bpf->progs.ww_unix_before);
 	ww_listeners__scan(observer->listening);
 	int err = select_pids(bpf, &options->select);
 	if (err)
 		return fail(err, message, size, "selecting the processes");
-	bool by_files = !bpf_program__autoload(bpf->progs.ww_unix_before);
-	observer->before =
-		bpf_program__attach_iter(by_files ? bpf->progs.ww_unix_before_files : bpf->progs.ww_unix_before, NULL);
+	if (!observer->before)
+		observer->before = bpf_program__attach_iter(
+			by_files ? bpf->progs.ww_unix_before_files : bpf->progs.ww_unix_before, NULL);
 	err = observer->before ? ww_iterator__run(observer->before) : -errno;
 	return err ? fail(err, message, size, "looking at the unix sockets") : 0;
 }
@@ -341,11 +343,12 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		err = fail(-errno, message, message_size, "mapping the table of listening ports");
 		goto out;
 	}
-	/* What is there already is learnt before anything is seen of it, and what came meanwhile afterwards. */
+	/* What is there already is learnt before it forks, and what came meanwhile before anything is seen of it. */
 	processes_learn(new);
-	err = before_learn(new, options, message, message_size);
+	err = look_around(new, options, message, message_size);
 	if (err)
 		goto out;
+	new->bpf->bss->ww_starting = 1;
 	err = whywait_bpf__attach(new->bpf);
 	if (err) {
 		fail(err, message, message_size, "attaching the BPF programs");
@@ -360,14 +363,12 @@ int ww_observer__open(struct ww_observer **observer, const struct ww_observer_op
 		err = ww_sampler__start(&new->sampler, new->bpf, options, message, message_size);
 	if (err)
 		goto out;
-	ww_listeners__scan(new->listening);
-	err = select_pids(new->bpf, &options->select);
-	if (err) {
-		fail(err, message, message_size, "selecting the processes");
+	err = look_around(new, options, message, message_size);
+	if (err)
 		goto out;
-	}
 	for (size_t i = 0; i < options->select.pids_len && new->goroutines; i++)
 		process_look(new, (uint32_t)options->select.pids[i], true);
+	__atomic_store_n(&new->bpf->bss->ww_starting, 0, __ATOMIC_RELEASE);
 	err = ww_hooks__stand_ins(new->bpf, new->stand_ins, sizeof(new->stand_ins));
 	if (err) {
 		fail(err, message, message_size, "naming what stands in for what is not there");
