@@ -8,7 +8,7 @@
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -D_GNU_SOURCE -DWW_VERSION='"fuzz"' -Iinclude -Isrc -Wall -Wextra -Werror -MMD -MP
 # What the BPF side needs besides: see tests/model/rules.mk.
-FUZZ_MODEL_CFLAGS := $(MODEL_CFLAGS) -fsanitize=fuzzer-no-link
+FUZZ_MODEL_CFLAGS := $(MODEL_CFLAGS) -O1 -fsanitize=fuzzer-no-link
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_FRAMING := requests responses
 FUZZ_USER := $(filter-out $(FUZZ_FRAMING),$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
