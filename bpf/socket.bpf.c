@@ -3,6 +3,7 @@
  * The sockets' part: when bytes arrive, who reads and who sends them, and what ends. Says whose a thread's time was.
  */
 #include "again.bpf.h"
+#include "aside.bpf.h"
 #include "begins.bpf.h"
 #include "compat.bpf.h"
 #include "conn.bpf.h"
@@ -294,6 +295,8 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		if (found)
 			ww_carrier_answered(c.thread, r, found, c.thread->tid, now);
 		ww_touched(c.thread, r, &touch, now);
+		if (conn->http.streams[WW_TX].state == WW_STREAM_START)
+			ww_aside_answers(c.thread, r);
 	}
 	if (len <= 0) {
 		conn->tx_blocked = len == -WW_EAGAIN;

@@ -6,6 +6,7 @@
 #ifndef WHYWAIT_UPSTREAM_H
 #define WHYWAIT_UPSTREAM_H
 
+#include "aside.bpf.h"
 #include "conn.bpf.h"
 #include "cork.bpf.h"
 #include "executor.bpf.h"
@@ -231,12 +232,14 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 		t = ww_executor_meets(task);
 	/* A server's end that was there before observation, on which a response is sent now. */
 	if (!conn) {
-		if (!t && !ww_virtual_any)
+		if (!t && !ww_virtual_any && !ww_asides_known)
 			return;
 		if (ww_conn_of_server(sk) || !ww_upstream_has_peer(sk))
 			return;
 		if (!t) {
-			ww_virtual_strays(false);
+			ww_aside_sent(t);
+			if (ww_virtual_any)
+				ww_virtual_strays(false);
 			return;
 		}
 	}
@@ -244,6 +247,7 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	if (ww_virtual_any && (!r || r->helper || r->anonymous))
 		ww_virtual_strays(t && t->go == WW_GO_VIRTUAL);
 	if (!r) {
+		ww_aside_sent(t);
 		if (t && t->phase_at && conn && !conn->classified)
 			ww_upstream_classify_sent(conn, sk, task, len);
 		if (t && conn) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "maps.h"
+#include "aside.bpf.h"
 #include "goroutine.bpf.h"
 #include "executor.bpf.h"
 #include "lock.bpf.h"
@@ -72,6 +73,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_executors, 16);
 	MAP(ww_workers, 16);
 	MAP(ww_items, 64);
+	MAP(ww_asides, 16);
 	MAP(ww_libuvs, 16);
 	MAP(ww_v8s, 16);
 	MAP(ww_interpreters, 16);
