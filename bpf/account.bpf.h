@@ -485,8 +485,8 @@ WW_GLOBAL4(int, ww_touched, T, t, R, r, W, touch, N, now)
 
 	struct ww_request *before = t->ref == ref ? NULL : ww_request_get(t->ref);
 	/* One thread has read it and another one answers: not all of what others did for it meanwhile is known. */
-	if ((t->pool || r->relayed) && !t->loop && !touch->receive && !r->helper && t->ref != ref && t->home != ref &&
-	    r->owner != tid) {
+	if ((t->loop ? r->relayed : (t->pool || r->relayed) && t->home != ref) && !touch->receive && !r->helper &&
+	    t->ref != ref && r->owner != tid) {
 		ww_traffic_note(r, false);
 		r->account.attribution = WW_ATTRIBUTION_AMBIGUOUS;
 	}

@@ -65,10 +65,13 @@ WW_GLOBAL3(int, ww_cork_look, T, t, N, now, N, last)
 		return 0;
 	struct tcp_sock *tp = (struct tcp_sock *)t->corked;
 	struct ww_request *r = ww_request_get(t->corks);
-	/* Where another thread has closed it, another connection may have its place since. */
-	bool same = BPF_CORE_READ(tp, write_seq) == t->corked_end;
+	/*
+	 * Where another thread has closed it, another connection may have its place since. A FIN behind the bytes takes
+	 * a place in the stream itself.
+	 */
+	bool same = BPF_CORE_READ(tp, write_seq) - t->corked_end <= 1;
 	bool in = same && BPF_CORE_READ_BITFIELD_PROBED(tp, nonagle) & TCP_NAGLE_CORK &&
-		  t->corked_end != BPF_CORE_READ(tp, snd_nxt);
+		  (s32)(t->corked_end - BPF_CORE_READ(tp, snd_nxt)) > 0;
 	if (r && in && !last)
 		return 0;
 	t->corked = 0;

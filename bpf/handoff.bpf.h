@@ -431,7 +431,7 @@ static __noinline void ww_handoff_wakes(struct ww_wake *w, struct ww_thread *t)
 	if (!of || of->java == WW_JAVA_VM)
 		return;
 	if (!java) {
-		ww_relay(t, of, w->place, w->sp, w->now);
+		ww_relay(t, of, w->place << 3, w->sp, w->now);
 		return;
 	}
 	struct ww_request *its = ww_handoff_of(of);

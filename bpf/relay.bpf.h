@@ -15,10 +15,15 @@
 
 __u32 ww_relays_known __weak = 0; /* a process of Ruby's is */
 
-/* Whether the running thread, an event loop's, has read `r` and nothing else for it, and may have others go on. */
+/*
+ * Whether the running thread, an event loop's, has read `r` and nothing else for it, and may have others go on. A
+ * thread of Puma's pool is none, though it may have left a request unfinished: it sleeps in other calls.
+ */
 static __always_inline bool ww_relay_may_be(const struct ww_thread *t, const struct ww_request *r, u32 tgid)
 {
 	if (!ww_relays_known || !t->loop || t->python || t->phase_at || !r || r->helper || !r->unread)
+		return false;
+	if (!ww_is_epoll(t->off_nr))
 		return false;
 	struct ww_interpreter *of = bpf_map_lookup_elem(&ww_interpreters, &tgid);
 	return of && of->by_mutex;

@@ -91,6 +91,7 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 	a->tgid = 0;
 	a->tid = 0;
 	a->minor = 0;
+	r->target = 0;
 	__builtin_memset(a->comm, 0, sizeof(a->comm));
 	r->hint = (struct ww_cause){.kind = WW_KIND_OTHER};
 	r->opened = ~0ull;

@@ -353,7 +353,7 @@ static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn
 {
 	struct task_struct *task = ww_current();
 	if (!conn && sk->__sk_common.skc_family != AF_UNIX) {
-		ww_phase_strays(ww_thread_of(task));
+		ww_phase_strays(ww_thread_get(task));
 		return;
 	}
 	struct ww_thread *t = ww_thread_of(task);

@@ -83,6 +83,20 @@ static void by_a_switch(void **state)
 	ended(start, 4000);
 }
 
+/* The connection is closed behind it: the FIN counts in the stream. */
+static void closed_behind(void **state)
+{
+	(void)state;
+	u64 start = writes(true, 0);
+	waits();
+	uncorks();
+	script.server.tcp.write_seq++;
+	script.server.tcp.snd_nxt++;
+	pass(5000);
+	blocks(WW_SYS_FUTEX, 64, 0, 2, 0);
+	ended(start, 4000);
+}
+
 /* The beginning of the response is not acknowledged: when the end has left is told by what TCP did last. */
 static void long_response(void **state)
 {
@@ -197,9 +211,10 @@ static void another_connection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(not_corked), cmocka_unit_test(by_a_switch), cmocka_unit_test(long_response),
-		cmocka_unit_test(by_a_touch), cmocka_unit_test(by_its_end),  cmocka_unit_test(next_elsewhere),
-		cmocka_unit_test(never),      cmocka_unit_test(by_another),  cmocka_unit_test(another_connection),
+		cmocka_unit_test(not_corked),	 cmocka_unit_test(by_a_switch), cmocka_unit_test(long_response),
+		cmocka_unit_test(by_a_touch),	 cmocka_unit_test(by_its_end),	cmocka_unit_test(next_elsewhere),
+		cmocka_unit_test(never),	 cmocka_unit_test(by_another),	cmocka_unit_test(another_connection),
+		cmocka_unit_test(closed_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

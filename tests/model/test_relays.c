@@ -196,11 +196,107 @@ static void at_work(void **state)
 	end();
 }
 
+/* What a helper, which had the request's place in the table before, was for says nothing of the request. */
+static void in_a_helpers_place(void **state)
+{
+	(void)state;
+	begin(true);
+	for (u32 slot = 0; slot < host_max_requests; slot++) {
+		struct ww_request *r = bpf_map_lookup_elem(&ww_requests, &slot);
+		assert_non_null(r);
+		if (!r->live)
+			r->target = 7;
+	}
+	u64 start = host.now;
+	reads();
+	runs(WORKER);
+	pass(500);
+	assert_int_equal(done(start)->attribution, WW_ATTRIBUTION_EXACT);
+	end();
+}
+
+/* A thread that has nothing to do but to wait for Ruby's lock is handed that, and no request. */
+static void for_the_lock(void **state)
+{
+	(void)state;
+	u64 stack = HOST_USER + 1024, frame[2] = {QUEUE - WW_CONDITION_FUTEX - 4, 0x9008};
+	begin(true);
+	memcpy(host.user + 1024 + 19 * sizeof(u64), frame, sizeof(frame));
+	u64 start = host.now;
+	runs(WORKER);
+	waits(QUEUE);
+	script.threads[WORKER].regs.sp = stack;
+	arrives(&script.server, strlen(GET));
+	is_woken(REACTOR);
+	runs(REACTOR);
+	receives(&script.server, GET);
+	pass(10);
+	wakes(WORKER, QUEUE);
+	is_preempted();
+	runs(WORKER);
+	sends(&script.upstream, PING);
+	is_preempted();
+	runs(REACTOR);
+	const struct ww_account *a = done(start);
+	assert_int_equal(a->attribution, WW_ATTRIBUTION_EXACT);
+	assert_false(a->traffic);
+	end();
+}
+
+/* A loop that goes on itself with what it has read, though it woke somebody meanwhile: that is said, too. */
+static void goes_on_itself(void **state)
+{
+	(void)state;
+	begin(true);
+	u64 start = host.now;
+	reads();
+	runs(WORKER);
+	waits(QUEUE);
+	is_woken(REACTOR);
+	runs(REACTOR);
+	const struct ww_account *a = done(start);
+	assert_int_equal(a->attribution, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_true(a->traffic_lost);
+	end();
+}
+
+/* Nor does a thread that has left a request unfinished, but sleeps in other calls, have others go on with the next. */
+static void sleeps_elsewhere(void **state)
+{
+	(void)state;
+	begin(true);
+	arrives(&second, strlen(GET));
+	is_woken(REACTOR);
+	runs(REACTOR);
+	receives(&second, GET);
+	blocks(WW_SYS_POLL, 0, 1, (u64)-1, 0);
+	runs(WORKER);
+	waits(QUEUE);
+	arrives(&script.server, strlen(GET));
+	is_woken(REACTOR);
+	runs(REACTOR);
+	u64 start = host.now;
+	receives(&script.server, GET);
+	pass(10);
+	wakes(WORKER, QUEUE);
+	is_preempted();
+	runs(WORKER);
+	sends(&script.upstream, PING);
+	is_preempted();
+	runs(REACTOR);
+	const struct ww_account *a = done(start);
+	assert_int_equal(a->attribution, WW_ATTRIBUTION_EXACT);
+	assert_int_equal(a->kinds_ns[WW_KIND_COMPUTE], 10);
+	assert_false(a->traffic);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(goes_on),  cmocka_unit_test(comes_first), cmocka_unit_test(nobody_idle),
-		cmocka_unit_test(not_ruby), cmocka_unit_test(at_work),
+		cmocka_unit_test(goes_on),	cmocka_unit_test(comes_first),	  cmocka_unit_test(nobody_idle),
+		cmocka_unit_test(not_ruby),	cmocka_unit_test(at_work),	  cmocka_unit_test(in_a_helpers_place),
+		cmocka_unit_test(for_the_lock), cmocka_unit_test(goes_on_itself), cmocka_unit_test(sleeps_elsewhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
