@@ -192,6 +192,29 @@ static __noinline void ww_tokio_tasks_put(const struct ww_carrier_key *key, u64 
 		ww_count(WW_COUNT_TOKIO_TASK_FAILED);
 }
 
+#define WW_PAGE 4096 /* or a multiple of that */
+
+/*
+ * Reads the stack from there on, and returns how many words that are. A stack may end before: then up to where a page
+ * does. That of a process's first thread ends up to 8 KiB behind main(), as the kernel has drawn.
+ */
+static __always_inline u32 ww_tokio_stack(struct ww_tokio_room *room, u64 sp)
+{
+	u32 size = sizeof(room->words);
+	if (!bpf_probe_read_user(room->words, size, (void *)sp))
+		return WW_TOKIO_STACK;
+	u32 page = WW_PAGE - (sp & (WW_PAGE - 1));
+	size = page + WW_PAGE;
+	barrier_var(size);
+	if (size <= sizeof(room->words) && !bpf_probe_read_user(room->words, size, (void *)sp))
+		return size / 8;
+	size = page;
+	barrier_var(size);
+	if (size <= sizeof(room->words) && !bpf_probe_read_user(room->words, size, (void *)sp))
+		return size / 8;
+	return 0;
+}
+
 /* The task of that number, which the thread runs, or (0) the innermost one that it does: its address; 0: none. */
 WW_GLOBAL1(u64, ww_tokio_find, N, wanted)
 {
@@ -200,12 +223,9 @@ WW_GLOBAL1(u64, ww_tokio_find, N, wanted)
 	if (!go || !s.room || ww_without_loop)
 		return 0;
 	s.tokio = &go->tokio;
-	u64 sp = WW_REGS_SP(ww_task_regs(ww_current()));
-	/* A thread's stack may end before. */
-	if (!bpf_probe_read_user(s.room->words, sizeof(s.room->words), (void *)sp))
-		bpf_loop(WW_TOKIO_STACK, ww_tokio_stack_step, &s, 0);
-	else if (!bpf_probe_read_user(s.room->words, sizeof(s.room->words) / 4, (void *)sp))
-		bpf_loop(WW_TOKIO_STACK / 4, ww_tokio_stack_step, &s, 0);
+	u32 read = ww_tokio_stack(s.room, WW_REGS_SP(ww_task_regs(ww_current())));
+	if (read)
+		bpf_loop(read, ww_tokio_stack_step, &s, 0);
 	if (!s.address)
 		return 0;
 	struct ww_carrier_key key = {.context = s.id, .program = ww_program()};

@@ -364,9 +364,29 @@ static void programs(void **state)
 	assert_null(host_map_value(&ww_tokio_tasks, &key));
 }
 
+/* The first thread's stack ends a little behind main(): it is looked through up to its last page. */
+static void near_the_stacks_end(void **state)
+{
+	u64 top = HOST_USER + sizeof(host.user);
+	u32 sizes[] = {24, 2056, 4096, 4104, 6000, 8184, 8192, 9000};
+	(void)state;
+	plant(512); /* as long as the program's image is taken to be */
+	u64 runs = task(5);
+	plant_word(runs, WW_TOKIO_RUNNING);
+	for (u32 i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		u64 sp = top - sizes[i], at = sizes[i] > 8192 ? sp + 8184 : top - 8;
+		host.current[0]->regs.sp = sp;
+		plant_word(at, runs);
+		assert_int_equal(ww_tokio_find(5), runs);
+		plant_word(at, 0);
+		assert_int_equal(ww_tokio_find(5), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(near_the_stacks_end, begin, end),
 		cmocka_unit_test_setup_teardown(direct, begin, end),
 		cmocka_unit_test_setup_teardown(behind, begin, end),
 		cmocka_unit_test_setup_teardown(left_over, begin, end),
