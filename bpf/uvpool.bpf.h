@@ -123,12 +123,22 @@ __weak int ww_uvpool_between(u64 frame, u64 base, u32 version)
 {
 	for (u32 i = 0; i < WW_UVPOOL_WITHIN && frame; i++) {
 		u64 below = ww_frame_below(frame, version), name = ww_frame_name(frame, version);
+		/* A handler may have the name of get(), but not its queue as its first variable. */
 		if (below == base)
-			return (name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0) ||
-			       name == WW_WORD8('t', 'a', 's', 'k', '_', 'd', 'o', 'n');
+			return ((name & WW_WORD4_MASK) == WW_WORD4('g', 'e', 't', 0) ||
+				name == WW_WORD8('t', 'a', 's', 'k', '_', 'd', 'o', 'n')) &&
+			       (ww_type_name(ww_frame_local(frame, 0, version)) & WW_WORD6_MASK) ==
+				       WW_WORD8('Q', 'u', 'e', 'u', 'e', 0, 0, 0);
 		frame = below;
 	}
 	return 0;
+}
+
+/* Whether the running thread writes to an eventfd. */
+static __always_inline bool ww_tells_by_eventfd(void)
+{
+	struct task_struct *task = ww_current();
+	return ww_syscall_nr(task) == WW_SYS_WRITE + 1 && !ww_fd_type(task, WW_REGS_ARG1(ww_task_regs(task)));
 }
 
 /* Whether the thread, which is in `frame`, has done what it has been at. */
@@ -141,10 +151,9 @@ WW_GLOBAL2(int, ww_uvpool_over, T, t, N, frame)
 		return state && ww_user_word(state + ww_python_offsets(t->version)->text) ==
 					WW_WORD8('F', 'I', 'N', 'I', 'S', 'H', 'E', 'D');
 	}
-	/* In that function before the work, or after it, where it tells the loop. */
+	/* In that function before the work, or after it, where it tells the loop; or in work that is no Python. */
 	if (frame == t->base)
-		return t->began || ww_user_word(t->base + WW_UVPOOL_AT) != t->owes_at ||
-		       ww_syscall_nr(ww_current()) == WW_SYS_WRITE + 1;
+		return t->began || ww_user_word(t->base + WW_UVPOOL_AT) != t->owes_at || ww_tells_by_eventfd();
 	if (ww_uvpool_between(frame, t->base, t->version))
 		return 1;
 	t->began = 1;

@@ -106,6 +106,21 @@ static void in_syscall(s64 nr)
 	host.current[0]->regs.WW_REG_NR = nr;
 }
 
+/* By the eventfd of its loop. */
+static void tells(void)
+{
+	in_syscall(WW_SYS_WRITE);
+	host.current[0]->regs.WW_REG_ARG1 = HOST_FD_EVENT;
+}
+
+/* The frame of get() of the thread's queue. */
+static u64 queue_get(void)
+{
+	u64 at = frame("get", pool.base);
+	plant_word(at + offsets()->frame_locals, object("Queue"));
+	return at;
+}
+
 /* A Future that the Task awaits. */
 static u64 awaited(void)
 {
@@ -227,6 +242,26 @@ static void of_anyio(void **state)
 	is_done();
 }
 
+/* A handler that is named as what the loop calls itself; and one that is no Python, and writes to a file. */
+static void of_anyio_alike(void **state)
+{
+	(void)state;
+	pool.base = frame("run", frame("_bootstrap_inner", 0));
+	takes(WW_UVPOOL_FUTURE, awaited());
+	in(NULL);
+	in_syscall(WW_SYS_WRITE);
+	host.current[0]->regs.WW_REG_ARG1 = HOST_FD_FILE;
+	ww_executor_tells(&pool.thread);
+	ww_executor_tells(&pool.thread);
+	assert_null(done());
+	in("get");
+	in_syscall(WW_SYS_FUTEX);
+	ww_executor_tells(&pool.thread);
+	ww_executor_tells(&pool.thread);
+	assert_null(done());
+	assert_int_equal(pool.request->lent, 1);
+}
+
 /* Work in which nothing was seen to happen. */
 static void of_anyio_at_once(void **state)
 {
@@ -238,11 +273,11 @@ static void of_anyio_at_once(void **state)
 		in_syscall(WW_SYS_FUTEX);
 		ww_executor_tells(&pool.thread);
 		if (!i) /* it tells the loop, */
-			in_syscall(WW_SYS_WRITE);
+			tells();
 		else if (i == 1) /* has told it, */
 			plant_word(pool.base + WW_UVPOOL_AT, 1);
 		else /* waits for the next one */
-			plant_word(pool.at, frame("wait", frame("get", pool.base)));
+			plant_word(pool.at, frame("wait", queue_get()));
 		ww_executor_tells(&pool.thread);
 		is_done();
 	}
@@ -285,6 +320,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(of_an_item, begin, end),
 		cmocka_unit_test_setup_teardown(of_the_next, begin, end),
 		cmocka_unit_test_setup_teardown(of_anyio, begin, end),
+		cmocka_unit_test_setup_teardown(of_anyio_alike, begin, end),
 		cmocka_unit_test_setup_teardown(of_anyio_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(of_nobody, begin, end),
 		cmocka_unit_test_setup_teardown(garbage, begin, end),
