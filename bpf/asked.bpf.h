@@ -5,10 +5,10 @@
 
 #include "account.bpf.h"
 
-/* Whether it may wait for the rest of an answer. */
+/* Whether it may wait for the rest of an answer, or of itself. */
 static __always_inline bool ww_shared_maybe(const struct ww_request *r)
 {
-	return !r->outstanding && r->unread && r->answered;
+	return !r->outstanding && r->unread && (r->answered || r->client & WW_CLIENT_SENDS);
 }
 
 _Static_assert(WW_TURN <= 64, "struct ww_thread.turn_since has a bit for each");

@@ -233,7 +233,7 @@ enum ww_shared_how {
 	WW_SHARED_CERTAIN = 1 << 8, /* above a place in the turn */
 	WW_SHARED_FIRST = 1 << 9,   /* one command is each one's that waits for nothing else; */
 	WW_SHARED_EACH = 1 << 10,   /* is each one's */
-	WW_SHARED_WHOLE = 1 << 11,  /* not of those who may wait for the rest of an answer */
+	WW_SHARED_WHOLE = 1 << 11,  /* not of those who may wait for the rest of an answer, or of themselves */
 };
 
 /* Commands are sent at the end of a turn: which are of the request that had a step in it at that place. */

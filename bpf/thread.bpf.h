@@ -165,7 +165,7 @@ struct ww_thread {
 	u32 turn_alive;	    /* of these, so many have not ended, */
 	u32 turn_first;	    /* and so many of those wait for nothing else that is known; */
 	ww_ref turn_one;    /* the last of them; */
-	u32 turn_maybe;	    /* of those, some may wait for the rest of an answer */
+	u32 turn_maybe;	    /* of those, some may wait for the rest of an answer, or of themselves */
 	u32 turn_in;	    /* of so many that may have asked; */
 	u32 turn_before;    /* of those that can't, so many wait for nothing that is known; */
 	ww_ref turn_last;   /* whose step its last read was; 0: not one's that is known; */

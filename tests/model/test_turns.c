@@ -4,6 +4,9 @@
 
 #include "node.h"
 
+#define PART "POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\n"
+#define BODY "body"
+
 /* In the step that runs, one asks for an immediate. */
 static void wants_immediate(void)
 {
@@ -41,6 +44,21 @@ static void meets(void)
 	replies(1);
 	answers(0);
 	script.records_len = 0;
+}
+
+/* The head of one is read; its body is not there yet. */
+static void asks_in_part(u32 request)
+{
+	arrives(&clients[request], strlen(PART));
+	receives(&clients[request], PART);
+	pass(10 * US);
+}
+
+static void sends_body(u32 request)
+{
+	arrives(&clients[request], strlen(BODY));
+	receives(&clients[request], BODY);
+	pass(10 * US);
 }
 
 /* Three wait for something else besides, and the second of these asks for `many` commands. */
@@ -232,6 +250,49 @@ static void rest_of_an_answer(void **state)
 	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
 }
 
+/* One is not whole: it may wait for its body, and the other one, which has an answer, may have asked. */
+static void not_whole(void **state)
+{
+	(void)state;
+	meets();
+	sleeps(MS);
+	asks(1);
+	queries(&others);
+	sleeps(MS);
+	asks_in_part(0);
+	rows(&others);
+	owners_len = 0;
+	plant_word(phase, CHECKS);
+	commands(1);
+	for (u32 i = 0; i < 2; i++)
+		assert_int_equal(host_request(ref_of(i))->account.attribution, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_int_equal(host_request(ref_of(0))->outstanding, 0);
+	sleeps(MS);
+	replies(1);
+	answers(1);
+	sends_body(0);
+	answers(0);
+	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
+/* The same of two commands, where there is no answer. */
+static void not_whole_of_two(void **state)
+{
+	(void)state;
+	meets();
+	sleeps(MS);
+	asks_in_part(0);
+	asks(1);
+	plant_word(phase, CHECKS);
+	commands(2);
+	sleeps(MS);
+	replies(2);
+	answers(1);
+	sends_body(0);
+	answers(0);
+	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
+}
+
 /* So many steps in a turn are all known. */
 static void many_in_a_turn(void **state)
 {
@@ -259,6 +320,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(asked_before, begin, end),
 		cmocka_unit_test_setup_teardown(asked_by_nobody, begin, end),
 		cmocka_unit_test_setup_teardown(rest_of_an_answer, begin, end),
+		cmocka_unit_test_setup_teardown(not_whole, begin, end),
+		cmocka_unit_test_setup_teardown(not_whole_of_two, begin, end),
 		cmocka_unit_test_setup_teardown(many_in_a_turn, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
