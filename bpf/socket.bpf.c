@@ -367,6 +367,8 @@ static __always_inline int ww_socket_received(struct sock *sk, int len, int flag
 		return 0;
 	}
 	if (conn && conn->role == WW_ROLE_SERVER) {
+		if (conn->protocol == WW_PROTOCOL_OTHER)
+			ww_phase_strays(ww_thread_get(ww_current()));
 		if (conn->protocol == WW_PROTOCOL_OTHER || !ww_turn_begin(conn))
 			return 0;
 		ww_server_received(sk, conn, len, flags, bpf_ktime_get_ns());

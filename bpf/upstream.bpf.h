@@ -352,9 +352,10 @@ static __always_inline void ww_upstream_tried(struct ww_conn *conn)
 static __always_inline void ww_upstream_received(struct sock *sk, struct ww_conn *conn, u64 len)
 {
 	struct task_struct *task = ww_current();
-	if (!conn && sk->__sk_common.skc_family != AF_UNIX) {
+	if (!conn) {
 		ww_phase_strays(ww_thread_get(task));
-		return;
+		if (sk->__sk_common.skc_family != AF_UNIX)
+			return;
 	}
 	struct ww_thread *t = ww_thread_of(task);
 	if (!t && conn && conn->awaited && ww_request_get(conn->first)) {

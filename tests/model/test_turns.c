@@ -201,13 +201,9 @@ static void asked_before(void **state)
 	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
 }
 
-/* What is read for nobody that is known comes between: a step of which nothing is known has asked. */
-static void asked_by_nobody(void **state)
+/* What is read for nobody that is known, on `stranger`, comes between: a step of which nothing is known has asked. */
+static void asked_after(struct host_sock *stranger)
 {
-	struct host_sock stranger;
-	(void)state;
-	host_tcp_init(&stranger, 50004, 5432);
-	stranger.unix_sock.sk.__sk_common.skc_state = 1;
 	meets();
 	learns(WW_IMMEDIATE_RIGHT);
 	sleeps(MS);
@@ -215,7 +211,7 @@ static void asked_by_nobody(void **state)
 	queries(&others);
 	asks(1);
 	queries(&another);
-	receives(&stranger, "rows");
+	receives(stranger, "rows");
 	wants_immediate();
 	plant_word(phase, CHECKS);
 	commands(1);
@@ -226,7 +222,26 @@ static void asked_by_nobody(void **state)
 	rows(&another);
 	answers(1);
 	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
-	host_sock_end(&stranger);
+	host_sock_end(stranger);
+}
+
+static void asked_by_nobody(void **state)
+{
+	struct host_sock stranger;
+	(void)state;
+	host_tcp_init(&stranger, 50004, 5432);
+	stranger.unix_sock.sk.__sk_common.skc_state = 1;
+	asked_after(&stranger);
+}
+
+/* The same of a client's that has turned to something else, a WebSocket, say. */
+static void asked_by_a_client(void **state)
+{
+	struct host_sock stranger;
+	(void)state;
+	script_accept(&stranger, 42000);
+	host_conn(&stranger)->protocol = WW_PROTOCOL_OTHER;
+	asked_after(&stranger);
 }
 
 /* One has a part of its answer: the other one may have asked for both. */
@@ -319,6 +334,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(for_something_else, begin, end),
 		cmocka_unit_test_setup_teardown(asked_before, begin, end),
 		cmocka_unit_test_setup_teardown(asked_by_nobody, begin, end),
+		cmocka_unit_test_setup_teardown(asked_by_a_client, begin, end),
 		cmocka_unit_test_setup_teardown(rest_of_an_answer, begin, end),
 		cmocka_unit_test_setup_teardown(not_whole, begin, end),
 		cmocka_unit_test_setup_teardown(not_whole_of_two, begin, end),
