@@ -106,15 +106,16 @@ struct ww_request {
 	struct ww_account account;
 	u64 answered; /* when the last upstream answer arrived, and what waiting for it was */
 	struct ww_cause answer;
-	u64 connection; /* that it came on, as a number */
-	u64 sock;	/* of a unix socket: which struct sock, */
-	u64 inode;	/* and its number among files; 0: not known */
-	u64 context;	/* of which Context, or Task, it is: as ww_carrier_key; 0: of none */
-	u64 code;	/* anonymous: by which function the Task runs; 0: not known, */
-	u64 task;	/* and its address */
-	u64 leaf;	/* the Task that did so last, the same one or one that it awaits, */
-	u64 leaf_print; /* ww_task_print() of it, */
-	u64 root_task;	/* and the same of the one that awaits it */
+	struct ww_cause awaited; /* with something outstanding: what waiting for that is which it has asked for last */
+	u64 connection;		 /* that it came on, as a number */
+	u64 sock;		 /* of a unix socket: which struct sock, */
+	u64 inode;		 /* and its number among files; 0: not known */
+	u64 context;		 /* of which Context, or Task, it is: as ww_carrier_key; 0: of none */
+	u64 code;		 /* anonymous: by which function the Task runs; 0: not known, */
+	u64 task;		 /* and its address */
+	u64 leaf;		 /* the Task that did so last, the same one or one that it awaits, */
+	u64 leaf_print;		 /* ww_task_print() of it, */
+	u64 root_task;		 /* and the same of the one that awaits it */
 	u64 root_print;
 	u64 newest;	 /* the newest Task of its loop's that had been seen when that touched it last */
 	u64 begun_slept; /* and when the loop had begun to sleep before */

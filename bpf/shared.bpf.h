@@ -143,8 +143,13 @@ static __always_inline bool ww_shared_others(const struct ww_thread *t, u64 now)
 /* The request goes on to wait for what it has sent: a wait for nothing that is known was that. */
 static __always_inline void ww_shared_awaits(struct ww_request *r, u64 now)
 {
-	if (r->state != WW_STATE_WAIT || r->outstanding)
+	if (r->state != WW_STATE_WAIT)
 		return;
+	/* Up to here it has waited for something else: the answer to what is sent now may come before that one's. */
+	if (r->outstanding) {
+		ww_charge(r, r->awaited.kind, r->awaited.type, r->awaited.value, now);
+		return;
+	}
 	r->waited -= r->waited > 0;
 	/* Up to here, for the end of the loop's turn. */
 	ww_charge(r, WW_KIND_QUEUE, WW_DETAIL_NONE, 0, now);
@@ -223,8 +228,11 @@ WW_GLOBAL2(int, ww_shared_owns, C, conn, R, r)
 		return 0;
 	s->owners[at] = ref;
 	s->owners_len = at + 1;
-	if (r)
+	if (r) {
+		r->awaited = (struct ww_cause){.kind = ww_system_kind(conn->system), .type = WW_DETAIL_PEER};
+		r->awaited.value = conn->peer;
 		ww_outstanding(r, 1);
+	}
 	ww_shared_push(s, ref);
 	return 0;
 }

@@ -136,6 +136,7 @@ static __always_inline void ww_upstream_connecting(struct sock *sk)
 	struct ww_touch touch;
 	ww_touch_upstream(&touch, conn);
 	ww_upstream_touched(t, r, &touch, bpf_ktime_get_ns());
+	r->awaited = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	if (ww_traffic_thin)
 		ww_traffic_note(r, ww_traffic_state(conn, r->account.id, WW_TRAFFIC_CONNECT, 0));
 	t->connecting.kind = touch.kind;
@@ -298,8 +299,9 @@ static __always_inline void ww_upstream_sent(struct sock *sk, struct ww_conn *co
 	conn->sent = now;
 	if (t->go == WW_GO_TOKIO && !ww_handoffs_off)
 		conn->awaited_by = ww_tokio_awaited();
+	r->awaited = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
 	if (t->shared)
-		r->answer = (struct ww_cause){.kind = touch.kind, .type = touch.type, .value = touch.value};
+		r->answer = r->awaited;
 	/* Datagrams may go unanswered. */
 	if (sk->sk_type == SOCK_STREAM && !conn->shared && (!conn->awaited || conn->first != r->account.id)) {
 		ww_outstanding(r, 1);

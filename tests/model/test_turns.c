@@ -265,6 +265,40 @@ static void rest_of_an_answer(void **state)
 	all_are(0, 2, WW_ATTRIBUTION_AMBIGUOUS);
 }
 
+/* It has asked somebody else before: up to where its command is sent it waits for that, and not for what is quick. */
+static void beside_another(void **state)
+{
+	(void)state;
+	meets();
+	sleeps(MS);
+	asks(0);
+	queries(&others);
+	queries(&another);
+	sleeps(MS);
+	rows(&others);
+	asks(1);
+	pass(5 * MS);
+	plant_word(phase, CHECKS);
+	commands(2);
+	ww_ref ref = ref_of(0);
+	assert_int_equal(host_request(ref)->outstanding, 2);
+	assert_int_equal(host_request(ref)->mark, host.now - 10 * US);
+	assert_int_equal(host_request(ref)->awaited.value, host_conn(&script.upstream)->peer);
+	sleeps(MS);
+	replies(2);
+	rows(&another);
+	answers(0);
+	u64 of[2] = {};
+	assert_int_equal(script.records_len, 1);
+	const struct ww_account *a = &script.records[0];
+	for (u32 i = 0; i < a->details_len; i++) {
+		of[0] += a->details[i].value == host_conn(&script.upstream)->peer ? a->details[i].ns : 0;
+		of[1] += a->details[i].value == host_conn(&another)->peer ? a->details[i].ns : 0;
+	}
+	assert_in_range(of[0], MS, MS + 100 * US);
+	assert_in_range(of[1], 6 * MS, 6 * MS + 100 * US); /* and for the rows before */
+}
+
 /* One is not whole: it may wait for its body, and the other one, which has an answer, may have asked. */
 static void not_whole(void **state)
 {
@@ -336,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(asked_by_nobody, begin, end),
 		cmocka_unit_test_setup_teardown(asked_by_a_client, begin, end),
 		cmocka_unit_test_setup_teardown(rest_of_an_answer, begin, end),
+		cmocka_unit_test_setup_teardown(beside_another, begin, end),
 		cmocka_unit_test_setup_teardown(not_whole, begin, end),
 		cmocka_unit_test_setup_teardown(not_whole_of_two, begin, end),
 		cmocka_unit_test_setup_teardown(many_in_a_turn, begin, end),
