@@ -7,7 +7,6 @@
 #include "collector.bpf.h"
 #include "compat.bpf.h"
 #include "cork.bpf.h"
-#include "executor.bpf.h"
 #include "goroutine.bpf.h"
 #include "halt.bpf.h"
 #include "job.bpf.h"
@@ -15,6 +14,7 @@
 #include "pipe.bpf.h"
 #include "select.bpf.h"
 #include "stack.bpf.h"
+#include "submit.bpf.h"
 #include "tasks.bpf.h"
 #include "unit.bpf.h"
 
@@ -432,7 +432,7 @@ int BPF_PROG(ww_sched_process_exit, struct task_struct *p)
 		/* What it has begun since its last work was none: it was woken to end. */
 		if (a && a->helper)
 			ww_handoff_end(a);
-		ww_executor_rests(t, tgid);
+		ww_executor_rests(t);
 	}
 	struct ww_request *unit = t ? ww_request_get(t->unit) : NULL;
 	if (unit) {

@@ -217,6 +217,7 @@ struct ww_thread {
 	u8 assists;	  /* what it has collected since `mark` it was made to: only probes write this, too */
 	u8 exact;	  /* enum ww_exact */
 	u32 tid;
+	u32 executes_for; /* the process whose pool's thread it is: `executor` */
 	u32 served_len;
 	ww_ref served[WW_SERVED];      /* the requests that it read last */
 	ww_ref crowd;		       /* one that had to make room there before it had ended */

@@ -282,8 +282,6 @@ static __always_inline void ww_uvpool_submits(struct ww_thread *t, struct ww_thr
 {
 	struct ww_carrier_key key;
 	struct ww_touch step = {.kind = WW_KIND_OTHER};
-	if (!of->executor)
-		of->executor = WW_EXECUTOR_IDLE;
 	if (!of->uvpool)
 		of->uvpool = WW_UVPOOL_ANY;
 	of->submitter = 0;

@@ -152,9 +152,27 @@ static void taken_for_nobody(void **state)
 	assert_int_equal(done()->context, ww_task_key(pool.task, version));
 }
 
-/* It began when the CPU had been another process's, of which nothing is known: what it has done is told all the same.
- */
+/* It begins when the CPU has been another process's until now: it is one of its own process's threads at work. */
 static void after_another(void **state)
+{
+	struct host_task other;
+	struct ww_executor *own = ww_executor_make(PROCESS), *others = ww_executor_make(PROCESS + 1);
+	(void)state;
+	pool.thread.executor = WW_EXECUTOR_NOT;
+	ww_executor_expects(&pool.thread);
+	host_task_init(&other, PROCESS + 1, PROCESS + 1);
+	host.current[0] = &other;
+	ww_executor_begins(&pool.thread);
+	assert_int_equal(own->busy, 1);
+	assert_int_equal(others->busy, 0);
+	host.current[0] = &script.threads[0];
+	ww_executor_rests(&pool.thread);
+	assert_int_equal(own->busy, 0);
+	host_task_end(&other);
+}
+
+/* No pool of its process is known any more: what it has done is told all the same. */
+static void forgotten(void **state)
 {
 	(void)state;
 	pool.thread.executor = WW_EXECUTOR_IDLE;
@@ -174,6 +192,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(taken_for_another, begin, end),
 		cmocka_unit_test_setup_teardown(taken_for_nobody, begin, end),
 		cmocka_unit_test_setup_teardown(after_another, begin, end),
+		cmocka_unit_test_setup_teardown(forgotten, begin, end),
 	};
 	int failed = 0;
 	for (version = 11 - WW_PYTHON_FIRST; version <= WW_PYTHON_3_14; version++)
