@@ -16,7 +16,6 @@ __u64 ww_allocations_window __weak = 0;
 
 static __always_inline void ww_allocations_begin(struct ww_request *r)
 {
-	r->account.allocations = 0;
 	r->window = ww_allocations_window;
 }
 

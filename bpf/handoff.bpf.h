@@ -52,24 +52,8 @@ static __noinline struct ww_request *ww_handoff_open(u64 start)
 	}
 	a->anonymous = 1;
 	a->helper = 1;
-	a->root = 0;
-	a->parent = 0;
-	a->child = 0;
-	a->before = 0;
-	a->direct = 0;
-	a->async = 0;
-	a->led = 0;
 	a->state = WW_STATE_WAIT;
 	a->opened = 0;
-	a->context = 0;
-	a->code = 0;
-	a->task = 0;
-	a->apart = 0;
-	a->newest = 0;
-	a->background = 0;
-	a->unsure = 0;
-	a->owned = 0;
-	a->heir_of = 0;
 	a->hint = ww_named(WW_KIND_LOCK, WW_NAME_FUTEX);
 	return a;
 }

@@ -86,14 +86,7 @@ static __noinline struct ww_request *ww_carrier_begin(struct ww_thread *t)
 	a->begun_batch = t->batch;
 	a->begun_slept = t->slept;
 	a->batch = t->batch;
-	a->context = 0;
-	a->code = 0;
-	a->task = 0;
-	a->apart = 0;
 	a->newest = t->newest;
-	a->background = 0;
-	a->unsure = 0;
-	a->heir_of = 0;
 	ww_carrier_keep(t, loop, a->account.id);
 	return a;
 }

@@ -26,75 +26,25 @@ static __always_inline struct ww_request *ww_request_open(u64 arrival)
 		return NULL;
 	u64 id = ((r->account.id >> 16) + 1) << 16 | slot;
 	struct ww_account *a = &r->account;
+	/* Nothing of who had the slot before; of arrays their lengths. */
 	__builtin_memset(a, 0, offsetof(struct ww_account, details));
-	a->details_len = 0;
-	a->holders_len = 0;
+	__builtin_memset(&a->tgid, 0, offsetof(struct ww_account, target) - offsetof(struct ww_account, tgid));
+	__builtin_memset(r, 0, offsetof(struct ww_request, account));
+	__builtin_memset(&r->answered, 0, offsetof(struct ww_request, sights) - offsetof(struct ww_request, answered));
+	r->sent.end_ns = 0;
+	r->line.len = 0;
+	r->line.truncated = 0;
 	a->version = WW_ABI_VERSION;
 	a->id = id;
 	a->start_ns = arrival;
-	a->method[0] = 0;
-	a->target_len = 0;
-	a->traffic = 0;
-	a->traffic_lost = 0;
-	a->stacks_one_in = 0;
 	if (ww_stacks_on)
 		ww_stack_choose(r);
 	if (ww_allocations_on)
 		ww_allocations_begin(r);
-	a->local = 0;
-	a->port = 0;
 	r->mark = arrival;
-	r->next = 0;
-	r->owner = 0;
-	r->head_request = 0;
-	r->unread = 0;
-	r->anonymous = 0;
-	r->helper = 0;
-	r->job = 0;
-	r->message = 0;
-	r->asked = 0;
-	r->worked = 0;
-	r->broker = 0;
-	r->awaits = 0;
-	r->outstanding = 0;
-	r->answered = 0;
-	r->guessed = 0;
-	r->client = 0;
-	r->listed = 0;
-	r->unsure = 0;
-	r->absorbed = 0;
-	r->submitted = 0;
-	r->handed = 0;
-	r->folded = 0;
-	r->early = 0;
-	r->relayed = 0;
-	r->leaf = 0;
-	r->waited = 0;
-	r->popped = 0;
-	r->goroutine = 0;
-	r->promise = 0;
-	r->lent = 0;
-	r->complete_at = 0;
-	r->assisted = 0;
-	r->stops = 0;
-	r->arrived = 0;
-	r->held = 0;
-	r->sights_len = 0;
-	r->sock = 0;
-	r->queued = 0;
 	r->drawn = arrival;
-	r->sent.end_ns = 0;
-	r->line.len = 0;
-	r->line.truncated = 0;
-	/* Nothing of who had the slot before, and nothing that a sweep could take for an orphan, before it
-	 * shows. */
-	a->tgid = 0;
-	a->tid = 0;
-	a->minor = 0;
-	r->target = 0;
-	__builtin_memset(a->comm, 0, sizeof(a->comm));
-	r->hint = (struct ww_cause){.kind = WW_KIND_OTHER};
-	r->opened = ~0ull;
+	r->hint.kind = WW_KIND_OTHER;
+	r->opened = ~0ull; /* before it shows, or a sweep could take it for an orphan */
 	r->state = WW_STATE_READY;
 	r->live = 1;
 	if (ww_by_hand && !ww_claim_add(slot)) {

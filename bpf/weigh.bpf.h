@@ -35,7 +35,6 @@ static __always_inline u64 ww_kind_type(u8 kind, u8 type)
 static __always_inline void ww_stack_choose(struct ww_request *r)
 {
 	u32 one_in = ww_stacks_one_in;
-	r->stack = 0;
 	if (one_in && one_in <= 0xffff && bpf_get_prandom_u32() % one_in == 0)
 		r->account.stacks_one_in = one_in;
 }

@@ -2,6 +2,8 @@
 /* The rules of DESIGN.md ("Whose time is it", "What a wait is"), one by one, to the nanosecond. */
 #include "script.h"
 
+#include "request.bpf.h"
+
 #define GET    "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 #define OK     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define QUERY  "*1\r\n$4\r\nPING\r\n"
@@ -514,6 +516,31 @@ static void endless(void **state)
 	}
 }
 
+/* A slot's next request has nothing of the one before. */
+static void reused(void **state)
+{
+	(void)state;
+	script_begin(2);
+	struct ww_request *new = ww_request_open(host.now), *r = ww_request_open(host.now);
+	ww_ref id = r->account.id;
+	memset(r, 0xa5, sizeof(*r));
+	r->account.id = id;
+	ww_request_free(r);
+	assert_ptr_equal(ww_request_open(host.now), r);
+	assert_int_not_equal(r->account.id, id);
+	assert_memory_equal(r, new, __builtin_offsetof(struct ww_request, account));
+	assert_memory_equal(&r->answered, &new->answered,
+			    __builtin_offsetof(struct ww_request, sights) -
+				    __builtin_offsetof(struct ww_request, answered));
+	assert_memory_equal(&r->account.start_ns, &new->account.start_ns,
+			    __builtin_offsetof(struct ww_account, details) -
+				    __builtin_offsetof(struct ww_account, start_ns));
+	assert_memory_equal(&r->account.tgid, &new->account.tgid,
+			    __builtin_offsetof(struct ww_account, target) -
+				    __builtin_offsetof(struct ww_account, tgid));
+	script_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -538,6 +565,7 @@ int main(void)
 		cmocka_unit_test(arrival_left_out),
 		cmocka_unit_test(left_out_once),
 		cmocka_unit_test(endless),
+		cmocka_unit_test(reused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
