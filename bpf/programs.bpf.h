@@ -72,6 +72,7 @@ struct ww_uvloop {
 	u32 looks;     /* at threads that are not known */
 	u32 suspected; /* so many connections */
 	u64 looks_at;  /* since then */
+	u64 works_at;  /* where anyio's threads call what they were given; 0: not known */
 	u64 unsure_at; /* when something was sent last of which no Task is known */
 	/* Types, and in which place objects of theirs have what (uvloop.bpf.h): */
 	u64 futures[WW_UVLOOP_PLACES];	  /* the Future that is awaited, */

@@ -103,21 +103,6 @@ static __always_inline u64 ww_uvpool_awaiter(u64 future, u32 version)
 	return ww_awaiter_root(future, version);
 }
 
-/* For whom the thread works at that. */
-static __always_inline bool ww_uvpool_notes(struct ww_thread *t, u64 work)
-{
-	u64 future = ww_uvpool_future(work, t->version), found = ww_uvpool_awaiter(future, t->version);
-	if (!found)
-		return false;
-	t->owes_by = work;
-	t->owes = future;
-	t->owes_task = found;
-	t->owes_at = ww_user_word(t->base + WW_UVPOOL_AT);
-	t->owes_to = 0;
-	t->began = 0;
-	return true;
-}
-
 /* Whether a frame of the thread's is in what anyio's loop itself calls before it takes the next piece of work. */
 __weak int ww_uvpool_between(u64 frame, u64 base, u32 version)
 {
@@ -132,6 +117,37 @@ __weak int ww_uvpool_between(u64 frame, u64 base, u32 version)
 		frame = below;
 	}
 	return 0;
+}
+
+/* For whom the thread works at that. */
+static __always_inline bool ww_uvpool_notes(struct ww_thread *t, u64 frame, u64 work)
+{
+	u64 future = ww_uvpool_future(work, t->version), found = ww_uvpool_awaiter(future, t->version);
+	if (!found)
+		return false;
+	t->owes_by = work;
+	t->owes = future;
+	t->owes_task = found;
+	t->owes_at = ww_user_word(t->base + WW_UVPOOL_AT);
+	t->owes_to = 0;
+	t->began = t->uvpool == WW_UVPOOL_ANYIO && frame != t->base && !ww_uvpool_between(frame, t->base, t->version);
+	struct ww_uvloop *uv = t->began ? ww_uvloop_of() : NULL;
+	if (uv)
+		uv->works_at = t->owes_at;
+	return true;
+}
+
+/*
+ * Whether the thread, which is in the function in which it takes its work and nowhere else, has done that. Between two
+ * looks it may have gone on to where it calls what it was given, or round to where it takes the next.
+ */
+static __always_inline bool ww_uvpool_is_behind(const struct ww_thread *t)
+{
+	struct ww_uvloop *uv = ww_uvloop_of();
+	u64 at = ww_user_word(t->base + WW_UVPOOL_AT), call = uv ? uv->works_at : 0;
+	if (!call)
+		return t->began || at != t->owes_at;
+	return at == call ? t->began || t->owes_at != call : at > call || at < t->owes_at || t->began;
 }
 
 /* Whether the running thread writes to an eventfd. */
@@ -153,7 +169,7 @@ WW_GLOBAL2(int, ww_uvpool_over, T, t, N, frame)
 	}
 	/* In that function before the work, or after it, where it tells the loop; or in work that is no Python. */
 	if (frame == t->base)
-		return t->began || ww_user_word(t->base + WW_UVPOOL_AT) != t->owes_at || ww_tells_by_eventfd();
+		return ww_uvpool_is_behind(t) || ww_tells_by_eventfd();
 	if (ww_uvpool_between(frame, t->base, t->version))
 		return 1;
 	t->began = 1;
@@ -189,7 +205,7 @@ WW_GLOBAL2(u64, ww_uvpool_reads, T, t, N, leaves)
 	if (!work)
 		t->owes_by = 0;
 	else if (work != t->owes_by)
-		return ww_uvpool_notes(t, work) ? WW_UVPOOL_LENDS : 0;
+		return ww_uvpool_notes(t, frame, work) ? WW_UVPOOL_LENDS : 0;
 	return 0;
 }
 
@@ -207,6 +223,17 @@ WW_GLOBAL1(int, ww_uvpool_lends, T, t)
 	return 0;
 }
 
+/* Whether the thread, which is in `frame`, is done with all work: it ends, and closes what it had of its own. */
+__weak int ww_uvpool_left(u64 frame, u32 version)
+{
+	for (u32 i = 0; i < WW_HANDLE_FRAMES / WW_PYTHON_SOME && frame; i++) {
+		frame = ww_uvpool_base_some(frame, version);
+		if (frame & WW_PYTHON_FOUND)
+			return 0;
+	}
+	return !frame;
+}
+
 /*
  * Whether what the running thread was at is over: t->owes_task, owes_key and owes_to say for whom that was. Else that
  * is noted. `sends`: it does something for its work now; else it may let go of the interpreter's lock, or wake the
@@ -221,7 +248,7 @@ WW_GLOBAL2(u64, ww_uvpool_looks, T, t, N, sends)
 		ww_uvpool_lends(t);
 	if (found & WW_UVPOOL_OVER)
 		return 1;
-	if (t && sends && !t->owes)
+	if (t && sends && !t->owes && !(t->base && ww_uvpool_left(ww_frame_of(t), t->version)))
 		ww_uvloop_doubts();
 	return 0;
 }

@@ -35,6 +35,7 @@ struct ww_uvloop_layout {
 	uint32_t looks;
 	uint32_t suspected;
 	uint64_t looks_at;
+	uint64_t works_at;
 	uint64_t unsure_at; /* user space sets it, too: what was sent by then was not followed */
 	uint64_t futures[WW_UVLOOP_PLACES];
 	uint64_t behind[WW_UVLOOP_PLACES];

@@ -283,6 +283,61 @@ static void of_anyio_at_once(void **state)
 	}
 }
 
+/* It is stopped before it calls what it was given, and at that: its work has not begun. */
+static void of_anyio_stopped(void **state)
+{
+	(void)state;
+	pool.base = frame("run", frame("_bootstrap_inner", 0));
+	/* Where it calls that is known by a piece before. */
+	takes(WW_UVPOOL_FUTURE, awaited());
+	plant_word(pool.base + WW_UVPOOL_AT, 240);
+	in("handler");
+	assert_int_equal(ww_uvpool_looks(&pool.thread, true), 0);
+	plant_word(pool.base + WW_UVPOOL_AT, 402);
+	in(NULL);
+	in_syscall(WW_SYS_FUTEX);
+	ww_executor_tells(&pool.thread);
+	is_done();
+	takes(WW_UVPOOL_FUTURE, awaited());
+	plant_word(pool.base + WW_UVPOOL_AT, 194);
+	ww_executor_tells(&pool.thread);
+	plant_word(pool.base + WW_UVPOOL_AT, 220);
+	ww_executor_tells(&pool.thread);
+	assert_int_equal(pool.request->lent, 1);
+	plant_word(pool.base + WW_UVPOOL_AT, 240);
+	in("handler");
+	ww_executor_tells(&pool.thread);
+	assert_int_equal(ww_uvpool_looks(&pool.thread, true), 0);
+	assert_int_equal(pool.request->lent, 1);
+	assert_false(doubts());
+	/* Behind the call, where another thread is to have the lock, or the next time round. */
+	in(NULL);
+	ww_executor_tells(&pool.thread);
+	is_done();
+}
+
+/* A thread that ends closes its connections: no request's work, and no doubt. */
+static void of_a_thread_that_ends(void **state)
+{
+	(void)state;
+	pool.base = frame("run", frame("_bootstrap_inner", 0));
+	takes(WW_UVPOOL_FUTURE, awaited());
+	in("handler");
+	assert_int_equal(ww_uvpool_looks(&pool.thread, true), 0);
+	in(NULL);
+	in_syscall(WW_SYS_FUTEX);
+	ww_executor_tells(&pool.thread);
+	is_done();
+	plant_word(pool.at, 0);
+	assert_int_equal(ww_uvpool_looks(&pool.thread, true), 0);
+	plant_word(pool.at, frame("__del__", 0));
+	assert_int_equal(ww_uvpool_looks(&pool.thread, true), 0);
+	assert_false(doubts());
+	in("handler");
+	assert_int_equal(ww_uvpool_looks(&pool.thread, true), 0);
+	assert_true(doubts());
+}
+
 /* What nobody is known to await is in doubt, if it asks for something. */
 static void of_nobody(void **state)
 {
@@ -322,6 +377,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(of_anyio, begin, end),
 		cmocka_unit_test_setup_teardown(of_anyio_alike, begin, end),
 		cmocka_unit_test_setup_teardown(of_anyio_at_once, begin, end),
+		cmocka_unit_test_setup_teardown(of_anyio_stopped, begin, end),
+		cmocka_unit_test_setup_teardown(of_a_thread_that_ends, begin, end),
 		cmocka_unit_test_setup_teardown(of_nobody, begin, end),
 		cmocka_unit_test_setup_teardown(garbage, begin, end),
 	};
