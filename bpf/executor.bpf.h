@@ -230,6 +230,7 @@ static __noinline struct ww_thread *ww_executor_meets(struct task_struct *task)
 		return NULL;
 	t->uvpool = WW_UVPOOL_ANY;
 	ww_executor_make(bpf_get_current_pid_tgid() >> 32);
+	ww_executor_expects(t);
 	ww_executor_begins(t);
 	return t;
 }
@@ -272,8 +273,10 @@ WW_GLOBAL3(int, ww_executor_hands, T, t, N, found, N, context)
 			t->told = 0;
 		return 0;
 	}
-	if (unknown)
+	if (unknown) {
+		ww_executor_expects(t);
 		ww_executor_begins(t);
+	}
 	/* Who has woken it may have done so for other work than that which it took. */
 	bool over = submitter & WW_EXECUTOR_OVER;
 	submitter &= ~WW_EXECUTOR_OVER;

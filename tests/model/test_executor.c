@@ -171,6 +171,19 @@ static void after_another(void **state)
 	host_task_end(&other);
 }
 
+/* One that is met when it tells its loop is at work from then on, as others are. */
+static void met(void **state)
+{
+	(void)state;
+	pool.thread.executor = WW_EXECUTOR_NOT;
+	tells("_write_to_self");
+	ww_executor_ends(&pool.thread, 0);
+	assert_non_null(done());
+	assert_int_equal(done()->account.attribution, WW_ATTRIBUTION_AMBIGUOUS);
+	assert_int_equal(pool.thread.executor, WW_EXECUTOR_BUSY);
+	assert_int_equal(ww_executor_of()->busy, 1);
+}
+
 /* No pool of its process is known any more: what it has done is told all the same. */
 static void forgotten(void **state)
 {
@@ -192,6 +205,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(taken_for_another, begin, end),
 		cmocka_unit_test_setup_teardown(taken_for_nobody, begin, end),
 		cmocka_unit_test_setup_teardown(after_another, begin, end),
+		cmocka_unit_test_setup_teardown(met, begin, end),
 		cmocka_unit_test_setup_teardown(forgotten, begin, end),
 	};
 	int failed = 0;
