@@ -245,7 +245,9 @@ static __always_inline void ww_python_is_loop(struct ww_python *python)
 	}
 }
 
-#define WW_FRAMES_TRIES 16 /* user space may learn of a process a little late */
+/* User space may learn of a process a little late, and a new thread has no frame before it has the interpreter's lock.
+ */
+#define WW_FRAMES_TRIES 200
 
 /* Whether the running thread's PyThreadState is known, as t->frames_of. */
 static __always_inline bool ww_python_frames_of(struct ww_thread *t, const struct ww_python *python)
