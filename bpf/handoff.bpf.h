@@ -103,8 +103,9 @@ static __always_inline void ww_handoff_adopt(struct ww_request *a)
 	ww_infer(r);
 }
 
-#define WW_TASKS     16	     /* accounts of one thread that are kept until it is known whose they are */
-#define WW_SUBMIT_NS 1000000 /* a thread that has handed on work waits for it after no more than that */
+#define WW_TASKS       16      /* accounts of one thread that are kept until it is known whose they are */
+#define WW_FORK_FRAMES 2048    /* bytes of the stack from a ForkJoinPool's wait for work to the end of a task */
+#define WW_SUBMIT_NS   1000000 /* a thread that has handed on work waits for it after no more than that */
 
 /*
  * What the thread did before is for the request, too, if it began when the request's thread, which waits since
@@ -292,6 +293,15 @@ static __always_inline struct ww_thread *ww_handoff_sender(struct task_struct *t
 }
 
 /*
+ * Whether the task is a thread of a ForkJoinPool's, by its name. Such a one waits for work in the function in which it
+ * takes that: what it calls at a task's end is a little deeper.
+ */
+static __always_inline bool ww_handoff_forks(struct task_struct *task)
+{
+	return (ww_handoff_comm(task) & WW_WORD7_MASK) == WW_WORD8('F', 'o', 'r', 'k', 'J', 'o', 'i', 0);
+}
+
+/*
  * Whether the account that the waker has is for the request whose thread it wakes. A thread that was seen to be handed
  * the request's work is; so is one that asked nobody for anything before the request's thread had done its last, if
  * that waits where it waits for work, too: for a lock of another kind it would not.
@@ -310,11 +320,12 @@ static __always_inline bool ww_handoff_fits(const struct ww_request *a, const st
 		return false;
 	if (a->opened && a->opened < waits->start)
 		return false;
+	bool place = waits->place == w->place || waits->place_seen < WW_PLACE_KNOWN;
 	/* A task's end is not as deep in its thread's stack as what it does; nor is that as its wait for the next one.
 	 */
-	if (!a->async && t->place_seen)
-		return w->by_sp > t->idle_sp;
-	return waits->place == w->place || waits->place_seen < WW_PLACE_KNOWN;
+	if (!a->async && t->place_seen && w->by_sp <= t->idle_sp)
+		return place && w->by_sp + WW_FORK_FRAMES > t->idle_sp && ww_handoff_forks(w->waker);
+	return place || (!a->async && t->place_seen);
 }
 
 /* Wakes the thread of a request, which waits: what the waker did for that goes to it. */

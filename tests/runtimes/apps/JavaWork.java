@@ -27,7 +27,9 @@ import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -43,6 +45,7 @@ final class JavaWork {
     /** Few threads, so that at 64 requests in flight most tasks wait for one in its queue. */
     static final ExecutorService FEW = Executors.newFixedThreadPool(Integer.getInteger("truth.few", 16));
     static final ExecutorService MANY = Executors.newCachedThreadPool();
+    static final ForkJoinPool FORK = new ForkJoinPool(16);
     static final HttpClient CLIENT = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     static final Object LOCK = new Object();
 
@@ -390,6 +393,24 @@ final class JavaWork {
                 }
                 return done;
             });
+            // In the pool that all share; where that has one thread, as on two CPUs, in a thread that is made for it.
+            case "common" -> waitFor(span, () -> List.of(CompletableFuture.supplyAsync(() -> task(ledger, "pg:" + ms + "+cpu:0.3+redis"))));
+            case "forked" -> waitFor(span, () -> List.of(FORK.submit(() -> task(ledger, "pg:" + ms + "+cpu:0.3+redis"))));
+            case "thread" -> waitFor(span, () -> {
+                FutureTask<Span> future = new FutureTask<>(() -> task(ledger, "pg:" + ms + "+cpu:0.3+redis"));
+                new Thread(future).start();
+                return List.of(future);
+            });
+            case "stages" -> waitFor(span, () -> {
+                CompletableFuture<Span> first = CompletableFuture.supplyAsync(() -> task(ledger, "redis+pg:" + ms), FORK);
+                CompletableFuture<Span> second = first.thenApplyAsync(done -> task(ledger, "cpu:0.3+queries"), FORK);
+                second.get();
+                return List.of(first, second);
+            });
+            case "invoked" -> waitFor(span, () -> FORK.invokeAll(List.of(() -> task(ledger, "pg:" + ms),
+                    () -> task(ledger, "url:" + ms * 0.7), () -> task(ledger, "redis+pg:" + ms * 0.5))));
+            case "stream" -> waitFor(span, () -> FORK.submit(() -> List.of("pg:" + ms, "redis", "url:" + ms * 0.5, "queries").parallelStream()
+                    .map(steps -> (Future<Span>) CompletableFuture.completedFuture(task(ledger, steps))).toList()).get());
             // Goes on when the response is out.
             case "after" -> span.part("compute", () -> MANY.submit(() -> {
                 ledger.answered.await();

@@ -36,6 +36,10 @@ STEPS = {"cpu": (0.2, 2), "pg": (2, 20), "queries": None, "redis": None, "url": 
          "lock": None, "fsync": None, "handed": (2, 15), "chained": (2, 15), "calls": (4, 20), "executed": (4, 15),
          "after": (2, 10)}
 
+# Tasks of other pools, and threads that are made for one.
+FORKED = {"common": (2, 15), "forked": (2, 15), "thread": (2, 15), "stages": (2, 15), "invoked": (4, 20), "stream": (4, 20)}
+ANY = STEPS | FORKED
+
 # Tasks that nobody is woken by at their end: at many requests in flight, pools' threads go from one to the next without a sign.
 UNSEEN = ("chained", "calls", "executed")
 SEEN = tuple(step for step in STEPS if step not in UNSEEN)
@@ -79,7 +83,7 @@ def plan(prefix, number, steps):
 
     def step():
         name = draw.choice(steps)
-        return name if STEPS[name] is None else f"{name}:{draw.uniform(*STEPS[name]):.2f}"
+        return name if ANY[name] is None else f"{name}:{draw.uniform(*ANY[name]):.2f}"
 
     names = [f"{prefix}-{i}" for i in range(number)]
     return [(name, f"/job/{name}?do={','.join(step() for _ in range(draw.randint(1, 4)))}") for name in names]
