@@ -129,9 +129,10 @@ class Part:
 
     def observe(self, port, ways, settle):
         # The interpreter is looked at when it has answered a request, and what is under way on connections that are shared is not known at
-        # first, so the first ones are not compared. What Tasks of nobody's do is known after some more of them, for which `settle` s are left.
+        # first, nor a pool's thread that was at work then, so the first ones are not compared. What Tasks of nobody's do is known after
+        # some more of them, for which `settle` s are left.
         self.plan = dict(plan(str(self.in_flight), self.requests, ways))
-        lead = plan(f"lead-{self.in_flight}", max(16, 2 * self.in_flight), ways)
+        lead = plan(f"lead-{self.in_flight}", max(48, 2 * self.in_flight), ways)
         with Record("--port", port) as self.record:
             send(port, [(self.in_flight, 0, lead)])
             time.sleep(settle)
