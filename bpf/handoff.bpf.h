@@ -301,6 +301,12 @@ static __always_inline bool ww_handoff_forks(struct task_struct *task)
 	return (ww_handoff_comm(task) & WW_WORD7_MASK) == WW_WORD8('F', 'o', 'r', 'k', 'J', 'o', 'i', 0);
 }
 
+/* Whether the thread that is woken waits where it waits for work. */
+static __always_inline bool ww_handoff_place(const struct ww_thread *waits, const struct ww_wake *w)
+{
+	return waits->place == w->place || waits->place_seen < WW_PLACE_KNOWN;
+}
+
 /*
  * Whether the account that the waker has is for the request whose thread it wakes. A thread that was seen to be handed
  * the request's work is; so is one that asked nobody for anything before the request's thread had done its last, if
@@ -320,7 +326,7 @@ static __always_inline bool ww_handoff_fits(const struct ww_request *a, const st
 		return false;
 	if (a->opened && a->opened < waits->start)
 		return false;
-	bool place = waits->place == w->place || waits->place_seen < WW_PLACE_KNOWN;
+	bool place = ww_handoff_place(waits, w);
 	/* A task's end is not as deep in its thread's stack as what it does; nor is that as its wait for the next one.
 	 */
 	if (!a->async && t->place_seen && w->by_sp <= t->idle_sp)
@@ -334,8 +340,12 @@ static __always_inline void ww_handoff_answer(struct ww_thread *t, struct ww_req
 {
 	if (!a && t->pool)
 		a = ww_handoff_begin(t);
-	if (!a || !a->helper || !ww_handoff_fits(a, r, waits, t, w))
+	if (!a || !a->helper || !ww_handoff_fits(a, r, waits, t, w)) {
+		/* It has waited for one of several tasks; of the others nobody knows. */
+		if (ww_handoff_place(waits, w) && ww_handoff_forks(w->waker))
+			ww_doubt(r);
 		return;
+	}
 	ww_handoff_charge(t, a, w->now);
 	ww_handoff_leave(t, a);
 	a->target = r->account.id;
