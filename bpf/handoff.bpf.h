@@ -13,6 +13,7 @@
 #define WHYWAIT_HANDOFF_H
 
 #include "cause.bpf.h"
+#include "fork.bpf.h"
 #include "join.bpf.h"
 #include "relay.bpf.h"
 #include "traffic.bpf.h"
@@ -97,15 +98,18 @@ static __always_inline void ww_handoff_leave(struct ww_thread *t, struct ww_requ
 static __always_inline void ww_handoff_adopt(struct ww_request *a)
 {
 	struct ww_request *r = ww_request_get(a->direct ? a->root : a->root ? 0 : a->child);
-	if (!r || !(a->account.traffic | a->account.traffic_lost))
+	if (!(a->account.traffic | a->account.traffic_lost))
 		return;
+	if (!r) {
+		ww_fork_strays(ww_current());
+		return;
+	}
 	ww_traffic_adopted(r, a);
 	ww_infer(r);
 }
 
-#define WW_TASKS       16      /* accounts of one thread that are kept until it is known whose they are */
-#define WW_FORK_FRAMES 2048    /* bytes of the stack from a ForkJoinPool's wait for work to the end of a task */
-#define WW_SUBMIT_NS   1000000 /* a thread that has handed on work waits for it after no more than that */
+#define WW_TASKS     16	     /* accounts of one thread that are kept until it is known whose they are */
+#define WW_SUBMIT_NS 1000000 /* a thread that has handed on work waits for it after no more than that */
 
 /*
  * What the thread did before is for the request, too, if it began when the request's thread, which waits since
@@ -240,15 +244,6 @@ static __noinline bool ww_wakes_futex(struct ww_wake *w)
 	return true;
 }
 
-/* How the task's name begins. */
-static __always_inline u64 ww_handoff_comm(struct task_struct *task)
-{
-	u64 comm = 0;
-	bpf_probe_read_kernel(&comm, sizeof(comm),
-			      (const char *)task + bpf_core_field_offset(struct task_struct, comm));
-	return comm;
-}
-
 /* Whether the task may be one of a Java process: asked at every wake-up of the host, so by loads alone. */
 static __always_inline bool ww_handoff_may_be(struct task_struct *task)
 {
@@ -292,15 +287,6 @@ static __always_inline struct ww_thread *ww_handoff_sender(struct task_struct *t
 	return t;
 }
 
-/*
- * Whether the task is a thread of a ForkJoinPool's, by its name. Such a one waits for work in the function in which it
- * takes that: what it calls at a task's end is a little deeper.
- */
-static __always_inline bool ww_handoff_forks(struct task_struct *task)
-{
-	return (ww_handoff_comm(task) & WW_WORD7_MASK) == WW_WORD8('F', 'o', 'r', 'k', 'J', 'o', 'i', 0);
-}
-
 /* Whether the thread that is woken waits where it waits for work. */
 static __always_inline bool ww_handoff_place(const struct ww_thread *waits, const struct ww_wake *w)
 {
@@ -330,7 +316,7 @@ static __always_inline bool ww_handoff_fits(const struct ww_request *a, const st
 	/* A task's end is not as deep in its thread's stack as what it does; nor is that as its wait for the next one.
 	 */
 	if (!a->async && t->place_seen && w->by_sp <= t->idle_sp)
-		return place && w->by_sp + WW_FORK_FRAMES > t->idle_sp && ww_handoff_forks(w->waker);
+		return place && w->by_sp + WW_FORK_FRAMES > t->idle_sp && ww_fork_is(w->waker);
 	return place || (!a->async && t->place_seen);
 }
 
@@ -342,7 +328,7 @@ static __always_inline void ww_handoff_answer(struct ww_thread *t, struct ww_req
 		a = ww_handoff_begin(t);
 	if (!a || !a->helper || !ww_handoff_fits(a, r, waits, t, w)) {
 		/* It has waited for one of several tasks; of the others nobody knows. */
-		if (ww_handoff_place(waits, w) && ww_handoff_forks(w->waker))
+		if (ww_handoff_place(waits, w) && ww_fork_is(w->waker))
 			ww_doubt(r);
 		return;
 	}

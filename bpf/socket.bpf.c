@@ -295,8 +295,10 @@ static __always_inline void ww_server_sent(struct sock *sk, struct ww_conn *conn
 		if (found)
 			ww_carrier_answered(c.thread, r, found, c.thread->tid, now);
 		ww_touched(c.thread, r, &touch, now);
-		if (conn->http.streams[WW_TX].state == WW_STREAM_START)
+		if (conn->http.streams[WW_TX].state == WW_STREAM_START) {
 			ww_aside_answers(c.thread, r);
+			ww_fork_answers(r);
+		}
 	}
 	if (len <= 0) {
 		conn->tx_blocked = len == -WW_EAGAIN;

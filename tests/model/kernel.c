@@ -74,6 +74,7 @@ void host_boot(u32 requests, u64 seed)
 	MAP(ww_workers, 16);
 	MAP(ww_items, 64);
 	MAP(ww_asides, 16);
+	MAP(ww_forks, 16);
 	MAP(ww_libuvs, 16);
 	MAP(ww_v8s, 16);
 	MAP(ww_interpreters, 16);
