@@ -96,11 +96,11 @@ static const struct member v8[] = {J(map_type),	    J(function_context), J(gener
 				   J(reaction_map), J(capability_map),	 J(scope)};
 
 #define U(member) M(struct ww_uvloop_layout, member)
-static const struct member uvloop[] = {U(loop),	      U(object),  U(thread),	U(tasks),     U(future),   U(reader),
-				       U(event),      U(deque),	  U(reference), U(cycles),    U(complete), U(protocol),
-				       U(tries),      U(stepped), U(looks),	U(suspected), U(looks_at), U(unsure_at),
-				       U(futures),    U(behind),  U(streams),	U(holders),   U(servers),  U(unawaited),
-				       U(streamless), U(askers),  U(suspects)};
+static const struct member uvloop[] = {
+	U(loop),    U(object),	  U(thread),   U(tasks),     U(future),	    U(reader),	U(event),
+	U(deque),   U(reference), U(cycles),   U(complete),  U(protocol),   U(tries),	U(stepped),
+	U(looks),   U(suspected), U(looks_at), U(works_at),  U(unsure_at),  U(futures), U(behind),
+	U(streams), U(holders),	  U(servers),  U(unawaited), U(streamless), U(askers),	U(suspects)};
 
 #define R(member) M(struct ww_tokio_layout, member)
 static const struct member tokio[] = {R(vtables),    R(vtables_len), R(waker),	R(image),   R(image_len), R(tls),
